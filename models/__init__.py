@@ -1,0 +1,5 @@
+"""What is learned: the networks and the `GAN` that owns their update."""
+
+from models.gan import GAN
+
+__all__ = ["GAN"]

@@ -1,0 +1,106 @@
+"""One training function for one device, MirroredStrategy and MultiWorkerMirroredStrategy.
+
+Keras's own train function fails under several workers (scalar logs are reduced along an axis they
+do not have, keras-team/keras#20585) and crashes with `steps_per_execution` above 1 on two or more
+replicas. `make_train_function` is its public hook; this mixin overrides it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class DistributedFunctions(keras.Model):
+    """Makes `fit` and `evaluate` correct on any number of replicas and workers."""
+
+    def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
+        """Keras's `fit`. A `tf.data.Dataset` has its own order, so it is not asked to shuffle."""
+        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
+
+    def make_train_function(self, force: bool = False) -> Callable:
+        """The function `fit` calls: `steps_per_execution` training steps, logs of the last."""
+        if self.train_function is None or force:
+            one_step = self._on_replicas(self.train_step)
+            further_steps = self.steps_per_execution - 1
+
+            def train_function(iterator):
+                logs = one_step(next(iterator))
+                for _ in tf.range(further_steps):
+                    logs = one_step(next(iterator))
+                return logs
+
+            self.train_function = self._compiled(train_function)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Callable:
+        """The function `evaluate` calls: one step; returns the mean of the logs so far.
+
+        Keras would report the last batch alone, because there are no Keras metrics here.
+        """
+        if self.test_function is None or force:
+            one_batch = self._on_replicas(self.test_step)
+            one_step = self._compiled(lambda iterator: one_batch(next(iterator)))
+            self.test_function = lambda iterator: self._mean_over_batches(one_step, iterator)
+        return self.test_function
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self._test_batches, self._test_sums = 0, {}
+
+    def _mean_over_batches(self, one_step: Callable, iterator: Iterator) -> dict:
+        """Tests one execution's batches, the last of which may be missing."""
+        for place in range(self.steps_per_execution):
+            try:
+                logs = one_step(iterator)
+            except tf.errors.OutOfRangeError:
+                if place == 0:
+                    raise
+                break
+            self._test_batches += 1
+            self._test_sums = {k: self._test_sums.get(k, 0.0) + v for k, v in logs.items()}
+        return {k: v / self._test_batches for k, v in self._test_sums.items()}
+
+    def _on_replicas(self, step: Callable) -> Callable:
+        strategy = self.distribute_strategy
+        if self.jit_compile:
+            step = tf.function(step, jit_compile=True, reduce_retracing=True)
+
+        def run(data):
+            logs = strategy.run(step, args=(data,))
+            # axis=None: the mean over replicas of scalars, which have no axis 0 to reduce.
+            return {
+                name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+                for name, value in logs.items()
+            }
+
+        return run
+
+    def _compiled(self, function: Callable) -> Callable:
+        return function if self.run_eagerly else tf.function(function, reduce_retracing=True)
+
+
+def divide_by_replicas(loss: tf.Tensor) -> tf.Tensor:
+    """This replica's share of the global mean loss.
+
+    Keras optimizers *sum* gradients over replicas, so the loss is divided once, here.
+    """
+    return loss / tf.distribute.get_replica_context().num_replicas_in_sync
+
+
+def sum_over_replicas(gradients: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """The gradient of the global batch, and what to hand to the optimizer of this replica.
+
+    Summing before the optimizer does gives the norm of the global gradient to the logs and the
+    same overflow verdict to every replica's loss scaling. The optimizer sums once more, so it
+    gets one share on each replica; the two agree to rounding.
+    """
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync
+    if replicas == 1:
+        return gradients, gradients
+    summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    return summed, [gradient / replicas for gradient in summed]

@@ -1,0 +1,64 @@
+"""Exponential moving average of the generator's weights.
+
+Reference: Yazici et al., 2019, arXiv:1806.04498; half-life in images and warm-up as in
+Karras et al., 2020, arXiv:2006.06676.
+"""
+
+import keras
+import tensorflow as tf
+
+
+def copy_network(network: keras.Model) -> keras.Model:
+    """A second, untrained network of the same architecture with the same weights.
+
+    Raises:
+        ValueError: if Keras cannot clone the network.
+    """
+    try:
+        # clone_model reads the configuration; a subclassed network without get_config has none.
+        if isinstance(network, keras.Sequential) or type(network) is keras.Model:
+            copy = keras.models.clone_model(network)
+        else:
+            copy = type(network).from_config(network.get_config())
+            copy.build(network.input_shape)
+        copy.set_weights(network.get_weights())
+    except (NotImplementedError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(
+            "The moving average needs a copy of `generator`, and Keras cannot copy this one: build "
+            "it as a functional or sequential model, give its class a complete `get_config`, or "
+            f"pass `ema_half_life=None`. Received: generator={network.name!r} ({error})"
+        ) from error
+    copy.trainable = False
+    return copy
+
+
+def decay_at(step: tf.Tensor, batch_size: tf.Tensor, half_life: float, warm_up: float) -> tf.Tensor:
+    """Weight of the old average at one update.
+
+    Args:
+        step: updates done before this one, int64 scalar.
+        batch_size: images in the global batch, int32 scalar.
+        half_life: images after which a weight's share has halved.
+        warm_up: the half-life never exceeds this fraction of the images seen, so that the first
+            random weights are soon forgotten; 0 switches the warm-up off.
+
+    Returns:
+        float32 scalar in [0, 1).
+    """
+    batch_size = tf.cast(batch_size, tf.float32)
+    if warm_up > 0:
+        seen = tf.cast(step + 1, tf.float32) * batch_size
+        half_life = tf.minimum(half_life, warm_up * seen)
+    return 0.5 ** (batch_size / half_life)
+
+
+def update_average(average: keras.Model, network: keras.Model, decay: tf.Tensor) -> None:
+    """Moves every variable of `average` towards `network`, moving statistics included.
+
+    Every replica computes the same value, so each assigns its own copy.
+    """
+    for mean, value in zip(average.variables, network.variables, strict=True):
+        if tf.as_dtype(mean.dtype).is_floating:
+            mean.assign(value + (mean - value) * tf.cast(decay, mean.dtype))
+        else:
+            mean.assign(value)

@@ -1,0 +1,259 @@
+"""The model that owns the update of a generator and a discriminator."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.checks import check_networks
+from models.critic import Critic
+from models.distributed import DistributedFunctions, divide_by_replicas, sum_over_replicas
+from models.ema import copy_network, decay_at, update_average
+from models.inference import Inference
+from models.noise import Stream, replica_slice, stateless_seed
+from models.precision import float32_compute, prepared
+from models.statistics import score_statistics
+
+
+class GAN(Inference, DistributedFunctions):
+    """A generator and a discriminator trained against each other through `fit`.
+
+    One step is `objective.discriminator_steps` discriminator updates, each on a fresh real
+    minibatch and fresh noise, then one generator update on fresh noise. The dataset therefore
+    yields `discriminator_steps * batch_size` different examples an element.
+
+    The model never asks which objective, network or prior it was given.
+
+    Args:
+        generator: maps latents `(batch, prior.size)` to examples `(batch, *shape)`.
+        discriminator: maps examples to raw scores, `(batch, 1)` or patch scores.
+        prior: has `size` and `sample(count, seed) -> (count, size)`.
+        seed: of all noise; the same seed, data and weights give the same update.
+        ema_half_life: half-life of the averaged generator in images, `None` for no average.
+        ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
+
+    Raises:
+        ValueError: if the two networks share variables, or the generator's output is not what the
+            discriminator takes.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        prior: Any,
+        *,
+        seed: int = 0,
+        ema_half_life: float | None = 10_000.0,
+        ema_warm_up: float = 0.05,
+        name: str = "gan",
+    ) -> None:
+        super().__init__(name=name)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.prior = prior
+        self.seed = seed
+        self.ema_half_life = ema_half_life
+        self.ema_warm_up = ema_warm_up
+        self.ema_generator = copy_network(generator) if ema_half_life else generator
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
+        )
+        check_networks(generator, discriminator, prior)
+        self.built = True
+
+    def compile(
+        self,
+        generator_optimizer: Any = None,
+        discriminator_optimizer: Any = None,
+        *,
+        objective: Any,
+        jit_compile: bool = False,
+        steps_per_execution: int = 1,
+        run_eagerly: bool = False,
+    ) -> None:
+        """Chooses what is optimised and how.
+
+        Args:
+            generator_optimizer: a Keras optimizer; the objective's default when `None`.
+            discriminator_optimizer: likewise, another instance.
+            objective: losses, penalties and constraint; see `training.objectives`.
+            jit_compile: compile the step with XLA; on one device only.
+            steps_per_execution: training steps in one call of the compiled function.
+            run_eagerly: run the step without compiling it, to debug.
+
+        Raises:
+            ValueError: if XLA is asked for on several replicas, or one optimizer is given twice.
+        """
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if jit_compile and replicas > 1:
+            raise ValueError(
+                "`jit_compile` works on one device only: XLA under a distribution strategy leaks "
+                f"or crashes in Keras 3. Received: jit_compile=True on {replicas} replicas"
+            )
+        if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
+            raise ValueError(
+                "`generator_optimizer` and `discriminator_optimizer` must be two instances: each "
+                f"keeps moments of its own network. Received: {generator_optimizer!r} twice"
+            )
+        with self.distribute_strategy.scope():
+            self.objective = objective
+            self.discriminator = objective.constraint.prepare(self.discriminator)
+            self.generator_optimizer = prepared(
+                generator_optimizer or objective.generator_optimizer.build(), self.generator
+            )
+            self.discriminator_optimizer = prepared(
+                discriminator_optimizer or objective.discriminator_optimizer.build(),
+                self.discriminator,
+            )
+            # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
+            # stray RMSprop. auto_scale_loss would wrap this one and not the other.
+            super().compile(
+                optimizer=self.generator_optimizer,
+                jit_compile=jit_compile,
+                steps_per_execution=steps_per_execution,
+                run_eagerly=run_eagerly,
+                auto_scale_loss=False,
+            )
+
+    # Hooks for subclasses ---------------------------------------------------------------------
+
+    def unpack(self, data: Any) -> tf.Tensor:
+        """The real examples in one element of the dataset, float32 `(k * batch, *shape)`."""
+        return tf.cast(data[0] if isinstance(data, tuple | list) else data, tf.float32)
+
+    def score(self, examples: tf.Tensor, *, training: bool = True) -> tf.Tensor:
+        """Raw float32 scores of `examples`."""
+        return tf.cast(self.discriminator(examples, training=training), tf.float32)
+
+    def extra_discriminator_terms(self, critic: Critic, real: tf.Tensor, fake: tf.Tensor) -> dict:
+        """Further scalar terms of the discriminator's loss by name."""
+        return {}
+
+    def extra_generator_terms(self, latents: tf.Tensor, fake: tf.Tensor) -> dict:
+        """Further scalar terms of the generator's loss by name."""
+        return {}
+
+    # The update -------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step: k discriminator updates, then one generator update. Returns scalar logs."""
+        minibatches = self._minibatches(self.unpack(data))
+        for index, real in enumerate(minibatches):
+            real_scores, logs = self._update_discriminator(real, index)
+        logs |= self._update_generator(minibatches[-1], real_scores)
+        if self.ema_half_life:
+            replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+            batch_size = tf.shape(minibatches[-1])[0] * replicas
+            decay = decay_at(self.step.value, batch_size, self.ema_half_life, self.ema_warm_up)
+            update_average(self.ema_generator, self.generator, decay)
+        self.step.assign_add(1)
+        return logs
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Losses and score statistics on held-out examples; nothing is updated."""
+        real = self.unpack(data)
+        fake = self._generate(self._noise(real, Stream.TEST), training=False)
+        scores = [self.score(x, training=False) for x in (real, fake)]
+        return self._objective_losses(*scores) | score_statistics(*scores)
+
+    def _minibatches(self, real: tf.Tensor) -> list[tf.Tensor]:
+        """Splits an element into one minibatch per discriminator update.
+
+        Strided rather than contiguous: the rows of a replica then hold its slice of *each* global
+        minibatch, so N replicas make the updates of one.
+        """
+        k = self.objective.discriminator_steps
+        if k == 1:
+            return [real]
+        rows = real.shape[0]
+        if rows is not None and rows % k:
+            raise ValueError(
+                f"Each batch must hold `discriminator_steps` x batch_size examples, a multiple of "
+                f"{k} here. Received: a batch of {rows} examples"
+            )
+        return [real[index::k] for index in range(k)]
+
+    def _update_discriminator(self, real: tf.Tensor, index: int) -> tuple[tf.Tensor, dict]:
+        fake = tf.stop_gradient(self._generate(self._noise(real, Stream.DISCRIMINATOR, index)))
+        for variable, value in self.objective.constraint.before_update(self.discriminator):
+            variable.assign(value)
+        with tf.GradientTape() as tape:
+            critic = Critic(self.score)
+            scores = critic(real), critic(fake)
+            loss = tf.reduce_mean(self.objective.discriminator_loss(*scores))
+            terms, weights = self._penalties(critic, real, fake, index)
+            terms |= self.extra_discriminator_terms(critic, real, fake)
+            total = divide_by_replicas(loss + sum(terms.values()))
+            scaled = self.discriminator_optimizer.scale_loss(total)
+        norm = self._apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
+        for variable, value in self.objective.constraint.after_update(self.discriminator):
+            variable.assign(value)
+        logs = {"discriminator_loss": loss, "discriminator_gradient_norm": norm}
+        logs |= {f"penalty/{name}": term for name, term in terms.items()}
+        logs |= {f"penalty_weight/{name}": weight for name, weight in weights.items()}
+        logs["discriminator_learning_rate"] = self.discriminator_optimizer.learning_rate
+        return tf.stop_gradient(scores[0]), logs | score_statistics(*scores)
+
+    def _update_generator(self, real: tf.Tensor, real_scores: tf.Tensor) -> dict:
+        if self.objective.relativistic:
+            # Only here do the real scores shape the generator's gradient; elsewhere those of the
+            # last discriminator update serve, which costs nothing.
+            real_scores = tf.stop_gradient(self.score(real))
+        latents = self._noise(real, Stream.GENERATOR)
+        with tf.GradientTape() as tape:
+            fake = self._generate(latents)
+            loss = tf.reduce_mean(self.objective.generator_loss(real_scores, self.score(fake)))
+            terms = self.extra_generator_terms(latents, fake)
+            total = divide_by_replicas(loss + sum(terms.values()))
+            scaled = self.generator_optimizer.scale_loss(total)
+        norm = self._apply(tape, scaled, self.generator_optimizer, self.generator)
+        logs = {f"generator_term/{name}": term for name, term in terms.items()}
+        logs |= {"generator_loss": loss, "generator_gradient_norm": norm}
+        return logs | {"generator_learning_rate": self.generator_optimizer.learning_rate}
+
+    def _penalties(self, critic, real, fake, index):
+        """Weighted penalties and their weights, by name; always in float32."""
+        if self.discriminator.compute_dtype != "float32":
+            critic = Critic(self._score_in_float32)
+        terms, weights = {}, {}
+        for place, penalty in enumerate(self.objective.penalties):
+            seed = stateless_seed(self.seed, Stream.PENALTY, self.step.value, index * 32 + place)
+            uniform = replica_slice(
+                lambda n, s=seed: tf.random.stateless_uniform((n,), s), tf.shape(real)[0]
+            )
+            weights[penalty.name] = tf.cast(penalty.weight_at(self.step.value), tf.float32)
+            values = penalty.per_example(critic, real, fake, uniform)
+            terms[penalty.name] = weights[penalty.name] * tf.reduce_mean(values)
+        return terms, weights
+
+    def _score_in_float32(self, examples: tf.Tensor) -> tf.Tensor:
+        with float32_compute(self.discriminator):
+            return self.score(examples)
+
+    def _apply(self, tape, scaled_loss, optimizer, network) -> tf.Tensor:
+        """One optimizer step on `network`; returns the norm of the global, unscaled gradient."""
+        variables = network.trainable_variables
+        gradients = tape.gradient(scaled_loss, variables, unconnected_gradients="zero")
+        summed, shares = sum_over_replicas(gradients)
+        optimizer.apply(shares, variables)
+        return tf.linalg.global_norm(summed) / optimizer.scale_loss(1.0)
+
+    def _noise(self, real: tf.Tensor, stream: Stream, index: int = 0) -> tf.Tensor:
+        """This replica's latents, as many as there are rows in `real`."""
+        seed = stateless_seed(self.seed, stream, self.step.value, index)
+        return replica_slice(lambda count: self.prior.sample(count, seed), tf.shape(real)[0])
+
+    def _generate(self, latents: tf.Tensor, *, training: bool = True) -> tf.Tensor:
+        return tf.cast(self.generator(latents, training=training), tf.float32)
+
+    def _objective_losses(
+        self, real_scores: tf.Tensor, fake_scores: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        objective = self.objective
+        return {
+            "discriminator_loss": tf.reduce_mean(
+                objective.discriminator_loss(real_scores, fake_scores)
+            ),
+            "generator_loss": tf.reduce_mean(objective.generator_loss(real_scores, fake_scores)),
+        }

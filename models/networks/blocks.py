@@ -1,0 +1,27 @@
+"""Small pieces that the network families share."""
+
+from collections.abc import Callable
+
+import keras
+
+# A function per choice instead of a chain of ifs. Batch statistics are those of the global batch,
+# so that N replicas normalise as one; "layer" on images is over height, width and channels.
+NORMALISATIONS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+    "none": lambda x: x,
+    "batch": lambda x: keras.layers.BatchNormalization(synchronized=True)(x),
+    "layer": lambda x: (
+        keras.layers.GroupNormalization(groups=1)(x)
+        if len(x.shape) == 4
+        else keras.layers.LayerNormalization()(x)
+    ),
+}
+
+
+def activated(x: keras.KerasTensor, normalisation: str) -> keras.KerasTensor:
+    """Normalises and applies the leaky ReLU of slope 0.2 that DCGAN and its heirs use."""
+    return keras.layers.LeakyReLU(negative_slope=0.2)(NORMALISATIONS[normalisation](x))
+
+
+def raw_scores(x: keras.KerasTensor) -> keras.KerasTensor:
+    """One raw score an example, `(batch, 1)` in float32 whatever the precision before it."""
+    return keras.layers.Dense(1, dtype="float32", name="scores")(x)

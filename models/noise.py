@@ -1,0 +1,60 @@
+"""Stateless noise: every draw is a pure function of (seed, stream, step, index).
+
+A resumed run therefore redraws what the lost one drew, and N replicas draw together exactly
+what one device would: each takes its slice of the global draw.
+"""
+
+import enum
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+class Stream(enum.IntEnum):
+    """Independent sources of noise. The numbers are part of every run's identity."""
+
+    DISCRIMINATOR = 0
+    GENERATOR = 1
+    PENALTY = 2
+    TEST = 3
+    SAMPLE = 4
+
+
+# One step makes at most this many draws from one stream (one per discriminator update).
+DRAWS_PER_STEP = 1024
+
+
+def stateless_seed(seed: int, stream: Stream, step: int | tf.Tensor, index: int = 0) -> tf.Tensor:
+    """The seed of one draw.
+
+    Args:
+        seed: seed of the run, 0 to 2**48.
+        stream: which source of noise.
+        step: training step; a Python int or an int64 scalar tensor.
+        index: which draw of this stream within the step, below `DRAWS_PER_STEP`.
+
+    Returns:
+        int64 `(2,)`, for `tf.random.stateless_*`.
+    """
+    draw = tf.cast(step, tf.int64) * DRAWS_PER_STEP + index
+    return tf.stack([tf.constant(seed * len(Stream) + stream, tf.int64), draw])
+
+
+def replica_slice(
+    draw: Callable[[int | tf.Tensor], tf.Tensor], count: int | tf.Tensor
+) -> tf.Tensor:
+    """Rows of a global draw that belong to this replica.
+
+    Args:
+        draw: maps a number of rows to a tensor with that many.
+        count: rows of this replica; equal on every replica.
+
+    Returns:
+        `draw(count * replicas)` from row `replica * count`, `count` rows.
+    """
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync
+    if replicas == 1:
+        return draw(count)
+    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * count
+    return draw(count * replicas)[first : first + count]

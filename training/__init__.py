@@ -1,0 +1,1 @@
+"""What drives learning: objectives, penalties, constraints, priors, data, callbacks, evaluation."""

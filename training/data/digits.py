@@ -1,0 +1,47 @@
+"""`digits`: real handwriting that needs no download."""
+
+import contextlib
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from training.data.source import ArraySource
+from training.data.spec import DataSpec
+
+
+def default_cache() -> Path:
+    """Where prepared data live unless the user says otherwise (`GANAPP_CACHE`)."""
+    return Path(os.environ.get("GANAPP_CACHE", Path.home() / ".cache" / "ganapp"))
+
+
+def digits(*, cache_dir: str = "") -> ArraySource:
+    """scikit-learn's 8x8 digits through TensorFlow Datasets.
+
+    Args:
+        cache_dir: where to prepare the dataset; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
+    """
+    import tensorflow_datasets as tfds
+
+    from training.data import digits_builder  # noqa: F401 - registers the builder with tfds
+
+    directory = Path(cache_dir).expanduser() if cache_dir else default_cache()
+    tfds.disable_progress_bar()
+    logging.set_verbosity(logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()):  # tfds announces a download; there is none
+        splits = tfds.load("ganapp_digits", data_dir=str(directory), batch_size=-1)
+    train, test = (tfds.as_numpy(splits[name]) for name in ("train", "test"))
+    spec = DataSpec(
+        name="digits",
+        kind="image",
+        shape=train["image"].shape[1:],
+        examples=len(train["image"]),
+        held_out=len(test["image"]),
+        classes=tuple(str(i) for i in range(10)),
+        description="Handwritten digits, 8x8 grey, as bundled with scikit-learn.",
+        licence="CC BY 4.0 (UCI Optical Recognition of Handwritten Digits)",
+    )
+    labels = [np.asarray(split["label"], np.int32) for split in (train, test)]
+    return ArraySource(spec, train["image"], test["image"], *labels)

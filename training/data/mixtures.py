@@ -1,0 +1,123 @@
+"""Gaussian mixtures in the plane whose modes can be counted: ring and grid.
+
+Reference: Srivastava et al., 2017, arXiv:1705.07761 (VEEGAN); the protocol of
+Lin et al., 2018, arXiv:1712.04086 (PacGAN).
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from training.data.source import Source
+from training.data.spec import DataSpec
+
+# Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
+TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41
+VIEW = 10_000  # examples in a view unless asked for fewer
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """Equally likely round Gaussians.
+
+    Args:
+        centres: float64 `(modes, 2)`.
+        sigma: standard deviation of every mode along each axis.
+    """
+
+    centres: np.ndarray
+    sigma: float
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Exact log-density in nats: `(n, 2)` to `(n,)`."""
+        squares = ((points[:, None, :] - self.centres[None]) ** 2).sum(-1)
+        exponents = -0.5 * squares / self.sigma**2
+        peak = exponents.max(axis=1, keepdims=True)
+        total = np.log(np.exp(exponents - peak).sum(axis=1)) + peak[:, 0]
+        return total - np.log(len(self.centres)) - np.log(2 * np.pi * self.sigma**2)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Exact mean of each coordinate."""
+        return self.centres.mean(axis=0)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Exact standard deviation of each coordinate."""
+        return np.sqrt(self.centres.var(axis=0) + self.sigma**2)
+
+
+class MixtureSource(Source):
+    """Draws from a mixture on the fly, as a function of (seed, step); never repeats an example."""
+
+    def __init__(self, name: str, mixture: Mixture, description: str) -> None:
+        self.modes = mixture
+        self.spec = DataSpec(
+            name=name,
+            kind="vector",
+            shape=(2,),
+            examples=None,
+            held_out=VIEW,
+            classes=tuple(str(i) for i in range(len(mixture.centres))),
+            mean=tuple(mixture.mean.tolist()),
+            scale=tuple(mixture.scale.tolist()),
+            description=description,
+            licence="synthetic, none needed",
+        )
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        points, labels = self._draw(batch_size, tf.stack([tf.cast(seed, tf.int64), step]))
+        points, labels = points[first : first + count], labels[first : first + count]
+        # The slice's length is a Python number; the shape says so to whoever compiles it.
+        points = tf.ensure_shape(points, (count, 2))
+        return self.spec.to_model_units(points), tf.ensure_shape(labels, (count,))
+
+    def training_examples(self, count=None):
+        return self._view(count, TRAINING_VIEW)
+
+    def held_out_examples(self, count=None):
+        return self._view(count, HELD_OUT_VIEW)
+
+    def _view(self, count: int | None, seed: int):
+        points, labels = self._draw(VIEW, tf.constant([seed, 0], tf.int64))
+        return points.numpy()[:count], labels.numpy()[:count]
+
+    def _draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`count` points in user units and the mode each came from."""
+        modes = len(self.modes.centres)
+        labels = tf.random.stateless_uniform((count,), seed, minval=0, maxval=modes, dtype=tf.int32)
+        # The two draws need different keys; the step is never negative, so this one is free.
+        noise = tf.random.stateless_normal((count, 2), -1 - seed)
+        centres = tf.gather(tf.constant(self.modes.centres, tf.float32), labels)
+        return centres + self.modes.sigma * noise, labels
+
+
+def ring(*, radius: float = 1.0, sigma: float = 0.01, modes: int = 8) -> MixtureSource:
+    """Gaussians evenly spaced on a circle, the first on the positive x axis.
+
+    Args:
+        radius: of the circle.
+        sigma: standard deviation of a mode.
+        modes: how many.
+    """
+    angles = 2 * np.pi * np.arange(modes) / modes  # no end point, or two modes would coincide
+    centres = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return MixtureSource(
+        "ring", Mixture(centres, sigma), f"{modes} Gaussians on a circle of radius {radius:g}."
+    )
+
+
+def grid(*, spacing: float = 2.0, sigma: float = 0.05, side: int = 5) -> MixtureSource:
+    """Gaussians on a square lattice around the origin.
+
+    Args:
+        spacing: distance of neighbouring modes.
+        sigma: standard deviation of a mode.
+        side: modes along each axis.
+    """
+    axis = spacing * (np.arange(side) - (side - 1) / 2)
+    centres = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    return MixtureSource(
+        "grid", Mixture(centres, sigma), f"{side * side} Gaussians on a square lattice."
+    )

@@ -1,0 +1,91 @@
+"""The contract of a data source, and the one for examples that fit in memory."""
+
+import abc
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from training.data.spec import DataSpec
+
+Arrays = tuple[np.ndarray, np.ndarray | None]
+
+
+class Source(abc.ABC):
+    """Where examples come from. Subclasses set `spec`; `modes` is for known 2-D mixtures."""
+
+    spec: DataSpec
+    modes: Any = None
+
+    @abc.abstractmethod
+    def rows(
+        self, step: tf.Tensor, first: tf.Tensor, count: int, *, batch_size: int, seed: int
+    ) -> Any:
+        """Rows `first` to `first + count` of the global batch of one step, in model units.
+
+        Args:
+            step: int64 scalar.
+            first: int64 scalar, first row of the slice.
+            count: rows in the slice.
+            batch_size: rows of the global batch, all discriminator updates of the step together.
+            seed: of the order or the draw.
+
+        Returns:
+            `x`, or `(x, label)` when there are labels: a pure function of the arguments.
+        """
+
+    @abc.abstractmethod
+    def training_examples(self, count: int | None = None) -> Arrays:
+        """Training examples in user units with their labels, all of them or at most `count`."""
+
+    @abc.abstractmethod
+    def held_out_examples(self, count: int | None = None) -> Arrays:
+        """Examples that training never sees, in user units, with their labels."""
+
+    def steps_per_epoch(self, batch_size: int) -> int | None:
+        """Full global batches in one pass; `None` if the source never ends."""
+        return None if self.spec.examples is None else self.spec.examples // batch_size
+
+
+@dataclasses.dataclass
+class ArraySource(Source):
+    """Examples held in memory; each epoch has its own order, a function of (seed, epoch).
+
+    Args:
+        spec: what the examples are; `spec.examples` is the length of `train`.
+        train: training examples in user units.
+        held_out: held-out examples in user units.
+        train_labels: int labels, or `None`.
+        held_out_labels: likewise.
+    """
+
+    spec: DataSpec
+    train: np.ndarray
+    held_out: np.ndarray
+    train_labels: np.ndarray | None = None
+    held_out_labels: np.ndarray | None = None
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        steps = self.steps_per_epoch(batch_size)
+        epoch, within = step // steps, step % steps
+        position = within * batch_size + first + tf.range(count, dtype=tf.int64)
+        # A stateless permutation: no shuffle buffer to save, and any position can be asked for.
+        key = tf.stack([tf.constant(seed % 2**31, tf.int64), epoch])
+        index = tf.random.experimental.index_shuffle(
+            position, tf.cast(key, tf.uint32), self.spec.examples - 1
+        )
+        examples = self.spec.to_model_units(tf.gather(self.train, index))
+        if self.train_labels is None:
+            return examples
+        return examples, tf.gather(tf.cast(self.train_labels, tf.int32), index)
+
+    def training_examples(self, count=None):
+        return self.train[:count], _head(self.train_labels, count)
+
+    def held_out_examples(self, count=None):
+        return self.held_out[:count], _head(self.held_out_labels, count)
+
+
+def _head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:
+    return None if labels is None else labels[:count]

@@ -1,0 +1,87 @@
+"""What a data source promises about its examples, and the way back to the user's units."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+KINDS = ("vector", "image")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """The contract between a data source and everything downstream.
+
+    Training sees *model units*: images float32 NHWC in [-1, 1], vectors float32 standardised
+    with `mean` and `scale`. People and artefacts see *user units*: images uint8 in [0, 255],
+    vectors float32 as they were in the source.
+
+    Args:
+        name: source as named in the configuration, e.g. `"digits"`.
+        kind: `"vector"` or `"image"`.
+        shape: shape of one example without the batch axis, `(d,)` or `(height, width, channels)`.
+        examples: number of training examples; `None` when the source never repeats one.
+        held_out: number of examples kept away from training.
+        classes: names of the labels, empty when there are none.
+        mean: per-coordinate mean of a vector source in user units.
+        scale: per-coordinate standard deviation of a vector source in user units.
+        description: one sentence for the model card.
+        licence: licence or origin of the data, for the model card.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    examples: int | None
+    held_out: int
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    description: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={self.kind!r}")
+        if self.kind == "image" and len(self.shape) != 3:
+            raise ValueError(
+                "`shape` of an image source must be (height, width, channels). "
+                f"Received: shape={self.shape}"
+            )
+        if self.kind == "vector" and not len(self.mean) == len(self.scale) == self.shape[0]:
+            raise ValueError(
+                "A vector source must give `mean` and `scale` for each of its "
+                f"{self.shape[0]} coordinates. Received: mean={self.mean}, scale={self.scale}"
+            )
+
+    def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
+
+        Args:
+            samples: float32 `(batch, *shape)` in model units.
+
+        Returns:
+            uint8 images `(batch, height, width, channels)` or float32 vectors `(batch, d)`.
+        """
+        samples = tf.cast(samples, tf.float32)
+        if self.kind == "image":
+            levels = tf.round((samples + 1.0) * 127.5)
+            return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+        return samples * tf.constant(self.scale) + tf.constant(self.mean)
+
+    def to_model_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """The inverse of `to_user_units`, up to the rounding of images to 256 levels."""
+        samples = tf.cast(samples, tf.float32)
+        if self.kind == "image":
+            return samples / 127.5 - 1.0
+        return (samples - tf.constant(self.mean)) / tf.constant(self.scale)
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "DataSpec":
+        """Reads what `as_dict` wrote (JSON turns tuples into lists; they become tuples again)."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})

@@ -1,0 +1,56 @@
+"""What an objective is: losses and settings, inert."""
+
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+
+from training.constraints import Constraint, Unconstrained
+from training.optimizers import OptimizerConfig, adam
+from training.penalties import Penalty
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Objective:
+    """A pair of losses with the settings of its paper; the GAN runs it and never asks its name.
+
+    Both losses get raw scores of real and generated examples, `(batch, ...)`, and return a value
+    per score; both are minimised. The caller averages.
+
+    Args:
+        discriminator_steps: discriminator updates before each generator update, at least 1.
+        penalties: terms added to the discriminator's loss.
+        constraint: on the discriminator's weights.
+        generator_optimizer: used unless the run chooses another.
+        discriminator_optimizer: likewise.
+    """
+
+    discriminator_steps: int = 1
+    penalties: tuple[Penalty, ...] = ()
+    constraint: Constraint = Unconstrained()
+    generator_optimizer: OptimizerConfig = adam(2e-4, 0.5, 0.999)
+    discriminator_optimizer: OptimizerConfig = adam(2e-4, 0.5, 0.999)
+
+    name: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    relativistic: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.discriminator_steps < 1:
+            raise ValueError(
+                "`discriminator_steps` must be at least 1. "
+                f"Received: discriminator_steps={self.discriminator_steps}"
+            )
+
+    def discriminator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
+        """What the discriminator minimises, per score."""
+        raise NotImplementedError
+
+    def generator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
+        """What the generator minimises, per score."""
+        raise NotImplementedError
+
+    def log_density_ratio(self, scores: tf.Tensor) -> tf.Tensor | None:
+        """log p(x) / q(x) by the optimal discriminator's scores; `None` where theory has none."""
+        return None

@@ -1,0 +1,33 @@
+"""Named members of a family: a dictionary that refuses duplicates and suggests near matches."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UnknownNameError(ValueError):
+    """A name that is in no registry, with the names that are."""
+
+
+class Registry(dict):
+    """Maps names to members; a lookup of an unknown name raises one sentence.
+
+    Args:
+        kind: what the members are, for the sentence, e.g. `"objective"`.
+        members: objects with a `name`, or (name, member) pairs.
+    """
+
+    def __init__(self, kind: str, members: Iterable) -> None:
+        super().__init__()
+        self.kind = kind
+        for member in members:
+            name, value = member if isinstance(member, tuple) else (member.name, member)
+            if name in self:
+                raise ValueError(f"The {kind} {name!r} is registered twice.")
+            self[name] = value
+
+    def __missing__(self, name: str):
+        close = difflib.get_close_matches(str(name), self, n=2)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UnknownNameError(
+            f"There is no {self.kind} called {name!r}; there are {', '.join(sorted(self))}.{hint}"
+        )

@@ -1,0 +1,49 @@
+"""Learning rates and penalty weights over training, as data."""
+
+import dataclasses
+from typing import Literal
+
+import keras
+
+from training.registry import Registry
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Anneal:
+    """A value that moves from `start` to `end` over the whole training.
+
+    Args:
+        start: value at the first update, above 0 for an exponential shape.
+        end: value at the last update.
+        shape: `"linear"`, `"cosine"` or `"exponential"` (equal ratios in equal times).
+    """
+
+    start: float
+    end: float
+    shape: Literal["linear", "cosine", "exponential"] = "cosine"
+
+    def over(self, updates: int) -> keras.optimizers.schedules.LearningRateSchedule:
+        """The Keras schedule that ends after `updates` updates."""
+        return SHAPES[self.shape](self.start, self.end, updates)
+
+
+def _linear(start: float, end: float, updates: int):
+    return keras.optimizers.schedules.PolynomialDecay(start, updates, end_learning_rate=end)
+
+
+def _cosine(start: float, end: float, updates: int):
+    return keras.optimizers.schedules.CosineDecay(start, updates, alpha=end / start)
+
+
+def _exponential(start: float, end: float, updates: int):
+    return keras.optimizers.schedules.ExponentialDecay(start, updates, decay_rate=end / start)
+
+
+SHAPES = Registry(
+    "schedule shape", [("linear", _linear), ("cosine", _cosine), ("exponential", _exponential)]
+)
+
+
+def resolve(value: float | Anneal, updates: int):
+    """A constant as it is, an anneal as the Keras schedule over `updates` updates."""
+    return value.over(updates) if isinstance(value, Anneal) else value
