@@ -1,0 +1,169 @@
+"""The command line. Nothing heavy is imported until a command needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ganapp.errors import UserError
+
+app = typer.Typer(
+    name="ganapp",
+    help="Train, judge and ship generators: any objective x any network x any prior on any data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+presets_app = typer.Typer(help="List the presets, or show one to copy.", no_args_is_help=False)
+app.add_typer(presets_app, name="presets")
+
+console = Console()
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated."),
+]
+CheckpointOption = Annotated[
+    str,
+    typer.Option("--checkpoint", help="Which generator: 'best' by the run's metric, or 'last'."),
+]
+
+
+@app.command()
+def train(
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset's name or a TOML file.")
+    ],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Run directory [default: runs/<preset>-<NNNN>].")
+    ] = None,
+    overrides: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Validate and show the plan, then stop.")
+    ] = False,
+) -> None:
+    """Train a GAN, then evaluate it and write its report."""
+    from ganapp import runner
+
+    code = runner.train(
+        preset, directory=run, overrides=overrides or [], dry_run=dry_run, console=console
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", help="A preset or TOML file that must equal the run's own."),
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Continue a run to its configured end, exactly as if it had never stopped."""
+    from ganapp import runner
+
+    code = runner.resume(run, preset_or_file=config, overrides=overrides or [], console=console)
+    raise typer.Exit(code)
+
+
+@app.command()
+def sample(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option("--out", help="File ending in .npz, .png or .gif.")],
+    count: Annotated[int, typer.Option("--count", help="How many samples.")] = 64,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same file.")] = 0,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Draw samples from a trained generator into a file."""
+    from ganapp import runner
+
+    _check_checkpoint(checkpoint)
+    runner.sample(run, count=count, seed=seed, out=out, which=checkpoint, console=console)
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Judge a run's best and last generator, with floor and baseline beside every figure."""
+    from ganapp import runner
+
+    runner.evaluate(run, console=console, as_json=as_json)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="saved_model or litert; may be repeated [default: both]."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder [default: RUN/export].")] = None,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Export a trained generator; every artefact is verified in a fresh process."""
+    from ganapp import runner
+
+    _check_checkpoint(checkpoint)
+    chosen = formats or ["saved_model", "litert"]
+    runner.export(run, formats=chosen, out=out, which=checkpoint, console=console)
+
+
+@presets_app.callback(invoke_without_command=True)
+def presets(context: typer.Context) -> None:
+    """List the presets."""
+    from ganapp.loading import PRESETS, preset_names
+
+    if context.invoked_subcommand is None:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name in preset_names():
+            first = (PRESETS / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0]
+            table.add_row(name, first.removeprefix("# "))
+        console.print(table)
+
+
+@presets_app.command("show")
+def show_preset(name: Annotated[str, typer.Argument(help="The preset's name.")]) -> None:
+    """Print a preset's TOML, to copy and change."""
+    from ganapp.loading import preset_path
+
+    print(preset_path(name).read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+) -> None:
+    """List the runs in a folder with their main figures."""
+    from ganapp.listing import runs_table
+
+    console.print(runs_table(folder))
+
+
+def _check_checkpoint(which: str) -> None:
+    if which not in ("best", "last"):
+        raise UserError(f"`--checkpoint` must be 'best' or 'last'. Received: {which!r}")
+
+
+def main() -> None:
+    """Runs the command line; the user's mistakes end in one sentence and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True).print(f"[red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

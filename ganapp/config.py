@@ -1,0 +1,256 @@
+"""The configuration of a run: validated data, saved with the run as TOML."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import pydantic
+
+from ganapp import plugins
+from training.optimizers import OptimizerConfig
+
+Positive = Annotated[int, pydantic.Field(ge=1)]
+Weight = Annotated[float, pydantic.Field(ge=0)]
+Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
+Rate = Annotated[float, pydantic.Field(gt=0)]
+
+
+def scheduled(number: Any) -> Any:
+    """The type of a number that may also be a table with start, end and shape.
+
+    Tagged by what came, so that a mistake is explained once and not for each alternative.
+    """
+    return Annotated[
+        Annotated[number, pydantic.Tag("<number>")]
+        | Annotated["AnnealConfig", pydantic.Tag("<table>")],
+        pydantic.Discriminator(
+            lambda given: "<table>" if isinstance(given, dict | AnnealConfig) else "<number>"
+        ),
+    ]
+
+
+class Section(pydantic.BaseModel):
+    """A table of the configuration: unknown keys are errors, values never change."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PluginSection(Section):
+    """A table that names a member of a family; its further keys are that member's options."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    FAMILY: ClassVar[str]
+    MEMBER: ClassVar[str] = "name"
+    LEAVE: ClassVar[tuple[str, ...]] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _check_options(self) -> Self:
+        options = plugins.checked_options(self.FAMILY, self.member, self.options, self.LEAVE)
+        self.__pydantic_extra__.update(options)
+        return self
+
+    @property
+    def member(self) -> str:
+        """Name of the chosen member."""
+        return getattr(self, self.MEMBER)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the chosen member."""
+        return dict(self.__pydantic_extra__ or {})
+
+    def build(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the member with its options."""
+        return plugins.build(self.FAMILY, self.member, self.options, *args, **kwargs)
+
+
+class AnnealConfig(Section):
+    """A value that moves over the whole training; see `training.schedules.Anneal`."""
+
+    start: Rate
+    end: Rate
+    shape: Literal["linear", "cosine", "exponential"] = "cosine"
+
+
+class PenaltyConfig(Section):
+    """A penalty's weight: a number, or a table with start, end and shape."""
+
+    weight: scheduled(Weight) = 1.0
+
+
+class OptimizerSection(Section):
+    """Which Keras optimizer; further keys are its own arguments (`beta_1`, `clipnorm`, ...)."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, bool | float | None]
+    name: str
+    learning_rate: scheduled(Rate)
+
+    @pydantic.model_validator(mode="after")
+    def _check_options(self) -> Self:
+        OptimizerConfig(name=self.name, options=self.__pydantic_extra__)
+        return self
+
+
+class PriorConfig(PluginSection):
+    """The distribution of latents."""
+
+    FAMILY = "prior"
+    name: str = "normal"
+
+
+class DataConfig(PluginSection):
+    """Where examples come from."""
+
+    FAMILY, MEMBER = "data", "source"
+    source: str
+
+
+class GeneratorConfig(PluginSection):
+    """The generator, its latents and its optimizer."""
+
+    FAMILY, MEMBER = "generator", "network"
+    network: str
+    prior: PriorConfig = PriorConfig()
+    optimizer: OptimizerSection
+
+
+class DiscriminatorConfig(PluginSection):
+    """The discriminator and its optimizer."""
+
+    FAMILY, MEMBER = "discriminator", "network"
+    network: str
+    optimizer: OptimizerSection
+
+
+class ConstraintConfig(PluginSection):
+    """The constraint on the discriminator's weights."""
+
+    FAMILY = "constraint"
+    name: str = "none"
+
+
+class ObjectiveConfig(PluginSection):
+    """Losses, penalties and constraint; what is left out is the objective's own."""
+
+    FAMILY = "objective"
+    LEAVE = (
+        "discriminator_steps",
+        "penalties",
+        "constraint",
+        "generator_optimizer",
+        "discriminator_optimizer",
+    )
+    name: str
+    discriminator_steps: Positive
+    penalties: dict[str, PenaltyConfig]
+    constraint: ConstraintConfig
+
+    @pydantic.field_validator("penalties")
+    @classmethod
+    def _known(cls, penalties: dict[str, PenaltyConfig]) -> dict[str, PenaltyConfig]:
+        for name in penalties:
+            plugins.FAMILIES["penalty"][name]
+        return penalties
+
+
+class TrainingConfig(Section):
+    """How long, how fast, how exactly. All `*_every` count generator steps.
+
+    `steps_per_epoch` left out means one pass over the data. `replicas` 0 means every GPU of this
+    machine, or one CPU; above 0 on a machine without GPUs it means that many logical CPU devices.
+    `ema_half_life` is in images, 0 switches the average off.
+    """
+
+    epochs: Positive = 100
+    steps_per_epoch: Positive | None = None
+    batch_size: Positive = 64
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
+    deterministic: bool = False
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    steps_per_execution: Positive = 1
+    jit_compile: bool = False
+    replicas: Annotated[int, pydantic.Field(ge=0)] = 0
+    ema_half_life: Weight = 10_000.0
+    ema_warm_up: Fraction = 0.05
+    log_every: Positive = 50
+    checkpoint_every: Positive = 500
+    sample_every: Positive = 500
+    evaluate_every: Positive = 1000
+    keep_checkpoints: Positive = 3
+
+
+class EvaluationConfig(Section):
+    """How the run is judged; `metric` chooses the best checkpoint."""
+
+    samples: Annotated[int, pydantic.Field(ge=50)] = 2500
+    reference: Literal["all", "train"] = "all"
+    neighbours: Positive = 5
+    components: Positive = 32
+    baseline_components: Positive = 10
+    metric: Literal["frechet_distance", "kernel_distance", "coverage", "reverse_kl"] = (
+        "frechet_distance"
+    )
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
+
+
+class Config(Section):
+    """Everything that decides a run."""
+
+    data: DataConfig
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    objective: ObjectiveConfig
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _fill_in_objective(cls, raw: Any) -> Any:
+        return with_objective_defaults(raw)
+
+    @pydantic.model_validator(mode="after")
+    def _check_combination(self) -> Self:
+        if self.objective.penalties and self.discriminator.options.get("normalisation") == "batch":
+            raise ValueError(
+                "`discriminator.normalisation` must be 'none' or 'layer' under a gradient penalty, "
+                "whose gradient of one example does not exist when a batch is normalised together. "
+                f"Received: 'batch' with {', '.join(self.objective.penalties)}"
+            )
+        steps, execution = self.training.steps_per_epoch, self.training.steps_per_execution
+        if steps and steps % execution:
+            raise ValueError(
+                "`training.steps_per_epoch` must be a multiple of `training.steps_per_execution`. "
+                f"Received: {steps} and {execution}"
+            )
+        return self
+
+
+def with_objective_defaults(raw: Any) -> Any:
+    """The tables with what the objective's paper says filled in where the user is silent.
+
+    An optimizer table without a name keeps the paper's optimizer and changes what it mentions.
+    Malformed input is returned as it is, for validation to complain about.
+    """
+    objective = raw.get("objective") if isinstance(raw, dict) else None
+    if not isinstance(objective, dict) or not isinstance(objective.get("name"), str):
+        return raw
+    paper = plugins.FAMILIES["objective"][objective["name"]]()
+    defaults = {
+        "discriminator_steps": paper.discriminator_steps,
+        "penalties": {p.name: {"weight": p.weight} for p in paper.penalties},
+        "constraint": plugins.as_table(paper.constraint),
+    }
+    filled = {**raw, "objective": {**defaults, **objective}}
+    for part in ("generator", "discriminator"):
+        section = raw.get(part)
+        if isinstance(section, dict) and isinstance(section.get("optimizer", {}), dict):
+            theirs = getattr(paper, f"{part}_optimizer")
+            optimizer = _merged_optimizer(theirs, section.get("optimizer", {}))
+            filled[part] = {**section, "optimizer": optimizer}
+    return filled
+
+
+def _merged_optimizer(paper: OptimizerConfig, given: dict[str, Any]) -> dict[str, Any]:
+    if given.get("name", paper.name) != paper.name:
+        return given
+    table = {"name": paper.name, "learning_rate": paper.learning_rate, **paper.options}
+    return {**table, **given}

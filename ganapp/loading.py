@@ -1,0 +1,170 @@
+"""From a preset's name or a file and `--set` overrides to a validated configuration."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import tomli_w
+
+from ganapp.errors import UserError
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that come with ganapp."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def preset_path(name: str) -> Path:
+    """The file of a preset.
+
+    Raises:
+        UserError: if there is no such preset, with near matches.
+    """
+    if name in preset_names():
+        return PRESETS / f"{name}.toml"
+    close = difflib.get_close_matches(name, preset_names(), n=2, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise UserError(
+        f"There is no preset called {name!r}; there are {', '.join(preset_names())}.{hint} "
+        "A configuration of your own is named by its path, ending in .toml."
+    )
+
+
+def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Any:
+    """Reads, overrides and validates a configuration.
+
+    Args:
+        preset_or_file: a preset's name, or the path of a TOML file.
+        overrides: `key=value` pairs with dotted keys, values as in TOML.
+
+    Returns:
+        A `ganapp.config.Config`.
+
+    Raises:
+        UserError: one sentence naming the field, what was expected and what came.
+    """
+    is_file = preset_or_file.endswith(".toml")
+    path = Path(preset_or_file) if is_file else preset_path(preset_or_file)
+    return validated(_with_overrides(read_toml(path), overrides), preset_or_file)
+
+
+def validated(raw: dict[str, Any], origin: str) -> Any:
+    """The configuration in `raw`, or a `UserError` with every complaint about it."""
+    from ganapp.config import Config
+
+    try:
+        return Config.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise UserError(f"{origin}: {' '.join(_sentences(error))}") from error
+
+
+def load_saved(path: Path) -> Any:
+    """The configuration that a run was started with, from its `config.toml`."""
+    return validated(read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; a `UserError` when it cannot be read or parsed."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The configuration {path} is not valid TOML: {error}.") from error
+
+
+def as_toml(config: Any) -> str:
+    """The resolved configuration as TOML; keys that are unset are left out."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """One line per key that differs: `training.epochs: 10 -> 20`."""
+    before, after = _flat(old), _flat(new)
+    return [
+        f"{key}: {before.get(key, 'unset')} -> {after.get(key, 'unset')}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in tables.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat
+
+
+def _with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            raise UserError(
+                f"`--set` takes key=value, for example training.epochs=10, not {override!r}."
+            )
+        *tables, last = key.strip().split(".")
+        table = raw
+        for name in tables:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise UserError(f"`--set {override}`: `{name}` is a value, not a table.")
+        table[last] = _toml_value(text.strip())
+    return raw
+
+
+def _toml_value(text: str) -> Any:
+    """The value as TOML has it; what TOML cannot read is a string (paths need no quotes)."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _sentences(error: pydantic.ValidationError) -> list[str]:
+    from ganapp.config import Config
+
+    sentences: dict[str, str] = {}  # one per place: a union complains once per alternative
+    for item in error.errors():
+        place = [str(part) for part in item["loc"] if _is_key(str(part))]
+        where = ".".join(place)
+        if item["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(
+                place[-1], _known_keys(Config, place[:-1]), n=1, cutoff=0.5
+            )
+            hint = f" Did you mean `{'.'.join([*place[:-1], close[0]])}`?" if close else ""
+            sentences[where] = f"`{where}` is not a key of the configuration.{hint}"
+        elif item["type"] == "missing":
+            sentences[where] = f"`{where}` is missing."
+        elif item["type"] == "value_error":
+            cause = item["ctx"]["error"]
+            nested = isinstance(cause, pydantic.ValidationError)
+            text = " ".join(_sentences(cause)) if nested else _ended(str(cause))
+            sentences[where] = f"{where}: {text}" if where else text
+        else:
+            message = item["msg"][0].lower() + item["msg"][1:]
+            sentences[where] = f"`{where}`: {message}. Received: {item['input']!r}."
+    return list(sentences.values())
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
+
+
+def _is_key(part: str) -> bool:
+    """Pydantic puts the alternative of a union it tried into the place; that is no key."""
+    return not part.startswith("<") and part not in ("bool", "float")
+
+
+def _known_keys(model: type[pydantic.BaseModel], tables: list[str]) -> list[str]:
+    for table in tables:
+        annotation = model.model_fields[table].annotation if table in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

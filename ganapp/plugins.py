@@ -1,0 +1,95 @@
+"""Options of networks, sources, priors and the rest, checked against their own signatures.
+
+A member of a family is a function or a dataclass; its keyword-only arguments and their types are
+what a configuration may set. So a new member needs no configuration code, and a misspelt option
+cannot be swallowed.
+"""
+
+import dataclasses
+import difflib
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic
+
+from models.networks import DISCRIMINATORS, GENERATORS
+from training.constraints import CONSTRAINTS
+from training.data import SOURCES
+from training.objectives import OBJECTIVES
+from training.optimizers import OPTIMIZERS
+from training.penalties import PENALTIES
+from training.priors import PRIORS
+from training.registry import Registry
+
+FAMILIES: dict[str, Mapping[str, Callable]] = {
+    "data": SOURCES,
+    "generator": Registry("generator network", GENERATORS.items()),
+    "discriminator": Registry("discriminator network", DISCRIMINATORS.items()),
+    "prior": PRIORS,
+    "objective": OBJECTIVES,
+    "constraint": CONSTRAINTS,
+    "penalty": PENALTIES,
+    "optimizer": OPTIMIZERS,
+}
+
+
+@functools.cache
+def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[pydantic.BaseModel]:
+    """A Pydantic model of the options of one member.
+
+    Args:
+        family: a key of `FAMILIES`.
+        name: a member of it.
+        leave: arguments that the configuration sets elsewhere.
+
+    Raises:
+        UnknownNameError: if there is no such member.
+    """
+    member = FAMILIES[family][name]
+    hints = typing.get_type_hints(member, include_extras=True)
+    fields = {
+        key: (hints[key], ... if p.default is p.empty else p.default)
+        for key, p in inspect.signature(member).parameters.items()
+        if p.kind is p.KEYWORD_ONLY and key not in leave
+    }
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    return pydantic.create_model(f"{name}_options", __config__=config, **fields)
+
+
+def checked_options(
+    family: str, name: str, given: Mapping[str, Any], leave: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The options with defaults filled in and types checked, as plain TOML values.
+
+    Raises:
+        ValueError: naming the option that is unknown, of the wrong type or out of range.
+    """
+    model = options_model(family, name, leave)
+    for key in given:
+        if key not in model.model_fields:
+            close = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.5)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            takes = ", ".join(model.model_fields) or "none"
+            raise ValueError(
+                f"`{key}` is not an option of the {FAMILIES[family].kind} {name!r}, which takes: "
+                f"{takes}.{hint}"
+            )
+    options = model.model_validate(dict(given)).model_dump(mode="json")
+    if dataclasses.is_dataclass(FAMILIES[family][name]):
+        build(family, name, options)  # ranges are checked by the members themselves
+    return options
+
+
+def build(family: str, name: str, options: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls a member with validated options (lists become the tuples its signature asks for)."""
+    model = options_model(family, name, tuple(kwargs)).model_validate(dict(options))
+    values = {key: getattr(model, key) for key in type(model).model_fields}
+    return FAMILIES[family][name](*args, **values, **kwargs)
+
+
+def as_table(member: Any) -> dict[str, Any]:
+    """A dataclass member as the table that names it and sets its options."""
+    return {"name": member.name, **dataclasses.asdict(member)}

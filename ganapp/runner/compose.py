@@ -1,0 +1,211 @@
+"""From a configuration to the objects it names."""
+
+import dataclasses
+import importlib.metadata
+from functools import cached_property
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ganapp.config import AnnealConfig, Config, OptimizerSection
+from ganapp.errors import UserError
+from models.gan import GAN
+from training.data import Source
+from training.distribution import make_strategy
+from training.evaluation.judge import Judge
+from training.evaluation.measures import MEASURES
+from training.objectives import Objective
+from training.optimizers import OptimizerConfig
+from training.penalties import PENALTIES
+from training.schedules import Anneal, resolve
+
+VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """The objects of one run.
+
+    Args:
+        config: the configuration they come from.
+        source: the data.
+        strategy: where the updates happen.
+        gan: networks and prior, compiled.
+        steps_per_epoch: generator steps of an epoch.
+    """
+
+    config: Config
+    source: Source
+    strategy: tf.distribute.Strategy
+    gan: GAN
+    steps_per_epoch: int
+
+    @property
+    def total_steps(self) -> int:
+        """Generator steps of the whole run."""
+        return self.config.training.epochs * self.steps_per_epoch
+
+    @property
+    def examples_per_step(self) -> int:
+        """Real examples that one step consumes, all discriminator updates together."""
+        return self.config.training.batch_size * self.config.objective.discriminator_steps
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What judges this run's samples; fitted on the real data at first use."""
+        return make_judge(self.config, self.source)
+
+    def manifest(self) -> dict[str, Any]:
+        """What everything downstream needs to know of the run."""
+        networks = {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
+        return {
+            "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+            "data": self.source.spec.as_dict(),
+            "latent": self.config.generator.prior.model_dump(mode="json"),
+            "seed": self.config.training.seed,
+            "parameters": {name: network.count_params() for name, network in networks.items()},
+            "steps_per_epoch": self.steps_per_epoch,
+            "total_steps": self.total_steps,
+            "replicas": self.strategy.num_replicas_in_sync,
+        }
+
+
+def compose(config: Config) -> Experiment:
+    """Builds everything a run needs; nothing is written.
+
+    Raises:
+        UserError: if the parts do not fit each other.
+    """
+    training = config.training
+    keras.utils.set_random_seed(training.seed)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        strategy = make_strategy(training.replicas)
+        source = config.data.build()
+        steps = _steps_per_epoch(config, source)
+        _check_batch(config, strategy)
+        _check_metric(config, source)
+        keras.config.set_dtype_policy(training.precision)
+        with strategy.scope():
+            gan = _compiled_gan(config, source, steps * training.epochs)
+    except (ValueError, OSError) as error:
+        raise UserError(str(error).strip()) from error
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return Experiment(config, source, strategy, gan, steps)
+
+
+def make_judge(config: Config, source: Source) -> Judge:
+    """The judge that the evaluation section describes."""
+    evaluation = config.evaluation
+    endless = source.spec.examples is None
+    count = evaluation.samples if endless else None
+    train, train_labels = source.training_examples(count)
+    held_out, held_out_labels = source.held_out_examples(count)
+    return Judge(
+        source.spec,
+        train=train,
+        held_out=held_out,
+        train_labels=None if endless else train_labels,
+        held_out_labels=None if endless else held_out_labels,
+        modes=source.modes,
+        neighbours=evaluation.neighbours,
+        components=evaluation.components,
+        baseline_components=evaluation.baseline_components,
+        reference=evaluation.reference,
+        seed=evaluation.seed,
+    )
+
+
+def metric_direction(metric: str) -> str:
+    """`"higher"` or `"lower"`: which values of a figure are better."""
+    return next(m.better[metric] for m in MEASURES if metric in m.better)
+
+
+def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
+    training, shape = config.training, source.spec.shape
+    prior = config.generator.prior.build()
+    gan = GAN(
+        config.generator.build(prior.size, shape),
+        config.discriminator.build(shape),
+        prior,
+        seed=training.seed,
+        ema_half_life=training.ema_half_life or None,
+        ema_warm_up=training.ema_warm_up,
+    )
+    objective = _objective(config, total_steps)
+    gan.compile(
+        objective.generator_optimizer.build(total_steps),
+        objective.discriminator_optimizer.build(total_steps * objective.discriminator_steps),
+        objective=objective,
+        jit_compile=training.jit_compile,
+        steps_per_execution=training.steps_per_execution,
+    )
+    return gan
+
+
+def _objective(config: Config, total_steps: int) -> Objective:
+    section = config.objective
+    penalties = tuple(
+        PENALTIES[name](weight=resolve(_annealed(penalty.weight), total_steps))
+        for name, penalty in section.penalties.items()
+    )
+    return section.build(
+        discriminator_steps=section.discriminator_steps,
+        penalties=penalties,
+        constraint=section.constraint.build(),
+        generator_optimizer=_optimizer(config.generator.optimizer),
+        discriminator_optimizer=_optimizer(config.discriminator.optimizer),
+    )
+
+
+def _optimizer(section: OptimizerSection) -> OptimizerConfig:
+    rate = _annealed(section.learning_rate)
+    options = dict(section.__pydantic_extra__ or {})
+    return OptimizerConfig(name=section.name, learning_rate=rate, options=options)
+
+
+def _annealed(value: float | AnnealConfig) -> float | Anneal:
+    return Anneal(**value.model_dump()) if isinstance(value, AnnealConfig) else value
+
+
+def _steps_per_epoch(config: Config, source: Source) -> int:
+    training = config.training
+    batch = training.batch_size * config.objective.discriminator_steps
+    steps = training.steps_per_epoch or source.steps_per_epoch(batch)
+    if steps is None:
+        raise ValueError(
+            f"`training.steps_per_epoch` is needed: the data source {source.spec.name!r} never "
+            "ends. Received: none"
+        )
+    if source.steps_per_epoch(batch) == 0:
+        raise ValueError(
+            "`training.batch_size` times `objective.discriminator_steps` must not exceed the "
+            f"{source.spec.examples} training examples. Received: {training.batch_size} times "
+            f"{config.objective.discriminator_steps}"
+        )
+    if steps % training.steps_per_execution:
+        raise ValueError(
+            "`training.steps_per_execution` must divide the steps of an epoch, "
+            f"{steps} here. Received: {training.steps_per_execution}"
+        )
+    return steps
+
+
+def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
+    replicas, batch = strategy.num_replicas_in_sync, config.training.batch_size
+    if batch % replicas:
+        raise ValueError(
+            f"`training.batch_size` must be a multiple of the {replicas} replicas. "
+            f"Received: {batch}"
+        )
+
+
+def _check_metric(config: Config, source: Source) -> None:
+    if config.evaluation.metric == "reverse_kl" and source.modes is None:
+        raise ValueError(
+            "`evaluation.metric` can be 'reverse_kl' only for data with known modes. "
+            f"Received: data.source={source.spec.name!r}"
+        )

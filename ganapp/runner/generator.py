@@ -1,0 +1,44 @@
+"""The trained generator of a run, read back from its checkpoints."""
+
+from pathlib import Path
+
+from ganapp.errors import UserError
+from ganapp.runner.compose import Experiment
+from ganapp.runs import Run
+from training.checkpoints import CheckpointError, load_latest
+
+WHICH = ("best", "last")
+
+
+def load_generator(experiment: Experiment, run: Run, which: str = "best") -> int:
+    """Fills the averaged generator of `experiment` from a checkpoint of `run`.
+
+    Args:
+        experiment: as composed from the run's configuration.
+        run: the run.
+        which: `"best"` by the run's metric, or `"last"`; the last one serves as the best while
+            nothing has been evaluated.
+
+    Returns:
+        The step of the checkpoint.
+
+    Raises:
+        UserError: if there is no checkpoint yet, or none that is whole.
+    """
+    step = _load(experiment, run.best) if which == "best" else None
+    if step is None:
+        step = _load(experiment, run.checkpoints)
+    if step is None:
+        raise UserError(
+            f"The run {run.directory} has no checkpoint yet; let it train longer, or continue it "
+            f"with `python -m ganapp resume {run.directory}`."
+        )
+    return step
+
+
+def _load(experiment: Experiment, directory: Path) -> int | None:
+    state = {"ema_generator": experiment.gan.state()["ema_generator"]}
+    try:
+        return load_latest(directory, state)
+    except CheckpointError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,84 @@
+"""What a person sees before and after a run."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ganapp.runner.compose import Experiment
+from training.evaluation.report import verdict
+
+
+def show_plan(experiment: Experiment, directory: Path, console: Console) -> None:
+    """Says what is about to be trained, on what, and where it goes."""
+    config, spec = experiment.config, experiment.source.spec
+    networks = {
+        "generator": experiment.gan.generator,
+        "discriminator": experiment.gan.discriminator,
+    }
+    objective = experiment.gan.objective
+    table = Table(show_header=False, box=None, pad_edge=False)
+    shape = " x ".join(map(str, spec.shape))
+    examples = "endless" if spec.examples is None else f"{spec.examples:,} training"
+    table.add_row(
+        "data", f"{spec.name}: {spec.kind} {shape}, {examples}, {spec.held_out:,} held out"
+    )
+    for name, network in networks.items():
+        section = getattr(config, name)
+        table.add_row(name, f"{section.network}, {network.count_params():,} parameters")
+    prior = config.generator.prior
+    table.add_row("prior", f"{prior.name}, {experiment.gan.prior.size} dimensions")
+    penalties = ", ".join(penalty.name for penalty in objective.penalties) or "no penalty"
+    steps = objective.discriminator_steps
+    table.add_row(
+        "objective",
+        f"{objective.name}, {penalties}, constraint {objective.constraint.name}, "
+        f"{steps} discriminator step{'s' if steps > 1 else ''}",
+    )
+    training = config.training
+    table.add_row(
+        "training",
+        f"{training.epochs} epochs of {experiment.steps_per_epoch} steps, batch "
+        f"{training.batch_size}, {training.precision}, seed {training.seed}",
+    )
+    replicas = experiment.strategy.num_replicas_in_sync
+    table.add_row("devices", f"{replicas} replica{'s' if replicas > 1 else ''}")
+    table.add_row("run", str(directory))
+    console.print(table)
+
+
+def show_figures(report: dict[str, Any], console: Console) -> None:
+    """The figures of the best generator beside floor and baseline, and the verdict."""
+    chosen = report["best"] or report["last"]
+    counts = chosen["counts"]
+    table = Table(
+        title=f"{counts['generated']:,} samples of step {chosen['step']:,}",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("figure")
+    for heading in ("best", "last", "matched", "floor", "baseline"):
+        table.add_column(heading, justify="right")
+    table.add_column("better")
+    table.add_column("space")
+    table.add_column("generated / real", justify="right")
+    for key, figure in chosen["figures"].items():
+        columns = [figure["value"], report["last"]["figures"][key]["value"]]
+        columns += [figure[name] for name in ("matched", "floor", "baseline")]
+        real = figure["real"]
+        table.add_row(
+            figure["name"],
+            *("-" if value is None else f"{value:.3g}" for value in columns),
+            figure["better"],
+            figure["space"],
+            f"{figure['generated']:,}" + (f" / {real:,}" if real is not None else ""),
+        )
+    console.print(table)
+    console.print(
+        f"matched and floor: {counts['matched']:,} samples and as many held-out examples against "
+        f"the training data; baseline: {chosen['baseline']}.",
+        style="dim",
+    )
+    console.print(verdict(chosen))

@@ -1,0 +1,245 @@
+"""Training a new run and resuming a lost one."""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from ganapp.errors import UserError
+from ganapp.loading import as_toml, differences, load_config, load_saved
+from ganapp.runner.compose import Experiment, compose, metric_direction
+from ganapp.runner.judging import evaluate, painter
+from ganapp.runner.summary import show_plan
+from ganapp.runs import Run, check_free, claim_run, next_directory, open_run, write_atomically
+from training.callbacks.best_checkpoint import BestCheckpoint
+from training.callbacks.board import Board
+from training.callbacks.checkpoint_callback import CheckpointEvery
+from training.callbacks.evaluate import Evaluate
+from training.callbacks.guard import NonFiniteError, NonFiniteGuard
+from training.callbacks.interrupt import Interrupt
+from training.callbacks.metrics import MetricsLog, truncate_metrics
+from training.callbacks.progress import ProgressDisplay
+from training.callbacks.samples import SampleGrids
+from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
+from training.checkpoints import CheckpointError, Checkpoints
+from training.data import training_batches
+from training.distribution import is_chief
+
+SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
+
+
+def train(
+    preset_or_file: str,
+    *,
+    directory: Path | None = None,
+    folder: Path = Path("runs"),
+    overrides: Sequence[str] = (),
+    dry_run: bool = False,
+    console: Console,
+) -> int:
+    """Trains a new run, evaluates it and writes its report.
+
+    Args:
+        preset_or_file: a preset's name or the path of a TOML file.
+        directory: the run directory; the next free one in `folder` when `None`.
+        folder: where runs go.
+        overrides: `key=value` settings.
+        dry_run: validate and show the plan only.
+        console: where to write.
+
+    Returns:
+        The exit code: 0, or 143 / 130 when a signal ended the run.
+
+    Raises:
+        UserError: for the user's mistakes, before anything is written.
+    """
+    config = load_config(preset_or_file, overrides)
+    if directory is None:
+        directory = next_directory(folder, Path(preset_or_file).stem)
+    experiment = compose(config)
+    if is_chief(experiment.strategy):
+        check_free(directory)
+    show_plan(experiment, directory, console)
+    if dry_run:
+        console.print("Everything fits; nothing was written (dry run).")
+        return 0
+    if is_chief(experiment.strategy):
+        return _run_to_end(experiment, claim_run(directory, as_toml(config)), console)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _run_to_end(experiment, Run(Path(scratch)), console)
+
+
+def resume(
+    directory: Path,
+    *,
+    preset_or_file: str | None = None,
+    overrides: Sequence[str] = (),
+    console: Console,
+) -> int:
+    """Continues a run to its configured end, exactly as if it had never stopped.
+
+    Args:
+        directory: the run directory.
+        preset_or_file: a configuration to compare with the run's; it must be the same.
+        overrides: `key=value` settings to compare with the run's.
+        console: where to write.
+
+    Returns:
+        The exit code, as for `train`.
+
+    Raises:
+        UserError: if there is no run, or the configurations differ.
+    """
+    run = open_run(directory)
+    config = load_saved(run.config)
+    _refuse_differences(run, config, preset_or_file, overrides)
+    experiment = compose(config)
+    show_plan(experiment, directory, console)
+    return _run_to_end(experiment, run, console)
+
+
+@contextlib.contextmanager
+def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
+    """Where this process records: the run itself, or a scratch folder if it is not the chief."""
+    if is_chief(experiment.strategy):
+        yield run
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Run(Path(scratch))
+
+
+def _refuse_differences(run, config, preset_or_file, overrides) -> None:
+    if preset_or_file is None and not overrides:
+        return
+    other = load_config(preset_or_file or str(run.config), overrides)
+    changed = differences(
+        config.model_dump(mode="json", exclude_none=True),
+        other.model_dump(mode="json", exclude_none=True),
+    )
+    if changed:
+        raise UserError(
+            f"The run {run.directory} was started with another configuration; a run is resumed "
+            f"as it was, so train a new one instead. Differences: {'; '.join(changed)}."
+        )
+
+
+def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
+    chief = is_chief(experiment.strategy)
+    checkpoints = Checkpoints(
+        run.checkpoints,
+        experiment.gan.state(),
+        keep=experiment.config.training.keep_checkpoints,
+        chief=chief,
+        warn=lambda sentence: console.print(f"Warning: {sentence}", style="yellow"),
+    )
+    try:
+        start = checkpoints.restore_latest() or 0
+    except CheckpointError as error:
+        raise UserError(str(error)) from error
+    with _place_to_write(experiment, run) as record:
+        write_atomically(record.manifest, json.dumps(experiment.manifest(), indent=2) + "\n")
+        truncate_metrics(record.metrics, start)
+        if start:
+            console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
+        exit_code = 0
+        if start < experiment.total_steps:
+            exit_code = _fit(experiment, record, checkpoints, console)
+    if chief and exit_code == 0:
+        evaluate(run.directory, console=console, experiment=experiment)
+    return exit_code
+
+
+def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> int:
+    """Runs `fit` to the configured end; one call, or two when resuming within an epoch."""
+    gan, per_epoch, total = experiment.gan, experiment.steps_per_epoch, experiment.total_steps
+    unit = "images" if experiment.source.spec.kind == "image" else "examples"
+    interrupt = Interrupt(checkpoints.save)
+    progress = ProgressDisplay(
+        total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
+    )
+    callbacks = [*_callbacks(experiment, run, checkpoints), interrupt, progress]
+    try:
+        with interrupt, progress:
+            while (step := int(gan.step.numpy())) < total and not interrupt.signal:
+                epoch, done = divmod(step, per_epoch)
+                gan.fit(
+                    _batches(experiment, step),
+                    initial_epoch=epoch,
+                    epochs=epoch + 1 if done else experiment.config.training.epochs,
+                    steps_per_epoch=per_epoch - done,
+                    callbacks=callbacks,
+                    verbose=0,
+                )
+    except (NonFiniteError, CheckpointError) as error:
+        raise UserError(str(error)) from error
+    if interrupt.signal:
+        console.print(
+            f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "
+            f"saved. Continue with: python -m ganapp resume {run.directory}"
+        )
+    return interrupt.exit_code
+
+
+def _batches(experiment: Experiment, start_step: int):
+    return training_batches(
+        experiment.source,
+        batch_size=experiment.examples_per_step,
+        seed=experiment.config.training.seed,
+        start_step=start_step,
+        strategy=experiment.strategy,
+    )
+
+
+def _callbacks(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
+    """The callbacks that record a run, in the order that makes a resumed run exact."""
+    config, source, total = experiment.config, experiment.source, experiment.total_steps
+    training, spec = config.training, source.spec
+    board = Board(run.logs)
+    metrics = MetricsLog(run.metrics, training.log_every, last=total)
+    best = BestCheckpoint(
+        run.best,
+        {"ema_generator": experiment.gan.state()["ema_generator"]},
+        metric=config.evaluation.metric,
+        better=metric_direction(config.evaluation.metric),
+        chief=is_chief(experiment.strategy),
+    )
+    shown = SHOWN_IMAGES if spec.kind == "image" else SHOWN_POINTS
+    real, _ = source.held_out_examples(SCORED_EXAMPLES)
+    return [
+        NonFiniteGuard(loss_scaling=training.precision == "mixed_float16"),
+        metrics,
+        TensorBoardLog(
+            board,
+            training.log_every,
+            examples_per_step=experiment.examples_per_step,
+            configuration=as_toml(config),
+            last=total,
+        ),
+        SampleGrids(
+            run.samples,
+            training.sample_every,
+            draw=painter(source),
+            real=source.training_examples(shown)[0],
+            count=shown,
+            to_user_units=spec.to_user_units,
+            board=board,
+            last=total,
+        ),
+        ScoreHistograms(
+            board, training.sample_every, real=np.asarray(spec.to_model_units(real)), last=total
+        ),
+        Evaluate(
+            experiment.judge.judge,
+            training.evaluate_every,
+            count=config.evaluation.samples,
+            to_user_units=spec.to_user_units,
+            sinks=(metrics.evaluation, board.evaluation, best.offer),
+            seed=config.evaluation.seed,
+            last=total,
+        ),
+        CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),
+    ]

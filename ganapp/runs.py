@@ -1,0 +1,168 @@
+"""The run directory: where everything about a run lives, and who may write there."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganapp.errors import UserError
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths of one run; nothing downstream knows more of it than these files.
+
+    Args:
+        directory: the run's folder.
+    """
+
+    directory: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.directory / "config.toml"
+
+    @property
+    def manifest(self) -> Path:
+        """Versions, data and latent specification, seed."""
+        return self.directory / "manifest.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of the whole training state."""
+        return self.directory / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """Checkpoints of the best generators."""
+        return self.checkpoints / "best"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard event files."""
+        return self.directory / "logs"
+
+    @property
+    def samples(self) -> Path:
+        """Pictures of samples during training."""
+        return self.directory / "samples"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line: scalars and evaluations by step."""
+        return self.directory / "metrics.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """The final evaluation."""
+        return self.directory / "report.json"
+
+    @property
+    def export(self) -> Path:
+        """Artefacts."""
+        return self.directory / "export"
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.directory.resolve().name
+
+    def read_report(self) -> dict[str, Any] | None:
+        """The final evaluation, or `None` when there is none yet."""
+        try:
+            return json.loads(self.report.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def read_metrics(self) -> Iterator[dict[str, Any]]:
+        """Rows of `metrics.jsonl`; a row that is half written is left out."""
+        if not self.metrics.exists():
+            return
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                return
+
+
+def open_run(directory: Path) -> Run:
+    """An existing run.
+
+    Raises:
+        UserError: if the folder holds none.
+    """
+    run = Run(directory)
+    if not run.config.is_file():
+        what = "holds no run (no config.toml in it)" if directory.is_dir() else "does not exist"
+        raise UserError(f"The run directory {directory} {what}; `ganapp train` makes one.")
+    return run
+
+
+def check_free(directory: Path) -> None:
+    """Refuses a directory that a new run may not use.
+
+    Raises:
+        UserError: if it holds a run or other files, or cannot be written to.
+    """
+    if (directory / "config.toml").exists():
+        raise UserError(
+            f"The run directory {directory} already holds a run: continue it with "
+            f"`python -m ganapp resume {directory}`, or choose another with --run."
+        )
+    if directory.is_dir() and any(directory.iterdir()):
+        raise UserError(f"The run directory {directory} is not empty; choose another with --run.")
+    parent = next(p for p in (directory, *directory.parents) if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"The run directory {directory} cannot be made: {parent} is not writable.")
+
+
+def claim_run(directory: Path, config_toml: str) -> Run:
+    """Makes a run directory; of two processes that try, one succeeds.
+
+    Raises:
+        UserError: if it is in use or cannot be written.
+    """
+    check_free(directory)
+    run = Run(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with run.config.open("x", encoding="utf-8") as file:
+            file.write(config_toml)
+    except FileExistsError as error:
+        raise UserError(f"The run directory {directory} already holds a run.") from error
+    except OSError as error:
+        raise UserError(
+            f"The run directory {directory} cannot be made: {error.strerror}."
+        ) from error
+    return run
+
+
+def next_directory(folder: Path, preset: str) -> Path:
+    """`folder/<preset>-<NNNN>` with the first number above those in use."""
+    pattern = re.compile(rf"{re.escape(preset)}-(\d{{4,}})")
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    used = [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
+    return folder / f"{preset}-{max(used, default=0) + 1:04d}"
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """The runs in a folder, by name.
+
+    Raises:
+        UserError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist; `ganapp train` makes runs in it.")
+    return [Run(path) for path in sorted(folder.iterdir()) if (path / "config.toml").is_file()]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old one or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
