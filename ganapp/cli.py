@@ -21,7 +21,8 @@ app = typer.Typer(
 presets_app = typer.Typer(help="List the presets, or show one to copy.", no_args_is_help=False)
 app.add_typer(presets_app, name="presets")
 
-console = Console()
+# Piped output has no width of its own; tables are not folded to 80 columns then.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
 SetOption = Annotated[
@@ -48,8 +49,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a GAN, then evaluate it and write its report."""
-    from ganapp import runner
-
+    runner = _runner()
     code = runner.train(
         preset, directory=run, overrides=overrides or [], dry_run=dry_run, console=console
     )
@@ -66,8 +66,7 @@ def resume(
     overrides: SetOption = None,
 ) -> None:
     """Continue a run to its configured end, exactly as if it had never stopped."""
-    from ganapp import runner
-
+    runner = _runner()
     code = runner.resume(run, preset_or_file=config, overrides=overrides or [], console=console)
     raise typer.Exit(code)
 
@@ -81,8 +80,7 @@ def sample(
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw samples from a trained generator into a file."""
-    from ganapp import runner
-
+    runner = _runner()
     _check_checkpoint(checkpoint)
     runner.sample(run, count=count, seed=seed, out=out, which=checkpoint, console=console)
 
@@ -93,8 +91,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Judge a run's best and last generator, with floor and baseline beside every figure."""
-    from ganapp import runner
-
+    runner = _runner()
     runner.evaluate(run, console=console, as_json=as_json)
 
 
@@ -109,11 +106,18 @@ def export(
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Export a trained generator; every artefact is verified in a fresh process."""
-    from ganapp import runner
-
+    runner = _runner()
     _check_checkpoint(checkpoint)
     chosen = formats or ["saved_model", "litert"]
     runner.export(run, formats=chosen, out=out, which=checkpoint, console=console)
+
+
+@app.command()
+def show(run: RunArgument) -> None:
+    """Show a finished run: its main figures and where everything is."""
+    from ganapp.listing import overview
+
+    overview(run, console)
 
 
 @presets_app.callback(invoke_without_command=True)
@@ -145,6 +149,15 @@ def runs(
     from ganapp.listing import runs_table
 
     console.print(runs_table(folder))
+
+
+def _runner():
+    """The composition root; its import takes seconds, which only commands that need it spend."""
+    from ganapp.quiet import quiet_stderr
+
+    with quiet_stderr():
+        from ganapp import runner
+    return runner
 
 
 def _check_checkpoint(which: str) -> None:

@@ -1,12 +1,27 @@
-"""The table of runs: read from their files alone, without TensorFlow."""
+"""Runs at a glance: read from their files alone, without TensorFlow."""
 
 import tomllib
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
-from ganapp.runs import Run, runs_in
+from ganapp.runs import Run, open_run, runs_in
 
+OVERVIEW = (
+    "precision",
+    "recall",
+    "coverage",
+    "frechet_distance",
+    "classes_found",
+    "smallest_class_share",
+    "largest_class_share",
+    "memorised",
+    "modes",
+    "fair_modes",
+    "high_quality",
+    "reverse_kl",
+)
 FIGURES = ("frechet_distance", "coverage", "precision", "recall", "high_quality")
 
 
@@ -26,6 +41,55 @@ def runs_table(folder: Path) -> Table:
     return table
 
 
+def overview(directory: Path, console: Console) -> None:
+    """The main figures of a run beside floor and baseline, and the paths of what it made.
+
+    Raises:
+        UserError: if the folder holds no run.
+    """
+    run = open_run(directory)
+    report = run.read_report()
+    if report is None:
+        console.print(f"The run {run.directory} is not evaluated yet; resume it to its end first.")
+        return
+    judged = report["best"] or report["last"]
+    table = Table(box=None, pad_edge=False, title=_title(run, judged), title_justify="left")
+    table.add_column("")
+    for heading in ("generated", "floor (held-out real)", f"baseline ({judged['baseline']})"):
+        table.add_column(heading, justify="right")
+    for name in OVERVIEW:
+        if name in judged["figures"]:
+            figure = judged["figures"][name]
+            values = [figure[column] for column in ("value", "floor", "baseline")]
+            table.add_row(figure["name"], *map(_short, values))
+    console.print(table)
+    for title, path in _paths(run):
+        if path.exists():
+            console.print(f"{title:<12} {path}", soft_wrap=True, highlight=False)
+    console.print(f"{'TensorBoard':<12} tensorboard --logdir {run.logs}", highlight=False)
+
+
+def _title(run: Run, judged: dict) -> str:
+    counts = judged["counts"]
+    real = f"{counts['train']:,} training and {counts['held_out']:,} held-out examples"
+    return f"{run.name}: {counts['generated']:,} samples of step {judged['step']:,}; {real}"
+
+
+def _paths(run: Run) -> list[tuple[str, Path]]:
+    return [
+        ("report", run.directory / "report.md"),
+        ("samples", run.directory / "digits.png"),
+        ("walk", run.directory / "walk.gif"),
+        ("SavedModel", run.export / "saved_model"),
+        ("LiteRT", run.export / "model.tflite"),
+        ("model card", run.export / "model_card.md"),
+    ]
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
 def _row(run: Run) -> list[str]:
     config = tomllib.loads(run.config.read_text(encoding="utf-8"))
     report = run.read_report() or {}
@@ -38,5 +102,5 @@ def _row(run: Run) -> list[str]:
         config["data"]["source"],
         config["objective"]["name"],
         f"{last:,}",
-        *("-" if value is None else f"{value:.3g}" for value in values),
+        *map(_short, values),
     ]

@@ -28,3 +28,23 @@ def check_networks(generator: keras.Model, discriminator: keras.Model, prior: An
             "`generator` must take latents of the prior's size. Received: generator input "
             f"{generator.input_shape[1:]}, prior size {prior.size}"
         )
+
+
+def check_compilation(
+    replicas: int, jit_compile: bool, generator_optimizer: Any, discriminator_optimizer: Any
+) -> None:
+    """Refuses settings of `compile` that would train wrongly.
+
+    Raises:
+        ValueError: if XLA is asked for on several replicas, or one optimizer is given twice.
+    """
+    if jit_compile and replicas > 1:
+        raise ValueError(
+            "`jit_compile` works on one device only: XLA under a distribution strategy leaks "
+            f"or crashes in Keras 3. Received: jit_compile=True on {replicas} replicas"
+        )
+    if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
+        raise ValueError(
+            "`generator_optimizer` and `discriminator_optimizer` must be two instances: each "
+            f"keeps moments of its own network. Received: {generator_optimizer!r} twice"
+        )

@@ -29,8 +29,9 @@ class DistributedFunctions(keras.Model):
 
             def train_function(iterator):
                 logs = one_step(next(iterator))
-                for _ in tf.range(further_steps):
-                    logs = one_step(next(iterator))
+                if further_steps:  # a loop of none would trace the step a second time
+                    for _ in tf.range(further_steps):
+                        logs = one_step(next(iterator))
                 return logs
 
             self.train_function = self._compiled(train_function)
@@ -64,13 +65,25 @@ class DistributedFunctions(keras.Model):
             self._test_sums = {k: self._test_sums.get(k, 0.0) + v for k, v in logs.items()}
         return {k: v / self._test_batches for k, v in self._test_sums.items()}
 
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Everything is built in `compile`.
+
+        Keras would draw a batch to build the model with and, under several workers, fail in
+        reducing it over replicas.
+        """
+
     def _on_replicas(self, step: Callable) -> Callable:
         strategy = self.distribute_strategy
         if self.jit_compile:
             step = tf.function(step, jit_compile=True, reduce_retracing=True)
 
+        def logged(data):
+            # A learning rate is a variable, which has no device to be reduced from on a worker
+            # with one replica; tensors made here do.
+            return {name: tf.identity(value) for name, value in step(data).items()}
+
         def run(data):
-            logs = strategy.run(step, args=(data,))
+            logs = strategy.run(logged, args=(data,))
             # axis=None: the mean over replicas of scalars, which have no axis 0 to reduce.
             return {
                 name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)

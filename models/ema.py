@@ -15,12 +15,7 @@ def copy_network(network: keras.Model) -> keras.Model:
         ValueError: if Keras cannot clone the network.
     """
     try:
-        # clone_model reads the configuration; a subclassed network without get_config has none.
-        if isinstance(network, keras.Sequential) or type(network) is keras.Model:
-            copy = keras.models.clone_model(network)
-        else:
-            copy = type(network).from_config(network.get_config())
-            copy.build(network.input_shape)
+        copy = keras.models.clone_model(network)
         copy.set_weights(network.get_weights())
     except (NotImplementedError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(

@@ -5,14 +5,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.checks import check_networks
+from models.checks import check_compilation, check_networks
 from models.critic import Critic
 from models.distributed import DistributedFunctions, divide_by_replicas, sum_over_replicas
 from models.ema import copy_network, decay_at, update_average
 from models.inference import Inference
 from models.noise import Stream, replica_slice, stateless_seed
 from models.precision import float32_compute, prepared
-from models.statistics import score_statistics
+from models.statistics import mean_losses, score_statistics
 
 
 class GAN(Inference, DistributedFunctions):
@@ -86,16 +86,7 @@ class GAN(Inference, DistributedFunctions):
             ValueError: if XLA is asked for on several replicas, or one optimizer is given twice.
         """
         replicas = self.distribute_strategy.num_replicas_in_sync
-        if jit_compile and replicas > 1:
-            raise ValueError(
-                "`jit_compile` works on one device only: XLA under a distribution strategy leaks "
-                f"or crashes in Keras 3. Received: jit_compile=True on {replicas} replicas"
-            )
-        if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
-            raise ValueError(
-                "`generator_optimizer` and `discriminator_optimizer` must be two instances: each "
-                f"keeps moments of its own network. Received: {generator_optimizer!r} twice"
-            )
+        check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)
         with self.distribute_strategy.scope():
             self.objective = objective
             self.discriminator = objective.constraint.prepare(self.discriminator)
@@ -155,7 +146,7 @@ class GAN(Inference, DistributedFunctions):
         real = self.unpack(data)
         fake = self._generate(self._noise(real, Stream.TEST), training=False)
         scores = [self.score(x, training=False) for x in (real, fake)]
-        return self._objective_losses(*scores) | score_statistics(*scores)
+        return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
     def _minibatches(self, real: tf.Tensor) -> list[tf.Tensor]:
         """Splits an element into one minibatch per discriminator update.
@@ -234,10 +225,14 @@ class GAN(Inference, DistributedFunctions):
     def _apply(self, tape, scaled_loss, optimizer, network) -> tf.Tensor:
         """One optimizer step on `network`; returns the norm of the global, unscaled gradient."""
         variables = network.trainable_variables
-        gradients = tape.gradient(scaled_loss, variables, unconnected_gradients="zero")
+        # `.value`: run eagerly, "zero" does not understand a Keras variable.
+        sources = [variable.value for variable in variables]
+        gradients = tape.gradient(scaled_loss, sources, unconnected_gradients="zero")
         summed, shares = sum_over_replicas(gradients)
+        # Before the update, which may change the loss scale these gradients carry.
+        norm = tf.linalg.global_norm(summed) / optimizer.scale_loss(1.0)
         optimizer.apply(shares, variables)
-        return tf.linalg.global_norm(summed) / optimizer.scale_loss(1.0)
+        return norm
 
     def _noise(self, real: tf.Tensor, stream: Stream, index: int = 0) -> tf.Tensor:
         """This replica's latents, as many as there are rows in `real`."""
@@ -246,14 +241,3 @@ class GAN(Inference, DistributedFunctions):
 
     def _generate(self, latents: tf.Tensor, *, training: bool = True) -> tf.Tensor:
         return tf.cast(self.generator(latents, training=training), tf.float32)
-
-    def _objective_losses(
-        self, real_scores: tf.Tensor, fake_scores: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        objective = self.objective
-        return {
-            "discriminator_loss": tf.reduce_mean(
-                objective.discriminator_loss(real_scores, fake_scores)
-            ),
-            "generator_loss": tf.reduce_mean(objective.generator_loss(real_scores, fake_scores)),
-        }

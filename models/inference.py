@@ -67,10 +67,11 @@ class Inference(keras.Model):
         return np.concatenate([part.numpy() for part in parts])
 
     def _forward_function(self, network: keras.Model):
-        # Compiled once per network: callbacks call it again and again.
+        # Compiled once per network, for any number of rows: callbacks call it again and again.
         functions = self.__dict__.setdefault("_forward_functions", {})
         if id(network) not in functions:
+            rows = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
             functions[id(network)] = tf.function(
-                lambda x: tf.cast(network(x, training=False), tf.float32), reduce_retracing=True
+                lambda x: tf.cast(network(x, training=False), tf.float32), input_signature=[rows]
             )
         return functions[id(network)]

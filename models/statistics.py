@@ -1,5 +1,7 @@
 """What the scores of a step say, as scalars for the logs."""
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -23,4 +25,15 @@ def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str
         "fake_score_std": tf.math.reduce_std(fake_scores),
         "real_probability": tf.reduce_mean(tf.sigmoid(real_scores)),
         "fake_probability": tf.reduce_mean(tf.sigmoid(fake_scores)),
+    }
+
+
+def mean_losses(
+    objective: Any, real_scores: tf.Tensor, fake_scores: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Both losses of `objective` at given scores, averaged: scalars."""
+    scores = real_scores, fake_scores
+    return {
+        "discriminator_loss": tf.reduce_mean(objective.discriminator_loss(*scores)),
+        "generator_loss": tf.reduce_mean(objective.generator_loss(*scores)),
     }

@@ -58,27 +58,30 @@ def show_figures(report: dict[str, Any], console: Console) -> None:
         box=None,
         pad_edge=False,
     )
-    table.add_column("figure")
+    table.add_column("figure", no_wrap=True)
     for heading in ("best", "last", "matched", "floor", "baseline"):
-        table.add_column(heading, justify="right")
-    table.add_column("better")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("space")
-    table.add_column("generated / real", justify="right")
+    table.add_column("counts", justify="right", no_wrap=True)
+    arrows = {"higher": "↑", "lower": "↓"}
     for key, figure in chosen["figures"].items():
         columns = [figure["value"], report["last"]["figures"][key]["value"]]
         columns += [figure[name] for name in ("matched", "floor", "baseline")]
         real = figure["real"]
         table.add_row(
-            figure["name"],
-            *("-" if value is None else f"{value:.3g}" for value in columns),
-            figure["better"],
+            f"{figure['name']} {arrows.get(figure['better'], '→ 1')}",
+            *("-" if value is None else _short(value) for value in columns),
             figure["space"],
-            f"{figure['generated']:,}" + (f" / {real:,}" if real is not None else ""),
+            f"{figure['generated']}" + (f"/{real}" if real is not None else ""),
         )
     console.print(table)
     console.print(
         f"matched and floor: {counts['matched']:,} samples and as many held-out examples against "
-        f"the training data; baseline: {chosen['baseline']}.",
+        f"the training data; baseline: {chosen['baseline']}; counts: generated/real.",
         style="dim",
     )
     console.print(verdict(chosen))
+
+
+def _short(value: float) -> str:
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"

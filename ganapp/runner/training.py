@@ -3,6 +3,7 @@
 import contextlib
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from training.callbacks.samples import SampleGrids
 from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
 from training.checkpoints import CheckpointError, Checkpoints
 from training.data import training_batches
-from training.distribution import is_chief
+from training.distribution import agreement, is_chief
 
 SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
 
@@ -157,11 +158,12 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     """Runs `fit` to the configured end; one call, or two when resuming within an epoch."""
     gan, per_epoch, total = experiment.gan, experiment.steps_per_epoch, experiment.total_steps
     unit = "images" if experiment.source.spec.kind == "image" else "examples"
-    interrupt = Interrupt(checkpoints.save)
+    interrupt = Interrupt(checkpoints.save, agree=agreement(experiment.strategy))
     progress = ProgressDisplay(
         total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
     )
     callbacks = [*_callbacks(experiment, run, checkpoints), interrupt, progress]
+    start, began = int(gan.step.numpy()), time.monotonic()
     try:
         with interrupt, progress:
             while (step := int(gan.step.numpy())) < total and not interrupt.signal:
@@ -176,6 +178,8 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
                 )
     except (NonFiniteError, CheckpointError) as error:
         raise UserError(str(error)) from error
+    done = int(gan.step.numpy()) - start
+    console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.", highlight=False)
     if interrupt.signal:
         console.print(
             f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "

@@ -4,22 +4,28 @@ from collections.abc import Callable
 
 import keras
 
+from models.layers import ExampleNormalization
+
 # A function per choice instead of a chain of ifs. Batch statistics are those of the global batch,
 # so that N replicas normalise as one; "layer" on images is over height, width and channels.
 NORMALISATIONS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
     "none": lambda x: x,
     "batch": lambda x: keras.layers.BatchNormalization(synchronized=True)(x),
-    "layer": lambda x: (
-        keras.layers.GroupNormalization(groups=1)(x)
-        if len(x.shape) == 4
-        else keras.layers.LayerNormalization()(x)
-    ),
+    "layer": lambda x: ExampleNormalization()(x),
 }
 
 
-def activated(x: keras.KerasTensor, normalisation: str) -> keras.KerasTensor:
-    """Normalises and applies the leaky ReLU of slope 0.2 that DCGAN and its heirs use."""
-    return keras.layers.LeakyReLU(negative_slope=0.2)(NORMALISATIONS[normalisation](x))
+ACTIVATIONS: dict[str, Callable[[], keras.layers.Layer]] = {
+    "leaky_relu": lambda: keras.layers.LeakyReLU(negative_slope=0.2),  # the slope of DCGAN
+    "relu": lambda: keras.layers.ReLU(),
+}
+
+
+def activated(
+    x: keras.KerasTensor, normalisation: str, activation: str = "leaky_relu"
+) -> keras.KerasTensor:
+    """Normalises and applies the non-linearity."""
+    return ACTIVATIONS[activation]()(NORMALISATIONS[normalisation](x))
 
 
 def raw_scores(x: keras.KerasTensor) -> keras.KerasTensor:

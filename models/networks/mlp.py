@@ -17,6 +17,7 @@ def mlp_generator(
     *,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
+    activation: Literal["leaky_relu", "relu"] = "leaky_relu",
 ) -> keras.Model:
     """Maps latents to examples through dense layers.
 
@@ -25,11 +26,12 @@ def mlp_generator(
         shape: of one example. Images (three axes) end in tanh, vectors are unbounded.
         units: width of each hidden layer.
         normalisation: after each hidden layer.
+        activation: of the hidden layers.
     """
     z = keras.Input((latent_size,), name="z")
     x = z
     for width in units:
-        x = activated(keras.layers.Dense(width)(x), normalisation)
+        x = activated(keras.layers.Dense(width)(x), normalisation, activation)
     x = keras.layers.Dense(math.prod(shape), dtype="float32")(x)
     x = keras.layers.Reshape(shape, dtype="float32")(x)
     if len(shape) == 3:
@@ -42,10 +44,11 @@ def mlp_discriminator(
     *,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
+    activation: Literal["leaky_relu", "relu"] = "leaky_relu",
 ) -> keras.Model:
     """Maps examples to raw scores `(batch, 1)` through dense layers; arguments as above."""
     inputs = keras.Input(shape, name="examples")
     x = keras.layers.Flatten()(inputs)
     for width in units:
-        x = activated(keras.layers.Dense(width)(x), normalisation)
+        x = activated(keras.layers.Dense(width)(x), normalisation, activation)
     return keras.Model(inputs, raw_scores(x), name="discriminator")

@@ -61,8 +61,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self._singular_vectors(self._matrix(), self.u.value)[1]
 
     def _matrix(self) -> tf.Tensor:
-        """The kernel as float32 `(inputs, outputs)`."""
-        kernel = tf.cast(self.layer.kernel.value, tf.float32)
+        """The kernel as `(inputs, outputs)`, in the precision of the variables."""
+        kernel = tf.cast(self.layer.kernel.value, self.u.dtype)
         if self.output_axis == -2:
             kernel = tf.linalg.matrix_transpose(kernel)
         return tf.reshape(kernel, (-1, self.u.shape[1]))
@@ -82,16 +82,13 @@ LINEAR_LAYERS = (
 )
 
 
-def _wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
-    if not isinstance(layer, LINEAR_LAYERS):
-        return layer.__class__.from_config(layer.get_config())
-    if layer.activation is not keras.activations.linear:
-        raise ValueError(
-            "Spectral normalisation needs the activation in a layer of its own. Received: layer "
-            f"{layer.name!r} with activation={layer.activation.__name__!r}"
-        )
-    copy = layer.__class__.from_config(layer.get_config())
-    return SpectralNormalization(copy, name=f"{layer.name}_normalised")
+def _check_activations(discriminator: keras.Model) -> None:
+    for layer in discriminator._flatten_layers():
+        if isinstance(layer, LINEAR_LAYERS) and layer.activation is not keras.activations.linear:
+            raise ValueError(
+                "Spectral normalisation needs the activation in a layer of its own. Received: "
+                f"layer {layer.name!r} with activation={layer.activation.__name__!r}"
+            )
 
 
 def _layers_within(network: keras.Model) -> list[SpectralNormalization]:
@@ -114,17 +111,30 @@ class SpectralNorm(Constraint):
         """
         if _layers_within(discriminator):
             return discriminator
+        _check_activations(discriminator)
+        pairs = []
+
+        def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+            copy = layer.__class__.from_config(layer.get_config())
+            pairs.append((layer, copy))
+            if not isinstance(layer, LINEAR_LAYERS):
+                return copy
+            return SpectralNormalization(
+                copy, name=f"{layer.name}_normalised", dtype=layer.dtype_policy
+            )
+
         try:
-            copy = keras.models.clone_model(discriminator, clone_function=_wrapped)
-        except NotImplementedError as error:
+            network = keras.models.clone_model(
+                discriminator, clone_function=wrapped, recursive=True
+            )
+        except (ValueError, NotImplementedError) as error:
             raise ValueError(
                 "Spectral normalisation wraps the layers of a functional or sequential "
                 f"discriminator. Received: {type(discriminator).__name__}"
             ) from error
-        for wrapper in _layers_within(copy):
-            original = wrapper.layer.name
-            wrapper.layer.set_weights(discriminator.get_layer(original).get_weights())
-        return copy
+        for original, copy in pairs:
+            copy.set_weights(original.get_weights())
+        return network
 
     def before_update(self, discriminator):
         return [(layer.u, layer.next_u()) for layer in _layers_within(discriminator)]

@@ -1,0 +1,42 @@
+# Two commands: `make demo` shows what ganapp does, `make test` proves that it works.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint format clean
+
+demo: .venv/installed
+	$(BIN)/python -m ganapp train digits --run $(RUN)
+	$(BIN)/python -m ganapp sample $(RUN) --count 100 --seed 1 --out $(RUN)/digits.png
+	$(BIN)/python -m ganapp sample $(RUN) --count 16 --seed 1 --out $(RUN)/walk.gif
+	$(BIN)/python -m ganapp sample $(RUN) --count 1000 --seed 1 --out $(RUN)/digits.npz
+	$(BIN)/python -m ganapp export $(RUN)
+	@$(BIN)/python -m ganapp show $(RUN)
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ganapp needs Python 3.11 or newer, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt .venv/bin/python
+	@echo "Installing requirements.txt into .venv (a few minutes the first time)..."
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,157 @@
+"""Trains the presets as a user would and holds the reports against what they must reach.
+
+    python -m benchmarks.spine                     # digits, ring and grid, three seeds each
+    python -m benchmarks.spine --preset digits --seed 0
+
+Each run is a process of its own, one after the other. Prints Markdown tables; the runs stay in
+`runs/spine/` with their reports and pictures. Exit code 1 if a target is missed.
+"""
+
+import argparse
+import dataclasses
+import json
+import operator
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What one figure of a preset's last or best generator must reach."""
+
+    figure: str
+    relation: str
+    bound: float
+
+    def met(self, value: float) -> bool:
+        """Whether `value` reaches the target."""
+        return RELATIONS[self.relation](value, self.bound)
+
+
+RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+}
+# Fréchet distances are of pixels in [-1, 1] on 32 principal components.
+TARGETS = {
+    "digits": [
+        Target("precision", ">=", 0.92),
+        Target("recall", ">=", 0.70),
+        Target("coverage", ">=", 0.95),
+        Target("smallest_class_share", ">=", 0.06),
+        Target("largest_class_share", "<=", 0.15),
+        Target("frechet_distance", "<=", 0.25),
+        Target("training_seconds", "<=", 120),
+    ],
+    "ring": [
+        Target("modes", "==", 8),
+        Target("fair_modes", "==", 8),
+        Target("high_quality", ">=", 0.95),
+        Target("reverse_kl", "<=", 0.01),
+        Target("training_seconds", "<=", 180),
+    ],
+    "grid": [
+        Target("modes", "==", 25),
+        Target("fair_modes", "==", 25),
+        Target("high_quality", ">=", 0.95),
+        Target("reverse_kl", "<=", 0.01),
+        Target("training_seconds", "<=", 180),
+    ],
+}
+# Figures in which the generator must beat the Gaussian mixture, or score no more than real data.
+BETTER_THAN_BASELINE = {"digits": ["coverage", "frechet_distance"]}
+NO_MORE_THAN_FLOOR = {"digits": ["memorised"]}
+
+
+def train(preset: str, seed: int) -> dict:
+    """Trains one run; returns its report with the seconds it took."""
+    run = ROOT / "runs" / "spine" / f"{preset}-seed{seed}-{time.strftime('%m%d-%H%M%S')}"
+    command = [sys.executable, "-m", "ganapp", "train", preset, "--run", str(run)]
+    began = time.monotonic()
+    finished = subprocess.run(
+        [*command, "--set", f"training.seed={seed}"], cwd=ROOT, capture_output=True, text=True
+    )
+    if finished.returncode:
+        sys.exit(f"{preset}, seed {seed} failed:\n{finished.stdout}{finished.stderr}")
+    trained = re.search(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    return report | {
+        "steps": int(trained[1].replace(",", "")),
+        "training_seconds": int(trained[2]),
+        "seconds": time.monotonic() - began,
+    }
+
+
+def misses(preset: str, report: dict) -> list[str]:
+    """The targets that the best generator of a report misses, in words."""
+    figures = report["best"]["figures"]
+    values = {name: figure["value"] for name, figure in figures.items()}
+    values["training_seconds"] = report["training_seconds"]
+    missed = [
+        f"{t.figure} {values[t.figure]:.4g}, wanted {t.relation} {t.bound:g}"
+        for t in TARGETS[preset]
+        if not t.met(values[t.figure])
+    ]
+    sign = {"higher": 1, "lower": -1}
+    for name in BETTER_THAN_BASELINE.get(preset, []):
+        figure = figures[name]
+        if sign[figure["better"]] * (figure["value"] - figure["baseline"]) <= 0:
+            missed.append(f"{name} {figure['value']:.4g}, the mixture has {figure['baseline']:.4g}")
+    for name in NO_MORE_THAN_FLOOR.get(preset, []):
+        figure = figures[name]
+        if figure["value"] > figure["floor"]:
+            missed.append(f"{name} {figure['value']:.4g}, real data has {figure['floor']:.4g}")
+    return missed
+
+
+def table(preset: str, reports: dict[int, dict]) -> str:
+    """A Markdown table: one row a figure, one column a seed, floor and baseline beside them."""
+    first = next(iter(reports.values()))
+    counts = first["best"]["counts"]
+    seeds = [f"seed {seed}" for seed in reports]
+    wanted = {t.figure: f"{t.relation} {t.bound:g}" for t in TARGETS[preset]}
+    lines = [
+        f"### {preset}: {counts['generated']:,} samples, k = {first['best']['neighbours']}",
+        "",
+        f"| figure | space | wanted | {' | '.join(seeds)} | floor | baseline |",
+        f"|---|---|---|{'---:|' * (len(seeds) + 2)}",
+    ]
+    for name, figure in first["best"]["figures"].items():
+        values = [report["best"]["figures"][name]["value"] for report in reports.values()]
+        values += [figure["floor"], figure["baseline"]]
+        cells = " | ".join("-" if value is None else f"{value:.4g}" for value in values)
+        lines.append(f"| {figure['name']} | {figure['space']} | {wanted.get(name, '')} | {cells} |")
+    for name, key in (("training, s", "training_seconds"), ("steps", "steps")):
+        cells = " | ".join(f"{report[key]:,}" for report in reports.values())
+        lines.append(f"| {name} | | {wanted.get(key, '')} | {cells} | | |")
+    steps = " | ".join(f"{report['best']['step']:,}" for report in reports.values())
+    lines.append(f"| step of the best generator | | | {steps} | | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Trains, prints the tables, and says which targets were missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", action="append", choices=TARGETS)
+    parser.add_argument("--seed", action="append", type=int)
+    arguments = parser.parse_args()
+    missed = []
+    for preset in arguments.preset or TARGETS:
+        reports = {}
+        for seed in arguments.seed or [0, 1, 2]:
+            reports[seed] = train(preset, seed)
+            missed += [f"{preset}, seed {seed}: {m}" for m in misses(preset, reports[seed])]
+        print(table(preset, reports), end="\n\n", flush=True)
+    print("Every target is reached." if not missed else "Missed:\n- " + "\n- ".join(missed))
+    sys.exit(bool(missed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What is exported: one trained generator together with all that its artefacts must know."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export.errors import ExportError
+
+OUTPUT_NAMES = {"image": "image", "vector": "vector"}
+RANKS = {"image": 4, "vector": 2}
+
+
+class LatentPrior(Protocol):
+    """The part of a prior that an artefact needs."""
+
+    size: int
+    name: str
+
+    def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws float32 `(count, size)` as a pure function of `seed`, int32 `(2,)`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A generator and its surroundings, handed over by the composition root.
+
+    Args:
+        name: title of the model card, e.g. the name of the run.
+        generator: latents float32 `(n, prior.size)` -> samples `(n, *shape)` in model units
+            (images in [-1, 1], vectors standardised).
+        prior: where latents come from; its `sample` must consist of stateless TensorFlow ops.
+        to_user_units: samples in model units -> uint8 images or float32 vectors; TensorFlow ops.
+        kind: `"image"` or `"vector"`.
+        facts: JSON-ready description for the card. Read, when present: `manifest` (with the
+            data specification under `data`), `configuration`, `report`, `step` (generator updates).
+        picture: a PIL image of samples, saved beside the card; `None` for none.
+
+    Raises:
+        ExportError: `kind` is unknown or the generator does not fit `prior` and `kind`.
+    """
+
+    name: str
+    generator: keras.Model
+    prior: LatentPrior
+    to_user_units: Callable[[tf.Tensor], tf.Tensor]
+    kind: str
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    picture: Any | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in OUTPUT_NAMES:
+            raise ExportError(
+                f"`kind` must be one of {tuple(OUTPUT_NAMES)}. Received: kind={self.kind!r}"
+            )
+        latents = np.zeros((2, self.prior.size), "float32")
+        try:
+            shape = tuple(self.generator(latents, training=False).shape)
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(
+                f"`generator` must accept latents of the prior's size {self.prior.size}, but it "
+                f"refused them: {reason}"
+            ) from error
+        if len(shape) != RANKS[self.kind] or None in shape[1:]:
+            raise ExportError(
+                f"`generator` must return a tensor of rank {RANKS[self.kind]} with a fixed shape "
+                f"for kind {self.kind!r}. Received: shape={shape}"
+            )
+        object.__setattr__(self, "_shape", shape[1:])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample without the batch axis."""
+        return self._shape
+
+    @property
+    def output_name(self) -> str:
+        """Name of the output tensor in every artefact."""
+        return OUTPUT_NAMES[self.kind]

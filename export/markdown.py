@@ -1,0 +1,215 @@
+"""The Markdown text of a model card; a pure function of its JSON."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+OUTPUTS = {
+    "image": "float32 `(n, {shape})` in [-1, 1]",
+    "vector": "float32 `(n, {shape})`, standardised",
+}
+DRAWS = {
+    "normal": "np.random.default_rng(7).normal(size=(16, {size}))",
+    "uniform": "np.random.default_rng(7).uniform(-1, 1, size=(16, {size}))",
+}
+SAVED_MODEL = """\
+import tensorflow as tf
+model = tf.saved_model.load("{path}")
+drawn = model.signatures["sample"](count=tf.constant(16), seed=tf.constant(7))
+samples = drawn["samples"].numpy()  # {units}
+{output} = model.signatures["serving_default"](z=drawn["latents"])["{output}"].numpy()"""
+LITERT = """\
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+runner = Interpreter(model_path="{path}").get_signature_runner("serving_default")
+z = {draw}.astype("float32")
+{output} = runner(z=z)["{output}"]  # {returned}"""
+SNIPPETS = {"saved_model": SAVED_MODEL, "litert": LITERT}
+
+
+def render(card: dict[str, Any]) -> str:
+    """Writes the card as Markdown.
+
+    Args:
+        card: what `export.card.describe` returned.
+    """
+    sections: tuple[tuple[str, Callable[[dict], list[str]]], ...] = (
+        ("What it is", _model),
+        ("Data", _data),
+        ("Training", _training),
+        ("Figures", _figures),
+        ("Artefacts", _artefacts),
+        ("How to load it", _loading),
+        ("Intended use and limits", _limits),
+        ("Checksums (SHA-256)", _checksums),
+        ("Versions", _versions),
+    )
+    lines = [f"# {_text(card['name'])}", ""]
+    for title, section in sections:
+        lines += [f"## {title}", "", *section(card), ""]
+    return "\n".join(lines)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
+    """Lines of a Markdown table; cells are escaped."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *([_text(cell) for cell in row] for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _text(value: Any) -> str:
+    """A value on one line; absent ones as a dash, floats with four digits."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def _model(card: dict) -> list[str]:
+    latent = card["latent"]
+    after = f" after {card['step']:,} updates" if card["step"] is not None else ""
+    lines = [
+        f"The generator of a generative adversarial network: it turns {latent['size']} numbers "
+        f"drawn from the {latent['prior']} prior into one {card['kind']} of shape "
+        f"{_shape(card)}. It has {card['parameters']:,} parameters and was exported{after} on "
+        f"{card['created']}. {_units(card)}"
+    ]
+    if card["picture"]:
+        lines += ["", f"![samples]({card['picture']})"]
+    return lines
+
+
+def _units(card: dict) -> str:
+    if card["kind"] == "image":
+        return "Images are in [-1, 1]; `(image + 1) * 127.5`, rounded, gives the 256 levels."
+    data = card["data"]
+    text = "Vectors are standardised"
+    if data.get("mean") and data.get("scale"):
+        mean, scale = (", ".join(f"{x:.7g}" for x in data[k]) for k in ("mean", "scale"))
+        return f"{text}; `vector * [{scale}] + [{mean}]` gives the units of the data."
+    return text + "; the `sample` signature returns them in the units of the data."
+
+
+def _data(card: dict) -> list[str]:
+    data = card["data"]
+    if not data:
+        return ["The data were not recorded."]
+    endless = data.get("examples", 0) is None
+    counts = "never repeats an example" if endless else data.get("examples")
+    classes = ", ".join(str(name) for name in data.get("classes") or ())
+    rows = [
+        ("name", data.get("name")),
+        ("description", data.get("description")),
+        ("licence or origin", data.get("licence")),
+        ("training examples", counts),
+        ("held-out examples", data.get("held_out")),
+        ("classes", classes),
+    ]
+    return table(("", ""), rows)
+
+
+def _training(card: dict) -> list[str]:
+    rows = list(_flat(card["configuration"]))
+    return table(("setting", "value"), rows) if rows else ["The configuration was not recorded."]
+
+
+def _flat(fields: dict, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested settings as `section.key`, value."""
+    for key, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"`{prefix}{key}`", value
+
+
+def _figures(card: dict) -> list[str]:
+    lines: list[str] = []
+    for which in ("best", "last"):
+        part = card["report"].get(which) or {}
+        if not part.get("figures"):
+            continue
+        columns = ("space", "generated", "real", "floor", "matched", "baseline")
+        rows = [
+            (f.get("name"), f.get("value"), f.get("better"), *(f.get(c) for c in columns))
+            for f in part["figures"]
+        ]
+        lines += [f"{which.capitalize()} checkpoint, step {_text(part.get('step'))}:", ""]
+        lines += [*table(("figure", "value", "better", *columns), rows), ""]
+    if not lines:
+        return ["The generator was not evaluated."]
+    return [
+        *lines,
+        "`generated` and `real` are sample counts; `floor` is what a perfect sampler scores with "
+        "them, `baseline` what a simple model scores. Compare figures only at equal counts.",
+    ]
+
+
+def _artefacts(card: dict) -> list[str]:
+    header = ("format", "path", "bytes", "difference", "allowed", "load s", "batch 1", "batch 64")
+    rows = []
+    for each in card["artefacts"]:
+        per_sample = [each["latency_ms"][b] / int(b) for b in ("1", "64")]
+        measured = (each[key] for key in ("bytes", "difference", "tolerance", "load_seconds"))
+        rows.append((each["title"], f"`{each['path']}`", *measured, *per_sample))
+    lines = [
+        *table(header, rows),
+        "",
+        "`difference` is the largest absolute difference to the Keras generator over 256 latents, "
+        "measured on the artefact reloaded in a fresh process. The last two columns are "
+        "milliseconds per sample on the processor of the exporting machine (medians).",
+    ]
+    if card["precision_difference"]:
+        lines += [
+            "",
+            "The artefacts compute in float32. The generator was trained in a shorter precision, "
+            f"in which its samples differ by at most {card['precision_difference']:.3g}.",
+        ]
+    return lines
+
+
+def _loading(card: dict) -> list[str]:
+    shape, size, prior = _shape(card), card["latent"]["size"], card["latent"]["prior"]
+    drawn = {"image": f"uint8 (16, {shape}), 0 to 255", "vector": f"float32 (16, {shape})"}
+    # An unknown prior has no numpy line here; zeros are a valid input and no sample of it.
+    draw = DRAWS.get(prior, "np.zeros((16, {size}))").format(size=size)
+    fields = {
+        "output": card["output"]["name"],
+        "units": drawn[card["kind"]],
+        "draw": draw,
+        "returned": OUTPUTS[card["kind"]].format(shape=shape).replace("`", ""),
+    }
+    lines = ["Run these beside this card."]
+    for each in card["artefacts"]:
+        if each["format"] in SNIPPETS:
+            snippet = SNIPPETS[each["format"]].format(path=each["path"], **fields)
+            lines += ["", f"{each['title']}:", "", "```python", snippet, "```"]
+    if prior not in DRAWS:
+        lines += ["", f"Put draws from the {prior} prior in the place of zeros."]
+    return lines
+
+
+def _shape(card: dict) -> str:
+    return ", ".join(str(side) for side in card["output"]["shape"])
+
+
+def _limits(card: dict) -> list[str]:
+    name = card["data"].get("name") or "its training data"
+    return [
+        f"For drawing synthetic samples that resemble {_text(name)}: demonstrations, teaching, "
+        "load tests, research on generative models.",
+        "",
+        "- It knows only its training data, repeats their biases, and may miss rare kinds of "
+        "examples even where single samples look right; the figures above measure that.",
+        "- A sample may resemble a training example closely. It is no anonymisation.",
+        "- Its samples are not observations: do not use them as evidence.",
+        "- Check the licence of the data before publishing or selling samples.",
+    ]
+
+
+def _checksums(card: dict) -> list[str]:
+    files = [item for each in card["artefacts"] for item in each["files"].items()]
+    return table(("file", "SHA-256"), [(f"`{name}`", f"`{digest}`") for name, digest in files])
+
+
+def _versions(card: dict) -> list[str]:
+    return table(("package", "version"), card["versions"].items())

@@ -1,0 +1,47 @@
+"""Layer normalisation that gradient penalties can go through."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class ExampleNormalization(keras.layers.Layer):
+    """Normalises each example over all its axes, then scales and shifts each channel.
+
+    Keras's own `LayerNormalization` and `GroupNormalization` call `tf.nn.moments`, which stops the
+    gradient at the mean: right at first order, silently wrong (by a tenth and more) in the
+    second-order gradients of R1 and its kin. Always computes in float32.
+
+    Args:
+        epsilon: added to the variance.
+
+    Reference: Ba et al., 2016, arXiv:1607.06450; for critics Gulrajani et al., 2017,
+    arXiv:1704.00028.
+    """
+
+    def __init__(self, *, epsilon: float = 1e-3, **options) -> None:
+        super().__init__(**options)
+        self.epsilon = epsilon
+
+    def build(self, input_shape) -> None:
+        channels = (input_shape[-1],)
+        self.gamma = self.add_weight(
+            name="gamma", shape=channels, initializer="ones", autocast=False
+        )
+        self.beta = self.add_weight(
+            name="beta", shape=channels, initializer="zeros", autocast=False
+        )
+
+    def call(self, inputs):
+        x = tf.cast(inputs, self.variable_dtype)
+        axes = list(range(1, x.shape.rank))
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        variance = tf.reduce_mean(centred**2, axes, keepdims=True)
+        scaled = centred * tf.math.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+        return tf.cast(scaled, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"epsilon": self.epsilon}

@@ -1,0 +1,136 @@
+"""Tiny GANs and comparisons that the tests share: `from tests.case import tiny_gan`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models import GAN
+from models.networks import mlp_discriminator, mlp_generator
+from training.objectives import NonSaturating
+from training.priors import Normal
+
+SHAPE = (2,)  # of an example
+LATENT = 3  # size of a latent
+BATCH = 8  # rows of a minibatch
+
+
+def linear_networks(shape=SHAPE, latent=LATENT) -> tuple[keras.Model, keras.Model]:
+    """One dense layer each: gradients can be written down by hand."""
+    z, x = keras.Input((latent,)), keras.Input(shape)
+    flat = keras.layers.Dense(int(np.prod(shape)))(z)
+    generator = keras.Model(z, keras.layers.Reshape(shape)(flat))
+    return generator, keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
+
+
+def mlp_networks(shape=SHAPE, latent=LATENT, **options: Any) -> tuple[keras.Model, keras.Model]:
+    """One hidden layer of 8 units each."""
+    options = {"units": (8,)} | options
+    return mlp_generator(latent, shape, **options), mlp_discriminator(shape, **options)
+
+
+def tiny_gan(
+    objective: Any = None,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    networks: Callable[[], tuple[keras.Model, keras.Model]] = mlp_networks,
+    gan: type[GAN] = GAN,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+    seed: int = 7,
+    ema_half_life: float | None = 100.0,
+    **compile_options: Any,
+) -> GAN:
+    """A compiled GAN on points with the same initial weights every time.
+
+    Args:
+        objective: default non-saturating.
+        strategy: the scope everything is made in; the current one when `None`.
+        networks: makes generator and discriminator.
+        gan: the class, e.g. a subclass that records.
+        optimizer: makes one optimizer for each network; the objective's own when `None`.
+        seed: of the noise.
+        ema_half_life: in examples.
+        **compile_options: passed to `GAN.compile`.
+    """
+    keras.utils.set_random_seed(1)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        generator, discriminator = networks()
+        prior = Normal(size=generator.input_shape[1])
+        model = gan(generator, discriminator, prior, seed=seed, ema_half_life=ema_half_life)
+        if optimizer is not None:
+            compile_options["generator_optimizer"] = optimizer()
+            compile_options["discriminator_optimizer"] = optimizer()
+        model.compile(objective=objective or NonSaturating(), **compile_options)
+    return model
+
+
+def rows(count: int, shape=SHAPE, seed: int = 0) -> np.ndarray:
+    """Distinct float32 examples `(count, *shape)` around 1."""
+    draw = np.random.default_rng(seed).normal(1.0, 0.5, (count, *shape))
+    return draw.astype(np.float32)
+
+
+def plain_batches(steps: int, batch_size: int, shape=SHAPE) -> tf.data.Dataset:
+    """`steps` different batches as an ordinary dataset."""
+    data = tf.data.Dataset.from_tensor_slices(rows(steps * batch_size, shape))
+    return data.batch(batch_size, drop_remainder=True)
+
+
+def train(gan: GAN, steps: int, data: Any = None, **options: Any) -> keras.callbacks.History:
+    """Fits quietly on `data` (default: plain batches of the objective's k x `BATCH` rows)."""
+    k = gan.objective.discriminator_steps
+    shape = tuple(gan.discriminator.input_shape[1:])
+    data = plain_batches(steps, k * BATCH, shape) if data is None else data
+    return gan.fit(data, steps_per_epoch=steps, epochs=1, verbose=0, **options)
+
+
+def weights(gan: GAN) -> dict[str, list[np.ndarray]]:
+    """Copies of everything a checkpoint holds."""
+    return {part: [v.numpy() for v in variables] for part, variables in gan.state().items()}
+
+
+def relative_error(actual: list[np.ndarray], expected: list[np.ndarray]) -> float:
+    """Euclidean norm of all differences over that of all expected values.
+
+    Over all, because some weights have no gradient but rounding (a bias before batch
+    normalisation, the critic's last bias in WGAN) and agree with nothing on their own scale.
+    """
+    assert [np.shape(a) for a in actual] == [np.shape(b) for b in expected]
+
+    def norm(arrays):
+        return np.sqrt(sum(np.sum(np.square(a, dtype=np.float64)) for a in arrays))
+
+    differences = [
+        np.subtract(a, b, dtype=np.float64) for a, b in zip(actual, expected, strict=True)
+    ]
+    return float(norm(differences) / norm(expected))
+
+
+def same_networks(actual: GAN, expected: GAN) -> float:
+    """Largest relative error over the weights of G, D and the averaged G."""
+    left, right = weights(actual), weights(expected)
+    parts = ("generator", "discriminator", "ema_generator")
+    return max(relative_error(left[part], right[part]) for part in parts)
+
+
+def numeric_gradient(
+    function: Callable[[], Any], variable: keras.Variable, step: float = 1e-5
+) -> np.ndarray:
+    """Central finite differences of a scalar function by every entry of `variable`.
+
+    Use float64 variables (`keras.config.set_floatx("float64")`) with the default step.
+    """
+    start = variable.numpy()
+    gradient = np.zeros_like(start)
+    for index in np.ndindex(start.shape):
+        values = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[index] += sign * step
+            variable.assign(moved)
+            values.append(float(function()))
+        gradient[index] = (values[0] - values[1]) / (2 * step)
+    variable.assign(start)
+    return gradient

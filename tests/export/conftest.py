@@ -1,0 +1,43 @@
+"""The exports of this folder, made once: TensorFlow starts slowly."""
+
+import pytest
+from export_case import image_generator, make_image_bundle, make_vector_bundle
+from PIL import Image
+
+from export.exporter import export
+
+
+@pytest.fixture(scope="session")
+def image_bundle():
+    return make_image_bundle(picture=Image.new("L", (16, 16)))
+
+
+@pytest.fixture(scope="session")
+def vector_bundle():
+    return make_vector_bundle()
+
+
+@pytest.fixture(scope="session")
+def bfloat16_bundle():
+    return make_image_bundle(generator=image_generator("mixed_bfloat16"))
+
+
+@pytest.fixture(scope="session")
+def image_export(image_bundle, tmp_path_factory):
+    return export(image_bundle, tmp_path_factory.mktemp("image") / "export")
+
+
+@pytest.fixture(scope="session")
+def vector_export(vector_bundle, tmp_path_factory):
+    return export(vector_bundle, tmp_path_factory.mktemp("vector") / "export")
+
+
+@pytest.fixture(scope="session")
+def bfloat16_export(bfloat16_bundle, tmp_path_factory):
+    return export(bfloat16_bundle, tmp_path_factory.mktemp("bfloat16") / "export", ("litert",))
+
+
+@pytest.fixture(scope="session")
+def another_image_bundle():
+    """Same architecture, other weights: what a corrupt writer writes."""
+    return make_image_bundle(generator=image_generator(seed=9))

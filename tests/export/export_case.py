@@ -1,0 +1,107 @@
+"""Tiny generators and bundles to export."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from export.bundle import Bundle
+
+SCALE, MEAN = (3.0, 0.5), (100.0, -2.0)
+REPORT = {
+    "best": {
+        "step": 1500,
+        "figures": [
+            {
+                "name": "precision",
+                "value": 0.9375,
+                "better": "higher",
+                "space": "pixels | raw",
+                "generated": 1000,
+                "real": 900,
+                "floor": 0.9625,
+                "matched": None,
+                "baseline": 0.5,
+            }
+        ],
+    },
+    "last": None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalPrior:
+    """The part of a prior that artefacts use."""
+
+    size: int
+    name: str = "normal"
+
+    def sample(self, count, seed):
+        return tf.random.stateless_normal((count, self.size), seed)
+
+
+def to_levels(samples):
+    levels = tf.round((samples + 1.0) * 127.5)
+    return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def to_units(samples):
+    return samples * tf.constant(SCALE) + tf.constant(MEAN)
+
+
+def image_generator(dtype="float32", seed=0):
+    """The layers of a DCGAN-like generator for 8x8x1, with moving statistics that matter."""
+    keras.utils.set_random_seed(seed)
+    z = keras.Input((8,))
+    x = layers.Dense(2 * 2 * 8, dtype=dtype)(z)
+    x = layers.Reshape((2, 2, 8), dtype=dtype)(x)
+    x = layers.BatchNormalization(dtype=dtype)(x)
+    x = layers.LeakyReLU(dtype=dtype)(x)
+    x = layers.UpSampling2D(dtype=dtype)(x)
+    x = layers.Conv2D(8, 3, padding="same", dtype=dtype)(x)
+    x = layers.UpSampling2D(dtype=dtype)(x)
+    x = layers.Conv2D(4, 3, padding="same", dtype=dtype)(x)
+    x = layers.LayerNormalization(dtype=dtype)(x)
+    x = layers.LeakyReLU(dtype=dtype)(x)
+    x = layers.Conv2DTranspose(1, 3, padding="same", activation="tanh", dtype=dtype)(x)
+    model = keras.Model(z, x)
+    model(np.random.default_rng(1).normal(size=(64, 8)).astype("float32"), training=True)
+    return model
+
+
+def vector_generator():
+    keras.utils.set_random_seed(1)
+    z = keras.Input((2,))
+    x = layers.LeakyReLU()(layers.Dense(16)(z))
+    return keras.Model(z, layers.Dense(2)(layers.LeakyReLU()(layers.Dense(16)(x))))
+
+
+def make_image_bundle(**changes):
+    data = {"name": "digits", "description": "small | digits", "licence": "CC0", "examples": 1500}
+    facts = {
+        "manifest": {"data": data | {"held_out": 297, "classes": ["0", "1"]}, "seed": 3},
+        "configuration": {"training": {"batch_size": 64, "stabilisers": ["r1"]}},
+        "report": REPORT,
+        "step": 2000,
+    }
+    fields = {
+        "name": "digits-run",
+        "prior": NormalPrior(8),
+        "to_user_units": to_levels,
+        "kind": "image",
+        "facts": facts,
+    }
+    return Bundle(**({"generator": image_generator()} | fields | changes))
+
+
+def make_vector_bundle():
+    return Bundle(
+        name="ring-run",
+        generator=vector_generator(),
+        prior=NormalPrior(2),
+        to_user_units=to_units,
+        kind="vector",
+        facts={"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
+    )

@@ -1,0 +1,193 @@
+"""Artefacts answer as the generator does, under the promised names, at any batch size."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from export import litert
+from export.errors import ExportError
+from export.litert import write_litert
+from export.native import native_stderr
+from export.precision import computing_in_float32
+from export.saved_model import write_saved_model
+
+
+@pytest.fixture(params=["image", "vector"])
+def case(request):
+    """(bundle, what its export returned, directory)."""
+    card = request.getfixturevalue(f"{request.param}_export")
+    return request.getfixturevalue(f"{request.param}_bundle"), card, Path(card["directory"])
+
+
+def latents(count, size):
+    return np.random.default_rng(5).normal(size=(count, size)).astype("float32")
+
+
+def test_differences_are_rounding(case):
+    _, card, _ = case
+    found = {each["format"]: each["difference"] for each in card["artefacts"]}
+    assert set(found) == {"saved_model", "litert"}
+    assert found["saved_model"] <= 1e-6
+    assert found["litert"] <= 1e-5
+    assert card["precision_difference"] == 0.0
+
+
+def test_saved_model_serves_any_batch(case):
+    bundle, _, directory = case
+    model = tf.saved_model.load(str(directory / "saved_model"))
+    function = model.signatures["serving_default"]
+    given = function.structured_input_signature[1]
+    assert {k: (v.shape.as_list(), v.dtype) for k, v in given.items()} == {
+        "z": ([None, bundle.prior.size], tf.float32)
+    }
+    for count in (1, 3, 64):
+        z = latents(count, bundle.prior.size)
+        outputs = function(z=tf.constant(z))
+        assert list(outputs) == [bundle.output_name]
+        expected = bundle.generator(z, training=False).numpy()
+        np.testing.assert_allclose(outputs[bundle.output_name].numpy(), expected, atol=1e-6)
+
+
+def test_litert_serves_any_batch(case):
+    bundle, _, directory = case
+    interpreter = Interpreter(model_path=str(directory / "model.tflite"))
+    assert interpreter.get_signature_list() == {
+        "serving_default": {"inputs": ["z"], "outputs": [bundle.output_name]}
+    }
+    runner = interpreter.get_signature_runner("serving_default")
+    for count in (64, 1, 3):
+        z = latents(count, bundle.prior.size)
+        output = runner(z=z)[bundle.output_name]
+        assert output.dtype == np.float32
+        expected = bundle.generator(z, training=False).numpy()
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_sample_signature_is_a_function_of_its_seed(case):
+    bundle, _, directory = case
+    model = tf.saved_model.load(str(directory / "saved_model"))
+
+    def draw(count, seed):
+        drawn = model.signatures["sample"](count=tf.constant(count), seed=tf.constant(seed))
+        return drawn["samples"].numpy(), drawn["latents"].numpy()
+
+    samples, z = draw(5, 3)
+    again, other = draw(5, 3), draw(5, 4)
+    np.testing.assert_array_equal(samples, again[0])
+    np.testing.assert_array_equal(z, again[1])
+    assert not np.array_equal(samples, other[0])
+    assert samples.shape == (5, *bundle.shape)
+    assert samples.dtype == (np.uint8 if bundle.kind == "image" else np.float32)
+    expected = bundle.to_user_units(bundle.generator(z, training=False)).numpy()
+    allowed = 1 if bundle.kind == "image" else 1e-4
+    assert np.abs(samples.astype(float) - expected.astype(float)).max() <= allowed
+
+
+def test_sample_refuses_an_impossible_count(image_export):
+    model = tf.saved_model.load(str(Path(image_export["directory"]) / "saved_model"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`count` must be at least 1"):
+        model.signatures["sample"](count=tf.constant(0), seed=tf.constant(1))
+
+
+def test_litert_needs_no_tensorflow(case):
+    _, card, _ = case
+    found = {each["format"]: each["tensorflow_imported"] for each in card["artefacts"]}
+    assert found == {"saved_model": True, "litert": False}
+
+
+def test_mixed_precision_generator_is_exported_in_float32(bfloat16_bundle, bfloat16_export):
+    [artefact] = bfloat16_export["artefacts"]
+    assert artefact["difference"] <= 1e-5
+    # Something must have been shorter, or this test would not exercise the switch.
+    assert 1e-4 < bfloat16_export["precision_difference"] < 0.1
+    assert {x.compute_dtype for x in bfloat16_bundle.generator.layers[1:]} == {"bfloat16"}
+    interpreter = Interpreter(model_path=bfloat16_export["directory"] + "/model.tflite")
+    assert interpreter.get_signature_runner()(z=latents(3, 8))["image"].dtype == np.float32
+
+
+def test_mixed_precision_saved_model_computes_in_float32(bfloat16_bundle, tmp_path):
+    z = latents(3, 8)
+    with computing_in_float32(bfloat16_bundle.generator):
+        write_saved_model(bfloat16_bundle, tmp_path / "saved_model")
+        expected = bfloat16_bundle.generator(z, training=False).numpy()
+    model = tf.saved_model.load(str(tmp_path / "saved_model"))
+    image = model.signatures["serving_default"](z=tf.constant(z))["image"]
+    assert image.dtype == tf.float32
+    np.testing.assert_allclose(image.numpy(), expected, atol=1e-6)
+
+
+def test_precision_is_restored_after_an_error(bfloat16_bundle):
+    generator = bfloat16_bundle.generator
+    before = [layer.dtype_policy.name for layer in generator.layers]
+    inside = set()
+
+    def interrupted():
+        with computing_in_float32(generator):
+            inside.update(layer.compute_dtype for layer in generator.layers)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
+    assert inside == {"float32"}
+    assert [layer.dtype_policy.name for layer in generator.layers] == before
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_nested_models_compute_in_float32_too(policy):
+    dense = [keras.layers.Dense(4, dtype=policy) for _ in range(3)]
+    z = keras.Input((2,))
+    x = keras.Sequential([dense[0], keras.layers.LeakyReLU(dtype=policy)], name="first")(z)
+    inner = keras.Input((4,), dtype=policy.removeprefix("mixed_"))
+    x = keras.Model(inner, dense[1](inner))(x)
+    model = keras.Sequential([keras.Model(z, dense[2](x))])
+
+    def dtypes():
+        function = tf.function(lambda z: model(z, training=False))
+        graph = function.get_concrete_function(tf.TensorSpec((None, 2), tf.float32)).graph
+        return {
+            output.dtype for operation in graph.get_operations() for output in operation.outputs
+        }
+
+    short = {tf.float16, tf.bfloat16}
+    assert dtypes() & short
+    with computing_in_float32(model):
+        assert not dtypes() & short
+    assert dtypes() & short
+
+
+def test_native_chatter_is_held_back_and_kept_with_an_error(capfd):
+    with native_stderr():
+        os.write(2, b"chatter")
+    assert capfd.readouterr() == ("", "")
+
+    def failing():
+        with native_stderr():
+            os.write(2, b"the cause")
+            raise ValueError("the consequence")
+
+    with pytest.raises(ValueError, match="the consequence") as caught:
+        failing()
+    assert caught.value.__notes__ == ["the cause"]
+    os.write(2, b"later")
+    assert capfd.readouterr().err == "later"
+
+
+def test_writers_are_quiet(image_bundle, tmp_path, capfd):
+    write_saved_model(image_bundle, tmp_path / "saved_model")
+    write_litert(image_bundle, tmp_path / "model.tflite")
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "model.tflite").stat().st_size > 0
+    assert not any("call" in vars(layer) for layer in image_bundle.generator.layers)
+
+
+def test_two_upsamplings_convert_only_as_one_operation_each(image_bundle, tmp_path, monkeypatch):
+    # Fails when Keras or the converter no longer needs `upsampling_as_one_operation`: delete it.
+    monkeypatch.setattr(litert, "upsampling_as_one_operation", contextlib.nullcontext)
+    with pytest.raises(ExportError, match=r"could not be converted to LiteRT: .*Conv2D"):
+        write_litert(image_bundle, tmp_path / "model.tflite")

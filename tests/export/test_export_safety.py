@@ -1,0 +1,198 @@
+"""An export is whole or absent, and never destroys what is not its own."""
+
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from export_case import NormalPrior, make_image_bundle, vector_generator
+
+from export import exporter, parity
+from export.bundle import Bundle
+from export.errors import ExportError
+from export.exporter import export
+from export.formats import FORMATS
+from export.litert import write_litert
+
+LITERT = ("litert",)
+
+
+def replace_writer(monkeypatch, write):
+    monkeypatch.setitem(FORMATS, "litert", dataclasses.replace(FORMATS["litert"], write=write))
+
+
+def contents(directory):
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+
+
+def test_wrong_weights_leave_nothing(image_bundle, another_image_bundle, tmp_path, monkeypatch):
+    replace_writer(monkeypatch, lambda _, path: write_litert(another_image_bundle, path))
+    with pytest.raises(ExportError, match=r"LiteRT .*differs .* by \d.*tolerance 0\.0001"):
+        export(image_bundle, tmp_path / "new" / "export", LITERT)
+    assert contents(tmp_path) == []
+
+
+def test_garbage_leaves_nothing(image_bundle, tmp_path, monkeypatch):
+    replace_writer(monkeypatch, lambda _, path: path.write_bytes(b"not a model"))
+    with pytest.raises(ExportError, match=r"LiteRT artefact failed in a fresh process: .+"):
+        export(image_bundle, tmp_path / "export", LITERT)
+    assert contents(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_interruption_leaves_nothing(image_bundle, tmp_path, monkeypatch, error):
+    def write(_, path):
+        path.write_bytes(b"half")
+        raise error
+
+    replace_writer(monkeypatch, write)
+    expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ExportError
+    with pytest.raises(expected) as caught:
+        export(image_bundle, tmp_path / "export", LITERT)
+    assert expected is KeyboardInterrupt or "No space left" in str(caught.value)
+    assert contents(tmp_path) == []
+
+
+def test_failure_keeps_the_earlier_export(image_bundle, tmp_path, monkeypatch):
+    out = tmp_path / "export"
+    export(image_bundle, out, LITERT)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    replace_writer(monkeypatch, lambda _, path: path.write_bytes(b"not a model"))
+    with pytest.raises(ExportError):
+        export(image_bundle, out, LITERT)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+def test_earlier_export_is_replaced(image_bundle, another_image_bundle, tmp_path):
+    out = tmp_path / "export"
+    export(image_bundle, out, LITERT)
+    old = (out / "model.tflite").read_bytes()
+    export(another_image_bundle, out, LITERT)
+    assert (out / "model.tflite").read_bytes() != old
+    # The first had a picture, the second has none: nothing of the old one may stay.
+    assert contents(tmp_path) == sorted(
+        ["export"] + [f"export/{n}" for n in ("model.tflite", "model_card.json", "model_card.md")]
+    )
+
+
+def test_earlier_export_returns_when_the_rename_fails(tmp_path, monkeypatch):
+    out, new = tmp_path / "export", tmp_path / "new"
+    out.mkdir()
+    new.mkdir()
+    (out / "old").touch()
+    calls = itertools.count()
+    rename = exporter.Path.rename
+
+    def failing(self, target):
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(exporter.Path, "rename", failing)
+    with pytest.raises(KeyboardInterrupt):
+        exporter.put_in_place(new, out)
+    assert contents(out) == ["old"]
+
+
+def test_foreign_directory_is_refused(image_bundle, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ExportError, match="`out` must be new, empty or an earlier export"):
+        export(image_bundle, tmp_path, LITERT)
+    assert contents(tmp_path) == ["thesis.txt"]
+
+
+def test_foreign_file_in_an_earlier_export_is_refused(image_bundle, tmp_path):
+    export(image_bundle, tmp_path, LITERT)  # an empty directory is accepted
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ExportError, match=r"also thesis\.txt, which replacing it would delete"):
+        export(image_bundle, tmp_path, LITERT)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_foreign_card_does_not_make_it_ours(image_bundle, tmp_path):
+    (tmp_path / "model_card.json").write_text(json.dumps({"name": "somebody else's"}))
+    with pytest.raises(ExportError, match="earlier export"):
+        export(image_bundle, tmp_path, LITERT)
+
+
+def test_file_in_the_way_is_refused(image_bundle, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ExportError, match="`out` must be a directory"):
+        export(image_bundle, tmp_path / "file", LITERT)
+    # Root may write anywhere, so a file as the parent stands for "cannot be written".
+    with pytest.raises(ExportError, match=r"Not a directory"):
+        export(image_bundle, tmp_path / "file" / "export", LITERT)
+    assert contents(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("formats", [("onyx",), (), ("litert", "litert")])
+def test_bad_formats_are_refused(image_bundle, tmp_path, formats):
+    with pytest.raises(ExportError, match=r"`formats` must .*saved_model, litert.*Received: "):
+        export(image_bundle, tmp_path / "export", formats)
+    assert contents(tmp_path) == []
+
+
+def test_bundle_checks_its_parts():
+    with pytest.raises(ExportError, match=r"`kind` must be one of .*kind='clip'"):
+        make_image_bundle(kind="clip")
+    with pytest.raises(ExportError, match=r"rank 4 .*shape=\(2, 2\)"):
+        make_image_bundle(generator=vector_generator(), prior=NormalPrior(2))
+    with pytest.raises(ExportError, match="must accept latents of the prior's size 5"):
+        make_image_bundle(prior=NormalPrior(5))
+
+
+def test_unconvertible_generator_names_the_operation(tmp_path):
+    class Spectrum:
+        """Stands in for a model: what counts is the operation LiteRT does not have."""
+
+        variables = ()
+
+        def __call__(self, z, training=False):
+            return tf.math.igamma(tf.abs(z), tf.abs(z))
+
+    bundle = Bundle(
+        name="igamma",
+        generator=Spectrum(),
+        prior=NormalPrior(2),
+        to_user_units=tf.identity,
+        kind="vector",
+    )
+    with pytest.raises(ExportError, match=r"could not be converted to LiteRT: .*Igamma"):
+        write_litert(bundle, tmp_path / "model.tflite")
+    assert contents(tmp_path) == []
+
+
+def test_not_a_number_is_never_within_tolerance():
+    assert parity.largest_difference(np.array([0.0, np.nan]), np.zeros(2)) == np.inf
+    assert parity.largest_difference(np.array([0.0, -0.5]), np.zeros(2)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a["again/samples"].__iadd__(1), "different samples for the same seed"),
+        (lambda a: a.update({"other/latents": a["first/latents"]}), "same latents for different"),
+        (lambda a: a.update(_both(a, a["first/samples"][:3])), "must return `samples` uint8"),
+        (
+            lambda a: a.update(_both(a, 255 - a["first/samples"])),
+            "differs from the Keras generator",
+        ),
+    ],
+)
+def test_wrong_draws_are_found(image_bundle, change, message):
+    z = np.random.default_rng(2).normal(size=(4, 8)).astype("float32")
+    samples = image_bundle.to_user_units(image_bundle.generator(z)).numpy()
+    arrays = {f"{k}/samples": samples.copy() for k in ("first", "again", "other")}
+    arrays |= {"first/latents": z, "again/latents": z, "other/latents": z + 1}
+    form = FORMATS["saved_model"]
+    assert parity.verify_draws(image_bundle, form, arrays, 1e-4) <= 1
+    change(arrays)
+    with pytest.raises(ExportError, match=message):
+        parity.verify_draws(image_bundle, form, arrays, 1e-4)
+
+
+def _both(arrays, samples):
+    return {"first/samples": samples, "again/samples": samples}

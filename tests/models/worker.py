@@ -1,0 +1,52 @@
+"""One worker of a run on several processes; prints its losses and weights as JSON.
+
+TF_CONFIG says which worker of how many; `run` is also what the parity test calls locally.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def run(strategy, steps_per_execution: int) -> dict:
+    """Trains a tiny GAN for six steps; losses of the last of each execution and all weights."""
+    import keras
+
+    from tests.case import BATCH, tiny_gan, train, weights
+    from training.data import training_batches
+    from training.data.mixtures import ring
+    from training.objectives import NonSaturating
+    from training.penalties import GradientPenalty
+
+    gan = tiny_gan(
+        NonSaturating(discriminator_steps=2, penalties=(GradientPenalty(),)),
+        strategy=strategy,
+        optimizer=lambda: keras.optimizers.SGD(0.05),
+        steps_per_execution=steps_per_execution,
+    )
+    data = training_batches(ring(), batch_size=2 * BATCH, seed=3, strategy=strategy)
+    losses = []
+
+    class Losses(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            losses.append({key: float(value) for key, value in logs.items()})
+
+    train(gan, 6, data, callbacks=[Losses()])
+    values = {part: [a.tolist() for a in arrays] for part, arrays in weights(gan).items()}
+    return {"losses": losses, "weights": values, "step": int(gan.step.numpy())}
+
+
+def main() -> None:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    import tensorflow as tf
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    results = [run(strategy, steps) for steps in (1, 2)]
+    print("RESULT" + json.dumps(results), flush=True)
+    os._exit(0)  # the collective runtime may hang in its own shutdown when the other has gone
+
+
+if __name__ == "__main__":
+    main()

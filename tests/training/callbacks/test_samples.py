@@ -1,0 +1,68 @@
+"""Sample pictures."""
+
+import numpy as np
+import PIL.Image
+import pytest
+from callback_case import StandIn
+
+from training.callbacks.samples import PANEL_WIDTH, SampleGrids, side_by_side
+
+
+class Board:
+    def __init__(self):
+        self.images_of = {}
+
+    def images(self, step, images):
+        self.images_of[step] = images
+
+
+def as_pixels(samples):
+    """One grey pixel a number: enough to know which samples were drawn."""
+    return PIL.Image.fromarray(np.clip(128 + 40 * samples, 0, 255).astype("uint8"))
+
+
+@pytest.fixture
+def grids(tmp_path):
+    return SampleGrids(
+        tmp_path / "samples",
+        4,
+        draw=as_pixels,
+        real=np.ones((5, 2)),
+        count=5,
+        to_user_units=lambda x: 3 * x,
+        board=Board(),
+        last=6,
+    )
+
+
+def test_files_and_panels(tmp_path, grids):
+    model = StandIn()
+    model.train(6, [grids])
+    files = sorted(file.name for file in (tmp_path / "samples").iterdir())
+    assert files == ["step-000001.png", "step-000004.png", "step-000006.png"]
+    panels = grids.board.images_of[6]
+    assert list(panels) == ["samples/ema", "samples/raw", "samples/real"]
+    for tag, ema in (("samples/ema", True), ("samples/raw", False)):
+        latents = model.sample_latents(5, seed=0)
+        expected = as_pixels(3 * model.generate(latents=latents, ema=ema))
+        assert list(panels[tag].tobytes()) == list(expected.tobytes())
+    with PIL.Image.open(tmp_path / "samples" / files[0]) as sheet:
+        assert sheet.width >= 3 * PANEL_WIDTH
+
+
+def test_the_latents_stay(grids):
+    pictures = []
+    for _ in range(2):  # two equal models, as before and after a resume
+        StandIn().train(1, [grids])
+        pictures.append(grids.board.images_of.pop(1)["samples/ema"].tobytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_side_by_side_keeps_pixels_square_and_colours():
+    red, grey = PIL.Image.new("RGB", (8, 4), "red"), PIL.Image.new("L", (400, 100), 128)
+    sheet = side_by_side([("red", red), ("grey", grey)])
+    colours = {colour: count for count, colour in sheet.getcolors(1 << 20)}
+    factor = PANEL_WIDTH // 8
+    assert colours[(255, 0, 0)] == 8 * 4 * factor**2
+    assert colours[(128, 128, 128)] >= 400 * 100
+    assert colours[(0, 0, 0)] > 10  # captions

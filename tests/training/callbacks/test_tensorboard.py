@@ -1,0 +1,108 @@
+"""What TensorBoard reads back."""
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+from callback_case import StandIn
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from training.callbacks.board import Board
+from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog, tag_of
+
+SCALARS = {
+    "losses/discriminator",
+    "losses/generator",
+    "scores/real",
+    "scores/fake",
+    "scores/gap",
+    "scores/real_std",
+    "scores/fake_std",
+    "probabilities/D(x)",
+    "probabilities/D(G(z))",
+    "gradients/generator_norm",
+    "gradients/discriminator_norm",
+    "learning_rates/generator",
+    "learning_rates/discriminator",
+    "penalties/r1",
+    "penalty_weights/r1",
+    "throughput/examples_per_second",
+}
+
+
+def read(folder):
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag: [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def steps(points):
+    return [step for step, _ in points]
+
+
+def log(folder, every=2, **options):
+    clock = iter(range(100))
+    options = {"examples_per_step": 10, "configuration": "seed = 3"} | options
+    return TensorBoardLog(Board(folder), every, clock=lambda: next(clock), **options)
+
+
+def test_tags_and_values(tmp_path):
+    StandIn().train(5, [log(tmp_path, last=5)])
+    points = read(tmp_path)
+    assert set(points) == {*SCALARS, "configuration"}
+    assert steps(points["losses/generator"]) == [2, 4, 5]
+    values = [float(value) for _, value in points["losses/generator"]]
+    assert values == [np.float32(np.sin(step + 1)) for step in (2, 4, 5)]
+    speeds = [float(value) for _, value in points["throughput/examples_per_second"]]
+    assert speeds == [20.0, 20.0, 10.0]  # the clock goes one second from point to point
+    assert points["configuration"][0][1].item() == b"```toml\nseed = 3\n```"
+
+
+def test_several_fits_write_one_configuration(tmp_path):
+    callback, model = log(tmp_path), StandIn()
+    model.train(3, [callback])
+    model.train(3, [callback])
+    points = read(tmp_path)
+    assert steps(points["losses/generator"]) == [2, 4, 6]
+    assert len(points["configuration"]) == 1
+
+
+def test_a_resumed_run_appends_a_file(tmp_path):
+    StandIn().train(4, [log(tmp_path)])
+    resumed = StandIn()
+    resumed.step.assign(4)
+    resumed.train(4, [log(tmp_path)])
+    assert len(list(tmp_path.iterdir())) == 2
+    assert steps(read(tmp_path)["losses/generator"]) == [2, 4, 6, 8]
+
+
+def test_histograms_images_and_evaluation(tmp_path):
+    board = Board(tmp_path)
+    real = np.ones((7, 2), "float32")
+    StandIn().train(4, [ScoreHistograms(board, 2, real=real)])
+    board.images(3, {"samples/ema": PIL.Image.new("L", (4, 3), 99)})
+    board.evaluation(3, {"modes": 8})
+    board.close()
+    points = read(tmp_path)
+    assert steps(points["scores/real_histogram"]) == [2, 4]
+    assert points["scores/real_histogram"][0][1][:, 2].sum() == 7
+    assert points["scores/fake_histogram"][0][1][:, 2].sum() == 7
+    assert points["evaluation/modes"][0][1] == 8
+    width, height, png = points["samples/ema"][0][1]
+    assert (width, height) == (b"4", b"3")
+    assert tf.reduce_all(tf.io.decode_png(png) == 99)
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("penalty/gradient", "penalties/gradient"),
+        ("generator_term/pull", "generator_terms/pull"),
+        ("balance", "training/balance"),
+    ],
+)
+def test_further_names(name, tag):
+    assert tag_of(name) == tag

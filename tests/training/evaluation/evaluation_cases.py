@@ -1,0 +1,55 @@
+"""Small data sets shared by the tests of judgement."""
+
+import types
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from training.data.spec import DataSpec
+
+SIDE = (-2.0, 0.0, 2.0)
+GRID = types.SimpleNamespace(centres=np.array([(x, y) for x in SIDE for y in SIDE]), sigma=0.05)
+
+
+def digits():
+    """800 training and 297 held-out real digits with labels, and their description."""
+    pixels, labels = load_digits(return_X_y=True)
+    images = np.rint(pixels * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
+    order = np.random.default_rng(0).permutation(len(images))[:1097]
+    images, labels = images[order], labels[order]
+    spec = DataSpec(
+        name="digits",
+        kind="image",
+        shape=(8, 8, 1),
+        examples=800,
+        held_out=297,
+        classes=tuple("0123456789"),
+    )
+    return types.SimpleNamespace(
+        spec=spec,
+        train=images[:800],
+        held_out=images[800:],
+        train_labels=labels[:800],
+        held_out_labels=labels[800:],
+    )
+
+
+def grid_points(seed, count=600, modes=9, sigma=0.05):
+    """float32 `(count, 2)` from the first `modes` of the nine modes of `GRID`."""
+    generator = np.random.default_rng(seed)
+    centres = GRID.centres[generator.integers(modes, size=count)]
+    return (centres + sigma * generator.normal(size=(count, 2))).astype(np.float32)
+
+
+def vector_spec(dimension=2, *, examples=None, classes=(), scale=None):
+    """A vector source with mean 0."""
+    return DataSpec(
+        name="points",
+        kind="vector",
+        shape=(dimension,),
+        examples=examples,
+        held_out=600,
+        classes=classes,
+        mean=(0.0,) * dimension,
+        scale=(1.0,) * dimension if scale is None else scale,
+    )

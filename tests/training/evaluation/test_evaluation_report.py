@@ -1,0 +1,144 @@
+"""The report files: valid, whole, and honest about the baseline."""
+
+import copy
+import json
+
+import pytest
+from evaluation_cases import GRID, grid_points, vector_spec
+
+from training.evaluation import report as module
+from training.evaluation.judge import Judge
+from training.evaluation.report import losses_to_baseline, verdict, write_report
+
+
+@pytest.fixture(scope="module")
+def judged():
+    judge = Judge(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
+    best = {**judge.report(grid_points(2)).as_dict(), "step": 3000}
+    last = {**judge.report(grid_points(3, modes=2)).as_dict(), "step": 4000}
+    return best, last
+
+
+def table_rows(page):
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells[1:] for line in lines if (cells := line.strip("| ").split(" | "))}
+
+
+def test_both_files_hold_both_checkpoints(tmp_path, judged):
+    best, last = judged
+    path = write_report(
+        tmp_path,
+        title="grid / r1",
+        best=best,
+        last=last,
+        pictures={"samples": "samples/best.png"},
+        notes=("A note.",),
+    )
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["best"] == best
+    assert content["last"] == last
+    page = path.read_text()
+    assert page.startswith("# grid / r1\n")
+    assert "![samples](samples/best.png)" in page
+    assert "A note." in page
+    assert "step 3,000" in page
+    rows = table_rows(page)
+    assert rows["modes"][:2] == ["9", "2"]
+    assert set(rows) == {"figure", "---", *(figure["name"] for figure in best["figures"].values())}
+    assert {len(row) for row in rows.values()} == {8}
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["report.json", "report.md"]
+
+
+def test_without_a_best_checkpoint_the_last_is_the_main_one(tmp_path, judged):
+    _, last = judged
+    page = write_report(tmp_path, title="t", best=None, last=last).read_text()
+    assert table_rows(page)["modes"][:2] == ["-", "2"]
+    assert json.loads((tmp_path / "report.json").read_text())["best"] is None
+    assert "best checkpoint" not in page
+
+
+def test_the_verdict_follows_the_figures(judged):
+    best, last = judged
+    assert not losses_to_baseline(best)
+    assert "at least as good as the 10-component Gaussian mixture" in verdict(best)
+    losses = losses_to_baseline(last)
+    assert {"coverage", "modes", "frechet_distance"} <= set(losses)
+    assert verdict(last).startswith("The GAN loses to the 10-component Gaussian mixture on ")
+    assert "modes (2 against" in verdict(last)
+
+
+@pytest.mark.parametrize(
+    ("better", "value", "baseline", "lost"),
+    [
+        ("higher", 0.4, 0.5, True),
+        ("higher", 0.5, 0.4, False),
+        ("lower", 0.4, 0.5, False),
+        ("lower", 0.5, 0.4, True),
+        ("one", 1.5, 0.6, True),
+        ("one", 0.7, 0.6, False),
+        ("higher", 0.5, 0.5, False),
+        ("higher", 0.5, None, False),
+    ],
+)
+def test_a_loss_respects_the_direction(better, value, baseline, lost):
+    figure = {
+        "better": better,
+        "value": value,
+        "baseline": baseline,
+        "matched": None,
+        "floor": None,
+    }
+    report = {"figures": {"figure": figure}, "details": {}}
+    assert (losses_to_baseline(report) == ["figure"]) is lost
+
+
+def test_as_good_as_real_data_or_within_the_error_is_no_loss():
+    figure = {"better": "lower", "value": 0.2, "baseline": 0.1, "matched": 0.4, "floor": 0.3}
+    report = {"figures": {"kernel_distance": figure}, "details": {}}
+    assert losses_to_baseline(report) == ["kernel_distance"]
+    real = copy.deepcopy(report)
+    real["figures"]["kernel_distance"]["floor"] = 0.4
+    assert losses_to_baseline(real) == []
+    noisy = {**report, "details": {"kernel_distance": {"standard_error": 0.05}}}
+    assert losses_to_baseline(noisy) == []
+
+
+def test_nothing_to_compare_is_said(judged):
+    report = copy.deepcopy(judged[0])
+    for figure in report["figures"].values():
+        figure["baseline"] = None
+    assert verdict(report) == "No figure could be compared with the 10-component Gaussian mixture."
+
+
+def test_reasons_are_printed_once_per_column(tmp_path):
+    judge = Judge(vector_spec(), train=grid_points(0), modes=GRID)
+    last = {**judge.report(grid_points(1)[:3]).as_dict(), "step": 1}
+    page = write_report(tmp_path, title="t", best=None, last=last).read_text()
+    assert page.count("no held-out data to take a floor from") == 1
+    assert "precision, recall, density, coverage: (value) `features` must hold" in page
+
+
+def test_a_failed_write_leaves_the_old_files_and_no_rubbish(tmp_path, judged, monkeypatch):
+    best, last = judged
+    write_report(tmp_path, title="old", best=best, last=last)
+    before = {item.name: item.read_bytes() for item in tmp_path.iterdir()}
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(tmp_path, title="new", best=best, last=last)
+    assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == before
+
+
+def test_nan_and_missing_steps_are_refused(tmp_path, judged):
+    best, last = judged
+    broken = copy.deepcopy(last)
+    broken["figures"]["recall"]["floor"] = float("nan")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_report(tmp_path, title="t", best=best, last=broken)
+    without = {key: value for key, value in last.items() if key != "step"}
+    with pytest.raises(ValueError, match="`last` must hold its `step`"):
+        write_report(tmp_path, title="t", best=best, last=without)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""Feature spaces: units, names, and what is left of the data."""
+
+import numpy as np
+import pytest
+from evaluation_cases import digits, vector_spec
+
+from training.evaluation.features import SPACES, Pixels, PrincipalComponents, make_space
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_every_space_gives_finite_float64_rows(name, data):
+    image = name in ("pixels", "pca")
+    spec = data.spec if image else vector_spec(3)
+    samples = data.train if image else np.ones((5, 3), np.float32)
+    space = make_space(name, spec, samples)
+    features = space(samples)
+    assert features.dtype == np.float64
+    assert features.ndim == 2
+    assert len(features) == len(samples)
+    assert np.isfinite(features).all()
+    assert isinstance(space.name, str)
+
+
+def test_pixels_are_scaled_to_the_unit_interval():
+    samples = np.array([0, 51, 255, 102], np.uint8).reshape(1, 2, 2, 1)
+    np.testing.assert_allclose(Pixels()(samples), [[0.0, 0.2, 1.0, 0.4]])
+
+
+def test_standardised_takes_out_mean_and_scale_and_forgives_a_constant_column():
+    space = make_space("standardised", vector_spec(2, scale=(4.0, 0.0)), np.zeros((2, 2)))
+    np.testing.assert_allclose(space(np.array([[8.0, 3.0]])), [[2.0, 3.0]])
+    np.testing.assert_allclose(space.inverse(space(np.array([[8.0, 3.0]]))), [[8.0, 3.0]])
+
+
+@pytest.mark.parametrize(("count", "expected"), [(10, 9), (300, 32)])
+def test_components_are_capped_by_the_count(count, expected, data):
+    space = make_space("pca", data.spec, data.train[:count])
+    assert space.name == f"PCA-{expected}"
+    assert space(data.held_out).shape == (len(data.held_out), expected)
+
+
+def test_all_components_lose_nothing(data):
+    space = PrincipalComponents(Pixels(), data.train, components=64)
+    back = space.inverse(space(data.train[:50]))
+    np.testing.assert_allclose(back, Pixels()(data.train[:50]), atol=1e-9)
+
+
+def test_components_are_centred_on_the_training_data(data):
+    scores = make_space("pca", data.spec, data.train)(data.train)
+    np.testing.assert_allclose(scores.mean(axis=0), 0.0, atol=1e-9)
+    assert (np.diff(scores.var(axis=0)) <= 1e-9).all()
+
+
+def test_constant_training_data_are_refused(data):
+    with pytest.raises(ValueError, match="examples that differ"):
+        make_space("pca", data.spec, np.zeros((4, 8, 8, 1), np.uint8))
+
+
+def test_an_unknown_space_is_refused(data):
+    with pytest.raises(ValueError, match="`name` must be one of"):
+        make_space("inception", data.spec, data.train)

@@ -1,0 +1,101 @@
+"""Second-order gradients against finite differences, in float64, through the layers we offer."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.critic import Critic
+from models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
+from tests.case import numeric_gradient, relative_error
+from training.constraints import SpectralNorm
+from training.penalties import R1, GradientPenalty
+
+SHAPE = (4, 4, 1)
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+
+
+def in_float64(network):
+    """The same network throughout in float64 (its last layer is pinned to float32)."""
+
+    def clone(layer):
+        return layer.__class__.from_config(layer.get_config() | {"dtype": "float64"})
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    # Zero biases sit on the kink of the leaky ReLU for zero inputs.
+    generator = np.random.default_rng(0)
+    for variable in copy.trainable_variables:
+        variable.assign(generator.normal(0.0, 0.5, variable.shape))
+    return copy
+
+
+def examples(seed):
+    return tf.constant(np.random.default_rng(seed).normal(size=(3, *SHAPE)))
+
+
+DISCRIMINATORS = {
+    "strided": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="strided"),
+    "average": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="average"),
+    "layer norm": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), normalisation="layer"),
+    "mlp": lambda: mlp_discriminator(SHAPE, units=(4, 3)),
+    "mlp layer norm": lambda: mlp_discriminator(SHAPE, units=(4, 3), normalisation="layer"),
+    "spectral": lambda: mlp_discriminator(SHAPE, units=(4,)),
+}
+
+
+@pytest.mark.parametrize("penalty", [R1(), GradientPenalty()], ids=lambda p: p.name)
+@pytest.mark.parametrize("layers", DISCRIMINATORS)
+def test_discriminator_gradient_of_a_penalty(layers, penalty):
+    network = in_float64(DISCRIMINATORS[layers]())
+    if layers == "spectral":
+        network = SpectralNorm().prepare(network)
+    for _ in range(100):  # sigma is exact, and so its gradient, once `u` has converged
+        for variable, value in SpectralNorm().before_update(network):
+            variable.assign(value)
+    real, fake = examples(1), examples(2)
+    uniform = tf.constant([0.2, 0.5, 0.9], tf.float64)
+
+    @tf.function
+    def value_at_weights():
+        return tf.reduce_mean(penalty.per_example(Critic(network), real, fake, uniform))
+
+    with tf.GradientTape() as tape:
+        result = value_at_weights()
+    variables = network.trainable_variables
+    sources = [v.value for v in variables]
+    gradients = tape.gradient(result, sources, unconnected_gradients="zero")
+    exact = [g.numpy() for g in gradients]
+    numeric = [numeric_gradient(value_at_weights, v) for v in variables]
+    assert max(np.abs(g).max() for g in exact) > 1e-3
+    scale = max(np.linalg.norm(n) for n in numeric)
+    for a, b in zip(exact, numeric, strict=True):
+        assert np.linalg.norm(a - b) < 1e-6 * scale
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+def test_generator_gradient_through_a_penalised_discriminator(upsampling):
+    """The generator's weights reach R2 through upsampling: exact too, should a loss need it."""
+    generator = in_float64(
+        dcgan_generator(2, SHAPE, channels=(2,), normalisation="none", upsampling=upsampling)
+    )
+    network = in_float64(dcgan_discriminator(SHAPE, channels=(2,)))
+    latents = tf.constant(np.random.default_rng(3).normal(size=(3, 2)))
+
+    @tf.function
+    def value():
+        fake = generator(latents)
+        critic = Critic(network)
+        return tf.reduce_mean(critic(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
+
+    with tf.GradientTape() as tape:
+        result = value()
+    variables = generator.trainable_variables
+    exact = [g.numpy() for g in tape.gradient(result, variables)]
+    numeric = [numeric_gradient(value, v) for v in variables]
+    assert relative_error(exact, numeric) < 1e-5

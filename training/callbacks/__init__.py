@@ -1,0 +1,12 @@
+"""Keras callbacks that watch, record and protect a training run.
+
+They act on *completed generator steps*, never on epochs, and speak only to the public face of the
+model (`step`, `generate`, `sample_latents`, `scores`). The order in the list given to `fit` counts:
+
+1. `NonFiniteGuard`: nothing below may record or save a diverged step;
+2. `MetricsLog`, `TensorBoardLog`, `SampleGrids`, `ScoreHistograms`;
+3. `Evaluate`, which also keeps the best checkpoint;
+4. `CheckpointEvery`: whatever a step has to record is on disk before the step can be restored, so
+   a run killed at any moment and resumed writes the same `metrics.jsonl` as one never killed;
+5. `Interrupt`, then `ProgressDisplay`.
+"""

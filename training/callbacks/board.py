@@ -1,0 +1,66 @@
+"""Writes TensorBoard event files; the one place that knows `tf.summary`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import tensorflow as tf
+
+
+class Board:
+    """A TensorBoard log folder.
+
+    The file is opened at the first write, and every call flushes, so that a killed run shows all
+    it did. Each process appends a file of its own; where a resumed run repeats steps of a killed
+    one, TensorBoard shows the newer points, because the steps of a tag went back.
+
+    Args:
+        directory: the folder, e.g. `<run>/logs`.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+        self._opened: tf.summary.SummaryWriter | None = None
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes each value under its tag."""
+        with self._writer().as_default(step=step):
+            for tag, value in values.items():
+                tf.summary.scalar(tag, float(value))
+        self._writer().flush()
+
+    def evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes each value under `evaluation/`; fits `Evaluate(sinks=...)`."""
+        self.scalars(step, {f"evaluation/{name}": value for name, value in values.items()})
+
+    def images(self, step: int, images: Mapping[str, PIL.Image.Image]) -> None:
+        """Writes each picture under its tag."""
+        with self._writer().as_default(step=step):
+            for tag, image in images.items():
+                tf.summary.image(tag, np.asarray(image.convert("RGB"))[None])
+        self._writer().flush()
+
+    def histograms(self, step: int, values: Mapping[str, np.ndarray]) -> None:
+        """Writes the distribution of each `(n,)` array under its tag."""
+        with self._writer().as_default(step=step):
+            for tag, array in values.items():
+                tf.summary.histogram(tag, array)
+        self._writer().flush()
+
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        """Writes a text that TensorBoard renders as Markdown."""
+        with self._writer().as_default(step=step):
+            tf.summary.text(tag, markdown)
+        self._writer().flush()
+
+    def close(self) -> None:
+        """Closes the file; a later write opens a new one."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _writer(self) -> tf.summary.SummaryWriter:
+        if self._opened is None:
+            self._opened = tf.summary.create_file_writer(str(self.directory))
+        return self._opened

@@ -1,0 +1,74 @@
+"""The run's record for programs: one JSON object a line in `metrics.jsonl`."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.callbacks.cadence import StepCallback
+from training.callbacks.files import write_atomically
+
+
+class MetricsLog(StepCallback):
+    """Appends `{"step": ..., <every scalar of the step>}` to a file of JSON lines.
+
+    No row holds a time or a speed: the file is a function of the run's configuration, and an
+    interrupted and resumed run writes it byte for byte like an unbroken one. Values that are not
+    finite become `null`, which is what JSON has for them.
+
+    Args:
+        path: the file; it is created with its folder when the first row is written.
+        every: steps between two rows.
+        last: total steps of the run, which get a row, too.
+    """
+
+    def __init__(self, path: str | Path, every: int, *, last: int | None = None) -> None:
+        super().__init__(every, last=last)
+        self.path = Path(path)
+
+    def on_step(self, step: int, logs: dict[str, Any]) -> None:
+        self._append({"step": step, **_finite(logs)})
+
+    def evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends `{"step": step, "evaluation": values}`; fits `Evaluate(sinks=...)`."""
+        self._append({"step": step, "evaluation": _finite(values)})
+
+    def _append(self, row: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, allow_nan=False) + "\n")  # closing flushes the line
+
+
+def truncate_metrics(path: str | Path, step: int) -> int:
+    """Drops what a resumed run is about to write again; the rest keeps its bytes.
+
+    Args:
+        path: a file written by `MetricsLog`; it need not exist.
+        step: the restored step. Rows of later steps go, as do lines a killed process left half
+            written.
+
+    Returns:
+        How many lines were dropped.
+    """
+    path = Path(path)
+    if not path.exists():
+        return 0
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if _is_kept(line, step)]
+    if len(kept) < len(lines):
+        write_atomically(path, b"".join(kept))
+    return len(lines) - len(kept)
+
+
+def _is_kept(line: bytes, step: int) -> bool:
+    try:
+        return line.endswith(b"\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, float | None]:
+    # Keras has already turned scalar tensors into Python floats (`pythonify_logs`).
+    numbers = {name: float(value) for name, value in values.items()}
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}

@@ -1,0 +1,106 @@
+"""Pictures of the same latents as training goes on."""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from training.callbacks.board import Board
+from training.callbacks.cadence import StepCallback
+from training.callbacks.files import write_atomically
+
+MARGIN = 12  # pixels around and between panels
+CAPTION_SIZE = 16  # pixels, at least; a caption grows with wide panels
+CAPTION_SHARE = 32  # of the panel width
+PANEL_WIDTH = 288  # pixels; narrower panels are enlarged, for tiny images and for the caption
+
+
+class SampleGrids(StepCallback):
+    """Writes `step-000123.png`: EMA generator | raw generator | real examples.
+
+    The latents are fixed, so that a flip through the files shows one picture changing. The first
+    step and the last are drawn, too.
+
+    Args:
+        directory: folder of the files, e.g. `<run>/samples`.
+        every: steps between two pictures.
+        draw: makes one picture of samples `(n, *shape)` in user units.
+        real: real examples `(m, *shape)` in user units.
+        count: how many latents.
+        to_user_units: maps model units to user units.
+        seed: of the latents.
+        board: when given, the panels go to TensorBoard as well (`samples/...`).
+        last: total steps of the run.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        every: int,
+        *,
+        draw: Callable[[np.ndarray], PIL.Image.Image],
+        real: np.ndarray,
+        count: int,
+        to_user_units: Callable[[Any], Any],
+        seed: int = 0,
+        board: Board | None = None,
+        last: int | None = None,
+    ) -> None:
+        super().__init__(every, first=True, last=last)
+        self.directory, self.draw, self.board = Path(directory), draw, board
+        self.count, self.to_user_units, self.seed = count, to_user_units, seed
+        self._real = draw(np.asarray(real))
+
+    def on_step(self, step: int, logs: dict[str, Any]) -> None:
+        latents = self.model.sample_latents(self.count, seed=self.seed)
+        ema, raw = (self._picture(latents, ema=ema) for ema in (True, False))
+        panels = [
+            (f"averaged generator, step {step:,}", ema),
+            (f"generator, step {step:,}", raw),
+            ("real examples", self._real),
+        ]
+        buffer = io.BytesIO()
+        side_by_side(panels).save(buffer, format="PNG")
+        write_atomically(self.directory / f"step-{step:06d}.png", buffer.getvalue())
+        if self.board is not None:
+            tags = ("samples/ema", "samples/raw", "samples/real")
+            panel_images = (ema, raw, self._real)
+            self.board.images(step, dict(zip(tags, panel_images, strict=True)))
+
+    def _picture(self, latents: Any, *, ema: bool) -> PIL.Image.Image:
+        samples = self.model.generate(latents=latents, ema=ema)
+        return self.draw(np.asarray(self.to_user_units(samples)))
+
+
+def side_by_side(panels: Sequence[tuple[str, PIL.Image.Image]]) -> PIL.Image.Image:
+    """Sets pictures beside each other, each under its caption, on white.
+
+    Args:
+        panels: `(caption, picture)`; pictures narrower than a caption are enlarged by a whole
+            factor without smoothing, so that a pixel of the data stays a square.
+    """
+    pictures = [_enlarged(picture.convert("RGB")) for _, picture in panels]
+    size = max(CAPTION_SIZE, min(picture.width for picture in pictures) // CAPTION_SHARE)
+    font = PIL.ImageFont.load_default(size)
+    header = MARGIN + size + MARGIN
+    width = MARGIN + sum(picture.width + MARGIN for picture in pictures)
+    height = header + max(picture.height for picture in pictures) + MARGIN
+    sheet = PIL.Image.new("RGB", (width, height), "white")
+    pen = PIL.ImageDraw.Draw(sheet)
+    left = MARGIN
+    for (caption, _), picture in zip(panels, pictures, strict=True):
+        pen.text((left + picture.width / 2, header / 2), caption, "black", font, anchor="mm")
+        sheet.paste(picture, (left, header))
+        left += picture.width + MARGIN
+    return sheet
+
+
+def _enlarged(picture: PIL.Image.Image) -> PIL.Image.Image:
+    factor = -(-PANEL_WIDTH // picture.width)
+    size = (picture.width * factor, picture.height * factor)
+    return picture.resize(size, PIL.Image.Resampling.NEAREST)

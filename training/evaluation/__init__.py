@@ -1,0 +1,1 @@
+"""Judging generated samples against real ones: pure functions on arrays, each with its seed."""

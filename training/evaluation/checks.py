@@ -1,0 +1,114 @@
+"""What every figure asks of its input, and the error of a figure that has no value."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from training.data.spec import DataSpec
+
+
+class NotComputable(ValueError):
+    """This figure has no value for this input; the message is the sentence that says why.
+
+    A report prints the sentence in place of the number. Any other `ValueError` is a mistake of
+    the caller and is not caught.
+    """
+
+
+def as_features(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
+    """Checks a set of feature vectors.
+
+    Args:
+        name: the argument's name, for the message.
+        values: `(n, d)`, finite.
+        least: smallest `n` for which the figure is defined.
+
+    Returns:
+        float64 `(n, d)`.
+
+    Raises:
+        ValueError: not a matrix, or a value is not finite.
+        NotComputable: fewer than `least` rows.
+    """
+    features = np.asarray(values, dtype=np.float64)
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise ValueError(
+            f"`{name}` must be a matrix of shape (n, d). Received: shape={features.shape}"
+        )
+    if len(features) < least:
+        raise NotComputable(
+            f"`{name}` must hold at least {least} samples. Received: {len(features)} samples"
+        )
+    if not np.isfinite(features).all():
+        raise ValueError(
+            f"`{name}` must be finite. Received: {_not_finite_rows(features)} of {len(features)} "
+            "samples with NaN or infinite values"
+        )
+    return features
+
+
+def same_width(first: np.ndarray, second: np.ndarray) -> None:
+    """Raises a ValueError unless both `(n, d)` sets have the same `d`."""
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            "Both sets must have the same number of features. "
+            f"Received: shapes {first.shape} and {second.shape}"
+        )
+
+
+def check_samples(spec: DataSpec, name: str, samples: Any) -> np.ndarray:
+    """Checks samples in user units against what their source promised.
+
+    Args:
+        spec: the source's description.
+        name: the argument's name, for the message.
+        samples: uint8 `(n, height, width, channels)` or float `(n, d)`, at least one.
+
+    Returns:
+        The same values as a numpy array.
+
+    Raises:
+        ValueError: wrong shape or type, no samples, or values that are not finite.
+    """
+    samples = np.asarray(samples)
+    if samples.shape[1:] != tuple(spec.shape) or samples.ndim != len(spec.shape) + 1:
+        raise ValueError(
+            f"`{name}` must have the shape (n, {', '.join(map(str, spec.shape))}). "
+            f"Received: shape={samples.shape}"
+        )
+    if len(samples) == 0:
+        raise ValueError(f"`{name}` must hold at least one sample. Received: shape={samples.shape}")
+    if spec.kind == "image" and samples.dtype != np.uint8:
+        raise ValueError(
+            f"`{name}` must be uint8 images in user units, 0 to 255. "
+            f"Received: dtype={samples.dtype}"
+        )
+    if not np.isfinite(samples).all():
+        raise ValueError(
+            f"`{name}` must be finite. Received: {_not_finite_rows(samples)} of {len(samples)} "
+            "samples with NaN or infinite values"
+        )
+    return samples
+
+
+def check_labels(name: str, labels: Any, count: int) -> np.ndarray | None:
+    """Checks one integer label per example; `None` passes through.
+
+    Raises:
+        ValueError: not integers, or not `count` of them.
+    """
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`{name}` must hold {count} integers, one per example. "
+            f"Received: shape={labels.shape}, dtype={labels.dtype}"
+        )
+    return labels
+
+
+def _not_finite_rows(values: np.ndarray) -> int:
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    return int(np.count_nonzero(~finite))

@@ -1,0 +1,135 @@
+"""The real data a judge compares with, and everything worked out from them once."""
+
+import functools
+from typing import Protocol
+
+import numpy as np
+
+from training.data.spec import DataSpec
+from training.evaluation.checks import NotComputable
+from training.evaluation.classes import ClassJudge
+from training.evaluation.distances import Moments, moments
+from training.evaluation.features import FeatureSpace, make_space
+from training.evaluation.memorisation import MemorisationTest
+from training.evaluation.neighbours import NeighbourBalls
+
+
+class Modes(Protocol):
+    """A known mixture: `centres (m, 2)` and `sigma` in user units."""
+
+    centres: np.ndarray
+    sigma: float
+
+
+class Batch:
+    """Samples in user units, with what figures need of them worked out at most once.
+
+    Args:
+        samples: `(n, *shape)`, already checked.
+        neighbours: k of the nearest-neighbour figures.
+    """
+
+    def __init__(self, samples: np.ndarray, *, neighbours: int) -> None:
+        self.samples = samples
+        self.neighbours = neighbours
+        self._features: dict[str, np.ndarray] = {}
+        self._balls: dict[str, NeighbourBalls] = {}
+        self._moments: dict[str, Moments] = {}
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def features(self, space: FeatureSpace) -> np.ndarray:
+        """float64 `(n, d)` in the given space."""
+        if space.name not in self._features:
+            self._features[space.name] = space(self.samples)
+        return self._features[space.name]
+
+    def balls(self, space: FeatureSpace) -> NeighbourBalls:
+        """The samples' balls to their k-th neighbour in the given space."""
+        if space.name not in self._balls:
+            features = self.features(space)
+            self._balls[space.name] = NeighbourBalls(features, neighbours=self.neighbours)
+        return self._balls[space.name]
+
+    def moments(self, space: FeatureSpace) -> Moments:
+        """Mean and covariance in the given space."""
+        if space.name not in self._moments:
+            self._moments[space.name] = moments(self.features(space))
+        return self._moments[space.name]
+
+
+class Evidence:
+    """Real data, feature spaces and the tests that are fitted on real data only.
+
+    Args:
+        spec: the source's description.
+        train: training examples in user units.
+        held_out: real examples not trained on, or `None`.
+        train_labels: int `(n,)` or `None`.
+        held_out_labels: int `(h,)` or `None`.
+        modes: the known mixture, or `None`.
+        neighbours: k of the nearest-neighbour figures.
+        components: principal components of the `pca` space.
+        seed: of everything drawn.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        train: np.ndarray,
+        held_out: np.ndarray | None,
+        train_labels: np.ndarray | None,
+        held_out_labels: np.ndarray | None,
+        modes: Modes | None,
+        neighbours: int,
+        components: int,
+        seed: int,
+    ) -> None:
+        self.spec, self.modes, self.seed = spec, modes, seed
+        self.train_labels, self.held_out_labels = train_labels, held_out_labels
+        self.train = Batch(train, neighbours=neighbours)
+        self.held_out = None if held_out is None else Batch(held_out, neighbours=neighbours)
+        self.everything = (
+            self.train
+            if held_out is None
+            else Batch(np.concatenate([train, held_out]), neighbours=neighbours)
+        )
+
+        def space(name: str) -> FeatureSpace:
+            return make_space(name, spec, train, components=components, seed=seed)
+
+        image = spec.kind == "image"
+        vectors = "standardised" if modes is None else "coordinates"
+        self.neighbour_space = space("pixels" if image else vectors)
+        self.distance_space = space("pca") if image else self.neighbour_space
+        self.label_space = self.distance_space
+
+    @functools.cached_property
+    def classifier(self) -> ClassJudge:
+        """Fitted on the training data; NotComputable without labels."""
+        if self.train_labels is None:
+            raise NotComputable("Class figures need `train_labels`, and none were given")
+        features = self.train.features(self.label_space)
+        return ClassJudge(features, self.train_labels, seed=self.seed)
+
+    @functools.cached_property
+    def classifier_accuracy(self) -> float | None:
+        """On the held-out examples; `None` without them or their labels."""
+        if self.held_out is None or self.held_out_labels is None:
+            return None
+        features = self.held_out.features(self.label_space)
+        return self.classifier.accuracy(features, self.held_out_labels)
+
+    @functools.cached_property
+    def memorisation_test(self) -> MemorisationTest:
+        """NotComputable for sources that never repeat an example, or without held-out data."""
+        if self.spec.examples is None:
+            raise NotComputable(
+                "The source never repeats an example, so there is nothing to memorise"
+            )
+        if self.held_out is None:
+            raise NotComputable("A memorised share needs `held_out`, and none was given")
+        space = self.neighbour_space
+        return MemorisationTest(self.train.features(space), self.held_out.features(space))

@@ -1,0 +1,140 @@
+"""Named feature spaces: where distances between samples are measured.
+
+A space maps samples in user units to float64 `(n, d)`. A new one (say, the last layer of a
+classifier) is a class with `name` and `__call__`, and one line in `SPACES`.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from training.data.spec import DataSpec
+
+
+class FeatureSpace(Protocol):
+    """`name` as printed beside every figure, and the map itself."""
+
+    name: str
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Maps samples `(n, *shape)` in user units to float64 `(n, d)`."""
+        ...
+
+
+class Pixels:
+    """Images flattened, 0 to 255 scaled to [0, 1]."""
+
+    name = "pixels"
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        return _flat(samples) / 255.0
+
+
+class Coordinates:
+    """Vectors as they are, in user units."""
+
+    name = "coordinates"
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        return _flat(samples)
+
+
+class Standardised:
+    """Vectors with the source's mean and scale taken out.
+
+    The columns of a table have different units; without this the one with the largest numbers
+    decides every distance.
+
+    Args:
+        mean: `(d,)` in user units.
+        scale: `(d,)` in user units; a zero (a constant column) counts as 1.
+    """
+
+    name = "standardised"
+
+    def __init__(self, mean: tuple[float, ...], scale: tuple[float, ...]) -> None:
+        self.mean = np.asarray(mean, dtype=np.float64)
+        scales = np.asarray(scale, dtype=np.float64)
+        self.scale = np.where(scales > 0, scales, 1.0)
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        return (_flat(samples) - self.mean) / self.scale
+
+    def inverse(self, features: np.ndarray) -> np.ndarray:
+        """Maps `(n, d)` back to user units."""
+        return features * self.scale + self.mean
+
+
+class PrincipalComponents:
+    """Another space projected on the directions in which the training data vary most.
+
+    Args:
+        base: the space to project.
+        train: training examples `(n, *shape)` in user units, at least 2 that differ.
+        components: how many directions; capped by the dimension and by `n - 1`.
+        seed: of the randomised solver that scikit-learn takes for large data.
+
+    Raises:
+        ValueError: the training examples do not differ, or there is only one.
+    """
+
+    def __init__(
+        self, base: FeatureSpace, train: np.ndarray, *, components: int = 32, seed: int = 0
+    ) -> None:
+        from sklearn.decomposition import PCA
+
+        features = base(train)
+        if len(features) < 2 or not np.ptp(features, axis=0).any():
+            raise ValueError(
+                "`train` must hold at least 2 examples that differ. "
+                f"Received: {len(features)} examples, all the same"
+            )
+        self.base = base
+        count = min(components, features.shape[1], len(features) - 1)
+        self.model = PCA(n_components=count, random_state=seed).fit(features)
+        self.name = f"PCA-{count}"
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        return self.model.transform(self.base(samples))
+
+    def inverse(self, features: np.ndarray) -> np.ndarray:
+        """Maps `(n, components)` back to the base space, `(n, d)`."""
+        return self.model.inverse_transform(features)
+
+
+SPACES: dict[str, Callable[[DataSpec, np.ndarray, int, int], FeatureSpace]] = {
+    "pixels": lambda spec, train, components, seed: Pixels(),
+    "coordinates": lambda spec, train, components, seed: Coordinates(),
+    "standardised": lambda spec, train, components, seed: Standardised(spec.mean, spec.scale),
+    "pca": lambda spec, train, components, seed: PrincipalComponents(
+        Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale),
+        train,
+        components=components,
+        seed=seed,
+    ),
+}
+
+
+def make_space(
+    name: str, spec: DataSpec, train: np.ndarray, *, components: int = 32, seed: int = 0
+) -> FeatureSpace:
+    """Makes the space called `name` for one source.
+
+    Args:
+        name: a key of `SPACES`.
+        spec: the source's description.
+        train: training examples in user units; only `pca` looks at them.
+        components: of `pca`.
+        seed: of `pca`.
+
+    Raises:
+        ValueError: no such space.
+    """
+    if name not in SPACES:
+        raise ValueError(f"`name` must be one of {sorted(SPACES)}. Received: name={name!r}")
+    return SPACES[name](spec, train, components, seed)
+
+
+def _flat(samples: np.ndarray) -> np.ndarray:
+    return np.asarray(samples, dtype=np.float64).reshape(len(samples), -1)

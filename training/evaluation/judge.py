@@ -1,0 +1,291 @@
+"""Judges generated samples against real data, with a floor and a baseline beside every figure."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from training.data.spec import DataSpec
+from training.evaluation.baseline import MixtureBaseline
+from training.evaluation.checks import NotComputable, check_labels, check_samples
+from training.evaluation.evidence import Batch, Evidence, Modes
+from training.evaluation.measures import MEASURES, Measure
+from training.evaluation.memorisation import NearestExamples
+
+REFERENCES = ("all", "train")
+NAMES = {  # as printed, where the key with spaces is not how it is written
+    "frechet_distance": "Fréchet distance",
+    "class_kl": "class KL",
+    "reverse_kl": "reverse KL",
+    "high_quality": "high-quality share",
+    "memorised": "memorised share",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Values by figure key, the reason of each value that is `None`, details by measure."""
+
+    values: dict[str, float | None]
+    reasons: dict[str, str]
+    details: dict[str, dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """Every figure with its floor, its matched value and its baseline; plain JSON-ready values.
+
+    Args:
+        data: name of the source.
+        reference: `"all"` or `"train"`: the real examples `value` and `baseline` compare with.
+        counts: generated, train, held_out, matched: numbers of samples.
+        neighbours: k.
+        seed: of everything drawn.
+        baseline: name of the baseline.
+        figures: by key: name, better, space, value, generated, real, matched, floor,
+            matched_generated, matched_real, baseline, and `reasons` for those that are `None`.
+        details: by the first key of a measure: what else it found about the generated samples.
+    """
+
+    data: str
+    reference: str
+    counts: dict[str, int]
+    neighbours: int
+    seed: int
+    baseline: str
+    figures: dict[str, dict[str, Any]]
+    details: dict[str, dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy: no NaN, no infinities, no numpy types."""
+        return dataclasses.asdict(self)
+
+
+class Judge:
+    """Judges samples of one source.
+
+    Args:
+        spec: the source's description.
+        train: training examples in user units, uint8 `(n, h, w, c)` or float32 `(n, d)`; for a
+            source without end, one fresh draw.
+        held_out: real examples not trained on (a second draw for a source without end), or
+            `None`: then there is no floor and no memorised share.
+        train_labels: int `(n,)`, for the class figures.
+        held_out_labels: int `(h,)`, for the classifier's accuracy.
+        modes: an object with `centres (m, 2)` and `sigma` in user units, or `None`.
+        neighbours: k of precision, recall, density and coverage.
+        components: principal components of the `pca` space and of the baseline.
+        baseline_components: Gaussians of the baseline mixture.
+        reference: real examples to compare with: `"all"` (training and held-out) or `"train"`.
+        seed: of everything drawn; the same seed and samples give the same figures.
+
+    Raises:
+        ValueError: an argument is not as described, or the training examples do not differ.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        train: ArrayLike,
+        held_out: ArrayLike | None = None,
+        train_labels: ArrayLike | None = None,
+        held_out_labels: ArrayLike | None = None,
+        modes: Modes | None = None,
+        neighbours: int = 5,
+        components: int = 32,
+        baseline_components: int = 10,
+        reference: str = "all",
+        seed: int = 0,
+    ) -> None:
+        if reference not in REFERENCES:
+            raise ValueError(
+                f"`reference` must be one of {REFERENCES}. Received: reference={reference!r}"
+            )
+        for name, value in {"neighbours": neighbours, "components": components}.items():
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+        train = check_samples(spec, "train", train)
+        if held_out is not None and len(held_out) > 0:
+            held_out = check_samples(spec, "held_out", held_out)
+        else:
+            held_out = held_out_labels = None  # a source without held-out data gives an empty array
+        self.spec, self.reference, self.seed = spec, reference, seed
+        self.neighbours = neighbours
+        self._components, self._baseline_components = components, baseline_components
+        self._evidence = Evidence(
+            spec,
+            train=train,
+            held_out=held_out,
+            train_labels=check_labels("train_labels", train_labels, len(train)),
+            held_out_labels=None
+            if held_out is None
+            else check_labels("held_out_labels", held_out_labels, len(held_out)),
+            modes=modes,
+            neighbours=neighbours,
+            components=components,
+            seed=seed,
+        )
+        self._measures = [measure for measure in MEASURES if measure.applies(self._evidence)]
+        self._mixture: MixtureBaseline | None = None
+        self._nearest: NearestExamples | None = None
+        self._floors: dict[int, Outcome] = {}
+        self._baselines: dict[int, Outcome] = {}
+
+    @property
+    def baseline(self) -> MixtureBaseline:
+        """The mixture, fitted on the training data at first use."""
+        if self._mixture is None:
+            self._mixture = MixtureBaseline(
+                self.spec,
+                self._evidence.train.samples,
+                mixture_components=self._baseline_components,
+                components=self._components,
+                seed=self.seed,
+            )
+        return self._mixture
+
+    def judge(self, samples: ArrayLike) -> dict[str, float | None]:
+        """The figures of these samples only: key -> value, `None` where there is none.
+
+        Args:
+            samples: generated samples `(n, *shape)` in user units.
+
+        Raises:
+            ValueError: wrong shape or type, no samples, or values that are not finite.
+        """
+        return self._compute(self._batch(samples), self._reference()).values
+
+    def report(self, samples: ArrayLike) -> Report:
+        """The figures of these samples with floor, matched value and baseline.
+
+        `floor`: held-out real data against the training data, what a perfect sampler would score.
+        `matched`: as many generated samples as the floor has, against the same training data.
+        `baseline`: as many samples of the mixture as there are generated ones, against the same
+        real data as `value`. Floor and baseline are computed once per count.
+
+        Args:
+            samples: generated samples `(n, *shape)` in user units.
+
+        Raises:
+            ValueError: as for `judge`.
+        """
+        evidence, batch = self._evidence, self._batch(samples)
+        held_out = 0 if evidence.held_out is None else len(evidence.held_out)
+        matched = min(len(batch), held_out)
+        columns = {
+            "value": self._compute(batch, self._reference()),
+            "matched": self._matched(batch.samples, matched),
+            "floor": self._floor(matched),
+            "baseline": self._baseline(len(batch)),
+        }
+        figures = {
+            key: self._figure(key, measure, columns, len(batch), matched)
+            for measure in self._measures
+            for key in measure.better
+        }
+        return Report(
+            data=self.spec.name,
+            reference=self.reference,
+            counts={
+                "generated": len(batch),
+                "train": len(evidence.train),
+                "held_out": held_out,
+                "matched": matched,
+            },
+            neighbours=self.neighbours,
+            seed=self.seed,
+            baseline=self.baseline.name,
+            figures=figures,
+            details=columns["value"].details,
+        )
+
+    def nearest_training_examples(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """For each sample the distance `(n,)` to, and the index `(n,)` of, the nearest one.
+
+        Distances are in the space of the nearest-neighbour figures.
+        """
+        space = self._evidence.neighbour_space
+        if self._nearest is None:
+            self._nearest = NearestExamples(self._evidence.train.features(space))
+        return self._nearest(self._batch(samples).features(space))
+
+    def _batch(self, samples: ArrayLike, name: str = "samples") -> Batch:
+        return Batch(check_samples(self.spec, name, samples), neighbours=self.neighbours)
+
+    def _reference(self) -> Batch:
+        return self._evidence.train if self.reference == "train" else self._evidence.everything
+
+    def _matched(self, samples: np.ndarray, count: int) -> Outcome:
+        if count == 0:
+            return self._nothing("There is no held-out data to match")
+        return self._compute(self._batch(self._some(samples, count)), self._evidence.train)
+
+    def _floor(self, count: int) -> Outcome:
+        if count == 0:
+            return self._nothing("There is no held-out data to take a floor from")
+        if count not in self._floors:
+            batch = self._batch(self._some(self._evidence.held_out.samples, count))
+            self._floors[count] = self._compute(batch, self._evidence.train)
+        return self._floors[count]
+
+    def _baseline(self, count: int) -> Outcome:
+        if count not in self._baselines:
+            batch = self._batch(self.baseline.sample(count, self.seed))
+            self._baselines[count] = self._compute(batch, self._reference())
+        return self._baselines[count]
+
+    def _some(self, samples: np.ndarray, count: int) -> np.ndarray:
+        """`count` of the samples: drawn, because samples may come sorted by class or mode."""
+        return np.random.default_rng(self.seed).choice(samples, count, replace=False)
+
+    def _nothing(self, reason: str) -> Outcome:
+        keys = [key for measure in self._measures for key in measure.better]
+        return Outcome(dict.fromkeys(keys), dict.fromkeys(keys, reason), {})
+
+    def _compute(self, batch: Batch, reference: Batch) -> Outcome:
+        outcome = Outcome({}, {}, {})
+        for measure in self._measures:
+            try:
+                values, details = measure.compute(self._evidence, batch, reference)
+            except NotComputable as reason:
+                values, details = dict.fromkeys(measure.better, reason), {}
+            for key in measure.better:
+                number, reason = _plain(values[key])
+                outcome.values[key] = number
+                if number is None:
+                    outcome.reasons[key] = reason
+            if details:
+                outcome.details[next(iter(measure.better))] = details
+        return outcome
+
+    def _figure(
+        self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int, matched: int
+    ) -> dict[str, Any]:
+        evidence = self._evidence
+        return {
+            "name": NAMES.get(key, key.replace("_", " ")),
+            "better": measure.better[key],
+            "space": measure.space(evidence).name,
+            **{column: outcome.values[key] for column, outcome in columns.items()},
+            "generated": generated,
+            "real": measure.real(evidence, self._reference()),
+            "matched_generated": matched,
+            "matched_real": measure.real(evidence, evidence.train),
+            "reasons": {
+                column: outcome.reasons[key]
+                for column, outcome in columns.items()
+                if key in outcome.reasons
+            },
+        }
+
+
+def _plain(value: float | NotComputable) -> tuple[float | None, str]:
+    """A plain number, or `None` and the reason."""
+    if isinstance(value, NotComputable):
+        return None, str(value)
+    if not math.isfinite(value):
+        return None, f"The figure came out as {value}"
+    return (int(value) if isinstance(value, int | np.integer) else float(value)), ""

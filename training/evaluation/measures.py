@@ -1,0 +1,178 @@
+"""The list of what is measured: each entry says when it applies and how it is computed.
+
+A new figure is a function and an entry in `MEASURES`; nothing else asks what kind of data it is.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.checks import NotComputable
+from training.evaluation.distances import frechet_distance, kernel_distance
+from training.evaluation.evidence import Batch, Evidence
+from training.evaluation.features import FeatureSpace
+from training.evaluation.modes import count_modes
+from training.evaluation.neighbours import neighbour_figures
+
+Values = dict[str, float | NotComputable]
+Details = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measure:
+    """Figures that are computed together.
+
+    Args:
+        better: figure key -> `"higher"`, `"lower"`, or `"one"` when both sides of 1 are worse.
+        applies: whether a source has these figures at all.
+        space: the feature space they are measured in.
+        compute: of (evidence, samples, real reference): the value of each figure (or the reason
+            why it has none) and JSON-ready details. May raise NotComputable for all of them.
+        real: how many real examples the figures depend on; `None` when on none.
+    """
+
+    better: dict[str, str]
+    applies: Callable[[Evidence], bool]
+    space: Callable[[Evidence], FeatureSpace]
+    compute: Callable[[Evidence, Batch, Batch], tuple[Values, Details]]
+    real: Callable[[Evidence, Batch], int | None]
+
+
+def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    space = evidence.neighbour_space
+    found = neighbour_figures(reference.balls(space), batch.balls(space))
+    return dataclasses.asdict(found), {}
+
+
+def _frechet(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    space = evidence.distance_space
+    return {
+        "frechet_distance": frechet_distance(reference.moments(space), batch.moments(space))
+    }, {}
+
+
+def _kernel(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    space = evidence.distance_space
+    found = kernel_distance(reference.features(space), batch.features(space), seed=evidence.seed)
+    return {"kernel_distance": found.value}, {"standard_error": found.standard_error}
+
+
+def _classes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    judge = evidence.classifier
+    found = judge.figures(batch.features(evidence.label_space))
+    names = [_class_name(evidence, label) for label in judge.classes]
+    values = {
+        "classes_found": found.found,
+        "smallest_class_share": found.smallest_share,
+        "largest_class_share": found.largest_share,
+        "class_kl": found.kl,
+    }
+    return values, {
+        "classifier_accuracy": evidence.classifier_accuracy,
+        "names": names,
+        "histogram": found.histogram.tolist(),
+        "training_histogram": judge.training_histogram.tolist(),
+    }
+
+
+def _memorised(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    test = evidence.memorisation_test
+    found = dataclasses.asdict(test(batch.features(evidence.neighbour_space)))
+    return {"memorised": found.pop("share")}, {"threshold": test.threshold, **found}
+
+
+def _modes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    features = batch.features(evidence.neighbour_space)
+    found = count_modes(features, centres=evidence.modes.centres, sigma=evidence.modes.sigma)
+    too_few = NotComputable("No mode has two high-quality samples")
+    none_good = NotComputable("No sample is of high quality")
+    values = {
+        "modes": found.modes,
+        "fair_modes": found.fair_modes,
+        "high_quality": found.high_quality,
+        "reverse_kl": none_good if found.reverse_kl is None else found.reverse_kl,
+        "sigma_ratio": too_few if found.sigma_ratio is None else found.sigma_ratio,
+    }
+    ratios = [float(ratio) if np.isfinite(ratio) else None for ratio in found.sigma_ratios]
+    return values, {
+        "true_modes": len(found.histogram),
+        "histogram": found.histogram.tolist(),
+        "sigma_ratios": ratios,
+    }
+
+
+def _class_name(evidence: Evidence, label: int) -> str:
+    names = evidence.spec.classes
+    return names[label] if 0 <= label < len(names) else str(label)
+
+
+def _has_modes(evidence: Evidence) -> bool:
+    return evidence.modes is not None
+
+
+def _has_classes(evidence: Evidence) -> bool:
+    labelled = bool(evidence.spec.classes) or evidence.train_labels is not None
+    return labelled and not _has_modes(evidence)  # the modes of a mixture are its classes
+
+
+def _can_memorise(evidence: Evidence) -> bool:
+    return evidence.spec.examples is not None or not _has_modes(evidence)
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        better=dict.fromkeys(("precision", "recall", "density", "coverage"), "higher"),
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=_neighbours,
+        real=lambda evidence, reference: len(reference),
+    ),
+    Measure(
+        better={"frechet_distance": "lower"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.distance_space,
+        compute=_frechet,
+        real=lambda evidence, reference: len(reference),
+    ),
+    Measure(
+        better={"kernel_distance": "lower"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.distance_space,
+        compute=_kernel,
+        real=lambda evidence, reference: len(reference),
+    ),
+    Measure(
+        better={
+            "classes_found": "higher",
+            "smallest_class_share": "higher",
+            "largest_class_share": "lower",
+            "class_kl": "lower",
+        },
+        applies=_has_classes,
+        space=lambda evidence: evidence.label_space,
+        compute=_classes,
+        real=lambda evidence, reference: len(evidence.train),
+    ),
+    Measure(
+        better={"memorised": "lower"},
+        applies=_can_memorise,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=_memorised,
+        real=lambda evidence, reference: len(evidence.train),
+    ),
+    Measure(
+        better={
+            "modes": "higher",
+            "fair_modes": "higher",
+            "high_quality": "higher",
+            "reverse_kl": "lower",
+            "sigma_ratio": "one",
+        },
+        applies=_has_modes,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=_modes,
+        real=lambda evidence, reference: None,
+    ),
+)

@@ -1,0 +1,105 @@
+"""Does the generator copy its training examples?
+
+A sample counts as memorised when its distance to the nearest training example is at most the 1st
+percentile of the same distance of held-out real data. Held-out data cannot have been copied, so
+by construction about 1 % of them fall below the line; a share well above that is copying, or
+samples crowded into the densest parts of the data: look at the picture of nearest neighbours.
+Comparing the two distributions of distances is the test of Meehan et al., 2020, "A non-parametric
+test to detect data-copying in generative models" (arXiv:2004.05675); the fixed percentile makes
+it a share that can be read.
+
+The second view needs no threshold. If nothing was copied, training and held-out examples are
+exchangeable, so the nearest real example of a sample is a training one as often as training
+examples occur among the real ones. A higher share is evidence of copying.
+"""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from training.evaluation.checks import NotComputable, as_features, same_width
+
+PERCENTILE = 1.0
+LEAST_HELD_OUT = 20  # fewer distances say nothing about a 1st percentile
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Memorisation:
+    """What `memorisation` found.
+
+    `share`: memorised share, lower is better. `median_ratio`: median distance of the samples to
+    training data over that of held-out data; 1 is as far as unseen real data, 0 is copies.
+    `nearest_in_training` against `nearest_in_training_expected`: share of samples whose nearest
+    real example is a training one, and what it would be without copying.
+    """
+
+    share: float
+    median_ratio: float | None
+    nearest_in_training: float
+    nearest_in_training_expected: float
+
+
+class NearestExamples:
+    """Finds the nearest of a fixed set of examples.
+
+    Args:
+        features: `(m, d)`.
+    """
+
+    def __init__(self, features: ArrayLike) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        self.features = as_features("features", features)
+        self._index = NearestNeighbors(n_neighbors=1).fit(self.features)
+
+    def __call__(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """For samples `(n, d)`: distances float64 `(n,)` and indices int `(n,)` of the nearest."""
+        samples = as_features("samples", samples)
+        same_width(samples, self.features)
+        indices = self._index.kneighbors(samples, return_distance=False)[:, 0]
+        # The index's own distances carry rounding errors; an exact copy must be at exactly 0.
+        return np.linalg.norm(samples - self.features[indices], axis=1), indices
+
+
+class MemorisationTest:
+    """The test with all that depends on real data only worked out in advance.
+
+    Args:
+        train: features of the training examples `(m, d)`.
+        held_out: features of real examples not trained on `(h, d)`, at least 20.
+
+    Raises:
+        NotComputable: too few held-out examples.
+    """
+
+    def __init__(self, train: ArrayLike, held_out: ArrayLike) -> None:
+        held_out = as_features("held_out", held_out)
+        if len(held_out) < LEAST_HELD_OUT:
+            raise NotComputable(
+                f"A memorised share needs at least {LEAST_HELD_OUT} held-out examples. "
+                f"Received: {len(held_out)} examples"
+            )
+        self.train = NearestExamples(train)
+        self.held_out = NearestExamples(held_out)
+        distances, _ = self.train(held_out)
+        self.threshold = float(np.percentile(distances, PERCENTILE))
+        self.median = float(np.median(distances))
+
+    def share(self, samples: ArrayLike) -> float:
+        """Share of samples `(n, d)` at most `threshold` from their nearest training example."""
+        return float(np.mean(self.train(samples)[0] <= self.threshold))
+
+    def __call__(self, samples: ArrayLike) -> Memorisation:
+        """Both views of samples `(n, d)`, which must not be the held-out data themselves."""
+        to_train, _ = self.train(samples)
+        to_held_out, _ = self.held_out(samples)
+        examples = len(self.train.features) + len(self.held_out.features)
+        # An example that occurs in both sets is evidence for neither: half each.
+        nearer = np.mean(to_train < to_held_out) + 0.5 * np.mean(to_train == to_held_out)
+        return Memorisation(
+            share=float(np.mean(to_train <= self.threshold)),
+            median_ratio=float(np.median(to_train)) / self.median if self.median > 0 else None,
+            nearest_in_training=float(nearer),
+            nearest_in_training_expected=len(self.train.features) / examples,
+        )

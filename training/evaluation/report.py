@@ -1,0 +1,223 @@
+"""Writes what a judge found about a run: `report.json` for programs, `report.md` for people."""
+
+import json
+import math
+import os
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1"}
+BADNESS = {
+    "higher": lambda value: -value,
+    "lower": lambda value: value,
+    "one": lambda value: abs(value - 1.0),
+}
+
+
+def losses_to_baseline(report: Mapping[str, Any]) -> list[str]:
+    """Keys of the figures in which the generated samples are worse than the baseline's.
+
+    A figure whose matched value is at least as good as the floor is no loss: no sampler need be
+    better than real data. Nor is a difference of at most two standard errors, where one is known.
+
+    Args:
+        report: the dictionary of a `Report`.
+    """
+    return [key for key in _compared(report) if _is_loss(key, report)]
+
+
+def verdict(report: Mapping[str, Any]) -> str:
+    """One sentence: does the GAN beat the baseline?
+
+    Args:
+        report: the dictionary of a `Report`.
+    """
+    compared, losses = _compared(report), losses_to_baseline(report)
+    baseline = report["baseline"]
+    if not compared:
+        return f"No figure could be compared with the {baseline}."
+    if not losses:
+        return f"The GAN is at least as good as the {baseline} on all {len(compared)} figures."
+    named = ", ".join(
+        f"{figure['name']} ({_number(figure['value'])} against {_number(figure['baseline'])})"
+        for figure in (report["figures"][key] for key in losses)
+    )
+    return f"The GAN loses to the {baseline} on {len(losses)} of {len(compared)} figures: {named}."
+
+
+def write_report(
+    directory: str | os.PathLike,
+    *,
+    title: str,
+    best: Mapping[str, Any] | None,
+    last: Mapping[str, Any],
+    pictures: Mapping[str, str] | None = None,
+    notes: tuple[str, ...] = (),
+) -> pathlib.Path:
+    """Writes `report.json` and `report.md` into an existing run directory.
+
+    Each file appears whole or not at all: it is written beside its place and then moved.
+
+    Args:
+        directory: the run directory.
+        title: heading.
+        best: the dictionary of the best checkpoint's `Report` plus `"step"`, or `None`.
+        last: the same of the last checkpoint.
+        pictures: caption -> path relative to `directory`.
+        notes: further sentences, one per paragraph.
+
+    Returns:
+        The path of `report.md`.
+
+    Raises:
+        ValueError: a checkpoint has no `step`, or a number is NaN or infinite.
+    """
+    directory = pathlib.Path(directory)
+    for name, checkpoint in {"best": best, "last": last}.items():
+        if checkpoint is not None and "step" not in checkpoint:
+            raise ValueError(
+                f"`{name}` must hold its `step`. Received: keys {sorted(map(str, checkpoint))}"
+            )
+    pictures = dict(pictures or {})
+    chosen = last if best is None else best
+    content = {
+        "title": title,
+        "verdict": verdict(chosen),
+        "best": None if best is None else dict(best),
+        "last": dict(last),
+        "pictures": pictures,
+        "notes": list(notes),
+    }
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    _write(directory / "report.json", text + "\n")
+    page = _page(title, best, last, pictures, notes)
+    _write(directory / "report.md", page)
+    return directory / "report.md"
+
+
+def _page(title, best, last, pictures, notes) -> str:
+    chosen = last if best is None else best
+    counts = chosen["counts"]
+    steps = f"last checkpoint: step {last['step']:,}"
+    if best is not None:
+        steps = f"best checkpoint: step {best['step']:,}; " + steps
+    parts = [
+        f"# {title}",
+        f"**{verdict(chosen)}**",
+        f"Data: {chosen['data']} ({counts['train']:,} training and {counts['held_out']:,} held-out "
+        f"examples); {steps}; k = {chosen['neighbours']}, seed {chosen['seed']}.",
+        _table(best, last),
+        _legend(chosen, best is not None),
+        *_remarks(chosen),
+        *notes,
+        *(f"![{caption}]({path})" for caption, path in pictures.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
+    chosen = last if best is None else best
+    heads = ("figure", "best", "last", "matched", "floor = held-out real")
+    heads += (f"baseline = {chosen['baseline']}", "better", "space", "counts")
+    rows = [heads, ("---", *("---:",) * 5, *("---",) * 3)]
+    for key, figure in chosen["figures"].items():
+        of_best = None if best is None else figure["value"]
+        of_last = last["figures"].get(key, {}).get("value")
+        values = (of_best, of_last, figure["matched"], figure["floor"], figure["baseline"])
+        rows.append(
+            (
+                figure["name"],
+                *(_number(value) for value in values),
+                BETTER[figure["better"]],
+                figure["space"],
+                _counts(figure),
+            )
+        )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _counts(figure: Mapping[str, Any]) -> str:
+    def pair(generated: int, real: int | None) -> str:
+        return f"{generated:,}" if real is None else f"{generated:,} / {real:,}"
+
+    main = pair(figure["generated"], figure["real"])
+    matched = pair(figure["matched_generated"], figure["matched_real"])
+    return f"{main}; matched {matched}"
+
+
+def _legend(report: Mapping[str, Any], has_best: bool) -> str:
+    real = "all real data" if report["reference"] == "all" else "the training data"
+    return (
+        f"Best, last and baseline are compared with {real}; matched and floor with the training "
+        "data, both with the same number of samples, so these two compare fairly. The floor is "
+        "what a perfect sampler would score. Matched, baseline and counts belong to the "
+        f"{'best' if has_best else 'last'} checkpoint; counts are generated / real."
+    )
+
+
+def _remarks(report: Mapping[str, Any]) -> list[str]:
+    """What a reader needs beside the table: missing values, the classifier, copies."""
+    remarks: dict[str, list[str]] = {}
+    for figure in report["figures"].values():
+        for column, reason in figure["reasons"].items():
+            remarks.setdefault(f"({column}) {reason}.", []).append(figure["name"])
+    lines = [f"- {', '.join(names)}: {reason}" for reason, names in remarks.items()]
+    details = report["details"]
+    accuracy = details.get("classes_found", {}).get("classifier_accuracy")
+    if accuracy is not None:
+        lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
+    error = details.get("kernel_distance", {}).get("standard_error")
+    if error is not None:
+        lines.append(f"- Standard error of the kernel distance: {_number(error)}.")
+    copies = details.get("memorised")
+    if copies is not None:
+        lines.append(
+            "- Memorised: at most as far from a training example as the nearest 1 % of held-out "
+            f"data are. The nearest real example is a training one for "
+            f"{copies['nearest_in_training']:.1%} of the samples; without copying it would "
+            f"be about {copies['nearest_in_training_expected']:.1%}."
+        )
+    return ["\n".join(lines)] if lines else []
+
+
+def _compared(report: Mapping[str, Any]) -> list[str]:
+    return [
+        key
+        for key, figure in report["figures"].items()
+        if figure["value"] is not None and figure["baseline"] is not None
+    ]
+
+
+def _is_loss(key: str, report: Mapping[str, Any]) -> bool:
+    figure = report["figures"][key]
+    error = report["details"].get(key, {}).get("standard_error", 0.0)
+    # Of a difference of two figures with about the same standard error.
+    margin = 2.0 * math.sqrt(2.0) * error
+    badness = BADNESS[figure["better"]]
+    if None not in (figure["matched"], figure["floor"]):
+        as_good_as_real = badness(figure["matched"]) <= badness(figure["floor"])
+    else:
+        as_good_as_real = False
+    return not as_good_as_real and badness(figure["value"]) > badness(figure["baseline"]) + margin
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # mkstemp makes files that only the owner reads
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
