@@ -44,8 +44,9 @@ class BareStep:
     def __call__(self, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One discriminator and one generator update: their losses."""
         seeds = [tf.stack([tf.constant(stream, tf.int64), self.step]) for stream in range(3)]
-        losses = self._discriminator_update(real, seeds[0], seeds[1]), self._generator_update(
-            real, seeds[2]
+        losses = (
+            self._discriminator_update(real, seeds[0], seeds[1]),
+            self._generator_update(real, seeds[2]),
         )
         if self.average is not None:
             decay = 0.5 ** (self.batch / HALF_LIFE)

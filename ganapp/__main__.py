@@ -1,6 +1,11 @@
 """`python -m ganapp`."""
 
-from ganapp.cli import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from ganapp.cli import main
+
+        main()
+    except KeyboardInterrupt:  # also while importing
+        sys.exit(130)

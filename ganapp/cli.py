@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ganapp.errors import UserError
+from ganapp.runs import open_run
 
 app = typer.Typer(
     name="ganapp",
@@ -21,8 +22,9 @@ app = typer.Typer(
 presets_app = typer.Typer(help="List the presets, or show one to copy.", no_args_is_help=False)
 app.add_typer(presets_app, name="presets")
 
-# Piped output has no width of its own; tables are not folded to 80 columns then.
-console = Console(width=None if sys.stdout.isatty() else 120)
+# Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
+# square brackets, which are no markup.
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
 SetOption = Annotated[
@@ -49,8 +51,10 @@ def train(
     ] = False,
 ) -> None:
     """Train a GAN, then evaluate it and write its report."""
-    runner = _runner()
-    code = runner.train(
+    from ganapp.loading import config_path, read_toml
+
+    read_toml(config_path(preset))  # what is cheap to find out is said before TensorFlow loads
+    code = _runner().train(
         preset, directory=run, overrides=overrides or [], dry_run=dry_run, console=console
     )
     raise typer.Exit(code)
@@ -66,8 +70,8 @@ def resume(
     overrides: SetOption = None,
 ) -> None:
     """Continue a run to its configured end, exactly as if it had never stopped."""
-    runner = _runner()
-    code = runner.resume(run, preset_or_file=config, overrides=overrides or [], console=console)
+    open_run(run)
+    code = _runner().resume(run, preset_or_file=config, overrides=overrides or [], console=console)
     raise typer.Exit(code)
 
 
@@ -80,9 +84,9 @@ def sample(
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw samples from a trained generator into a file."""
-    runner = _runner()
+    open_run(run)
     _check_checkpoint(checkpoint)
-    runner.sample(run, count=count, seed=seed, out=out, which=checkpoint, console=console)
+    _runner().sample(run, count=count, seed=seed, out=out, which=checkpoint, console=console)
 
 
 @app.command()
@@ -91,8 +95,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Judge a run's best and last generator, with floor and baseline beside every figure."""
-    runner = _runner()
-    runner.evaluate(run, console=console, as_json=as_json)
+    open_run(run)
+    _runner().evaluate(run, console=console, as_json=as_json)
 
 
 @app.command()
@@ -106,10 +110,10 @@ def export(
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Export a trained generator; every artefact is verified in a fresh process."""
-    runner = _runner()
+    open_run(run)
     _check_checkpoint(checkpoint)
     chosen = formats or ["saved_model", "litert"]
-    runner.export(run, formats=chosen, out=out, which=checkpoint, console=console)
+    _runner().export(run, formats=chosen, out=out, which=checkpoint, console=console)
 
 
 @app.command()
@@ -172,8 +176,6 @@ def main() -> None:
     except UserError as error:
         Console(stderr=True).print(f"[red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _escaped(text: str) -> str:

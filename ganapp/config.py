@@ -7,7 +7,7 @@ import pydantic
 from ganapp import plugins
 from training.optimizers import OptimizerConfig
 
-Positive = Annotated[int, pydantic.Field(ge=1)]
+Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 Rate = Annotated[float, pydantic.Field(gt=0)]
@@ -30,7 +30,9 @@ def scheduled(number: Any) -> Any:
 class Section(pydantic.BaseModel):
     """A table of the configuration: unknown keys are errors, values never change."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, strict=True
+    )
 
 
 class PluginSection(Section):
@@ -221,6 +223,11 @@ class Config(Section):
                 "`training.steps_per_epoch` must be a multiple of `training.steps_per_execution`. "
                 f"Received: {steps} and {execution}"
             )
+        if self.training.jit_compile and self.training.deterministic:
+            raise ValueError(
+                "`training.jit_compile` must be false when `training.deterministic` is true: XLA "
+                "does not promise the same bits. Received: true for both"
+            )
         return self
 
 
@@ -251,6 +258,8 @@ def with_objective_defaults(raw: Any) -> Any:
 
 def _merged_optimizer(paper: OptimizerConfig, given: dict[str, Any]) -> dict[str, Any]:
     if given.get("name", paper.name) != paper.name:
+        if isinstance(given["name"], str):
+            plugins.FAMILIES["optimizer"][given["name"]]  # unknown: said before what is missing
         return given
     table = {"name": paper.name, "learning_rate": paper.learning_rate, **paper.options}
     return {**table, **given}

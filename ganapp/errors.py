@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """Something the user can mend; its text is the sentence to print."""
+
+
+class InUseError(UserError):
+    """A run directory that belongs to another run or process."""

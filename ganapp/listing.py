@@ -1,11 +1,13 @@
 """Runs at a glance: read from their files alone, without TensorFlow."""
 
-import tomllib
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from ganapp.errors import UserError
+from ganapp.loading import read_toml
 from ganapp.runs import Run, open_run, runs_in
 
 OVERVIEW = (
@@ -37,7 +39,10 @@ def runs_table(folder: Path) -> Table:
     for name in FIGURES:
         table.add_column(name.replace("_", " "), justify="right")
     for run in runs_in(folder):
-        table.add_row(*_row(run))
+        try:
+            table.add_row(*_row(run))
+        except UserError as error:  # one damaged run must not hide the others
+            table.add_row(run.name, str(error))
     return table
 
 
@@ -91,7 +96,7 @@ def _short(value: float | None) -> str:
 
 
 def _row(run: Run) -> list[str]:
-    config = tomllib.loads(run.config.read_text(encoding="utf-8"))
+    config = read_toml(run.config)
     report = run.read_report() or {}
     judged = report.get("best") or report.get("last") or {}
     figures = judged.get("figures", {})
@@ -99,8 +104,13 @@ def _row(run: Run) -> list[str]:
     last = max((row["step"] for row in run.read_metrics()), default=0)
     return [
         run.name,
-        config["data"]["source"],
-        config["objective"]["name"],
+        _setting(config, "data", "source"),
+        _setting(config, "objective", "name"),
         f"{last:,}",
         *map(_short, values),
     ]
+
+
+def _setting(config: dict[str, Any], table: str, key: str) -> str:
+    tables = config.get(table)
+    return str(tables.get(key, "?")) if isinstance(tables, dict) else "?"

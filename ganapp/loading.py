@@ -1,6 +1,7 @@
 """From a preset's name or a file and `--set` overrides to a validated configuration."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import tomli_w
 from ganapp.errors import UserError
 
 PRESETS = Path(__file__).parent / "presets"
+NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
+EXPECTED = {"model_type": "a table", "tuple_type": "a list"}  # in TOML's words
 
 
 def preset_names() -> list[str]:
@@ -27,12 +30,22 @@ def preset_path(name: str) -> Path:
     """
     if name in preset_names():
         return PRESETS / f"{name}.toml"
-    close = difflib.get_close_matches(name, preset_names(), n=2, cutoff=0.5)
+    close = difflib.get_close_matches(name, preset_names(), n=2)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise UserError(
         f"There is no preset called {name!r}; there are {', '.join(preset_names())}.{hint} "
         "A configuration of your own is named by its path, ending in .toml."
     )
+
+
+def config_path(preset_or_file: str) -> Path:
+    """The file that a preset's name or a path ending in .toml stands for.
+
+    Raises:
+        UserError: if there is no such preset.
+    """
+    is_file = preset_or_file.endswith(".toml")
+    return Path(preset_or_file) if is_file else preset_path(preset_or_file)
 
 
 def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Any:
@@ -48,9 +61,8 @@ def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Any:
     Raises:
         UserError: one sentence naming the field, what was expected and what came.
     """
-    is_file = preset_or_file.endswith(".toml")
-    path = Path(preset_or_file) if is_file else preset_path(preset_or_file)
-    return validated(_with_overrides(read_toml(path), overrides), preset_or_file)
+    raw = read_toml(config_path(preset_or_file))
+    return validated(_with_overrides(raw, overrides), preset_or_file)
 
 
 def validated(raw: dict[str, Any], origin: str) -> Any:
@@ -104,11 +116,11 @@ def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         key, equals, text = override.partition("=")
-        if not equals or not key.strip():
+        *tables, last = [part.strip() for part in key.split(".")]
+        if not equals or not all((*tables, last)):
             raise UserError(
                 f"`--set` takes key=value, for example training.epochs=10, not {override!r}."
             )
-        *tables, last = key.strip().split(".")
         table = raw
         for name in tables:
             table = table.setdefault(name, {})
@@ -123,7 +135,7 @@ def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        return float(text) if NUMBER.fullmatch(text) else text
 
 
 def _sentences(error: pydantic.ValidationError) -> list[str]:
@@ -146,6 +158,9 @@ def _sentences(error: pydantic.ValidationError) -> list[str]:
             nested = isinstance(cause, pydantic.ValidationError)
             text = " ".join(_sentences(cause)) if nested else _ended(str(cause))
             sentences[where] = f"{where}: {text}" if where else text
+        elif item["type"] in EXPECTED:
+            expected = EXPECTED[item["type"]]
+            sentences[where] = f"`{where}` must be {expected}. Received: {item['input']!r}."
         else:
             message = item["msg"][0].lower() + item["msg"][1:]
             sentences[where] = f"`{where}`: {message}. Received: {item['input']!r}."

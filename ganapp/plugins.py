@@ -55,7 +55,7 @@ def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[p
         for key, p in inspect.signature(member).parameters.items()
         if p.kind is p.KEYWORD_ONLY and key not in leave
     }
-    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
     return pydantic.create_model(f"{name}_options", __config__=config, **fields)
 
 
@@ -77,7 +77,7 @@ def checked_options(
                 f"`{key}` is not an option of the {FAMILIES[family].kind} {name!r}, which takes: "
                 f"{takes}.{hint}"
             )
-    options = model.model_validate(dict(given)).model_dump(mode="json")
+    options = _validated(model, given).model_dump(mode="json")
     if dataclasses.is_dataclass(FAMILIES[family][name]):
         build(family, name, options)  # ranges are checked by the members themselves
     return options
@@ -85,9 +85,15 @@ def checked_options(
 
 def build(family: str, name: str, options: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
     """Calls a member with validated options (lists become the tuples its signature asks for)."""
-    model = options_model(family, name, tuple(kwargs)).model_validate(dict(options))
+    model = _validated(options_model(family, name, tuple(kwargs)), options)
     values = {key: getattr(model, key) for key in type(model).model_fields}
     return FAMILIES[family][name](*args, **values, **kwargs)
+
+
+def _validated(model: type[pydantic.BaseModel], options: Mapping[str, Any]) -> pydantic.BaseModel:
+    # Strict types tell a tuple from a list, and TOML has lists only.
+    tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return model.model_validate(tuples)
 
 
 def as_table(member: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # not Ctrl-C: nobody needs the chatter then
             held.seek(0)
             os.write(saved, held.read())
             raise

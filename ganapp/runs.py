@@ -1,5 +1,7 @@
 """The run directory: where everything about a run lives, and who may write there."""
 
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganapp.errors import UserError
+from ganapp.errors import InUseError, UserError
 
 
 @dataclass(frozen=True)
@@ -67,26 +69,67 @@ class Run:
         return self.directory / "export"
 
     @property
+    def lock(self) -> Path:
+        """Claims the folder, and is locked while a process trains in it."""
+        return self.directory / ".lock"
+
+    @property
     def name(self) -> str:
         """Name of the folder."""
         return self.directory.resolve().name
 
+    def read_manifest(self) -> dict[str, Any] | None:
+        """The manifest, or `None` when there is none yet; a `UserError` if it is damaged."""
+        return self._read_json(self.manifest)
+
     def read_report(self) -> dict[str, Any] | None:
-        """The final evaluation, or `None` when there is none yet."""
-        try:
-            return json.loads(self.report.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
+        """The final evaluation, or `None` when there is none yet; a `UserError` if damaged."""
+        return self._read_json(self.report)
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
-        """Rows of `metrics.jsonl`; a row that is half written is left out."""
+        """Rows of `metrics.jsonl`; a row that is half written or damaged is left out."""
         if not self.metrics.exists():
             return
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+        for line in self.metrics.read_bytes().splitlines():
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                return
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                yield row
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keeps other processes from training here; the system lets go when this one dies.
+
+        Raises:
+            InUseError: if another process is at it.
+        """
+        with self.lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InUseError(
+                    f"The run directory {self.directory} is in use: another process trains there."
+                ) from error
+            yield
+
+    def _read_json(self, path: Path) -> dict[str, Any] | None:
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise self._damaged(path) from error
+        if not isinstance(content, dict):
+            raise self._damaged(path)
+        return content
+
+    def _damaged(self, path: Path) -> UserError:
+        return UserError(
+            f"The file {path} is damaged; delete it, and `python -m ganapp resume "
+            f"{self.directory}` writes it again."
+        )
 
 
 def open_run(directory: Path) -> Run:
@@ -97,7 +140,9 @@ def open_run(directory: Path) -> Run:
     """
     run = Run(directory)
     if not run.config.is_file():
-        what = "holds no run (no config.toml in it)" if directory.is_dir() else "does not exist"
+        what = "holds no run (no config.toml in it)"
+        if not directory.is_dir():
+            what = "is a file" if directory.exists() else "does not exist"
         raise UserError(f"The run directory {directory} {what}; `ganapp train` makes one.")
     return run
 
@@ -106,10 +151,11 @@ def check_free(directory: Path) -> None:
     """Refuses a directory that a new run may not use.
 
     Raises:
-        UserError: if it holds a run or other files, or cannot be written to.
+        InUseError: if it holds a run.
+        UserError: if it holds other files, is a file or cannot be written to.
     """
     if (directory / "config.toml").exists():
-        raise UserError(
+        raise InUseError(
             f"The run directory {directory} already holds a run: continue it with "
             f"`python -m ganapp resume {directory}`, or choose another with --run."
         )
@@ -117,23 +163,25 @@ def check_free(directory: Path) -> None:
         raise UserError(f"The run directory {directory} is not empty; choose another with --run.")
     parent = next(p for p in (directory, *directory.parents) if p.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UserError(f"The run directory {directory} cannot be made: {parent} is not writable.")
+        what = "not writable" if parent.is_dir() else "a file"
+        raise UserError(f"The run directory {directory} cannot be made: {parent} is {what}.")
 
 
 def claim_run(directory: Path, config_toml: str) -> Run:
     """Makes a run directory; of two processes that try, one succeeds.
 
     Raises:
-        UserError: if it is in use or cannot be written.
+        InUseError: if it holds a run, perhaps since a moment ago.
+        UserError: if it cannot be written.
     """
     check_free(directory)
     run = Run(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with run.config.open("x", encoding="utf-8") as file:
-            file.write(config_toml)
+        run.lock.open("x").close()  # a file of its own: the configuration is never half written
+        write_atomically(run.config, config_toml)
     except FileExistsError as error:
-        raise UserError(f"The run directory {directory} already holds a run.") from error
+        raise InUseError(f"The run directory {directory} is in use by another process.") from error
     except OSError as error:
         raise UserError(
             f"The run directory {directory} cannot be made: {error.strerror}."

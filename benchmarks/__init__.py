@@ -1,0 +1,1 @@
+"""Scripts that print the tables in docs/: `python -m benchmarks.<name>`."""
