@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ganapp.errors import UserError
@@ -152,7 +153,8 @@ def runs(
     """List the runs in a folder with their main figures."""
     from ganapp.listing import runs_table
 
-    console.print(runs_table(folder))
+    table = runs_table(folder)
+    console.print(table if table.row_count else f"There are no runs in {folder}.")
 
 
 def _runner():
@@ -174,11 +176,11 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True).print(f"[red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:  # a full disk, a missing permission
+        _fail(f"{error.filename or 'A file'} cannot be read or written: {error.strerror or error}.")
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _fail(sentence: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]Error:[/] {escape(sentence)}", soft_wrap=True)
+    sys.exit(2)

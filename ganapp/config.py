@@ -223,6 +223,11 @@ class Config(Section):
                 "`training.steps_per_epoch` must be a multiple of `training.steps_per_execution`. "
                 f"Received: {steps} and {execution}"
             )
+        if self.evaluation.neighbours >= self.evaluation.samples:
+            raise ValueError(
+                "`evaluation.neighbours` must be less than `evaluation.samples`. "
+                f"Received: {self.evaluation.neighbours} and {self.evaluation.samples}"
+            )
         if self.training.jit_compile and self.training.deterministic:
             raise ValueError(
                 "`training.jit_compile` must be false when `training.deterministic` is true: XLA "

@@ -41,8 +41,8 @@ def runs_table(folder: Path) -> Table:
     for run in runs_in(folder):
         try:
             table.add_row(*_row(run))
-        except UserError as error:  # one damaged run must not hide the others
-            table.add_row(run.name, str(error))
+        except UserError:  # one damaged run must not hide the others
+            table.add_row(run.name, "damaged")
     return table
 
 
@@ -53,11 +53,11 @@ def overview(directory: Path, console: Console) -> None:
         UserError: if the folder holds no run.
     """
     run = open_run(directory)
-    report = run.read_report()
-    if report is None:
+    report = run.read_report() or {}
+    judged = report.get("best") or report.get("last")
+    if judged is None:
         console.print(f"The run {run.directory} is not evaluated yet; resume it to its end first.")
         return
-    judged = report["best"] or report["last"]
     table = Table(box=None, pad_edge=False, title=_title(run, judged), title_justify="left")
     table.add_column("")
     for heading in ("generated", "floor (held-out real)", f"baseline ({judged['baseline']})"):

@@ -159,6 +159,10 @@ def check_free(directory: Path) -> None:
             f"The run directory {directory} already holds a run: continue it with "
             f"`python -m ganapp resume {directory}`, or choose another with --run."
         )
+    if (directory / ".lock").exists():
+        raise InUseError(
+            f"The run directory {directory} was taken by another process; choose another one."
+        )
     if directory.is_dir() and any(directory.iterdir()):
         raise UserError(f"The run directory {directory} is not empty; choose another with --run.")
     parent = next(p for p in (directory, *directory.parents) if p.exists())
@@ -181,7 +185,7 @@ def claim_run(directory: Path, config_toml: str) -> Run:
         run.lock.open("x").close()  # a file of its own: the configuration is never half written
         write_atomically(run.config, config_toml)
     except FileExistsError as error:
-        raise InUseError(f"The run directory {directory} is in use by another process.") from error
+        raise InUseError(f"The run directory {directory} was taken by another process.") from error
     except OSError as error:
         raise UserError(
             f"The run directory {directory} cannot be made: {error.strerror}."
@@ -195,6 +199,17 @@ def next_directory(folder: Path, preset: str) -> Path:
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     used = [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
     return folder / f"{preset}-{max(used, default=0) + 1:04d}"
+
+
+def claim_next(folder: Path, preset: str, config_toml: str) -> Run:
+    """Claims the `next_directory`; where another process was faster, the one after it.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    while True:
+        with contextlib.suppress(InUseError):
+            return claim_run(next_directory(folder, preset), config_toml)
 
 
 def runs_in(folder: Path) -> list[Run]:

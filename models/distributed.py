@@ -28,11 +28,12 @@ class DistributedFunctions(keras.Model):
             further_steps = self.steps_per_execution - 1
 
             def train_function(iterator):
-                logs = one_step(next(iterator))
                 if further_steps:  # a loop of none would trace the step a second time
                     for _ in tf.range(further_steps):
-                        logs = one_step(next(iterator))
-                return logs
+                        # Logs that nobody takes are pruned from the graph, so only the last step
+                        # pays for its statistics.
+                        one_step(next(iterator))
+                return one_step(next(iterator))
 
             self.train_function = self._compiled(train_function)
         return self.train_function

@@ -64,6 +64,7 @@ class Experiment:
             "data": self.source.spec.as_dict(),
             "latent": self.config.generator.prior.model_dump(mode="json"),
             "seed": self.config.training.seed,
+            "configuration": self.config.model_dump(mode="json", exclude_none=True),
             "parameters": {name: network.count_params() for name, network in networks.items()},
             "steps_per_epoch": self.steps_per_epoch,
             "total_steps": self.total_steps,

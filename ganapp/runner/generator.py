@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ganapp.errors import UserError
 from ganapp.runner.compose import Experiment
+from ganapp.runner.summary import warn
 from ganapp.runs import Run
 from training.checkpoints import CheckpointError, load_latest
 
@@ -39,6 +40,6 @@ def load_generator(experiment: Experiment, run: Run, which: str = "best") -> int
 def _load(experiment: Experiment, directory: Path) -> int | None:
     state = {"ema_generator": experiment.gan.state()["ema_generator"]}
     try:
-        return load_latest(directory, state)
+        return load_latest(directory, state, warn=warn)
     except CheckpointError as error:
         raise UserError(str(error)) from error

@@ -10,10 +10,11 @@ import numpy as np
 import PIL.Image
 from rich.console import Console
 
+from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
-from ganapp.runner.summary import show_figures
+from ganapp.runner.summary import show_figures, warn
 from ganapp.runs import Run, open_run
 from training.data import Source
 from training.evaluation import pictures
@@ -45,14 +46,18 @@ def evaluate(
     """
     run = open_run(directory)
     experiment = experiment or compose(load_saved(run.config))
-    last, _ = _judged(experiment, run, "last")
-    best, samples = _judged(experiment, run, "best")
+    last, samples = _judged(experiment, run, "last")
+    best = None
+    try:
+        best, samples = _judged(experiment, run, "best")
+    except UserError as error:  # the last one is whole: judge what there is
+        warn(f"{error} Only the last generator is judged.")
     write_report(
         run.directory,
         title=run.name,
         best=best,
         last=last,
-        pictures=_draw_pictures(experiment, run, samples, best),
+        pictures=_draw_pictures(experiment, run, samples, best or last),
     )
     report = run.read_report()
     if as_json:

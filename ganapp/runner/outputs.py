@@ -20,6 +20,7 @@ from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import generated, painter
 from ganapp.runs import open_run
+from training.callbacks.files import write_atomically
 from training.registry import Registry
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS, GIF_TILES = 24, 60, 5, 16
@@ -42,22 +43,23 @@ def sample(
     Raises:
         UserError: if there is no generator yet, or `out` cannot be written.
     """
-    if out.suffix not in WRITERS:
+    if out.suffix.lower() not in WRITERS:
         raise UserError(f"`--out` must end in {', '.join(WRITERS)}. Received: {out}")
     if count < 1:
         raise UserError(f"`--count` must be at least 1. Received: {count}")
-    if seed < 0:
-        raise UserError(f"`--seed` must be at least 0. Received: {seed}")
+    if not 0 <= seed < 2**31:
+        raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK) or out.is_dir():
         raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
     run = open_run(directory)
     experiment = compose(load_saved(run.config))
     step = load_generator(experiment, run, which)
-    content = WRITERS[out.suffix](experiment, count, seed)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(out)
+    content = WRITERS[out.suffix.lower()](experiment, count, seed)
+    try:
+        write_atomically(out, content)
+    except OSError as error:
+        raise UserError(f"`--out` cannot be written: {out} ({error.strerror}).") from error
     console.print(f"{out}: {count} samples of step {step:,}, seed {seed}.", soft_wrap=True)
 
 

@@ -10,6 +10,12 @@ from ganapp.runner.compose import Experiment
 from training.evaluation.report import verdict
 
 
+def warn(sentence: str) -> None:
+    """Says on standard error what the user should know; standard output stays the result's."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    console.print(f"Warning: {sentence}", style="yellow", soft_wrap=True)
+
+
 def show_plan(experiment: Experiment, directory: Path, console: Console) -> None:
     """Says what is about to be trained, on what, and where it goes."""
     config, spec = experiment.config, experiment.source.spec

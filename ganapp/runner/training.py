@@ -8,14 +8,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
 
+from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import as_toml, differences, load_config, load_saved
+from ganapp.loading import as_toml, differences, load_config, load_saved, validated
 from ganapp.runner.compose import Experiment, compose, metric_direction
 from ganapp.runner.judging import evaluate, painter
-from ganapp.runner.summary import show_plan
-from ganapp.runs import Run, check_free, claim_run, next_directory, open_run, write_atomically
+from ganapp.runner.summary import show_plan, warn
+from ganapp.runs import (
+    Run,
+    check_free,
+    claim_next,
+    claim_run,
+    next_directory,
+    open_run,
+    write_atomically,
+)
 from training.callbacks.best_checkpoint import BestCheckpoint
 from training.callbacks.board import Board
 from training.callbacks.checkpoint_callback import CheckpointEvery
@@ -59,17 +69,21 @@ def train(
         UserError: for the user's mistakes, before anything is written.
     """
     config = load_config(preset_or_file, overrides)
-    if directory is None:
-        directory = next_directory(folder, Path(preset_or_file).stem)
+    preset = Path(preset_or_file).stem
+    planned = directory or next_directory(folder, preset)
     experiment = compose(config)
     if is_chief(experiment.strategy):
-        check_free(directory)
-    show_plan(experiment, directory, console)
+        check_free(planned)
+    show_plan(experiment, planned, console)
     if dry_run:
         console.print("Everything fits; nothing was written (dry run).")
         return 0
     if is_chief(experiment.strategy):
-        return _run_to_end(experiment, claim_run(directory, as_toml(config)), console)
+        toml = as_toml(config)
+        run = claim_run(directory, toml) if directory else claim_next(folder, preset, toml)
+        if run.directory != planned:
+            console.print(f"{planned} was taken meanwhile; the run goes to {run.directory}.")
+        return _run_to_end(experiment, run, console)
     with tempfile.TemporaryDirectory() as scratch:
         return _run_to_end(experiment, Run(Path(scratch)), console)
 
@@ -114,14 +128,16 @@ def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
 
 
 def _refuse_differences(run, config, preset_or_file, overrides) -> None:
-    if preset_or_file is None and not overrides:
-        return
-    other = load_config(preset_or_file or str(run.config), overrides)
-    changed = differences(
-        config.model_dump(mode="json", exclude_none=True),
-        other.model_dump(mode="json", exclude_none=True),
-    )
-    if changed:
+    started = (run.read_manifest() or {}).get("configuration")
+    if started is not None:  # the file may have been edited since
+        _refuse_changes(run, validated(started, str(run.manifest)), config)
+    if preset_or_file is not None or overrides:
+        _refuse_changes(run, config, load_config(preset_or_file or str(run.config), overrides))
+
+
+def _refuse_changes(run: Run, before: Config, after: Config) -> None:
+    tables = [config.model_dump(mode="json", exclude_none=True) for config in (before, after)]
+    if changed := differences(*tables):
         raise UserError(
             f"The run {run.directory} was started with another configuration; a run is resumed "
             f"as it was, so train a new one instead. Differences: {'; '.join(changed)}."
@@ -129,13 +145,23 @@ def _refuse_differences(run, config, preset_or_file, overrides) -> None:
 
 
 def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
-    chief = is_chief(experiment.strategy)
+    """Trains what is left of the run and judges it; the exit code."""
+    if not is_chief(experiment.strategy):
+        return _train_the_rest(experiment, run, console)
+    with run.in_use():
+        exit_code = _train_the_rest(experiment, run, console)
+        if exit_code == 0:
+            evaluate(run.directory, console=console, experiment=experiment)
+        return exit_code
+
+
+def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
     checkpoints = Checkpoints(
         run.checkpoints,
         experiment.gan.state(),
         keep=experiment.config.training.keep_checkpoints,
-        chief=chief,
-        warn=lambda sentence: console.print(f"Warning: {sentence}", style="yellow"),
+        chief=is_chief(experiment.strategy),
+        warn=warn,
     )
     try:
         start = checkpoints.restore_latest() or 0
@@ -146,12 +172,9 @@ def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
         truncate_metrics(record.metrics, start)
         if start:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
-        exit_code = 0
-        if start < experiment.total_steps:
-            exit_code = _fit(experiment, record, checkpoints, console)
-    if chief and exit_code == 0:
-        evaluate(run.directory, console=console, experiment=experiment)
-    return exit_code
+        if start >= experiment.total_steps:
+            return 0
+        return _fit(experiment, record, checkpoints, console)
 
 
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> int:
@@ -166,7 +189,9 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     start, began = int(gan.step.numpy()), time.monotonic()
     try:
         with interrupt, progress:
-            while (step := int(gan.step.numpy())) < total and not interrupt.signal:
+            # Not `interrupt.signal`: one that comes between two calls is for the next step to see,
+            # when all workers agree on it and the state is saved.
+            while (step := int(gan.step.numpy())) < total and not gan.stop_training:
                 epoch, done = divmod(step, per_epoch)
                 gan.fit(
                     _batches(experiment, step),
@@ -178,6 +203,11 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
                 )
     except (NonFiniteError, CheckpointError) as error:
         raise UserError(str(error)) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "Training needs more memory or disk space than there is; a smaller "
+            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
+        ) from error
     done = int(gan.step.numpy()) - start
     console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.", highlight=False)
     if interrupt.signal:
@@ -210,6 +240,7 @@ def _callbacks(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> li
         metric=config.evaluation.metric,
         better=metric_direction(config.evaluation.metric),
         chief=is_chief(experiment.strategy),
+        warn=warn,
     )
     shown = SHOWN_IMAGES if spec.kind == "image" else SHOWN_POINTS
     real, _ = source.held_out_examples(SCORED_EXAMPLES)

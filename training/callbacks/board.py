@@ -27,7 +27,9 @@ class Board:
         """Writes each value under its tag."""
         with self._writer().as_default(step=step):
             for tag, value in values.items():
-                tf.summary.scalar(tag, float(value))
+                # In double precision: a hopeless generator's figures overflow what TensorBoard
+                # holds and are shown as infinite; a Python float of that size would be refused.
+                tf.summary.scalar(tag, np.float64(value))
         self._writer().flush()
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:

@@ -5,7 +5,9 @@ Lin et al., 2018, arXiv:1712.04086 (PacGAN).
 """
 
 import dataclasses
+from typing import Annotated
 
+import annotated_types
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +16,9 @@ from training.data.spec import DataSpec
 
 # Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
 TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41
+Length = Annotated[float, annotated_types.Gt(0)]
+Count = Annotated[int, annotated_types.Ge(1)]
+
 VIEW = 10_000  # examples in a view unless asked for fewer
 
 
@@ -93,7 +98,7 @@ class MixtureSource(Source):
         return centres + self.modes.sigma * noise, labels
 
 
-def ring(*, radius: float = 1.0, sigma: float = 0.01, modes: int = 8) -> MixtureSource:
+def ring(*, radius: Length = 1.0, sigma: Length = 0.01, modes: Count = 8) -> MixtureSource:
     """Gaussians evenly spaced on a circle, the first on the positive x axis.
 
     Args:
@@ -108,7 +113,7 @@ def ring(*, radius: float = 1.0, sigma: float = 0.01, modes: int = 8) -> Mixture
     )
 
 
-def grid(*, spacing: float = 2.0, sigma: float = 0.05, side: int = 5) -> MixtureSource:
+def grid(*, spacing: Length = 2.0, sigma: Length = 0.05, side: Count = 5) -> MixtureSource:
     """Gaussians on a square lattice around the origin.
 
     Args:

@@ -84,6 +84,6 @@ class MixtureBaseline:
         scores = np.random.default_rng(seed).permutation(scores)
         values = self._space.inverse(scores)
         if self.spec.kind == "image":
-            levels = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+            levels = np.rint((np.clip(values, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
             return levels.reshape(count, *self.spec.shape)
         return self._space.base.inverse(values).astype(np.float32)

@@ -23,12 +23,12 @@ class FeatureSpace(Protocol):
 
 
 class Pixels:
-    """Images flattened, 0 to 255 scaled to [0, 1]."""
+    """Images flattened, 0 to 255 scaled to [-1, 1], the range the networks see."""
 
     name = "pixels"
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        return _flat(samples) / 255.0
+        return _flat(samples) / 127.5 - 1.0
 
 
 class Coordinates:

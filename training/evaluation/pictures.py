@@ -13,7 +13,7 @@ from matplotlib.patches import Circle
 from PIL import Image
 
 GRID_WIDTH = 760  # pixels that a grid aims at
-SEPARATOR = 2
+SEPARATOR = 8  # wide enough that digits which fill their tile stay apart
 BACKGROUND = 255
 REAL_COLOUR, SAMPLE_COLOUR, MODE_COLOUR = "#9aa0a6", "#1f6fb4", "#d1495b"
 

@@ -174,8 +174,8 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
     copies = details.get("memorised")
     if copies is not None:
         lines.append(
-            "- Memorised: at most as far from a training example as the nearest 1 % of held-out "
-            f"data are. The nearest real example is a training one for "
+            "- Memorised: nearer to a training example than 95 % of the training examples are to "
+            f"each other. The nearest real example is a training one for "
             f"{copies['nearest_in_training']:.1%} of the samples; without copying it would "
             f"be about {copies['nearest_in_training_expected']:.1%}."
         )

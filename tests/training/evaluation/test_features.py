@@ -26,9 +26,9 @@ def test_every_space_gives_finite_float64_rows(name, data):
     assert isinstance(space.name, str)
 
 
-def test_pixels_are_scaled_to_the_unit_interval():
+def test_pixels_have_the_range_that_the_networks_see():
     samples = np.array([0, 51, 255, 102], np.uint8).reshape(1, 2, 2, 1)
-    np.testing.assert_allclose(Pixels()(samples), [[0.0, 0.2, 1.0, 0.4]])
+    np.testing.assert_allclose(Pixels()(samples), [[-1.0, -0.6, 1.0, -0.2]])
 
 
 def test_standardised_takes_out_mean_and_scale_and_forgives_a_constant_column():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from training.evaluation import pictures
 from training.evaluation.pictures import (
+    SEPARATOR,
     class_histogram,
     image_grid,
     nearest_neighbours,
@@ -31,9 +32,12 @@ def flat_tiles(*levels, size=8, channels=1):
 
 def test_tiles_keep_their_order_and_level():
     picture = np.asarray(image_grid(flat_tiles(10, 60, 110, 160, 210), columns=3, scale=2))
-    assert picture.shape == (2 + 2 * 18, 2 + 3 * 18, 3)
+    pitch, middle = 16 + SEPARATOR, 8 + SEPARATOR
+    assert picture.shape == (SEPARATOR + 2 * pitch, SEPARATOR + 3 * pitch, 3)
     centres = [
-        picture[10 + 18 * row, 10 + 18 * column, 0] for row in (0, 1) for column in (0, 1, 2)
+        picture[middle + pitch * row, middle + pitch * column, 0]
+        for row in (0, 1)
+        for column in (0, 1, 2)
     ]
     assert centres == [10, 60, 110, 160, 210, 255]
 
@@ -49,10 +53,10 @@ def test_grids_of_any_shape_are_readable(count, height, width, channels):
     samples = np.zeros((count, height, width, channels), np.uint8)
     picture = image_grid(samples)
     assert picture.mode == "RGB"
-    assert min(picture.size) >= 3
+    assert min(picture.size) > 2 * SEPARATOR
     columns = int(np.ceil(np.sqrt(count)))
     drawn = width * (1 if channels == 3 else channels)
-    unscaled = columns * (drawn + 2) + 2  # images are never made smaller
+    unscaled = columns * (drawn + SEPARATOR) + SEPARATOR  # images are never made smaller
     assert picture.width <= max(unscaled, 1020)
 
 
@@ -64,7 +68,7 @@ def test_small_images_fill_the_usual_width():
 def test_colours_stay_and_other_channels_stand_side_by_side():
     red = np.zeros((1, 4, 4, 3), np.uint8)
     red[..., 0] = 200
-    assert tuple(np.asarray(image_grid(red, scale=1))[4, 4]) == (200, 0, 0)
+    assert tuple(np.asarray(image_grid(red, scale=1))[SEPARATOR + 1, SEPARATOR + 1]) == (200, 0, 0)
     two = np.concatenate([flat_tiles(30), flat_tiles(90)], axis=3)
     picture = np.asarray(image_grid(two, scale=1))
     assert picture.shape == (12, 20, 3)

@@ -1,0 +1,104 @@
+"""Half precision: finite, loss-scaled where needed, penalties in float32."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.case import BATCH, mlp_networks, rows, tiny_gan, train, weights
+from training.objectives import Hinge, NonSaturating
+from training.penalties import R1, R2, GradientPenalty
+
+POLICIES = ["mixed_bfloat16", "mixed_float16"]
+PENALISED = NonSaturating(penalties=(R1(), R2(), GradientPenalty(weight=1.0)))
+
+
+def gan_under(policy, objective=PENALISED, **options):
+    keras.config.set_dtype_policy(policy)
+    return tiny_gan(objective, **options)
+
+
+@pytest.mark.parametrize(
+    "objective", [PENALISED, Hinge(discriminator_steps=1)], ids=lambda o: o.name
+)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_training_stays_finite(policy, objective):
+    gan = gan_under(policy, objective)
+    before = weights(gan)
+    logs = train(gan, 5).history
+    assert np.isfinite([value[0] for value in logs.values()]).all()
+    after = weights(gan)
+    for part in ("generator", "discriminator", "ema_generator"):
+        assert all(np.isfinite(a).all() for a in after[part])
+        assert any(not np.array_equal(a, b) for a, b in zip(after[part], before[part], strict=True))
+    assert {v.dtype for v in gan.generator.variables} == {"float32"}
+    assert gan.generate(2).dtype == np.float32
+    assert gan.score(tf.ones((2, 2))).dtype == tf.float32
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_both_optimizers_are_scaled_in_float16_only(policy):
+    gan = gan_under(policy)
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        assert scaled == (policy == "mixed_float16")
+
+
+def test_a_scaled_optimizer_is_not_scaled_twice():
+    given = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    gan = gan_under("mixed_float16", generator_optimizer=given)
+    assert gan.generator_optimizer is given
+    assert isinstance(given.inner_optimizer, keras.optimizers.SGD)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_penalties_are_those_of_float32(policy):
+    """Half precision would miss by 4e-3 (bfloat16) or so; the first step starts from one point."""
+    expected = train(gan_under("float32"), 1).history
+    actual = train(gan_under(policy), 1).history
+    # R1 depends on real examples and weights alone, which are the same to the last bit.
+    assert actual["penalty/r1"][0] == pytest.approx(expected["penalty/r1"][0], rel=1e-6)
+    for name in ("r2", "gradient_penalty"):
+        key = f"penalty/{name}"
+        assert actual[key][0] == pytest.approx(expected[key][0], rel=2e-2)
+    assert actual["discriminator_loss"] == pytest.approx(expected["discriminator_loss"], rel=2e-2)
+    assert actual["discriminator_loss"] != expected["discriminator_loss"]  # it was half precision
+
+
+def test_large_gradients_do_not_overflow_a_penalty():
+    """Squared slopes of 1e3 pass float16's 65,504; the penalty is exact all the same."""
+    gan = gan_under("mixed_float16", NonSaturating(penalties=(R1(weight=1e-6),)))
+    for variable in gan.discriminator.trainable_variables:
+        variable.assign(100.0 * variable)
+    logs = train(gan, 1).history
+    assert 65_504 < logs["penalty/r1"][0] / 1e-6 < np.inf
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_gradient_norm_is_unscaled(replicas, two_replicas):
+    """Also in the very step in which the loss scale grows."""
+    strategy = two_replicas if replicas == 2 else None
+    expected = train(gan_under("float32", NonSaturating()), 1).history
+
+    def optimizer():
+        return keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(0.0), initial_scale=1024.0, dynamic_growth_steps=1
+        )
+
+    gan = gan_under("mixed_float16", NonSaturating(), optimizer=optimizer, strategy=strategy)
+    actual = train(gan, 1).history
+    for key in ("generator_gradient_norm", "discriminator_gradient_norm"):
+        assert actual[key][0] == pytest.approx(expected[key][0], rel=2e-2)
+    assert float(gan.generator_optimizer.dynamic_scale.numpy()) == 2048.0  # it did grow
+
+
+def test_an_overflow_skips_the_update_and_lowers_the_scale():
+    gan = gan_under("mixed_float16", NonSaturating(), networks=mlp_networks)
+    before = weights(gan)
+    scale = float(gan.generator_optimizer.dynamic_scale.numpy())
+    huge = tf.data.Dataset.from_tensors(1e30 * rows(BATCH))
+    train(gan, 1, huge)
+    after = weights(gan)
+    for a, b in zip(after["discriminator"], before["discriminator"], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert float(gan.discriminator_optimizer.dynamic_scale.numpy()) < scale

@@ -1,0 +1,137 @@
+"""Network families: shapes, ranges and precision over the whole sweep of options."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.layers import ExampleNormalization
+from models.networks import DISCRIMINATORS, GENERATORS
+from models.networks.dcgan import dcgan_discriminator, dcgan_generator
+from models.networks.mlp import mlp_discriminator, mlp_generator
+from tests.case import rows
+
+SHAPES = [(7, 5, 2), (28, 28, 1), (8, 8, 3), (1, 1, 1)]
+NORMALISATIONS = ["none", "batch", "layer"]
+
+
+def check(generator, discriminator, shape, latent):
+    images = generator(rows(3, (latent,)), training=True)
+    assert images.shape == (3, *shape)
+    assert generator.output_shape == (None, *shape)
+    assert images.dtype == tf.float32
+    scores = discriminator(images, training=True)
+    assert scores.shape == (3, 1)
+    assert scores.dtype == tf.float32
+    assert np.isfinite(scores).all()
+    return images
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("family", sorted(GENERATORS))
+def test_default_networks_fit_any_image(family, shape):
+    images = check(GENERATORS[family](5, shape), DISCRIMINATORS[family](shape), shape, 5)
+    assert np.abs(images).max() <= 1.0
+
+
+def test_families_come_in_pairs():
+    assert set(GENERATORS) == set(DISCRIMINATORS)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    colours=st.integers(1, 4),
+    widths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    upsampling=st.sampled_from(["nearest", "transposed"]),
+    downsampling=st.sampled_from(["strided", "average"]),
+)
+def test_dcgan_of_any_size(height, width, colours, widths, upsampling, downsampling):
+    shape, channels = (height, width, colours), tuple(widths)
+    generator = dcgan_generator(2, shape, channels=channels, upsampling=upsampling)
+    check(
+        generator,
+        dcgan_discriminator(shape, channels=channels, downsampling=downsampling),
+        shape,
+        2,
+    )
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+@pytest.mark.parametrize(("up", "down"), [("nearest", "average"), ("transposed", "strided")])
+def test_dcgan_options(normalisation, up, down):
+    shape = (7, 5, 2)
+    options = {"channels": (3, 2), "normalisation": normalisation}
+    generator = dcgan_generator(4, shape, upsampling=up, **options)
+    discriminator = dcgan_discriminator(shape, downsampling=down, **options)
+    check(generator, discriminator, shape, 4)
+    kinds = {"batch": keras.layers.BatchNormalization, "layer": ExampleNormalization}
+    for network, count in ((generator, 3), (discriminator, 1)):  # none after D's first layer
+        for name, kind in kinds.items():
+            found = [x for x in network.layers if isinstance(x, kind)]
+            assert len(found) == (count if name == normalisation else 0)
+            assert all(x.synchronized for x in found if name == "batch")
+    upsamplings = [x for x in generator.layers if isinstance(x, keras.layers.UpSampling2D)]
+    assert [x.interpolation for x in upsamplings] == (["nearest"] * 2 if up == "nearest" else [])
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_mlp_of_vectors_is_unbounded(normalisation):
+    generator = mlp_generator(4, (2,), units=(6, 5), normalisation=normalisation)
+    discriminator = mlp_discriminator((2,), units=(6, 5), normalisation=normalisation)
+    check(generator, discriminator, (2,), 4)
+    generator.layers[-2].bias.assign([10.0, -10.0])
+    assert np.abs(generator(rows(3, (4,)))).max() > 5
+
+
+@pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
+def test_scores_are_raw(family):
+    discriminator = DISCRIMINATORS[family]((8, 8, 1))
+    head = discriminator.get_layer("scores")
+    for value in (-30.0, 30.0):
+        head.bias.assign([value])
+        np.testing.assert_allclose(discriminator(np.zeros((1, 8, 8, 1))), value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", sorted(GENERATORS))
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_ends_in_float32(policy, family):
+    keras.config.set_dtype_policy(policy)
+    generator, discriminator = GENERATORS[family](4, (8, 8, 1)), DISCRIMINATORS[family]((8, 8, 1))
+    check(generator, discriminator, (8, 8, 1), 4)
+    computing = {x.compute_dtype for x in (*generator.layers, *discriminator.layers)}
+    assert policy.removeprefix("mixed_") in computing
+    assert {v.dtype for v in generator.variables} == {"float32"}
+
+
+@pytest.mark.parametrize("family", sorted(GENERATORS))
+def test_configuration_round_trip(family):
+    for network in (GENERATORS[family](4, (7, 5, 2)), DISCRIMINATORS[family]((7, 5, 2))):
+        copy = keras.Model.from_config(network.get_config())
+        copy.set_weights(network.get_weights())
+        inputs = rows(2, network.input_shape[1:])
+        np.testing.assert_array_equal(copy(inputs), network(inputs))
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 3, 2)])
+def test_example_normalisation(shape):
+    """Mean 0 and variance 1 an example, then a scale and shift a channel; Keras agrees."""
+    layer = ExampleNormalization()
+    inputs = 3 * rows(5, shape) + 2
+    outputs = layer(inputs).numpy()
+    axes = tuple(range(1, outputs.ndim))
+    np.testing.assert_allclose(outputs.mean(axes), 0, atol=1e-5)
+    np.testing.assert_allclose(outputs.var(axes), 1, atol=2e-2)
+    layer.gamma.assign(np.arange(shape[-1]) + 1.0)
+    layer.beta.assign(np.arange(shape[-1]) - 1.0)
+    reference = (
+        keras.layers.LayerNormalization() if len(shape) == 1 else keras.layers.GroupNormalization(1)
+    )
+    reference.build((None, *shape))
+    reference.set_weights(layer.get_weights())
+    np.testing.assert_allclose(layer(inputs), reference(inputs), rtol=1e-4, atol=1e-5)
+    copy = ExampleNormalization.from_config(ExampleNormalization(epsilon=0.5).get_config())
+    assert copy.epsilon == 0.5
