@@ -71,8 +71,9 @@ def test_colours_stay_and_other_channels_stand_side_by_side():
     assert tuple(np.asarray(image_grid(red, scale=1))[SEPARATOR + 1, SEPARATOR + 1]) == (200, 0, 0)
     two = np.concatenate([flat_tiles(30), flat_tiles(90)], axis=3)
     picture = np.asarray(image_grid(two, scale=1))
-    assert picture.shape == (12, 20, 3)
-    assert (picture[5, 5, 0], picture[5, 13, 0]) == (30, 90)
+    assert picture.shape == (8 + 2 * SEPARATOR, 16 + 2 * SEPARATOR, 3)
+    row, column = SEPARATOR + 3, SEPARATOR + 3
+    assert (picture[row, column, 0], picture[row, column + 8, 0]) == (30, 90)
 
 
 def test_each_sample_stands_above_its_nearest_example():
