@@ -4,15 +4,15 @@ Times `GAN.fit`, a bare hand-written `tf.function` loop of the same step and, gi
 `--torch-python`, PyTorch, side by side: every round gives each of them a short turn, so whatever
 else the machine does falls on all alike. Medians over rounds are printed, and ratios are medians of
 the ratios within a round. The rate of the matrix product, taken in the same rounds, is the
-yardstick.
+yardstick. Processor time, summed over threads, is shown too: on a busy machine it says more.
 
 Use: python -m benchmarks.throughput [--case NAME]... [--torch-python FILE] [--json FILE]
 """
 
 import argparse
+import dataclasses
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from ganapp.quiet import quiet_stderr
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_stderr():
     import keras
+    import numpy as np
     import tensorflow as tf
 
     from benchmarks.throughput_bare import BareStep, floating_operations
@@ -52,12 +53,12 @@ class Torch:
         )
         self.about = self._answer()
 
-    def turn(self, case: str, setting: str, steps: int) -> float:
-        """Seconds a step, over `steps` of them."""
+    def turn(self, case: str, setting: str, steps: int) -> np.ndarray:
+        """Seconds a step by the wall clock and of the processors, over `steps` of them."""
         request = {"case": case, "setting": setting, "steps": steps}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        return self._answer()["seconds"]
+        return np.array(self._answer()["seconds"])
 
     def close(self) -> None:
         """Lets the process end."""
@@ -71,10 +72,12 @@ class Torch:
         return json.loads(line)
 
 
-Turns = dict[str, Callable[[], float]]
+Turns = dict[str, Callable[[], np.ndarray]]
 
 
-def contenders(name: str, case: Case, torch: Torch | None, *, quick: bool) -> tuple[Turns, dict]:
+def contenders(
+    name: str, case: Case, torch: Torch | None, *, quick: bool, xla: bool
+) -> tuple[Turns, dict]:
     """A turn function for each row of a case's table, and which row each is compared with."""
     turns: Turns = {}
     baselines = {}
@@ -85,6 +88,12 @@ def contenders(name: str, case: Case, torch: Torch | None, *, quick: bool) -> tu
                 contender = kind(case, ema=ema, steps_per_execution=steps)
                 turns[f"{label}, {options}"] = lambda c=contender: c.turn(case.steps)
             baselines[f"ganapp fit, {options}"] = f"bare loop, {options}"
+    if xla:
+        steps = case.steps_per_execution[-1]
+        compiled = Fit(case, ema=True, steps_per_execution=steps, jit_compile=True)
+        row = f"ganapp fit, EMA on, {steps} a call, XLA"
+        turns[row] = lambda: compiled.turn(case.steps)
+        baselines[row] = f"ganapp fit, EMA on, {steps} a call"
     for torch_case, setting in torch.about["settings"] if torch else ():
         if torch_case == name:
             row = f"PyTorch, {setting}"
@@ -94,9 +103,9 @@ def contenders(name: str, case: Case, torch: Torch | None, *, quick: bool) -> tu
     return turns, baselines
 
 
-def measured(turns: Turns, rates: dict[str, Rate], rounds: int) -> dict[str, list[float]]:
-    """What every turn said in every round; the first round, which compiles, is dropped."""
-    results: dict[str, list[float]] = {row: [] for row in [*rates, *turns]}
+def measured(turns: Turns, rates: dict[str, Rate], rounds: int) -> dict[str, np.ndarray]:
+    """What every turn said, round by round; the first round, which compiles, is dropped."""
+    results: dict[str, list] = {row: [] for row in [*rates, *turns]}
     for number in range(rounds + 1):
         show(f"round {number} of {rounds}")
         for row, rate in rates.items():
@@ -104,7 +113,7 @@ def measured(turns: Turns, rates: dict[str, Rate], rounds: int) -> dict[str, lis
         for row, turn in turns.items():
             results[row].append(turn())
     show("")
-    return {row: values[1:] for row, values in results.items()}
+    return {row: np.array(values[1:]) for row, values in results.items()}
 
 
 def show(message: str) -> None:
@@ -115,30 +124,29 @@ def show(message: str) -> None:
 
 def report(case: Case, results: dict, baselines: dict, work: float) -> dict[str, Any]:
     """The figures of one table."""
-    matrix, convolution = (statistics.median(results[k]) for k in (MATRIX, CONVOLUTION))
+    matrix, convolution = results.pop(MATRIX), results.pop(CONVOLUTION)
     rows = []
-    for name in results.keys() - {MATRIX, CONVOLUTION}:
-        seconds, other = results[name], baselines.get(name)
-        ratios = [a / b for a, b in zip(seconds, results[other], strict=True)] if other else []
-        shares = [work / s / m for s, m in zip(seconds, results[MATRIX], strict=True)]
-        rows.append(
-            {
-                "setting": name,
-                "milliseconds": 1e3 * statistics.median(seconds),
-                "examples_per_second": case.batch / statistics.median(seconds),
-                "gigaflops": work / statistics.median(seconds) / 1e9,
-                "of_matrix_product": statistics.median(shares),
-                "compared_with": other,
-                "ratio": statistics.median(ratios) if other else None,
-            }
-        )
-    rows.sort(key=lambda row: list(results).index(row["setting"]))
+    for name, times in results.items():
+        seconds, processor = np.median(times, axis=0)
+        row = {
+            "setting": name,
+            "milliseconds": 1e3 * seconds,
+            "processor_milliseconds": 1e3 * processor,
+            "examples_per_second": case.batch / seconds,
+            "gigaflops": work / seconds / 1e9,
+            "of_matrix_product": float(np.median(work / times[:, 0] / matrix)),
+        }
+        if name in baselines:
+            ratios = np.median(times / results[baselines[name]], axis=0)
+            row |= {"compared_with": baselines[name], "ratio": ratios[0]}
+            row |= {"processor_ratio": ratios[1]}
+        rows.append(row)
     return {
         "title": case.title,
         "batch": case.batch,
         "gflop_per_step": work / 1e9,
-        "matrix_product_gigaflops": matrix / 1e9,
-        "convolution_gigaflops": convolution / 1e9,
+        "matrix_product_gigaflops": np.median(matrix) / 1e9,
+        "convolution_gigaflops": np.median(convolution) / 1e9,
         "rows": rows,
     }
 
@@ -152,16 +160,29 @@ def markdown(table: dict[str, Any]) -> str:
         f"product {table['matrix_product_gigaflops']:.0f} GFLOP/s, convolution "
         f"{table['convolution_gigaflops']:.0f} GFLOP/s.",
         "",
-        "| setting | ms a step | examples/s | GFLOP/s | of matrix product | time |",
-        "|---|---:|---:|---:|---:|---|",
+        "| setting | ms | CPU ms | examples/s | GFLOP/s | of matrix product | time (CPU) ratio |",
+        "|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in table["rows"]:
-        compared = f"{row['ratio']:.3f} of {row['compared_with']}" if row["ratio"] else ""
+        ratio = ""
+        if "ratio" in row:
+            ratio = f"{row['ratio']:.3f} ({row['processor_ratio']:.3f}) of {row['compared_with']}"
         lines.append(
-            f"| {row['setting']} | {row['milliseconds']:.2f} | {row['examples_per_second']:,.0f} "
-            f"| {row['gigaflops']:.0f} | {row['of_matrix_product']:.0%} | {compared} |"
+            f"| {row['setting']} | {row['milliseconds']:.2f} "
+            f"| {row['processor_milliseconds']:.2f} | {row['examples_per_second']:,.0f} "
+            f"| {row['gigaflops']:.0f} | {row['of_matrix_product']:.0%} | {ratio} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def check_same_size(step: BareStep, torch: Torch) -> None:
+    """Ends the run unless PyTorch's networks have as many parameters as those of the others."""
+    networks = step.generator, step.discriminator
+    ours = [sum(v.shape.num_elements() for v in n.trainable_variables) for n in networks]
+    if ours != torch.about["parameters"]:
+        raise SystemExit(
+            f"PyTorch's networks must have {ours} parameters. Received: {torch.about['parameters']}"
+        )
 
 
 def measured_case(name: str, options: argparse.Namespace, torch: Torch | None) -> dict[str, Any]:
@@ -170,19 +191,18 @@ def measured_case(name: str, options: argparse.Namespace, torch: Torch | None) -
     step = BareStep(case, ema=False)
     real = tf.zeros((case.batch, *step.discriminator.input_shape[1:]))
     work = floating_operations(step, real)
-    if (
-        torch
-        and torch.about["parameters"]
-        != [
-            sum(v.shape.num_elements() for v in network.trainable_variables)
-            for network in (step.generator, step.discriminator)
-        ]
-        and name != "ring"
-    ):
-        raise SystemExit("PyTorch's networks are not those of the other contenders.")
+    if torch and name in {torch_case for torch_case, _ in torch.about["settings"]}:
+        check_same_size(step, torch)
     dtype = "bfloat16" if options.precision == "mixed_bfloat16" else "float32"
     rates = {kind: Rate(kind, dtype) for kind in (MATRIX, CONVOLUTION)}
-    turns, baselines = contenders(name, case, torch, quick=options.quick)
+    if options.steps:
+        if any(options.steps % steps for steps in case.steps_per_execution):
+            raise SystemExit(
+                f"`--steps` must be a multiple of {case.steps_per_execution} for {name!r}. "
+                f"Received: --steps {options.steps}"
+            )
+        case = dataclasses.replace(case, steps=options.steps)
+    turns, baselines = contenders(name, case, torch, quick=options.quick, xla=options.xla)
     return report(case, measured(turns, rates, options.rounds), baselines, work)
 
 
@@ -191,8 +211,15 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--case", choices=CASES, action="append", help="default: all")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, help="of a turn; a multiple of all steps a call")
     parser.add_argument("--quick", action="store_true", help="with the moving average only")
-    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
+    parser.add_argument("--xla", action="store_true", help="add a row with jit_compile")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16"),
+        default="float32",
+        help="in bfloat16 ganapp still computes penalties in float32; the bare loop does not",
+    )
     parser.add_argument("--torch-python", help="an interpreter that has PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     return parser.parse_args()

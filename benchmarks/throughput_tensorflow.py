@@ -3,6 +3,7 @@
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from benchmarks.throughput_bare import BareStep, compiled_loop
@@ -16,14 +17,19 @@ def dataset(case: Case) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(case.batches()).repeat().prefetch(4)
 
 
+def clocks() -> np.ndarray:
+    """Now, in seconds of the wall clock and of this process's processors, all threads together."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
 class Marks(keras.callbacks.Callback):
     """Notes when each execution of `fit` ends."""
 
     def on_train_begin(self, logs=None) -> None:
-        self.times: list[float] = []
+        self.times: list[np.ndarray] = []
 
     def on_train_batch_end(self, batch, logs=None) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(clocks())
 
 
 class Fit:
@@ -33,19 +39,26 @@ class Fit:
         case: what to train.
         ema: keep a moving average of the generator.
         steps_per_execution: training steps in one call of the compiled function.
+        jit_compile: compile the step with XLA.
     """
 
-    def __init__(self, case: Case, *, ema: bool, steps_per_execution: int) -> None:
+    def __init__(
+        self, case: Case, *, ema: bool, steps_per_execution: int, jit_compile: bool = False
+    ) -> None:
         self.steps_per_execution = steps_per_execution
         generator, discriminator = case.networks()
         prior = Normal(size=generator.input_shape[1])
         average = {} if ema else {"ema_half_life": None}
         self.gan = GAN(generator, discriminator, prior, **average)
-        self.gan.compile(objective=case.objective, steps_per_execution=steps_per_execution)
+        self.gan.compile(
+            objective=case.objective,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
         self.data, self.marks = dataset(case), Marks()
 
-    def turn(self, steps: int) -> float:
-        """Seconds a step, over `steps` of them.
+    def turn(self, steps: int) -> np.ndarray:
+        """Seconds a step by both clocks, over `steps` of them.
 
         The first execution of each `fit` is left out: it opens the dataset, which a real run does
         once in thousands of steps.
@@ -67,14 +80,14 @@ class Bare:
         self.run = compiled_loop(BareStep(case, ema=ema), steps_per_execution)
         self.data = dataset(case)
 
-    def turn(self, steps: int) -> float:
-        """Seconds a step, over `steps` of them; the first call is left out as above."""
+    def turn(self, steps: int) -> np.ndarray:
+        """Seconds a step by both clocks, over `steps`; the first call is left out as above."""
         iterator = iter(self.data)
         self.run(iterator)
-        start = time.perf_counter()
+        start = clocks()
         for _ in range(steps // self.steps_per_execution):
             self.run(iterator)
-        return (time.perf_counter() - start) / steps
+        return (clocks() - start) / steps
 
 
 class Rate:

@@ -2,7 +2,8 @@
 
 Run by `benchmarks/throughput.py` with an interpreter that has PyTorch; needs nothing else. Reads
 the architecture as JSON from the command line, then one request a line from standard input,
-`{"case": ..., "setting": ..., "steps": n}`, and answers each with `{"seconds": per step}`.
+`{"case": ..., "setting": ..., "steps": n}`, and answers each with
+`{"seconds": [wall clock, processor time]}` a step.
 """
 
 import copy
@@ -15,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-LATENT_SEED, PENALTY_WEIGHT = 0, 10.0
+SEED, PENALTY_WEIGHT = 0, 10.0
 
 
 def activated(width: int, normalisation: str, images: bool = True) -> list[nn.Module]:
@@ -168,18 +169,20 @@ def working_steps(architecture: dict) -> tuple[dict[tuple[str, str], Callable], 
 
 def main() -> None:
     """Announces what can be timed, then answers requests until standard input ends."""
-    torch.set_num_threads(int(json.loads(sys.argv[1])["threads"]))
-    torch.manual_seed(LATENT_SEED)
-    steps, about = working_steps(json.loads(sys.argv[1]))
+    settings = json.loads(sys.argv[1])
+    torch.set_num_threads(settings["threads"])
+    torch.manual_seed(SEED)
+    steps, about = working_steps(settings)
     print(json.dumps(about | {"settings": list(steps)}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         step = steps[request["case"], request["setting"]]
         step()  # wakes the threads and fills the caches, like the first call of the others
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         for _ in range(request["steps"]):
             step()
-        seconds = (time.perf_counter() - start) / request["steps"]
+        ends = time.perf_counter(), time.process_time()
+        seconds = [(b - a) / request["steps"] for a, b in zip(start, ends, strict=True)]
         print(json.dumps({"seconds": seconds}), flush=True)
 
 

@@ -78,7 +78,8 @@ class GAN(Inference, DistributedFunctions):
             generator_optimizer: a Keras optimizer; the objective's default when `None`.
             discriminator_optimizer: likewise, another instance.
             objective: losses, penalties and constraint; see `training.objectives`.
-            jit_compile: compile the step with XLA; on one device only.
+            jit_compile: compile the step with XLA; on one device only. XLA draws other noise
+                from the same seed, so such a run is resumed with XLA or not at all.
             steps_per_execution: training steps in one call of the compiled function.
             run_eagerly: run the step without compiling it, to debug.
 
@@ -89,7 +90,10 @@ class GAN(Inference, DistributedFunctions):
         check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)
         with self.distribute_strategy.scope():
             self.objective = objective
-            self.discriminator = objective.constraint.prepare(self.discriminator)
+            given = self.discriminator
+            self.discriminator = objective.constraint.prepare(given)
+            if self.discriminator is not given:  # else Keras lists both as layers for ever
+                self._tracker.untrack(given)
             self.generator_optimizer = prepared(
                 generator_optimizer or objective.generator_optimizer.build(), self.generator
             )

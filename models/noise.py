@@ -20,8 +20,8 @@ class Stream(enum.IntEnum):
     SAMPLE = 4
 
 
-# One step makes at most this many draws from one stream (one per discriminator update).
-DRAWS_PER_STEP = 1024
+# More draws than one step ever makes from one stream: discriminator updates x penalties.
+DRAWS_PER_STEP = 2**20
 
 
 def stateless_seed(seed: int, stream: Stream, step: int | tf.Tensor, index: int = 0) -> tf.Tensor:

@@ -10,7 +10,7 @@ ROOMS = ("models", "training", "export", "ganapp")
 LONGEST = 300  # lines
 # What a room may import of the others. `ganapp` is below: only its runner composes.
 ALLOWED = {"models": set(), "training": set(), "export": set()}
-# The configuration validates against the registries, and a plugin adds to them; the runner alone
+# The configuration and the options within it are checked against the registries; the runner alone
 # makes objects of what they hold.
 CONFIGURED = ("config", "config.py", "plugins.py")
 REGISTRIES = ("models.networks", "training")

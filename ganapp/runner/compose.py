@@ -79,7 +79,6 @@ def compose(config: Config) -> Experiment:
         UserError: if the parts do not fit each other.
     """
     training = config.training
-    keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
@@ -89,6 +88,8 @@ def compose(config: Config) -> Experiment:
         _check_batch(config, strategy)
         _check_metric(config, source)
         keras.config.set_dtype_policy(training.precision)
+        # Only now: preparing data draws from the same generators, and only the first run does it.
+        keras.utils.set_random_seed(training.seed)
         with strategy.scope():
             gan = _compiled_gan(config, source, steps * training.epochs)
     except (ValueError, OSError) as error:

@@ -213,7 +213,9 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     if interrupt.signal:
         console.print(
             f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "
-            f"saved. Continue with: python -m ganapp resume {run.directory}"
+            f"saved. Continue with: python -m ganapp resume {run.directory}",
+            highlight=False,
+            soft_wrap=True,  # the command is there to be copied
         )
     return interrupt.exit_code
 

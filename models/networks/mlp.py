@@ -30,8 +30,11 @@ def mlp_generator(
     """
     z = keras.Input((latent_size,), name="z")
     x = z
+    # He et al. (2015): keeps the scale of activations through rectified layers.
     for width in units:
-        x = activated(keras.layers.Dense(width)(x), normalisation, activation)
+        x = activated(
+            keras.layers.Dense(width, kernel_initializer="he_normal")(x), normalisation, activation
+        )
     x = keras.layers.Dense(math.prod(shape), dtype="float32")(x)
     x = keras.layers.Reshape(shape, dtype="float32")(x)
     if len(shape) == 3:
@@ -50,5 +53,7 @@ def mlp_discriminator(
     inputs = keras.Input(shape, name="examples")
     x = keras.layers.Flatten()(inputs)
     for width in units:
-        x = activated(keras.layers.Dense(width)(x), normalisation, activation)
+        x = activated(
+            keras.layers.Dense(width, kernel_initializer="he_normal")(x), normalisation, activation
+        )
     return keras.Model(inputs, raw_scores(x), name="discriminator")

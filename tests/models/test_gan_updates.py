@@ -201,3 +201,9 @@ def test_labels_beside_the_examples_are_ignored():
     train(first, 2, data)
     train(second, 2, labelled)
     assert relative_error(weights(first)["generator"], weights(second)["generator"]) == 0
+
+
+def test_a_discriminator_replaced_by_its_constraint_is_no_layer_any_more():
+    gan = tiny_gan(OBJECTIVES["hinge"]())
+    assert gan.discriminator in gan.layers
+    assert sum(layer.name == gan.discriminator.name for layer in gan.layers) == 1

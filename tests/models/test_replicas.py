@@ -48,22 +48,27 @@ def test_two_replicas_train_as_one(name, two_replicas):
         batch_size = BATCH * gan.objective.discriminator_steps
         data = training_batches(ring(), batch_size=batch_size, seed=3, strategy=strategy)
         logs.append(train(gan, STEPS, data).history)
-    assert same_networks(double, single) < 1e-5
-    for part in ("generator", "discriminator", "ema_generator"):
-        assert relative_error(weights(single)[part], start[part]) > 1e-3
+    error = same_networks(double, single)
+    assert error < 1e-5
+    for part in ("generator", "discriminator", "ema_generator"):  # they did move, and by far more
+        assert relative_error(weights(single)[part], start[part]) > 20 * error
     for key, value in logs[0].items():
         if not key.endswith("_std"):  # within a replica, by definition
             assert logs[1][key] == pytest.approx(value, rel=1e-4, abs=1e-6), key
 
 
 def test_default_optimizers_agree_too(two_replicas):
-    """Moments, spectral vectors and counters included: the state of a checkpoint."""
+    """Moments, spectral vectors and counters included: the state of a checkpoint.
+
+    Adam divides each gradient by its own size, rounding included, hence the wider tolerance; the
+    weights themselves move by 1e-3.
+    """
     gans = [tiny_gan(objective("hinge"), strategy=strategy) for strategy in (None, two_replicas)]
     for gan in gans:
         train(gan, STEPS)
     single, double = map(weights, gans)
     for part, arrays in single.items():
-        assert relative_error(double[part], arrays) < 1e-5
+        assert relative_error(double[part], arrays) < 1e-4
 
 
 @pytest.mark.parametrize("k", [1, 5])
@@ -131,11 +136,34 @@ def test_steps_per_execution(replicas, two_replicas):
         assert logs[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6), key
 
 
+@dataclasses.dataclass(frozen=True)
+class Waves:
+    """A prior that is a plain function of its seed: XLA's random numbers are others."""
+
+    size: int
+
+    def sample(self, count, seed):
+        places = tf.range(count * self.size, dtype=tf.float32)
+        phase = tf.cast(tf.reduce_sum(seed) % 1000, tf.float32)
+        return tf.reshape(tf.sin(12.9 * places + phase), (count, self.size))
+
+
 def test_xla_agrees():
-    gans = [tiny_gan(objective("wgan_gp"), jit_compile=jit, optimizer=sgd) for jit in (False, True)]
-    for gan in gans:
+    gans = []
+    for jit in (False, True):
+        gan = tiny_gan(objective("relativistic"), jit_compile=jit, optimizer=sgd)
+        gan.prior = Waves(3)
         train(gan, 3)
-    assert same_networks(gans[1], gans[0]) < 1e-4
+        gans.append(gan)
+    assert same_networks(gans[1], gans[0]) < 1e-5
+
+
+def test_xla_is_a_function_of_the_seed():
+    gans = [tiny_gan(jit_compile=True, seed=seed, optimizer=sgd) for seed in (1, 1, 2)]
+    for gan in gans:
+        train(gan, 2)
+    assert same_networks(gans[1], gans[0]) == 0
+    assert same_networks(gans[2], gans[0]) > 1e-5
 
 
 def test_xla_is_refused_on_two_replicas(two_replicas):

@@ -1,0 +1,148 @@
+"""Killed at any moment and resumed = never killed, to the last bit of every variable."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from lives_case import ENVIRONMENT, ROOT
+from run_case import assert_same_run, newest, written
+
+from training.checkpoints import list_steps
+
+pytestmark = pytest.mark.slow
+KILLED = -signal.SIGKILL
+HALF_A_ROW = b'{"step": 99, "discriminator_lo'
+
+
+def truncate(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip_a_bit(path, choose):
+    content = bytearray(path.read_bytes())
+    content[choose.randrange(len(content) // 2)] ^= 1 << choose.randrange(8)
+    path.write_bytes(content)
+
+
+def test_save_termination_damage_and_report(lives, folder, digits):
+    """Killed in a save, terminated within an epoch, newest checkpoint cut, killed in the report."""
+    run = folder / "broken-digits"
+    life = lives(
+        "train",
+        folder / "tiny_digits.toml",
+        "--run",
+        run,
+        run=run,
+        at="move to checkpoints/ckpt-8.index",
+    )
+    assert life.code == KILLED
+    assert [path.name for path in newest(run)] == ["ckpt-8.data-00000-of-00001"]
+
+    life = lives("resume", run, run=run, at="step 11", by=signal.SIGTERM)
+    assert life.code == 143
+    assert "Continuing from step 4 of 18." in life.output
+    assert "Stopped by SIGTERM after step 11, checkpoint saved." in life.output
+    assert f"Continue with: python -m ganapp resume {run}\n" in life.output
+    assert not (run / "report.json").exists()
+
+    truncate(newest(run)[0])
+    life = lives("resume", run, run=run, at="move to report.json")
+    assert life.code == KILLED
+    assert (
+        f"Warning: The checkpoint {run}/checkpoints/ckpt-11 is damaged and was skipped"
+        in life.output
+    )
+    assert "Continuing from step 8 of 18." in life.output
+    assert not (run / "report.json").exists()
+
+    life = lives("resume", run, run=run)
+    assert life.code == 0, life.output
+    assert "Continuing from step 18 of 18." in life.output
+    assert_same_run(run, digits[0])
+
+
+@pytest.mark.parametrize("seed", [20])
+def test_random_moments(lives, folder, ring, seed):
+    """Struck in each quarter of its events, by Ctrl-C once; bits flipped, half a row written."""
+    choose, run = random.Random(seed), folder / f"broken-ring-{seed}"
+    unbroken, life = ring
+    events = life.events[life.events.index("move to manifest.json") :]
+    first_save = events.index("move to checkpoints/ckpt-6.index")
+    early = choose.choice(events[1:first_save])
+    steps = [event for event in events if event.startswith("step ")]
+    life = lives("train", unbroken / "config.toml", "--run", run, run=run, at=early)
+    assert (life.code, list_steps(run / "checkpoints")) in [(KILLED, []), (KILLED, [6])]
+
+    life = lives("resume", run, run=run, at=choose.choice(steps[3:6]), by=signal.SIGINT)
+    assert life.code == 130
+    assert "Continuing" not in life.output, "there was no checkpoint to continue from"
+    assert "Stopped by SIGINT after step" in life.output
+
+    flip_a_bit(newest(run)[0], choose)
+    life = lives("resume", run, run=run, at=choose.choice(events[len(events) // 2 :]))
+    assert life.code == KILLED
+    assert "is damaged and was skipped" in life.output
+
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(HALF_A_ROW)
+    life = lives("resume", run, run=run)
+    assert life.code == 0, life.output
+    assert_same_run(run, unbroken)
+
+
+def test_two_replicas(lives, folder):
+    runs = {name: folder / f"replicas-{name}" for name in ("unbroken", "broken")}
+    settings = [
+        "training.replicas=2",
+        "training.deterministic=true",
+        "training.epochs=2",
+        "objective.name=wgan_gp",
+        "objective.discriminator_steps=1",
+        "generator.normalisation=batch",
+    ]
+    options = [option for setting in settings for option in ("--set", setting)]
+    for name, run in runs.items():
+        life = lives(
+            "train",
+            folder / "tiny_ring.toml",
+            "--run",
+            run,
+            *options,
+            run=run,
+            at="evaluate 8" if name == "broken" else None,
+        )
+        assert "2 replicas" in life.output
+        assert life.code == (KILLED if name == "broken" else 0), life.output
+    life = lives("resume", runs["broken"], run=runs["broken"])
+    assert "Continuing from step 6 of 16." in life.output
+    assert_same_run(runs["broken"], runs["unbroken"])
+
+
+def test_a_process_of_its_own_is_terminated(lives, folder, ring):
+    """`python -m ganapp` from the shell: exit code, message, and the same bits in the end."""
+    unbroken, _ = ring
+    run = folder / "process"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganapp", "train", unbroken / "config.toml", "--run", run],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | ENVIRONMENT,
+    )
+    while process.poll() is None and not (run / "metrics.jsonl").exists():
+        time.sleep(0.05)
+    process.terminate()
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (143, "")
+    assert f"Continue with: python -m ganapp resume {run}\n" in output
+    stopped = written(run)
+    life = lives("resume", run, run=run)
+    assert life.code == 0, life.output
+    assert stopped["config.toml"] == (run / "config.toml").read_bytes()
+    assert_same_run(run, unbroken)
