@@ -36,7 +36,8 @@ class Bundle:
         to_user_units: samples in model units -> uint8 images or float32 vectors; TensorFlow ops.
         kind: `"image"` or `"vector"`.
         facts: JSON-ready description for the card. Read, when present: `manifest` (with the
-            data specification under `data`), `configuration`, `report`, `step` (generator updates).
+            data specification under `data`), `configuration`, `report` (`best` and
+            `last`, each with its `step` and its `figures` by key), `step` (generator updates).
         picture: a PIL image of samples, saved beside the card; `None` for none.
 
     Raises:

@@ -131,7 +131,7 @@ def _figures(card: dict) -> list[str]:
         columns = ("space", "generated", "real", "floor", "matched", "baseline")
         rows = [
             (f.get("name"), f.get("value"), f.get("better"), *(f.get(c) for c in columns))
-            for f in part["figures"]
+            for f in part["figures"].values()
         ]
         lines += [f"{which.capitalize()} checkpoint, step {_text(part.get('step'))}:", ""]
         lines += [*table(("figure", "value", "better", *columns), rows), ""]

@@ -154,16 +154,18 @@ def check_free(directory: Path) -> None:
         InUseError: if it holds a run.
         UserError: if it holds other files, is a file or cannot be written to.
     """
-    if (directory / "config.toml").exists():
+    # Looked at once: another process may be claiming it, which leaves its lock there first.
+    present = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    if "config.toml" in present:
         raise InUseError(
             f"The run directory {directory} already holds a run: continue it with "
             f"`python -m ganapp resume {directory}`, or choose another with --run."
         )
-    if (directory / ".lock").exists():
+    if ".lock" in present:
         raise InUseError(
             f"The run directory {directory} was taken by another process; choose another one."
         )
-    if directory.is_dir() and any(directory.iterdir()):
+    if present:
         raise UserError(f"The run directory {directory} is not empty; choose another with --run.")
     parent = next(p for p in (directory, *directory.parents) if p.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):

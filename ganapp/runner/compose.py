@@ -92,8 +92,13 @@ def compose(config: Config) -> Experiment:
         keras.utils.set_random_seed(training.seed)
         with strategy.scope():
             gan = _compiled_gan(config, source, steps * training.epochs)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise UserError(str(error).strip()) from error
+    except OSError as error:
+        raise UserError(
+            f"The data source {config.data.source!r} cannot be prepared: {error.filename} cannot "
+            f"be read or written ({error.strerror})."
+        ) from error
     finally:
         keras.config.set_dtype_policy("float32")
     return Experiment(config, source, strategy, gan, steps)

@@ -72,13 +72,10 @@ def painter(source: Source) -> Callable[[np.ndarray], PIL.Image.Image]:
     """What draws samples of this source: a grid of images, or points over the known modes."""
     if source.spec.kind == "image":
         return pictures.image_grid
-    real, _ = source.held_out_examples(1000)
-    modes = source.modes
+    if source.modes is None:
+        return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
     return functools.partial(
-        pictures.scatter,
-        centres=None if modes is None else modes.centres,
-        sigma=None if modes is None else modes.sigma,
-        real=real,
+        pictures.scatter, centres=source.modes.centres, sigma=source.modes.sigma
     )
 
 

@@ -115,7 +115,7 @@ def export(
     for artefact in card["artefacts"]:
         console.print(
             f"{Path(card['directory']) / artefact['path']}: largest difference "
-            f"{artefact['largest_difference']:.1e} on 256 latents.",
+            f"{artefact['difference']:.1e} on 256 latents.",
             soft_wrap=True,
         )
     return card

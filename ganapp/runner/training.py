@@ -84,8 +84,7 @@ def train(
         if run.directory != planned:
             console.print(f"{planned} was taken meanwhile; the run goes to {run.directory}.")
         return _run_to_end(experiment, run, console)
-    with tempfile.TemporaryDirectory() as scratch:
-        return _run_to_end(experiment, Run(Path(scratch)), console)
+    return _run_to_end(experiment, Run(planned), console)
 
 
 def resume(
@@ -174,7 +173,14 @@ def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
         if start >= experiment.total_steps:
             return 0
-        return _fit(experiment, record, checkpoints, console)
+        exit_code = _fit(experiment, record, checkpoints, console)
+    if exit_code:
+        console.print(
+            f"Continue with: python -m ganapp resume {run.directory}",
+            highlight=False,
+            soft_wrap=True,  # the command is there to be copied
+        )
+    return exit_code
 
 
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> int:
@@ -213,9 +219,8 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     if interrupt.signal:
         console.print(
             f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "
-            f"saved. Continue with: python -m ganapp resume {run.directory}",
+            "saved.",
             highlight=False,
-            soft_wrap=True,  # the command is there to be copied
         )
     return interrupt.exit_code
 

@@ -34,6 +34,15 @@ def _average(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return keras.layers.AveragePooling2D(2, padding="same")(x)
 
 
+def _image(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) != 3:
+        raise ValueError(
+            "The network 'dcgan' must have images of (height, width, channels); 'mlp' takes any "
+            f"shape. Received: shape={shape}"
+        )
+    return shape
+
+
 UPSAMPLINGS: dict[str, Callable] = {"nearest": _nearest, "transposed": _transposed}
 DOWNSAMPLINGS: dict[str, Callable] = {"strided": _strided, "average": _average}
 
@@ -58,7 +67,7 @@ def dcgan_generator(
         normalisation: after the dense layer and each doubling.
         upsampling: `"nearest"` (repeat, then 3x3 convolution) or `"transposed"` (4x4, stride 2).
     """
-    height, width, colours = shape
+    height, width, colours = _image(shape)
     factor = 2 ** len(channels)
     start = (math.ceil(height / factor), math.ceil(width / factor), channels[0])
     z = keras.Input((latent_size,), name="z")
@@ -89,7 +98,7 @@ def dcgan_discriminator(
         normalisation: after each halving but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
     """
-    images = keras.Input(shape, name="examples")
+    images = keras.Input(_image(shape), name="examples")
     x = images
     for place, maps in enumerate(channels):
         x = DOWNSAMPLINGS[downsampling](x, maps)

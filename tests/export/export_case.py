@@ -13,8 +13,8 @@ SCALE, MEAN = (3.0, 0.5), (100.0, -2.0)
 REPORT = {
     "best": {
         "step": 1500,
-        "figures": [
-            {
+        "figures": {
+            "precision": {
                 "name": "precision",
                 "value": 0.9375,
                 "better": "higher",
@@ -25,7 +25,7 @@ REPORT = {
                 "matched": None,
                 "baseline": 0.5,
             }
-        ],
+        },
     },
     "last": None,
 }

@@ -49,7 +49,7 @@ def test_json_repeats_what_export_returned(image_export):
     card = json.loads((directory / "model_card.json").read_text())
     assert card | {"directory": str(directory)} == image_export
     assert card["configuration"]["training"] == {"batch_size": 64, "stabilisers": ["r1"]}
-    assert card["report"]["best"]["figures"][0]["floor"] == 0.9625
+    assert card["report"]["best"]["figures"]["precision"]["floor"] == 0.9625
     assert card["latent"] == {"size": 8, "prior": "normal"}
 
 

@@ -1,0 +1,148 @@
+"""The command line as a person meets it first: help, presets, tables of runs."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from lives_case import ROOT
+from run_case import ganapp
+
+from ganapp.loading import PRESETS, preset_names
+
+COMMANDS = {
+    "train": ("PRESET_OR_TOML", "--run", "--set", "--dry-run"),
+    "resume": ("RUN", "--config", "--set"),
+    "sample": ("RUN", "--out", "--count", "--seed", "--checkpoint"),
+    "evaluate": ("RUN", "--json"),
+    "export": ("RUN", "--format", "--out", "--checkpoint"),
+    "show": ("RUN",),
+    "runs": ("FOLDER",),
+    "presets": ("show",),
+}
+HEAVY = ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "models", "ganapp.config")
+
+
+@pytest.mark.parametrize(("command", "words"), COMMANDS.items(), ids=COMMANDS)
+def test_help_names_every_argument(command, words):
+    said = ganapp(command, "--help")
+    assert said.code == 0
+    for word in words:
+        assert word.lower() in said.output.lower()
+
+
+def test_help_lists_the_commands():
+    for arguments in (["--help"], []):
+        output = ganapp(*arguments).output
+        for command in COMMANDS:
+            assert f" {command} " in output
+
+
+def test_light_commands_import_nothing_heavy(tmp_path):
+    """What makes --help fast, and an answer to a misspelt name, without a stopwatch."""
+    script = f"""
+        import sys
+        from ganapp import cli
+        for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "show", "ring"],
+                          ["runs", "."], ["train", "rign"], ["resume", "none"], ["show", "none"],
+                          ["sample", "none", "--out", "x.png"], ["evaluate", "none"]):
+            sys.argv = ["ganapp", *arguments]
+            try:
+                cli.main()
+            except SystemExit:
+                pass
+        heavy = [name for name in {HEAVY} if name in sys.modules]
+        sys.exit(f"imported {{heavy}}" if heavy else 0)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Did you mean 'ring'" in done.stderr
+
+
+def test_a_mistake_ends_a_process_of_its_own_with_2():
+    command = [sys.executable, "-m", "ganapp", "presets", "show", "gird"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: There is no preset called 'gird'")
+
+
+def test_presets_are_listed_and_shown():
+    listed = ganapp("presets").output
+    for name in preset_names():
+        text = (PRESETS / f"{name}.toml").read_text()
+        assert f"{name} " in listed
+        assert text.splitlines()[0].removeprefix("# ")[:60] in listed
+        assert ganapp("presets", "show", name).output == text
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, preset):
+    monkeypatch.chdir(tmp_path)
+    said = ganapp("train", preset, "--dry-run", "--set", "training.epochs=3")
+    assert (said.code, said.errors) == (0, "")
+    for word in ("data", "generator", "parameters", "objective", "3 epochs", "1 replica"):
+        assert word in said.output
+    assert f"runs/{preset}-0001" in said.output
+    assert "nothing was written" in said.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_of_runs(finished_digits, tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    finished_digits.rename(folder / "a-digits")
+    said = ganapp("runs", folder)
+    assert said.code == 0
+    head, row = said.output.splitlines()
+    assert head.split()[:4] == ["run", "data", "objective", "step"]
+    assert row.split()[:4] == ["a-digits", "digits", "hinge", "18"]
+    report = json.loads((folder / "a-digits" / "report.json").read_text())
+    distance = report["best"]["figures"]["frechet_distance"]["value"]
+    assert row.split()[4] == f"{distance:.3g}"
+
+
+def test_a_run_that_only_began_and_damaged_ones_do_not_hide_the_others(finished, tmp_path):
+    damages = {
+        "began": {"metrics.jsonl": None, "report.json": None, "manifest.json": None},
+        "config": {"config.toml": b"\xff["},
+        "edited": {"config.toml": b"data = 3"},
+        "report": {"report.json": b"{"},
+        "rows": {"metrics.jsonl": b'{"stop": 3}\n[]\n{"step": 4}\n{"step": 9, '},
+    }
+    folder = tmp_path / "runs"
+    for name, files in damages.items():
+        (folder / name).mkdir(parents=True)
+        for file in ("config.toml", "manifest.json", "metrics.jsonl", "report.json"):
+            content = files.get(file, (finished / file).read_bytes())
+            if content is not None:
+                (folder / name / file).write_bytes(content)
+    said = ganapp("runs", folder)
+    assert (said.code, said.errors) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in said.output.splitlines()[1:]}
+    assert rows["began"] == ["ring", "relativistic", "0", "-", "-", "-", "-", "-"]
+    assert rows["config"] == rows["report"] == ["damaged"]
+    assert rows["edited"][:3] == ["?", "?", "24"]
+    assert rows["rows"][:3] == ["ring", "relativistic", "4"]
+
+
+def test_a_folder_without_runs(tmp_path):
+    said = ganapp("runs", tmp_path)
+    assert (said.code, said.output.replace("\n", "")) == (0, f"There are no runs in {tmp_path}.")
+
+
+def test_show(finished):
+    said = ganapp("show", finished)
+    assert said.code == 0
+    for word in ("samples of step", "floor", "baseline", "modes", str(finished / "report.md")):
+        assert word in said.output
+    (finished / "report.json").unlink()
+    assert "is not evaluated yet" in ganapp("show", finished).output

@@ -1,0 +1,190 @@
+"""What a configuration may say, and that nothing is lost or swallowed on its way."""
+
+import re
+import tomllib
+
+import pytest
+from config_case import CONFIGURATIONS, places, replaced, value_at
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from run_case import DIGITS, RING
+
+from ganapp.config import Config
+from ganapp.errors import UserError
+from ganapp.loading import PRESETS, as_toml, load_config, preset_names, validated
+
+RESOLVED = validated(tomllib.loads(DIGITS), "digits").model_dump(mode="json", exclude_none=True)
+LEAVES = [path for path in places(RESOLVED) if not isinstance(value_at(RESOLVED, path), dict)]
+TABLES = [path for path in places(RESOLVED) if isinstance(value_at(RESOLVED, path), dict)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(CONFIGURATIONS)
+def test_resolving_and_writing_is_idempotent(raw):
+    config = validated(raw, "drawn")
+    text = as_toml(config)
+    again = validated(tomllib.loads(text), "written")
+    assert again == config
+    assert as_toml(again) == text
+
+
+@settings(max_examples=50, deadline=None)
+@given(CONFIGURATIONS)
+def test_what_was_said_is_what_is_resolved(raw):
+    resolved = validated(raw, "drawn").model_dump(mode="json", exclude_none=True)
+    for path in places(raw):
+        said = value_at(raw, path)
+        if not isinstance(said, dict):
+            assert value_at(resolved, path) == said, path
+
+
+@settings(max_examples=50, deadline=None)
+@given(CONFIGURATIONS, st.data())
+def test_unknown_keys_are_errors_at_any_level(raw, data):
+    resolved = validated(raw, "drawn").model_dump(mode="json", exclude_none=True)
+    tables = [()] + [
+        path for path in places(resolved) if isinstance(value_at(resolved, path), dict)
+    ]
+    path = data.draw(st.sampled_from([(), *tables]))
+    with pytest.raises(UserError, match="surprise"):
+        validated(replaced(resolved, (*path, "surprise"), 1), "drawn")
+
+
+def wrong_values(value):
+    if isinstance(value, bool):
+        return [1, "true", 0.0]
+    if isinstance(value, int):
+        return [str(value), value + 0.5, True, [value]]
+    if isinstance(value, float):
+        return [str(value), [value], float("nan"), float("inf")]
+    return [3, ["none"], True] if isinstance(value, str) else ["64", [64.5], [True], [[64]], 64]
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=".".join)
+def test_values_of_another_type_are_errors(path):
+    for value in wrong_values(value_at(RESOLVED, path)):
+        with pytest.raises(UserError, match=re.escape(path[-1])):
+            validated(replaced(RESOLVED, path, value), "changed")
+
+
+@pytest.mark.parametrize("path", TABLES, ids=".".join)
+def test_a_value_where_a_table_belongs_is_an_error(path):
+    with pytest.raises(UserError, match=re.escape(".".join(path))):
+        validated(replaced(RESOLVED, path, "text"), "changed")
+
+
+SENTENCES = {
+    "training.epoch=3": (
+        "`training.epoch` is not a key of the configuration. Did you mean `training.epochs`?"
+    ),
+    "trainig.epochs=3": "`trainig` is not a key of the configuration. Did you mean `training`?",
+    "training.colour=1": "`training.colour` is not a key of the configuration.",
+    "generator.unit=[8]": "`unit` is not an option of the generator network 'mlp', which takes: ",
+    "generator.prior.sise=3": (
+        "generator.prior: `sise` is not an option of the prior 'normal', which takes: size. "
+        "Did you mean `size`?"
+    ),
+    "data.source=rings": "There is no data source called 'rings'; there are digits, grid, ring. ",
+    "generator.network=mpl": "There is no generator network called 'mpl'; there are dcgan, mlp.",
+    "generator.prior.name=gauss": "There is no prior called 'gauss'; there are normal, uniform.",
+    "generator.optimizer.name=adamm": "there are adam, rmsprop, sgd. Did you mean 'adam'?",
+    "generator.optimizer.name=sgd": "`generator.optimizer.learning_rate` is missing.",
+    "generator.optimizer.bta_1=0.5": "`bta_1` is not an option of the optimizer 'adam'",
+    "generator.optimizer.learning_rate={start=1.0}": (
+        "`generator.optimizer.learning_rate.end` is missing."
+    ),
+    "objective.name=wgann": "There is no objective called 'wgann'",
+    "objective.penalties.r3.weight=1": "called 'r3'; there are gradient_penalty, r1, r2.",
+    "objective.constraint.name=clip": "There is no constraint called 'clip'",
+    "training.epochs=three": "input should be a valid integer. Received: 'three'.",
+    "training.epochs=0": "input should be greater than or equal to 1. Received: 0.",
+    "training.batch_size=4294967296": "`training.batch_size`: input should be less than 2147483648",
+    "training.precision=float64": "or 'mixed_float16'. Received: 'float64'.",
+    "training.seed=-1": "input should be greater than or equal to 0. Received: -1.",
+    "training=3": "`training` must be a table. Received: 3.",
+    "generator.units=8": "`generator.units` must be a list. Received: 8.",
+    "generator.units=[0]": "`generator.units.0`: input should be greater than or equal to 1.",
+    "generator.prior.size=0": "generator.prior: `size` must be at least 1. Received: size=0.",
+    "data.modes=0": "`data.modes`: input should be greater than or equal to 1. Received: 0.",
+    "data.sigma=-1": "`data.sigma`: input should be greater than 0. Received: -1.",
+    "evaluation.samples=3": "input should be greater than or equal to 50. Received: 3.",
+    "evaluation.neighbours=60": "must be less than `evaluation.samples`. Received: 60 and 60.",
+    "training.steps_per_epoch=7": (
+        "`training.steps_per_epoch` must be a multiple of `training.steps_per_execution`. "
+        "Received: 7 and 2."
+    ),
+    "discriminator.normalisation=batch": "must be 'none' or 'layer' under a gradient penalty",
+}
+
+
+@pytest.mark.parametrize(("override", "sentence"), SENTENCES.items(), ids=SENTENCES)
+def test_one_sentence_names_field_expectation_and_what_came(tmp_path, override, sentence):
+    path = tmp_path / "ring.toml"
+    path.write_text(RING)
+    with pytest.raises(UserError) as error:
+        load_config(str(path), [override])
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_compiling_by_xla_is_not_deterministic(tmp_path):
+    path = tmp_path / "ring.toml"
+    path.write_text(RING)
+    with pytest.raises(UserError, match=r"`training.jit_compile` must be false when"):
+        load_config(str(path), ["training.jit_compile=true", "training.deterministic=true"])
+
+
+def test_every_complaint_is_heard_at_once():
+    with pytest.raises(UserError) as error:
+        validated({"data": {"source": "ring"}, "training": {"epochs": 0, "sed": 1}}, "mine.toml")
+    text = str(error.value)
+    assert text.startswith("mine.toml: ")
+    for place in ("generator", "discriminator", "objective", "training.epochs", "training.sed"):
+        assert f"`{place}`" in text
+
+
+def test_what_is_left_out_is_filled_in_from_the_paper():
+    raw = {
+        "data": {"source": "ring"},
+        "generator": {"network": "mlp", "optimizer": {"learning_rate": 0.5}},
+        "discriminator": {"network": "mlp"},
+    }
+    config = validated(raw | {"objective": {"name": "wgan"}}, "wgan")
+    assert config.objective.discriminator_steps == 5
+    assert config.objective.constraint.model_dump() == {"name": "weight_clip", "limit": 0.01}
+    assert config.generator.optimizer.model_dump() == {"name": "rmsprop", "learning_rate": 0.5}
+    assert config.discriminator.optimizer.learning_rate == 5e-5
+    config = validated(raw | {"objective": {"name": "wgan_gp", "discriminator_steps": 2}}, "gp")
+    assert config.objective.discriminator_steps == 2
+    assert config.objective.penalties["gradient_penalty"].weight == 10.0
+    assert config.discriminator.optimizer.model_dump() == {
+        "name": "adam",
+        "learning_rate": 1e-4,
+        "beta_1": 0.5,
+        "beta_2": 0.9,
+    }
+
+
+def test_values_cannot_change():
+    config = Config.model_validate(tomllib.loads(RING))
+    with pytest.raises(ValueError, match="frozen"):
+        config.training.epochs = 7
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets(name):
+    text = (PRESETS / f"{name}.toml").read_text()
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert 18 <= len(lines) <= 32, "about 25 lines, to be read and copied"
+    head = " ".join(line for line in lines if line.startswith("#"))
+    assert re.search(r"arXiv:\d{4}\.\d{5}|measured", head), "where do the values come from?"
+    config = load_config(name)
+    said = tomllib.loads(text)
+    resolved = config.model_dump(mode="json", exclude_none=True)
+    for path in places(said):
+        if not isinstance(value_at(said, path), dict):
+            assert value_at(resolved, path) == value_at(said, path)
+
+
+def test_the_presets_that_must_be_there():
+    assert {"digits", "ring", "grid"} <= set(preset_names())

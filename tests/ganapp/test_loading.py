@@ -1,0 +1,132 @@
+"""Presets, files, overrides and differences."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from run_case import RING
+
+from ganapp.errors import UserError
+from ganapp.loading import config_path, differences, load_config, preset_path
+
+
+@pytest.fixture
+def ring_file(tmp_path):
+    path = tmp_path / "ring.toml"
+    path.write_text(RING)
+    return str(path)
+
+
+OVERRIDES = {
+    "training.epochs=7": 7,
+    " training.epochs = 7 ": 7,
+    "training . epochs=7": 7,
+    "training.seed=1_000": 1000,
+    "training.deterministic=true": True,
+    "training.ema_half_life=20": 20.0,
+    "training.ema_warm_up=.25": 0.25,
+    "training.ema_half_life=5.": 5.0,
+    "training.ema_half_life=.5e2": 50.0,
+    "training.precision=mixed_bfloat16": "mixed_bfloat16",
+    'training.precision="mixed_bfloat16"': "mixed_bfloat16",
+    "generator.units=[3, 4]": [3, 4],
+    "data.radius=2": 2.0,
+}
+
+
+@pytest.mark.parametrize(("override", "value"), OVERRIDES.items(), ids=OVERRIDES)
+def test_overrides(ring_file, override, value):
+    tables = load_config(ring_file, [override]).model_dump(mode="json")
+    section, key = (part.strip() for part in override.split("=")[0].split("."))
+    assert tables[section][key] == value
+    assert type(tables[section][key]) is type(value)
+
+
+def test_later_overrides_win_and_tables_are_made(ring_file):
+    config = load_config(
+        ring_file,
+        [
+            "training.epochs=7",
+            "training.epochs=8",
+            "objective.penalties.r1.weight.start=2.0",
+            "objective.penalties.r1.weight.end=1.0",
+        ],
+    )
+    assert config.training.epochs == 8
+    assert config.objective.penalties["r1"].weight.start == 2.0
+    assert list(config.objective.penalties) == ["r1"]
+
+
+@pytest.mark.parametrize(
+    "override", ["epochs", "=3", "=", ".epochs=3", "training.=3", "a..b=3", ""]
+)
+def test_what_is_no_override(ring_file, override):
+    with pytest.raises(UserError, match=r"`--set` takes key=value, for example training.epochs=10"):
+        load_config(ring_file, [override])
+
+
+def test_an_override_into_a_value(ring_file):
+    with pytest.raises(UserError, match="`epochs` is a value, not a table"):
+        load_config(ring_file, ["training.epochs.x=3"])
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("digit", "Did you mean 'digits'"), ("gird", "Did you mean 'grid'")]
+)
+def test_near_matches_of_a_preset(name, hint):
+    with pytest.raises(UserError, match=hint):
+        preset_path(name)
+
+
+def test_far_names_get_the_list_only():
+    with pytest.raises(UserError) as error:
+        config_path("mnist")
+    assert "there are digits, grid, ring" in str(error.value)
+    assert "mean" not in str(error.value)
+
+
+FILES = {
+    "binary": (b"\xff\xfe\x00\x80", "is not valid TOML"),
+    "broken": (b"[data\nsource=1", "is not valid TOML"),
+    "twice": (b"[data]\na=1\na=2", "is not valid TOML"),
+    "empty": (b"", "`data` is missing. `generator` is missing."),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), FILES.values(), ids=FILES)
+def test_files_that_are_no_configuration(tmp_path, content, message):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        load_config(str(path))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        load_config(str(tmp_path / "none.toml"))
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        load_config(str(tmp_path / "folder.toml"))
+
+
+def test_differences():
+    old = {"data": {"source": "ring", "modes": 8}, "training": {"epochs": 1, "seed": 0}}
+    new = {"data": {"source": "digits"}, "training": {"epochs": 2, "seed": 0, "replicas": 2}}
+    assert differences(old, new) == [
+        "data.modes: 8 -> unset",
+        "data.source: ring -> digits",
+        "training.epochs: 1 -> 2",
+        "training.replicas: unset -> 2",
+    ]
+
+
+TREES = st.recursive(
+    st.integers() | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, min_size=1),
+).filter(lambda tree: isinstance(tree, dict))
+
+
+@given(TREES, TREES)
+def test_differences_are_empty_only_for_the_same(old, new):
+    assert differences(old, old) == []
+    assert bool(differences(old, new)) == (old != new)
+    assert len(differences(old, new)) == len(differences(new, old))

@@ -1,0 +1,151 @@
+"""Samples, evaluations and exports of a finished run."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import ganapp, written
+
+from training.checkpoints import list_steps
+
+COLUMNS = ("value", "matched", "floor", "baseline")
+
+
+def sampled(run, out, *options):
+    said = ganapp("sample", run, "--out", out, *options)
+    assert (said.code, said.errors) == (0, ""), said
+    return out.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["npz", "png", "gif", "PNG"])
+def test_the_same_seed_gives_the_same_bytes(finished_digits, tmp_path, suffix):
+    first = sampled(finished_digits, tmp_path / f"a.{suffix}", "--count", 4, "--seed", 1)
+    assert sampled(finished_digits, tmp_path / f"b.{suffix}", "--count", 4, "--seed", 1) == first
+    assert sampled(finished_digits, tmp_path / f"c.{suffix}", "--count", 4, "--seed", 2) != first
+
+
+def test_another_process_gives_the_same_samples(digits, finished_digits, lives, tmp_path):
+    there, here, options = tmp_path / "a.npz", tmp_path / "b.npz", ("--count", 5, "--seed", 3)
+    life = lives("sample", digits[0], "--out", there, *options, run=tmp_path)
+    assert life.code == 0, life.output
+    assert sampled(finished_digits, here, *options) == there.read_bytes()
+
+
+def test_images_in_user_units(finished_digits, tmp_path):
+    before = written(finished_digits)
+    sampled(finished_digits, tmp_path / "x.npz", "--count", 7, "--seed", 1)
+    with np.load(tmp_path / "x.npz") as file:
+        samples, latents = file["samples"], file["latents"]
+        assert sorted(file) == ["latents", "samples"]
+    assert (samples.dtype, samples.shape) == (np.uint8, (7, 8, 8, 1))
+    assert (latents.dtype, latents.shape) == (np.float32, (7, 4))
+    assert np.abs(latents).max() <= 1, "a uniform prior"
+    assert len(np.unique(samples.reshape(7, -1), axis=0)) == 7
+    assert written(finished_digits) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "x.npz"]
+
+
+def test_vectors_in_user_units(finished, tmp_path):
+    sampled(finished, tmp_path / "x.npz", "--count", 9)
+    with np.load(tmp_path / "x.npz") as file:
+        assert (file["samples"].dtype, file["samples"].shape) == (np.float32, (9, 2))
+        assert file["latents"].shape == (9, 2)
+
+
+def test_best_and_last_are_two_generators(finished, tmp_path):
+    """Both can be asked for; the last checkpoint is the later one."""
+    steps = {
+        "best": list_steps(finished / "checkpoints" / "best")[0],
+        "last": list_steps(finished / "checkpoints")[0],
+    }
+    for which, step in steps.items():
+        said = ganapp("sample", finished, "--out", tmp_path / "x.npz", "--checkpoint", which)
+        assert f"samples of step {step:,}, seed 0" in said.output
+    (finished / "checkpoints" / "best").rename(tmp_path / "gone")
+    said = ganapp("sample", finished, "--out", tmp_path / "x.npz")
+    assert f"samples of step {steps['last']:,}" in said.output, "the last serves as the best"
+
+
+def test_pictures_and_walks(finished_digits, tmp_path):
+    for count in (1, 3):
+        sampled(finished_digits, tmp_path / "x.png", "--count", count)
+        with PIL.Image.open(tmp_path / "x.png") as picture:
+            assert picture.format == "PNG"
+    sampled(finished_digits, tmp_path / "x.gif", "--count", 2)
+    with PIL.Image.open(tmp_path / "x.gif") as walk:
+        assert walk.n_frames >= 20
+        assert walk.info["loop"] == 0
+
+
+def test_evaluate_prints_json_and_rewrites_the_report(finished):
+    expected = json.loads((finished / "report.json").read_text())
+    (finished / "report.json").unlink()
+    (finished / "report.md").unlink()
+    said = ganapp("evaluate", finished, "--json")
+    assert (said.code, said.errors) == (0, "")
+    report = json.loads(said.output)
+    assert report == json.loads((finished / "report.json").read_text())
+    assert (finished / "report.md").read_text().startswith("# run\n")
+    assert report.keys() == expected.keys()
+    for which in ("best", "last"):
+        assert report[which]["counts"] == expected[which]["counts"]
+        for key, figure in expected[which]["figures"].items():
+            assert figure.keys() >= {"value", "floor", "baseline", "generated", "real"}
+            again = report[which]["figures"][key]
+            assert [again[column] for column in COLUMNS] == [
+                value if value is None else pytest.approx(value, rel=1e-4)
+                for value in (figure[column] for column in COLUMNS)
+            ]
+
+
+def test_evaluate_as_a_table(finished):
+    said = ganapp("evaluate", finished)
+    assert said.code == 0
+    for word in ("best", "last", "floor", "baseline", "modes", "high-quality share", "report.md"):
+        assert word in said.output
+
+
+def test_a_damaged_best_checkpoint_leaves_the_last_one_to_judge(finished, tmp_path):
+    for file in (finished / "checkpoints" / "best").iterdir():
+        file.write_bytes(b"")
+    said = ganapp("evaluate", finished, "--json")
+    assert said.code == 0
+    assert "Only the last generator is judged." in said.errors
+    report = json.loads(said.output)
+    assert report["best"] is None
+    assert report["last"]["step"] == 24
+    assert ganapp("show", finished).code == 0
+    assert ganapp("sample", finished, "--out", tmp_path / "x.png").code == 2
+
+
+def test_a_damaged_newest_checkpoint_is_warned_of_and_left_alone(finished, tmp_path):
+    newest, older = list_steps(finished / "checkpoints")[:2]
+    (finished / "checkpoints" / f"ckpt-{newest}.index").write_bytes(b"")
+    before = written(finished)
+    said = ganapp("sample", finished, "--out", tmp_path / "x.npz", "--checkpoint", "last")
+    assert said.code == 0
+    assert said.errors.startswith(f"Warning: The checkpoint {finished}/checkpoints/ckpt-{newest}")
+    assert said.errors.count("\n") == 1
+    assert f"samples of step {older:,}" in said.output
+    assert written(finished) == before
+
+
+@pytest.mark.slow
+def test_export_into_the_default_and_another_folder(finished_digits, tmp_path):
+    said = ganapp("export", finished_digits, "--format", "litert")
+    assert said.code == 0, said.errors
+    assert {"model.tflite", "model_card.json", "model_card.md"} <= written(
+        finished_digits / "export"
+    ).keys()
+    card = json.loads((finished_digits / "export" / "model_card.json").read_text())
+    assert [artefact["format"] for artefact in card["artefacts"]] == ["litert"]
+    out = tmp_path / "elsewhere"
+    said = ganapp("export", finished_digits, "--format", "saved_model", "--out", out)
+    assert said.code == 0, said.errors
+    assert "saved_model/saved_model.pb" in written(out)
+    assert str(out) in said.output
+    assert "export" not in {path.name for path in tmp_path.iterdir()}
+    shown = ganapp("show", finished_digits).output
+    assert str(finished_digits / "export" / "model.tflite") in shown
+    assert "saved_model" not in shown

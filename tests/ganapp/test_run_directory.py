@@ -1,0 +1,193 @@
+"""What a finished run has written."""
+
+import json
+import tomllib
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+from run_case import DIGITS, tensors, written
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from ganapp.config import Config
+from ganapp.loading import load_saved
+from ganapp.runner.compose import compose
+from training.checkpoints import list_steps
+from training.data import DataSpec
+
+FIGURES = ("precision", "recall", "density", "coverage", "frechet_distance", "classes_found")
+TAGS = {
+    "losses/generator",
+    "losses/discriminator",
+    "probabilities/D(x)",
+    "probabilities/D(G(z))",
+    "scores/gap",
+    "scores/real",
+    "scores/fake",
+    "gradients/generator_norm",
+    "gradients/discriminator_norm",
+    "learning_rates/generator",
+    "learning_rates/discriminator",
+    "throughput/examples_per_second",
+    "penalties/r1",
+    "penalty_weights/r1",
+    "samples/ema",
+    "samples/raw",
+    "samples/real",
+    "scores/real_histogram",
+    "scores/fake_histogram",
+    "configuration",
+    *(f"evaluation/{name}" for name in FIGURES),
+}
+
+
+@pytest.fixture(scope="module")
+def events(digits):
+    """Points of every TensorBoard tag: `(step, array)`."""
+    accumulator = EventAccumulator(str(digits[0] / "logs"), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return {
+        tag: [
+            (point.step, tf.make_ndarray(point.tensor_proto)) for point in accumulator.Tensors(tag)
+        ]
+        for tag in accumulator.Tags()["tensors"]
+    }
+
+
+def test_everything_is_there_and_nothing_else(digits):
+    run, _ = digits
+    files = {name for name in written(run) if not name.startswith(("logs/", "checkpoints/"))}
+    assert files == {
+        ".lock",
+        "config.toml",
+        "manifest.json",
+        "metrics.jsonl",
+        "report.json",
+        "report.md",
+        "pictures/samples.png",
+        "pictures/neighbours.png",
+        "pictures/classes.png",
+        "samples/step-000001.png",
+        "samples/step-000009.png",
+        "samples/step-000018.png",
+    }
+    assert list_steps(run / "checkpoints") == [18, 16]
+    assert len(list((run / "logs").iterdir())) == 1
+
+
+def test_the_configuration_is_the_resolved_one(digits):
+    run, _ = digits
+    assert load_saved(run / "config.toml") == Config.model_validate(tomllib.loads(DIGITS))
+
+
+def test_the_manifest(digits):
+    manifest = json.loads((digits[0] / "manifest.json").read_text())
+    assert manifest["versions"]["tensorflow"] == tf.__version__
+    assert manifest["latent"] == {"name": "uniform", "size": 4}
+    assert (manifest["seed"], manifest["replicas"]) == (0, 1)
+    assert (manifest["steps_per_epoch"], manifest["total_steps"]) == (6, 18)
+    spec = DataSpec.from_dict(manifest["data"])
+    assert (spec.name, spec.shape, spec.examples, spec.held_out) == ("digits", (8, 8, 1), 1497, 300)
+
+
+def test_metrics_at_their_steps(digits):
+    rows = [json.loads(line) for line in (digits[0] / "metrics.jsonl").read_text().splitlines()]
+    scalars = [row for row in rows if "evaluation" not in row]
+    assert [row["step"] for row in scalars] == list(range(2, 19, 2))
+    assert [row["step"] for row in rows if "evaluation" in row] == [6, 12, 18]
+    expected = {
+        "discriminator_loss",
+        "generator_loss",
+        "score_gap",
+        "real_probability",
+        "fake_probability",
+        "generator_gradient_norm",
+        "discriminator_gradient_norm",
+        "penalty/r1",
+        "penalty_weight/r1",
+        "generator_learning_rate",
+        "discriminator_learning_rate",
+    }
+    for row in scalars:
+        assert expected <= row.keys()
+        assert all(np.isfinite(value) for value in row.values())
+    assert set(FIGURES) <= rows[-1]["evaluation"].keys()
+
+
+def test_schedules_run_over_the_whole_training(digits):
+    rows = [json.loads(line) for line in (digits[0] / "metrics.jsonl").read_text().splitlines()]
+    last = [row for row in rows if "evaluation" not in row][-1]
+    # After 18 generator and 36 discriminator updates both are where they end.
+    assert last["generator_learning_rate"] == pytest.approx(1e-4, rel=1e-3)
+    assert last["discriminator_learning_rate"] == pytest.approx(1e-4, rel=1e-3)
+    assert last["penalty_weight/r1"] == pytest.approx(0.1 ** (17 / 18), rel=1e-3)
+
+
+def test_checkpoints_hold_every_part(digits):
+    parts = {name.split("/")[0] for name in tensors(digits[0])} - {"step of the file"}
+    assert parts == {
+        "generator",
+        "discriminator",
+        "ema_generator",
+        "generator_optimizer",
+        "discriminator_optimizer",
+        "counters",
+    }
+    assert tensors(digits[0])["counters/0"] == 18
+    best = tensors(digits[0], "checkpoints/best")
+    report = json.loads((digits[0] / "report.json").read_text())
+    assert report["best"]["step"] == best["step of the file"]
+    assert report["last"]["step"] == 18
+
+
+def test_tensorboard_holds_the_promised_tags(events):
+    assert events.keys() >= TAGS
+
+
+def test_tensorboard_values_are_those_of_the_metrics(digits, events):
+    rows = [json.loads(line) for line in (digits[0] / "metrics.jsonl").read_text().splitlines()]
+    losses = [(r["step"], r["generator_loss"]) for r in rows if "evaluation" not in r]
+    assert [(step, float(value)) for step, value in events["losses/generator"]] == losses
+    distances = {r["step"]: r["evaluation"]["frechet_distance"] for r in rows if "evaluation" in r}
+    shown = {step: float(value) for step, value in events["evaluation/frechet_distance"]}
+    assert shown == pytest.approx(distances)
+    assert [step for step, _ in events["samples/ema"]] == [1, 9, 18]
+    text = events["configuration"][0][1].item().decode()
+    assert 'source = "digits"' in text
+    assert "penalties.r1.weight" in text
+
+
+def test_pictures_can_be_looked_at(digits):
+    for name in ("samples/step-000018.png", "pictures/samples.png", "pictures/classes.png"):
+        with PIL.Image.open(digits[0] / name) as picture:
+            assert min(picture.size) >= 64
+            assert len(set(picture.convert("L").tobytes())) > 2, "more than a blank"
+
+
+def test_what_was_said(digits, ring):
+    output = digits[1].output
+    for words in (
+        "1,497 training, 300 held out",
+        "parameters",
+        "hinge, r1, constraint spectral_norm, 2 discriminator steps",
+        "3 epochs of 6 steps",
+        "images/s",
+        "losses D",
+        "floor",
+        "report.md",
+    ):
+        assert words in output
+    assert "examples/s" in ring[1].output
+    for noise in ("Warning", "WARNING", "tensorflow/core", "port.cc"):
+        assert noise not in output
+
+
+def test_initial_weights_do_not_depend_on_the_data_being_prepared_already(tmp_path):
+    raw = tomllib.loads(DIGITS)
+    raw["training"]["deterministic"] = False
+    raw["data"]["cache_dir"] = str(tmp_path)
+    config = Config.model_validate(raw)
+    first, second = (compose(config).gan.generator.get_weights() for _ in range(2))
+    for before, after in zip(first, second, strict=True):
+        np.testing.assert_array_equal(before, after)

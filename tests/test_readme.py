@@ -1,0 +1,73 @@
+"""What the README says works as it stands there."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.networks import GENERATORS
+from training.constraints import CONSTRAINTS
+from training.data import SOURCES
+from training.objectives import OBJECTIVES, Objective
+from training.penalties import PENALTIES
+from training.priors import PRIORS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def block(text):
+    (found,) = [block for block in BLOCKS if text in block]
+    return found
+
+
+def test_the_python_example_trains_and_generates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    points = np.random.default_rng(0).normal(size=(256, 2)).astype("float32")
+    dataset = tf.data.Dataset.from_tensor_slices(points).batch(64, drop_remainder=True)
+    code = block("gan.fit(dataset, epochs=10").replace("epochs=10", "epochs=2, verbose=0")
+    names = {"dataset": dataset}
+    exec(code, names)
+    assert names["samples"].shape == (100, 2)
+    assert np.isfinite(names["samples"]).all()
+    assert "generator_loss" in (tmp_path / "losses.csv").read_text().splitlines()[0]
+    lines = [line for line in code.splitlines() if line and not line.startswith(("from", "import"))]
+    assert len(lines) <= 10
+
+
+def test_the_objective_of_the_example_is_one():
+    names = {"dataclasses": dataclasses, "Objective": Objective}
+    exec(block("class LeastSquares"), names)
+    objective = names["LeastSquares"]()
+    real, fake = tf.constant([1.0, 3.0]), tf.constant([0.0, 2.0])
+    np.testing.assert_allclose(objective.discriminator_loss(real, fake), [0.0, 8.0])
+    np.testing.assert_allclose(objective.generator_loss(real, fake), [1.0, 1.0])
+    optimizer = objective.generator_optimizer.build()
+    assert isinstance(optimizer, keras.optimizers.Adam)
+
+
+@pytest.mark.parametrize(
+    ("family", "members"),
+    [
+        ("objectives", OBJECTIVES),
+        ("penalties", PENALTIES),
+        ("constraints", CONSTRAINTS),
+        ("priors", PRIORS),
+        ("networks", GENERATORS),
+        ("data", SOURCES),
+    ],
+)
+def test_the_table_of_what_exists_is_complete(family, members):
+    (row,) = re.findall(rf"^\| {family} \|(.*)\|$", README, flags=re.MULTILINE)
+    assert set(members) <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_every_path_the_readme_names_exists():
+    paths = re.findall(r"\]\(([^)#:]+)\)|`((?:docs|training|tests)/[\w/.-]+)`", README)
+    for path in {link or code for link, code in paths}:
+        assert (ROOT / path).exists(), path
