@@ -1,8 +1,11 @@
 # Two commands: `make demo` shows what ganapp does, `make test` proves that it works.
 PYTHON ?= python3
 BIN := .venv/bin
-RUN ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# Not `?=`: that would read the clock again at every use.
+ifndef RUN
+RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
+endif
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test lint format clean
 
@@ -29,8 +32,8 @@ clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ganapp needs Python 3.11 or newer, not " + sys.version.split()[0])'
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("ganapp needs Python 3.11, 3.12 or 3.13 (TensorFlow has no other), not " + sys.version.split()[0] + "; name one with make PYTHON=python3.12")'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
 .venv/installed: requirements.txt .venv/bin/python
 	@echo "Installing requirements.txt into .venv (a few minutes the first time)..."

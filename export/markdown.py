@@ -128,19 +128,23 @@ def _figures(card: dict) -> list[str]:
         part = card["report"].get(which) or {}
         if not part.get("figures"):
             continue
-        columns = ("space", "generated", "real", "floor", "matched", "baseline")
+        columns = ("space", "generated", "real", "baseline", "matched", "floor")
+        columns += ("matched_generated", "matched_real")
         rows = [
             (f.get("name"), f.get("value"), f.get("better"), *(f.get(c) for c in columns))
             for f in part["figures"].values()
         ]
-        lines += [f"{which.capitalize()} checkpoint, step {_text(part.get('step'))}:", ""]
+        exported = " (exported here)" if which == card.get("checkpoint") else ""
+        lines += [f"{which.capitalize()} checkpoint{exported}, step {_text(part.get('step'))}:", ""]
         lines += [*table(("figure", "value", "better", *columns), rows), ""]
     if not lines:
         return ["The generator was not evaluated."]
     return [
         *lines,
-        "`generated` and `real` are sample counts; `floor` is what a perfect sampler scores with "
-        "them, `baseline` what a simple model scores. Compare figures only at equal counts.",
+        "`value` and `baseline` (a simple model fitted on the training data) compare `generated` "
+        "samples with `real` examples. `floor` is what held-out real data score against the "
+        "training data, `matched` the generator at the same counts (`matched_generated` samples, "
+        "`matched_real` examples): compare those two with each other and not with `value`.",
     ]
 
 

@@ -188,9 +188,9 @@ class EvaluationConfig(Section):
     neighbours: Positive = 5
     components: Positive = 32
     baseline_components: Positive = 10
-    metric: Literal["frechet_distance", "kernel_distance", "coverage", "reverse_kl"] = (
-        "frechet_distance"
-    )
+    metric: Literal[
+        "frechet_distance", "kernel_distance", "coverage", "reverse_kl", "high_quality"
+    ] = "frechet_distance"
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
 
 

@@ -47,7 +47,7 @@ def runs_table(folder: Path) -> Table:
 
 
 def overview(directory: Path, console: Console) -> None:
-    """The main figures of a run beside floor and baseline, and the paths of what it made.
+    """The main figures of a run with baseline and floor, and the paths of what it made.
 
     Raises:
         UserError: if the folder holds no run.
@@ -58,33 +58,42 @@ def overview(directory: Path, console: Console) -> None:
     if judged is None:
         console.print(f"The run {run.directory} is not evaluated yet; resume it to its end first.")
         return
-    table = Table(box=None, pad_edge=False, title=_title(run, judged), title_justify="left")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title=f"{run.name}, generator of step {judged['step']:,}",
+        title_justify="left",
+    )
     table.add_column("")
-    for heading in ("generated", "floor (held-out real)", f"baseline ({judged['baseline']})"):
+    for heading in ("generated", "mixture", "matched", "held-out real"):
         table.add_column(heading, justify="right")
     for name in OVERVIEW:
         if name in judged["figures"]:
             figure = judged["figures"][name]
-            values = [figure[column] for column in ("value", "floor", "baseline")]
+            values = [figure[column] for column in ("value", "baseline", "matched", "floor")]
             table.add_row(figure["name"], *map(_short, values))
     console.print(table)
+    console.print(_legend(judged), style="dim", highlight=False, soft_wrap=True)
     for title, path in _paths(run):
         if path.exists():
             console.print(f"{title:<12} {path}", soft_wrap=True, highlight=False)
     console.print(f"{'TensorBoard':<12} tensorboard --logdir {run.logs}", highlight=False)
 
 
-def _title(run: Run, judged: dict) -> str:
+def _legend(judged: dict) -> str:
     counts = judged["counts"]
-    real = f"{counts['train']:,} training and {counts['held_out']:,} held-out examples"
-    return f"{run.name}: {counts['generated']:,} samples of step {judged['step']:,}; {real}"
+    real = counts["train"] + (counts["held_out"] if judged["reference"] == "all" else 0)
+    return (
+        f"generated and mixture ({judged['baseline']}): {counts['generated']:,} samples against "
+        f"{real:,} real examples; matched (generated) and held-out real: {counts['matched']:,} "
+        f"against the {counts['train']:,} training examples, to compare with each other."
+    )
 
 
 def _paths(run: Run) -> list[tuple[str, Path]]:
     return [
         ("report", run.directory / "report.md"),
-        ("samples", run.directory / "digits.png"),
-        ("walk", run.directory / "walk.gif"),
+        *(("samples", path) for path in sorted(run.directory.glob("*.[pgn][npi][gfz]"))),
         ("SavedModel", run.export / "saved_model"),
         ("LiteRT", run.export / "model.tflite"),
         ("model card", run.export / "model_card.md"),

@@ -114,6 +114,8 @@ def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    if any(override.partition("=")[0].strip() == "objective.name" for override in overrides):
+        raw = _without_objective(raw)
     for override in overrides:
         key, equals, text = override.partition("=")
         *tables, last = [part.strip() for part in key.split(".")]
@@ -127,6 +129,19 @@ def _with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, 
             if not isinstance(table, dict):
                 raise UserError(f"`--set {override}`: `{name}` is a value, not a table.")
         table[last] = _toml_value(text.strip())
+    return raw
+
+
+def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:
+    """The tables without what was chosen for the objective that an override replaces.
+
+    Penalties and learning rates of one objective are wrong for another; the new one's paper fills
+    them in, and further overrides may change them.
+    """
+    raw = {**raw, "objective": {}}
+    for part in ("generator", "discriminator"):
+        if isinstance(raw.get(part), dict):
+            raw[part] = {k: v for k, v in raw[part].items() if k != "optimizer"}
     return raw
 
 
@@ -162,8 +177,10 @@ def _sentences(error: pydantic.ValidationError) -> list[str]:
             expected = EXPECTED[item["type"]]
             sentences[where] = f"`{where}` must be {expected}. Received: {item['input']!r}."
         else:
-            message = item["msg"][0].lower() + item["msg"][1:]
-            sentences[where] = f"`{where}`: {message}. Received: {item['input']!r}."
+            # TOML has lists only, whatever the signatures ask for.
+            message = (item["msg"][0].lower() + item["msg"][1:]).replace("tuple", "list")
+            received = list(item["input"]) if isinstance(item["input"], tuple) else item["input"]
+            sentences[where] = f"`{where}`: {message}. Received: {received!r}."
     return list(sentences.values())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ganapp import __version__
 from ganapp.config import AnnealConfig, Config, OptimizerSection
 from ganapp.errors import UserError
 from models.gan import GAN
@@ -60,7 +61,8 @@ class Experiment:
         """What everything downstream needs to know of the run."""
         networks = {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
         return {
-            "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+            "versions": {"ganapp": __version__}
+            | {name: importlib.metadata.version(name) for name in VERSIONS},
             "data": self.source.spec.as_dict(),
             "latent": self.config.generator.prior.model_dump(mode="json"),
             "seed": self.config.training.seed,
@@ -98,6 +100,12 @@ def compose(config: Config) -> Experiment:
         raise UserError(
             f"The data source {config.data.source!r} cannot be prepared: {error.filename} cannot "
             f"be read or written ({error.strerror})."
+        ) from error
+    except (tf.errors.OpError, MemoryError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "out of memory"
+        raise UserError(
+            "The data or the networks do not fit in memory, or the prepared data are damaged "
+            f"(delete `data.cache_dir` then): {reason}"
         ) from error
     finally:
         keras.config.set_dtype_policy("float32")
@@ -211,8 +219,9 @@ def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
 
 
 def _check_metric(config: Config, source: Source) -> None:
-    if config.evaluation.metric == "reverse_kl" and source.modes is None:
+    metric = config.evaluation.metric
+    if metric in ("reverse_kl", "high_quality") and source.modes is None:
         raise ValueError(
-            "`evaluation.metric` can be 'reverse_kl' only for data with known modes. "
+            f"`evaluation.metric` can be {metric!r} only for data with known modes. "
             f"Received: data.source={source.spec.name!r}"
         )

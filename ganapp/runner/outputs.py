@@ -13,7 +13,6 @@ from rich.console import Console
 from export.bundle import Bundle
 from export.errors import ExportError
 from export.exporter import export as export_bundle
-from ganapp import __version__
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
@@ -100,10 +99,11 @@ def export(
                 to_user_units=spec.to_user_units,
                 kind=spec.kind,
                 facts={
-                    "manifest": experiment.manifest() | {"ganapp": __version__},
+                    "manifest": run.read_manifest() or experiment.manifest(),
                     "configuration": config.model_dump(mode="json", exclude_none=True),
                     "report": run.read_report(),
                     "step": step,
+                    "checkpoint": which,
                 },
                 picture=painter(experiment.source)(generated(experiment, 64, 0)),
             ),

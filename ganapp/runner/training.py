@@ -70,8 +70,8 @@ def train(
     """
     config = load_config(preset_or_file, overrides)
     preset = Path(preset_or_file).stem
-    planned = directory or next_directory(folder, preset)
     experiment = compose(config)
+    planned = directory or next_directory(folder, preset)
     if is_chief(experiment.strategy):
         check_free(planned)
     show_plan(experiment, planned, console)
@@ -280,7 +280,8 @@ def _callbacks(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> li
             count=config.evaluation.samples,
             to_user_units=spec.to_user_units,
             sinks=(metrics.evaluation, board.evaluation, best.offer),
-            seed=config.evaluation.seed,
+            # Other latents than the final report's: the best is not chosen on its own test.
+            seed=config.evaluation.seed + 1,
             last=total,
         ),
         CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),

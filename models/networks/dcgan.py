@@ -13,6 +13,7 @@ import keras
 from models.networks.blocks import activated, raw_scores
 
 Width = Annotated[int, annotated_types.Ge(1)]
+Widths = Annotated[tuple[Width, ...], annotated_types.MinLen(1)]
 
 
 def _nearest(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
@@ -51,7 +52,7 @@ def dcgan_generator(
     latent_size: int,
     shape: tuple[int, ...],
     *,
-    channels: tuple[Width, ...] = (128, 64),
+    channels: Widths = (128, 64),
     normalisation: Literal["none", "batch", "layer"] = "batch",
     upsampling: Literal["nearest", "transposed"] = "transposed",
 ) -> keras.Model:
@@ -86,7 +87,7 @@ def dcgan_generator(
 def dcgan_discriminator(
     shape: tuple[int, ...],
     *,
-    channels: tuple[Width, ...] = (64, 128),
+    channels: Widths = (64, 128),
     normalisation: Literal["none", "batch", "layer"] = "none",
     downsampling: Literal["strided", "average"] = "strided",
 ) -> keras.Model:

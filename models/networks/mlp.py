@@ -35,7 +35,7 @@ def mlp_generator(
         x = activated(
             keras.layers.Dense(width, kernel_initializer="he_normal")(x), normalisation, activation
         )
-    x = keras.layers.Dense(math.prod(shape), dtype="float32")(x)
+    x = keras.layers.Dense(math.prod(shape), kernel_initializer="lecun_normal", dtype="float32")(x)
     x = keras.layers.Reshape(shape, dtype="float32")(x)
     if len(shape) == 3:
         x = keras.layers.Activation("tanh", dtype="float32")(x)

@@ -32,7 +32,7 @@ OPTIMIZERS = table(
 )
 PRIORS = table({}, {"name": st.sampled_from(["normal", "uniform"]), "size": st.integers(1, 512)})
 MLP = {"units": WIDTHS, "normalisation": NORMALISATIONS}
-DCGAN = {"channels": WIDTHS, "normalisation": NORMALISATIONS}
+DCGAN = {"channels": WIDTHS.filter(bool), "normalisation": NORMALISATIONS}
 GENERATORS = [
     table({"network": st.just(name)}, {**options, "prior": PRIORS, "optimizer": OPTIMIZERS})
     for name, options in {

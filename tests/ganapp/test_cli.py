@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from lives_case import ROOT
 from run_case import ganapp
 
-from ganapp.loading import PRESETS, preset_names
+from ganapp.loading import PRESETS, load_config, load_saved, preset_names
+from ganapp.runs import claim_run
 
 COMMANDS = {
     "train": ("PRESET_OR_TOML", "--run", "--set", "--dry-run"),
@@ -96,6 +98,24 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, pres
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_number_that_another_process_takes_meanwhile(tmp_path, monkeypatch):
+    """Two `train` without --run at the same time: both run, in directories of their own."""
+    from ganapp.runner import training
+
+    def slow_plan(*arguments):
+        claim_run(tmp_path / "runs" / "ring-0001", "")
+
+    went = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "show_plan", slow_plan)
+    monkeypatch.setattr(training, "_run_to_end", lambda experiment, run, console: went.append(run))
+    said = ganapp("train", "ring")
+    assert (said.code, said.errors) == (0, "")
+    assert "runs/ring-0001 was taken meanwhile; the run goes to runs/ring-0002." in said.output
+    assert [run.directory for run in went] == [Path("runs/ring-0002")]
+    assert load_saved(went[0].config) == load_config("ring")
+
+
 def test_the_table_of_runs(finished_digits, tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
@@ -142,7 +162,7 @@ def test_a_folder_without_runs(tmp_path):
 def test_show(finished):
     said = ganapp("show", finished)
     assert said.code == 0
-    for word in ("samples of step", "floor", "baseline", "modes", str(finished / "report.md")):
+    for word in ("step", "held-out real", "mixture", "modes", str(finished / "report.md")):
         assert word in said.output
     (finished / "report.json").unlink()
     assert "is not evaluated yet" in ganapp("show", finished).output

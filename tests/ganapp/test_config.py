@@ -104,6 +104,10 @@ SENTENCES = {
     "training=3": "`training` must be a table. Received: 3.",
     "generator.units=8": "`generator.units` must be a list. Received: 8.",
     "generator.units=[0]": "`generator.units.0`: input should be greater than or equal to 1.",
+    "generator={network='dcgan', channels=[]}": (
+        "`generator.channels`: list should have at least 1 item after validation, not 0. "
+        "Received: []."
+    ),
     "generator.prior.size=0": "generator.prior: `size` must be at least 1. Received: size=0.",
     "data.modes=0": "`data.modes`: input should be greater than or equal to 1. Received: 0.",
     "data.sigma=-1": "`data.sigma`: input should be greater than 0. Received: -1.",

@@ -9,7 +9,7 @@ from training.data.spec import DataSpec
 from training.evaluation.features import Pixels, PrincipalComponents, Standardised
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
-REGULARISATION = 1e-3
+REGULARISATION = 1e-6
 
 
 class MixtureBaseline:

@@ -77,7 +77,7 @@ class Judge:
         modes: an object with `centres (m, 2)` and `sigma` in user units, or `None`.
         neighbours: k of precision, recall, density and coverage.
         components: principal components of the `pca` space and of the baseline.
-        baseline_components: Gaussians of the baseline mixture.
+        baseline_components: Gaussians of the baseline mixture; as many as `modes` has when known.
         reference: real examples to compare with: `"all"` (training and held-out) or `"train"`.
         seed: of everything drawn; the same seed and samples give the same figures.
 
@@ -114,7 +114,8 @@ class Judge:
             held_out = held_out_labels = None  # a source without held-out data gives an empty array
         self.spec, self.reference, self.seed = spec, reference, seed
         self.neighbours = neighbours
-        self._components, self._baseline_components = components, baseline_components
+        self._components = components
+        self._baseline_components = baseline_components if modes is None else len(modes.centres)
         self._evidence = Evidence(
             spec,
             train=train,

@@ -15,6 +15,16 @@ BADNESS = {
     "one": lambda value: abs(value - 1.0),
 }
 
+SHARES = (
+    "precision",
+    "recall",
+    "coverage",
+    "smallest_class_share",
+    "largest_class_share",
+    "memorised",
+    "high_quality",
+)
+
 
 def losses_to_baseline(report: Mapping[str, Any]) -> list[str]:
     """Keys of the figures in which the generated samples are worse than the baseline's.
@@ -192,7 +202,7 @@ def _compared(report: Mapping[str, Any]) -> list[str]:
 
 def _is_loss(key: str, report: Mapping[str, Any]) -> bool:
     figure = report["figures"][key]
-    error = report["details"].get(key, {}).get("standard_error", 0.0)
+    error = report["details"].get(key, {}).get("standard_error", _error_of_share(key, figure))
     # Of a difference of two figures with about the same standard error.
     margin = 2.0 * math.sqrt(2.0) * error
     badness = BADNESS[figure["better"]]
@@ -201,6 +211,12 @@ def _is_loss(key: str, report: Mapping[str, Any]) -> bool:
     else:
         as_good_as_real = False
     return not as_good_as_real and badness(figure["value"]) > badness(figure["baseline"]) + margin
+
+
+def _error_of_share(key: str, figure: Mapping[str, Any]) -> float:
+    """Binomial standard error of a figure that is a share of the samples; 0 for the others."""
+    share = figure["value"]
+    return math.sqrt(share * (1 - share) / figure["generated"]) if key in SHARES else 0.0
 
 
 def _number(value: float | None) -> str:
