@@ -3,30 +3,62 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
-def check_networks(generator: keras.Model, discriminator: keras.Model, prior: Any) -> None:
-    """Refuses networks that do not fit each other.
+def check_networks(
+    generator: keras.Model, discriminator: keras.Model, prior: Any
+) -> tuple[int, ...]:
+    """Refuses networks that do not fit each other; builds those that are not built yet.
+
+    Returns:
+        Shape of one example.
 
     Raises:
-        ValueError: if the networks share variables or their shapes do not follow one another.
+        ValueError: if the networks share variables, or one does not take what the other makes.
     """
+    examples = _called(
+        generator,
+        (1, prior.size),
+        f"`generator` must take latents of the prior's size {prior.size}",
+    )
+    shape = tuple(examples.shape[1:])
+    _called(
+        discriminator, (1, *shape), f"`discriminator` must take what `generator` makes, {shape}"
+    )
     shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
     if shared:
         raise ValueError(
             "`generator` and `discriminator` must not share variables: each would undo the "
             f"other's update. Received: {len(shared)} shared variables"
         )
-    made, taken = generator.output_shape[1:], discriminator.input_shape[1:]
-    if made != taken:
+    return shape
+
+
+def _called(network: keras.Model, shape: tuple[int, ...], expectation: str) -> tf.Tensor:
+    # Called, because a subclassed network has no shapes to ask for before that.
+    expected = getattr(network, "input_shape", None) if network.built else None
+    if isinstance(expected, tuple) and expected[1:] != shape[1:]:
+        raise ValueError(f"{expectation}. Received: a network for inputs of shape {expected[1:]}")
+    try:
+        return network(tf.zeros(shape), training=False)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            "`discriminator` must take what `generator` makes. "
-            f"Received: generator output {made}, discriminator input {taken}"
-        )
-    if generator.input_shape[1:] != (prior.size,):
+            f"{expectation}. Received: {network.name!r}, which says: {reason}"
+        ) from error
+
+
+def check_recompilation(before: Any, after: Any) -> None:
+    """Refuses another constraint than that of an earlier `compile`.
+
+    Raises:
+        ValueError: if the constraint, which has changed the network for good, is another now.
+    """
+    if before is not None and before.constraint != after.constraint:
         raise ValueError(
-            "`generator` must take latents of the prior's size. Received: generator input "
-            f"{generator.input_shape[1:]}, prior size {prior.size}"
+            "The constraint of an earlier `compile` stays in the discriminator; make a new GAN. "
+            f"Received: {after.constraint.name!r} after {before.constraint.name!r}"
         )
 
 

@@ -24,7 +24,7 @@ class DistributedFunctions(keras.Model):
     def make_train_function(self, force: bool = False) -> Callable:
         """The function `fit` calls: `steps_per_execution` training steps, logs of the last."""
         if self.train_function is None or force:
-            one_step = self._on_replicas(self.train_step)
+            one_step = self._on_replicas(self.train_step, tf.distribute.ReduceOp.MEAN)
             further_steps = self.steps_per_execution - 1
 
             def train_function(iterator):
@@ -44,14 +44,29 @@ class DistributedFunctions(keras.Model):
         Keras would report the last batch alone, because there are no Keras metrics here.
         """
         if self.test_function is None or force:
-            one_batch = self._on_replicas(self.test_step)
+            one_batch = self._on_replicas(self._weighted_test_step, tf.distribute.ReduceOp.SUM)
             one_step = self._compiled(lambda iterator: one_batch(next(iterator)))
             self.test_function = lambda iterator: self._mean_over_batches(one_step, iterator)
         return self.test_function
 
     def reset_metrics(self) -> None:
         super().reset_metrics()
-        self._test_batches, self._test_sums = 0, {}
+        self._test_sums = {}
+        self.test_batch.assign(0)
+
+    def save(self, *args, **kwargs) -> None:
+        """Not supported: a GAN's objective and prior are no Keras objects."""
+        raise NotImplementedError(
+            "A GAN is not saved whole. Save its weights with `gan.save_weights(...)`, or the "
+            "generator to keep with `gan.ema_generator.save(...)`."
+        )
+
+    def _weighted_test_step(self, data: Any) -> dict:
+        """Logs times rows, and the rows: a last batch may be smaller, or empty on a replica."""
+        rows = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
+        logs = self.test_step(data)
+        weighted = {name: tf.where(rows > 0, value * rows, 0.0) for name, value in logs.items()}
+        return weighted | {"rows": rows}
 
     def _mean_over_batches(self, one_step: Callable, iterator: Iterator) -> dict:
         """Tests one execution's batches, the last of which may be missing."""
@@ -62,9 +77,10 @@ class DistributedFunctions(keras.Model):
                 if place == 0:
                     raise
                 break
-            self._test_batches += 1
             self._test_sums = {k: self._test_sums.get(k, 0.0) + v for k, v in logs.items()}
-        return {k: v / self._test_batches for k, v in self._test_sums.items()}
+        sums = dict(self._test_sums)
+        rows = sums.pop("rows")
+        return {name: value / rows for name, value in sums.items()}
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Everything is built in `compile`.
@@ -73,23 +89,27 @@ class DistributedFunctions(keras.Model):
         reducing it over replicas.
         """
 
-    def _on_replicas(self, step: Callable) -> Callable:
+    def _on_replicas(self, step: Callable, operation: tf.distribute.ReduceOp) -> Callable:
+        """`step` on every replica, its scalar logs reduced over them."""
         strategy = self.distribute_strategy
         if self.jit_compile:
             step = tf.function(step, jit_compile=True, reduce_retracing=True)
+        names: list[str] = []
 
         def logged(data):
-            # A learning rate is a variable, which has no device to be reduced from on a worker
-            # with one replica; tensors made here do.
-            return {name: tf.identity(value) for name, value in step(data).items()}
+            # When the data run out, `next` fails, but what does not wait for the data would still
+            # run: counters and moments would take half a step too many.
+            with tf.control_dependencies(tf.nest.flatten(data)):
+                logs = step(data)
+            names[:] = logs
+            # One vector: a single reduction, however many values are logged.
+            return tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
 
         def run(data):
-            logs = strategy.run(logged, args=(data,))
-            # axis=None: the mean over replicas of scalars, which have no axis 0 to reduce.
-            return {
-                name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
-                for name, value in logs.items()
-            }
+            values = strategy.run(logged, args=(data,))
+            # axis=None: reduced over replicas, not along an axis of the values.
+            reduced = strategy.reduce(operation, values, axis=None)
+            return dict(zip(names, tf.unstack(reduced), strict=True))
 
         return run
 
@@ -105,16 +125,14 @@ def divide_by_replicas(loss: tf.Tensor) -> tf.Tensor:
     return loss / tf.distribute.get_replica_context().num_replicas_in_sync
 
 
-def sum_over_replicas(gradients: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """The gradient of the global batch, and what to hand to the optimizer of this replica.
+def sum_over_replicas(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradient of the global batch, the same on every replica.
 
-    Summing before the optimizer does gives the norm of the global gradient to the logs and the
-    same overflow verdict to every replica's loss scaling. The optimizer sums once more, so it
-    gets one share on each replica; the two agree to rounding.
+    Summed before the optimizer sees it, which no longer does so itself (`precision.prepared`): its
+    clipping, the verdict of its loss scaling and the norm in the logs are then those of the
+    global gradient.
     """
     context = tf.distribute.get_replica_context()
-    replicas = context.num_replicas_in_sync
-    if replicas == 1:
-        return gradients, gradients
-    summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-    return summed, [gradient / replicas for gradient in summed]
+    if context.num_replicas_in_sync == 1:
+        return gradients
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)

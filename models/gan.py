@@ -5,14 +5,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.checks import check_compilation, check_networks
+from models.batches import minibatches, real_examples
+from models.checks import check_compilation, check_networks, check_recompilation
 from models.critic import Critic
 from models.distributed import DistributedFunctions, divide_by_replicas, sum_over_replicas
 from models.ema import copy_network, decay_at, update_average
 from models.inference import Inference
 from models.noise import Stream, replica_slice, stateless_seed
-from models.precision import float32_compute, prepared
-from models.statistics import mean_losses, score_statistics
+from models.precision import computes_in, float32_compute, prepared
+from models.statistics import mean_losses, own_losses, score_statistics
 
 
 class GAN(Inference, DistributedFunctions):
@@ -55,11 +56,14 @@ class GAN(Inference, DistributedFunctions):
         self.seed = seed
         self.ema_half_life = ema_half_life
         self.ema_warm_up = ema_warm_up
-        self.ema_generator = copy_network(generator) if ema_half_life else generator
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
-        check_networks(generator, discriminator, prior)
+        self.test_batch = self.add_weight(
+            name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
+        )
+        self.example_shape = check_networks(generator, discriminator, prior)
+        self.ema_generator = copy_network(generator) if ema_half_life else generator
         self.built = True
 
     def compile(
@@ -75,9 +79,10 @@ class GAN(Inference, DistributedFunctions):
         """Chooses what is optimised and how.
 
         Args:
-            generator_optimizer: a Keras optimizer; the objective's default when `None`.
+            generator_optimizer: a Keras optimizer or its name; the objective's default when `None`.
             discriminator_optimizer: likewise, another instance.
-            objective: losses, penalties and constraint; see `training.objectives`.
+            objective: losses, penalties and constraint; see `training.objectives`. A constraint
+                may replace the network: the one that is trained is `gan.discriminator`.
             jit_compile: compile the step with XLA; on one device only. XLA draws other noise
                 from the same seed, so such a run is resumed with XLA or not at all.
             steps_per_execution: training steps in one call of the compiled function.
@@ -89,6 +94,7 @@ class GAN(Inference, DistributedFunctions):
         replicas = self.distribute_strategy.num_replicas_in_sync
         check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)
         with self.distribute_strategy.scope():
+            check_recompilation(getattr(self, "objective", None), objective)
             self.objective = objective
             given = self.discriminator
             self.discriminator = objective.constraint.prepare(given)
@@ -115,7 +121,7 @@ class GAN(Inference, DistributedFunctions):
 
     def unpack(self, data: Any) -> tf.Tensor:
         """The real examples in one element of the dataset, float32 `(k * batch, *shape)`."""
-        return tf.cast(data[0] if isinstance(data, tuple | list) else data, tf.float32)
+        return real_examples(data)
 
     def score(self, examples: tf.Tensor, *, training: bool = True) -> tf.Tensor:
         """Raw float32 scores of `examples`."""
@@ -133,13 +139,13 @@ class GAN(Inference, DistributedFunctions):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step: k discriminator updates, then one generator update. Returns scalar logs."""
-        minibatches = self._minibatches(self.unpack(data))
-        for index, real in enumerate(minibatches):
+        reals = minibatches(self.unpack(data), self.objective.discriminator_steps)
+        for index, real in enumerate(reals):
             real_scores, logs = self._update_discriminator(real, index)
-        logs |= self._update_generator(minibatches[-1], real_scores)
+        logs |= self._update_generator(reals[-1], real_scores)
         if self.ema_half_life:
             replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-            batch_size = tf.shape(minibatches[-1])[0] * replicas
+            batch_size = tf.shape(reals[-1])[0] * replicas
             decay = decay_at(self.step.value, batch_size, self.ema_half_life, self.ema_warm_up)
             update_average(self.ema_generator, self.generator, decay)
         self.step.assign_add(1)
@@ -148,26 +154,11 @@ class GAN(Inference, DistributedFunctions):
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and score statistics on held-out examples; nothing is updated."""
         real = self.unpack(data)
-        fake = self._generate(self._noise(real, Stream.TEST), training=False)
+        latents = self._noise(real, Stream.TEST, self.test_batch.value)
+        self.test_batch.assign_add(1)
+        fake = self._generate(latents, training=False)
         scores = [self.score(x, training=False) for x in (real, fake)]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
-
-    def _minibatches(self, real: tf.Tensor) -> list[tf.Tensor]:
-        """Splits an element into one minibatch per discriminator update.
-
-        Strided rather than contiguous: the rows of a replica then hold its slice of *each* global
-        minibatch, so N replicas make the updates of one.
-        """
-        k = self.objective.discriminator_steps
-        if k == 1:
-            return [real]
-        rows = real.shape[0]
-        if rows is not None and rows % k:
-            raise ValueError(
-                f"Each batch must hold `discriminator_steps` x batch_size examples, a multiple of "
-                f"{k} here. Received: a batch of {rows} examples"
-            )
-        return [real[index::k] for index in range(k)]
 
     def _update_discriminator(self, real: tf.Tensor, index: int) -> tuple[tf.Tensor, dict]:
         fake = tf.stop_gradient(self._generate(self._noise(real, Stream.DISCRIMINATOR, index)))
@@ -179,6 +170,7 @@ class GAN(Inference, DistributedFunctions):
             loss = tf.reduce_mean(self.objective.discriminator_loss(*scores))
             terms, weights = self._penalties(critic, real, fake, index)
             terms |= self.extra_discriminator_terms(critic, real, fake)
+            terms |= own_losses(self.discriminator)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.discriminator_optimizer.scale_loss(total)
         norm = self._apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
@@ -199,7 +191,7 @@ class GAN(Inference, DistributedFunctions):
         with tf.GradientTape() as tape:
             fake = self._generate(latents)
             loss = tf.reduce_mean(self.objective.generator_loss(real_scores, self.score(fake)))
-            terms = self.extra_generator_terms(latents, fake)
+            terms = self.extra_generator_terms(latents, fake) | own_losses(self.generator)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
         norm = self._apply(tape, scaled, self.generator_optimizer, self.generator)
@@ -209,7 +201,7 @@ class GAN(Inference, DistributedFunctions):
 
     def _penalties(self, critic, real, fake, index):
         """Weighted penalties and their weights, by name; always in float32."""
-        if self.discriminator.compute_dtype != "float32":
+        if not computes_in(self.discriminator, "float32"):
             critic = Critic(self._score_in_float32)
         terms, weights = {}, {}
         for place, penalty in enumerate(self.objective.penalties):
@@ -232,13 +224,13 @@ class GAN(Inference, DistributedFunctions):
         # `.value`: run eagerly, "zero" does not understand a Keras variable.
         sources = [variable.value for variable in variables]
         gradients = tape.gradient(scaled_loss, sources, unconnected_gradients="zero")
-        summed, shares = sum_over_replicas(gradients)
+        gradients = sum_over_replicas(gradients)
         # Before the update, which may change the loss scale these gradients carry.
-        norm = tf.linalg.global_norm(summed) / optimizer.scale_loss(1.0)
-        optimizer.apply(shares, variables)
+        norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
+        optimizer.apply(gradients, variables)
         return norm
 
-    def _noise(self, real: tf.Tensor, stream: Stream, index: int = 0) -> tf.Tensor:
+    def _noise(self, real: tf.Tensor, stream: Stream, index: int | tf.Tensor = 0) -> tf.Tensor:
         """This replica's latents, as many as there are rows in `real`."""
         seed = stateless_seed(self.seed, stream, self.step.value, index)
         return replica_slice(lambda count: self.prior.sample(count, seed), tf.shape(real)[0])

@@ -51,7 +51,7 @@ class Inference(keras.Model):
 
     def state(self) -> dict[str, list[tf.Variable]]:
         """Every variable that training changes, by part: what a checkpoint must hold."""
-        return {
+        parts = {
             "generator": [v.value for v in self.generator.variables],
             "discriminator": [v.value for v in self.discriminator.variables],
             "ema_generator": [v.value for v in self.ema_generator.variables],
@@ -59,6 +59,10 @@ class Inference(keras.Model):
             "discriminator_optimizer": [v.value for v in self.discriminator_optimizer.variables],
             "counters": [self.step.value],
         }
+        known = {id(v) for variables in parts.values() for v in variables}
+        transient = id(self.test_batch.value)
+        others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
+        return parts | ({"terms": others} if others else {})  # of a subclass with weights
 
     def _in_batches(self, network: keras.Model, inputs: tf.Tensor | np.ndarray) -> np.ndarray:
         forward = self._forward_function(network)
@@ -70,7 +74,9 @@ class Inference(keras.Model):
         # Compiled once per network, for any number of rows: callbacks call it again and again.
         functions = self.__dict__.setdefault("_forward_functions", {})
         if id(network) not in functions:
-            rows = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+            of_examples = network is self.discriminator
+            shape = self.example_shape if of_examples else (self.prior.size,)
+            rows = tf.TensorSpec((None, *shape), tf.float32)
             functions[id(network)] = tf.function(
                 lambda x: tf.cast(network(x, training=False), tf.float32), input_signature=[rows]
             )

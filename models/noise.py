@@ -13,22 +13,28 @@ import tensorflow as tf
 class Stream(enum.IntEnum):
     """Independent sources of noise. The numbers are part of every run's identity."""
 
-    DISCRIMINATOR = 0
-    GENERATOR = 1
-    PENALTY = 2
-    TEST = 3
-    SAMPLE = 4
+    DISCRIMINATOR = 1
+    GENERATOR = 2
+    PENALTY = 3
+    TEST = 4
+    SAMPLE = 5
+
+
+# A fixed stride from seed to seed, so that a new stream changes no old run.
+STREAMS = 256
 
 
 # More draws than one step ever makes from one stream: discriminator updates x penalties.
 DRAWS_PER_STEP = 2**20
 
 
-def stateless_seed(seed: int, stream: Stream, step: int | tf.Tensor, index: int = 0) -> tf.Tensor:
+def stateless_seed(
+    seed: int, stream: Stream, step: int | tf.Tensor, index: int | tf.Tensor = 0
+) -> tf.Tensor:
     """The seed of one draw.
 
     Args:
-        seed: seed of the run, 0 to 2**48.
+        seed: seed of the run, 0 to 2**40.
         stream: which source of noise.
         step: training step; a Python int or an int64 scalar tensor.
         index: which draw of this stream within the step, below `DRAWS_PER_STEP`.
@@ -36,8 +42,8 @@ def stateless_seed(seed: int, stream: Stream, step: int | tf.Tensor, index: int 
     Returns:
         int64 `(2,)`, for `tf.random.stateless_*`.
     """
-    draw = tf.cast(step, tf.int64) * DRAWS_PER_STEP + index
-    return tf.stack([tf.constant(seed * len(Stream) + stream, tf.int64), draw])
+    draw = tf.cast(step, tf.int64) * DRAWS_PER_STEP + tf.cast(index, tf.int64)
+    return tf.stack([tf.constant(seed * STREAMS + stream, tf.int64), draw])
 
 
 def replica_slice(

@@ -1,24 +1,52 @@
-"""Mixed precision: loss scaling for both optimizers, float32 where float16 overflows."""
+"""Optimizers made ready for a network, and mixed precision: what scales and what stays float32."""
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 
-def prepared(
-    optimizer: keras.optimizers.Optimizer, network: keras.Model
-) -> keras.optimizers.Optimizer:
-    """The optimizer, loss-scaled if `network` computes in float16, built on its variables.
+def computes_in(network: keras.Model, dtype: str) -> bool:
+    """Whether every layer that has weights or arithmetic of its own computes in `dtype`.
+
+    The layers are asked: the model's own policy is only what was current when it was put together.
+    """
+    return all(layer.compute_dtype == dtype for layer in network._flatten_layers(recursive=True))
+
+
+def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer of `network`: loss-scaled under float16, built, and leaving the sum to us.
 
     An optimizer left to build itself later would do so on both networks, or lose its moments when
     a checkpoint is restored into it.
+
+    Raises:
+        ValueError: if it has been built for other variables.
     """
+    optimizer = keras.optimizers.get(optimizer)
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    if network.compute_dtype == "float16" and not scaled:
+    half = any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
+    if half and not scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_variables)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    variables = network.trainable_variables
+    if inner.built and [id(v) for v in inner._trainable_variables] != [id(v) for v in variables]:
+        raise ValueError(
+            "Each optimizer keeps moments of one network's variables; make a new one. Received: "
+            f"{inner.name!r}, which was built for other variables than those of {network.name!r}"
+        )
+    if not optimizer.built:
+        optimizer.build(variables)
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        inner._all_reduce_sum_gradients = _already_summed
     return optimizer
+
+
+def _already_summed(gradients_and_variables: list) -> list:
+    """Stands in for the optimizer's own sum over replicas; see `distributed.sum_over_replicas`."""
+    return gradients_and_variables
 
 
 @contextlib.contextmanager

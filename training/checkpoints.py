@@ -59,6 +59,7 @@ class Checkpoints:
             raise ValueError(f"`keep` must be at least 1 checkpoint. Received: keep={keep}")
         self.directory, self.keep, self.chief, self.warn = Path(directory), keep, chief, warn
         self._state = _tensorflow_variables(state)
+        self._saved: int | None = None
         if chief:
             self.directory.mkdir(parents=True, exist_ok=True)
             for leftover in self.directory.glob(f"{WRITING}*"):
@@ -79,6 +80,8 @@ class Checkpoints:
                 checkpoint is still there.
         """
         path = self.directory / f"ckpt-{step}"
+        if step == self._saved:  # a signal at a step that has just been saved; replacing is risk
+            return path
         self._refuse_non_finite(step)
         parent = self.directory if self.chief else None
         writing = Path(tempfile.mkdtemp(prefix=WRITING, dir=parent))
@@ -88,6 +91,7 @@ class Checkpoints:
                 self._move_in(writing, step)
         finally:
             shutil.rmtree(writing, ignore_errors=True)
+        self._saved = step
         if self.chief:
             older = [old for old in list_steps(self.directory) if old < step]
             for old in older[self.keep - 1 :]:
@@ -107,6 +111,7 @@ class Checkpoints:
             CheckpointError: every checkpoint is damaged, or the newest whole one belongs to
                 another network or optimizer. No variable has been changed.
         """
+        self._saved = None
         step, damaged = _restore_newest(self.directory, self._state, self.warn, complete=True)
         if self.chief:
             for other in damaged:

@@ -36,6 +36,11 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         known = inspect.signature(OPTIMIZERS[self.name].__init__).parameters
+        if self.options.get("use_ema"):
+            raise ValueError(
+                "`use_ema` would overwrite the generator at the end of every `fit`; the GAN keeps "
+                "an average of its own. Received: use_ema=True"
+            )
         for option in self.options:
             if option not in known or option in ("self", "kwargs"):
                 raise ValueError(
@@ -43,8 +48,17 @@ class OptimizerConfig:
                     f"{', '.join(k for k in known if k not in ('self', 'kwargs'))}."
                 )
 
-    def build(self, updates: int = 1) -> keras.optimizers.Optimizer:
-        """A fresh optimizer whose schedule, if any, ends after `updates` updates."""
+    def build(self, updates: int | None = None) -> keras.optimizers.Optimizer:
+        """A fresh optimizer whose schedule, if any, ends after `updates` updates.
+
+        Raises:
+            ValueError: if there is a schedule and no `updates`.
+        """
+        if updates is None and isinstance(self.learning_rate, Anneal):
+            raise ValueError(
+                "An annealed `learning_rate` needs the number of updates it runs over: "
+                f"`build(updates)`. Received: {self.learning_rate}"
+            )
         rate = resolve(self.learning_rate, updates)
         return OPTIMIZERS[self.name](learning_rate=rate, **self.options)
 

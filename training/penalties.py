@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from training.registry import Registry
+from training.schedules import Anneal
 
 
 def squared_norm(gradient: tf.Tensor) -> tf.Tensor:
@@ -29,6 +30,13 @@ class Penalty:
     weight: float | Callable[[Any], Any] = 1.0
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.weight, Anneal):
+            raise ValueError(
+                "`weight` must be a number or a function of the step: write "
+                f"`anneal.over(updates)`. Received: weight={self.weight}"
+            )
 
     def weight_at(self, step: tf.Tensor) -> Any:
         """The factor at one training step."""

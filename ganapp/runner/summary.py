@@ -89,7 +89,7 @@ def show_figures(report: dict[str, Any], console: Console) -> None:
     accuracy = chosen["details"].get("classes_found", {}).get("classifier_accuracy")
     if accuracy is not None:
         console.print(
-            f"Classes are told by a classifier that is right on {accuracy:.1%} of the held-out data.",
+            f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data.",
             style="dim",
         )
     console.print(verdict(chosen))

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+import tensorflow as tf
 from run_case import DIGITS, RING, ganapp, written
 
 from ganapp.runs import Run
@@ -81,6 +82,7 @@ def place(tmp_path, monkeypatch):
     (place / "one_pass.toml").write_text(one_pass)
     (place / "endless.toml").write_text(RING.replace("steps_per_epoch = 8", ""))
     monkeypatch.chdir(place)
+    tf.config.list_logical_devices()  # TensorFlow's devices are as `tests/conftest.py` made them
     return place
 
 

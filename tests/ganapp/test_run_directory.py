@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ganapp.config import Config
 from ganapp.loading import load_saved
 from ganapp.runner.compose import compose
+from training.callbacks.board import Board
 from training.checkpoints import list_steps
 from training.data import DataSpec
 
@@ -42,17 +43,19 @@ TAGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def events(digits):
+def read_events(folder):
     """Points of every TensorBoard tag: `(step, array)`."""
-    accumulator = EventAccumulator(str(digits[0] / "logs"), size_guidance={"tensors": 0})
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     accumulator.Reload()
     return {
-        tag: [
-            (point.step, tf.make_ndarray(point.tensor_proto)) for point in accumulator.Tensors(tag)
-        ]
+        tag: [(each.step, tf.make_ndarray(each.tensor_proto)) for each in accumulator.Tensors(tag)]
         for tag in accumulator.Tags()["tensors"]
     }
+
+
+@pytest.fixture(scope="module")
+def events(digits):
+    return read_events(digits[0] / "logs")
 
 
 def test_everything_is_there_and_nothing_else(digits):
@@ -156,6 +159,22 @@ def test_tensorboard_values_are_those_of_the_metrics(digits, events):
     text = events["configuration"][0][1].item().decode()
     assert 'source = "digits"' in text
     assert "penalties.r1.weight" in text
+
+
+def test_a_figure_that_does_not_exist_is_null(ring):
+    """Early samples hit no mode of the ring: there is no histogram over modes to judge."""
+    rows = [json.loads(line) for line in (ring[0] / "metrics.jsonl").read_text().splitlines()]
+    figures = next(row["evaluation"] for row in rows if "evaluation" in row)
+    assert figures["high_quality"] == 0
+    assert figures["reverse_kl"] is figures["sigma_ratio"] is None
+    assert figures["frechet_distance"] > 0
+
+
+def test_a_figure_beyond_single_precision_does_not_end_the_run(tmp_path):
+    board = Board(tmp_path)
+    board.evaluation(1, {"kernel_distance": 1e79})
+    board.close()
+    assert read_events(tmp_path)["evaluation/kernel_distance"] == [(1, np.inf)]
 
 
 def test_pictures_can_be_looked_at(digits):

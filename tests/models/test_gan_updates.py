@@ -80,7 +80,7 @@ def test_noise_is_a_function_of_seed_and_step():
 
 def test_a_batch_that_k_does_not_divide_is_refused():
     gan = tiny_gan(NonSaturating(discriminator_steps=2))
-    with pytest.raises(ValueError, match="a multiple of 2 here"):
+    with pytest.raises(ValueError, match="a multiple of 2 and"):
         train(gan, 1, plain_batches(1, 7))
 
 

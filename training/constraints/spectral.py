@@ -31,7 +31,10 @@ class SpectralNormalization(keras.layers.Wrapper):
         super().build(input_shape)
         # Transposed convolutions keep their output channels in the last axis but one.
         transposed = isinstance(
-            self.layer, keras.layers.Conv1DTranspose | keras.layers.Conv2DTranspose
+            self.layer,
+            keras.layers.Conv1DTranspose
+            | keras.layers.Conv2DTranspose
+            | keras.layers.Conv3DTranspose,
         )
         self.output_axis = -2 if transposed else -1
         self.u = self.add_weight(
@@ -77,13 +80,23 @@ LINEAR_LAYERS = (
     keras.layers.Dense,
     keras.layers.Conv1D,
     keras.layers.Conv2D,
+    keras.layers.Conv3D,
     keras.layers.Conv1DTranspose,
     keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
 )
 
 
-def _check_activations(discriminator: keras.Model) -> None:
+def _check_layers(discriminator: keras.Model) -> None:
     for layer in discriminator._flatten_layers():
+        if not isinstance(layer, LINEAR_LAYERS) and any(
+            "kernel" in weight.name for weight in layer._trainable_variables
+        ):
+            raise ValueError(
+                "Spectral normalisation knows Dense, convolution and transposed convolution "
+                "layers; another layer with a kernel would stay unconstrained. Received: layer "
+                f"{layer.name!r} of type {type(layer).__name__}"
+            )
         if isinstance(layer, LINEAR_LAYERS) and layer.activation is not keras.activations.linear:
             raise ValueError(
                 "Spectral normalisation needs the activation in a layer of its own. Received: "
@@ -111,7 +124,7 @@ class SpectralNorm(Constraint):
         """
         if _layers_within(discriminator):
             return discriminator
-        _check_activations(discriminator)
+        _check_layers(discriminator)
         pairs = []
 
         def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:

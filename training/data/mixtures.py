@@ -16,6 +16,7 @@ from training.data.spec import DataSpec
 
 # Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
 TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41
+TRAINING_DRAWS = 2**42  # added to the run's seed, so that data and latents share no key
 Length = Annotated[float, annotated_types.Gt(0)]
 Count = Annotated[int, annotated_types.Ge(1)]
 
@@ -72,7 +73,9 @@ class MixtureSource(Source):
         )
 
     def rows(self, step, first, count, *, batch_size, seed):
-        points, labels = self._draw(batch_size, tf.stack([tf.cast(seed, tf.int64), step]))
+        points, labels = self._draw(
+            batch_size, tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
+        )
         points, labels = points[first : first + count], labels[first : first + count]
         # The slice's length is a Python number; the shape says so to whoever compiles it.
         points = tf.ensure_shape(points, (count, 2))

@@ -66,6 +66,13 @@ class ArraySource(Source):
     train_labels: np.ndarray | None = None
     held_out_labels: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        # Tensors made once: in a dataset's function, arrays would become constants of its graph.
+        with tf.device("CPU:0"):
+            self._examples = tf.constant(self.train)
+            if self.train_labels is not None:
+                self._labels = tf.constant(self.train_labels, tf.int32)
+
     def rows(self, step, first, count, *, batch_size, seed):
         steps = self.steps_per_epoch(batch_size)
         epoch, within = step // steps, step % steps
@@ -75,10 +82,10 @@ class ArraySource(Source):
         index = tf.random.experimental.index_shuffle(
             position, tf.cast(key, tf.uint32), self.spec.examples - 1
         )
-        examples = self.spec.to_model_units(tf.gather(self.train, index))
+        examples = self.spec.to_model_units(tf.gather(self._examples, index))
         if self.train_labels is None:
             return examples
-        return examples, tf.gather(tf.cast(self.train_labels, tf.int32), index)
+        return examples, tf.gather(self._labels, index)
 
     def training_examples(self, count=None):
         return self.train[:count], _head(self.train_labels, count)

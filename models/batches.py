@@ -1,0 +1,51 @@
+"""The real examples of one element of the dataset, and their split into minibatches."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def real_examples(data: Any) -> tf.Tensor:
+    """The examples in `x` or `(x, label)`, float32 `(k * batch, *shape)`.
+
+    Raises:
+        ValueError: if the element is neither, or holds integers: images must have been scaled to
+            the range the generator makes.
+    """
+    examples = data[0] if isinstance(data, tuple | list) else data
+    if not tf.is_tensor(examples):
+        raise ValueError(
+            "The dataset must yield batches of examples, or (examples, labels) pairs; map others "
+            f"to one of these. Received: elements of type {type(examples).__name__}"
+        )
+    if not examples.dtype.is_floating:
+        raise ValueError(
+            "The examples must be floating-point numbers in the range that the generator makes "
+            f"(images in [-1, 1] for a tanh). Received: dtype {examples.dtype.name}"
+        )
+    return tf.cast(examples, tf.float32)
+
+
+def minibatches(real: tf.Tensor, k: int) -> list[tf.Tensor]:
+    """Splits an element into `k` minibatches of different examples.
+
+    Strided rather than contiguous: the rows of a replica then hold its slice of *each* global
+    minibatch, so N replicas make the updates of one.
+
+    Raises:
+        ValueError: if the rows, when known, are no multiple of `k`; where they are not known
+            until the step runs, it fails with tf.errors.InvalidArgumentError instead.
+    """
+    sentence = (
+        f"Each batch must hold `discriminator_steps` x batch_size examples, a multiple of {k} and "
+        "at least one on every replica: use drop_remainder=True"
+    )
+    rows = real.shape[0]
+    if rows is None:
+        count = tf.shape(real)[0]
+        fits = tf.logical_and(count > 0, count % k == 0)
+        with tf.control_dependencies([tf.debugging.Assert(fits, [sentence, count])]):
+            real = tf.identity(real)
+    elif rows == 0 or rows % k:
+        raise ValueError(f"{sentence}. Received: a batch of {rows} examples")
+    return [real] if k == 1 else [real[index::k] for index in range(k)]
