@@ -71,7 +71,8 @@ def test_markdown_states_figures_with_their_counts(image_export):
     assert "Best checkpoint, step 1500" in text
     assert "Last checkpoint" not in text
     assert (
-        "| precision | 0.9375 | higher | pixels \\| raw | 1000 | 900 | 0.9625 | - | 0.5 |" in text
+        "| precision | 0.9375 | higher | pixels \\| raw | 1000 | 900 | 0.5 | - | 0.9625 | - | - |"
+        in text
     )
     assert "| description | small \\| digits |" in text
     assert "| `training.batch_size` | 64 |" in text
