@@ -22,7 +22,7 @@ from ganapp.runs import open_run
 from training.callbacks.files import write_atomically
 from training.registry import Registry
 
-GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS, GIF_TILES = 24, 60, 5, 16
+GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 
 
 def sample(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.batches import minibatches
 from training.data import ArraySource, DataSpec, training_batches
 from training.data.mixtures import ring
 
@@ -108,10 +109,10 @@ def test_two_replicas_share_the_global_batch(kind, k, start, two_replicas):
 @pytest.mark.parametrize("k", [1, 5])
 def test_minibatches_of_replicas_make_the_global_minibatch(k):
     """Strided splitting commutes with sharing out: what keeps k updates equal on N replicas."""
-    rows = np.arange(8 * k)
-    for index in range(k):
-        halves = [half[index::k] for half in np.split(rows, 2)]
-        np.testing.assert_array_equal(np.concatenate(halves), rows[index::k])
+    rows = tf.range(8 * k)
+    halves = [minibatches(half, k) for half in tf.split(rows, 2)]
+    for place, whole in enumerate(minibatches(rows, k)):
+        np.testing.assert_array_equal(tf.concat([half[place] for half in halves], 0), whole)
 
 
 def test_a_batch_that_replicas_cannot_share_is_refused(two_replicas):
