@@ -29,9 +29,9 @@ class Target:
     relation: str
     bound: float
 
-    def met(self, value: float) -> bool:
-        """Whether `value` reaches the target."""
-        return RELATIONS[self.relation](value, self.bound)
+    def met(self, value: float | None) -> bool:
+        """Whether `value` reaches the target; a figure that has no value does not."""
+        return value is not None and RELATIONS[self.relation](value, self.bound)
 
 
 RELATIONS: dict[str, Callable[[float, float], bool]] = {
@@ -71,6 +71,10 @@ BETTER_THAN_BASELINE = {"digits": ["coverage", "frechet_distance"]}
 NO_MORE_THAN_FLOOR = {"digits": ["memorised"]}
 
 
+class FailedError(Exception):
+    """A run failed; the message is what it said."""
+
+
 def train(preset: str, seed: int) -> dict:
     """Trains one run; returns its report with the seconds it took."""
     run = ROOT / "runs" / "spine" / f"{preset}-seed{seed}-{time.strftime('%m%d-%H%M%S')}"
@@ -80,7 +84,7 @@ def train(preset: str, seed: int) -> dict:
         [*command, "--set", f"training.seed={seed}"], cwd=ROOT, capture_output=True, text=True
     )
     if finished.returncode:
-        sys.exit(f"{preset}, seed {seed} failed:\n{finished.stdout}{finished.stderr}")
+        raise FailedError(f"{finished.stdout}{finished.stderr}")
     trained = re.search(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     return report | {
@@ -96,14 +100,14 @@ def misses(preset: str, report: dict) -> list[str]:
     values = {name: figure["value"] for name, figure in figures.items()}
     values["training_seconds"] = report["training_seconds"]
     missed = [
-        f"{t.figure} {values[t.figure]:.4g}, wanted {t.relation} {t.bound:g}"
+        f"{t.figure} {_cell(values[t.figure])}, wanted {t.relation} {t.bound:g}"
         for t in TARGETS[preset]
         if not t.met(values[t.figure])
     ]
-    sign = {"higher": 1, "lower": -1}
+    better = {"higher": operator.gt, "lower": operator.lt}
     for name in BETTER_THAN_BASELINE.get(preset, []):
         figure = figures[name]
-        if sign[figure["better"]] * (figure["value"] - figure["baseline"]) <= 0:
+        if not better[figure["better"]](figure["value"], figure["baseline"]):
             missed.append(f"{name} {figure['value']:.4g}, the mixture has {figure['baseline']:.4g}")
     for name in NO_MORE_THAN_FLOOR.get(preset, []):
         figure = figures[name]
@@ -123,30 +127,36 @@ def standard_error(figure: dict) -> float:
 
 def table(preset: str, reports: dict[int, dict]) -> str:
     """A Markdown table: one row a figure, one column a seed, floor and baseline beside them."""
-    first = next(iter(reports.values()))
-    counts = first["best"]["counts"]
-    seeds = [f"seed {seed}" for seed in reports]
+    first = next(iter(reports.values()))["best"]
     wanted = {t.figure: f"{t.relation} {t.bound:g}" for t in TARGETS[preset]}
     wanted |= dict.fromkeys(NO_MORE_THAN_FLOOR.get(preset, []), "<= floor + 2 s.e.")
     for name in BETTER_THAN_BASELINE.get(preset, []):
         wanted[name] = f"{wanted[name]}, better than baseline"
-    lines = [
-        f"### {preset}: {counts['generated']:,} samples, k = {first['best']['neighbours']}",
-        "",
-        f"| figure | space | wanted | {' | '.join(seeds)} | floor | baseline |",
-        f"|---|---|---|{'---:|' * (len(seeds) + 2)}",
+    rows = [
+        ["figure", "space", "wanted", *(f"seed {seed}" for seed in reports), "floor", "baseline"],
+        ["---", "---", "---", *["---:"] * (len(reports) + 2)],
     ]
-    for name, figure in first["best"]["figures"].items():
+    for name, figure in first["figures"].items():
         values = [report["best"]["figures"][name]["value"] for report in reports.values()]
-        values += [figure["floor"], figure["baseline"]]
-        cells = " | ".join("-" if value is None else f"{value:.4g}" for value in values)
-        lines.append(f"| {figure['name']} | {figure['space']} | {wanted.get(name, '')} | {cells} |")
+        cells = map(_cell, (*values, figure["floor"], figure["baseline"]))
+        rows.append([figure["name"], figure["space"], wanted.get(name, ""), *cells])
     for name, key in (("training, s", "training_seconds"), ("steps", "steps")):
-        cells = " | ".join(f"{report[key]:,}" for report in reports.values())
-        lines.append(f"| {name} | | {wanted.get(key, '')} | {cells} | | |")
-    steps = " | ".join(f"{report['best']['step']:,}" for report in reports.values())
-    lines.append(f"| step of the best generator | | | {steps} | | |")
-    return "\n".join(lines)
+        cells = (f"{report[key]:,}" for report in reports.values())
+        rows.append([name, "", wanted.get(key, ""), *cells, "", ""])
+    for which in ("best", "last"):
+        cells = (f"{report[which]['step']:,}" for report in reports.values())
+        rows.append([f"step of the {which} generator", "", "", *cells, "", ""])
+    for target in TARGETS[preset]:  # the last one's, where it is another
+        if target.figure in first["figures"]:
+            values = [r["last"]["figures"][target.figure]["value"] for r in reports.values()]
+            name = f"{first['figures'][target.figure]['name']} of the last"
+            rows.append([name, "", "", *map(_cell, values), "", ""])
+    heading = f"### {preset}: {first['counts']['generated']:,} samples, k = {first['neighbours']}"
+    return "\n".join([heading, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def main() -> None:
@@ -159,9 +169,14 @@ def main() -> None:
     for preset in arguments.preset or TARGETS:
         reports = {}
         for seed in arguments.seed or [0, 1, 2]:
-            reports[seed] = train(preset, seed)
+            try:
+                reports[seed] = train(preset, seed)
+            except FailedError as failure:  # the other seeds' hours are not lost
+                missed.append(f"{preset}, seed {seed} failed: {failure}")
+                continue
             missed += [f"{preset}, seed {seed}: {m}" for m in misses(preset, reports[seed])]
-        print(table(preset, reports), end="\n\n", flush=True)
+        if reports:
+            print(table(preset, reports), end="\n\n", flush=True)
     print("Every target is reached." if not missed else "Missed:\n- " + "\n- ".join(missed))
     sys.exit(bool(missed))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganapp.errors import InUseError, UserError
+from training.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -223,11 +224,3 @@ def runs_in(folder: Path) -> list[Run]:
     if not folder.is_dir():
         raise UserError(f"The folder {folder} does not exist; `ganapp train` makes runs in it.")
     return [Run(path) for path in sorted(folder.iterdir()) if (path / "config.toml").is_file()]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old one or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

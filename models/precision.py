@@ -23,7 +23,7 @@ def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer
     a checkpoint is restored into it.
 
     Raises:
-        ValueError: if it has been built for other variables.
+        ValueError: if it has been built for other variables, or keeps an average of its own.
     """
     optimizer = keras.optimizers.get(optimizer)
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -31,6 +31,11 @@ def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer
     if half and not scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner.use_ema:
+        raise ValueError(
+            "`use_ema` of an optimizer would overwrite the network at the end of every `fit`; the "
+            "GAN keeps an average of its own (`ema_half_life`). Received: use_ema=True"
+        )
     variables = network.trainable_variables
     if inner.built and [id(v) for v in inner._trainable_variables] != [id(v) for v in variables]:
         raise ValueError(

@@ -36,11 +36,6 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         known = inspect.signature(OPTIMIZERS[self.name].__init__).parameters
-        if self.options.get("use_ema"):
-            raise ValueError(
-                "`use_ema` would overwrite the generator at the end of every `fit`; the GAN keeps "
-                "an average of its own. Received: use_ema=True"
-            )
         for option in self.options:
             if option not in known or option in ("self", "kwargs"):
                 raise ValueError(

@@ -19,7 +19,7 @@ from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import generated, painter
 from ganapp.runs import open_run
-from training.callbacks.files import write_atomically
+from training.files import write_atomically
 from training.registry import Registry
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5

@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 from ganapp.config import Config
 from ganapp.errors import UserError
 from ganapp.loading import as_toml, differences, load_config, load_saved, validated
-from ganapp.runner.compose import Experiment, compose, metric_direction
-from ganapp.runner.judging import evaluate, painter
+from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.judging import evaluate
+from ganapp.runner.recording import recorders
 from ganapp.runner.summary import show_plan, warn
 from ganapp.runs import (
     Run,
@@ -24,23 +24,15 @@ from ganapp.runs import (
     claim_run,
     next_directory,
     open_run,
-    write_atomically,
 )
-from training.callbacks.best_checkpoint import BestCheckpoint
-from training.callbacks.board import Board
-from training.callbacks.checkpoint_callback import CheckpointEvery
-from training.callbacks.evaluate import Evaluate
-from training.callbacks.guard import NonFiniteError, NonFiniteGuard
+from training.callbacks.guard import NonFiniteError
 from training.callbacks.interrupt import Interrupt
-from training.callbacks.metrics import MetricsLog, truncate_metrics
+from training.callbacks.metrics import truncate_metrics
 from training.callbacks.progress import ProgressDisplay
-from training.callbacks.samples import SampleGrids
-from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
 from training.checkpoints import CheckpointError, Checkpoints
 from training.data import training_batches
 from training.distribution import agreement, is_chief
-
-SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
+from training.files import write_atomically
 
 
 def train(
@@ -191,7 +183,7 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     progress = ProgressDisplay(
         total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
     )
-    callbacks = [*_callbacks(experiment, run, checkpoints), interrupt, progress]
+    callbacks = [*recorders(experiment, run, checkpoints), interrupt, progress]
     start, began = int(gan.step.numpy()), time.monotonic()
     try:
         with interrupt, progress:
@@ -233,56 +225,3 @@ def _batches(experiment: Experiment, start_step: int):
         start_step=start_step,
         strategy=experiment.strategy,
     )
-
-
-def _callbacks(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
-    """The callbacks that record a run, in the order that makes a resumed run exact."""
-    config, source, total = experiment.config, experiment.source, experiment.total_steps
-    training, spec = config.training, source.spec
-    board = Board(run.logs)
-    metrics = MetricsLog(run.metrics, training.log_every, last=total)
-    best = BestCheckpoint(
-        run.best,
-        {"ema_generator": experiment.gan.state()["ema_generator"]},
-        metric=config.evaluation.metric,
-        better=metric_direction(config.evaluation.metric),
-        chief=is_chief(experiment.strategy),
-        warn=warn,
-    )
-    shown = SHOWN_IMAGES if spec.kind == "image" else SHOWN_POINTS
-    real, _ = source.held_out_examples(SCORED_EXAMPLES)
-    return [
-        NonFiniteGuard(loss_scaling=training.precision == "mixed_float16"),
-        metrics,
-        TensorBoardLog(
-            board,
-            training.log_every,
-            examples_per_step=experiment.examples_per_step,
-            configuration=as_toml(config),
-            last=total,
-        ),
-        SampleGrids(
-            run.samples,
-            training.sample_every,
-            draw=painter(source),
-            real=source.training_examples(shown)[0],
-            count=shown,
-            to_user_units=spec.to_user_units,
-            board=board,
-            last=total,
-        ),
-        ScoreHistograms(
-            board, training.sample_every, real=np.asarray(spec.to_model_units(real)), last=total
-        ),
-        Evaluate(
-            experiment.judge.judge,
-            training.evaluate_every,
-            count=config.evaluation.samples,
-            to_user_units=spec.to_user_units,
-            sinks=(metrics.evaluation, board.evaluation, best.offer),
-            # Other latents than the final report's: the best is not chosen on its own test.
-            seed=config.evaluation.seed + 1,
-            last=total,
-        ),
-        CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),
-    ]

@@ -18,7 +18,6 @@ from ganapp.runs import (
     next_directory,
     open_run,
     runs_in,
-    write_atomically,
 )
 
 TOML = "[data]\nsource = 'ring'\n"
@@ -159,10 +158,3 @@ def test_a_damaged_report_or_manifest_is_a_sentence(tmp_path, content):
         run.read_report()
     with pytest.raises(UserError, match=r"manifest.json is damaged; delete it"):
         run.read_manifest()
-
-
-def test_atomic_writing_leaves_nothing_else(tmp_path):
-    write_atomically(tmp_path / "below" / "file", "old")
-    write_atomically(tmp_path / "below" / "file", "new")
-    assert os.listdir(tmp_path / "below") == ["file"]
-    assert (tmp_path / "below" / "file").read_text() == "new"

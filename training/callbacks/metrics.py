@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.callbacks.cadence import StepCallback
-from training.callbacks.files import write_atomically
+from training.files import write_atomically
 
 
 class MetricsLog(StepCallback):

@@ -12,7 +12,7 @@ import PIL.ImageFont
 
 from training.callbacks.board import Board
 from training.callbacks.cadence import StepCallback
-from training.callbacks.files import write_atomically
+from training.files import write_atomically
 
 MARGIN = 12  # pixels around and between panels
 CAPTION_SIZE = 16  # pixels, at least; a caption grows with wide panels

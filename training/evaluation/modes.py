@@ -15,7 +15,6 @@ from training.evaluation.checks import as_features, same_width
 
 HIGH_QUALITY_RADIUS = 3.0  # in sigma
 FAIR_PART = 0.2
-USUAL_SAMPLES = 2500  # the count of the published tables; reverse KL depends on it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ import json
 import math
 import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
+
+from training.files import write_atomically
 
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1"}
 BADNESS = {
@@ -101,9 +102,9 @@ def write_report(
         "notes": list(notes),
     }
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    _write(directory / "report.json", text + "\n")
+    write_atomically(directory / "report.json", text + "\n")
     page = _page(title, best, last, pictures, notes)
-    _write(directory / "report.md", page)
+    write_atomically(directory / "report.md", page)
     return directory / "report.md"
 
 
@@ -223,17 +224,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp makes files that only the owner reads
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -1,0 +1,86 @@
+"""What records a run while it trains: metrics, TensorBoard, pictures, evaluations, checkpoints."""
+
+import numpy as np
+
+from ganapp.loading import as_toml
+from ganapp.runner.compose import Experiment, metric_direction
+from ganapp.runner.judging import painter
+from ganapp.runner.summary import warn
+from ganapp.runs import Run
+from training.callbacks.best_checkpoint import BestCheckpoint
+from training.callbacks.board import Board
+from training.callbacks.checkpoint_callback import CheckpointEvery
+from training.callbacks.evaluate import Evaluate
+from training.callbacks.guard import NonFiniteGuard
+from training.callbacks.metrics import MetricsLog
+from training.callbacks.samples import SampleGrids
+from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
+from training.checkpoints import Checkpoints
+from training.distribution import is_chief
+
+SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
+
+
+def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
+    """The callbacks that record a run, in the order that makes a resumed run exact."""
+    training, total = experiment.config.training, experiment.total_steps
+    board = Board(run.logs)
+    metrics = MetricsLog(run.metrics, training.log_every, last=total)
+    return [
+        NonFiniteGuard(loss_scaling=training.precision == "mixed_float16"),
+        metrics,
+        TensorBoardLog(
+            board,
+            training.log_every,
+            examples_per_step=experiment.examples_per_step,
+            configuration=as_toml(experiment.config),
+            last=total,
+        ),
+        *_pictures(experiment, run, board),
+        _evaluation(experiment, run, metrics, board),
+        CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),
+    ]
+
+
+def _pictures(experiment: Experiment, run: Run, board: Board) -> list:
+    """Sample grids beside real ones, and score histograms."""
+    source, total = experiment.source, experiment.total_steps
+    cadence, spec = experiment.config.training.sample_every, source.spec
+    shown = SHOWN_IMAGES if spec.kind == "image" else SHOWN_POINTS
+    scored, _ = source.held_out_examples(SCORED_EXAMPLES)
+    return [
+        SampleGrids(
+            run.samples,
+            cadence,
+            draw=painter(source),
+            real=source.training_examples(shown)[0],
+            count=shown,
+            to_user_units=spec.to_user_units,
+            board=board,
+            last=total,
+        ),
+        ScoreHistograms(board, cadence, real=np.asarray(spec.to_model_units(scored)), last=total),
+    ]
+
+
+def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
+    """Judges the averaged generator now and then and keeps the best one."""
+    evaluation = experiment.config.evaluation
+    best = BestCheckpoint(
+        run.best,
+        {"ema_generator": experiment.gan.state()["ema_generator"]},
+        metric=evaluation.metric,
+        better=metric_direction(evaluation.metric),
+        chief=is_chief(experiment.strategy),
+        warn=warn,
+    )
+    return Evaluate(
+        experiment.judge.judge,
+        experiment.config.training.evaluate_every,
+        count=evaluation.samples,
+        to_user_units=experiment.source.spec.to_user_units,
+        sinks=(metrics.evaluation, board.evaluation, best.offer),
+        # Other latents than the final report's: the best is not chosen on its own test.
+        seed=evaluation.seed + 1,
+        last=experiment.total_steps,
+    )
