@@ -114,22 +114,34 @@ def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    if any(override.partition("=")[0].strip() == "objective.name" for override in overrides):
-        raw = _without_objective(raw)
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        *tables, last = [part.strip() for part in key.split(".")]
-        if not equals or not all((*tables, last)):
-            raise UserError(
-                f"`--set` takes key=value, for example training.epochs=10, not {override!r}."
-            )
+    settings = [(override, *_parsed(override)) for override in overrides]
+    for _, keys, value in settings:
+        if keys == ["objective", "name"] and value != _objective_name(raw):
+            raw = _without_objective(raw)
+    for override, (*tables, last), value in settings:
         table = raw
         for name in tables:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
                 raise UserError(f"`--set {override}`: `{name}` is a value, not a table.")
-        table[last] = _toml_value(text.strip())
+        table[last] = value
     return raw
+
+
+def _parsed(override: str) -> tuple[list[str], Any]:
+    """Keys and value of a `key=value`, or a `UserError`."""
+    key, equals, text = override.partition("=")
+    keys = [part.strip() for part in key.split(".")]
+    if not equals or not all(keys):
+        raise UserError(
+            f"`--set` takes key=value, for example training.epochs=10, not {override!r}."
+        )
+    return keys, _toml_value(text.strip())
+
+
+def _objective_name(raw: dict[str, Any]) -> Any:
+    objective = raw.get("objective")
+    return objective.get("name") if isinstance(objective, dict) else None
 
 
 def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from typing import Any
 from ganapp.errors import InUseError, UserError
 from training.files import write_atomically
 
+# What a `train` leaves that was killed while it claimed its directory; the next one may have it.
+CLAIM = {".lock", ".config.toml.tmp"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -155,18 +158,13 @@ def check_free(directory: Path) -> None:
         InUseError: if it holds a run.
         UserError: if it holds other files, is a file or cannot be written to.
     """
-    # Looked at once: another process may be claiming it, which leaves its lock there first.
     present = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
     if "config.toml" in present:
         raise InUseError(
             f"The run directory {directory} already holds a run: continue it with "
             f"`python -m ganapp resume {directory}`, or choose another with --run."
         )
-    if ".lock" in present:
-        raise InUseError(
-            f"The run directory {directory} was taken by another process; choose another one."
-        )
-    if present:
+    if present - CLAIM:
         raise UserError(f"The run directory {directory} is not empty; choose another with --run.")
     parent = next(p for p in (directory, *directory.parents) if p.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -185,10 +183,10 @@ def claim_run(directory: Path, config_toml: str) -> Run:
     run = Run(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        run.lock.open("x").close()  # a file of its own: the configuration is never half written
-        write_atomically(run.config, config_toml)
-    except FileExistsError as error:
-        raise InUseError(f"The run directory {directory} was taken by another process.") from error
+        with run.in_use():
+            if run.config.exists():
+                raise InUseError(f"The run directory {directory} was taken by another process.")
+            write_atomically(run.config, config_toml)
     except OSError as error:
         raise UserError(
             f"The run directory {directory} cannot be made: {error.strerror}."

@@ -71,3 +71,24 @@ def test_every_path_the_readme_names_exists():
     paths = re.findall(r"\]\(([^)#:]+)\)|`((?:docs|training|tests)/[\w/.-]+)`", README)
     for path in {link or code for link, code in paths}:
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+def test_no_placeholder_is_left(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"TODO|TBD|FIXME|XXX|\?\?\?|lorem", text, flags=re.IGNORECASE)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_results():
+    """One measurement, quoted twice: every generated figure of the table is in docs/results.md."""
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"generated  mixture.*?\n(.*?)generated and mixture", README, re.DOTALL)
+    rows = [re.split(r"  +", line) for line in table.strip().splitlines()]
+    assert len(rows) == 8
+    measured = {
+        row[1]: float(row[3])
+        for row in (re.split(r" *\| *", line) for line in results.splitlines())
+        if len(row) > 5 and re.fullmatch(r"[\d.e-]+", row[3])
+    }
+    for name, generated, *_ in rows:
+        assert float(generated) == pytest.approx(measured[name], rel=6e-3), name

@@ -1,6 +1,7 @@
 """Optimizers as configurations: an objective names its paper's, a run may choose another."""
 
 import dataclasses
+import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -35,12 +36,15 @@ class OptimizerConfig:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = inspect.signature(OPTIMIZERS[self.name].__init__).parameters
+        parameters = inspect.signature(OPTIMIZERS[self.name].__init__).parameters
+        known = [name for name in parameters if name not in ("self", "kwargs")]
         for option in self.options:
-            if option not in known or option in ("self", "kwargs"):
+            if option not in known:
+                close = difflib.get_close_matches(option, known, n=1)
+                hint = f" Did you mean `{close[0]}`?" if close else ""
                 raise ValueError(
                     f"`{option}` is not an option of the optimizer {self.name!r}, which takes "
-                    f"{', '.join(k for k in known if k not in ('self', 'kwargs'))}."
+                    f"{', '.join(known)}.{hint}"
                 )
 
     def build(self, updates: int | None = None) -> keras.optimizers.Optimizer:

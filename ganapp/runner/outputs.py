@@ -13,6 +13,7 @@ from rich.console import Console
 from export.bundle import Bundle
 from export.errors import ExportError
 from export.exporter import export as export_bundle
+from export.formats import FORMATS
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
@@ -85,6 +86,7 @@ def export(
     Raises:
         UserError: if there is no generator yet, or the export fails; nothing is left behind then.
     """
+    _check_formats(formats)
     run = open_run(directory)
     config = load_saved(run.config)
     experiment = compose(config)
@@ -119,6 +121,14 @@ def export(
             soft_wrap=True,
         )
     return card
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    for name in formats:
+        if name not in FORMATS or formats.count(name) > 1:
+            raise UserError(
+                f"`--format` must be among {', '.join(FORMATS)}, each once. Received: {name!r}"
+            )
 
 
 def _npz(experiment: Experiment, count: int, seed: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -137,13 +138,27 @@ def _refuse_changes(run: Run, before: Config, after: Config) -> None:
 
 def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
     """Trains what is left of the run and judges it; the exit code."""
-    if not is_chief(experiment.strategy):
-        return _train_the_rest(experiment, run, console)
-    with run.in_use():
+    chief = is_chief(experiment.strategy)
+    with run.in_use() if chief else contextlib.nullcontext():
         exit_code = _train_the_rest(experiment, run, console)
-        if exit_code == 0:
-            evaluate(run.directory, console=console, experiment=experiment)
-        return exit_code
+        if chief and exit_code == 0:
+            exit_code = _judge(experiment, run, console)
+    if exit_code:
+        console.print(
+            f"Continue with: python -m ganapp resume {run.directory}",
+            highlight=False,
+            soft_wrap=True,  # the command is there to be copied
+        )
+    return exit_code
+
+
+def _judge(experiment: Experiment, run: Run, console: Console) -> int:
+    try:
+        evaluate(run.directory, console=console, experiment=experiment)
+    except KeyboardInterrupt:
+        console.print("Training is done, its report is not.")
+        return 128 + signal.SIGINT
+    return 0
 
 
 def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
@@ -165,14 +180,7 @@ def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
         if start >= experiment.total_steps:
             return 0
-        exit_code = _fit(experiment, record, checkpoints, console)
-    if exit_code:
-        console.print(
-            f"Continue with: python -m ganapp resume {run.directory}",
-            highlight=False,
-            soft_wrap=True,  # the command is there to be copied
-        )
-    return exit_code
+        return _fit(experiment, record, checkpoints, console)
 
 
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> int:

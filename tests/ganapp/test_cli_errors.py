@@ -30,7 +30,6 @@ TRAIN = {
     "wrong type": ("ring.toml --set training.epochs=three", "should be a valid integer"),
     "no value": ("ring.toml --set training.epochs", "`--set` takes key=value"),
     "run in use": ("ring.toml --run used", "used already holds a run: continue it with"),
-    "run being made": ("ring.toml --run claimed", "claimed was taken by another process"),
     "run not empty": ("ring.toml --run full", "full is not empty; choose another"),
     "run is a file": ("ring.toml --run full/mine", "cannot be made: full/mine is a file"),
     "run in a file": ("ring.toml --run full/mine/run", "cannot be made: full/mine is a file"),
@@ -71,10 +70,9 @@ TRAIN = {
 def place(tmp_path, monkeypatch):
     """The working directory, with things that are in the way."""
     place = tmp_path / "place"
-    for name in ("used", "claimed", "full", "folder.toml"):
+    for name in ("used", "full", "folder.toml"):
         (place / name).mkdir(parents=True)
     (place / "used" / "config.toml").write_text("")
-    (place / "claimed" / ".lock").write_text("")
     (place / "full" / "mine").write_text("")
     (place / "binary.toml").write_bytes(bytes(range(256)))
     (place / "ring.toml").write_text(RING)
@@ -154,7 +152,7 @@ OUTPUTS = {
     "sample --out x.npz --seed -1": "at least 0 and below 2147483648. Received: -1",
     "sample --out x.npz --seed 2147483648": "below 2147483648. Received: 2147483648",
     "sample --out x.npz --checkpoint worst": "must be 'best' or 'last'. Received: 'worst'",
-    "export --format onnx": "`formats` must be among saved_model, litert. Received: format='onnx'",
+    "export --format onnx": "must be among saved_model, litert, each once. Received: 'onnx'",
     "export --out full": "this directory has other content",
     "export --out full/mine": "`out` must be a directory",
     "export --out /proc/x": "The export could not be written",

@@ -56,6 +56,28 @@ def test_later_overrides_win_and_tables_are_made(ring_file):
     assert list(config.objective.penalties) == ["r1"]
 
 
+def test_another_objective_comes_with_its_papers_settings():
+    """The preset's penalties and learning rates were chosen for another objective."""
+    config = load_config("digits", ["objective.name=wgan"])
+    assert config.objective.penalties == {}
+    assert config.objective.constraint.name == "weight_clip"
+    assert config.objective.discriminator_steps == 5
+    for network in (config.generator, config.discriminator):
+        assert (network.optimizer.name, network.optimizer.learning_rate) == ("rmsprop", 5e-5)
+    assert config.generator.channels == (128, 64)  # the networks are the preset's
+    with_more = load_config(
+        "digits", ["objective.penalties.r1.weight=3.0", "objective.name=non_saturating"]
+    )
+    assert {name: p.weight for name, p in with_more.objective.penalties.items()} == {"r1": 3.0}
+
+
+def test_the_same_objective_keeps_the_presets_settings():
+    plain, named = (
+        load_config("digits", overrides) for overrides in ([], ["objective.name=relativistic"])
+    )
+    assert named == plain
+
+
 @pytest.mark.parametrize(
     "override", ["epochs", "=3", "=", ".epochs=3", "training.=3", "a..b=3", ""]
 )

@@ -34,7 +34,8 @@ CLAIM = """
             claim_run(folder / "named" / str(number), name)
             print("named", number)
         except UserError as error:
-            assert "taken by another process" in str(error) or "already holds a run" in str(error)
+            said = "taken by another process", "already holds a run", "is in use"
+            assert any(words in str(error) for words in said)
     for number in range(100):
         print("next", claim_next(folder / "next", "ring", name).name)
 """
@@ -117,6 +118,22 @@ def test_one_process_trains_at_a_time(tmp_path):
         pytest.fail("two processes train in one directory")
     with run.in_use():
         assert run.lock.exists()
+
+
+def test_a_directory_that_is_being_claimed_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    with Run(tmp_path / "run").in_use(), pytest.raises(InUseError, match="is in use"):
+        claim_run(tmp_path / "run", TOML)
+
+
+@pytest.mark.parametrize("left", [[".lock"], [".lock", ".config.toml.tmp"]])
+def test_what_was_killed_while_claiming_is_no_run(tmp_path, left):
+    (tmp_path / "run").mkdir()
+    for name in left:
+        (tmp_path / "run" / name).write_text("")
+    check_free(tmp_path / "run")
+    run = claim_run(tmp_path / "run", TOML)
+    assert run.config.read_text() == TOML
 
 
 def test_what_is_no_run(tmp_path):

@@ -48,7 +48,7 @@ def test_options_reach_the_optimizer():
 def test_unknown_option_is_one_sentence():
     with pytest.raises(ValueError, match=r"`beta1` is not an option of the optimizer 'adam'") as e:
         OptimizerConfig(name="adam", options={"beta1": 0.5})
-    assert "beta_1" in str(e.value)
+    assert "Did you mean `beta_1`?" in str(e.value)
     assert "self" not in str(e.value)
     with pytest.raises(UnknownNameError, match="Did you mean 'adam'"):
         OptimizerConfig(name="adamm")

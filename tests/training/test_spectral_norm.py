@@ -16,6 +16,7 @@ from training.penalties import R1
 LAYERS = {
     "dense": (lambda: keras.layers.Dense(4), (5,), lambda w: w),
     "conv": (lambda: keras.layers.Conv2D(4, 3), (6, 6, 2), lambda w: w.reshape(-1, 4)),
+    "conv3d": (lambda: keras.layers.Conv3D(4, 2), (3, 3, 3, 2), lambda w: w.reshape(-1, 4)),
     "conv1d": (lambda: keras.layers.Conv1D(4, 3), (6, 2), lambda w: w.reshape(-1, 4)),
     "transposed": (
         lambda: keras.layers.Conv2DTranspose(4, 3),
@@ -165,6 +166,16 @@ def test_activation_inside_is_refused():
     x = keras.Input((2,))
     network = keras.Model(x, keras.layers.Dense(1, activation="relu", name="last")(x))
     with pytest.raises(ValueError, match=r"layer 'last' with activation='relu'"):
+        SpectralNorm().prepare(network)
+
+
+@pytest.mark.parametrize(
+    "layer", [keras.layers.SeparableConv2D(4, 3), keras.layers.DepthwiseConv2D(3)]
+)
+def test_a_kernel_that_would_stay_unconstrained_is_refused(layer):
+    x = keras.Input((6, 6, 2))
+    network = keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(layer(x))))
+    with pytest.raises(ValueError, match=rf"unconstrained.*of type {type(layer).__name__}"):
         SpectralNorm().prepare(network)
 
 

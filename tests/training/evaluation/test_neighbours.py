@@ -51,6 +51,20 @@ def test_figures_agree_with_the_definition(seed, real, generated, dimension, k):
     assert figures(x, y, k) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("distance", [1e3, 1e6, 1e9])
+def test_a_sample_far_away_does_not_widen_the_balls(distance):
+    """The allowance for rounding is of the real data's extent, whatever was generated."""
+    real, generated = normal(0, 200, 3), normal(1, 200, 3, shift=4.0)
+    expected = figures(real, generated)
+    assert expected["precision"] < 0.2
+    generated[-1] = distance
+    found = figures(real, generated)
+    assert found["precision"] <= expected["precision"]
+    assert found["density"] <= expected["density"]
+    assert found["coverage"] <= expected["coverage"]
+    assert found["recall"] <= expected["recall"] + 1 / 200
+
+
 def test_blocks_do_not_change_the_figures(monkeypatch):
     x, y = normal(0, 400, 20), normal(1, 500, 20, shift=0.3)
     whole = figures(x, y)
