@@ -88,7 +88,7 @@ def test_the_figures_of_the_readme_are_those_of_the_results():
     measured = {
         row[1]: float(row[3])
         for row in (re.split(r" *\| *", line) for line in results.splitlines())
-        if len(row) > 5 and re.fullmatch(r"[\d.e-]+", row[3])
+        if len(row) > 5 and re.fullmatch(r"-?\d[\d.e-]*", row[3])
     }
     for name, generated, *_ in rows:
         assert float(generated) == pytest.approx(measured[name], rel=6e-3), name
