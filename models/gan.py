@@ -227,7 +227,10 @@ class GAN(Inference, DistributedFunctions):
         gradients = sum_over_replicas(gradients)
         # Before the update, which may change the loss scale these gradients carry.
         norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
-        optimizer.apply(gradients, variables)
+        # Where a gradient does not need the scores (a loss linear in them), the graph's optimiser
+        # was seen to let the update overtake the forward pass that still reads the weights.
+        with tf.control_dependencies([scaled_loss]):
+            optimizer.apply(gradients, variables)
         return norm
 
     def _noise(self, real: tf.Tensor, stream: Stream, index: int | tf.Tensor = 0) -> tf.Tensor:
