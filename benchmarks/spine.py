@@ -1,6 +1,6 @@
 """Trains the presets as a user would and holds the reports against what they must reach.
 
-    python -m benchmarks.spine                     # digits, ring and grid, three seeds each
+    python -m benchmarks.spine                     # every preset with targets, three seeds each
     python -m benchmarks.spine --preset digits --seed 0
 
 Each run is a process of its own, one after the other. Prints Markdown tables; the runs stay in
@@ -9,16 +9,11 @@ Each run is a process of its own, one after the other. Prints Markdown tables; t
 
 import argparse
 import dataclasses
-import json
 import operator
-import re
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.running import FailedError, cell, markdown, train
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,34 +59,16 @@ TARGETS = {
         Target("reverse_kl", "<=", 0.01),
         Target("training_seconds", "<=", 180),
     ],
+    "stacked-digits": [
+        Target("modes", ">=", 990),
+        Target("mode_kl", "<=", 0.10),
+        Target("training_seconds", "<=", 900),
+    ],
 }
 # Figures in which the generator must beat the Gaussian mixture; shares that must not exceed those
 # of held-out data by more than two standard errors of the difference (300 digits are few).
 BETTER_THAN_BASELINE = {"digits": ["coverage", "frechet_distance"]}
 NO_MORE_THAN_FLOOR = {"digits": ["memorised"]}
-
-
-class FailedError(Exception):
-    """A run failed; the message is what it said."""
-
-
-def train(preset: str, seed: int) -> dict:
-    """Trains one run; returns its report with the seconds it took."""
-    run = ROOT / "runs" / "spine" / f"{preset}-seed{seed}-{time.strftime('%m%d-%H%M%S')}"
-    command = [sys.executable, "-m", "ganapp", "train", preset, "--run", str(run)]
-    began = time.monotonic()
-    finished = subprocess.run(
-        [*command, "--set", f"training.seed={seed}"], cwd=ROOT, capture_output=True, text=True
-    )
-    if finished.returncode:
-        raise FailedError(f"{finished.stdout}{finished.stderr}")
-    trained = re.search(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
-    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    return report | {
-        "steps": int(trained[1].replace(",", "")),
-        "training_seconds": int(trained[2]),
-        "seconds": time.monotonic() - began,
-    }
 
 
 def misses(preset: str, report: dict) -> list[str]:
@@ -100,7 +77,7 @@ def misses(preset: str, report: dict) -> list[str]:
     values = {name: figure["value"] for name, figure in figures.items()}
     values["training_seconds"] = report["training_seconds"]
     missed = [
-        f"{t.figure} {_cell(values[t.figure])}, wanted {t.relation} {t.bound:g}"
+        f"{t.figure} {cell(values[t.figure])}, wanted {t.relation} {t.bound:g}"
         for t in TARGETS[preset]
         if not t.met(values[t.figure])
     ]
@@ -132,13 +109,11 @@ def table(preset: str, reports: dict[int, dict]) -> str:
     wanted |= dict.fromkeys(NO_MORE_THAN_FLOOR.get(preset, []), "<= floor + 2 s.e.")
     for name in BETTER_THAN_BASELINE.get(preset, []):
         wanted[name] = f"{wanted[name]}, better than baseline"
-    rows = [
-        ["figure", "space", "wanted", *(f"seed {seed}" for seed in reports), "floor", "baseline"],
-        ["---", "---", "---", *["---:"] * (len(reports) + 2)],
-    ]
+    seeds = [f"seed {seed}" for seed in reports]
+    rows = [["figure", "space", "wanted", *seeds, "floor", "baseline"]]
     for name, figure in first["figures"].items():
         values = [report["best"]["figures"][name]["value"] for report in reports.values()]
-        cells = map(_cell, (*values, figure["floor"], figure["baseline"]))
+        cells = map(cell, (*values, figure["floor"], figure["baseline"]))
         rows.append([figure["name"], figure["space"], wanted.get(name, ""), *cells])
     for name, key in (("training, s", "training_seconds"), ("steps", "steps")):
         cells = (f"{report[key]:,}" for report in reports.values())
@@ -150,13 +125,9 @@ def table(preset: str, reports: dict[int, dict]) -> str:
         if target.figure in first["figures"]:
             values = [r["last"]["figures"][target.figure]["value"] for r in reports.values()]
             name = f"{first['figures'][target.figure]['name']} of the last"
-            rows.append([name, "", "", *map(_cell, values), "", ""])
+            rows.append([name, "", "", *map(cell, values), "", ""])
     heading = f"### {preset}: {first['counts']['generated']:,} samples, k = {first['neighbours']}"
-    return "\n".join([heading, "", *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+    return f"{heading}\n\n{markdown(rows, left=3)}"
 
 
 def main() -> None:
@@ -170,7 +141,9 @@ def main() -> None:
         reports = {}
         for seed in arguments.seed or [0, 1, 2]:
             try:
-                reports[seed] = train(preset, seed)
+                name = f"{preset}-seed{seed}"
+                settings = [f"training.seed={seed}"]
+                reports[seed] = train(preset, name, settings, folder="spine")
             except FailedError as failure:  # the other seeds' hours are not lost
                 missed.append(f"{preset}, seed {seed} failed: {failure}")
                 continue

@@ -118,6 +118,32 @@ def export(
 
 
 @app.command()
+def diagnose(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run directory.")] = None,
+    dirac: Annotated[
+        bool,
+        typer.Option("--dirac", help="Draw every objective on the one-parameter game instead."),
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", help="Picture of --dirac, .png.")] = Path(
+        "dirac.png"
+    ),
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option("--objective", help="Of --dirac; may be repeated [default: all]."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Say why a run fails: theory against what was learnt, and alarms with a remedy each."""
+    if dirac == (run is not None):
+        raise UserError("`diagnose` takes either a run directory or --dirac.")
+    if dirac:
+        _runner().dirac(objectives or [], out=out, console=console)
+        return
+    open_run(run)
+    _runner().diagnose(run, console=console, as_json=as_json)
+
+
+@app.command()
 def show(run: RunArgument) -> None:
     """Show a finished run: its main figures and where everything is."""
     from ganapp.listing import overview
@@ -144,6 +170,28 @@ def show_preset(name: Annotated[str, typer.Argument(help="The preset's name.")])
     from ganapp.loading import preset_path
 
     print(preset_path(name).read_text(encoding="utf-8"), end="")
+
+
+@app.command("list")
+def list_members(
+    family: Annotated[
+        str,
+        typer.Argument(
+            help="objectives, penalties, constraints, stabilisers, priors, networks or data."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List what can be combined, with formula, paper and options."""
+    from ganapp.listing import FAMILIES, print_members
+
+    if family not in FAMILIES:
+        raise UserError(f"`list` knows {', '.join(FAMILIES)}. Received: {family!r}")
+    from ganapp.quiet import quiet_stderr
+
+    with quiet_stderr():  # the members' modules import TensorFlow
+        from ganapp.catalogue import members_of
+    print_members(members_of(family), console, as_json=as_json)
 
 
 @app.command()

@@ -1,30 +1,19 @@
 """The configuration of a run: validated data, saved with the run as TOML."""
 
+import dataclasses
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 
 from ganapp import plugins
+from ganapp.combinations import refuse
+from ganapp.scheduled import scheduled
 from training.optimizers import OptimizerConfig
 
 Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 Rate = Annotated[float, pydantic.Field(gt=0)]
-
-
-def scheduled(number: Any) -> Any:
-    """The type of a number that may also be a table with start, end and shape.
-
-    Tagged by what came, so that a mistake is explained once and not for each alternative.
-    """
-    return Annotated[
-        Annotated[number, pydantic.Tag("<number>")]
-        | Annotated["AnnealConfig", pydantic.Tag("<table>")],
-        pydantic.Discriminator(
-            lambda given: "<table>" if isinstance(given, dict | AnnealConfig) else "<number>"
-        ),
-    ]
 
 
 class Section(pydantic.BaseModel):
@@ -55,6 +44,11 @@ class PluginSection(Section):
         return getattr(self, self.MEMBER)
 
     @property
+    def images_only(self) -> bool:
+        """Whether the chosen member makes sense for images alone."""
+        return getattr(plugins.FAMILIES[self.FAMILY][self.member], "images_only", False)
+
+    @property
     def options(self) -> dict[str, Any]:
         """Options of the chosen member."""
         return dict(self.__pydantic_extra__ or {})
@@ -64,18 +58,18 @@ class PluginSection(Section):
         return plugins.build(self.FAMILY, self.member, self.options, *args, **kwargs)
 
 
-class AnnealConfig(Section):
-    """A value that moves over the whole training; see `training.schedules.Anneal`."""
+class PenaltyConfig(PluginSection):
+    """A penalty's weight, a number or a table with start, end and shape, and its options."""
 
-    start: Rate
-    end: Rate
-    shape: Literal["linear", "cosine", "exponential"] = "cosine"
+    FAMILY = "penalty"
+    name: str = pydantic.Field(exclude=True)
 
 
-class PenaltyConfig(Section):
-    """A penalty's weight: a number, or a table with start, end and shape."""
+class StabiliserConfig(PluginSection):
+    """The options of a stabiliser."""
 
-    weight: scheduled(Weight) = 1.0
+    FAMILY = "stabiliser"
+    name: str = pydantic.Field(exclude=True)
 
 
 class OptimizerSection(Section):
@@ -116,10 +110,11 @@ class GeneratorConfig(PluginSection):
 
 
 class DiscriminatorConfig(PluginSection):
-    """The discriminator and its optimizer."""
+    """The discriminator, how many examples it judges together, and its optimizer."""
 
     FAMILY, MEMBER = "discriminator", "network"
     network: str
+    packing: Positive = 1
     optimizer: OptimizerSection
 
 
@@ -138,6 +133,7 @@ class ObjectiveConfig(PluginSection):
         "discriminator_steps",
         "penalties",
         "constraint",
+        "stabilisers",
         "generator_optimizer",
         "discriminator_optimizer",
     )
@@ -145,13 +141,17 @@ class ObjectiveConfig(PluginSection):
     discriminator_steps: Positive
     penalties: dict[str, PenaltyConfig]
     constraint: ConstraintConfig
+    stabilisers: dict[str, StabiliserConfig]
 
-    @pydantic.field_validator("penalties")
+    @pydantic.field_validator("penalties", "stabilisers", mode="before")
     @classmethod
-    def _known(cls, penalties: dict[str, PenaltyConfig]) -> dict[str, PenaltyConfig]:
-        for name in penalties:
-            plugins.FAMILIES["penalty"][name]
-        return penalties
+    def _named_by_their_keys(cls, tables: Any) -> Any:
+        if not isinstance(tables, dict):
+            return tables
+        return {
+            name: {**table, "name": name} if isinstance(table, dict) else table
+            for name, table in tables.items()
+        }
 
 
 class TrainingConfig(Section):
@@ -189,7 +189,7 @@ class EvaluationConfig(Section):
     components: Positive = 32
     baseline_components: Positive = 10
     metric: Literal[
-        "frechet_distance", "kernel_distance", "coverage", "reverse_kl", "high_quality"
+        "frechet_distance", "kernel_distance", "coverage", "reverse_kl", "high_quality", "mode_kl"
     ] = "frechet_distance"
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
 
@@ -211,12 +211,7 @@ class Config(Section):
 
     @pydantic.model_validator(mode="after")
     def _check_combination(self) -> Self:
-        if self.objective.penalties and self.discriminator.options.get("normalisation") == "batch":
-            raise ValueError(
-                "`discriminator.normalisation` must be 'none' or 'layer' under a gradient penalty, "
-                "whose gradient of one example does not exist when a batch is normalised together. "
-                f"Received: 'batch' with {', '.join(self.objective.penalties)}"
-            )
+        refuse(self)
         steps, execution = self.training.steps_per_epoch, self.training.steps_per_execution
         if steps and steps % execution:
             raise ValueError(
@@ -248,8 +243,9 @@ def with_objective_defaults(raw: Any) -> Any:
     paper = plugins.FAMILIES["objective"][objective["name"]]()
     defaults = {
         "discriminator_steps": paper.discriminator_steps,
-        "penalties": {p.name: {"weight": p.weight} for p in paper.penalties},
         "constraint": plugins.as_table(paper.constraint),
+        "penalties": {p.name: dataclasses.asdict(p) for p in paper.penalties},
+        "stabilisers": {p.name: dataclasses.asdict(p) for p in paper.stabilisers},
     }
     filled = {**raw, "objective": {**defaults, **objective}}
     for part in ("generator", "discriminator"):

@@ -1,10 +1,12 @@
 """Runs at a glance: read from their files alone, without TensorFlow."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ganapp.errors import UserError
 from ganapp.loading import read_toml
@@ -25,6 +27,37 @@ OVERVIEW = (
     "reverse_kl",
 )
 FIGURES = ("frechet_distance", "coverage", "precision", "recall", "high_quality")
+
+
+# What `list` knows; written out here because the members' modules take seconds to import.
+FAMILIES = (
+    "objectives",
+    "penalties",
+    "constraints",
+    "stabilisers",
+    "priors",
+    "networks",
+    "data",
+)
+
+
+def print_members(members: list[dict[str, Any]], console: Console, *, as_json: bool) -> None:
+    """What a family has, as a table of three lines a member or as JSON."""
+    if as_json:
+        console.print_json(json.dumps(members, ensure_ascii=False))
+        return
+    for member in members:
+        heading = f"{member['name']}"
+        if len({each["kind"] for each in members}) > 1:
+            heading += f" ({member['kind']})"
+        console.print(Text(heading, style="bold"), Text(f"  {member['summary']}"), sep="")
+        options = ", ".join(f"{key} = {value}" for key, value in member["options"].items())
+        rows = {"formula": member["formula"], "paper": member["reference"], "options": options}
+        rows |= {"combines": member["combines"], "use": f"--set {member['set']}"}
+        for name, text in rows.items():
+            if text:
+                console.print(Text(f"  {name:<9}", style="dim"), Text(text), sep="")
+        console.print()
 
 
 def runs_table(folder: Path) -> Table:

@@ -11,10 +11,12 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import annotated_types
 import pydantic
 
+from ganapp.scheduled import AnnealConfig, is_scheduled, scheduled
 from models.networks import DISCRIMINATORS, GENERATORS
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
@@ -23,7 +25,9 @@ from training.optimizers import OPTIMIZERS
 from training.penalties import PENALTIES
 from training.priors import PRIORS
 from training.registry import Registry
+from training.stabilisers import STABILISERS
 
+NotNegative = Annotated[float, annotated_types.Ge(0)]
 FAMILIES: dict[str, Mapping[str, Callable]] = {
     "data": SOURCES,
     "generator": Registry("generator network", GENERATORS.items()),
@@ -32,6 +36,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "objective": OBJECTIVES,
     "constraint": CONSTRAINTS,
     "penalty": PENALTIES,
+    "stabiliser": STABILISERS,
     "optimizer": OPTIMIZERS,
 }
 
@@ -51,12 +56,16 @@ def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[p
     member = FAMILIES[family][name]
     hints = typing.get_type_hints(member, include_extras=True)
     fields = {
-        key: (hints[key], ... if p.default is p.empty else p.default)
+        key: (_option_type(hints[key]), ... if p.default is p.empty else p.default)
         for key, p in inspect.signature(member).parameters.items()
         if p.kind is p.KEYWORD_ONLY and key not in leave
     }
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
     return pydantic.create_model(f"{name}_options", __config__=config, **fields)
+
+
+def _option_type(hint: Any) -> Any:
+    return scheduled(NotNegative) if is_scheduled(hint) else hint
 
 
 def checked_options(
@@ -83,10 +92,30 @@ def checked_options(
     return options
 
 
-def build(family: str, name: str, options: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-    """Calls a member with validated options (lists become the tuples its signature asks for)."""
+def build(
+    family: str,
+    name: str,
+    options: Mapping[str, Any],
+    *args: Any,
+    updates: int = 1,
+    **kwargs: Any,
+) -> Any:
+    """Calls a member with validated options (lists become the tuples its signature asks for).
+
+    Args:
+        family: a key of `FAMILIES`.
+        name: a member of it.
+        options: as `checked_options` returns them.
+        *args: passed on.
+        updates: how many updates an annealed option takes from its start to its end.
+        **kwargs: passed on; the options do not hold these.
+    """
     model = _validated(options_model(family, name, tuple(kwargs)), options)
     values = {key: getattr(model, key) for key in type(model).model_fields}
+    values = {
+        key: value.anneal().over(updates) if isinstance(value, AnnealConfig) else value
+        for key, value in values.items()
+    }
     return FAMILIES[family][name](*args, **values, **kwargs)
 
 

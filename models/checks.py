@@ -5,9 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.packing import packed_shape
+
 
 def check_networks(
-    generator: keras.Model, discriminator: keras.Model, prior: Any
+    generator: keras.Model, discriminator: keras.Model, prior: Any, packing: int = 1
 ) -> tuple[int, ...]:
     """Refuses networks that do not fit each other; builds those that are not built yet.
 
@@ -17,14 +19,20 @@ def check_networks(
     Raises:
         ValueError: if the networks share variables, or one does not take what the other makes.
     """
+    if packing < 1:
+        raise ValueError(f"`packing` must be at least 1. Received: packing={packing}")
     examples = _called(
         generator,
         (1, prior.size),
         f"`generator` must take latents of the prior's size {prior.size}",
     )
     shape = tuple(examples.shape[1:])
+    judged = packed_shape(shape, packing)
+    together = f" in packs of {packing}" if packing > 1 else ""
     _called(
-        discriminator, (1, *shape), f"`discriminator` must take what `generator` makes, {shape}"
+        discriminator,
+        (1, *judged),
+        f"`discriminator` must take what `generator` makes{together}, {judged}",
     )
     shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
     if shared:

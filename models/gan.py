@@ -11,9 +11,12 @@ from models.critic import Critic
 from models.distributed import DistributedFunctions, divide_by_replicas, sum_over_replicas
 from models.ema import copy_network, decay_at, update_average
 from models.inference import Inference
-from models.noise import Stream, replica_slice, stateless_seed
-from models.precision import computes_in, float32_compute, prepared
-from models.statistics import mean_losses, own_losses, score_statistics
+from models.noise import Draws, Stream, replica_slice, stateless_seed
+from models.packing import packed
+from models.precision import prepared
+from models.stabilisation import Stabilisation
+from models.statistics import mean_losses, score_statistics
+from models.terms import discriminator_loss, generator_loss
 
 
 class GAN(Inference, DistributedFunctions):
@@ -32,6 +35,8 @@ class GAN(Inference, DistributedFunctions):
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
         ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
+        packing: examples that the discriminator judges together (Lin et al., 2018); it takes them
+            side by side along their last axis.
 
     Raises:
         ValueError: if the two networks share variables, or the generator's output is not what the
@@ -47,6 +52,7 @@ class GAN(Inference, DistributedFunctions):
         seed: int = 0,
         ema_half_life: float | None = 10_000.0,
         ema_warm_up: float = 0.05,
+        packing: int = 1,
         name: str = "gan",
     ) -> None:
         super().__init__(name=name)
@@ -56,13 +62,14 @@ class GAN(Inference, DistributedFunctions):
         self.seed = seed
         self.ema_half_life = ema_half_life
         self.ema_warm_up = ema_warm_up
+        self.packing = packing
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
         self.test_batch = self.add_weight(
             name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
-        self.example_shape = check_networks(generator, discriminator, prior)
+        self.example_shape = check_networks(generator, discriminator, prior, packing)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
         self.built = True
 
@@ -81,8 +88,8 @@ class GAN(Inference, DistributedFunctions):
         Args:
             generator_optimizer: a Keras optimizer or its name; the objective's default when `None`.
             discriminator_optimizer: likewise, another instance.
-            objective: losses, penalties and constraint; see `training.objectives`. A constraint
-                may replace the network: the one that is trained is `gan.discriminator`.
+            objective: losses, penalties, constraint and stabilisers; see `training.objectives`. A
+                constraint may replace the network: the one that is trained is `gan.discriminator`.
             jit_compile: compile the step with XLA; on one device only. XLA draws other noise
                 from the same seed, so such a run is resumed with XLA or not at all.
             steps_per_execution: training steps in one call of the compiled function.
@@ -95,11 +102,14 @@ class GAN(Inference, DistributedFunctions):
         check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)
         with self.distribute_strategy.scope():
             check_recompilation(getattr(self, "objective", None), objective)
-            self.objective = objective
             given = self.discriminator
             self.discriminator = objective.constraint.prepare(given)
             if self.discriminator is not given:  # else Keras lists both as layers for ever
                 self._tracker.untrack(given)
+            if hasattr(self, "stabilisation"):
+                self._tracker.untrack(self.stabilisation)
+            self.stabilisation = Stabilisation(objective, self.generator, self.discriminator)
+            self.objective = objective.with_state(self.stabilisation.objective_state)
             self.generator_optimizer = prepared(
                 generator_optimizer or objective.generator_optimizer.build(), self.generator
             )
@@ -143,6 +153,7 @@ class GAN(Inference, DistributedFunctions):
         for index, real in enumerate(reals):
             real_scores, logs = self._update_discriminator(real, index)
         logs |= self._update_generator(reals[-1], real_scores)
+        logs |= self.stabilisation.logs(self.step.value)
         if self.ema_half_life:
             replicas = tf.distribute.get_replica_context().num_replicas_in_sync
             batch_size = tf.shape(reals[-1])[0] * replicas
@@ -157,66 +168,55 @@ class GAN(Inference, DistributedFunctions):
         latents = self._noise(real, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
         fake = self._generate(latents, training=False)
-        scores = [self.score(x, training=False) for x in (real, fake)]
+        scores = [self.score(packed(x, self.packing), training=False) for x in (real, fake)]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
     def _update_discriminator(self, real: tf.Tensor, index: int) -> tuple[tf.Tensor, dict]:
         fake = tf.stop_gradient(self._generate(self._noise(real, Stream.DISCRIMINATOR, index)))
+        real, fake = packed(real, self.packing), packed(fake, self.packing)
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
-            critic = Critic(self.score)
+            critic = self._critic(real, Stream.DISCRIMINATOR_STABILISERS, index)
             scores = critic(real), critic(fake)
-            loss = tf.reduce_mean(self.objective.discriminator_loss(*scores))
-            terms, weights = self._penalties(critic, real, fake, index)
-            terms |= self.extra_discriminator_terms(critic, real, fake)
-            terms |= own_losses(self.discriminator)
+            loss, terms, weights = discriminator_loss(self, critic, (real, fake), scores, index)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.discriminator_optimizer.scale_loss(total)
         norm = self._apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
         for variable, value in self.objective.constraint.after_update(self.discriminator):
             variable.assign(value)
+        self.stabilisation.after_discriminator_update(self.objective, scores, self.discriminator)
         logs = {"discriminator_loss": loss, "discriminator_gradient_norm": norm}
         logs |= {f"penalty/{name}": term for name, term in terms.items()}
         logs |= {f"penalty_weight/{name}": weight for name, weight in weights.items()}
         logs["discriminator_learning_rate"] = self.discriminator_optimizer.learning_rate
-        return tf.stop_gradient(scores[0]), logs | score_statistics(*scores)
+        logs |= self.objective.measures(*scores) | score_statistics(*scores)
+        return tf.stop_gradient(scores[0]), logs
 
     def _update_generator(self, real: tf.Tensor, real_scores: tf.Tensor) -> dict:
-        if self.objective.relativistic:
-            # Only here do the real scores shape the generator's gradient; elsewhere those of the
-            # last discriminator update serve, which costs nothing.
-            real_scores = tf.stop_gradient(self.score(real))
-        latents = self._noise(real, Stream.GENERATOR)
+        latents, real = self._noise(real, Stream.GENERATOR), packed(real, self.packing)
         with tf.GradientTape() as tape:
-            fake = self._generate(latents)
-            loss = tf.reduce_mean(self.objective.generator_loss(real_scores, self.score(fake)))
-            terms = self.extra_generator_terms(latents, fake) | own_losses(self.generator)
+            critic = self._critic(real, Stream.GENERATOR_STABILISERS, 0)
+            if self.objective.relativistic:
+                # Only here do the real scores shape the generator's gradient; elsewhere those of
+                # the last discriminator update serve, which costs nothing.
+                real_scores = tf.stop_gradient(critic(real))
+            fake = packed(self._generate(latents), self.packing)
+            loss, terms = generator_loss(self, critic, (real, fake), real_scores, latents)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
         norm = self._apply(tape, scaled, self.generator_optimizer, self.generator)
+        self.stabilisation.after_generator_update(self.generator)
         logs = {f"generator_term/{name}": term for name, term in terms.items()}
         logs |= {"generator_loss": loss, "generator_gradient_norm": norm}
         return logs | {"generator_learning_rate": self.generator_optimizer.learning_rate}
 
-    def _penalties(self, critic, real, fake, index):
-        """Weighted penalties and their weights, by name; always in float32."""
-        if not computes_in(self.discriminator, "float32"):
-            critic = Critic(self._score_in_float32)
-        terms, weights = {}, {}
-        for place, penalty in enumerate(self.objective.penalties):
-            seed = stateless_seed(self.seed, Stream.PENALTY, self.step.value, index * 32 + place)
-            uniform = replica_slice(
-                lambda n, s=seed: tf.random.stateless_uniform((n,), s), tf.shape(real)[0]
-            )
-            weights[penalty.name] = tf.cast(penalty.weight_at(self.step.value), tf.float32)
-            values = penalty.per_example(critic, real, fake, uniform)
-            terms[penalty.name] = weights[penalty.name] * tf.reduce_mean(values)
-        return terms, weights
-
-    def _score_in_float32(self, examples: tf.Tensor) -> tf.Tensor:
-        with float32_compute(self.discriminator):
-            return self.score(examples)
+    def _critic(self, real: tf.Tensor, stream: Stream, index: int) -> Critic:
+        """The discriminator as one update sees it: behind the stabilisers, with their draws."""
+        step = self.step.value
+        draw = Draws(self.seed, stream, step, index, tf.shape(real)[0])
+        augment = self.stabilisation.augment
+        return Critic(lambda x: self.score(augment(x, draw, step)), self.discriminator)
 
     def _apply(self, tape, scaled_loss, optimizer, network) -> tf.Tensor:
         """One optimizer step on `network`; returns the norm of the global, unscaled gradient."""

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.noise import Stream, stateless_seed
+from models.packing import packed, packed_shape
 
 BATCH = 256  # bounds the memory of `generate` and `scores`, whatever is asked for
 
@@ -45,7 +46,12 @@ class Inference(keras.Model):
         return self._in_batches(self.ema_generator if ema else self.generator, latents)
 
     def scores(self, examples: tf.Tensor | np.ndarray) -> np.ndarray:
-        """Raw discriminator scores in inference mode: `(n,)`, patch scores averaged."""
+        """Raw discriminator scores in inference mode: `(n,)`, patch scores averaged.
+
+        With packing there is one score a pack, and examples that fill none are left out.
+        """
+        whole = len(examples) // self.packing * self.packing
+        examples = packed(tf.cast(examples[:whole], tf.float32), self.packing)
         scores = self._in_batches(self.discriminator, examples)
         return scores.reshape(len(scores), -1).mean(axis=1)
 
@@ -75,7 +81,8 @@ class Inference(keras.Model):
         functions = self.__dict__.setdefault("_forward_functions", {})
         if id(network) not in functions:
             of_examples = network is self.discriminator
-            shape = self.example_shape if of_examples else (self.prior.size,)
+            judged = packed_shape(self.example_shape, self.packing)
+            shape = judged if of_examples else (self.prior.size,)
             rows = tf.TensorSpec((None, *shape), tf.float32)
             functions[id(network)] = tf.function(
                 lambda x: tf.cast(network(x, training=False), tf.float32), input_signature=[rows]

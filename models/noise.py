@@ -18,14 +18,17 @@ class Stream(enum.IntEnum):
     PENALTY = 3
     TEST = 4
     SAMPLE = 5
+    DISCRIMINATOR_STABILISERS = 6
+    GENERATOR_STABILISERS = 7
 
 
 # A fixed stride from seed to seed, so that a new stream changes no old run.
 STREAMS = 256
 
 
-# More draws than one step ever makes from one stream: discriminator updates x penalties.
+# More draws than one step ever makes from one stream: discriminator updates x terms x draws each.
 DRAWS_PER_STEP = 2**20
+DRAWS_OF_A_TERM = 2**8
 
 
 def stateless_seed(
@@ -64,3 +67,31 @@ def replica_slice(
         return draw(count)
     first = tf.cast(context.replica_id_in_sync_group, tf.int32) * count
     return draw(count * replicas)[first : first + count]
+
+
+class Draws:
+    """Uniform numbers for one term of one update; every call gives others.
+
+    Args:
+        seed: of the run.
+        stream: which source of noise.
+        step: training step.
+        place: which term of the step; each has room for `DRAWS_OF_A_TERM` calls.
+        rows: of this replica's batch.
+    """
+
+    def __init__(
+        self, seed: int, stream: Stream, step: tf.Tensor, place: int, rows: int | tf.Tensor
+    ) -> None:
+        self._seed, self._stream, self._step, self._rows = seed, stream, step, rows
+        self._next, self._end = place * DRAWS_OF_A_TERM, (place + 1) * DRAWS_OF_A_TERM
+
+    def __call__(self, *shape: int) -> tf.Tensor:
+        """Uniform numbers in [0, 1): float32 `(rows, *shape)`."""
+        if self._next == self._end:
+            raise RuntimeError(f"A term may draw {DRAWS_OF_A_TERM} times in a step.")
+        seed = stateless_seed(self._seed, self._stream, self._step, self._next)
+        self._next += 1
+        return replica_slice(
+            lambda count: tf.random.stateless_uniform((count, *shape), seed), self._rows
+        )

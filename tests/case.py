@@ -122,7 +122,7 @@ def numeric_gradient(
 
     Use float64 variables (`keras.config.set_floatx("float64")`) with the default step.
     """
-    start = variable.numpy()
+    start = np.asarray(variable.numpy())
     gradient = np.zeros_like(start)
     for index in np.ndindex(start.shape):
         values = []

@@ -1,7 +1,8 @@
 """Learning rates and penalty weights over training, as data."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 
@@ -47,3 +48,8 @@ SHAPES = Registry(
 def resolve(value: float | Anneal, updates: int):
     """A constant as it is, an anneal as the Keras schedule over `updates` updates."""
     return value.over(updates) if isinstance(value, Anneal) else value
+
+
+def value_at(value: float | Callable[[Any], Any], step: Any) -> Any:
+    """A constant as it is, a schedule's value at one step."""
+    return value(step) if callable(value) else value

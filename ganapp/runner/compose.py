@@ -9,17 +9,18 @@ import keras
 import tensorflow as tf
 
 from ganapp import __version__
-from ganapp.config import AnnealConfig, Config, OptimizerSection
+from ganapp.config import Config, OptimizerSection
 from ganapp.errors import UserError
+from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
+from models.packing import packed_shape
 from training.data import Source
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
 from training.evaluation.measures import MEASURES
 from training.objectives import Objective
 from training.optimizers import OptimizerConfig
-from training.penalties import PENALTIES
-from training.schedules import Anneal, resolve
+from training.schedules import Anneal
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 
@@ -89,6 +90,7 @@ def compose(config: Config) -> Experiment:
         steps = _steps_per_epoch(config, source)
         _check_batch(config, strategy)
         _check_metric(config, source)
+        _check_images(config, source)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)
@@ -126,6 +128,7 @@ def make_judge(config: Config, source: Source) -> Judge:
         train_labels=None if endless else train_labels,
         held_out_labels=None if endless else held_out_labels,
         modes=source.modes,
+        singles=source.singles,
         neighbours=evaluation.neighbours,
         components=evaluation.components,
         baseline_components=evaluation.baseline_components,
@@ -143,12 +146,13 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
     training, shape = config.training, source.spec.shape
     prior = config.generator.prior.build()
     gan = GAN(
-        config.generator.build(prior.size, shape),
-        config.discriminator.build(shape),
+        prior.prepare(config.generator.build(prior.generator_size, shape)),
+        config.discriminator.build(packed_shape(shape, config.discriminator.packing)),
         prior,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,
         ema_warm_up=training.ema_warm_up,
+        packing=config.discriminator.packing,
     )
     objective = _objective(config, total_steps)
     gan.compile(
@@ -163,13 +167,14 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
 
 def _objective(config: Config, total_steps: int) -> Objective:
     section = config.objective
-    penalties = tuple(
-        PENALTIES[name](weight=resolve(_annealed(penalty.weight), total_steps))
-        for name, penalty in section.penalties.items()
+    penalties, stabilisers = (
+        tuple(member.build(updates=total_steps) for member in tables.values())
+        for tables in (section.penalties, section.stabilisers)
     )
     return section.build(
         discriminator_steps=section.discriminator_steps,
         penalties=penalties,
+        stabilisers=stabilisers,
         constraint=section.constraint.build(),
         generator_optimizer=_optimizer(config.generator.optimizer),
         discriminator_optimizer=_optimizer(config.discriminator.optimizer),
@@ -183,7 +188,7 @@ def _optimizer(section: OptimizerSection) -> OptimizerConfig:
 
 
 def _annealed(value: float | AnnealConfig) -> float | Anneal:
-    return Anneal(**value.model_dump()) if isinstance(value, AnnealConfig) else value
+    return value.anneal() if isinstance(value, AnnealConfig) else value
 
 
 def _steps_per_epoch(config: Config, source: Source) -> int:
@@ -211,16 +216,31 @@ def _steps_per_epoch(config: Config, source: Source) -> int:
 
 def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
     replicas, batch = strategy.num_replicas_in_sync, config.training.batch_size
-    if batch % replicas:
+    packing = config.discriminator.packing
+    if batch % (replicas * packing):
+        packs = f" times `discriminator.packing` {packing}" if packing > 1 else ""
         raise ValueError(
-            f"`training.batch_size` must be a multiple of the {replicas} replicas. "
+            f"`training.batch_size` must be a multiple of the {replicas} replicas{packs}. "
             f"Received: {batch}"
         )
 
 
+def _check_images(config: Config, source: Source) -> None:
+    if source.spec.kind == "image":
+        return
+    for family in ("penalties", "stabilisers"):
+        for name, section in getattr(config.objective, family).items():
+            if section.images_only:
+                raise ValueError(
+                    f"`objective.{family}.{name}` is for images only. "
+                    f"Received: data.source={source.spec.name!r}, which holds vectors"
+                )
+
+
 def _check_metric(config: Config, source: Source) -> None:
     metric = config.evaluation.metric
-    if metric in ("reverse_kl", "high_quality") and source.modes is None:
+    known = {"reverse_kl": source.modes, "high_quality": source.modes, "mode_kl": source.singles}
+    if metric in known and known[metric] is None:
         raise ValueError(
             f"`evaluation.metric` can be {metric!r} only for data with known modes. "
             f"Received: data.source={source.spec.name!r}"

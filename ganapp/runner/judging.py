@@ -70,6 +70,8 @@ def evaluate(
 
 def painter(source: Source) -> Callable[[np.ndarray], PIL.Image.Image]:
     """What draws samples of this source: a grid of images, or points over the known modes."""
+    if source.singles is not None:
+        return lambda samples: pictures.image_grid(pictures.side_by_side(samples))
     if source.spec.kind == "image":
         return pictures.image_grid
     if source.modes is None:
@@ -105,7 +107,8 @@ def _draw_pictures(
         train, _ = experiment.source.training_examples()
         some = samples[:NEIGHBOURS]
         _, nearest = experiment.judge.nearest_training_examples(some)
-        picture = pictures.nearest_neighbours(some, train, nearest)
+        apart = pictures.side_by_side if experiment.source.singles is not None else np.asarray
+        picture = pictures.nearest_neighbours(apart(some), apart(train), nearest)
         drawn["Samples above their nearest training examples"] = ("neighbours", picture)
     classes = report["details"].get("classes_found", {})
     if "histogram" in classes:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
 from training.evaluation.report import verdict
 
@@ -36,10 +37,11 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     prior = config.generator.prior
     table.add_row("prior", f"{prior.name}, {experiment.gan.prior.size} dimensions")
     penalties = ", ".join(penalty.name for penalty in objective.penalties) or "no penalty"
+    stabilisers = "".join(f", {member.name}" for member in objective.stabilisers)
     steps = objective.discriminator_steps
     table.add_row(
         "objective",
-        f"{objective.name}, {penalties}, constraint {objective.constraint.name}, "
+        f"{objective.name}, {penalties}{stabilisers}, constraint {objective.constraint.name}, "
         f"{steps} discriminator step{'s' if steps > 1 else ''}",
     )
     training = config.training
@@ -52,6 +54,8 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     table.add_row("devices", f"{replicas} replica{'s' if replicas > 1 else ''}")
     table.add_row("run", str(directory))
     console.print(table)
+    for sentence in warnings(config):
+        warn(sentence)
 
 
 def show_figures(report: dict[str, Any], console: Console) -> None:
@@ -86,8 +90,16 @@ def show_figures(report: dict[str, Any], console: Console) -> None:
         f"the training data; baseline: {chosen['baseline']}; counts: generated/real.",
         style="dim",
     )
-    accuracy = chosen["details"].get("classes_found", {}).get("classifier_accuracy")
-    if accuracy is not None:
+    stacks = chosen["details"].get("modes", {})
+    if "expected_kl" in stacks:
+        console.print(
+            f"mode KL: a perfect sampler is expected to have {stacks['expected_kl']:.4f} at this "
+            "count.",
+            style="dim",
+        )
+    told = ("classes_found", "modes")
+    accuracies = [chosen["details"].get(name, {}).get("classifier_accuracy") for name in told]
+    for accuracy in filter(None, accuracies):
         console.print(
             f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data.",
             style="dim",
@@ -96,4 +108,6 @@ def show_figures(report: dict[str, Any], console: Console) -> None:
 
 
 def _short(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"

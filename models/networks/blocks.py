@@ -1,10 +1,23 @@
 """Small pieces that the network families share."""
 
+import math
 from collections.abc import Callable
+from typing import Annotated
 
+import annotated_types
 import keras
 
-from models.layers import ExampleNormalization
+from models.layers import (
+    ExampleNormalization,
+    Maxout,
+    MinibatchDiscrimination,
+    MinibatchStandardDeviation,
+    StatelessDropout,
+)
+
+Width = Annotated[int, annotated_types.Ge(1)]
+Widths = Annotated[tuple[Width, ...], annotated_types.MinLen(1)]
+Rate = Annotated[float, annotated_types.Ge(0), annotated_types.Lt(1)]
 
 # A function per choice instead of a chain of ifs. Batch statistics are those of the global batch,
 # so that N replicas normalise as one; "layer" on images is over height, width and channels.
@@ -28,10 +41,86 @@ def activated(
     return ACTIVATIONS[activation]()(NORMALISATIONS[normalisation](x))
 
 
-def raw_scores(x: keras.KerasTensor) -> keras.KerasTensor:
-    """One raw score an example, `(batch, 1)` in float32 whatever the precision before it."""
+def dropped(x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
+    """Applies dropout; no layer at all at rate 0."""
+    return StatelessDropout(rate)(x) if rate else x
+
+
+def _rectified(activation: str) -> Callable:
+    def units(x, width: int, normalisation: str, pieces: int):
+        # He et al. (2015): keeps the scale of activations through rectified layers.
+        x = keras.layers.Dense(width, kernel_initializer="he_normal")(x)
+        return activated(x, normalisation, activation)
+
+    return units
+
+
+def _maxout(x, width: int, normalisation: str, pieces: int):
+    # Of two unit Gaussians the larger has mean square 1: nothing to make up for, unlike above.
+    x = keras.layers.Dense(width * pieces, kernel_initializer="lecun_normal")(x)
+    return Maxout(pieces=pieces)(NORMALISATIONS[normalisation](x))
+
+
+# (x, width, normalisation, pieces) -> x through one hidden layer of that many units.
+HIDDEN_UNITS: dict[str, Callable] = {
+    **{name: _rectified(name) for name in ACTIVATIONS},
+    "maxout": _maxout,
+}
+
+
+def image_shape(shape: tuple[int, ...], network: str) -> tuple[int, ...]:
+    """The shape, if it is that of an image.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if len(shape) != 3:
+        raise ValueError(
+            f"The network {network!r} must have images of (height, width, channels); 'mlp' takes "
+            f"any shape. Received: shape={shape}"
+        )
+    return shape
+
+
+def coarsest_map(height: int, width: int, doublings: int) -> tuple[int, int]:
+    """Sides of the smallest map that some doublings make at least (height, width) of."""
+    return math.ceil(height / 2**doublings), math.ceil(width / 2**doublings)
+
+
+def cropped(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
+    """Cuts off evenly what a map has beyond (height, width)."""
+    spare = [x.shape[1] - height, x.shape[2] - width]
+    if not any(spare):
+        return x
+    return keras.layers.Cropping2D([(n // 2, n - n // 2) for n in spare])(x)
+
+
+def _discrimination(features: keras.KerasTensor) -> keras.KerasTensor:
+    kernels, dimensions = 16, 5  # as many dimensions as in the paper's code, which has more kernels
+    projected = keras.layers.Dense(
+        kernels * dimensions, use_bias=False, dtype="float32", name="minibatch_projection"
+    )(features)
+    similarities = MinibatchDiscrimination(kernels=kernels, dtype="float32")(projected)
+    return keras.layers.Concatenate(dtype="float32")([features, similarities])
+
+
+# What a discriminator may learn from the other examples of its minibatch: features in and out.
+MINIBATCH: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+    "none": lambda features: features,
+    "discrimination": _discrimination,
+    "standard_deviation": lambda features: MinibatchStandardDeviation(dtype="float32")(features),
+}
+
+
+def raw_scores(features: keras.KerasTensor, minibatch: str = "none") -> keras.KerasTensor:
+    """One raw score an example, `(batch, 1)` in float32 whatever the precision before it.
+
+    Args:
+        features: `(batch, features)`.
+        minibatch: what the features are extended by, a key of `MINIBATCH`.
+    """
     # LeCun et al. (1998): scores start with the variance of what they sum. Keras's default starts
     # wider, which on 25 Gaussians cost two to three points of high-quality share.
     return keras.layers.Dense(1, kernel_initializer="lecun_normal", dtype="float32", name="scores")(
-        x
+        MINIBATCH[minibatch](features)
     )

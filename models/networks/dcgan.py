@@ -5,15 +5,20 @@ Reference: Radford et al., 2016, arXiv:1511.06434.
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Literal
 
-import annotated_types
 import keras
 
-from models.networks.blocks import activated, raw_scores
-
-Width = Annotated[int, annotated_types.Ge(1)]
-Widths = Annotated[tuple[Width, ...], annotated_types.MinLen(1)]
+from models.networks.blocks import (
+    Rate,
+    Widths,
+    activated,
+    coarsest_map,
+    cropped,
+    dropped,
+    image_shape,
+    raw_scores,
+)
 
 
 def _nearest(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
@@ -33,15 +38,6 @@ def _strided(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
 def _average(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     x = keras.layers.Conv2D(channels, 3, padding="same")(x)
     return keras.layers.AveragePooling2D(2, padding="same")(x)
-
-
-def _image(shape: tuple[int, ...]) -> tuple[int, ...]:
-    if len(shape) != 3:
-        raise ValueError(
-            "The network 'dcgan' must have images of (height, width, channels); 'mlp' takes any "
-            f"shape. Received: shape={shape}"
-        )
-    return shape
 
 
 UPSAMPLINGS: dict[str, Callable] = {"nearest": _nearest, "transposed": _transposed}
@@ -68,19 +64,15 @@ def dcgan_generator(
         normalisation: after the dense layer and each doubling.
         upsampling: `"nearest"` (repeat, then 3x3 convolution) or `"transposed"` (4x4, stride 2).
     """
-    height, width, colours = _image(shape)
-    factor = 2 ** len(channels)
-    start = (math.ceil(height / factor), math.ceil(width / factor), channels[0])
+    height, width, colours = image_shape(shape, "dcgan")
+    start = (*coarsest_map(height, width, len(channels)), channels[0])
     z = keras.Input((latent_size,), name="z")
     x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(z))
     x = activated(x, normalisation)
     for maps in channels:
         x = activated(UPSAMPLINGS[upsampling](x, maps), normalisation)
     x = keras.layers.Conv2D(colours, 3, padding="same")(x)
-    spare = [(start[0] * factor - height), (start[1] * factor - width)]
-    if any(spare):
-        x = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in spare])(x)
-    x = keras.layers.Activation("tanh", dtype="float32")(x)
+    x = keras.layers.Activation("tanh", dtype="float32")(cropped(x, height, width))
     return keras.Model(z, x, name="generator")
 
 
@@ -90,6 +82,8 @@ def dcgan_discriminator(
     channels: Widths = (64, 128),
     normalisation: Literal["none", "batch", "layer"] = "none",
     downsampling: Literal["strided", "average"] = "strided",
+    dropout: Rate = 0.0,
+    minibatch: Literal["none", "discrimination", "standard_deviation"] = "none",
 ) -> keras.Model:
     """Maps images to raw scores `(batch, 1)`: one halving per entry of `channels`.
 
@@ -98,10 +92,13 @@ def dcgan_discriminator(
         channels: of the map after each halving, fine to coarse.
         normalisation: after each halving but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
+        dropout: probability that an entry of a map is dropped.
+        minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
     """
-    images = keras.Input(_image(shape), name="examples")
+    images = keras.Input(image_shape(shape, "dcgan"), name="examples")
     x = images
     for place, maps in enumerate(channels):
         x = DOWNSAMPLINGS[downsampling](x, maps)
-        x = activated(x, normalisation if place else "none")
-    return keras.Model(images, raw_scores(keras.layers.Flatten()(x)), name="discriminator")
+        x = dropped(activated(x, normalisation if place else "none"), dropout)
+    scores = raw_scores(keras.layers.Flatten()(x), minibatch)
+    return keras.Model(images, scores, name="discriminator")

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 import annotated_types
 import keras
 
-from models.networks.blocks import activated, raw_scores
+from models.networks.blocks import HIDDEN_UNITS, Rate, Width, dropped, raw_scores
 
-Width = Annotated[int, annotated_types.Ge(1)]
+Pieces = Annotated[int, annotated_types.Ge(2)]
 
 
 def mlp_generator(
@@ -17,7 +17,8 @@ def mlp_generator(
     *,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
-    activation: Literal["leaky_relu", "relu"] = "leaky_relu",
+    activation: Literal["leaky_relu", "relu", "maxout"] = "leaky_relu",
+    pieces: Pieces = 2,
 ) -> keras.Model:
     """Maps latents to examples through dense layers.
 
@@ -25,16 +26,14 @@ def mlp_generator(
         latent_size: dimension of a latent.
         shape: of one example. Images (three axes) end in tanh, vectors are unbounded.
         units: width of each hidden layer.
-        normalisation: after each hidden layer.
+        normalisation: after each hidden layer's products, before the activation.
         activation: of the hidden layers.
+        pieces: linear functions a maxout unit takes the largest of; other activations have none.
     """
     z = keras.Input((latent_size,), name="z")
     x = z
-    # He et al. (2015): keeps the scale of activations through rectified layers.
     for width in units:
-        x = activated(
-            keras.layers.Dense(width, kernel_initializer="he_normal")(x), normalisation, activation
-        )
+        x = HIDDEN_UNITS[activation](x, width, normalisation, pieces)
     x = keras.layers.Dense(math.prod(shape), kernel_initializer="lecun_normal", dtype="float32")(x)
     x = keras.layers.Reshape(shape, dtype="float32")(x)
     if len(shape) == 3:
@@ -47,13 +46,24 @@ def mlp_discriminator(
     *,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
-    activation: Literal["leaky_relu", "relu"] = "leaky_relu",
+    activation: Literal["leaky_relu", "relu", "maxout"] = "leaky_relu",
+    pieces: Pieces = 2,
+    dropout: Rate = 0.0,
+    minibatch: Literal["none", "discrimination", "standard_deviation"] = "none",
 ) -> keras.Model:
-    """Maps examples to raw scores `(batch, 1)` through dense layers; arguments as above."""
+    """Maps examples to raw scores `(batch, 1)` through dense layers.
+
+    Args:
+        shape: of one example.
+        units: width of each hidden layer.
+        normalisation: as of the generator.
+        activation: as of the generator.
+        pieces: as of the generator.
+        dropout: probability that the output of a hidden unit is dropped.
+        minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
+    """
     inputs = keras.Input(shape, name="examples")
     x = keras.layers.Flatten()(inputs)
     for width in units:
-        x = activated(
-            keras.layers.Dense(width, kernel_initializer="he_normal")(x), normalisation, activation
-        )
-    return keras.Model(inputs, raw_scores(x), name="discriminator")
+        x = dropped(HIDDEN_UNITS[activation](x, width, normalisation, pieces), dropout)
+    return keras.Model(inputs, raw_scores(x, minibatch), name="discriminator")

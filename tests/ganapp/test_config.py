@@ -84,9 +84,9 @@ SENTENCES = {
         "generator.prior: `sise` is not an option of the prior 'normal', which takes: size. "
         "Did you mean `size`?"
     ),
-    "data.source=rings": "There is no data source called 'rings'; there are digits, grid, ring. ",
-    "generator.network=mpl": "There is no generator network called 'mpl'; there are dcgan, mlp.",
-    "generator.prior.name=gauss": "There is no prior called 'gauss'; there are normal, uniform.",
+    "data.source=rings": "There is no data source called 'rings'; there are digits, grid, ring, ",
+    "generator.network=mpl": "called 'mpl'; there are dcgan, mlp, resnet. Did you mean 'mlp'?",
+    "generator.prior.name=gaussian": "called 'gaussian'; there are bernoulli, categorical, ",
     "generator.optimizer.name=adamm": "there are adam, rmsprop, sgd. Did you mean 'adam'?",
     "generator.optimizer.name=sgd": "`generator.optimizer.learning_rate` is missing.",
     "generator.optimizer.bta_1=0.5": "`bta_1` is not an option of the optimizer 'adam'",
@@ -94,7 +94,25 @@ SENTENCES = {
         "`generator.optimizer.learning_rate.end` is missing."
     ),
     "objective.name=wgann": "There is no objective called 'wgann'",
-    "objective.penalties.r3.weight=1": "called 'r3'; there are gradient_penalty, r1, r2.",
+    "objective.penalties.r3.weight=1": "There is no penalty called 'r3'; there are consistency, ",
+    "objective.penalties.r1.wight=1": (
+        "objective.penalties.r1: `wight` is not an option of the penalty 'r1', which takes: "
+        "weight, interval. Did you mean `weight`?"
+    ),
+    "objective.penalties.r1.interval=0": "`interval` must be at least 1, ",
+    "objective.penalties.r1.weight={start=1.0}": (
+        "`objective.penalties.r1.weight.end` is missing."
+    ),
+    "objective.penalties.r1.weight={start=1.0, end=0.0, shape='exponential'}": (
+        "must be above 0 for an exponential shape"
+    ),
+    "objective.penalties.r1.weight={start=1.0, end=-1.0, shape='linear'}": (
+        "`start` and `end` must not be negative."
+    ),
+    "objective.penalties.r1=3": "`objective.penalties.r1` must be a table. Received: 3.",
+    "objective.stabilisers.noise={}": "There is no stabiliser called 'noise'; there are ",
+    "objective.stabilisers.top_k.fraction=2.0": "`fraction`",
+    "discriminator.packing=3": "must be a multiple of `discriminator.packing`. Received: 16 with",
     "objective.constraint.name=clip": "There is no constraint called 'clip'",
     "training.epochs=three": "input should be a valid integer. Received: 'three'.",
     "training.epochs=0": "input should be greater than or equal to 1. Received: 0.",

@@ -52,7 +52,7 @@ def test_later_overrides_win_and_tables_are_made(ring_file):
         ],
     )
     assert config.training.epochs == 8
-    assert config.objective.penalties["r1"].weight.start == 2.0
+    assert config.objective.penalties["r1"].weight["start"] == 2.0
     assert list(config.objective.penalties) == ["r1"]
 
 
@@ -102,7 +102,7 @@ def test_near_matches_of_a_preset(name, hint):
 def test_far_names_get_the_list_only():
     with pytest.raises(UserError) as error:
         config_path("mnist")
-    assert "there are digits, grid, ring" in str(error.value)
+    assert "there are digits, digits-began, " in str(error.value)
     assert "mean" not in str(error.value)
 
 

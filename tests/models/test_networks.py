@@ -36,8 +36,9 @@ def test_default_networks_fit_any_image(family, shape):
     assert np.abs(images).max() <= 1.0
 
 
-def test_families_come_in_pairs():
-    assert set(GENERATORS) == set(DISCRIMINATORS)
+def test_every_generator_has_a_discriminator():
+    assert set(DISCRIMINATORS) - set(GENERATORS) == {"autoencoder"}
+    assert set(GENERATORS) <= set(DISCRIMINATORS)
 
 
 @settings(max_examples=12, deadline=None)
@@ -87,7 +88,7 @@ def test_mlp_of_vectors_is_unbounded(normalisation):
     assert np.abs(generator(rows(3, (4,)))).max() > 5
 
 
-@pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
+@pytest.mark.parametrize("family", sorted(GENERATORS))
 def test_scores_are_raw(family):
     discriminator = DISCRIMINATORS[family]((8, 8, 1))
     head = discriminator.get_layer("scores")

@@ -6,20 +6,51 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from penalty_case import FixedDraws
 
 from models.critic import Critic
-from tests.case import plain_batches, rows, tiny_gan, train
+from tests.case import (
+    linear_networks,
+    mlp_networks,
+    plain_batches,
+    relative_error,
+    rows,
+    same_networks,
+    tiny_gan,
+    train,
+    weights,
+)
 from training.objectives import NonSaturating
-from training.penalties import PENALTIES, R1, R2, GradientPenalty, squared_norm
+from training.penalties import (
+    PENALTIES,
+    R1,
+    R2,
+    Consistency,
+    Dragan,
+    GradientPenalty,
+    ZeroCentred,
+    squared_norm,
+)
 from training.schedules import Anneal
 
 SLOPE = np.array([[3.0], [-4.0]], np.float32)  # of norm 5
-UNIFORM = tf.constant([0.0, 0.25, 0.5, 0.75])
+# The members whose value at one example depends on that example alone.
+OF_ONE_EXAMPLE = ["consistency", "gradient_penalty", "r1", "r2", "zero_centred"]
 
 
-def values(penalty, score, real, fake, uniform=UNIFORM):
+def member(name):
+    """One that changes images of 4 x 4, the largest shift of which is 3."""
+    return Consistency(shift=2) if name == "consistency" else PENALTIES[name]()
+
+
+def shape_of(name):
+    return (4, 4, 1) if PENALTIES[name].images_only else (2,)
+
+
+def values(penalty, score, real, fake, draw=None):
     real, fake = tf.constant(real), tf.constant(fake)
-    return penalty.per_example(Critic(score), real, fake, uniform).numpy()
+    draw = draw or FixedDraws(len(real))
+    return penalty.per_example(Critic(score), real, fake, draw).numpy()
 
 
 def linear(x):
@@ -31,11 +62,25 @@ def quadratic(x):
     return 0.5 * tf.reduce_sum(x**2, axis=-1, keepdims=True)
 
 
-def test_linear_critic():
-    real, fake = rows(4), rows(4, seed=1)
-    np.testing.assert_allclose(values(R1(), linear, real, fake), [12.5] * 4, rtol=1e-6)
-    np.testing.assert_allclose(values(R2(), linear, real, fake), [12.5] * 4, rtol=1e-6)
-    np.testing.assert_allclose(values(GradientPenalty(), linear, real, fake), [16.0] * 4, rtol=1e-5)
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        (R1(), 12.5),
+        (R2(), 12.5),
+        (ZeroCentred(), 25.0),
+        (GradientPenalty(), 16.0),
+        (GradientPenalty(one_sided=True), 16.0),
+        (GradientPenalty(target=7.0), 4.0),
+        (GradientPenalty(target=7.0, one_sided=True), 0.0),
+        (GradientPenalty(target=0.0), 25.0),
+        (Dragan(), 16.0),
+        (Dragan(target=2.0), 9.0),
+    ],
+    ids=str,
+)
+def test_linear_critic(penalty, expected):
+    found = values(penalty, linear, rows(4), rows(4, seed=1))
+    np.testing.assert_allclose(found, [expected] * 4, rtol=1e-5)
 
 
 def test_each_penalty_looks_at_its_own_examples():
@@ -43,11 +88,32 @@ def test_each_penalty_looks_at_its_own_examples():
     squares = [(x.astype(np.float64) ** 2).sum(1) for x in (real, fake)]
     np.testing.assert_allclose(values(R1(), quadratic, real, fake), squares[0] / 2, rtol=1e-5)
     np.testing.assert_allclose(values(R2(), quadratic, real, fake), squares[1] / 2, rtol=1e-5)
-    between = real + UNIFORM.numpy()[:, None] * (fake - real)
-    expected = (np.linalg.norm(between, axis=1) - 1) ** 2
-    np.testing.assert_allclose(
-        values(GradientPenalty(), quadratic, real, fake), expected, rtol=1e-4
-    )
+
+
+def test_penalties_between_real_and_generated_examples():
+    """One position per example, uniform on the segment."""
+    real, fake, draw = 0.7 * rows(4), 0.7 * rows(4, seed=1), FixedDraws(4)
+    found = values(GradientPenalty(), quadratic, real, fake, draw)
+    (position,) = draw.drawn
+    assert position.shape == (4,)
+    lengths = np.linalg.norm(real + position[:, None] * (fake - real), axis=1)
+    np.testing.assert_allclose(found, (lengths - 1) ** 2, rtol=1e-4)
+    one_sided = values(GradientPenalty(one_sided=True), quadratic, real, fake)
+    assert set(lengths > 1) == {True, False}  # the cases that differ are both here
+    np.testing.assert_allclose(one_sided, np.maximum(lengths - 1, 0) ** 2, rtol=1e-4)
+    zero_centred = values(ZeroCentred(), quadratic, real, fake)
+    np.testing.assert_allclose(zero_centred, lengths**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_dragan_looks_around_the_real_examples(scale):
+    """Real + position x scale x deviation x noise; the deviation is one for the whole batch."""
+    real, draw = (rows(4) * [1.0, 3.0]).astype("float32"), FixedDraws(4)
+    found = values(Dragan(scale=scale), quadratic, real, rows(4, seed=1), draw)
+    noise, position = draw.drawn
+    assert noise.shape == real.shape
+    points = real + position[:, None] * scale * real.std() * noise
+    np.testing.assert_allclose(found, (np.linalg.norm(points, axis=1) - 1) ** 2, rtol=1e-4)
 
 
 def test_norm_is_per_example():
@@ -56,36 +122,75 @@ def test_norm_is_per_example():
     np.testing.assert_array_equal(squared_norm(gradient), [1.0, 1.0])
 
 
-def test_gradient_penalty_is_finite_where_the_gradient_vanishes():
+@pytest.mark.parametrize("penalty", [GradientPenalty(), Dragan()], ids=lambda p: p.name)
+def test_penalty_is_finite_where_the_gradient_vanishes(penalty):
     weight = tf.Variable(np.zeros((2, 1), np.float32))
     with tf.GradientTape() as tape:
-        value = GradientPenalty().per_example(
-            Critic(lambda x: x @ weight), tf.ones((4, 2)), tf.zeros((4, 2)), UNIFORM
+        value = penalty.per_example(
+            Critic(lambda x: x @ weight), tf.ones((4, 2)), tf.zeros((4, 2)), FixedDraws(4)
         )
     np.testing.assert_allclose(value, 1.0, rtol=1e-5)
     assert np.isfinite(tape.gradient(value, weight)).all()
 
 
-@pytest.mark.parametrize("name", sorted(PENALTIES))
+@pytest.mark.parametrize("name", OF_ONE_EXAMPLE)
 @settings(max_examples=8, deadline=None)
 @given(count=st.integers(1, 6), seed=st.integers(0, 99))
 def test_value_of_an_example_is_unmoved_by_the_batch(name, count, seed):
     keras.utils.set_random_seed(seed)
-    network = keras.Sequential([keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
-    network(np.zeros((1, 2)))
-    real, fake = rows(6, seed=seed), rows(6, seed=seed + 1)
-    uniform = tf.random.stateless_uniform((6,), (seed, 0))
-    whole = values(PENALTIES[name](), network, real, fake, uniform)
+    shape = shape_of(name)
+    network = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4, "tanh")])
+    network.add(keras.layers.Dense(1))
+    network(np.zeros((1, *shape)))
+    real, fake = rows(6, shape, seed), rows(6, shape, seed + 1)
+    whole = values(member(name), network, real, fake, FixedDraws(6, seed=seed))
     assert whole.shape == (6,)
     assert (whole >= 0).all()
-    part = values(PENALTIES[name](), network, real[:count], fake[:count], uniform[:count])
-    np.testing.assert_allclose(part, whole[:count], rtol=1e-5)
+    part = values(member(name), network, real[:count], fake[:count], FixedDraws(count, seed=seed))
+    np.testing.assert_allclose(part, whole[:count], rtol=1e-5, atol=1e-7)
 
 
 def test_contract():
     for name, penalty in PENALTIES.items():
         assert penalty().name == name
         assert "arXiv:" in penalty().reference
+        assert penalty().interval == 1
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES))
+def test_who_takes_gradients_says_so(name):
+    """Combinations with layers that look at a batch together are refused by this attribute."""
+    asked = []
+
+    class Asked(Critic):
+        def gradient(self, examples):
+            asked.append(examples)
+            return super().gradient(examples)
+
+    shape = shape_of(name)
+    _, discriminator = linear_networks(shape)
+    critic = Asked(discriminator, discriminator)
+    real, fake = (tf.constant(rows(3, shape, seed)) for seed in (0, 1))
+    member(name).per_example(critic, real, fake, FixedDraws(3))
+    assert bool(asked) == PENALTIES[name].per_example_gradient
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("r1", {"interval": 0}, r"`interval` must be at least 1.*Received: interval=0"),
+        ("r2", {"weight": Anneal(start=1.0, end=0.1)}, r"`weight` must be.*anneal.over\(updates\)"),
+        ("gradient_penalty", {"target": -1.0}, r"`target` must not be negative.*target=-1.0"),
+        ("dragan", {"target": -1.0}, r"`target` must not be negative.*target=-1.0"),
+        ("dragan", {"scale": 0.0}, r"`scale` must be above 0.*scale=0.0"),
+    ],
+)
+def test_impossible_options_are_refused(name, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        PENALTIES[name](**options)
+
+
+# Within training -----------------------------------------------------------------------------
 
 
 def test_weight_is_that_of_the_step():
@@ -106,14 +211,14 @@ def test_weight_multiplies_the_logged_penalty():
     assert first[1] == pytest.approx(3 * first[0], rel=1e-5)
 
 
-def test_interpolation_is_uniform_and_fresh():
+def test_draws_are_uniform_and_fresh():
     """The positions that the GAN hands to a penalty: U(0, 1), one per example, new each update."""
     seen = []
 
     class Recorder(R1):
-        def per_example(self, critic, real, fake, uniform):
-            seen.append(uniform.numpy())
-            return super().per_example(critic, real, fake, uniform)
+        def per_example(self, critic, real, fake, draw):
+            seen.append(draw().numpy())
+            return super().per_example(critic, real, fake, draw)
 
     gan = tiny_gan(NonSaturating(penalties=(Recorder(),), discriminator_steps=2), run_eagerly=True)
     train(gan, 2, plain_batches(2, 512))
@@ -123,3 +228,21 @@ def test_interpolation_is_uniform_and_fresh():
     assert drawn.min() >= 0
     assert drawn.max() < 1
     np.testing.assert_allclose(np.quantile(drawn, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES))
+def test_two_replicas_train_as_one(name, two_replicas):
+    gans = []
+    for strategy in (None, two_replicas):
+        gan = tiny_gan(
+            NonSaturating(penalties=(member(name),)),
+            strategy=strategy,
+            networks=lambda: mlp_networks(shape_of(name)),
+            optimizer=lambda: keras.optimizers.SGD(0.01),
+        )
+        start = weights(gan)["discriminator"]
+        logs = train(gan, 3).history
+        assert np.isfinite(logs[f"penalty/{name}"]).all()
+        gans.append(gan)
+    assert same_networks(gans[1], gans[0]) < 1e-5
+    assert relative_error(weights(gans[0])["discriminator"], start) > 1e-3  # it did move

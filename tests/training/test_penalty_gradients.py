@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from penalty_case import FixedDraws
 
 from models.critic import Critic
 from models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
 from tests.case import numeric_gradient, relative_error
 from training.constraints import SpectralNorm
-from training.penalties import R1, GradientPenalty
+from training.penalties import PENALTIES, R1, GradientPenalty
 
 SHAPE = (4, 4, 1)
 
@@ -49,9 +50,29 @@ DISCRIMINATORS = {
 }
 
 
-@pytest.mark.parametrize("penalty", [R1(), GradientPenalty()], ids=lambda p: p.name)
+OPTIONS = {"consistency": {"shift": 2, "flip": True}}
+
+
 @pytest.mark.parametrize("layers", DISCRIMINATORS)
-def test_discriminator_gradient_of_a_penalty(layers, penalty):
+@pytest.mark.parametrize("penalty", [R1(), GradientPenalty()], ids=lambda p: p.name)
+def test_discriminator_gradient_through_every_layer(layers, penalty):
+    check_gradient(layers, penalty)
+
+
+@pytest.mark.parametrize("layers", ["strided", "spectral"])
+@pytest.mark.parametrize("name", sorted(PENALTIES))
+def test_discriminator_gradient_of_every_penalty(layers, name):
+    check_gradient(layers, PENALTIES[name](**OPTIONS.get(name, {})))
+
+
+def test_discriminator_gradient_on_both_sides_of_the_target():
+    """One-sided, with a slope that some of the examples keep to and others exceed."""
+    slopes = check_gradient("mlp", GradientPenalty(one_sided=True, target=1.0))
+    assert set(slopes > 0) == {True, False}
+
+
+def check_gradient(layers, penalty):
+    """Compares with finite differences; returns the penalty of each example."""
     network = in_float64(DISCRIMINATORS[layers]())
     if layers == "spectral":
         network = SpectralNorm().prepare(network)
@@ -59,11 +80,14 @@ def test_discriminator_gradient_of_a_penalty(layers, penalty):
         for variable, value in SpectralNorm().before_update(network):
             variable.assign(value)
     real, fake = examples(1), examples(2)
-    uniform = tf.constant([0.2, 0.5, 0.9], tf.float64)
+
+    def of_examples():
+        draw = FixedDraws(3, dtype="float64")
+        return penalty.per_example(Critic(network, network), real, fake, draw)
 
     @tf.function
     def value_at_weights():
-        return tf.reduce_mean(penalty.per_example(Critic(network), real, fake, uniform))
+        return tf.reduce_mean(of_examples())
 
     with tf.GradientTape() as tape:
         result = value_at_weights()
@@ -76,6 +100,7 @@ def test_discriminator_gradient_of_a_penalty(layers, penalty):
     scale = max(np.linalg.norm(n) for n in numeric)
     for a, b in zip(exact, numeric, strict=True):
         assert np.linalg.norm(a - b) < 1e-6 * scale
+    return of_examples().numpy()
 
 
 @pytest.mark.parametrize("upsampling", ["nearest", "transposed"])

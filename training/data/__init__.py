@@ -8,8 +8,12 @@ from training.data.mixtures import grid, ring
 from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
+from training.data.stacked_digits import stacked_digits
 from training.registry import Registry
 
-SOURCES = Registry("data source", [("digits", digits), ("ring", ring), ("grid", grid)])
+SOURCES = Registry(
+    "data source",
+    [("digits", digits), ("ring", ring), ("grid", grid), ("stacked_digits", stacked_digits)],
+)
 
 __all__ = ["SOURCES", "ArraySource", "DataSpec", "Source", "training_batches"]

@@ -13,10 +13,15 @@ Arrays = tuple[np.ndarray, np.ndarray | None]
 
 
 class Source(abc.ABC):
-    """Where examples come from. Subclasses set `spec`; `modes` is for known 2-D mixtures."""
+    """Where examples come from. Subclasses set `spec`.
+
+    What evaluation may know besides: `modes`, a known 2-D mixture; `singles`, the source of
+    labelled grey images that the channels of a stack are drawn from.
+    """
 
     spec: DataSpec
     modes: Any = None
+    singles: Any = None
 
     @abc.abstractmethod
     def rows(

@@ -10,13 +10,15 @@ from training.evaluation.features import Pixels, PrincipalComponents, Standardis
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6
+# More examples hardly move the parameters of so few Gaussians, but each costs its time in the fit.
+MOST_EXAMPLES = 10_000
 
 
 class MixtureBaseline:
     """A full-covariance Gaussian mixture on principal components of the training data.
 
     Principal components keep the fit well conditioned when there are more pixels than examples,
-    or pixels that never change.
+    or pixels that never change. At most 10,000 training examples are used, drawn if there are more.
 
     Args:
         spec: the source's description.
@@ -47,6 +49,8 @@ class MixtureBaseline:
                 f"Received: mixture_components={mixture_components}"
             )
         self.spec = spec
+        if len(train) > MOST_EXAMPLES:
+            train = np.random.default_rng(seed).choice(train, MOST_EXAMPLES, replace=False)
         base = Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale)
         self._space = PrincipalComponents(base, train, components=components, seed=seed)
         scores = self._space(train)

@@ -1,17 +1,19 @@
 """The real data a judge compares with, and everything worked out from them once."""
 
+import dataclasses
 import functools
 from typing import Protocol
 
 import numpy as np
 
 from training.data.spec import DataSpec
-from training.evaluation.checks import NotComputable
+from training.evaluation.checks import NotComputable, check_samples
 from training.evaluation.classes import ClassJudge
 from training.evaluation.distances import Moments, moments
 from training.evaluation.features import FeatureSpace, make_space
 from training.evaluation.memorisation import MemorisationTest
 from training.evaluation.neighbours import NeighbourBalls
+from training.evaluation.stacks import Singles, StackJudge
 
 
 class Modes(Protocol):
@@ -35,9 +37,19 @@ class Batch:
         self._features: dict[str, np.ndarray] = {}
         self._balls: dict[str, NeighbourBalls] = {}
         self._moments: dict[str, Moments] = {}
+        self._parts: dict[tuple[int, int], Batch] = {}
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def at_most(self, most: int, seed: int) -> "Batch":
+        """These samples, or `most` of them drawn without replacement if there are more."""
+        if len(self) <= most:
+            return self
+        if (most, seed) not in self._parts:
+            drawn = np.random.default_rng(seed).choice(self.samples, most, replace=False)
+            self._parts[most, seed] = Batch(drawn, neighbours=self.neighbours)
+        return self._parts[most, seed]
 
     def features(self, space: FeatureSpace) -> np.ndarray:
         """float64 `(n, d)` in the given space."""
@@ -69,6 +81,7 @@ class Evidence:
         train_labels: int `(n,)` or `None`.
         held_out_labels: int `(h,)` or `None`.
         modes: the known mixture, or `None`.
+        singles: the grey images that the channels of a stack are drawn from, or `None`.
         neighbours: k of the nearest-neighbour figures.
         components: principal components of the `pca` space.
         seed: of everything drawn.
@@ -83,12 +96,17 @@ class Evidence:
         train_labels: np.ndarray | None,
         held_out_labels: np.ndarray | None,
         modes: Modes | None,
+        singles: Singles | None,
         neighbours: int,
         components: int,
         seed: int,
     ) -> None:
         self.spec, self.modes, self.seed = spec, modes, seed
         self.train_labels, self.held_out_labels = train_labels, held_out_labels
+        self.singles = singles
+        if singles is not None:
+            single = dataclasses.replace(spec, shape=(*spec.shape[:-1], 1))
+            check_samples(single, "singles", singles.train)
         self.train = Batch(train, neighbours=neighbours)
         self.held_out = None if held_out is None else Batch(held_out, neighbours=neighbours)
         self.everything = (
@@ -121,6 +139,11 @@ class Evidence:
             return None
         features = self.held_out.features(self.label_space)
         return self.classifier.accuracy(features, self.held_out_labels)
+
+    @functools.cached_property
+    def stack_judge(self) -> StackJudge:
+        """Fitted on the training singles; only for sources that have them."""
+        return StackJudge(self.singles, seed=self.seed)
 
     @functools.cached_property
     def memorisation_test(self) -> MemorisationTest:

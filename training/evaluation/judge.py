@@ -13,6 +13,7 @@ from training.evaluation.checks import NotComputable, check_labels, check_sample
 from training.evaluation.evidence import Batch, Evidence, Modes
 from training.evaluation.measures import MEASURES, Measure
 from training.evaluation.memorisation import NearestExamples
+from training.evaluation.stacks import Singles
 
 REFERENCES = ("all", "train")
 NAMES = {  # as printed, where the key with spaces is not how it is written
@@ -21,6 +22,7 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "reverse_kl": "reverse KL",
     "high_quality": "high-quality share",
     "memorised": "memorised share",
+    "mode_kl": "mode KL",
 }
 
 
@@ -75,6 +77,7 @@ class Judge:
         train_labels: int `(n,)`, for the class figures.
         held_out_labels: int `(h,)`, for the classifier's accuracy.
         modes: an object with `centres (m, 2)` and `sigma` in user units, or `None`.
+        singles: for stacks, the labelled grey images that their channels are drawn from.
         neighbours: k of precision, recall, density and coverage.
         components: principal components of the `pca` space and of the baseline.
         baseline_components: Gaussians of the baseline mixture; as many as `modes` has when known.
@@ -94,6 +97,7 @@ class Judge:
         train_labels: ArrayLike | None = None,
         held_out_labels: ArrayLike | None = None,
         modes: Modes | None = None,
+        singles: Singles | None = None,
         neighbours: int = 5,
         components: int = 32,
         baseline_components: int = 10,
@@ -125,6 +129,7 @@ class Judge:
             if held_out is None
             else check_labels("held_out_labels", held_out_labels, len(held_out)),
             modes=modes,
+            singles=singles,
             neighbours=neighbours,
             components=components,
             seed=seed,
@@ -250,7 +255,8 @@ class Judge:
         outcome = Outcome({}, {}, {})
         for measure in self._measures:
             try:
-                values, details = measure.compute(self._evidence, batch, reference)
+                sides = (measure.used(side, self.seed) for side in (batch, reference))
+                values, details = measure.compute(self._evidence, *sides)
             except NotComputable as reason:
                 values, details = dict.fromkeys(measure.better, reason), {}
             for key in measure.better:
@@ -265,16 +271,16 @@ class Judge:
     def _figure(
         self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int, matched: int
     ) -> dict[str, Any]:
-        evidence = self._evidence
+        evidence, used = self._evidence, measure.used_count
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],
             "space": measure.space(evidence).name,
             **{column: outcome.values[key] for column, outcome in columns.items()},
-            "generated": generated,
-            "real": measure.real(evidence, self._reference()),
-            "matched_generated": matched,
-            "matched_real": measure.real(evidence, evidence.train),
+            "generated": used(generated),
+            "real": used(measure.real(evidence, self._reference())),
+            "matched_generated": used(matched),
+            "matched_real": used(measure.real(evidence, evidence.train)),
             "reasons": {
                 column: outcome.reasons[key]
                 for column, outcome in columns.items()

@@ -15,9 +15,13 @@ from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.features import FeatureSpace
 from training.evaluation.modes import count_modes
 from training.evaluation.neighbours import neighbour_figures
+from training.evaluation.stacks import expected_figures
 
 Values = dict[str, float | NotComputable]
 Details = dict[str, Any]
+
+# Samples of a side in the neighbour figures, whose cost grows with the square: 4 s at 10,000.
+MOST_NEIGHBOURS = 10_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,7 @@ class Measure:
         compute: of (evidence, samples, real reference): the value of each figure (or the reason
             why it has none) and JSON-ready details. May raise NotComputable for all of them.
         real: how many real examples the figures depend on; `None` when on none.
+        most: samples of each side that are used, drawn if there are more; all when `None`.
     """
 
     better: dict[str, str]
@@ -38,6 +43,15 @@ class Measure:
     space: Callable[[Evidence], FeatureSpace]
     compute: Callable[[Evidence, Batch, Batch], tuple[Values, Details]]
     real: Callable[[Evidence, Batch], int | None]
+    most: int | None = None
+
+    def used(self, batch: Batch, seed: int) -> Batch:
+        """What of the samples the figures are computed from."""
+        return batch if self.most is None else batch.at_most(self.most, seed)
+
+    def used_count(self, count: int | None) -> int | None:
+        """How many of `count` samples that are; `None` stays `None`."""
+        return count if None in (count, self.most) else min(count, self.most)
 
 
 def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -103,6 +117,21 @@ def _modes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, 
     }
 
 
+def _stacks(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    judge = evidence.stack_judge
+    classes = judge.classes(batch.samples)
+    found = judge.figures(classes)
+    modes, each = len(found.histogram), len(judge.classifier.classes)
+    expected_modes, expected_kl = expected_figures(len(batch), modes)
+    return {"modes": found.found, "mode_kl": found.kl}, {
+        "classifier_accuracy": judge.accuracy,
+        "true_modes": modes,
+        "expected_modes": expected_modes,
+        "expected_kl": expected_kl,
+        "channel_histograms": [np.bincount(c, minlength=each).tolist() for c in classes.T],
+    }
+
+
 def _class_name(evidence: Evidence, label: int) -> str:
     names = evidence.spec.classes
     return names[label] if 0 <= label < len(names) else str(label)
@@ -112,13 +141,21 @@ def _has_modes(evidence: Evidence) -> bool:
     return evidence.modes is not None
 
 
+def _has_singles(evidence: Evidence) -> bool:
+    return evidence.singles is not None
+
+
+def _counts_modes(evidence: Evidence) -> bool:
+    return _has_modes(evidence) or _has_singles(evidence)
+
+
 def _has_classes(evidence: Evidence) -> bool:
     labelled = bool(evidence.spec.classes) or evidence.train_labels is not None
-    return labelled and not _has_modes(evidence)  # the modes of a mixture are its classes
+    return labelled and not _counts_modes(evidence)  # the modes of such data are their classes
 
 
 def _can_memorise(evidence: Evidence) -> bool:
-    return evidence.spec.examples is not None or not _has_modes(evidence)
+    return evidence.spec.examples is not None or not _counts_modes(evidence)
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -128,6 +165,7 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.neighbour_space,
         compute=_neighbours,
         real=lambda evidence, reference: len(reference),
+        most=MOST_NEIGHBOURS,
     ),
     Measure(
         better={"frechet_distance": "lower"},
@@ -174,5 +212,12 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.neighbour_space,
         compute=_modes,
         real=lambda evidence, reference: None,
+    ),
+    Measure(
+        better={"modes": "higher", "mode_kl": "lower"},
+        applies=_has_singles,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=_stacks,
+        real=lambda evidence, reference: len(evidence.singles.train),
     ),
 )

@@ -66,6 +66,12 @@ def image_grid(
     return Image.fromarray(sheet)
 
 
+def side_by_side(samples: np.ndarray) -> np.ndarray:
+    """Each channel as its own grey image, left to right: `(n, h, w, c)` to `(n, h, c w, 1)`."""
+    # For channels that are pictures by themselves: stacked digits cannot be read as colours.
+    return np.concatenate(np.split(samples, samples.shape[3], axis=3), axis=2)
+
+
 def nearest_neighbours(
     samples: np.ndarray, train: np.ndarray, indices: np.ndarray, columns: int = 16
 ) -> Image.Image:
@@ -288,5 +294,5 @@ def _tiles(samples: np.ndarray) -> np.ndarray:
     if channels == 3:
         return samples
     if channels > 1:
-        samples = np.concatenate(np.split(samples, channels, axis=3), axis=2)
+        samples = side_by_side(samples)
     return samples.repeat(3, axis=3)

@@ -179,6 +179,7 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
     accuracy = details.get("classes_found", {}).get("classifier_accuracy")
     if accuracy is not None:
         lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
+    lines += _about_stacks(report) + _about_fewer_samples(report)
     error = details.get("kernel_distance", {}).get("standard_error")
     if error is not None:
         lines.append(f"- Standard error of the kernel distance: {_number(error)}.")
@@ -191,6 +192,33 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
             f"be about {copies['nearest_in_training_expected']:.1%}."
         )
     return ["\n".join(lines)] if lines else []
+
+
+def _about_stacks(report: Mapping[str, Any]) -> list[str]:
+    """Where modes are told apart by a classifier: how good it is, and what chance alone does."""
+    found = report["details"].get("modes", {})
+    if "expected_kl" not in found:
+        return []
+    accuracy = found["classifier_accuracy"]
+    known = "" if accuracy is None else f", right on {accuracy:.1%} of the held-out ones"
+    return [
+        f"- Modes: {found['true_modes']:,} combinations of one class per channel, told by a "
+        f"classifier of single images{known}; mode KL is from their histogram to the uniform one, "
+        f"in nats. For {report['counts']['generated']:,} samples of a perfect sampler, expect "
+        f"{found['expected_modes']:,.1f} modes and a mode KL of {_number(found['expected_kl'])}."
+    ]
+
+
+def _about_fewer_samples(report: Mapping[str, Any]) -> list[str]:
+    """Which figures use a random part of the samples, because all would take too long."""
+    names: dict[int, list[str]] = {}
+    for figure in report["figures"].values():
+        if figure["generated"] < report["counts"]["generated"]:
+            names.setdefault(figure["generated"], []).append(figure["name"])
+    return [
+        f"- {', '.join(some)}: from at most {most:,} samples of each side, drawn at random."
+        for most, some in names.items()
+    ]
 
 
 def _compared(report: Mapping[str, Any]) -> list[str]:

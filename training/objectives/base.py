@@ -1,13 +1,14 @@
 """What an objective is: losses and settings, inert."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from training.constraints import Constraint, Unconstrained
 from training.optimizers import OptimizerConfig, adam
 from training.penalties import Penalty
+from training.stabilisers.base import Stabiliser
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Objective:
         discriminator_steps: discriminator updates before each generator update, at least 1.
         penalties: terms added to the discriminator's loss.
         constraint: on the discriminator's weights.
+        stabilisers: further remedies of the paper.
         generator_optimizer: used unless the run chooses another.
         discriminator_optimizer: likewise.
     """
@@ -28,6 +30,7 @@ class Objective:
     discriminator_steps: int = 1
     penalties: tuple[Penalty, ...] = ()
     constraint: Constraint = Unconstrained()
+    stabilisers: tuple[Stabiliser, ...] = ()
     generator_optimizer: OptimizerConfig = adam(2e-4, 0.5, 0.999)
     discriminator_optimizer: OptimizerConfig = adam(2e-4, 0.5, 0.999)
 
@@ -50,6 +53,24 @@ class Objective:
     def generator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
         """What the generator minimises, per score."""
         raise NotImplementedError
+
+    # State, for objectives that have one ----------------------------------------------------------
+
+    def initial_state(self) -> dict[str, float]:
+        """Scalars that training changes, by name; the GAN keeps and checkpoints them."""
+        return {}
+
+    def with_state(self, state: dict[str, Any]) -> "Objective":
+        """A copy whose losses read `state`, the scalars of `initial_state` as variables."""
+        return self
+
+    def next_state(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:
+        """New values after a discriminator update, the same on every replica."""
+        return {}
+
+    def measures(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Further scalars for the logs, e.g. a convergence measure."""
+        return {}
 
     def log_density_ratio(self, scores: tf.Tensor) -> tf.Tensor | None:
         """log p(x) / q(x) by the optimal discriminator's scores; `None` where theory has none."""

@@ -42,3 +42,18 @@ class WGANGP(WGAN):
     name = "wgan_gp"
     reference = "Gulrajani et al., 2017, arXiv:1704.00028"
     formula = "D: f(G(z)) - f(x) + lambda (|grad f| - 1)^2;  G: -f(G(z))"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WGANLP(WGANGP):
+    """WGAN-GP that punishes steep slopes only: a 1-Lipschitz critic may be flat.
+
+    The optimal critic has slope 1 along the transport of one point to its partner, not between any
+    two points, so the two-sided penalty asks too much.
+    """
+
+    penalties: tuple[Penalty, ...] = (GradientPenalty(weight=10.0, one_sided=True),)
+
+    name = "wgan_lp"
+    reference = "Petzka et al., 2018, arXiv:1709.08894"
+    formula = "D: f(G(z)) - f(x) + lambda max(0, |grad f| - 1)^2;  G: -f(G(z))"

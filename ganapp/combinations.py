@@ -1,0 +1,133 @@
+"""What theory forbids to combine, and what it advises against: one rule, one sentence."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """A combination that is refused, or warned about.
+
+    Args:
+        broken: of the configuration; what came, for the end of the sentence, or `None`.
+        sentence: what is wrong and what to do instead.
+        fatal: refuse rather than warn.
+    """
+
+    broken: Callable[[Any], str | None]
+    sentence: str
+    fatal: bool = True
+
+
+def refuse(config: Any) -> None:
+    """Refuses what cannot work.
+
+    Raises:
+        ValueError: with the sentence of the first rule that is broken.
+    """
+    for rule in RULES:
+        received = rule.broken(config) if rule.fatal else None
+        if received:
+            raise ValueError(f"{rule.sentence} Received: {received}")
+
+
+def warnings(config: Any) -> list[str]:
+    """Sentences about what may work but is known to fail often."""
+    found = [(rule, rule.broken(config)) for rule in RULES if not rule.fatal]
+    return [f"{rule.sentence} Received: {received}" for rule, received in found if received]
+
+
+def _gradient_penalties(config: Any) -> list[str]:
+    from ganapp.plugins import FAMILIES
+
+    members = FAMILIES["penalty"]
+    return [name for name in config.objective.penalties if members[name].per_example_gradient]
+
+
+def _batch_normalised(config: Any) -> str | None:
+    penalties = _gradient_penalties(config)
+    if penalties and config.discriminator.options.get("normalisation") == "batch":
+        return f"'batch' with {', '.join(penalties)}"
+    return None
+
+
+def _minibatch_layer(config: Any) -> str | None:
+    penalties = _gradient_penalties(config)
+    layer = config.discriminator.options.get("minibatch", "none")
+    return f"{layer!r} with {', '.join(penalties)}" if penalties and layer != "none" else None
+
+
+def _lazy_on_vectors(config: Any) -> str | None:
+    lazy = [n for n, p in config.objective.penalties.items() if p.options["interval"] > 1]
+    return ", ".join(lazy) if lazy and config.discriminator.network == "mlp" else None
+
+
+def _energy_without_autoencoder(config: Any) -> str | None:
+    energy = config.objective.name in ("ebgan", "began")
+    network = config.discriminator.network
+    return (
+        f"{network!r} with {config.objective.name!r}"
+        if energy and network != "autoencoder"
+        else None
+    )
+
+
+def _autoencoder_without_energy(config: Any) -> str | None:
+    energy = config.objective.name in ("ebgan", "began")
+    network = config.discriminator.network
+    return f"{config.objective.name!r}" if network == "autoencoder" and not energy else None
+
+
+def _clipped_and_penalised(config: Any) -> str | None:
+    penalties = _gradient_penalties(config)
+    clipped = config.objective.constraint.name == "weight_clip"
+    return f"'weight_clip' with {', '.join(penalties)}" if clipped and penalties else None
+
+
+def _odd_packs(config: Any) -> str | None:
+    size, batch = config.discriminator.packing, config.training.batch_size
+    return f"{batch} with packing={size}" if batch % size else None
+
+
+RULES = (
+    Rule(
+        _batch_normalised,
+        "`discriminator.normalisation` must be 'none' or 'layer' under a gradient penalty, whose "
+        "gradient of one example does not exist when a batch is normalised together.",
+    ),
+    Rule(
+        _odd_packs,
+        "`training.batch_size` must be a multiple of `discriminator.packing`.",
+    ),
+    Rule(
+        _minibatch_layer,
+        "`discriminator.minibatch` makes a score depend on other examples, so a gradient penalty "
+        "also counts their influence; 'none' is what the penalties' papers assume.",
+        fatal=False,
+    ),
+    Rule(
+        _lazy_on_vectors,
+        "`interval` above 1 (a lazy penalty) fails on points and tables, where the discriminator "
+        "moves too far between two penalties; use interval=1.",
+        fatal=False,
+    ),
+    Rule(
+        _energy_without_autoencoder,
+        "`discriminator.network` should be 'autoencoder' for an energy-based objective, whose "
+        "score is minus a reconstruction error.",
+        fatal=False,
+    ),
+    Rule(
+        _autoencoder_without_energy,
+        "`objective.name` should be 'ebgan' or 'began' for the network 'autoencoder', whose scores "
+        "are never positive.",
+        fatal=False,
+    ),
+    Rule(
+        _clipped_and_penalised,
+        "`objective.constraint` 'weight_clip' bounds the slopes that a gradient penalty is there "
+        "to bound; one of the two is enough.",
+        fatal=False,
+    ),
+)

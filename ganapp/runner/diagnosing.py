@@ -1,0 +1,285 @@
+"""Diagnosing a run: what theory says of its discriminator, and alarms with a remedy each."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from ganapp.errors import UserError
+from ganapp.loading import load_saved
+from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.summary import warn
+from ganapp.runs import Run, open_run
+from training.checkpoints import CheckpointError, load_latest
+from training.diagnostics import maps
+from training.diagnostics.alarms import (
+    Alarm,
+    discriminator_overfitting,
+    duplicates,
+    gradient_norms,
+    low_coverage,
+    missing_modes,
+    oscillation,
+    saturation,
+)
+from training.diagnostics.density import KernelDensity
+from training.diagnostics.divergences import regular_cells
+from training.diagnostics.optimal import (
+    OptimalComparison,
+    compare_with_optimal,
+    log_ratio_of,
+    with_best_offset,
+)
+from training.diagnostics.spectrum import spectrum
+from training.evaluation.checks import NotComputable
+from training.files import write_atomically
+
+POINTS = 2000  # scored of each kind
+CELLS = 160  # along each axis of a map
+SEED = 2  # of the latents; the report's and the choice of the best use others
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """Examples in user units, and the raw scores of the last discriminator."""
+
+    training: np.ndarray
+    held_out: np.ndarray
+    fake: np.ndarray
+    training_scores: np.ndarray
+    held_out_scores: np.ndarray
+    fake_scores: np.ndarray
+
+
+def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dict[str, Any]:
+    """Looks for the reasons why a run fails; writes `diagnosis.json` and pictures beside it.
+
+    The discriminator and the raw generator of the last checkpoint are looked at, because they
+    played against each other.
+
+    Args:
+        directory: the run directory.
+        console: where to write.
+        as_json: print JSON instead of sentences.
+
+    Returns:
+        What `diagnosis.json` says.
+
+    Raises:
+        UserError: if there is no run or no checkpoint.
+    """
+    run = open_run(directory)
+    experiment = compose(load_saved(run.config))
+    step = _load_players(experiment, run)
+    scored = _score(experiment)
+    folder = run.directory / "diagnosis"
+    folder.mkdir(exist_ok=True)
+    comparison = _compare(experiment, scored, folder)
+    alarms = [*_alarms(experiment, run, scored), *_alarms_of_report(run)]
+    content = {
+        "step": step,
+        "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],
+        "discriminator": comparison,
+        "pictures": _draw(run, scored, folder),
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / "diagnosis.json", text)
+    if as_json:
+        console.print_json(text)
+    else:
+        _show(content, folder, console)
+    return content
+
+
+def _load_players(experiment: Experiment, run: Run) -> int:
+    state = experiment.gan.state()
+    wanted = {name: state[name] for name in ("generator", "discriminator")}
+    try:
+        step = load_latest(run.checkpoints, wanted, warn=warn)
+    except CheckpointError as error:
+        raise UserError(str(error)) from error
+    if step is None:
+        raise UserError(
+            f"The run {run.directory} has no checkpoint yet; let it train longer, or continue it "
+            f"with `python -m ganapp resume {run.directory}`."
+        )
+    return step
+
+
+def _score(experiment: Experiment) -> Scored:
+    source, gan = experiment.source, experiment.gan
+    training, _ = source.training_examples(POINTS)
+    held_out, _ = source.held_out_examples(POINTS)
+    fake = gan.generate(POINTS, seed=SEED, ema=False)
+    real = [np.asarray(source.spec.to_model_units(x)) for x in (training, held_out)]
+    return Scored(
+        training,
+        held_out,
+        np.asarray(source.spec.to_user_units(fake)),
+        *(gan.scores(x) for x in (*real, fake)),
+    )
+
+
+def _alarms(experiment: Experiment, run: Run, scored: Scored) -> list[Alarm]:
+    """Alarms on the scores, and on the series that the run has recorded."""
+    found = [
+        discriminator_overfitting(
+            scored.training_scores, scored.held_out_scores, scored.fake_scores
+        )
+    ]
+    if experiment.config.objective.name == "minimax":  # the only one whose gradient this is
+        found.append(saturation(scored.fake_scores))
+    series = _series(run)
+    if "score_gap" in series:
+        found.append(oscillation(series["score_gap"], every=experiment.config.training.log_every))
+    for player in ("generator", "discriminator"):
+        norms = series.get(f"{player}_gradient_norm", [])
+        if len(norms) > 1:
+            found.append(gradient_norms(norms, player=player))
+    flat = [np.reshape(x, (len(x), -1)).astype(float) for x in (scored.fake, scored.training)]
+    found.append(duplicates(*flat))
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _alarms_of_report(run: Run) -> list[Alarm]:
+    """Alarms on the figures of the last evaluation, if there was one."""
+    judged = (run.read_report() or {}).get("last")
+    if judged is None:
+        return []
+    found = []
+    coverage = judged["figures"].get("coverage", {})
+    if None not in (coverage.get("matched"), coverage.get("floor")):
+        found.append(
+            low_coverage(
+                coverage["matched"],
+                coverage["floor"],
+                generated=coverage["matched_generated"],
+                real=coverage["matched_real"],
+            )
+        )
+    for figure, kind, shares in (
+        ("modes", "modes", None),
+        ("classes_found", "classes", "training_histogram"),
+    ):
+        details = judged["details"].get(figure, {})
+        if sum(details.get("histogram", [])):
+            counts = np.asarray(details[shares], float) if shares else None
+            expected = None if counts is None else counts / counts.sum()
+            found.append(missing_modes(details["histogram"], expected, kind=kind))
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _series(run: Run) -> dict[str, list[float]]:
+    """Every scalar of `metrics.jsonl` in the order of its steps."""
+    series: dict[str, list[float]] = {}
+    for row in run.read_metrics():
+        for name, value in row.items():
+            if isinstance(value, int | float):
+                series.setdefault(name, []).append(float(value))
+    return series
+
+
+def _compare(experiment: Experiment, scored: Scored, folder: Path) -> dict[str, Any]:
+    """The learnt discriminator beside the optimal one, where the data's density is known."""
+    source, gan = experiment.source, experiment.gan
+    if source.modes is None or gan.packing > 1:
+        return {"reason": "the data's density is not known, or the discriminator judges packs"}
+
+    def scores(points: np.ndarray) -> np.ndarray:
+        return gan.scores(np.asarray(source.spec.to_model_units(points)))
+
+    half = len(scored.fake) // 2
+    try:
+        log_ratio = _log_ratio(experiment, scores, scored, half)
+        density = KernelDensity(scored.fake[:half])
+        found = compare_with_optimal(
+            log_ratio,
+            log_p=source.modes.log_density,
+            log_q=density,
+            real=scored.held_out[half:],
+            fake=scored.fake[half:],
+        )
+    except NotComputable as error:
+        return {"reason": str(error)}
+    _draw_maps(experiment, scored, log_ratio, density, found, folder)
+    return _plain(found)
+
+
+def _log_ratio(experiment: Experiment, scores: Callable, scored: Scored, half: int) -> Callable:
+    objective = experiment.gan.objective
+    if objective.relativistic and "softplus" in objective.formula:
+        # Its optimal score is log p / q up to a constant, which these points settle.
+        return with_best_offset(scores, real=scored.held_out[:half], fake=scored.fake[:half])
+    return log_ratio_of(objective, scores)
+
+
+def _plain(found: OptimalComparison) -> dict[str, Any]:
+    def figures(each: Any) -> dict[str, Any]:
+        values = dataclasses.asdict(each)
+        values.pop("calibration")
+        return values
+
+    return {
+        "learnt": figures(found.learnt),
+        "floor": figures(found.floor),
+        "jensen_shannon": found.jensen_shannon,
+        "real": found.real,
+        "fake": found.fake,
+        "fitted": found.fitted,
+    }
+
+
+def _draw_maps(experiment, scored, log_ratio, density, found, folder: Path) -> None:
+    real, fake = scored.held_out, scored.fake
+    low, high = np.percentile(np.concatenate([real, fake]), [0.5, 99.5], axis=0)
+    margin = 0.1 * (high - low)
+    cells = regular_cells(low - margin, high + margin, (CELLS, CELLS))
+    optimal = experiment.source.modes.log_density(cells.points) - density(cells.points)
+    learnt = np.asarray(log_ratio(cells.points))
+    maps.discriminator_maps(optimal, learnt, cells, real=real, fake=fake).save(folder / "maps.png")
+    maps.calibration_picture(found.learnt, found.floor).save(folder / "calibration.png")
+
+
+def _draw(run: Run, scored: Scored, folder: Path) -> list[str]:
+    picture = maps.score_histogram(
+        scored.training_scores, scored.fake_scores, scored.held_out_scores
+    )
+    picture.save(folder / "scores.png")
+    try:
+        found = spectrum(_series(run).get("score_gap", []))
+        maps.spectrum_picture(found).save(folder / "spectrum.png")
+    except (NotComputable, ValueError):  # too short a run has no spectrum
+        (folder / "spectrum.png").unlink(missing_ok=True)
+    return sorted(str(path.relative_to(run.directory)) for path in folder.glob("*.png"))
+
+
+def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
+    console.print(f"Discriminator and generator of step {content['step']:,}.", highlight=False)
+    found = content["discriminator"]
+    if "reason" in found:
+        console.print(f"No comparison with the optimal discriminator: {found['reason']}.")
+    else:
+        learnt, floor = found["learnt"], found["floor"]
+        for name, text in (
+            ("absolute_error", "mean |D - D*|"),
+            ("log_ratio_error", "mean |log r - log p/q|"),
+            ("calibration_error", "calibration error"),
+            ("value", "value E log D + E log(1 - D)"),
+            ("optimal_value", "its optimum -log 4 + 2 JSD"),
+            ("distance_to_half", "mean |D - 1/2|"),
+        ):
+            console.print(f"{text:<32}{learnt[name]:>9.4f}   floor {floor[name]:.4f}")
+        console.print(
+            f"on {found['real']:,} real and {found['fake']:,} generated points; the generator's "
+            f"density from {found['fitted']:,} others; floor: an optimal discriminator, likewise.",
+            style="dim",
+        )
+    for alarm in content["alarms"]:
+        console.print(f"Alarm ({alarm['name']}): {alarm['sentence']}", soft_wrap=True)
+    if not content["alarms"]:
+        console.print("No alarm.")
+    console.print(f"Pictures and figures: {folder}", soft_wrap=True)

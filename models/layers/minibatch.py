@@ -1,0 +1,107 @@
+"""Layers that let a discriminator compare the examples of a minibatch with each other.
+
+A generator that makes the same example again and again is then seen for what it is. A score
+depends on the whole minibatch, so its gradient by one example contains what that example does to
+the scores of the others; gradient penalties that want the gradient of one score alone do not
+have it.
+"""
+
+import keras
+import tensorflow as tf
+
+from models.layers.replicas import gathered, own_rows
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class MinibatchDiscrimination(keras.layers.Layer):
+    """How many other examples of the global batch are close to each example, for each kernel.
+
+    Takes features that a linear layer (the paper's tensor T) has projected. T is a `Dense` of its
+    own, not a weight of this layer, so that constraints on linear layers reach it. Kernel k of
+    example i gives sum over j != i of exp(-|M_i,k - M_j,k|_1). Computes in float32.
+
+    Args:
+        kernels: how many similarities an example gets. The projection has `kernels * dimensions`
+            features.
+
+    Reference: Salimans et al., 2016, arXiv:1606.03498.
+    """
+
+    def __init__(self, *, kernels: int, **options) -> None:
+        super().__init__(**options)
+        self.kernels = kernels
+
+    def build(self, input_shape) -> None:
+        if len(input_shape) != 2 or input_shape[-1] % self.kernels:
+            raise ValueError(
+                "`MinibatchDiscrimination` takes (batch, features) with a multiple of `kernels` "
+                f"features. Received: input_shape={input_shape}, kernels={self.kernels}"
+            )
+
+    def call(self, inputs):
+        own = tf.cast(inputs, self.variable_dtype)
+        own = tf.reshape(own, (-1, self.kernels, own.shape[1] // self.kernels))
+        differences = own[:, tf.newaxis] - gathered(own)[tf.newaxis]
+        similarities = tf.exp(-tf.reduce_sum(tf.abs(differences), axis=-1))
+        # An example is at distance 0 from itself, for a constant 1 without gradient.
+        return tf.cast(tf.reduce_sum(similarities, axis=1) - 1.0, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.kernels)
+
+    def get_config(self):
+        return super().get_config() | {"kernels": self.kernels}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class MinibatchStandardDeviation(keras.layers.Layer):
+    """Appends the mean standard deviation over the minibatch: one more feature or channel.
+
+    The standard deviation of every entry over a group of examples, averaged over the entries, is
+    the same number for all examples of the group. Computes in float32.
+
+    Args:
+        group: examples in a group; `None` for the whole global batch. A batch it does not divide
+            is split into the largest smaller groups of equal size.
+        epsilon: added to the variance, whose square root has no gradient at 0.
+
+    Reference: Karras et al., 2018, arXiv:1710.10196; groups as in its code and in Karras et al.,
+    2020, arXiv:1912.04958: group g holds rows g, g + groups, g + 2 groups and so on.
+    """
+
+    def __init__(self, *, group: int | None = None, epsilon: float = 1e-8, **options) -> None:
+        super().__init__(**options)
+        if group is not None and group < 2:
+            raise ValueError(
+                "`group` must be at least 2, or None for the whole batch: one example does not "
+                f"vary. Received: group={group}"
+            )
+        self.group, self.epsilon = group, epsilon
+
+    def call(self, inputs):
+        count = tf.shape(inputs)[0]
+        batch = gathered(tf.cast(inputs, self.variable_dtype))
+        rows = tf.shape(batch)[0]
+        groups = rows // self._members(rows)
+        grouped = tf.reshape(batch, tf.concat([[-1, groups], tf.shape(batch)[1:]], axis=0))
+        centred = grouped - tf.reduce_mean(grouped, axis=0)
+        deviation = tf.sqrt(tf.reduce_mean(centred**2, axis=0) + self.epsilon)
+        value = tf.reduce_mean(tf.reshape(deviation, (groups, -1)), axis=1)
+        value = own_rows(tf.tile(value, [rows // groups]), count)
+        value = tf.reshape(value, [-1] + [1] * (inputs.shape.rank - 1))
+        value = tf.cast(value, inputs.dtype)
+        added = tf.broadcast_to(value, tf.concat([tf.shape(inputs)[:-1], [1]], axis=0))
+        return tf.concat([inputs, added], axis=-1)
+
+    def _members(self, rows: tf.Tensor) -> tf.Tensor:
+        """Examples in a group of a batch of `rows`."""
+        if self.group is None:
+            return rows
+        sizes = tf.range(1, self.group + 1)
+        return tf.reduce_max(tf.where(rows % sizes == 0, sizes, 1))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        return super().get_config() | {"group": self.group, "epsilon": self.epsilon}

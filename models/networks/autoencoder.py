@@ -1,0 +1,74 @@
+"""Autoencoders as discriminators: what they reconstruct well they believe to be real.
+
+Reference: Zhao et al., 2017, "EBGAN", arXiv:1609.03126; Berthelot et al., 2017, "BEGAN",
+arXiv:1703.10717.
+"""
+
+import math
+from typing import Literal
+
+import keras
+
+from models.layers import ReconstructionScore
+from models.networks.blocks import Rate, Width, Widths, activated, coarsest_map, cropped, dropped
+from models.networks.dcgan import DOWNSAMPLINGS, UPSAMPLINGS
+
+
+def autoencoder_discriminator(
+    shape: tuple[int, ...],
+    *,
+    widths: Widths = (64, 128),
+    code: Width = 64,
+    error: Literal["squared", "absolute"] = "squared",
+    dropout: Rate = 0.0,
+) -> keras.Model:
+    """Maps examples to scores `(batch, 1)`, float32: minus the error of their reconstruction.
+
+    The code is the output of the layer named `features`. Scores are at most 0, so objectives that
+    take them as logits do not fit. Nothing bounds what the decoder puts out.
+
+    Args:
+        shape: of one example. Images (three axes) go through convolutions, everything else
+            through dense layers.
+        widths: of the hidden layers from the example to the code, the decoder's in reverse. For
+            images the channels after each halving of the sides, else units.
+        code: dimension of the code.
+        error: mean over an example's entries of the squared (EBGAN) or absolute (BEGAN) difference.
+        dropout: probability that an output of the encoder's hidden layers is dropped.
+    """
+    examples = keras.Input(shape, name="examples")
+    encoded, decoded = (_encoded, _decoded) if len(shape) == 3 else (_dense, _dense_decoded)
+    x = keras.layers.Dense(code)(encoded(examples, widths, dropout))
+    # A layer of its own: constraints replace the dense layer by one with another name.
+    x = keras.layers.Identity(name="features")(x)
+    reconstruction = decoded(x, shape, widths)
+    score = ReconstructionScore(error=error, dtype="float32", name="scores")
+    return keras.Model(examples, score([examples, reconstruction]), name="discriminator")
+
+
+def _encoded(x, widths, dropout):
+    for width in widths:
+        x = dropped(activated(DOWNSAMPLINGS["strided"](x, width), "none"), dropout)
+    return keras.layers.Flatten()(x)
+
+
+def _decoded(x, shape, widths):
+    start = (*coarsest_map(*shape[:2], len(widths)), widths[-1])
+    x = keras.layers.Reshape(start)(activated(keras.layers.Dense(math.prod(start))(x), "none"))
+    for width in reversed(widths):
+        x = activated(UPSAMPLINGS["nearest"](x, width), "none")
+    x = keras.layers.Conv2D(shape[2], 3, padding="same", dtype="float32")(x)
+    return cropped(x, *shape[:2])
+
+
+def _dense(x, widths, dropout):
+    x = keras.layers.Flatten()(x)
+    for width in widths:
+        x = keras.layers.Dense(width, kernel_initializer="he_normal")(x)
+        x = dropped(activated(x, "none"), dropout)
+    return x
+
+
+def _dense_decoded(x, shape, widths):
+    x = _dense(x, reversed(widths), 0.0)
+    return keras.layers.Reshape(shape)(keras.layers.Dense(math.prod(shape), dtype="float32")(x))

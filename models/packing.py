@@ -1,0 +1,32 @@
+"""Packing: the discriminator judges several examples at once, so that a lack of variety shows.
+
+Reference: Lin et al., 2018, "PacGAN", arXiv:1712.04086.
+"""
+
+import tensorflow as tf
+
+
+def packed_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """Shape of `size` examples of `shape` put together along their last axis."""
+    return (*shape[:-1], shape[-1] * size)
+
+
+def packed(examples: tf.Tensor, size: int) -> tf.Tensor:
+    """Puts every `size` neighbouring examples together along their last axis.
+
+    Neighbours, so that a replica's rows make its share of the global packs.
+
+    Args:
+        examples: `(batch, *shape)`; the batch is a multiple of `size`.
+        size: examples in a pack; 1 changes nothing.
+
+    Returns:
+        `(batch / size, *packed_shape(shape, size))`.
+    """
+    if size == 1:
+        return examples
+    shape = tuple(examples.shape[1:])
+    groups = tf.reshape(examples, (-1, size, *shape))
+    last = groups.shape.rank - 1
+    order = [0, *range(2, last), 1, last]  # the members' axis goes next to the channels
+    return tf.reshape(tf.transpose(groups, order), (-1, *packed_shape(shape, size)))

@@ -1,0 +1,102 @@
+"""`diagnose` and `list` as a user types them."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import ganapp
+
+from ganapp.catalogue import LISTS, members_of
+from ganapp.combinations import warnings
+from ganapp.listing import FAMILIES as LISTED
+from ganapp.loading import load_config
+
+
+def size_of(path):
+    with PIL.Image.open(path) as picture:
+        return picture.size
+
+
+def test_a_run_on_points_is_compared_with_theory(finished):
+    said = ganapp("diagnose", finished)
+    assert said.code == 0, said.errors
+    for words in ("mean |D - D*|", "its optimum -log 4 + 2 JSD", "floor"):
+        assert words in said.output
+    content = json.loads((finished / "diagnosis" / "diagnosis.json").read_text())
+    found = content["discriminator"]
+    assert found["learnt"]["absolute_error"] >= found["floor"]["absolute_error"] > 0
+    assert found["jensen_shannon"] <= np.log(2) + 1e-6
+    # Twenty-four steps cover next to nothing, and it says so with a remedy.
+    assert "low_coverage" in [alarm["name"] for alarm in content["alarms"]]
+    assert all("try" in a["sentence"] or "let" in a["sentence"] for a in content["alarms"])
+    for picture in content["pictures"]:
+        assert min(size_of(finished / picture)) > 300
+    assert {"diagnosis/maps.png", "diagnosis/scores.png"} <= set(content["pictures"])
+
+
+def test_a_run_on_images_says_why_it_is_not(finished_digits):
+    said = ganapp("diagnose", finished_digits, "--json")
+    assert said.code == 0, said.errors
+    content = json.loads(said.output)
+    assert "density is not known" in content["discriminator"]["reason"]
+    assert content["pictures"]
+
+
+def test_the_dirac_game_is_drawn(tmp_path):
+    out = tmp_path / "dirac.png"
+    said = ganapp("diagnose", "--dirac", "--objective", "minimax", "--out", out)
+    assert said.code == 0, said.errors
+    assert size_of(out)[0] > 900
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "either a run directory or --dirac"),
+        (["runs/x", "--dirac"], "either a run directory or --dirac"),
+        (["none"], "does not exist"),
+        (["--dirac", "--out", "x.jpg"], "`--out` must end in .png. Received: x.jpg"),
+        (["--dirac", "--out", "none/x.png"], "is not a writable folder"),
+        (["--dirac", "--objective", "wgn"], "There is no objective called 'wgn'"),
+    ],
+)
+def test_mistakes_are_sentences(arguments, sentence):
+    said = ganapp("diagnose", *arguments)
+    assert said.code == 2
+    assert sentence in " ".join(said.errors.split())
+
+
+@pytest.mark.parametrize("family", LISTED)
+def test_lists_are_complete(family):
+    said = ganapp("list", family, "--json")
+    assert said.code == 0
+    members = json.loads(said.output)
+    assert [m["name"] for m in members] == [m["name"] for m in members_of(family)]
+    assert all(member["summary"] and member["set"] for member in members)
+    shown = ganapp("list", family).output
+    assert all(member["name"] in shown for member in members)
+
+
+def test_lists_are_those_of_the_catalogue():
+    assert tuple(LISTS) == LISTED
+    said = ganapp("list", "optimisers")
+    assert said.code == 2
+    assert "`list` knows objectives, penalties" in said.errors
+
+
+ADVICE = {
+    "ring objective.penalties.r1.interval=4": "`interval` above 1",
+    "digits objective.name=began": "`discriminator.network` should be 'autoencoder'",
+    "digits discriminator={network='autoencoder'}": "`objective.name` should be 'ebgan' or 'began'",
+    "digits discriminator.minibatch=discrimination": "makes a score depend on other",
+    "digits objective.constraint.name=weight_clip": "'weight_clip' bounds the slopes",
+}
+
+
+@pytest.mark.parametrize(("setting", "sentence"), ADVICE.items(), ids=ADVICE)
+def test_what_theory_advises_against_is_a_warning(setting, sentence):
+    preset, override = setting.split(" ", 1)
+    (found,) = warnings(load_config(preset, [override]))
+    assert sentence in found
+    assert warnings(load_config(preset)) == []

@@ -1,0 +1,139 @@
+"""Gradient penalties through every network and layer, against finite differences in float64."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.critic import Critic
+from models.layers import GroupedConv2D
+from models.networks import residual
+from models.networks.autoencoder import autoencoder_discriminator
+from models.networks.mlp import mlp_discriminator
+from models.networks.resnet import resnet_discriminator, resnet_generator
+from tests.case import numeric_gradient, relative_error
+from training.constraints import SpectralNorm
+
+SHAPE = (5, 4, 1)
+TINY = {"channels": (2, 3)}
+
+
+@pytest.fixture(autouse=True)
+def float64(monkeypatch):
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    monkeypatch.setattr(residual, "GROUP_WIDTH", 2)  # two groups of the few channels here
+
+
+def in_float64(network):
+    """The same network throughout in float64 with weights away from every kink and zero."""
+
+    def clone(layer):
+        return layer.__class__.from_config(layer.get_config() | {"dtype": "float64"})
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    generator = np.random.default_rng(0)
+    for variable in copy.trainable_variables:
+        variable.assign(generator.normal(0.0, 0.5, variable.shape))
+    return copy
+
+
+def examples(seed):
+    return tf.constant(np.random.default_rng(seed).normal(size=(3, *SHAPE)))
+
+
+def resnet(block, **options):
+    return lambda: resnet_discriminator(SHAPE, block=block, **TINY, **options)
+
+
+def mlp(**options):
+    return lambda: mlp_discriminator(SHAPE, units=(4, 3), **options)
+
+
+def autoencoder(**options):
+    return lambda: autoencoder_discriminator(SHAPE, widths=(2,), code=3, **options)
+
+
+DISCRIMINATORS = {
+    "sngan": resnet("sngan"),
+    "sngan attention": resnet("sngan", attention=True),
+    "sngan layer norm": resnet("sngan", normalisation="layer"),
+    "r3gan": resnet("r3gan"),
+    "r3gan attention": resnet("r3gan", attention=True),
+    "r3gan spectral": resnet("r3gan"),
+    "r3gan attention spectral": resnet("r3gan", attention=True),
+    "maxout": mlp(activation="maxout", pieces=3),
+    "dropout": mlp(dropout=0.4),
+    "minibatch discrimination": mlp(minibatch="discrimination"),
+    "minibatch deviation": mlp(minibatch="standard_deviation"),
+    "squared": autoencoder(error="squared"),
+    "absolute": autoencoder(error="absolute"),
+}
+
+
+def rewound(network, state):
+    """The score of a network whose masks are drawn from the same state every time."""
+
+    def score(inputs):
+        for variable, value in state:
+            variable.assign(value)
+        return network(inputs, training=True)
+
+    return score
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_discriminator_gradient_of_a_penalty(name):
+    network = in_float64(DISCRIMINATORS[name]())
+    if "spectral" in name:
+        network = SpectralNorm().prepare(network)
+        for _ in range(200):  # sigma is exact, and so its gradient, once `u` has converged
+            for variable, value in SpectralNorm().before_update(network):
+                variable.assign(value)
+    assert ("r3gan" in name) == any(
+        getattr(x, "groups", 1) > 1
+        for x in network._flatten_layers()
+        if isinstance(x, GroupedConv2D)
+    )
+    state = [(v, v.numpy()) for v in network.non_trainable_variables if "draws" in v.path]
+    assert bool(state) == (name == "dropout")
+    score, real = rewound(network, state), examples(1)
+
+    @tf.function
+    def value_at_weights():
+        critic = Critic(score)
+        penalty = tf.reduce_sum(critic.gradient(real) ** 2, axis=[1, 2, 3])
+        return tf.reduce_mean(penalty) + tf.reduce_mean(critic(real) ** 2)
+
+    variables = network.trainable_variables
+    with tf.GradientTape() as tape:
+        result = value_at_weights()
+    sources = [v.value for v in variables]
+    gradients = tape.gradient(result, sources, unconnected_gradients="zero")
+    exact = [g.numpy() for g in gradients]
+    numeric = [numeric_gradient(value_at_weights, v) for v in variables]
+    assert max(np.abs(g).max() for g in exact) > 1e-3
+    assert relative_error(exact, numeric) < 1e-6
+
+
+@pytest.mark.parametrize("block", ["sngan", "r3gan"])
+def test_generator_gradient_through_a_penalised_discriminator(block):
+    """The generator's weights reach R2 through upsampling and attention: exact too."""
+    options = {"block": block, "attention": True}
+    generator = resnet_generator(2, SHAPE, channels=(3,), normalisation="none", **options)
+    generator = in_float64(generator)
+    network = in_float64(resnet_discriminator(SHAPE, channels=(2,), **options))
+    latents = tf.constant(np.random.default_rng(3).normal(size=(3, 2)))
+
+    @tf.function
+    def value():
+        fake = generator(latents)
+        critic = Critic(network)
+        return tf.reduce_mean(critic(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
+
+    with tf.GradientTape() as tape:
+        result = value()
+    variables = generator.trainable_variables
+    exact = [g.numpy() for g in tape.gradient(result, variables)]
+    numeric = [numeric_gradient(value, v) for v in variables]
+    assert relative_error(exact, numeric) < 1e-5

@@ -1,0 +1,212 @@
+"""Stabilisers, lazy penalties and objectives with state, as the step runs them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.critic import Critic, features_of
+from models.noise import DRAWS_OF_A_TERM, Draws, Stream
+from tests.case import BATCH, rows, same_networks, tiny_gan, train, weights
+from training.objectives import NonSaturating, Objective
+from training.penalties import R1
+from training.replicas import global_mean
+from training.stabilisers.base import Stabiliser
+
+
+class Counter(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.count = self.add_weight(name="count", shape=(), initializer="zeros", trainable=False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Everything(Stabiliser):
+    """Uses each hook in a way that shows in the update."""
+
+    name = "everything"
+
+    def make_state(self, generator, discriminator):
+        return Counter()
+
+    def augment(self, examples, draw, step, state):
+        return examples + 0.1 * draw(*examples.shape[1:])
+
+    def discriminator_scores(self, real_scores, fake_scores, draw, step):
+        return real_scores * 0.5, fake_scores
+
+    def discriminator_term(self, critic, real, fake, draw, step, state):
+        return 0.1 * tf.reduce_mean(critic(real) ** 2) + state.count
+
+    def generator_term(self, critic, real, fake, generator, state):
+        return 0.1 * tf.reduce_mean(critic.features(fake) ** 2)
+
+    def generator_weights(self, fake_scores, step):
+        return 0.5 * tf.ones_like(fake_scores)
+
+    def after_discriminator_update(self, real_scores, fake_scores, discriminator, state):
+        return [(state.count, state.count + global_mean(tf.ones_like(real_scores)))]
+
+    def logs(self, step, state):
+        return {"count": state.count.value}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Balanced(NonSaturating):
+    """An objective with a state that its loss reads and each update moves."""
+
+    balance: object = dataclasses.field(default=0.0, init=True)
+    name = "balanced"
+
+    def initial_state(self):
+        return {"balance": 0.5}
+
+    def with_state(self, state):
+        return dataclasses.replace(self, **state)
+
+    def next_state(self, real_scores, fake_scores):
+        return {"balance": self.balance + 0.1 * global_mean(real_scores - fake_scores)}
+
+    def measures(self, real_scores, fake_scores):
+        return {"balance": tf.convert_to_tensor(self.balance)}
+
+    def discriminator_loss(self, real_scores, fake_scores):
+        return super().discriminator_loss(real_scores, fake_scores) * self.balance
+
+
+def sgd():
+    return keras.optimizers.SGD(0.05)
+
+
+STATEFUL = Balanced(stabilisers=(Everything(),), penalties=(R1(interval=2),))
+
+
+def test_two_replicas_train_as_one(two_replicas):
+    gans = [tiny_gan(STATEFUL, optimizer=sgd, strategy=s) for s in (None, two_replicas)]
+    logs = [train(gan, 4).history for gan in gans]
+    assert same_networks(gans[1], gans[0]) < 1e-5
+    for key, value in logs[0].items():
+        if not key.endswith("_std"):
+            assert logs[1][key] == pytest.approx(value, rel=1e-4, abs=1e-6), key
+    states = [[v.numpy() for v in gan.state()["terms"]] for gan in gans]
+    np.testing.assert_allclose(states[0], states[1], rtol=1e-5)
+    assert 4.0 in states[0]  # four updates counted
+    assert 0.5 not in states[0]  # the balance moved
+
+
+def test_every_hook_shows():
+    plain = tiny_gan(optimizer=sgd)
+    stabilised = tiny_gan(NonSaturating(stabilisers=(Everything(),)), optimizer=sgd)
+    logs = [train(gan, 1).history for gan in (plain, stabilised)]
+    assert set(logs[1]) - set(logs[0]) == {
+        "penalty/everything",
+        "generator_term/everything",
+        "everything/count",
+    }
+    assert logs[1]["everything/count"] == [1.0]
+    assert logs[1]["real_score"] != logs[0]["real_score"]  # augmented
+    assert logs[1]["generator_loss"][0] < 0.6 * logs[0]["generator_loss"][0]  # weighted by half
+
+
+def test_states_are_in_the_checkpoint_and_restore_the_next_step():
+    gan = tiny_gan(STATEFUL, optimizer=sgd)
+    train(gan, 1)
+    saved = weights(gan)
+    train(gan, 1)
+    expected = weights(gan)
+    for part, variables in gan.state().items():
+        for variable, value in zip(variables, saved[part], strict=True):
+            variable.assign(value)
+    train(gan, 1)
+    for part, arrays in expected.items():
+        for ours, theirs in zip(weights(gan)[part], arrays, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6, err_msg=part)
+
+
+def test_a_second_compile_starts_the_states_afresh():
+    gan = tiny_gan(STATEFUL, optimizer=sgd)
+    train(gan, 2)
+    gan.compile(objective=STATEFUL)
+    states = [float(v.numpy()) for v in gan.state()["terms"]]
+    assert sorted(states) == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_lazy_penalty_is_paid_at_its_updates_only(eager):
+    objective = NonSaturating(discriminator_steps=2, penalties=(R1(weight=2.0, interval=4),))
+    every = dataclasses.replace(objective, penalties=(R1(weight=2.0),))
+    lazy, eager_one = (
+        tiny_gan(o, optimizer=lambda: keras.optimizers.SGD(0.0), run_eagerly=eager)
+        for o in (objective, every)
+    )
+    # Logs are of the last of two updates a step: counts 1, 3, 5, ... are never due.
+    assert train(lazy, 1).history["penalty/r1"] == [0.0]
+    single = dataclasses.replace(objective, discriminator_steps=1)
+    always = dataclasses.replace(every, discriminator_steps=1)
+    lazy, eager_one = (
+        tiny_gan(o, optimizer=lambda: keras.optimizers.SGD(0.0), run_eagerly=eager)
+        for o in (single, always)
+    )
+    seen = []
+    for gan in (lazy, eager_one):
+        seen.append([])
+        for _ in range(5):
+            seen[-1].append(train(gan, 1).history["penalty/r1"][0])
+    np.testing.assert_allclose(seen[0], [4 * seen[1][0], 0, 0, 0, 4 * seen[1][4]], rtol=1e-5)
+
+
+def test_a_lazy_penalty_moves_the_weights_as_a_heavier_one():
+    """At a step where it is due, interval 3 at weight 1 is the penalty at weight 3."""
+    lazy, heavy = (
+        tiny_gan(NonSaturating(penalties=(penalty,)), optimizer=sgd)
+        for penalty in (R1(weight=1.0, interval=3), R1(weight=3.0))
+    )
+    for gan in (lazy, heavy):
+        train(gan, 1)
+    assert same_networks(lazy, heavy) < 1e-6
+
+
+def test_draws_differ_by_call_term_and_step_and_have_an_end():
+    def draws(step=0, place=0):
+        return Draws(3, Stream.PENALTY, tf.constant(step, tf.int64), place, 4)
+
+    first = draws()
+    numbers = [first().numpy(), first().numpy(), draws(place=1)().numpy(), draws(1)().numpy()]
+    assert len(np.unique(np.stack(numbers))) == 16
+    np.testing.assert_array_equal(draws()().numpy(), numbers[0])
+    assert draws()(2, 3).shape == (4, 2, 3)
+    for _ in range(DRAWS_OF_A_TERM - 2):
+        first()
+    with pytest.raises(RuntimeError, match="may draw"):
+        first()
+
+
+def test_features_are_what_the_last_layer_gets():
+    gan = tiny_gan()
+    x = rows(BATCH)
+    features = Critic(gan.score, gan.discriminator).features(tf.constant(x))
+    kernel, bias = gan.discriminator.layers[-1].get_weights()
+    np.testing.assert_allclose(
+        features.numpy() @ kernel + bias, gan.discriminator(x, training=True), rtol=1e-5
+    )
+    named = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, name="features"), keras.layers.Dense(1)]
+    )
+    assert features_of(named).output_shape == (None, 3)
+
+
+def test_features_of_a_subclassed_discriminator_are_refused():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ValueError, match=r"functional or sequential.*Received: Subclassed"):
+        features_of(Subclassed())
+
+
+def test_an_objective_has_no_state_by_default():
+    objective = Objective()
+    assert objective.initial_state() == {}
+    assert objective.with_state({}) is objective

@@ -1,0 +1,203 @@
+"""Every alarm fires on what it is for and is silent on health and on noise."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.constraints import CONSTRAINTS
+from training.data.mixtures import grid, ring
+from training.diagnostics import alarms
+from training.diagnostics.alarms import (
+    Alarm,
+    discriminator_overfitting,
+    duplicates,
+    gradient_norms,
+    low_coverage,
+    missing_modes,
+    oscillation,
+    saturation,
+    wandering,
+)
+from training.evaluation.checks import NotComputable
+from training.objectives import OBJECTIVES
+from training.penalties import PENALTIES
+from training.stabilisers import STABILISERS
+
+SEEDS = range(200)
+
+
+def normal(seed, *shape, mean=0.0):
+    return np.random.default_rng(seed).normal(mean, 1, size=shape)
+
+
+def draws(source, count, seed, sigma=None):
+    mixture, random = source.modes, np.random.default_rng(seed)
+    centres = mixture.centres[random.integers(len(mixture.centres), size=count)]
+    return centres + (sigma or mixture.sigma) * random.normal(size=(count, 2))
+
+
+def false_alarms(alarm, healthy):
+    return sum(alarm(*healthy(seed)) is not None for seed in SEEDS)
+
+
+# Each kind once, for what all have in common.
+FIRED = {
+    "saturation": lambda: saturation(np.full(64, -9.0)),
+    "discriminator_overfitting": lambda: discriminator_overfitting(
+        normal(0, 500, mean=2), normal(1, 500, mean=0.5), normal(2, 500, mean=-1)
+    ),
+    "oscillation": lambda: oscillation(3 * np.sin(np.arange(300) / 5) + normal(0, 300)),
+    "wandering": lambda: wandering(np.ones(100)),
+    "vanishing_gradients": lambda: gradient_norms([1.0] * 50 + [1e-6] * 20, player="generator"),
+    "exploding_gradients": lambda: gradient_norms([1.0] * 50 + [np.inf], player="discriminator"),
+    "duplicates": lambda: duplicates(np.repeat(normal(0, 10, 2), 50, axis=0), normal(1, 500, 2)),
+    "low_coverage": lambda: low_coverage(0.3, 0.95, generated=2500, real=9000),
+    "missing_modes": lambda: missing_modes([300, 300, 0, 300]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FIRED))
+def test_an_alarm_says_what_it_saw_meant_and_what_to_try(name):
+    alarm = FIRED[name]()
+    assert alarm.name == name
+    assert re.search(r"\d", alarm.seen) or "finite" in alarm.seen
+    assert alarm.sentence == f"{alarm.seen}: {alarm.meaning}; {alarm.remedy}."
+    assert "`" in alarm.remedy
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        alarm.name = "another"
+
+
+def test_every_alarm_is_tried():
+    functions = set(alarms.__all__) - {"Alarm", "historical_distances"}
+    kinds = {"gradient_norms": {"vanishing_gradients", "exploding_gradients"}}
+    assert set(FIRED) == set().union(*(kinds.get(name, {name}) for name in functions))
+
+
+@pytest.mark.parametrize("name", sorted(FIRED))
+def test_remedies_name_settings_that_exist(name):
+    remedy = FIRED[name]().remedy
+    families = {
+        r"\[objective\] name = \"(\w+)\"": OBJECTIVES,
+        r"\[objective\.penalties\] (\w+)": PENALTIES,
+        r"\[objective\.stabilisers\] (\w+)": STABILISERS,
+        r"constraint = \{ name = \"(\w+)\"": CONSTRAINTS,
+    }
+    found = [
+        (member, family)
+        for pattern, family in families.items()
+        for member in re.findall(pattern, remedy)
+    ]
+    assert found, "a remedy names at least one member of a family"
+    for member, family in found:
+        assert member in family
+
+
+# Saturation -----------------------------------------------------------------------------------
+
+
+def test_saturation_is_about_most_examples():
+    limit = np.log(0.01 / 0.99)
+    scores = np.r_[np.full(51, limit - 1e-6), np.full(49, limit + 1e-6)]
+    assert "51% of 100" in saturation(scores).seen
+    assert saturation(scores[1:-1]) is not None  # 50 of 98
+    assert saturation(scores[2:]) is None  # 49 of 98
+    assert saturation(normal(0, 100)) is None
+    with pytest.raises(ValueError, match="`fake_log_ratios` must be finite"):
+        saturation([np.nan])
+
+
+# Overfitting ----------------------------------------------------------------------------------
+
+
+def test_overfitting_needs_evidence_and_weight():
+    train, held_out, fake = normal(0, 500, mean=3), normal(1, 500, mean=1), normal(2, 500)
+    alarm = discriminator_overfitting(train, held_out, fake)
+    assert "500 training examples" in alarm.seen
+    assert 60 < int(re.search(r"(\d+)% of what separates", alarm.seen)[1]) < 75  # 2 of 3
+    # The same difference among few examples is no evidence.
+    assert discriminator_overfitting(train[:4], held_out[:4] + 1, fake) is None
+    # Evident, but a tenth of what separates real from generated.
+    assert (
+        discriminator_overfitting(train, normal(1, 500, mean=2.5), normal(2, 500, mean=-3)) is None
+    )
+    # Held-out examples above training ones are not overfitting.
+    assert discriminator_overfitting(held_out, train, fake) is None
+    # Generated examples above held-out ones: everything told apart is memory.
+    assert "100%" in discriminator_overfitting(train, held_out, train + 1).seen
+    # Scores without any spread.
+    certain = discriminator_overfitting([2.0, 2.0], [1.0, 1.0], [0.0])
+    assert "a certain difference" in certain.seen
+    assert discriminator_overfitting([1.0, 1.0], [1.0, 1.0], [0.0]) is None
+    with pytest.raises(NotComputable, match="`held_out` must hold at least 2"):
+        discriminator_overfitting(train, [1.0], fake)
+
+
+def test_overfitting_is_silent_without_any():
+    def healthy(seed):
+        return normal(seed, 200), normal(seed + 1000, 60), normal(seed + 2000, 200, mean=-0.1)
+
+    assert false_alarms(discriminator_overfitting, healthy) == 0
+
+
+# Samples --------------------------------------------------------------------------------------
+
+
+def test_duplicates():
+    real = draws(ring(), 600, 0)
+    collapsed = draws(ring(modes=1), 600, 1)
+    assert "600 generated samples" in duplicates(collapsed, real).seen
+    assert duplicates(draws(ring(), 600, 1, sigma=0.003), real) is not None
+    assert duplicates(draws(ring(), 600, 1), real) is None
+    assert duplicates(collapsed[:200], real) is None  # too few to say
+    # Data that repeat themselves allow their generator the same.
+    shades = np.random.default_rng(0).integers(0, 4, size=(2, 500, 2)).astype(float)
+    assert duplicates(shades[0], shades[1]) is None
+    # More than are compared.
+    assert duplicates(draws(ring(modes=1), 3000, 1), draws(ring(), 3000, 0)) is not None
+
+
+def test_duplicates_do_not_cry_wolf():
+    for draw in (lambda seed: draws(grid(), 300, seed), lambda seed: normal(seed, 300, 16)):
+        found = [duplicates(draw(seed), draw(seed + 5000)) is not None for seed in range(100)]
+        assert sum(found) <= 1
+
+
+def test_coverage_is_measured_by_its_floor():
+    assert low_coverage(0.5, 0.95, generated=500, real=1000).seen.startswith("500 generated")
+    assert low_coverage(0.5, 0.6, generated=500, real=1000) is None
+    assert low_coverage(0.0, 0.0, generated=500, real=1000) is None
+    with pytest.raises(ValueError, match="must lie in"):
+        low_coverage(1.5, 0.9, generated=1, real=1)
+
+
+def test_missing_modes():
+    alarm = missing_modes([500, 480, 3, 520, 0], kind="classes")
+    assert "2 of 5 classes (2, 4)" in alarm.seen
+    assert missing_modes([500, 480, 120, 520, 500]) is None  # above a fifth
+    assert missing_modes([3, 2, 0, 1]) is None  # six samples prove nothing
+    assert missing_modes([900, 2, 98], [0.9, 0.002, 0.098]) is None  # rare in the data, too
+    assert "1 of 3" in missing_modes([900, 0, 100], [0.8, 0.1, 0.1]).seen
+    assert ", ..." in missing_modes([1000] + [0] * 20).seen
+    for histogram, shares, message in [
+        ([0, 0], None, "at least one sample"),
+        ([1, 2], [0.5], "one number for each"),
+        ([1, 2], [0.5, 0.2], "sum to 0.7"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            missing_modes(histogram, shares)
+
+
+@settings(max_examples=200, deadline=None)
+@given(modes=st.integers(2, 60), per_mode=st.integers(1, 60), seed=st.integers(0, 10**6))
+def test_missing_modes_are_not_those_of_chance(modes, per_mode, seed):
+    random = np.random.default_rng(seed)
+    histogram = np.bincount(random.integers(modes, size=modes * per_mode), minlength=modes)
+    assert missing_modes(histogram) is None
+
+
+def test_alarm_is_plain_data():
+    assert dataclasses.asdict(Alarm(name="a", seen="b", meaning="c", remedy="d"))["seen"] == "b"

@@ -1,0 +1,271 @@
+"""What every stabiliser keeps to, over the whole registry."""
+
+import dataclasses
+import typing
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from stabiliser_case import (
+    STEP,
+    FakeCritic,
+    Numbers,
+    apply,
+    linear_generator,
+    normal_rows,
+    on_two_replicas,
+    state_values,
+)
+
+from training.schedules import Anneal
+from training.stabilisers import (
+    STABILISERS,
+    AdaptiveAugment,
+    DiffAugment,
+    FeatureMatching,
+    HistoricalAverage,
+    InstanceNoise,
+    LabelNoise,
+    PullingAway,
+    Stabiliser,
+    TopK,
+)
+
+ROWS, SHAPE = 4, (6, 6, 3)
+# Strong enough that every hook shows in four examples.
+STRONG = {
+    "label_noise": LabelNoise(probability=0.5),
+    "adaptive_augment": AdaptiveAugment(initial_probability=0.8, interval=1),
+}
+MEMBERS = {name: STRONG.get(name, member()) for name, member in STABILISERS.items()}
+every_member = pytest.mark.parametrize("member", MEMBERS.values(), ids=MEMBERS)
+
+
+class Case:
+    """A member with two networks, a batch and every hook."""
+
+    def __init__(self, member: Stabiliser) -> None:
+        self.member, self.critic = member, FakeCritic(SHAPE)
+        self.generator = linear_generator(shape=SHAPE)
+        self.state = member.make_state(self.generator, self.critic.network)
+        self.real = tf.constant(normal_rows(ROWS, *SHAPE))
+        self.fake = tf.constant(normal_rows(ROWS, *SHAPE, seed=1))
+        self.scores = self.critic(self.real), self.critic(self.fake)
+
+    def augmented(self, seed=0):
+        return self.member.augment(self.real, Numbers(ROWS, seed), STEP, self.state)
+
+    def told(self, seed=0):
+        return self.member.discriminator_scores(*self.scores, Numbers(ROWS, seed), STEP)
+
+    def terms(self):
+        batch = self.critic, self.real, self.fake
+        return (
+            self.member.discriminator_term(*batch, Numbers(ROWS), STEP, self.state),
+            self.member.generator_term(*batch, self.generator, self.state),
+        )
+
+    def weights(self):
+        return self.member.generator_weights(self.scores[1], STEP)
+
+    def assignments(self):
+        return [
+            *self.member.after_discriminator_update(*self.scores, self.critic.network, self.state),
+            *self.member.after_generator_update(self.generator, self.state),
+        ]
+
+    def past(self):
+        """The same after an update of both networks."""
+        apply(self.assignments())
+        for variable in self.generator.weights + self.critic.network.weights:
+            variable.assign(variable.value + 0.1)
+        return self
+
+
+@every_member
+def test_names_and_papers(member):
+    assert STABILISERS[member.name] is type(member)
+    assert "arXiv:" in member.reference
+    assert member.formula
+    assert type(member).__doc__
+
+
+@every_member
+def test_frozen_keyword_only_and_typed(member):
+    fields = dataclasses.fields(member)
+    assert fields
+    assert all(field.kw_only for field in fields)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(member, fields[0].name, 0)
+    hints = typing.get_type_hints(type(member))
+    assert {field.name for field in fields} <= set(hints)
+    assert dataclasses.replace(member) == member
+
+
+@every_member
+def test_augment_keeps_shape_and_dtype_and_follows_the_draw(member):
+    case = Case(member)
+    first = case.augmented()
+    assert (first.shape, first.dtype) == (case.real.shape, tf.float32)
+    np.testing.assert_array_equal(case.augmented(), first)
+    changes = not np.array_equal(first, case.real)
+    assert changes is not np.array_equal(case.augmented(seed=1), first)
+    assert np.all(np.isfinite(first))
+
+
+@every_member
+def test_scores_keep_shape_and_dtype_and_follow_the_draw(member):
+    case = Case(member)
+    for told, scores in zip(case.told(), case.scores, strict=True):
+        assert (told.shape, told.dtype) == (scores.shape, tf.float32)
+    for first, again in zip(case.told(), case.told(), strict=True):
+        np.testing.assert_array_equal(first, again)
+
+
+@every_member
+def test_terms_are_finite_scalars_above_zero(member):
+    for term in Case(member).past().terms():
+        if term is not None:
+            assert (term.shape, term.dtype) == ((), tf.float32)
+            assert 0 < float(term) < np.inf
+
+
+@every_member
+def test_weights_have_mean_one(member):
+    weights = Case(member).weights()
+    if weights is not None:
+        assert (weights.shape, weights.dtype) == ((ROWS, 1), tf.float32)
+        assert float(tf.reduce_mean(weights)) == pytest.approx(1)
+
+
+@every_member
+def test_hooks_assign_nothing_themselves(member):
+    case = Case(member)
+    networks = case.generator.weights + case.critic.network.weights
+    before = state_values(case.state), [v.numpy() for v in networks]
+    case.augmented()
+    case.told()
+    case.terms()
+    case.weights()
+    case.assignments()
+    member.logs(STEP, case.state)
+    after = state_values(case.state), [v.numpy() for v in networks]
+    for left, right in zip(before, after, strict=True):
+        for a, b in zip(left, right, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@every_member
+def test_assignments_fill_the_state_and_nothing_else(member):
+    case = Case(member)
+    pairs = case.assignments()
+    own = [] if case.state is None else case.state.variables
+    assert {id(variable) for variable, _ in pairs} == {id(variable) for variable in own}
+    for variable, value in pairs:
+        assert (tuple(value.shape), value.dtype) == (tuple(variable.shape), variable.dtype)
+        assert not variable.trainable
+
+
+@every_member
+def test_every_member_does_something(member):
+    case = Case(member).past()
+    assert (
+        not np.array_equal(case.augmented(), case.real)
+        or not np.array_equal(case.told()[0], case.scores[0])
+        or any(term is not None for term in case.terms())
+        or case.weights() is not None
+    )
+
+
+@every_member
+def test_logs_are_scalars(member):
+    for name, value in member.logs(STEP, Case(member).state).items():
+        assert name.isidentifier()
+        assert tf.is_tensor(value)
+        assert (value.shape, value.dtype) == ((), tf.float32)
+
+
+@every_member
+def test_state_is_made_and_assigned_in_a_strategy(member, two_replicas):
+    with two_replicas.scope():
+        case = Case(member)
+    if case.state is None:
+        return
+    assert case.state.built
+    assert isinstance(case.state, keras.layers.Layer)
+    assert case.state.trainable_variables == []
+
+    def update(_):
+        apply(case.assignments())
+        return tf.zeros(())
+
+    before = state_values(case.state)
+    on_two_replicas(two_replicas, update, np.zeros((2, 1), np.float32))
+    changed = zip(before, state_values(case.state), strict=True)
+    assert any(not np.array_equal(a, b) for a, b in changed)
+
+
+@every_member
+@pytest.mark.parametrize("shape", [(2,), (3, 6, 6, 1)])
+def test_members_for_images_refuse_other_data_while_a_step_is_traced(member, shape):
+    state = Case(member).state
+
+    @tf.function
+    def seen(examples):
+        return member.augment(examples, Numbers(ROWS), STEP, state)
+
+    examples = tf.constant(normal_rows(ROWS, *shape))
+    if member.images_only:
+        sentence = rf"`{member.name}` augments images .* Received: shape="
+        with pytest.raises(ValueError, match=sentence):
+            seen.get_concrete_function(examples)
+    else:
+        assert seen(examples).shape == examples.shape
+
+
+@pytest.mark.parametrize(
+    ("member", "options"),
+    [
+        (InstanceNoise, {"sigma": -0.1}),
+        (InstanceNoise, {"sigma": Anneal(start=0.1, end=-0.1)}),
+        (LabelNoise, {"probability": 0.51}),
+        (LabelNoise, {"probability": Anneal(start=1.0, end=0.0)}),
+        (TopK, {"fraction": -0.1}),
+        (TopK, {"fraction": 1.1}),
+        (FeatureMatching, {"weight": -1.0}),
+        (PullingAway, {"weight": float("nan")}),
+        (HistoricalAverage, {"weight": -1.0}),
+        (HistoricalAverage, {"players": ()}),
+        (HistoricalAverage, {"players": ("critic",)}),
+        (DiffAugment, {"policy": ()}),
+        (DiffAugment, {"policy": ("color",)}),
+        (DiffAugment, {"policy": ("colour", "colour")}),
+        (DiffAugment, {"translation_ratio": 1.5}),
+        (DiffAugment, {"cutout_ratio": -0.5}),
+        (AdaptiveAugment, {"policy": ("rotation",)}),
+        (AdaptiveAugment, {"target": 1.5}),
+        (AdaptiveAugment, {"interval": 0}),
+        (AdaptiveAugment, {"adjustment_images": 0}),
+        (AdaptiveAugment, {"maximum": 1.5}),
+        (AdaptiveAugment, {"initial_probability": 0.9}),
+    ],
+)
+def test_fields_out_of_range_are_refused_in_one_sentence(member, options):
+    ((field, value),) = options.items()
+    with pytest.raises(ValueError, match=rf"^`{field}` must .*\. Received: {field}=") as error:
+        member(**options)
+    assert str(error.value).endswith(str(value))
+
+
+@pytest.mark.parametrize(
+    ("member", "field"),
+    [(InstanceNoise, "sigma"), (LabelNoise, "probability"), (TopK, "fraction")],
+)
+def test_an_anneal_needs_the_length_of_the_run(member, field):
+    anneal = Anneal(start=0.4, end=0.2, shape="linear")
+    unfinished = member(**{field: anneal})
+    with pytest.raises(ValueError, match=rf"^`{field}` .*anneal.over\(updates\)"):
+        unfinished.logs(STEP, None)
+    resolved = dataclasses.replace(unfinished, **{field: anneal.over(10)})
+    assert float(resolved.logs(tf.constant(5, tf.int64), None)[field]) == pytest.approx(0.3)

@@ -1,0 +1,24 @@
+"""Alarms: pure functions that return `None`, or an `Alarm` with a remedy."""
+
+from training.diagnostics.alarms.base import Alarm
+from training.diagnostics.alarms.dynamics import (
+    gradient_norms,
+    historical_distances,
+    oscillation,
+    wandering,
+)
+from training.diagnostics.alarms.samples import duplicates, low_coverage, missing_modes
+from training.diagnostics.alarms.scores import discriminator_overfitting, saturation
+
+__all__ = [
+    "Alarm",
+    "discriminator_overfitting",
+    "duplicates",
+    "gradient_norms",
+    "historical_distances",
+    "low_coverage",
+    "missing_modes",
+    "oscillation",
+    "saturation",
+    "wandering",
+]

@@ -1,0 +1,135 @@
+"""Alarms on generated samples: mode collapse in three disguises."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.distance import pdist
+from scipy.stats import binom
+
+from training.diagnostics.alarms.base import Alarm
+from training.evaluation.checks import as_features, same_width
+from training.evaluation.modes import FAIR_PART
+
+# Pairs of real examples this near are its near-duplicates: one in a thousand of them, so that a
+# few hundred examples already have some.
+NEAR_QUANTILE = 1e-3
+# Times as many among generated pairs. Halving the width of every mode in the plane gives four;
+# chance, between two draws of 500 of the same data, gave at most 1.7 in 800 trials, but up to 6
+# between draws of 100, whose thousandth is five pairs.
+DUPLICATE_RATIO = 3.0
+LEAST_SAMPLES, MOST_SAMPLES = 300, 2000  # pairs grow with the square
+# Of the coverage that held-out real data reach. Coverage of two draws of the same data differs
+# by a few hundredths; what is lost below this is whole regions.
+COVERAGE_SHARE = 0.7
+# Chance that a perfect sampler has as poor a mode somewhere, over all modes together.
+MODE_CHANCE = 1e-4
+
+DIVERSITY = (
+    "let the discriminator see several examples at once, `[discriminator] packing = 2` or "
+    '`minibatch = "standard_deviation"`, try `[objective] name = "relativistic"`, '
+    "`[objective.penalties] r1 = { weight = 1.0 }`"
+)
+
+
+def duplicates(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Alarm | None:
+    """Generated samples resemble each other more often than real ones do.
+
+    The birthday test of Arora and Zhang, 2017 (arXiv:1706.08224), with a measured instead of a
+    looked-at resemblance: a pair counts when it is nearer than the nearest thousandth of all pairs
+    of real examples. `None` for fewer than 300 of either.
+
+    Args:
+        generated: features `(n, d)`.
+        real: features `(m, d)` in the same space.
+        seed: of the 2,000 that are compared when there are more.
+    """
+    generated = _some(as_features("generated", generated), seed)
+    real = _some(as_features("real", real), seed)
+    same_width(generated, real)
+    count = min(len(generated), len(real))
+    if count < LEAST_SAMPLES:
+        return None
+    among_real, among_generated = pdist(real), pdist(generated)
+    near = float(np.quantile(among_real, NEAR_QUANTILE))
+    expected = float(np.mean(among_real <= near))  # more than the quantile where distances tie
+    share = float(np.mean(among_generated <= near))
+    if share <= DUPLICATE_RATIO * expected:
+        return None
+    return Alarm(
+        name="duplicates",
+        seen=f"{share:.2%} of the pairs of {len(generated)} generated samples are nearer than "
+        f"{near:.3g}, as only {expected:.2%} of real pairs are",
+        meaning="the generator makes few different samples, or some far too often",
+        remedy=f"{DIVERSITY}, or `[objective.stabilisers] pulling_away = {{}}`",
+    )
+
+
+def low_coverage(coverage: float, floor: float, *, generated: int, real: int) -> Alarm | None:
+    """Whole regions of the data have no generated sample.
+
+    Args:
+        coverage: share of real examples with a generated one in their neighbourhood.
+        floor: what as many held-out real examples reach.
+        generated: samples behind `coverage`.
+        real: examples behind it.
+    """
+    if not (0 <= coverage <= 1 and 0 <= floor <= 1):
+        raise ValueError(
+            "`coverage` and `floor` must lie in [0, 1]. "
+            f"Received: coverage={coverage}, floor={floor}"
+        )
+    if coverage >= COVERAGE_SHARE * floor:
+        return None
+    return Alarm(
+        name="low_coverage",
+        seen=f"{generated} generated samples cover {coverage:.2f} of {real} real examples, where "
+        f"held-out ones cover {floor:.2f}",
+        meaning="parts of the data are never generated",
+        remedy=DIVERSITY,
+    )
+
+
+def missing_modes(
+    histogram: ArrayLike, shares: ArrayLike | None = None, *, kind: str = "modes"
+) -> Alarm | None:
+    """Known modes or classes have fewer samples than a perfect sampler would give them.
+
+    A mode is missing with less than 20 % of its share and fewer samples than chance explains.
+
+    Args:
+        histogram: generated samples per mode, int `(m,)`, at least one in total.
+        shares: of the data per mode `(m,)`, summing to 1; equal when not given.
+        kind: `"modes"` or `"classes"`, for the sentence.
+    """
+    histogram = np.asarray(histogram)
+    count = len(histogram)
+    shares = np.full(count, 1 / count) if shares is None else np.asarray(shares, np.float64)
+    if histogram.ndim != 1 or shares.shape != histogram.shape or (histogram < 0).any():
+        raise ValueError(
+            "`histogram` must hold counts of at least 0 and `shares` one number for each. "
+            f"Received: shapes {histogram.shape} and {shares.shape}"
+        )
+    total = int(histogram.sum())
+    if total == 0 or not np.isclose(shares.sum(), 1):
+        raise ValueError(
+            "`histogram` must hold at least one sample and `shares` sum to 1. "
+            f"Received: {total} samples and shares that sum to {shares.sum():.4g}"
+        )
+    poor = histogram < FAIR_PART * shares * total
+    unlikely = binom.cdf(histogram, total, shares) < MODE_CHANCE / count
+    missing = np.flatnonzero(poor & unlikely)
+    if len(missing) == 0:
+        return None
+    names = ", ".join(str(place) for place in missing[:8]) + (", ..." if len(missing) > 8 else "")
+    return Alarm(
+        name="missing_modes",
+        seen=f"{len(missing)} of {count} {kind} ({names}) have less than {FAIR_PART:.0%} of their "
+        f"share of {total} samples",
+        meaning="the generator has dropped them",
+        remedy=DIVERSITY,
+    )
+
+
+def _some(features: np.ndarray, seed: int) -> np.ndarray:
+    if len(features) <= MOST_SAMPLES:
+        return features
+    return np.random.default_rng(seed).choice(features, MOST_SAMPLES, replace=False)

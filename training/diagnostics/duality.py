@@ -1,0 +1,209 @@
+"""How far a game is from its equilibrium: the duality gap, found by short training of copies.
+
+With a value M(G, D) that G lowers and D raises, the gap is max_D' M(G, D') - min_G' M(G', D). It is
+0 at an equilibrium and nowhere else, falls when a GAN improves, and stays up when modes are
+missing. Both ends are approached by a few steps from where the players are, so what is found is
+the local gap, a lower bound of the gap but for the noise of the examples it is measured on.
+
+Reference: Grnarova et al., 2019, arXiv:1811.05512.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
+
+from training.evaluation.checks import NotComputable
+from training.objectives.base import Objective
+from training.optimizers import OptimizerConfig, adam
+
+OPTIMIZER = adam(1e-3, 0.5, 0.999)  # faster than most GANs' own: the copies have few steps
+
+Value = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DualityGap:
+    """What `duality_gap` found; values are means over `judged` examples no copy was trained on.
+
+    `gap` = `worst_case` - `best_response`. `worst_case`: the value against the discriminator that
+    the generator fears most; `best_response`: that of the generator which the discriminator fears
+    most; `value`: that of the players themselves. `steps` of each copy, `trained` examples they
+    were taken on.
+    """
+
+    gap: float
+    worst_case: float
+    best_response: float
+    value: float
+    steps: int
+    trained: int
+    judged: int
+
+
+def duality_gap(
+    generator: keras.Model,
+    discriminator: keras.Model,
+    *,
+    objective: Objective,
+    real: ArrayLike,
+    latents: ArrayLike,
+    value: Value | None = None,
+    steps: int = 50,
+    batch_size: int = 128,
+    optimizer: OptimizerConfig = OPTIMIZER,
+    seed: int = 0,
+) -> DualityGap:
+    """Trains a copy of each player against the other as it is; neither original is touched.
+
+    The first half of the examples trains, the second judges. Networks run in inference mode, so
+    that dropout, moving statistics and power iterations play no part. Penalties and constraints
+    are left out: without them some values (WGAN's) have no upper end, and the gap then tells what
+    so many steps gain and is comparable between runs of the same `steps` and `optimizer` only.
+
+    Args:
+        generator: maps latents to examples.
+        discriminator: maps examples to raw scores.
+        objective: gives the value.
+        real: examples in model units `(n, *shape)`, at least 4.
+        latents: `(n, size)`, as many.
+        value: maps real and generated scores to the value per score; minus the objective's
+            discriminator loss when not given, which is the value of the game for `minimax`, `wgan`
+            and the bound of the f-divergences.
+        steps: updates of each copy, at least 1.
+        batch_size: examples of an update; all of the half when it has fewer.
+        optimizer: of the copies; Adam with a rate of 1e-3 when not given.
+        seed: of the order of the examples.
+
+    Raises:
+        NotComputable: a network cannot be copied.
+        ValueError: the numbers of examples differ or are too small, or `steps` or `batch_size` is
+            less than 1.
+    """
+    real, latents = (np.asarray(values, dtype=np.float32) for values in (real, latents))
+    _check(len(real), len(latents), steps, batch_size)
+    half = len(real) // 2
+    training, judging = (real[:half], latents[:half]), (real[half:], latents[half:])
+    game = _Game(value or _value_of(objective), training, steps, batch_size, optimizer, seed)
+    ends = []
+    for role, network in (("discriminator", discriminator), ("generator", generator)):
+        players = {"generator": generator, "discriminator": discriminator}
+        players[role] = copy_of(network)
+        game.train(players, role)
+        ends.append(game.value(players, *judging))
+    return DualityGap(
+        gap=ends[0] - ends[1],
+        worst_case=ends[0],
+        best_response=ends[1],
+        value=game.value({"generator": generator, "discriminator": discriminator}, *judging),
+        steps=steps,
+        trained=half,
+        judged=len(real) - half,
+    )
+
+
+def copy_of(network: keras.Model) -> keras.Model:
+    """A network of the same layers with the same weights, all its own.
+
+    Raises:
+        NotComputable: it is not functional or sequential, or a layer cannot be made again.
+    """
+    try:
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise NotComputable(
+            "A network must be functional or sequential, of layers with a `get_config`, to be "
+            f"copied. Received: {network.name!r}: {str(error).splitlines()[0]}"
+        ) from error
+    return copy
+
+
+def _check(real: int, latents: int, steps: int, batch_size: int) -> None:
+    if real != latents or real < 4:
+        raise ValueError(
+            "`real` and `latents` must hold the same number of rows, at least 4. "
+            f"Received: {real} and {latents} rows"
+        )
+    if min(steps, batch_size) < 1:
+        raise ValueError(
+            "`steps` and `batch_size` must be at least 1. "
+            f"Received: steps={steps}, batch_size={batch_size}"
+        )
+
+
+class _Game:
+    """The value of two networks, and one of them trained for it."""
+
+    def __init__(
+        self,
+        value: Value,
+        examples: tuple[np.ndarray, np.ndarray],
+        steps: int,
+        batch_size: int,
+        optimizer: OptimizerConfig,
+        seed: int,
+    ) -> None:
+        self._value, self._examples, self._optimizer = value, examples, optimizer
+        self.steps, self.batch_size, self.seed = steps, batch_size, seed
+
+    def value(self, players: dict[str, keras.Model], real: ArrayLike, latents: ArrayLike) -> float:
+        """Mean value over all examples, in batches of equal weight per example."""
+        total = 0.0
+        for start in range(0, len(real), self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            part = self._mean(players, tf.constant(real[rows]), tf.constant(latents[rows]))
+            total += float(part) * len(real[rows])
+        return total / len(real)
+
+    def train(self, players: dict[str, keras.Model], role: str) -> None:
+        """Raises the value by the discriminator's weights, or lowers it by the generator's."""
+        sign = -1.0 if role == "discriminator" else 1.0
+        variables = players[role].trainable_variables
+        optimizer = self._optimizer.build(self.steps)
+        optimizer.build(variables)
+
+        @tf.function
+        def step(real: tf.Tensor, latents: tf.Tensor) -> None:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([variable.value for variable in variables])
+                loss = sign * self._mean(players, real, latents)
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
+            # A weight that no score depends on (a bias under WGAN) has none.
+            optimizer.apply(
+                [
+                    tf.zeros_like(v.value) if g is None else g
+                    for g, v in zip(gradients, variables, strict=True)
+                ]
+            )
+
+        for real, latents in self._batches():
+            step(tf.constant(real), tf.constant(latents))
+
+    def _mean(self, players: dict[str, keras.Model], real: Any, latents: Any) -> tf.Tensor:
+        fake = players["generator"](latents, training=False)
+        scores = [
+            tf.cast(players["discriminator"](examples, training=False), tf.float32)
+            for examples in (real, fake)
+        ]
+        return tf.reduce_mean(self._value(*scores))
+
+    def _batches(self) -> Any:
+        """As many minibatches as steps; each pass over the examples in another order."""
+        real, latents = self._examples
+        random, size = np.random.default_rng(self.seed), min(self.batch_size, len(real))
+        order = np.empty(0, dtype=int)
+        for _ in range(self.steps):
+            if len(order) < size:
+                order = random.permutation(len(real))
+            rows, order = order[:size], order[size:]
+            yield real[rows], latents[rows]
+
+
+def _value_of(objective: Objective) -> Value:
+    playing = objective.with_state(objective.initial_state())
+    return lambda real_scores, fake_scores: -playing.discriminator_loss(real_scores, fake_scores)
