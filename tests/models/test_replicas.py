@@ -28,7 +28,7 @@ STEPS = 5
 def sgd():
     # Not Adam: its step does not change with the scale of the gradients, so it would hide a
     # loss that is not divided by the number of replicas.
-    return keras.optimizers.SGD(0.05)
+    return keras.optimizers.SGD(0.02)
 
 
 def objective(name):
