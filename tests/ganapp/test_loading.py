@@ -1,7 +1,7 @@
 """Presets, files, overrides and differences."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_case import RING
 
@@ -146,6 +146,7 @@ VALUES = st.integers(0, 3) | st.dictionaries(KEYS, st.integers(0, 3), min_size=1
 TREES = st.dictionaries(KEYS, VALUES)
 
 
+@settings(deadline=None)
 @given(TREES, TREES)
 def test_differences_are_empty_only_for_the_same(old, new):
     assert differences(old, old) == []
