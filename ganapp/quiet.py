@@ -1,6 +1,7 @@
 """Keeps the chatter of C++ libraries off the screen while they are imported."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -15,6 +16,8 @@ def quiet_stderr() -> Iterator[None]:
     shown after all when the block fails, or when the user asked for the chatter with
     `TF_CPP_MIN_LOG_LEVEL=0`.
     """
+    # Which fonts a machine lacks is matplotlib's business.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         yield
         return

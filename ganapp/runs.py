@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -101,6 +102,18 @@ class Run:
                 continue
             if isinstance(row, dict) and isinstance(row.get("step"), int):
                 yield row
+
+    def read_series(self) -> dict[str, list[float]]:
+        """Every scalar of `metrics.jsonl` by its name, in the order of the steps.
+
+        What was not finite, and stands there as `null`, is NaN; evaluations are left out.
+        """
+        series: dict[str, list[float]] = {}
+        for row in self.read_metrics():
+            for name, value in (row | row.get("watch", {})).items():
+                if isinstance(value, int | float | None):
+                    series.setdefault(name, []).append(math.nan if value is None else float(value))
+        return series
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
 from models.packing import packed_shape
 from training.data import Source
+from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
 from training.evaluation.measures import MEASURES
@@ -57,6 +58,20 @@ class Experiment:
     def judge(self) -> Judge:
         """What judges this run's samples; fitted on the real data at first use."""
         return make_judge(self.config, self.source)
+
+    @cached_property
+    def histories(self) -> dict[str, WeightHistory]:
+        """What tells how far each player's weights are from their average over the training."""
+        players = {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
+        return {
+            name: WeightHistory([variable.value for variable in network.trainable_variables])
+            for name, network in players.items()
+        }
+
+    def state(self) -> dict[str, list[tf.Variable]]:
+        """Every variable that a resumed run needs, by part."""
+        histories = {f"{name}_history": each.state for name, each in self.histories.items()}
+        return self.gan.state() | histories
 
     def manifest(self) -> dict[str, Any]:
         """What everything downstream needs to know of the run."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,14 @@ from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.summary import warn
+from ganapp.runner.watching import saturating
 from ganapp.runs import Run, open_run
 from training.checkpoints import CheckpointError, load_latest
 from training.diagnostics import maps
-from training.diagnostics.alarms import (
-    Alarm,
-    discriminator_overfitting,
-    duplicates,
-    gradient_norms,
-    low_coverage,
-    missing_modes,
-    oscillation,
-    saturation,
-)
+from training.diagnostics.alarms import Alarm, low_coverage, missing_modes
 from training.diagnostics.density import KernelDensity
 from training.diagnostics.divergences import regular_cells
+from training.diagnostics.duality import duality_gap
 from training.diagnostics.optimal import (
     OptimalComparison,
     compare_with_optimal,
@@ -35,6 +29,7 @@ from training.diagnostics.optimal import (
     with_best_offset,
 )
 from training.diagnostics.spectrum import spectrum
+from training.diagnostics.watch import Look, alarms_of
 from training.evaluation.checks import NotComputable
 from training.files import write_atomically
 
@@ -79,11 +74,13 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)
     comparison = _compare(experiment, scored, folder)
-    alarms = [*_alarms(experiment, run, scored), *_alarms_of_report(run)]
+    found = [*_alarms(experiment, run, scored), *_alarms_of_report(run)]
+    alarms = {alarm.name: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
         "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],
         "discriminator": comparison,
+        "duality_gap": _duality_gap(experiment, scored),
         "pictures": _draw(run, scored, folder),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -125,24 +122,16 @@ def _score(experiment: Experiment) -> Scored:
 
 
 def _alarms(experiment: Experiment, run: Run, scored: Scored) -> list[Alarm]:
-    """Alarms on the scores, and on the series that the run has recorded."""
-    found = [
-        discriminator_overfitting(
-            scored.training_scores, scored.held_out_scores, scored.fake_scores
+    """All that one look gives, with what the run has recorded."""
+    return alarms_of(
+        Look(
+            **dataclasses.asdict(scored),
+            series=run.read_series(),
+            every=experiment.config.training.log_every,
+            saturating=saturating(experiment),
+            modes=experiment.source.modes,
         )
-    ]
-    if experiment.config.objective.name == "minimax":  # the only one whose gradient this is
-        found.append(saturation(scored.fake_scores))
-    series = _series(run)
-    if "score_gap" in series:
-        found.append(oscillation(series["score_gap"], every=experiment.config.training.log_every))
-    for player in ("generator", "discriminator"):
-        norms = series.get(f"{player}_gradient_norm", [])
-        if len(norms) > 1:
-            found.append(gradient_norms(norms, player=player))
-    flat = [np.reshape(x, (len(x), -1)).astype(float) for x in (scored.fake, scored.training)]
-    found.append(duplicates(*flat))
-    return [alarm for alarm in found if alarm is not None]
+    )
 
 
 def _alarms_of_report(run: Run) -> list[Alarm]:
@@ -171,16 +160,6 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
             expected = None if counts is None else counts / counts.sum()
             found.append(missing_modes(details["histogram"], expected, kind=kind))
     return [alarm for alarm in found if alarm is not None]
-
-
-def _series(run: Run) -> dict[str, list[float]]:
-    """Every scalar of `metrics.jsonl` in the order of its steps."""
-    series: dict[str, list[float]] = {}
-    for row in run.read_metrics():
-        for name, value in row.items():
-            if isinstance(value, int | float):
-                series.setdefault(name, []).append(float(value))
-    return series
 
 
 def _compare(experiment: Experiment, scored: Scored, folder: Path) -> dict[str, Any]:
@@ -233,6 +212,27 @@ def _plain(found: OptimalComparison) -> dict[str, Any]:
     }
 
 
+def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
+    """How much either player gains by a little training alone; the reason where it has no value."""
+    gan, source = experiment.gan, experiment.source
+    if gan.packing > 1:
+        return {"reason": "the discriminator judges packs"}
+    real = np.asarray(source.spec.to_model_units(scored.training))
+    try:
+        found = duality_gap(
+            gan.generator,
+            gan.discriminator,
+            objective=gan.objective,
+            real=real,
+            latents=gan.sample_latents(len(real), seed=SEED + 1),
+        )
+    except NotComputable as error:
+        return {"reason": str(error)}
+    if not math.isfinite(found.gap):
+        return {"reason": "the copies diverged"}
+    return dataclasses.asdict(found)
+
+
 def _draw_maps(experiment, scored, log_ratio, density, found, folder: Path) -> None:
     real, fake = scored.held_out, scored.fake
     low, high = np.percentile(np.concatenate([real, fake]), [0.5, 99.5], axis=0)
@@ -250,7 +250,7 @@ def _draw(run: Run, scored: Scored, folder: Path) -> list[str]:
     )
     picture.save(folder / "scores.png")
     try:
-        found = spectrum(_series(run).get("score_gap", []))
+        found = spectrum(run.read_series().get("score_gap", []))
         maps.spectrum_picture(found).save(folder / "spectrum.png")
     except (NotComputable, ValueError):  # too short a run has no spectrum
         (folder / "spectrum.png").unlink(missing_ok=True)
@@ -276,6 +276,17 @@ def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
         console.print(
             f"on {found['real']:,} real and {found['fake']:,} generated points; the generator's "
             f"density from {found['fitted']:,} others; floor: an optimal discriminator, likewise.",
+            style="dim",
+        )
+    gap = content["duality_gap"]
+    if "reason" in gap:
+        console.print(f"No duality gap: {gap['reason']}.")
+    else:
+        console.print(f"{'local duality gap':<32}{gap['gap']:>9.4f}")
+        console.print(
+            f"{gap['worst_case']:.4f} against a better discriminator, {gap['best_response']:.4f} "
+            f"against a better generator, {gap['value']:.4f} as they are; {gap['steps']} steps of "
+            f"a copy of each, judged on {gap['judged']:,} examples; 0 at an equilibrium.",
             style="dim",
         )
     for alarm in content["alarms"]:

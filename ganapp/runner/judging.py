@@ -15,6 +15,7 @@ from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.summary import show_figures, warn
+from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
 from training.data import Source
 from training.evaluation import pictures
@@ -58,6 +59,8 @@ def evaluate(
         best=best,
         last=last,
         pictures=_draw_pictures(experiment, run, samples, best or last),
+        alarms=alarms_in(run),
+        looks=len(looks_in(run)),
     )
     report = run.read_report()
     if as_json:

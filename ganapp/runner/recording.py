@@ -1,11 +1,13 @@
 """What records a run while it trains: metrics, TensorBoard, pictures, evaluations, checkpoints."""
 
 import numpy as np
+from rich.console import Console
 
 from ganapp.loading import as_toml
 from ganapp.runner.compose import Experiment, metric_direction
 from ganapp.runner.judging import painter
 from ganapp.runner.summary import warn
+from ganapp.runner.watching import watch
 from ganapp.runs import Run
 from training.callbacks.best_checkpoint import BestCheckpoint
 from training.callbacks.board import Board
@@ -21,7 +23,7 @@ from training.distribution import is_chief
 SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
 
 
-def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
+def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> list:
     """The callbacks that record a run, in the order that makes a resumed run exact."""
     training, total = experiment.config.training, experiment.total_steps
     board = Board(run.logs)
@@ -38,6 +40,7 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> lis
         ),
         *_pictures(experiment, run, board),
         _evaluation(experiment, run, metrics, board),
+        watch(experiment, run, metrics, board, console),
         CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),
     ]
 

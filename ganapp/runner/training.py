@@ -164,7 +164,7 @@ def _judge(experiment: Experiment, run: Run, console: Console) -> int:
 def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
     checkpoints = Checkpoints(
         run.checkpoints,
-        experiment.gan.state(),
+        experiment.state(),
         keep=experiment.config.training.keep_checkpoints,
         chief=is_chief(experiment.strategy),
         warn=warn,
@@ -191,7 +191,7 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     progress = ProgressDisplay(
         total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
     )
-    callbacks = [*recorders(experiment, run, checkpoints), interrupt, progress]
+    callbacks = [*recorders(experiment, run, checkpoints, console), interrupt, progress]
     start, began = int(gan.step.numpy()), time.monotonic()
     try:
         with interrupt, progress:

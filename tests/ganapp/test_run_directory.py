@@ -94,11 +94,35 @@ def test_the_manifest(digits):
     assert (spec.name, spec.shape, spec.examples, spec.held_out) == ("digits", (8, 8, 1), 1497, 300)
 
 
+def rows_of(run):
+    """Rows of scalars, of evaluations and of looks for alarms."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    evaluations, looks = ([row for row in rows if kind in row] for kind in ("evaluation", "watch"))
+    return [row for row in rows if row not in evaluations + looks], evaluations, looks
+
+
+def test_alarms_are_in_the_report_as_they_were_raised(digits):
+    looks = rows_of(digits[0])[2]
+    raised = {}
+    for row in looks:
+        for name, sentence in row["watch"]["alarms"].items():
+            raised.setdefault(name, []).append((row["step"], sentence))
+    report = json.loads((digits[0] / "report.json").read_text())
+    assert report["looks"] == 18
+    assert {alarm["name"]: alarm["sentence"] for alarm in report["alarms"]} == {
+        name: found[-1][1] for name, found in raised.items()
+    }
+    page = (digits[0] / "report.md").read_text()
+    assert "No alarm in 18 looks along the training." in page or all(
+        f"**{name}**" in page for name in raised
+    )
+
+
 def test_metrics_at_their_steps(digits):
-    rows = [json.loads(line) for line in (digits[0] / "metrics.jsonl").read_text().splitlines()]
-    scalars = [row for row in rows if "evaluation" not in row]
+    scalars, evaluations, looks = rows_of(digits[0])
     assert [row["step"] for row in scalars] == list(range(2, 19, 2))
-    assert [row["step"] for row in rows if "evaluation" in row] == [6, 12, 18]
+    assert [row["step"] for row in evaluations] == [6, 12, 18]
+    assert [row["step"] for row in looks] == list(range(1, 19))  # fewer than 25 steps: each
     expected = {
         "discriminator_loss",
         "generator_loss",
@@ -115,12 +139,14 @@ def test_metrics_at_their_steps(digits):
     for row in scalars:
         assert expected <= row.keys()
         assert all(np.isfinite(value) for value in row.values())
-    assert set(FIGURES) <= rows[-1]["evaluation"].keys()
+    assert set(FIGURES) <= evaluations[-1]["evaluation"].keys()
+    distances = [row["watch"]["generator_distance"] for row in looks]
+    assert distances[0] == 0
+    assert min(distances[1:]) > 0
 
 
 def test_schedules_run_over_the_whole_training(digits):
-    rows = [json.loads(line) for line in (digits[0] / "metrics.jsonl").read_text().splitlines()]
-    last = [row for row in rows if "evaluation" not in row][-1]
+    last = rows_of(digits[0])[0][-1]
     # After 18 generator and 36 discriminator updates both are where they end.
     assert last["generator_learning_rate"] == pytest.approx(1e-4, rel=1e-3)
     assert last["discriminator_learning_rate"] == pytest.approx(1e-4, rel=1e-3)
@@ -136,6 +162,8 @@ def test_checkpoints_hold_every_part(digits):
         "generator_optimizer",
         "discriminator_optimizer",
         "counters",
+        "generator_history",
+        "discriminator_history",
     }
     assert tensors(digits[0])["counters/0"] == 18
     best = tensors(digits[0], "checkpoints/best")
@@ -149,13 +177,15 @@ def test_tensorboard_holds_the_promised_tags(events):
 
 
 def test_tensorboard_values_are_those_of_the_metrics(digits, events):
-    rows = [json.loads(line) for line in (digits[0] / "metrics.jsonl").read_text().splitlines()]
-    losses = [(r["step"], r["generator_loss"]) for r in rows if "evaluation" not in r]
+    scalars, evaluations, looks = rows_of(digits[0])
+    losses = [(r["step"], r["generator_loss"]) for r in scalars]
     assert [(step, float(value)) for step, value in events["losses/generator"]] == losses
-    distances = {r["step"]: r["evaluation"]["frechet_distance"] for r in rows if "evaluation" in r}
+    distances = {r["step"]: r["evaluation"]["frechet_distance"] for r in evaluations}
     shown = {step: float(value) for step, value in events["evaluation/frechet_distance"]}
     assert shown == pytest.approx(distances)
     assert [step for step, _ in events["samples/ema"]] == [1, 9, 18]
+    raised = [(r["step"], len(r["watch"]["alarms"])) for r in looks]
+    assert [(step, float(value)) for step, value in events["alarms/raised"]] == raised
     text = events["configuration"][0][1].item().decode()
     assert 'source = "digits"' in text
     assert "penalties.r1.weight" in text

@@ -1,11 +1,13 @@
 """Writes TensorBoard event files; the one place that knows `tf.summary`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import tensorflow as tf
+
+from training.diagnostics.alarms import Alarm
 
 
 class Board:
@@ -22,6 +24,7 @@ class Board:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self._opened: tf.summary.SummaryWriter | None = None
+        self._raised: list[str] = []
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value under its tag."""
@@ -35,6 +38,18 @@ class Board:
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value under `evaluation/`; fits `Evaluate(sinks=...)`."""
         self.scalars(step, {f"evaluation/{name}": value for name, value in values.items()})
+
+    def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
+        """Writes the distances, the number of alarms, and what they say when that is new."""
+        values = {
+            f"distances/{name.removesuffix('_distance')}": distances[name] for name in distances
+        }
+        self.scalars(step, {**values, "alarms/raised": len(alarms)})
+        names = [alarm.name for alarm in alarms]
+        if names != self._raised:
+            self._raised = names
+            lines = [f"- **{alarm.name}**: {alarm.sentence}" for alarm in alarms]
+            self.text(step, "alarms", "\n".join(lines) or "No alarm any more.")
 
     def images(self, step: int, images: Mapping[str, PIL.Image.Image]) -> None:
         """Writes each picture under its tag."""

@@ -2,11 +2,12 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from training.callbacks.cadence import StepCallback
+from training.diagnostics.alarms import Alarm
 from training.files import write_atomically
 
 
@@ -33,6 +34,11 @@ class MetricsLog(StepCallback):
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Appends `{"step": step, "evaluation": values}`; fits `Evaluate(sinks=...)`."""
         self._append({"step": step, "evaluation": _finite(values)})
+
+    def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
+        """Appends distances and alarms under `"watch"`; fits `Watch(sinks=...)`."""
+        sentences = {alarm.name: alarm.sentence for alarm in alarms}
+        self._append({"step": step, "watch": {**_finite(distances), "alarms": sentences}})
 
     def _append(self, row: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

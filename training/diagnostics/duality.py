@@ -32,8 +32,8 @@ class DualityGap:
 
     `gap` = `worst_case` - `best_response`. `worst_case`: the value against the discriminator that
     the generator fears most; `best_response`: that of the generator which the discriminator fears
-    most; `value`: that of the players themselves. `steps` of each copy, `trained` examples they
-    were taken on.
+    most; `value`: that of the players themselves, which lies between them. `steps` of each copy,
+    `trained` examples they were taken on.
     """
 
     gap: float
@@ -89,17 +89,20 @@ def duality_gap(
     half = len(real) // 2
     training, judging = (real[:half], latents[:half]), (real[half:], latents[half:])
     game = _Game(value or _value_of(objective), training, steps, batch_size, optimizer, seed)
-    ends = []
-    for role, network in (("discriminator", discriminator), ("generator", generator)):
-        players = {"generator": generator, "discriminator": discriminator}
-        players[role] = copy_of(network)
+    as_they_are = {"generator": generator, "discriminator": discriminator}
+    present, ends = game.value(as_they_are, *judging), {}
+    for role, network in as_they_are.items():
+        players = as_they_are | {role: copy_of(network)}
         game.train(players, role)
-        ends.append(game.value(players, *judging))
+        ends[role] = game.value(players, *judging)
+    # Each extreme is over all networks, these among them: training can have overshot.
+    worst_case = max(ends["discriminator"], present)
+    best_response = min(ends["generator"], present)
     return DualityGap(
-        gap=ends[0] - ends[1],
-        worst_case=ends[0],
-        best_response=ends[1],
-        value=game.value({"generator": generator, "discriminator": discriminator}, *judging),
+        gap=worst_case - best_response,
+        worst_case=worst_case,
+        best_response=best_response,
+        value=present,
         steps=steps,
         trained=half,
         judged=len(real) - half,

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.files import write_atomically
@@ -66,6 +66,8 @@ def write_report(
     last: Mapping[str, Any],
     pictures: Mapping[str, str] | None = None,
     notes: tuple[str, ...] = (),
+    alarms: Sequence[Mapping[str, Any]] = (),
+    looks: int = 0,
 ) -> pathlib.Path:
     """Writes `report.json` and `report.md` into an existing run directory.
 
@@ -78,6 +80,9 @@ def write_report(
         last: the same of the last checkpoint.
         pictures: caption -> path relative to `directory`.
         notes: further sentences, one per paragraph.
+        alarms: raised while it was trained, each with `name`, `first` and `last` (steps), `looks`
+            and `sentence`.
+        looks: how often it was looked at for alarms.
 
     Returns:
         The path of `report.md`.
@@ -100,9 +105,12 @@ def write_report(
         "last": dict(last),
         "pictures": pictures,
         "notes": list(notes),
+        "alarms": [dict(alarm) for alarm in alarms],
+        "looks": looks,
     }
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
+    notes = (*notes, *_about_alarms(alarms, looks, last["step"]))
     page = _page(title, best, last, pictures, notes)
     write_atomically(directory / "report.md", page)
     return directory / "report.md"
@@ -126,6 +134,23 @@ def _page(title, best, last, pictures, notes) -> str:
         *(f"![{caption}]({path})" for caption, path in pictures.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _about_alarms(alarms: Sequence[Mapping[str, Any]], looks: int, end: int) -> list[str]:
+    """What was wrong along the training, and whether it still is."""
+    if not looks:
+        return []
+    if not alarms:
+        return [f"No alarm in {looks} looks along the training."]
+    lines = []
+    for alarm in alarms:
+        when = f"step {alarm['first']:,}"
+        if alarm["looks"] > 1:
+            steps = f"steps {alarm['first']:,} to {alarm['last']:,}"
+            when = f"{alarm['looks']} of {looks} looks, {steps}"
+        still = ", still at the end" if alarm["last"] >= end else ""
+        lines.append(f"- **{alarm['name']}** ({when}{still}): {alarm['sentence']}")
+    return ["Alarms along the training:", "\n".join(lines)]
 
 
 def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:

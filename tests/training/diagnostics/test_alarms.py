@@ -51,7 +51,7 @@ FIRED = {
         normal(0, 500, mean=2), normal(1, 500, mean=0.5), normal(2, 500, mean=-1)
     ),
     "oscillation": lambda: oscillation(3 * np.sin(np.arange(300) / 5) + normal(0, 300)),
-    "wandering": lambda: wandering(np.ones(100)),
+    "wandering": lambda: wandering(np.ones(100), player="generator"),
     "vanishing_gradients": lambda: gradient_norms([1.0] * 50 + [1e-6] * 20, player="generator"),
     "exploding_gradients": lambda: gradient_norms([1.0] * 50 + [np.inf], player="discriminator"),
     "duplicates": lambda: duplicates(np.repeat(normal(0, 10, 2), 50, axis=0), normal(1, 500, 2)),

@@ -74,7 +74,7 @@ def historical_distances(snapshots: ArrayLike) -> np.ndarray:
     return np.linalg.norm(snapshots - means, axis=1)
 
 
-def wandering(distances: ArrayLike) -> Alarm | None:
+def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
     """The weights do not settle: they stay as far from their own average as at half of the run.
 
     `None` for fewer than 20 values, and where the weights never moved.
@@ -82,8 +82,9 @@ def wandering(distances: ArrayLike) -> Alarm | None:
     Args:
         distances: of the weights from their historical average, `(n,)`, evenly recorded from the
             start of the training on.
+        player: `"generator"` or `"discriminator"`, for the sentence.
     """
-    distances = finite_vector("distances", distances)
+    distances = finite_vector("distances", distances, least=0)
     if len(distances) < LEAST_DISTANCES:
         return None
     part = max(len(distances) // 10, 2)
@@ -94,8 +95,8 @@ def wandering(distances: ArrayLike) -> Alarm | None:
         return None
     return Alarm(
         name="wandering",
-        seen=f"the weights are {now:.3g} from their historical average, {now / before:.2g} times "
-        f"as far as at half of the run ({len(distances)} values)",
+        seen=f"the {player}'s weights are {now:.3g} from their historical average, "
+        f"{now / before:.2g} times as far as at half of the run ({len(distances)} values)",
         meaning="they circle or drift instead of settling",
         remedy="let the learning rates fall, `optimizer = { learning_rate = { start = 2e-4, "
         "end = 1e-5 } }`, try `[objective.stabilisers] historical_average = {}`, and judge the "

@@ -1,0 +1,89 @@
+"""Alarms while a run trains: on the terminal, in TensorBoard, in `metrics.jsonl`."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from ganapp.runner.compose import Experiment
+from ganapp.runs import Run
+from training.callbacks.board import Board
+from training.callbacks.metrics import MetricsLog
+from training.callbacks.watch import Watch
+from training.diagnostics.alarms import Alarm
+from training.distribution import is_chief
+
+LOOKS = 25  # in a run: `wandering` asks for twenty distances
+EXAMPLES = 512  # of each kind
+
+
+def watch(
+    experiment: Experiment, run: Run, metrics: MetricsLog, board: Board, console: Console
+) -> Watch:
+    """The callback that looks at the run, and tells all who should know."""
+    source, total = experiment.source, experiment.total_steps
+    announced = Announcer(run, console if is_chief(experiment.strategy) else Console(quiet=True))
+    return Watch(
+        math.ceil(total / LOOKS),
+        training=source.training_examples(EXAMPLES)[0],
+        held_out=source.held_out_examples(EXAMPLES)[0],
+        count=EXAMPLES,
+        to_user_units=source.spec.to_user_units,
+        to_model_units=source.spec.to_model_units,
+        series=run.read_series,
+        recorded_every=experiment.config.training.log_every,
+        histories=experiment.histories,
+        sinks=(metrics.watch, board.watch, announced.watch),
+        about={"modes": source.modes, "saturating": saturating(experiment)},
+        last=total,
+    )
+
+
+def saturating(experiment: Experiment) -> bool:
+    """Whether the generator's loss leaves no gradient where the discriminator is sure."""
+    return experiment.config.objective.name == "minimax"
+
+
+class Announcer:
+    """Prints each kind of alarm the first time that it is raised in a run.
+
+    Args:
+        run: whose earlier alarms, before it was resumed, are known already.
+        console: where to.
+    """
+
+    def __init__(self, run: Run, console: Console) -> None:
+        self._console = console
+        self._known = {row["name"] for row in alarms_in(run)}
+
+    def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
+        """Prints what is new."""
+        for alarm in alarms:
+            if alarm.name not in self._known:
+                self._known.add(alarm.name)
+                self._console.print(
+                    f"Alarm ({alarm.name}) at step {step:,}: {alarm.sentence}",
+                    style="yellow",
+                    highlight=False,
+                    markup=False,
+                    soft_wrap=True,
+                )
+
+
+def alarms_in(run: Run) -> list[dict[str, Any]]:
+    """Every kind of alarm that a run has raised: `name`, `first`, `last`, `looks`, `sentence`.
+
+    `first` and `last` are steps, `looks` says how many looks gave it, `sentence` is the last one's.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in run.read_metrics():
+        for name, sentence in row.get("watch", {}).get("alarms", {}).items():
+            known = found.setdefault(name, {"name": name, "first": row["step"], "looks": 0})
+            known |= {"last": row["step"], "looks": known["looks"] + 1, "sentence": sentence}
+    return list(found.values())
+
+
+def looks_in(run: Run) -> list[int]:
+    """The steps at which the run was looked at."""
+    return [row["step"] for row in run.read_metrics() if "watch" in row]

@@ -1,0 +1,68 @@
+"""Alarms of a run: on the terminal once each, in its files at every look."""
+
+import io
+import json
+
+from rich.console import Console
+from run_case import RING, ganapp
+
+from ganapp.runner.watching import Announcer, alarms_in, looks_in
+from ganapp.runs import Run
+from training.diagnostics.alarms import Alarm
+
+FOUR = 'prior = { name = "bernoulli", size = 2 }'
+ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", remedy="try more")
+
+
+def announced(run, *told):
+    text = io.StringIO()
+    announcer = Announcer(run, Console(file=text, width=200))
+    for step, alarms in told:
+        announcer.watch(step, {}, alarms)
+    return text.getvalue()
+
+
+def row(step, **alarms):
+    return json.dumps({"step": step, "watch": {"alarms": alarms}}) + "\n"
+
+
+def test_each_kind_is_announced_once(tmp_path):
+    run = Run(tmp_path)
+    once = "Alarm (duplicates) at step 1,000: 80% [of] pairs: few differ; try more.\n"
+    assert announced(run, (500, []), (1000, [ALARM]), (1500, []), (2000, [ALARM])) == once
+    run.metrics.write_text(row(900, duplicates="seen before the run was resumed"))
+    assert announced(run, (1000, [ALARM])) == ""
+
+
+def test_alarms_are_counted(tmp_path):
+    run = Run(tmp_path)
+    assert alarms_in(run) == []
+    assert looks_in(run) == []
+    rows = (row(5), row(10, saturation="A"), row(15, saturation="B", wandering="C"), row(20))
+    run.metrics.write_text('{"step": 1, "generator_loss": 0.5}\n' + "".join(rows))
+    assert looks_in(run) == [5, 10, 15, 20]
+    saturation, wandering = alarms_in(run)
+    assert saturation == {
+        "name": "saturation",
+        "first": 10,
+        "last": 15,
+        "looks": 2,
+        "sentence": "B",
+    }
+    assert (wandering["first"], wandering["last"], wandering["looks"]) == (15, 15, 1)
+
+
+def test_a_generator_that_makes_four_points_raises_the_alarm_everywhere(tmp_path):
+    preset = tmp_path / "four.toml"
+    preset.write_text(RING.replace("prior = { size = 2 }", FOUR))
+    run = Run(tmp_path / "run")
+    said = ganapp("train", preset, "--run", run.directory)
+    assert said.code == 0, said.errors
+    assert said.output.count("Alarm (duplicates) at step ") == 1
+    (alarm,) = [alarm for alarm in alarms_in(run) if alarm["name"] == "duplicates"]
+    report = run.read_report()
+    assert alarm in report["alarms"]
+    assert report["looks"] == len(looks_in(run))
+    assert alarm["last"] == report["last"]["step"]
+    page = (run.directory / "report.md").read_text()
+    assert f"still at the end): {alarm['sentence']}" in page

@@ -1,0 +1,82 @@
+"""Alarms while a model trains."""
+
+import json
+
+import numpy as np
+from callback_case import StandIn
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from training.callbacks.board import Board
+from training.callbacks.metrics import MetricsLog
+from training.callbacks.watch import Watch
+from training.diagnostics.history import WeightHistory
+
+STEPS = 100
+
+
+def watch(model, *, sinks, series=dict, every=4):
+    """Of data that the stand-in's generator, one Gaussian, never reaches the half of."""
+    random = np.random.default_rng(0)
+    real = random.normal(size=(800, 2)) * [1, 1] + [[9, 0]] * (np.arange(800) % 4 > 0)[:, None]
+    return Watch(
+        every,
+        training=real[:400],
+        held_out=real[400:],
+        count=400,
+        to_user_units=np.asarray,
+        to_model_units=np.asarray,
+        series=series,
+        recorded_every=10,
+        histories={
+            "generator": WeightHistory([model.weight]),
+            "discriminator": WeightHistory([model.ema_weight]),
+        },
+        sinks=sinks,
+        last=STEPS,
+    )
+
+
+def test_looks_at_the_raw_generator_and_tells_all_sinks():
+    model, told = StandIn(), []
+    callback = watch(model, sinks=[lambda *told_now: told.append(told_now)])
+    model.train(STEPS, [callback])
+    assert [step for step, _, _ in told] == list(range(4, STEPS + 1, 4))
+    names = {step: {alarm.name for alarm in alarms} for step, _, alarms in told}
+    # The discriminator's scores are no part of it: the sum of the coordinates of either.
+    assert "low_coverage" in names[28]
+    for step in (4, 8, 20, 24):  # in the first quarter every generator is poor
+        assert "low_coverage" not in names[step]
+    distances = [values["generator_distance"] for _, values, _ in told]
+    assert distances[0] == 0 < distances[1] < distances[2]  # the weights grow exponentially
+
+
+def test_weights_that_never_settle_are_told_of_at_the_end(tmp_path):
+    model, told, rows = StandIn(), [], []
+    metrics = MetricsLog(tmp_path / "metrics.jsonl", 10)
+
+    def series():
+        lines = metrics.path.read_text().splitlines() if metrics.path.exists() else []
+        rows[:] = [json.loads(line)["watch"] for line in lines]
+        return {"generator_distance": [row["generator_distance"] for row in rows]}
+
+    callback = watch(
+        model,
+        sinks=[metrics.watch, lambda step, _, alarms: told.append((step, alarms))],
+        series=series,
+    )
+    model.train(STEPS, [callback])
+    wandering = [step for step, alarms in told for alarm in alarms if alarm.name == "wandering"]
+    assert wandering == [STEPS]
+    sentence = json.loads(metrics.path.read_text().splitlines()[-1])["watch"]["alarms"]["wandering"]
+    assert sentence.startswith("the generator's weights are ")
+
+
+def test_tensorboard_shows_them(tmp_path):
+    model, board = StandIn(), Board(tmp_path)
+    model.train(STEPS, [watch(model, sinks=[board.watch])])
+    board.close()
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    assert {"alarms", "alarms/raised", "distances/generator"} <= set(events.Tags()["tensors"])
+    texts = [e.tensor_proto.string_val[0].decode() for e in events.Tensors("alarms")]
+    assert any("**low_coverage**" in text and "cover" in text for text in texts)
+    assert len(texts) < len(events.Tensors("alarms/raised"))  # only when something is new

@@ -1,0 +1,84 @@
+"""One look gives every alarm that its examples, scores and series deserve, and no other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from training.data.mixtures import Mixture
+from training.diagnostics.watch import Look, alarms_of
+
+CENTRES = np.array([[-3.0, 0.0], [3.0, 0.0]])
+
+
+def points(seed, count=500, modes=(0, 1)):
+    random = np.random.default_rng(seed)
+    return CENTRES[random.choice(modes, count)] + 0.1 * random.normal(size=(count, 2))
+
+
+def scores(seed, mean=0.0):
+    return np.random.default_rng(seed).normal(mean, 1, size=500)
+
+
+HEALTHY = Look(
+    training=points(0),
+    held_out=points(1),
+    fake=points(2),
+    training_scores=scores(0, 0.1),
+    held_out_scores=scores(1, 0.1),
+    fake_scores=scores(2, -0.1),
+    series={
+        "score_gap": scores(3),
+        "generator_gradient_norm": 1 + scores(4) ** 2,
+        "discriminator_gradient_norm": 1 + scores(5) ** 2,
+        "generator_distance": 1 / np.arange(1, 40),
+        "discriminator_distance": 1 / np.arange(1, 40),
+    },
+    saturating=True,
+    modes=Mixture(centres=CENTRES, sigma=0.1),
+)
+SWING = np.sin(np.arange(500) / 5)
+
+
+def names(**changes):
+    return {alarm.name for alarm in alarms_of(dataclasses.replace(HEALTHY, **changes))}
+
+
+def test_a_healthy_run_raises_none():
+    assert names() == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"fake": points(2, modes=(0,))}, {"low_coverage", "missing_modes"}),
+        ({"fake": np.repeat(points(2, 10), 50, axis=0)}, {"duplicates", "low_coverage"}),
+        ({"fake_scores": scores(2, -9.0)}, {"saturation"}),
+        ({"fake_scores": scores(2, -9.0), "saturating": False}, set()),
+        ({"training_scores": scores(0, 3.0)}, {"discriminator_overfitting"}),
+        ({"series": {"score_gap": SWING}}, {"oscillation"}),
+        ({"series": {"generator_distance": np.ones(30)}}, {"wandering"}),
+        ({"series": {"generator_gradient_norm": [1.0, np.nan]}}, {"exploding_gradients"}),
+        ({"series": {}}, set()),
+    ],
+)
+def test_what_is_wrong_is_named(changes, expected):
+    assert names(**changes) == expected
+
+
+def test_a_generator_that_has_not_learnt_yet_has_not_collapsed():
+    assert names(fake=points(2) * [1, 1] + [0, 40], modes=None) == set()
+
+
+def test_too_few_examples_for_neighbours_are_no_alarm():
+    few = {name: getattr(HEALTHY, name)[:3] for name in ("training", "held_out", "fake")}
+    assert names(**few, modes=None) == set()
+
+
+def test_images_are_looked_at_as_pixels():
+    random = np.random.default_rng(0)
+    real = random.integers(0, 256, size=(600, 4, 4, 1), dtype=np.uint8)
+    same = np.repeat(real[:1], 300, axis=0)
+    looked = {"training": real[:300], "held_out": real[300:], "modes": None}
+    assert names(**looked, fake=real[:300]) == set()
+    assert names(**looked, fake=same) == {"duplicates", "low_coverage"}

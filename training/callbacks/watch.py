@@ -1,0 +1,92 @@
+"""Looks at the run for the reasons why GANs fail, while it trains."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from training.callbacks.cadence import StepCallback
+from training.diagnostics.alarms import Alarm
+from training.diagnostics.history import WeightHistory
+from training.diagnostics.watch import PLAYERS, Look, alarms_of
+
+# Alarms about what the generator makes, which is poor in the first quarter of any run.
+OF_SAMPLES = ("duplicates", "low_coverage", "missing_modes")
+WARM_UP = 0.25
+# Weights still move as long as their learning rates have not fallen.
+OF_THE_END = ("wandering",)
+Sink = Callable[[int, Mapping[str, float], Sequence[Alarm]], Any]
+Series = Mapping[str, Sequence[float]]
+
+
+class Watch(StepCallback):
+    """Raises alarms: each says what was seen, what it means and what to try.
+
+    It looks at the raw generator, against which the discriminator plays, at fixed latents.
+
+    Args:
+        every: steps between two looks.
+        training: examples that are trained on `(n, *shape)` in user units.
+        held_out: real ones that are not `(m, *shape)`.
+        count: how many examples to generate.
+        to_user_units: maps model units to user units.
+        to_model_units: the other way.
+        series: what the run has recorded up to now, by name, this callback's own distances (see
+            `sinks`) among it.
+        recorded_every: steps between two values of the series.
+        histories: of the players' weights; their state belongs into the checkpoints.
+        sinks: called in turn with `(step, distances, alarms)`; the distances of the players'
+            weights from their average over the training are named `<player>_distance`.
+        about: what else a `Look` knows (`saturating`, `modes`).
+        seed: of the latents.
+        last: total steps of the run, at which it looks, too.
+    """
+
+    def __init__(
+        self,
+        every: int,
+        *,
+        training: np.ndarray,
+        held_out: np.ndarray,
+        count: int,
+        to_user_units: Callable[[Any], Any],
+        to_model_units: Callable[[Any], Any],
+        series: Callable[[], Series],
+        recorded_every: int,
+        histories: Mapping[str, WeightHistory],
+        sinks: Sequence[Sink] = (),
+        about: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        last: int,
+    ) -> None:
+        super().__init__(every, last=last)
+        self.training, self.held_out = np.asarray(training), np.asarray(held_out)
+        self.count, self.seed, self.to_user_units = count, seed, to_user_units
+        self.series, self.recorded_every = series, recorded_every
+        self.histories, self.sinks, self.about = histories, tuple(sinks), dict(about or {})
+        self._inputs = [np.asarray(to_model_units(x)) for x in (self.training, self.held_out)]
+
+    def on_step(self, step: int, logs: dict[str, Any]) -> None:
+        distances = {f"{player}_distance": self.histories[player].record() for player in PLAYERS}
+        early = OF_SAMPLES if step < WARM_UP * self.last else ()
+        untimely = early + (OF_THE_END if step < self.last else ())
+        alarms = [a for a in alarms_of(self._look(distances)) if a.name not in untimely]
+        for sink in self.sinks:
+            sink(step, distances, alarms)
+
+    def _look(self, distances: Mapping[str, float]) -> Look:
+        recorded = self.series()
+        own = {name: [*recorded.get(name, []), value] for name, value in distances.items()}
+        fake = self.model.generate(self.count, seed=self.seed, ema=False)
+        scores = [self.model.scores(examples) for examples in (*self._inputs, fake)]
+        return Look(
+            training=self.training,
+            held_out=self.held_out,
+            fake=np.asarray(self.to_user_units(fake)),
+            training_scores=scores[0],
+            held_out_scores=scores[1],
+            fake_scores=scores[2],
+            series={**recorded, **own},
+            every=self.recorded_every,
+            **self.about,
+        )
