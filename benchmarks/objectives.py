@@ -41,7 +41,7 @@ def measured(objective: str, seed: int) -> list[str]:
         sentence = str(failure).strip().splitlines()[-1]
         return [objective, *["-"] * (len(FIGURES) + 1), sentence[:80]]
     values = [report["last"]["figures"][figure]["value"] for figure in FIGURES]
-    seconds = str(report["training_seconds"])
+    seconds = str(report["processor_seconds"])
     return [objective, *map(cell, values), steps_to_the_mixture(report), seconds]
 
 
@@ -57,7 +57,7 @@ def main() -> None:
         print("|", " | ".join(rows[-1]), "|", flush=True)
     rows.sort(key=lambda row: -float(row[3]) if row[3] != "-" else 1.0)
     head = ["objective", *(name.replace("_", " ") for name in FIGURES)]
-    head += ["steps to the mixture", "seconds"]
+    head += ["steps to the mixture", "processor s"]
     print(f"\n### digits, 1,797 samples, seed {arguments.seed}\n\n{markdown([head, *rows])}")
 
 
