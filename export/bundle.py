@@ -19,9 +19,17 @@ class LatentPrior(Protocol):
 
     size: int
     name: str
+    truncates: bool
+    """Whether `truncate` changes anything."""
 
     def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws float32 `(count, size)` as a pure function of `seed`, int32 `(2,)`."""
+
+    def truncate(self, latents: tf.Tensor, amount: Any) -> tf.Tensor:
+        """Moves latents towards the likeliest: by nothing at amount 1, all the way at 0."""
+
+    def numpy_code(self, count: int) -> str:
+        """Lines that assign `z`, `(count, size)`, from `np` and the generator `random`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,7 +40,8 @@ class Bundle:
         name: title of the model card, e.g. the name of the run.
         generator: latents float32 `(n, prior.size)` -> samples `(n, *shape)` in model units
             (images in [-1, 1], vectors standardised).
-        prior: where latents come from; its `sample` must consist of stateless TensorFlow ops.
+        prior: where latents come from; its `sample` and `truncate` must consist of stateless
+            TensorFlow ops.
         to_user_units: samples in model units -> uint8 images or float32 vectors; TensorFlow ops.
         kind: `"image"` or `"vector"`.
         facts: JSON-ready description for the card. Read, when present: `manifest` (with the

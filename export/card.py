@@ -12,7 +12,7 @@ from typing import Any
 
 from export.bundle import Bundle
 from export.formats import Format
-from export.markdown import render
+from export.markdown import SNIPPET_COUNT, render
 from export.parity import Verification
 
 CARD_JSON, CARD_MARKDOWN, PICTURE = "model_card.json", "model_card.md", "samples.png"
@@ -48,7 +48,12 @@ def describe(
             "checkpoint": facts.get("checkpoint"),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "kind": bundle.kind,
-            "latent": {"size": bundle.prior.size, "prior": bundle.prior.name},
+            "latent": {
+                "size": bundle.prior.size,
+                "prior": bundle.prior.name,
+                "truncates": bool(bundle.prior.truncates),
+                "numpy": bundle.prior.numpy_code(SNIPPET_COUNT),
+            },
             "output": {"name": bundle.output_name, "shape": bundle.shape},
             "parameters": bundle.generator.count_params(),
             "precision_difference": precision_difference,

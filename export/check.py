@@ -16,6 +16,7 @@ import numpy as np
 
 BATCHES = (1, 64)
 COUNT, SEED = 8, 7
+TRUNCATIONS = (0.0, 0.5, 1.0)
 SECONDS_PER_BATCH = 1.0  # a slow generator is timed three times, a quick one up to fifty
 
 
@@ -33,12 +34,19 @@ class SavedModelArtefact:
         return {k: v.numpy() for k, v in self.function(z=self.tf.constant(z)).items()}
 
     def draws(self) -> dict[str, np.ndarray]:
-        """The `sample` signature: one seed twice, then another."""
+        """The `sample` signature: one seed twice, then another; the same seed truncated."""
         sample, count = self.model.signatures["sample"], self.tf.constant(COUNT)
         drawn = {}
         for prefix, seed in (("first", SEED), ("again", SEED), ("other", SEED + 1)):
             outputs = sample(count=count, seed=self.tf.constant(seed))
             drawn |= {f"{prefix}/{k}": v.numpy() for k, v in outputs.items()}
+        if "sample_truncated" not in self.model.signatures:
+            return drawn
+        truncated = self.model.signatures["sample_truncated"]
+        for amount in TRUNCATIONS:
+            truncation = self.tf.constant(amount)
+            outputs = truncated(count=count, seed=self.tf.constant(SEED), truncation=truncation)
+            drawn |= {f"truncated {amount}/{k}": v.numpy() for k, v in outputs.items()}
         return drawn
 
 

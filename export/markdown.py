@@ -7,22 +7,26 @@ OUTPUTS = {
     "image": "float32 `(n, {shape})` in [-1, 1]",
     "vector": "float32 `(n, {shape})`, standardised",
 }
-DRAWS = {
-    "normal": "np.random.default_rng(7).normal(size=(16, {size}))",
-    "uniform": "np.random.default_rng(7).uniform(-1, 1, size=(16, {size}))",
-}
+SNIPPET_COUNT = 16
 SAVED_MODEL = """\
 import tensorflow as tf
 model = tf.saved_model.load("{path}")
-drawn = model.signatures["sample"](count=tf.constant(16), seed=tf.constant(7))
+drawn = model.signatures["sample"](count=tf.constant({count}), seed=tf.constant(7))
 samples = drawn["samples"].numpy()  # {units}
 {output} = model.signatures["serving_default"](z=drawn["latents"])["{output}"].numpy()"""
+TRUNCATED = """
+# Nearer to the likeliest latents, hence more alike: truncation from 1 (as above) to 0.
+drawn = model.signatures["sample_truncated"](
+    count=tf.constant({count}), seed=tf.constant(7), truncation=tf.constant(0.7)
+)
+typical = drawn["samples"].numpy()"""
 LITERT = """\
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 runner = Interpreter(model_path="{path}").get_signature_runner("serving_default")
-z = {draw}.astype("float32")
-{output} = runner(z=z)["{output}"]  # {returned}"""
+random = np.random.default_rng(7)
+{draw}
+{output} = runner(z=z.astype("float32"))["{output}"]  # {returned}"""
 SNIPPETS = {"saved_model": SAVED_MODEL, "litert": LITERT}
 
 
@@ -172,23 +176,27 @@ def _artefacts(card: dict) -> list[str]:
 
 
 def _loading(card: dict) -> list[str]:
-    shape, size, prior = _shape(card), card["latent"]["size"], card["latent"]["prior"]
-    drawn = {"image": f"uint8 (16, {shape}), 0 to 255", "vector": f"float32 (16, {shape})"}
-    # An unknown prior has no numpy line here; zeros are a valid input and no sample of it.
-    draw = DRAWS.get(prior, "np.zeros((16, {size}))").format(size=size)
+    shape, latent, count = _shape(card), card["latent"], SNIPPET_COUNT
+    drawn = {
+        "image": f"uint8 ({count}, {shape}), 0 to 255",
+        "vector": f"float32 ({count}, {shape})",
+    }
     fields = {
+        "count": count,
         "output": card["output"]["name"],
         "units": drawn[card["kind"]],
-        "draw": draw,
+        "draw": latent["numpy"],
         "returned": OUTPUTS[card["kind"]].format(shape=shape).replace("`", ""),
     }
+    snippets = SNIPPETS | ({"saved_model": SAVED_MODEL + TRUNCATED} if latent["truncates"] else {})
     lines = ["Run these beside this card."]
     for each in card["artefacts"]:
-        if each["format"] in SNIPPETS:
-            snippet = SNIPPETS[each["format"]].format(path=each["path"], **fields)
+        if each["format"] in snippets:
+            snippet = snippets[each["format"]].format(path=each["path"], **fields)
             lines += ["", f"{each['title']}:", "", "```python", snippet, "```"]
-    if prior not in DRAWS:
-        lines += ["", f"Put draws from the {prior} prior in the place of zeros."]
+    draws = any(each["format"] == "saved_model" for each in card["artefacts"])
+    if draws and not latent["truncates"]:
+        lines += ["", f"Nothing to truncate: the {latent['prior']} prior has no likelier latents."]
     return lines
 
 

@@ -5,16 +5,19 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from export.bundle import Bundle
+from export.check import TRUNCATIONS
 from export.errors import ExportError
 from export.formats import Format
 
 CHUNKS = (1, 3, 64, 64, 64, 60)  # 256 latents in uneven batches
+TRUNCATED = {f"truncated {amount}": amount for amount in TRUNCATIONS}  # as `check.py` names them
 LATENT_SEED = (0x5A12, 0)
 CHECK = Path(__file__).with_name("check.py")
 TIMEOUT_SECONDS = 900
@@ -28,8 +31,8 @@ class Verification:
     Args:
         difference: largest absolute difference to the Keras generator, in model units.
         tolerance: what was allowed.
-        sample_difference: the same for the `sample` signature, in user units (grey levels for
-            images); `None` when the format has none.
+        sample_difference: the same for the signatures that draw, `sample` and `sample_truncated`,
+            in user units (grey levels for images); `None` when the format has none.
         load_seconds: import of the runtime and loading of the artefact.
         latency_ms: median milliseconds per call on the processor, by batch size.
         tensorflow_imported: whether the process had to import TensorFlow.
@@ -84,7 +87,8 @@ def run_check(form: Format, path: Path, latents: np.ndarray) -> tuple[dict, dict
         latents: float32 `(256, size)`.
 
     Returns:
-        (arrays by name: `output/<tensor>`, `first/...`, `again/...`, `other/...`; measurements).
+        (arrays by name: `output/<tensor>`, `first/...`, `again/...`, `other/...`,
+        `truncated <amount>/...`; measurements).
 
     Raises:
         ExportError: the process failed or took too long.
@@ -155,24 +159,72 @@ def verify(
 
 
 def verify_draws(bundle: Bundle, form: Format, arrays: dict, tolerance: float) -> float:
-    """Checks the `sample` signature; returns its largest difference in user units.
+    """Checks the signatures that draw; returns their largest difference in user units.
 
     Raises:
-        ExportError: one seed gave two results, two seeds gave one, or samples are wrong.
+        ExportError: one seed gave two results, two seeds gave one, latents are not truncated as
+            the prior does it, or samples are wrong.
     """
     prefix = f"The `sample` signature of the {form.title} artefact"
-    first, latents = arrays["first/samples"], arrays["first/latents"]
+    latents = arrays["first/latents"]
     if not all(np.array_equal(arrays[f"first/{k}"], arrays[f"again/{k}"]) for k in _DRAWN):
         raise ExportError(f"{prefix} gave different samples for the same seed.")
     if np.array_equal(latents, arrays["other/latents"]):
         raise ExportError(f"{prefix} gave the same latents for different seeds.")
+    difference = verify_samples(bundle, prefix, arrays["first/samples"], latents, tolerance)
+    return max([difference, *verify_truncated(bundle, form, arrays, tolerance)])
+
+
+def verify_truncated(
+    bundle: Bundle, form: Format, arrays: dict, tolerance: float
+) -> Iterator[float]:
+    """Checks the `sample_truncated` signature; yields its largest differences in user units.
+
+    Raises:
+        ExportError: it is missing or should be, or its latents or samples are wrong.
+    """
+    prefix = f"The `sample_truncated` signature of the {form.title} artefact"
+    amounts = [name for name in TRUNCATED if f"{name}/latents" in arrays]
+    if len(amounts) != (len(TRUNCATED) if bundle.prior.truncates else 0):
+        verb = "is missing" if bundle.prior.truncates else "must not exist"
+        raise ExportError(f"{prefix} {verb} for the prior {bundle.prior.name!r}.")
+    for name in amounts:
+        latents = arrays[f"{name}/latents"]
+        expected = np.asarray(bundle.prior.truncate(arrays["first/latents"], TRUNCATED[name]))
+        difference = largest_difference(latents, expected)
+        if not difference <= tolerance:
+            raise ExportError(
+                f"{prefix} differs from the prior's truncation to {TRUNCATED[name]} by "
+                f"{difference:.3g}, more than the tolerance {tolerance:.3g}."
+            )
+        yield verify_samples(bundle, prefix, arrays[f"{name}/samples"], latents, tolerance)
+
+
+def verify_samples(
+    bundle: Bundle, prefix: str, samples: np.ndarray, latents: np.ndarray, tolerance: float
+) -> float:
+    """Checks drawn samples against the generator's of the same latents.
+
+    Args:
+        bundle: what was exported.
+        prefix: what drew them, for the sentence.
+        samples: in user units, `(n, *shape)`.
+        latents: float32 `(n, size)`.
+        tolerance: largest allowed absolute difference, in model units.
+
+    Returns:
+        the largest difference in user units.
+
+    Raises:
+        ExportError: another shape or type, or they differ.
+    """
     expected = np.asarray(bundle.to_user_units(keras_samples(bundle, latents)))
-    if first.shape != expected.shape or first.dtype != expected.dtype:
+    if samples.shape != expected.shape or samples.dtype != expected.dtype:
         raise ExportError(
             f"{prefix} must return `samples` {expected.dtype} {expected.shape}. "
-            f"Received: {first.dtype} {first.shape}"
+            f"Received: {samples.dtype} {samples.shape}"
         )
-    difference = largest_difference(first, expected)
+    difference = largest_difference(samples, expected)
     # Vectors are in the user's units, which may be thousands: there the tolerance is relative.
     size = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     allowed = GREY_LEVELS if expected.dtype == np.uint8 else tolerance * size

@@ -7,7 +7,6 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ganapp.errors import UserError
 from ganapp.runs import open_run
@@ -82,12 +81,28 @@ def sample(
     out: Annotated[Path, typer.Option("--out", help="File ending in .npz, .png or .gif.")],
     count: Annotated[int, typer.Option("--count", help="How many samples.")] = 64,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same file.")] = 0,
+    truncation: Annotated[
+        float,
+        typer.Option(
+            "--truncation",
+            metavar="A",
+            help="1 draws from the prior; below it, latents shrink towards the likeliest (0).",
+        ),
+    ] = 1.0,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw samples from a trained generator into a file."""
     open_run(run)
     _check_checkpoint(checkpoint)
-    _runner().sample(run, count=count, seed=seed, out=out, which=checkpoint, console=console)
+    _runner().sample(
+        run,
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        out=out,
+        which=checkpoint,
+        console=console,
+    )
 
 
 @app.command()
@@ -152,16 +167,17 @@ def show(run: RunArgument) -> None:
 
 
 @presets_app.callback(invoke_without_command=True)
-def presets(context: typer.Context) -> None:
+def presets(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
     """List the presets."""
-    from ganapp.loading import PRESETS, preset_names
+    from ganapp.preset_list import print_presets
 
     if context.invoked_subcommand is None:
-        table = Table(box=None, pad_edge=False, show_header=False)
-        for name in preset_names():
-            first = (PRESETS / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0]
-            table.add_row(name, first.removeprefix("# "))
-        console.print(table)
+        print_presets(console, as_json=as_json)
+    elif as_json:
+        raise UserError("`presets --json` is for the list; `presets show` prints TOML.")
 
 
 @presets_app.command("show")

@@ -1,5 +1,6 @@
 """What leaves a run: samples and artefacts."""
 
+import dataclasses
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -21,13 +22,44 @@ from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import generated, painter
 from ganapp.runs import open_run
 from training.files import write_atomically
+from training.priors import Prior
 from training.registry import Registry
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Which latents of an experiment's prior are asked for.
+
+    Args:
+        experiment: with the generator loaded.
+        count: how many, at least 1.
+        seed: the same seed gives the same latents.
+        truncation: 1 for latents as the prior has them, 0 for the likeliest (`Prior.truncate`).
+    """
+
+    experiment: Experiment
+    count: int
+    seed: int
+    truncation: float
+
+    def latents(self, seed: int | None = None) -> tf.Tensor:
+        """Float32 `(count, size)`, of another seed if one is given."""
+        gan = self.experiment.gan
+        drawn = gan.sample_latents(self.count, seed=self.seed if seed is None else seed)
+        return gan.prior.truncate(drawn, self.truncation)
+
+
 def sample(
-    directory: Path, *, count: int, seed: int, out: Path, which: str, console: Console
+    directory: Path,
+    *,
+    count: int,
+    seed: int,
+    truncation: float,
+    out: Path,
+    which: str,
+    console: Console,
 ) -> None:
     """Draws samples of a run's generator into a file; the same seed gives the same bytes.
 
@@ -35,13 +67,15 @@ def sample(
         directory: the run directory.
         count: how many samples.
         seed: of the latents.
+        truncation: how far latents keep their distance from the likeliest: 1 (all of it) to 0.
         out: `.npz` (`samples` in user units and `latents`), `.png` (a picture) or `.gif` (a walk
             through the latents).
         which: `"best"` or `"last"` checkpoint.
         console: where to write.
 
     Raises:
-        UserError: if there is no generator yet, or `out` cannot be written.
+        UserError: if there is no generator yet, the prior has nothing to truncate towards, or
+            `out` cannot be written.
     """
     if out.suffix.lower() not in WRITERS:
         raise UserError(f"`--out` must end in {', '.join(WRITERS)}. Received: {out}")
@@ -49,18 +83,23 @@ def sample(
         raise UserError(f"`--count` must be at least 1. Received: {count}")
     if not 0 <= seed < 2**31:
         raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
+    if not 0 <= truncation <= 1:
+        raise UserError(f"`--truncation` must lie between 0 and 1. Received: {truncation}")
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK) or out.is_dir():
         raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
     run = open_run(directory)
     experiment = compose(load_saved(run.config))
+    _check_truncation(experiment.gan.prior, truncation)
     step = load_generator(experiment, run, which)
-    content = WRITERS[out.suffix.lower()](experiment, count, seed)
+    draw = Draw(experiment=experiment, count=count, seed=seed, truncation=truncation)
+    content = WRITERS[out.suffix.lower()](draw)
     try:
         write_atomically(out, content)
     except OSError as error:
         raise UserError(f"`--out` cannot be written: {out} ({error.strerror}).") from error
-    console.print(f"{out}: {count} samples of step {step:,}, seed {seed}.", soft_wrap=True)
+    how = "" if truncation == 1 else f", truncation {truncation:g}"
+    console.print(f"{out}: {count} samples of step {step:,}, seed {seed}{how}.", soft_wrap=True)
 
 
 def export(
@@ -131,32 +170,45 @@ def _check_formats(formats: Sequence[str]) -> None:
             )
 
 
-def _npz(experiment: Experiment, count: int, seed: int) -> bytes:
-    latents = experiment.gan.sample_latents(count, seed=seed)
-    samples = generated_from(experiment, latents)
+def _check_truncation(prior: Prior, truncation: float) -> None:
+    """Refuses what would change nothing: a file that says `truncation 0.5` must be truncated."""
+    if truncation < 1 and not prior.truncates:
+        raise UserError(
+            f"`--truncation` must be 1 for this run, because its prior {prior.name!r} has no "
+            f"likelier latents to move towards. Received: {truncation}"
+        )
+
+
+def _npz(draw: Draw) -> bytes:
+    latents = draw.latents()
+    samples = generated_from(draw.experiment, latents)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, samples=samples, latents=latents.numpy())
     return buffer.getvalue()
 
 
-def _png(experiment: Experiment, count: int, seed: int) -> bytes:
+def _png(draw: Draw) -> bytes:
     buffer = io.BytesIO()
-    picture = painter(experiment.source)(generated(experiment, count, seed))
+    samples = generated_from(draw.experiment, draw.latents())
+    picture = painter(draw.experiment.source)(samples)
     picture.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def _gif(experiment: Experiment, count: int, seed: int) -> bytes:
-    """A closed walk: each tile goes from latent to latent and back to its first."""
-    prior, draw = experiment.gan.prior, painter(experiment.source)
-    stops = [
-        experiment.gan.sample_latents(count, seed=seed * GIF_STOPS + i) for i in range(GIF_STOPS)
-    ]
+def _gif(draw: Draw) -> bytes:
+    """A closed walk: each tile goes from latent to latent and back to its first.
+
+    The stops are truncated and not the way between them, which would jump where the nearest mean
+    of a mixture changes.
+    """
+    experiment, prior = draw.experiment, draw.experiment.gan.prior
+    paint = painter(experiment.source)
+    stops = [draw.latents(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):
         for frame in range(GIF_FRAMES):
             latents = prior.interpolate(start, end, frame / GIF_FRAMES)
-            frames.append(draw(generated_from(experiment, latents)))
+            frames.append(paint(generated_from(experiment, latents)))
     buffer = io.BytesIO()
     first, *others = (frame.convert("P", palette=1) for frame in frames)
     first.save(
@@ -176,6 +228,6 @@ def generated_from(experiment: Experiment, latents: tf.Tensor) -> np.ndarray:
     return np.asarray(experiment.source.spec.to_user_units(samples))
 
 
-WRITERS: dict[str, Callable[[Experiment, int, int], bytes]] = Registry(
+WRITERS: dict[str, Callable[[Draw], bytes]] = Registry(
     "file type", [(".npz", _npz), (".png", _png), (".gif", _gif)]
 )

@@ -37,9 +37,16 @@ class NormalPrior:
 
     size: int
     name: str = "normal"
+    truncates: bool = True
 
     def sample(self, count, seed):
         return tf.random.stateless_normal((count, self.size), seed)
+
+    def truncate(self, latents, amount):
+        return amount * latents
+
+    def numpy_code(self, count):
+        return f"z = random.normal(size=({count}, {self.size}))"
 
 
 def to_levels(samples):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from export_case import NormalPrior, make_image_bundle
 
 from export import litert
 from export.errors import ExportError
@@ -87,6 +88,38 @@ def test_sample_signature_is_a_function_of_its_seed(case):
     expected = bundle.to_user_units(bundle.generator(z, training=False)).numpy()
     allowed = 1 if bundle.kind == "image" else 1e-4
     assert np.abs(samples.astype(float) - expected.astype(float)).max() <= allowed
+
+
+def test_truncated_samples_are_those_of_truncated_latents(case):
+    bundle, _, directory = case
+    model = tf.saved_model.load(str(directory / "saved_model"))
+    given = {"count": tf.constant(5), "seed": tf.constant(3)}
+    plain = {k: v.numpy() for k, v in model.signatures["sample"](**given).items()}
+    for amount in (0.0, 0.3, 1.0):
+        drawn = model.signatures["sample_truncated"](**given, truncation=tf.constant(amount))
+        z = drawn["latents"].numpy()
+        np.testing.assert_allclose(z, amount * plain["latents"], rtol=1e-6)
+        expected = bundle.to_user_units(bundle.generator(z, training=False)).numpy()
+        allowed = 1 if bundle.kind == "image" else 1e-4
+        samples = drawn["samples"].numpy()
+        assert samples.dtype == expected.dtype
+        assert np.abs(samples.astype(float) - expected.astype(float)).max() <= allowed
+    np.testing.assert_array_equal(samples, plain["samples"])  # by nothing: as `sample`
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.5, float("nan")])
+def test_truncation_out_of_range_is_refused(image_export, amount):
+    model = tf.saved_model.load(str(Path(image_export["directory"]) / "saved_model"))
+    given = {"count": tf.constant(1), "seed": tf.constant(1)}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`truncation` must lie between 0 an"):
+        model.signatures["sample_truncated"](**given, truncation=tf.constant(amount))
+
+
+def test_a_prior_that_does_not_truncate_gets_no_such_signature(tmp_path):
+    bundle = make_image_bundle(prior=NormalPrior(8, truncates=False))
+    write_saved_model(bundle, tmp_path / "saved_model")
+    model = tf.saved_model.load(str(tmp_path / "saved_model"))
+    assert set(model.signatures) == {"serving_default", "sample"}
 
 
 def test_sample_refuses_an_impossible_count(image_export):

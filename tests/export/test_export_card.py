@@ -25,10 +25,11 @@ def test_snippets_run_as_printed(image_export, vector_export):
         found = snippets(Path(card["directory"]))
         assert len(found) == 2
         for code in found:
-            assert len(code.strip().splitlines()) == 5
-            names = ["samples"] * ("samples" in code) + [card["output"]["name"]]
+            assert len(code.strip().splitlines()) <= 10
+            drawn = ["samples", "typical"] if "samples" in code else []
+            names = [*drawn, card["output"]["name"]]
             script = code + "".join(SHOW.format(name=name) for name in names)
-            types = {"samples": "uint8" if card["kind"] == "image" else "float32"}
+            types = dict.fromkeys(drawn, "uint8" if card["kind"] == "image" else "float32")
             expected = [f"{shape} {types.get(name, 'float32')}" for name in names]
             process = subprocess.Popen(
                 [sys.executable, "-c", script],
@@ -50,7 +51,12 @@ def test_json_repeats_what_export_returned(image_export):
     assert card | {"directory": str(directory)} == image_export
     assert card["configuration"]["training"] == {"batch_size": 64, "stabilisers": ["r1"]}
     assert card["report"]["best"]["figures"]["precision"]["floor"] == 0.9625
-    assert card["latent"] == {"size": 8, "prior": "normal"}
+    assert card["latent"] == {
+        "size": 8,
+        "prior": "normal",
+        "truncates": True,
+        "numpy": "z = random.normal(size=(16, 8))",
+    }
 
 
 def test_checksums_cover_every_file(image_export):
@@ -100,12 +106,18 @@ def test_missing_facts_are_said_to_be_missing(image_export, missing):
     assert re.search(r"not (recorded|evaluated)", text)
 
 
-def test_uniform_and_unknown_priors_get_their_own_line(image_export):
-    uniform = render(image_export | {"latent": {"size": 8, "prior": "uniform"}})
-    assert ".uniform(-1, 1, size=(16, 8))" in uniform
-    unknown = render(image_export | {"latent": {"size": 8, "prior": "cauchy"}})
-    assert "np.zeros((16, 8))" in unknown
-    assert "Put draws from the cauchy prior" in unknown
+def test_a_prior_that_does_not_truncate_is_said_not_to(image_export):
+    text = render(image_export)
+    assert 'signatures["sample_truncated"]' in text
+    assert "Nothing to truncate" not in text
+    latent = {"prior": "sphere", "truncates": False, "numpy": "z = 1\nz *= 2"}
+    card = image_export | {"latent": image_export["latent"] | latent}
+    text = render(card)
+    assert "\nz = 1\nz *= 2\n" in text
+    assert "sample_truncated" not in text
+    assert "Nothing to truncate: the sphere prior has no likelier latents." in text
+    alone = [each for each in card["artefacts"] if each["format"] == "litert"]
+    assert "Nothing to truncate" not in render(card | {"artefacts": alone})
 
 
 def test_plain_makes_json_of_anything():

@@ -1,5 +1,8 @@
 """Every family of generators, with every prior, leaves as verified artefacts."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -48,9 +51,22 @@ def test_residual_generators_with_attention(tmp_path, block):
 
 
 @pytest.mark.parametrize("name", sorted(PRIORS))
-def test_priors_are_embedded(tmp_path, name):
+def test_priors_are_embedded(tmp_path, monkeypatch, name):
     keras.utils.set_random_seed(0)
     prior = PRIORS[name]()
     generator = prior.prepare(GENERATORS["mlp"](prior.generator_size, SHAPE, units=(4,)))
     card = export(bundle(generator, prior), tmp_path / "export")
     assert max(each["difference"] for each in card["artefacts"]) < 1e-4
+    monkeypatch.chdir(tmp_path / "export")
+    snippets = re.findall(r"```python\n(.*?)```", Path("model_card.md").read_text(), re.DOTALL)
+    with_tensorflow, without = ({} for _ in snippets)
+    for snippet, names in zip(snippets, (with_tensorflow, without), strict=True):
+        exec(snippet, names)
+    assert with_tensorflow["image"].shape == without["image"].shape == (16, *SHAPE)
+    z = without["z"].astype("float32")
+    assert z.shape == (16, prior.size)
+    assert np.isfinite(prior.log_density(z)).all(), "draws of this prior"
+    np.testing.assert_allclose(without["image"], generator(z), atol=1e-5)
+    signatures = set(with_tensorflow["model"].signatures)
+    assert ("sample_truncated" in signatures) == prior.truncates
+    assert ("typical" in with_tensorflow) == prior.truncates

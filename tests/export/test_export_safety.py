@@ -180,6 +180,15 @@ def test_not_a_number_is_never_within_tolerance():
             lambda a: a.update(_both(a, 255 - a["first/samples"])),
             "differs from the Keras generator",
         ),
+        (
+            lambda a: a["truncated 0.5/latents"].__imul__(1.1),
+            r"`sample_truncated` .*differs from the prior's truncation to 0.5",
+        ),
+        (
+            lambda a: a["truncated 0.0/samples"].__iadd__(9),
+            r"`sample_truncated` .*differs from the Keras generator",
+        ),
+        (lambda a: a.pop("truncated 1.0/latents"), "`sample_truncated` .*is missing for the prior"),
     ],
 )
 def test_wrong_draws_are_found(image_bundle, change, message):
@@ -187,11 +196,24 @@ def test_wrong_draws_are_found(image_bundle, change, message):
     samples = image_bundle.to_user_units(image_bundle.generator(z)).numpy()
     arrays = {f"{k}/samples": samples.copy() for k in ("first", "again", "other")}
     arrays |= {"first/latents": z, "again/latents": z, "other/latents": z + 1}
+    for name, amount in parity.TRUNCATED.items():
+        truncated = np.float32(amount) * z
+        arrays[f"{name}/latents"] = truncated
+        output = image_bundle.generator(truncated)
+        arrays[f"{name}/samples"] = image_bundle.to_user_units(output).numpy()
     form = FORMATS["saved_model"]
     assert parity.verify_draws(image_bundle, form, arrays, 1e-4) <= 1
     change(arrays)
     with pytest.raises(ExportError, match=message):
         parity.verify_draws(image_bundle, form, arrays, 1e-4)
+
+
+def test_truncation_that_the_prior_does_not_have_is_found():
+    fixed = make_image_bundle(prior=NormalPrior(8, truncates=False))
+    form, arrays = FORMATS["saved_model"], {"truncated 0.5/latents": np.zeros((4, 8))}
+    with pytest.raises(ExportError, match=r"`sample_truncated` .*must not exist for the prior"):
+        list(parity.verify_truncated(fixed, form, arrays, 1e-4))
+    assert list(parity.verify_truncated(fixed, form, {}, 1e-4)) == []
 
 
 def _both(arrays, samples):

@@ -1,7 +1,9 @@
 """The command line as a person meets it first: help, presets, tables of runs."""
 
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -9,20 +11,22 @@ from pathlib import Path
 
 import pytest
 from lives_case import ROOT
+from rich.console import Console
 from run_case import ganapp
 
+from ganapp import cli
 from ganapp.loading import PRESETS, load_config, load_saved, preset_names
 from ganapp.runs import claim_run
 
 COMMANDS = {
     "train": ("PRESET_OR_TOML", "--run", "--set", "--dry-run"),
     "resume": ("RUN", "--config", "--set"),
-    "sample": ("RUN", "--out", "--count", "--seed", "--checkpoint"),
+    "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--checkpoint"),
     "evaluate": ("RUN", "--json"),
     "export": ("RUN", "--format", "--out", "--checkpoint"),
     "show": ("RUN",),
     "runs": ("FOLDER",),
-    "presets": ("show",),
+    "presets": ("show", "--json"),
 }
 HEAVY = ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "models", "ganapp.config")
 
@@ -47,7 +51,8 @@ def test_light_commands_import_nothing_heavy(tmp_path):
     script = f"""
         import sys
         from ganapp import cli
-        for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "show", "ring"],
+        for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
+                          ["presets", "show", "ring"],
                           ["runs", "."], ["train", "rign"], ["resume", "none"], ["show", "none"],
                           ["sample", "none", "--out", "x.png"], ["evaluate", "none"]):
             sys.argv = ["ganapp", *arguments]
@@ -78,12 +83,54 @@ def test_a_mistake_ends_a_process_of_its_own_with_2():
 
 
 def test_presets_are_listed_and_shown():
-    listed = ganapp("presets").output
+    listed = ganapp("presets").output.splitlines()
     for name in preset_names():
         text = (PRESETS / f"{name}.toml").read_text()
-        assert f"{name} " in listed
-        assert text.splitlines()[0].removeprefix("# ")[:60] in listed
+        summary = text.splitlines()[0].removeprefix("# ").partition(" (")[0].removesuffix(".")
+        (line,) = [line for line in listed if line.startswith(f"  {name} ")]
+        assert summary in line
         assert ganapp("presets", "show", name).output == text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_presets_are_grouped_and_fit_the_screen(monkeypatch, width):
+    monkeypatch.setattr(cli, "console", Console(width=width, markup=False))
+    lines = ganapp("presets").output.splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line or "arXiv" in line for line in lines)
+    text = "\n".join(line.rstrip() for line in lines)
+    head, others, *blocks, hint = text.rstrip().split("\n\n")
+    listed = [re.findall(r"^  (\S+)", block, re.MULTILINE) for block in (head, others, *blocks)]
+    assert set(listed[0]) >= {"digits", "grid", "ring", "stacked-digits"}
+    assert others.startswith("digits with another objective")
+    assert {"digits-hinge", "digits-minimax"} < set(listed[1])
+    words = ("digits-f-", "digits-relativistic-", "digits-wgan")
+    for names, word in zip(listed[2:], words, strict=True):
+        assert names == [name for name in preset_names() if name.startswith(word)]
+    assert sorted(itertools.chain(*listed)) == preset_names()
+    assert "presets show NAME" in hint
+    assert len(lines) <= {80: 2.0, 120: 1.5}[width] * len(preset_names())
+
+
+def test_presets_as_json():
+    presets = {preset["name"]: preset for preset in json.loads(ganapp("presets", "--json").output)}
+    assert list(presets) == preset_names()
+    assert presets["digits-wgan-gp"] == {
+        "name": "digits-wgan-gp",
+        "summary": "WGAN-GP: gradient penalty 10, Adam 1e-4 (.5, .9), 5 critic updates.",
+        "reference": "Gulrajani et al., 2017, arXiv:1704.00028",
+        "data": "digits",
+        "generator": "dcgan",
+        "discriminator": "dcgan",
+        "objective": "wgan_gp",
+        "variant_of": "digits",
+    }
+    assert presets["ring"]["reference"] == "Huang et al., 2024, arXiv:2501.05441"
+    alone = {name for name, preset in presets.items() if preset["variant_of"] is None}
+    assert {"digits", "grid", "ring", "stacked-digits"} <= alone
+    refused = ganapp("presets", "--json", "show", "ring")
+    assert (refused.code, refused.output) == (2, "")
+    assert "`presets --json` is for the list" in refused.errors
 
 
 @pytest.mark.parametrize("preset", preset_names())

@@ -53,6 +53,52 @@ def test_vectors_in_user_units(finished, tmp_path):
         assert file["latents"].shape == (9, 2)
 
 
+def test_truncated_samples_are_those_of_truncated_latents(finished, tmp_path):
+    """Of the normal prior, whose likeliest latent is 0."""
+    options, files = ("--count", 6, "--seed", 3), {}
+    for amount in (None, 1, 0.5, 0):
+        given = () if amount is None else ("--truncation", amount)
+        said = ganapp("sample", finished, "--out", tmp_path / "x.npz", *options, *given)
+        assert said.code == 0
+        assert ("truncation" in said.output) == (amount in (0.5, 0))
+        with np.load(tmp_path / "x.npz") as file:
+            files[amount] = file["latents"], file["samples"]
+    assert "seed 3, truncation 0." in said.output
+    latents, samples = files[None]
+    np.testing.assert_array_equal(files[1][1], samples)
+    np.testing.assert_allclose(files[0.5][0], 0.5 * latents)
+    assert (files[0.5][1] != samples).all(axis=1).all()
+    assert not files[0][0].any()
+    assert (files[0][1] == files[0][1][0]).all(), "one sample, the likeliest latent's"
+    assert files[0.5][1].std(axis=0).max() < samples.std(axis=0).max()
+
+
+def test_pictures_and_walks_are_truncated_too(finished_digits, tmp_path):
+    for suffix in ("png", "gif"):
+        plain, *others = (
+            sampled(finished_digits, tmp_path / f"x.{suffix}", "--count", 2, "--truncation", amount)
+            for amount in (1, 0.5, 0)
+        )
+        assert plain == sampled(finished_digits, tmp_path / f"y.{suffix}", "--count", 2)
+        assert len({plain, *others}) == 3
+    with PIL.Image.open(tmp_path / "x.gif") as walk:
+        assert getattr(walk, "n_frames", 1) == 1, "a walk that stays at the likeliest latent"
+
+
+@pytest.mark.parametrize("prior", ["sphere", "bernoulli"])
+def test_truncation_that_would_change_nothing_is_refused(finished, tmp_path, prior):
+    config = finished / "config.toml"
+    config.write_text(config.read_text().replace('name = "normal"', f'name = "{prior}"'))
+    out = tmp_path / "x.npz"
+    said = ganapp("sample", finished, "--out", out, "--truncation", 0.5)
+    assert said.code == 2
+    assert said.errors.count("\n") == 1
+    assert f"`--truncation` must be 1 for this run, because its prior '{prior}'" in said.errors
+    assert "Received: 0.5" in said.errors
+    assert not out.exists()
+    assert ganapp("sample", finished, "--out", out, "--truncation", 1).code == 0
+
+
 def test_best_and_last_are_two_generators(finished, tmp_path):
     """Both can be asked for; the last checkpoint is the later one."""
     steps = {

@@ -220,6 +220,18 @@ def test_truncation_by_nothing_changes_nothing(case):
     np.testing.assert_array_equal(CASES[case].truncate(latents, 1.0), latents)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_a_prior_knows_whether_it_truncates(case):
+    prior = CASES[case]
+    latents = prior.sample(9, SEED)
+    assert prior.truncates == bool((prior.truncate(latents, 0.0) != latents).numpy().any())
+
+
+def test_priors_that_do_not_truncate():
+    fixed = {case for case, prior in CASES.items() if not prior.truncates}
+    assert fixed == {"sphere", "bernoulli", "categorical alone"}
+
+
 def test_what_truncation_means_for_each_prior():
     half = {
         "normal": ([[2.0, -4.0, 0.0]], [[1.0, -2.0, 0.0]]),

@@ -49,6 +49,20 @@ class Prior:
         """
         raise NotImplementedError
 
+    def numpy_code(self, count: int) -> str:
+        """Python that draws from the same distribution where there is no TensorFlow.
+
+        Other numbers than `sample` draws, for numpy's generators are others.
+
+        Args:
+            count: how many latents.
+
+        Returns:
+            lines that use `np` (numpy) and `random` (a `np.random.Generator`), import from the
+            standard library only, and assign `z`, real numbers `(count, size)`.
+        """
+        raise NotImplementedError
+
     def log_density(self, latents: tf.Tensor) -> tf.Tensor | None:
         """Log-density of each latent, -inf off the support: float32 `(batch,)`, in nats.
 
@@ -66,6 +80,11 @@ class Prior:
         The latents themselves where all are equally likely or there is nothing in between.
         """
         return latents
+
+    @property
+    def truncates(self) -> bool:
+        """Whether `truncate` changes anything: whether this prior has centres to move to."""
+        return type(self).centre is not Prior.centre
 
     def truncate(self, latents: tf.Tensor, amount: Any) -> tf.Tensor:
         """Moves latents towards the likeliest: fidelity for diversity.

@@ -21,6 +21,9 @@ class Normal(SizedPrior):
     def sample(self, count, seed):
         return tf.random.stateless_normal((count, self.size), seed)
 
+    def numpy_code(self, count):
+        return f"z = random.normal(size=({count}, {self.size}))"
+
     def log_density(self, latents):
         return -tf.reduce_sum(0.5 * latents**2 + LOG_SQRT_TWO_PI, axis=-1)
 
@@ -55,6 +58,16 @@ class TruncatedNormal(SizedPrior):
         normal = tf.math.ndtri(lowest + uniform * (1 - 2 * lowest))
         return tf.clip_by_value(normal, -self.bound, self.bound)  # rounding, and ndtri(0) = -inf
 
+    def numpy_code(self, count):
+        return "\n".join(
+            [
+                "from statistics import NormalDist",
+                f"lowest = NormalDist().cdf(-{self.bound})  # where coordinates are cut off",
+                f"uniform = random.uniform(lowest, 1 - lowest, size=({count}, {self.size}))",
+                "z = np.vectorize(NormalDist().inv_cdf)(uniform)",
+            ]
+        )
+
     def log_density(self, latents):
         inside = tf.reduce_all(tf.abs(latents) <= self.bound, axis=-1)
         log_mass = math.log(math.erf(self.bound / math.sqrt(2)))  # of a coordinate before the cut
@@ -77,6 +90,9 @@ class Uniform(SizedPrior):
 
     def sample(self, count, seed):
         return tf.random.stateless_uniform((count, self.size), seed, minval=-1.0, maxval=1.0)
+
+    def numpy_code(self, count):
+        return f"z = random.uniform(-1, 1, size=({count}, {self.size}))"
 
     def log_density(self, latents):
         inside = tf.reduce_all(tf.abs(latents) <= 1.0, axis=-1)
@@ -113,6 +129,14 @@ class Sphere(SizedPrior):
         normal = tf.random.stateless_normal((count, self.size), seed)
         length = tf.norm(normal, axis=-1, keepdims=True)
         return math.sqrt(self.size) * tf.math.divide_no_nan(normal, length)
+
+    def numpy_code(self, count):
+        return "\n".join(
+            [
+                f"z = random.normal(size=({count}, {self.size}))",
+                f"z *= np.sqrt({self.size}) / np.linalg.norm(z, axis=1, keepdims=True)",
+            ]
+        )
 
     def log_density(self, latents):
         """By area on the sphere, hence the same everywhere; within 0.1 % of the radius."""

@@ -40,6 +40,9 @@ class Bernoulli(SizedPrior):
         uniform = tf.random.stateless_uniform((count, self.size), seed)
         return tf.cast(uniform < self.probability, tf.float32)
 
+    def numpy_code(self, count):
+        return f"z = random.binomial(1, {self.probability}, size=({count}, {self.size}))"
+
     def log_density(self, latents):
         """Logarithm of the probability mass."""
         one, zero = math.log(self.probability), math.log1p(-self.probability)
@@ -110,6 +113,14 @@ class Categorical(Prior):
             parts.append(self.remainder.sample(count, for_remainder))
         return tf.concat(parts, axis=-1)
 
+    def numpy_code(self, count):
+        numbers = tuple(self.categories)
+        codes = f"codes = [np.eye(n)[random.integers(n, size={count})] for n in {numbers}]"
+        if self.remainder is None:
+            return f"{codes}\nz = np.concatenate(codes, axis=1)"
+        parts = (codes, self.remainder.numpy_code(count), "z = np.concatenate([*codes, z], axis=1)")
+        return "\n".join(parts)
+
     def log_density(self, latents):
         """Mass of the categories and density of the continuous coordinates together."""
         *codes, remainder = self.split(latents)
@@ -125,6 +136,11 @@ class Categorical(Prior):
         if self.remainder:
             parts.append(self.remainder.interpolate(first[-1], last[-1], fraction))
         return tf.concat(parts, axis=-1)
+
+    @property
+    def truncates(self) -> bool:
+        """Whether there are continuous coordinates: a category has no centre."""
+        return self.continuous > 0
 
     def centre(self, latents):
         *codes, remainder = self.split(latents)

@@ -138,6 +138,9 @@ class LearnableMixture(Prior):
     def sample(self, count, seed):
         return self.draws.sample(count, seed)
 
+    def numpy_code(self, count):
+        return self.draws.numpy_code(count)
+
     def log_density(self, latents):
         """Of component and noise, not of the latents behind the layer with the means."""
         return self.draws.log_density(latents)

@@ -78,6 +78,17 @@ class GaussianMixture(SizedPrior):
         normal = tf.random.stateless_normal((count, self.size), for_normal)
         return tf.gather(tf.constant(self.means), component) + self.sigma * normal
 
+    def numpy_code(self, count):
+        draw = f"np.random.RandomState({self.seed}).normal(size=({self.components}, {self.size}))"
+        return "\n".join(
+            [
+                f"means = {draw}",
+                f"means *= {self.radius} / np.sqrt({self.size})",
+                f"noise = {self.sigma} * random.normal(size=({count}, {self.size}))",
+                f"z = means[random.integers({self.components}, size={count})] + noise",
+            ]
+        )
+
     def log_density(self, latents):
         exponents = -self._squared_distances(latents) / (2 * self.sigma**2)
         log_scale = 0.5 * self.size * math.log(2 * math.pi * self.sigma**2)
