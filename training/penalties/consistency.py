@@ -14,7 +14,8 @@ class Consistency(Penalty):
 
     real_weight (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2. T shifts by whole
     pixels, each axis uniform on -shift..shift, and continues the image by reflection (the edge
-    itself is not repeated), as in padding with reflection and cropping at random.
+    itself is not repeated), as in padding with reflection and cropping at random. Images that are
+    packed together move together.
 
     Args:
         real_weight: of real images, at least 0.

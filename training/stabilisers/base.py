@@ -41,7 +41,8 @@ class Stabiliser:
         the augmented discriminator.
 
         Args:
-            examples: float32 `(batch, *shape)` in model units.
+            examples: float32 `(batch, *shape)` in model units; with packing, single ones and as
+                many as there are in all packs.
             draw: uniform numbers.
             step: completed generator updates, int64 scalar.
             state: what `make_state` gave.
@@ -76,7 +77,14 @@ class Stabiliser:
     def after_discriminator_update(
         self, real_scores: tf.Tensor, fake_scores: tf.Tensor, discriminator: keras.Model, state: Any
     ) -> Assignments:
-        """(variable, new value) pairs, the same values on every replica."""
+        """(variable, new value) pairs, the same values on every replica.
+
+        Args:
+            real_scores: `(batch, ...)`, a row for each example; with packing, its pack's.
+            fake_scores: likewise.
+            discriminator: after its update.
+            state: what `make_state` gave.
+        """
         return []
 
     def after_generator_update(self, generator: keras.Model, state: Any) -> Assignments:
