@@ -155,6 +155,8 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
         packing=config.discriminator.packing,
     )
     objective = _objective(config, total_steps)
+    for member in (*objective.penalties, *objective.stabilisers):
+        member.check_shape(shape)
     gan.compile(
         objective.generator_optimizer.build(total_steps),
         objective.discriminator_optimizer.build(total_steps * objective.discriminator_steps),

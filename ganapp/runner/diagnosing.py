@@ -129,10 +129,9 @@ def _alarms(experiment: Experiment, run: Run, scored: Scored) -> list[Alarm]:
     found = [
         discriminator_overfitting(
             scored.training_scores, scored.held_out_scores, scored.fake_scores
-        )
+        ),
+        saturation(experiment.gan.objective, scored.training_scores, scored.fake_scores),
     ]
-    if experiment.config.objective.name == "minimax":  # the only one whose gradient this is
-        found.append(saturation(scored.fake_scores))
     series = _series(run)
     if "score_gap" in series:
         found.append(oscillation(series["score_gap"], every=experiment.config.training.log_every))

@@ -27,12 +27,21 @@ class Stabiliser:
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     images_only: ClassVar[bool] = False
+    # Whether it takes scores above 0 for real ones; see `Objective.score_sign_means_real`.
+    by_score_sign: ClassVar[bool] = False
 
     def make_state(
         self, generator: keras.Model, discriminator: keras.Model
     ) -> keras.layers.Layer | None:
         """The layer whose weights are this stabiliser's state; `None` without any."""
         return None
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuses examples `(*shape)` that it cannot work on; before anything is trained.
+
+        Raises:
+            ValueError: naming the field.
+        """
 
     def augment(self, examples: tf.Tensor, draw: Draw, step: tf.Tensor, state: Any) -> tf.Tensor:
         """What the discriminator sees instead of real or generated examples.
