@@ -15,7 +15,8 @@ from ganapp import cli
 from training.checkpoints import list_steps
 
 # Batch normalisation, spectral normalisation, several discriminator steps, schedules, accumulated
-# gradients (with checkpoints in between), an annealed penalty and a data set with an end: all that a resumed run could get wrong.
+# gradients (with checkpoints in between), an annealed penalty and a data set with an end: all that
+# a resumed run could get wrong.
 DIGITS = """
 [data]
 source = "digits"
