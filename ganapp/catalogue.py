@@ -93,6 +93,12 @@ def _combinations(family: str, member: Any) -> str:
         limits.append("not with batch normalisation in the discriminator")
     if getattr(member, "images_only", False):
         limits.append("images only")
+    if getattr(member, "by_score_sign", False):
+        limits.append(
+            "scores must be above 0 for real examples: no critics, relative scores, energies"
+        )
+    if getattr(member, "energy", False):
+        limits.append("best with the discriminator network 'autoencoder'")
     if getattr(member, "relativistic", False):
         limits.append("scores are relative: no density ratio")
     return "; ".join([COMBINES[family], *limits])

@@ -63,20 +63,46 @@ def _lazy_on_vectors(config: Any) -> str | None:
     return ", ".join(lazy) if lazy and config.discriminator.network == "mlp" else None
 
 
+def _objective(config: Any) -> Any:
+    from ganapp.plugins import FAMILIES
+
+    return FAMILIES["objective"][config.objective.name]
+
+
 def _energy_without_autoencoder(config: Any) -> str | None:
-    energy = config.objective.name in ("ebgan", "began")
     network = config.discriminator.network
-    return (
-        f"{network!r} with {config.objective.name!r}"
-        if energy and network != "autoencoder"
-        else None
-    )
+    if not _objective(config).energy or network == "autoencoder":
+        return None
+    return f"{network!r} with {config.objective.name!r}"
 
 
 def _autoencoder_without_energy(config: Any) -> str | None:
-    energy = config.objective.name in ("ebgan", "began")
+    autoencoder = config.discriminator.network == "autoencoder"
+    energy = _objective(config).energy
+    return f"{config.objective.name!r}" if autoencoder and not energy else None
+
+
+def _adaptive(config: Any) -> list[str]:
+    """Stabilisers that go by the sign of the scores."""
+    from ganapp.plugins import FAMILIES
+
+    members = FAMILIES["stabiliser"]
+    return [name for name in config.objective.stabilisers if members[name].by_score_sign]
+
+
+def _adaptive_to_energies(config: Any) -> str | None:
+    if not _adaptive(config):
+        return None
+    if _objective(config).energy:
+        return f"{config.objective.name!r}"
     network = config.discriminator.network
-    return f"{config.objective.name!r}" if network == "autoencoder" and not energy else None
+    return f"{network!r}" if network == "autoencoder" else None
+
+
+def _adaptive_to_unsigned_scores(config: Any) -> str | None:
+    if not _adaptive(config) or config.objective.build().score_sign_means_real:
+        return None
+    return f"{config.objective.name!r}"
 
 
 def _clipped_and_penalised(config: Any) -> str | None:
@@ -99,6 +125,18 @@ RULES = (
     Rule(
         _odd_packs,
         "`training.batch_size` must be a multiple of `discriminator.packing`.",
+    ),
+    Rule(
+        _adaptive_to_energies,
+        "`objective.stabilisers.adaptive_augment` augments more while real images score above 0, "
+        "and minus an energy or a reconstruction error never does; use diff_augment.",
+    ),
+    Rule(
+        _adaptive_to_unsigned_scores,
+        "`objective.stabilisers.adaptive_augment` takes scores above 0 for real, which those of "
+        "this objective are not (a critic's and relative scores have no zero of their own, others "
+        "have it elsewhere); use diff_augment, or an objective such as 'non_saturating'.",
+        fatal=False,
     ),
     Rule(
         _minibatch_layer,

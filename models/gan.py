@@ -108,7 +108,8 @@ class GAN(Inference, DistributedFunctions):
                 self._tracker.untrack(given)
             if hasattr(self, "stabilisation"):
                 self._tracker.untrack(self.stabilisation)
-            self.stabilisation = Stabilisation(objective, self.generator, self.discriminator)
+            players = self.generator, self.discriminator
+            self.stabilisation = Stabilisation(objective, *players, self.packing)
             self.objective = objective.with_state(self.stabilisation.objective_state)
             self.generator_optimizer = prepared(
                 generator_optimizer or objective.generator_optimizer.build(), self.generator
@@ -214,9 +215,10 @@ class GAN(Inference, DistributedFunctions):
     def _critic(self, real: tf.Tensor, stream: Stream, index: int) -> Critic:
         """The discriminator as one update sees it: behind the stabilisers, with their draws."""
         step = self.step.value
-        draw = Draws(self.seed, stream, step, index, tf.shape(real)[0])
+        # Packs are augmented example by example.
+        draw = Draws(self.seed, stream, step, index, tf.shape(real)[0] * self.packing)
         augment = self.stabilisation.augment
-        return Critic(lambda x: self.score(augment(x, draw, step)), self.discriminator)
+        return Critic(self.score, self.discriminator, lambda x: augment(x, draw, step))
 
     def _apply(self, tape, scaled_loss, optimizer, network) -> tf.Tensor:
         """One optimizer step on `network`; returns the norm of the global, unscaled gradient."""

@@ -30,3 +30,22 @@ def packed(examples: tf.Tensor, size: int) -> tf.Tensor:
     last = groups.shape.rank - 1
     order = [0, *range(2, last), 1, last]  # the members' axis goes next to the channels
     return tf.reshape(tf.transpose(groups, order), (-1, *packed_shape(shape, size)))
+
+
+def unpacked(packs: tf.Tensor, size: int) -> tf.Tensor:
+    """Takes packs apart, the inverse of `packed`.
+
+    Args:
+        packs: `(batch, *packed_shape(shape, size))`.
+        size: examples in a pack; 1 changes nothing.
+
+    Returns:
+        `(batch * size, *shape)`, neighbours from one pack.
+    """
+    if size == 1:
+        return packs
+    *sides, channels = packs.shape[1:]
+    members = tf.reshape(packs, (-1, *sides, size, channels // size))
+    place = members.shape.rank - 2
+    order = [0, place, *range(1, place), place + 1]
+    return tf.reshape(tf.transpose(members, order), (-1, *sides, channels // size))

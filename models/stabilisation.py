@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.packing import packed, unpacked
+
 
 class Stabilisation(keras.layers.Layer):
     """Runs the hooks of an objective's stabilisers and holds all states, so that checkpoints do.
@@ -13,10 +15,18 @@ class Stabilisation(keras.layers.Layer):
         objective: see `training.objectives.base` and `training.stabilisers.base`.
         generator: of the GAN, for members that keep something of its weights.
         discriminator: likewise.
+        packing: examples that the discriminator judges together; each is augmented by itself.
     """
 
-    def __init__(self, objective: Any, generator: keras.Model, discriminator: keras.Model) -> None:
+    def __init__(
+        self,
+        objective: Any,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        packing: int = 1,
+    ) -> None:
         super().__init__(name="stabilisation", dtype="float32")
+        self.packing = packing
         self.objective_state = {
             name: self.add_weight(
                 name=name,
@@ -36,11 +46,20 @@ class Stabilisation(keras.layers.Layer):
         ]
         self.built = True
 
-    def augment(self, examples: tf.Tensor, draw: Any, step: tf.Tensor) -> tf.Tensor:
-        """What the discriminator sees of `examples`."""
+    def augment(self, packs: tf.Tensor, draw: Any, step: tf.Tensor) -> tf.Tensor:
+        """What the discriminator sees of `packs`, in which each example has draws of its own.
+
+        Args:
+            packs: what it judges, `(batch, *packed_shape)`.
+            draw: uniform numbers for each of the `batch * packing` examples.
+            step: completed generator updates.
+        """
+        if not self.members:
+            return packs
+        examples = unpacked(packs, self.packing)
         for member, state in self._pairs:
             examples = member.augment(examples, draw, step, state)
-        return examples
+        return packed(examples, self.packing)
 
     def scores(self, scores: tuple, draw: Any, step: tf.Tensor) -> tuple:
         """The (real, fake) scores that the discriminator's loss is told."""
@@ -73,6 +92,8 @@ class Stabilisation(keras.layers.Layer):
         """Brings the states up to date, those of the objective too."""
         for name, value in objective.next_state(*scores).items():
             self.objective_state[name].assign(value)
+        if self.packing > 1:  # members count examples, each of which has its pack's score
+            scores = tuple(tf.repeat(score, self.packing, axis=0) for score in scores)
         self._assign(
             lambda member, state: member.after_discriminator_update(*scores, discriminator, state)
         )

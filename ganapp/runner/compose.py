@@ -170,6 +170,8 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
         packing=config.discriminator.packing,
     )
     objective = _objective(config, total_steps)
+    for member in (*objective.penalties, *objective.stabilisers):
+        member.check_shape(shape)
     gan.compile(
         objective.generator_optimizer.build(total_steps),
         objective.discriminator_optimizer.build(total_steps * objective.discriminator_steps),
@@ -198,8 +200,7 @@ def _objective(config: Config, total_steps: int) -> Objective:
 
 def _optimizer(section: OptimizerSection) -> OptimizerConfig:
     rate = _annealed(section.learning_rate)
-    options = dict(section.__pydantic_extra__ or {})
-    return OptimizerConfig(name=section.name, learning_rate=rate, options=options)
+    return OptimizerConfig(name=section.name, learning_rate=rate, options=section.options)
 
 
 def _annealed(value: float | AnnealConfig) -> float | Anneal:

@@ -14,7 +14,6 @@ from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.summary import warn
-from ganapp.runner.watching import saturating
 from ganapp.runs import Run, open_run
 from training.checkpoints import CheckpointError, load_latest
 from training.diagnostics import maps
@@ -128,7 +127,7 @@ def _alarms(experiment: Experiment, run: Run, scored: Scored) -> list[Alarm]:
             **dataclasses.asdict(scored),
             series=run.read_series(),
             every=experiment.config.training.log_every,
-            saturating=saturating(experiment),
+            objective=experiment.gan.objective,
             modes=experiment.source.modes,
         )
     )

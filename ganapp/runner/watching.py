@@ -35,14 +35,9 @@ def watch(
         recorded_every=experiment.config.training.log_every,
         histories=experiment.histories,
         sinks=(metrics.watch, board.watch, announced.watch),
-        about={"modes": source.modes, "saturating": saturating(experiment)},
+        about={"modes": source.modes, "objective": experiment.gan.objective},
         last=total,
     )
-
-
-def saturating(experiment: Experiment) -> bool:
-    """Whether the generator's loss leaves no gradient where the discriminator is sure."""
-    return experiment.config.objective.name == "minimax"
 
 
 class Announcer:

@@ -59,6 +59,11 @@ TRAIN = {
         "digits --set evaluation.metric=reverse_kl",
         "`evaluation.metric` can be 'reverse_kl' only for data with known modes",
     ),
+    "shift beyond the image": (
+        "one_pass.toml --set objective.penalties.consistency.shift=8",
+        "`shift` must be less than the shorter side of the images. "
+        "Received: shift=8 for images of 8 x 8",
+    ),
     "too many devices": (
         "ring.toml --set training.replicas=9 --set training.batch_size=18",
         "`replicas` on one CPU must be set before TensorFlow has used it. Received: replicas=9",

@@ -9,6 +9,7 @@ from run_case import ganapp
 
 from ganapp.catalogue import LISTS, members_of
 from ganapp.combinations import warnings
+from ganapp.errors import UserError
 from ganapp.listing import FAMILIES as LISTED
 from ganapp.loading import load_config
 
@@ -92,6 +93,8 @@ ADVICE = {
     "digits discriminator.minibatch=discrimination": "makes a score depend on other",
     "digits objective.constraint.name=weight_clip": "'weight_clip' bounds the slopes",
 }
+ADAPTIVE = "objective.stabilisers.adaptive_augment={}"
+UNSIGNED = ("wgan", "wgan_gp", "wgan_lp", "least_squares", "f_kl", "relativistic_average_hinge")
 
 
 @pytest.mark.parametrize(("setting", "sentence"), ADVICE.items(), ids=ADVICE)
@@ -100,3 +103,32 @@ def test_what_theory_advises_against_is_a_warning(setting, sentence):
     (found,) = warnings(load_config(preset, [override]))
     assert sentence in found
     assert warnings(load_config(preset)) == []
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_adaptive_augmentation_wants_scores_with_a_sign(name):
+    settings = [f"objective.name={name}", ADAPTIVE]
+    (found,) = warnings(load_config("digits", settings))
+    assert "takes scores above 0 for real" in found
+    assert found.endswith(f"Received: '{name}'")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["objective.name=non_saturating"],
+        ["objective.name=hinge"],
+        ["objective.name=least_squares", "objective.fake_target=-1.0"],
+        ["objective.name=f_reverse_kl"],
+    ],
+)
+def test_adaptive_augmentation_is_fine_with_a_sign(settings):
+    assert warnings(load_config("digits", [*settings, ADAPTIVE])) == []
+
+
+@pytest.mark.parametrize("preset", ["digits-ebgan", "digits-began"])
+def test_adaptive_augmentation_of_energies_is_refused(preset):
+    with pytest.raises(UserError, match="reconstruction error never does; use diff_augment"):
+        load_config(preset, [ADAPTIVE])
+    with pytest.raises(UserError, match="Received: 'autoencoder'"):
+        load_config("digits", [ADAPTIVE, "discriminator={network='autoencoder'}"])

@@ -150,17 +150,55 @@ def test_generator_gains_by_higher_scores_of_its_examples(name):
     assert (tape.gradient(loss, fake).numpy() < 0).all()
 
 
-def test_only_the_saturating_generator_loses_its_gradient():
+def test_only_the_saturating_generator_loses_its_slope():
     """At fake scores of -10 Goodfellow's first loss is flat and the second is not."""
-    slopes = {}
-    for name in ("minimax", "non_saturating"):
-        fake = scores([-10.0])
-        with tf.GradientTape() as tape:
-            tape.watch(fake)
-            loss = OBJECTIVES[name]().generator_loss(scores([0.0]), fake)
-        slopes[name] = abs(float(tape.gradient(loss, fake)[0]))
+    slopes = {
+        name: float(OBJECTIVES[name]().generator_slope([0.0], [-10.0])[0])
+        for name in ("minimax", "non_saturating")
+    }
     assert slopes["minimax"] == pytest.approx(4.54e-5, rel=1e-2)
     assert slopes["non_saturating"] == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slopes_are_those_of_the_loss(name):
+    """Finite differences of the sum: an average feels every score."""
+    objective, step = OBJECTIVES[name](), 1e-2
+    slopes = objective.generator_slope(REAL, FAKE)
+    assert slopes.dtype == tf.float32
+    for place in range(4):
+        moved = [
+            tf.reduce_sum(objective.generator_loss(scores(REAL), scores(FAKE) + sign * move))
+            for move in [step * tf.one_hot(place, 4)]
+            for sign in (1, -1)
+        ]
+        expected = abs(float(moved[0] - moved[1])) / (2 * step)
+        assert float(slopes[place]) == pytest.approx(expected, rel=5e-3, abs=5e-3)
+
+
+# The optimal score of real and generated examples that are equally likely is 0; elsewhere it is
+# another (f_kl: 1; least squares: halfway between the targets), any (a critic's, or relative
+# scores, which count by differences), or scores are never positive (energies).
+SIGNED = {
+    *("minimax", "non_saturating", "hinge", "f_reverse_kl", "f_jensen_shannon", "f_gan"),
+    *("f_pearson", "f_hellinger", "f_jeffreys", "f_total_variation", "f_skewed_jensen_shannon"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_which_signs_mean_real(name):
+    assert OBJECTIVES[name]().score_sign_means_real == (name in SIGNED)
+    assert OBJECTIVES[name].energy == (name in ("ebgan", "began"))
+
+
+def test_options_decide_what_a_sign_means():
+    symmetric = OBJECTIVES["least_squares"](real_target=1.0, fake_target=-1.0)
+    assert symmetric.score_sign_means_real
+    for smoothing, meant in ((0.1, True), (0.2, True), (0.3, False)):
+        assert OBJECTIVES["minimax"](label_smoothing=smoothing).score_sign_means_real == meant
+    for skew, meant in ((0.1, False), (0.4, True), (0.9, False)):
+        skewed = OBJECTIVES["f_skewed_jensen_shannon"](skew=skew)
+        assert skewed.score_sign_means_real == meant
 
 
 @pytest.mark.parametrize("name", NAMES)

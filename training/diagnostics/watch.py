@@ -43,7 +43,7 @@ class Look:
         fake_scores: likewise.
         series: what the run has recorded up to now, by name, evenly spaced.
         every: steps between two of its values.
-        saturating: whether the generator's loss has no gradient where D is sure.
+        objective: that is played, to know where the generator's loss is flat.
         modes: the known mixture of the data (`centres`, `sigma`), if there is one.
     """
 
@@ -55,7 +55,7 @@ class Look:
     fake_scores: np.ndarray
     series: Mapping[str, Sequence[float]]
     every: float = 1.0
-    saturating: bool = False
+    objective: Any = None
     modes: Any = None
 
 
@@ -67,8 +67,8 @@ def alarms_of(look: Look) -> list[Alarm]:
 
 def _of_scores(look: Look) -> Iterator[Alarm | None]:
     yield discriminator_overfitting(look.training_scores, look.held_out_scores, look.fake_scores)
-    if look.saturating:
-        yield saturation(look.fake_scores)
+    if look.objective is not None:
+        yield saturation(look.objective, look.training_scores, look.fake_scores)
 
 
 def _of_series(look: Look) -> Iterator[Alarm | None]:

@@ -1,6 +1,7 @@
 """What an objective is: losses and settings, inert."""
 
 import dataclasses
+import math
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -38,6 +39,8 @@ class Objective:
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     relativistic: ClassVar[bool] = False
+    # Scores are minus an energy, so the losses only make sense where they cannot rise above 0.
+    energy: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.discriminator_steps < 1:
@@ -53,6 +56,28 @@ class Objective:
     def generator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
         """What the generator minimises, per score."""
         raise NotImplementedError
+
+    def generator_slope(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
+        """|d generator_loss / d fake_score|: how much the generator learns from each example.
+
+        Float32, not negative, of the shape of `fake_scores`.
+        """
+        real_scores, fake_scores = (tf.cast(x, tf.float32) for x in (real_scores, fake_scores))
+        with tf.GradientTape() as tape:
+            tape.watch(fake_scores)
+            loss = self.generator_loss(real_scores, fake_scores)
+        return tf.abs(tape.gradient(loss, fake_scores))
+
+    @property
+    def score_sign_means_real(self) -> bool:
+        """Whether a score's sign alone says real or generated.
+
+        It does where an optimal discriminator gives 0 to examples about as likely real as
+        generated: at most twice as likely either way, so that mild smoothing of labels passes.
+        An objective whose scores have no log density ratio, or a sign in spite of that, says so.
+        """
+        log_ratio = self.log_density_ratio(tf.zeros((1,)))
+        return log_ratio is not None and abs(float(log_ratio[0])) <= math.log(2.0)
 
     # State, for objectives that have one ----------------------------------------------------------
 

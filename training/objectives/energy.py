@@ -36,6 +36,7 @@ class EBGAN(Objective):
     margin: float = 1.0
 
     name = "ebgan"
+    energy = True
     reference = "Zhao et al., 2017, arXiv:1609.03126"
     formula = "D: -f(x) + max(0, margin + f(G(z)));  G: -f(G(z));  f = -E"
 
@@ -75,6 +76,7 @@ class BEGAN(Objective):
     discriminator_optimizer: OptimizerConfig = adam(1e-4, 0.5, 0.999)
 
     name = "began"
+    energy = True
     reference = "Berthelot et al., 2017, arXiv:1703.10717"
     formula = (
         "D: L(x) - k L(G(z));  G: L(G(z));  k += rate (gamma L(x) - L(G(z))), in [0, 1];  f = -L"

@@ -132,6 +132,7 @@ class FTotalVariation(FDivergence):
 
     name = "f_total_variation"
     formula = "D: 1/2 tanh(f(G(z))) - 1/2 tanh(f(x));  G: -1/2 tanh(f(G(z)))"
+    score_sign_means_real = True
     divergence = divergences.TOTAL_VARIATION
 
 

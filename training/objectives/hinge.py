@@ -23,6 +23,7 @@ class Hinge(Objective):
 
     name = "hinge"
     reference = "Miyato et al., 2018, arXiv:1802.05957"
+    score_sign_means_real = True  # the optimal score is the sign of p - q
     formula = "D: max(0, 1 - f(x)) + max(0, 1 + f(G(z)));  G: -f(G(z))"
 
     def discriminator_loss(self, real_scores, fake_scores):

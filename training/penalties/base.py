@@ -46,6 +46,13 @@ class Penalty:
         """The factor at one training step."""
         return value_at(self.weight, step)
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuses examples `(*shape)` that it cannot work on; before anything is trained.
+
+        Raises:
+            ValueError: naming the field.
+        """
+
     def per_example(self, critic: Any, real: tf.Tensor, fake: tf.Tensor, draw: Draw) -> tf.Tensor:
         """The penalty of each example, before the weight.
 

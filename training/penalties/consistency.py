@@ -14,7 +14,8 @@ class Consistency(Penalty):
 
     real_weight (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2. T shifts by whole
     pixels, each axis uniform on -shift..shift, and continues the image by reflection (the edge
-    itself is not repeated), as in padding with reflection and cropping at random.
+    itself is not repeated), as in padding with reflection and cropping at random. Images that are
+    packed together move together.
 
     Args:
         real_weight: of real images, at least 0.
@@ -48,13 +49,25 @@ class Consistency(Penalty):
                 "penalises nothing. Received: shift=0, flip=False"
             )
 
+    def check_shape(self, shape):
+        if len(shape) != 3:
+            raise ValueError(
+                "`consistency` shifts images (height, width, channels); leave it out for other "
+                f"data. Received: examples of shape {shape}"
+            )
+        if self.shift >= min(shape[:2]):
+            raise ValueError(
+                "`shift` must be less than the shorter side of the images. "
+                f"Received: shift={self.shift} for images of {shape[0]} x {shape[1]}"
+            )
+
     def per_example(self, critic, real, fake, draw):
         """One value per pair of a real and a generated image: `(batch,)`.
 
         Raises:
             ValueError: if the examples are no images, or smaller than the shift.
         """
-        self._check_shape(tuple(real.shape[1:]))
+        self.check_shape(tuple(real.shape[1:]))
         return self.real_weight * self._change(critic, real, draw) + (
             self.fake_weight * self._change(critic, fake, draw)
         )
@@ -72,18 +85,6 @@ class Consistency(Penalty):
     def _change(self, critic: Any, images: tf.Tensor, draw: Draw) -> tf.Tensor:
         change = critic(images) - critic(self.transform(images, draw))
         return tf.reduce_mean(change**2, axis=list(range(1, change.shape.rank)))
-
-    def _check_shape(self, shape: tuple[int, ...]) -> None:
-        if len(shape) != 3:
-            raise ValueError(
-                "`consistency` shifts images (height, width, channels); leave it out for other "
-                f"data. Received: examples of shape {shape}"
-            )
-        if self.shift >= min(shape[:2]):
-            raise ValueError(
-                "`shift` must be less than the shorter side of the images. "
-                f"Received: shift={self.shift} for images of {shape[0]} x {shape[1]}"
-            )
 
 
 def whole_numbers(uniform: tf.Tensor, largest: int) -> tf.Tensor:

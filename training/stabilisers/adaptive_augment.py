@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from training.replicas import global_mean, sum_over_replicas
 from training.stabilisers.base import Stabiliser
-from training.stabilisers.pipeline import GEOMETRIC, PIXELWISE, augmented
+from training.stabilisers.pipeline import GEOMETRIC, PIXELWISE, augmented, check_square
 from training.stabilisers.settings import check_above, check_choices, check_images, check_range
 
 
@@ -38,7 +38,8 @@ class AdaptiveAugment(Stabiliser):
 
     Overfitting is r_t = E[sign(D(x))] over the real, augmented images of the last `interval`
     discriminator updates. The score's sign must mean real or generated, as with the
-    (non-)saturating, least-squares and hinge losses; a Wasserstein critic's does not.
+    (non-)saturating and hinge losses and least squares with opposite targets; that of a
+    Wasserstein critic, of relative scores and of energies does not.
     Saturation, hue and luma flips act on images with three channels only.
 
     Args:
@@ -68,6 +69,7 @@ class AdaptiveAugment(Stabiliser):
     reference = "Karras et al., 2020, arXiv:2006.06676"
     formula = "p += sign(E[sign D(x)] - target) * images / adjustment_images"
     images_only = True
+    by_score_sign = True
 
     def __post_init__(self) -> None:
         check_choices("policy", self.policy, (*GEOMETRIC, *PIXELWISE))
@@ -76,6 +78,10 @@ class AdaptiveAugment(Stabiliser):
         check_above("adjustment_images", self.adjustment_images, 0)
         check_range("maximum", self.maximum, 0.0, 1.0)
         check_range("initial_probability", self.initial_probability, 0.0, self.maximum)
+
+    def check_shape(self, shape):
+        if "quarter_turn" in self.policy:
+            check_square(shape)
 
     def make_state(self, generator, discriminator):
         return AugmentationState(self.initial_probability)

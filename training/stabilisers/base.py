@@ -27,12 +27,21 @@ class Stabiliser:
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     images_only: ClassVar[bool] = False
+    # Whether it takes scores above 0 for real ones; see `Objective.score_sign_means_real`.
+    by_score_sign: ClassVar[bool] = False
 
     def make_state(
         self, generator: keras.Model, discriminator: keras.Model
     ) -> keras.layers.Layer | None:
         """The layer whose weights are this stabiliser's state; `None` without any."""
         return None
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuses examples `(*shape)` that it cannot work on; before anything is trained.
+
+        Raises:
+            ValueError: naming the field.
+        """
 
     def augment(self, examples: tf.Tensor, draw: Draw, step: tf.Tensor, state: Any) -> tf.Tensor:
         """What the discriminator sees instead of real or generated examples.
@@ -41,7 +50,8 @@ class Stabiliser:
         the augmented discriminator.
 
         Args:
-            examples: float32 `(batch, *shape)` in model units.
+            examples: float32 `(batch, *shape)` in model units; with packing, single ones and as
+                many as there are in all packs.
             draw: uniform numbers.
             step: completed generator updates, int64 scalar.
             state: what `make_state` gave.
@@ -76,7 +86,14 @@ class Stabiliser:
     def after_discriminator_update(
         self, real_scores: tf.Tensor, fake_scores: tf.Tensor, discriminator: keras.Model, state: Any
     ) -> Assignments:
-        """(variable, new value) pairs, the same values on every replica."""
+        """(variable, new value) pairs, the same values on every replica.
+
+        Args:
+            real_scores: `(batch, ...)`, a row for each example; with packing, its pack's.
+            fake_scores: likewise.
+            discriminator: after its update.
+            state: what `make_state` gave.
+        """
         return []
 
     def after_generator_update(self, generator: keras.Model, state: Any) -> Assignments:

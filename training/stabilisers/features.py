@@ -1,6 +1,10 @@
 """Terms of the generator's loss on what the discriminator knows of a batch.
 
-The features are what the critic's `features(x)` gives, `(batch, d)`.
+The features are what the critic's `features(x)` gives, `(batch, d)`. With an augmentation or
+instance noise they are those of augmented examples, with the draws of the scores: the papers take
+the features from the game that the discriminator plays, and it has been shown no others. For
+feature matching, equal distributions of augmented examples are what the game itself asks for; for
+the pulling-away term, different draws only add to the differences that the generator makes.
 """
 
 import dataclasses

@@ -46,6 +46,19 @@ def augmented(
     return images
 
 
+def check_square(shape: Sequence[int]) -> None:
+    """Refuses quarter turns of images whose height (first) and width (second) differ.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    if shape[0] != shape[1]:
+        raise ValueError(
+            "`policy` may have 'quarter_turn' for square images only; leave it out. "
+            f"Received: images of shape={tuple(shape[:2])}"
+        )
+
+
 # Moves: matrices from places in the result to places in the image ---------------------------------
 
 
@@ -57,11 +70,7 @@ def flip(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> list[tf.Te
 
 def quarter_turn(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> list[tf.Tensor]:
     """0 to 3 quarter turns of square images."""
-    if shape[0] != shape[1]:
-        raise ValueError(
-            "`policy` may have 'quarter_turn' for square images only; leave it out. "
-            f"Received: images of shape={tuple(shape)}"
-        )
+    check_square(shape)
     turns = _chosen(draw, probability, lambda u: whole(u, 4), neutral=0)
     # From a table: the cosine of pi / 2 is not quite 0, and pixels would no longer be whole.
     cosine = tf.gather(tf.constant([1.0, 0.0, -1.0, 0.0]), turns)

@@ -23,7 +23,7 @@ from training.diagnostics.alarms import (
     wandering,
 )
 from training.evaluation.checks import NotComputable
-from training.objectives import OBJECTIVES
+from training.objectives import FGAN, OBJECTIVES, FPearson, LeastSquares, Minimax
 from training.penalties import PENALTIES
 from training.stabilisers import STABILISERS
 
@@ -46,7 +46,7 @@ def false_alarms(alarm, healthy):
 
 # Each kind once, for what all have in common.
 FIRED = {
-    "saturation": lambda: saturation(np.full(64, -9.0)),
+    "saturation": lambda: saturation(Minimax(), np.zeros(64), np.full(64, -9.0)),
     "discriminator_overfitting": lambda: discriminator_overfitting(
         normal(0, 500, mean=2), normal(1, 500, mean=0.5), normal(2, 500, mean=-1)
     ),
@@ -101,13 +101,48 @@ def test_remedies_name_settings_that_exist(name):
 
 def test_saturation_is_about_most_examples():
     limit = np.log(0.01 / 0.99)
-    scores = np.r_[np.full(51, limit - 1e-6), np.full(49, limit + 1e-6)]
-    assert "51% of 100" in saturation(scores).seen
-    assert saturation(scores[1:-1]) is not None  # 50 of 98
-    assert saturation(scores[2:]) is None  # 49 of 98
-    assert saturation(normal(0, 100)) is None
-    with pytest.raises(ValueError, match="`fake_log_ratios` must be finite"):
-        saturation([np.nan])
+    scores = np.r_[np.full(51, limit - 1e-3), np.full(49, limit + 1e-3)]
+    real = np.full(100, 5.0)
+
+    def alarm(fake):
+        return saturation(Minimax(), real, fake)
+
+    assert "51% of 100" in alarm(scores).seen
+    assert alarm(scores[1:-1]) is not None  # 50 of 98
+    assert alarm(scores[2:]) is None  # 49 of 98
+    assert alarm(normal(0, 100)) is None
+    for name in ("real", "fake"):
+        with pytest.raises(ValueError, match=f"`{name}` must be finite"):
+            saturation(Minimax(), **{"real": real, "fake": scores, name: [np.nan]})
+
+
+# By the formulas: the slope of these falls like exp(v) or is 0 below some v; that of Jeffreys is
+# only about -1 / v there.
+SATURATING = {
+    *("minimax", "f_kl", "f_jensen_shannon", "f_gan", "f_pearson", "f_hellinger"),
+    *("f_total_variation", "f_skewed_jensen_shannon"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_the_objective_itself_says_whether_it_saturates(name):
+    real, losing = normal(0, 200, mean=8), normal(1, 200, mean=-8)
+    assert (saturation(OBJECTIVES[name](), real, losing) is not None) == (name in SATURATING)
+    for fake in (real, 3 * real, normal(1, 200)):  # as good as real, better, undecided
+        assert saturation(OBJECTIVES[name](), real, fake) is None
+
+
+def test_the_alternative_goal_keeps_its_slope():
+    real, losing = np.full(50, 8.0), np.full(50, -8.0)
+    for objective in (FGAN, FPearson):
+        assert saturation(objective(), real, losing) is not None
+        assert saturation(objective(generator_goal="alternative"), real, losing) is None
+
+
+def test_a_loss_flat_at_the_start_does_not_saturate():
+    """Least squares whose generator wants a score of 0 are steepest where it loses."""
+    pearson = LeastSquares(real_target=1.0, fake_target=-1.0, generator_target=0.0)
+    assert saturation(pearson, np.ones(50), -np.ones(50)) is None
 
 
 # Overfitting ----------------------------------------------------------------------------------

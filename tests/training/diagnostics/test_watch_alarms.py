@@ -7,6 +7,7 @@ import pytest
 
 from training.data.mixtures import Mixture
 from training.diagnostics.watch import Look, alarms_of
+from training.objectives import OBJECTIVES
 
 CENTRES = np.array([[-3.0, 0.0], [3.0, 0.0]])
 
@@ -34,7 +35,7 @@ HEALTHY = Look(
         "generator_distance": 1 / np.arange(1, 40),
         "discriminator_distance": 1 / np.arange(1, 40),
     },
-    saturating=True,
+    objective=OBJECTIVES["minimax"](),
     modes=Mixture(centres=CENTRES, sigma=0.1),
 )
 SWING = np.sin(np.arange(500) / 5)
@@ -54,7 +55,8 @@ def test_a_healthy_run_raises_none():
         ({"fake": points(2, modes=(0,))}, {"low_coverage", "missing_modes"}),
         ({"fake": np.repeat(points(2, 10), 50, axis=0)}, {"duplicates", "low_coverage"}),
         ({"fake_scores": scores(2, -9.0)}, {"saturation"}),
-        ({"fake_scores": scores(2, -9.0), "saturating": False}, set()),
+        ({"fake_scores": scores(2, -9.0), "objective": OBJECTIVES["non_saturating"]()}, set()),
+        ({"fake_scores": scores(2, -9.0), "objective": None}, set()),
         ({"training_scores": scores(0, 3.0)}, {"discriminator_overfitting"}),
         ({"series": {"score_gap": SWING}}, {"oscillation"}),
         ({"series": {"generator_distance": np.ones(30)}}, {"wandering"}),

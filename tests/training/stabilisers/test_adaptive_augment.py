@@ -110,3 +110,11 @@ def test_two_replicas_are_one(two_replicas):
         for a, b in zip(state_values(mirrored), state_values(single), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5)
     assert float(single.probability.value) > 0
+
+
+def test_quarter_turns_of_oblong_images_are_refused_before_training():
+    turning = AdaptiveAugment(policy=("quarter_turn",))
+    turning.check_shape((4, 4, 1))
+    AdaptiveAugment().check_shape((4, 6, 1))
+    with pytest.raises(ValueError, match=r"square images only.*Received: images of shape=\(4, 6\)"):
+        turning.check_shape((4, 6, 1))

@@ -1,14 +1,16 @@
 """Alarms on the discriminator's scores."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from training.diagnostics.alarms.base import Alarm
 from training.diagnostics.alarms.checks import finite_vector
 
-# D(G(z)) below this: the gradient of log(1 - D) by the score is -D, so at most a fiftieth of
-# the 1/2 that it is at the equilibrium.
-SATURATED = 0.01
+# Of the generator's slope where all scores are 0. Of the loss log(1 - D) the slope is D, so this
+# is D(G(z)) below 0.01 instead of the 1/2 of the equilibrium.
+SATURATED = 0.02
 # One half: below it most of a minibatch still teaches the generator.
 SATURATED_SHARE = 0.5
 # Standard errors of the difference between training and held-out scores. Two thousand looks in
@@ -19,24 +21,33 @@ OVERFIT_ERRORS = 4.0
 OVERFIT_SHARE = 0.25
 
 
-def saturation(fake_log_ratios: ArrayLike) -> Alarm | None:
+def saturation(objective: Any, real: ArrayLike, fake: ArrayLike) -> Alarm | None:
     """Most generated examples are rejected with a certainty that leaves no gradient.
 
-    For the saturating loss log(1 - D(G(z))) alone; the others keep theirs.
+    Rejected: by a score below 0, of relativistic objectives below that of a real example. A loss
+    that is flat where the generator has won (-log D near D = 1) does not count.
 
     Args:
-        fake_log_ratios: logit of D at generated examples, `(n,)`: the raw scores of `minimax`.
+        objective: has `generator_slope(real_scores, fake_scores)` and `relativistic`.
+        real: raw scores of real examples, `(n,)`.
+        fake: of generated examples, `(m,)`; beyond the shorter of the two none are looked at.
     """
-    scores = finite_vector("fake_log_ratios", fake_log_ratios)
-    limit = np.log(SATURATED) - np.log1p(-SATURATED)
-    share = float(np.mean(scores < limit))
+    real, fake = finite_vector("real", real), finite_vector("fake", fake)
+    count = min(len(real), len(fake))
+    real, fake = real[:count], fake[:count]
+    reference = np.asarray(objective.generator_slope(np.zeros(1), np.zeros(1)))[0]
+    flat = np.asarray(objective.generator_slope(real, fake)) < SATURATED * reference
+    rejected = fake < (real if objective.relativistic else 0.0)
+    share = float(np.mean(flat & rejected))
     if share <= SATURATED_SHARE:
         return None
     return Alarm(
         name="saturation",
-        seen=f"D(G(z)) is below {SATURATED:g} for {share:.0%} of {len(scores)} generated examples",
-        meaning="the saturating loss log(1 - D) leaves the generator almost no gradient there",
-        remedy='try `[objective] name = "non_saturating"`, or overlapping supports by '
+        seen=f"{share:.0%} of {count} generated examples are rejected with scores at which the "
+        f"generator's loss is less than {SATURATED:.0%} as steep as at 0",
+        meaning="its loss saturates and leaves the generator almost no gradient there",
+        remedy='try `[objective] name = "non_saturating"` (of most f-divergences, '
+        '`generator_goal = "alternative"`), or overlapping supports by '
         "`[objective.stabilisers] instance_noise = { sigma = 0.1 }`",
     )
 

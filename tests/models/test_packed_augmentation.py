@@ -1,0 +1,145 @@
+"""Each example of a pack is augmented by itself, and features are of what the scores are of."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import GAN
+from models.critic import Critic, features_of
+from models.networks import mlp_discriminator, mlp_generator
+from models.noise import Draws, Stream
+from models.packing import packed, packed_shape, unpacked
+from models.stabilisation import Stabilisation
+from tests.case import BATCH, LATENT, numeric_gradient, plain_batches, rows, same_networks, train
+from training.objectives import NonSaturating
+from training.penalties import R1, GradientPenalty
+from training.priors import Normal
+from training.stabilisers import AdaptiveAugment, DiffAugment, FeatureMatching
+
+IMAGE, SIZE = (4, 4, 3), 2
+STEP = tf.constant(0, tf.int64)
+
+
+def draws(count):
+    return Draws(3, Stream.DISCRIMINATOR_STABILISERS, STEP, 0, count)
+
+
+def stabilisation(*members):
+    generator = mlp_generator(LATENT, IMAGE, units=(4,))
+    discriminator = mlp_discriminator(packed_shape(IMAGE, SIZE), units=(4,))
+    return Stabilisation(NonSaturating(stabilisers=members), generator, discriminator, SIZE)
+
+
+def image_gan(objective, strategy=None):
+    keras.utils.set_random_seed(1)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        generator = mlp_generator(LATENT, IMAGE, units=(8,))
+        discriminator = mlp_discriminator(packed_shape(IMAGE, SIZE), units=(8,))
+        gan = GAN(generator, discriminator, Normal(size=LATENT), packing=SIZE)
+        gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), objective=objective)
+    return gan
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 5, 2), (2, 3, 4, 2)])
+@pytest.mark.parametrize("size", [1, 3])
+def test_unpacked_is_the_inverse(shape, size):
+    x = rows(6, shape)
+    np.testing.assert_array_equal(unpacked(packed(tf.constant(x), size), size), x)
+
+
+def test_a_pack_is_augmented_as_its_examples_alone():
+    """Colour included, which a pack of two images with six channels would be refused."""
+    member, x = DiffAugment(), tf.constant(rows(6, IMAGE))
+    expected = packed(member.augment(x, draws(6), STEP, None), SIZE)
+    seen = stabilisation(member).augment(packed(x, SIZE), draws(6), STEP)
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_equal_examples_of_a_pack_are_seen_differently():
+    x = tf.repeat(tf.constant(rows(1, IMAGE)), 4, axis=0)
+    seen = unpacked(stabilisation(DiffAugment()).augment(packed(x, SIZE), draws(4), STEP), SIZE)
+    assert len(np.unique(seen.numpy().reshape(4, -1), axis=0)) == 4
+
+
+def test_a_step_draws_for_every_example():
+    gan = image_gan(NonSaturating(stabilisers=(DiffAugment(),)))
+    x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
+    seen = []
+    gan.score = lambda packs, **options: seen.append(packs) or packs
+    gan._critic(x, Stream.DISCRIMINATOR_STABILISERS, 0)(x)
+    members = unpacked(seen[0], SIZE).numpy().reshape(BATCH, -1)
+    assert len(np.unique(members, axis=0)) == BATCH
+
+
+@pytest.mark.parametrize("strategies", [1, 2])
+def test_adaptive_augmentation_counts_images(strategies, two_replicas):
+    """Three updates of eight images each: up or down by 24 of a hundred."""
+    ada = AdaptiveAugment(interval=3, adjustment_images=100, initial_probability=0.5)
+    gan = image_gan(NonSaturating(stabilisers=(ada,)), two_replicas if strategies == 2 else None)
+    logs = train(gan, 3, plain_batches(3, BATCH, IMAGE)).history
+    move = logs["adaptive_augment/probability"][-1] - 0.5
+    assert abs(move) == pytest.approx(0.24, abs=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [R1(), GradientPenalty()], ids=lambda p: p.name)
+def test_penalties_of_packed_and_augmented_examples(penalty):
+    """Against finite differences: by the examples, and of the penalty by the weights."""
+    draw = np.random.default_rng(0)
+    shape = packed_shape(IMAGE, SIZE)
+    kernel = tf.Variable(draw.normal(size=(int(np.prod(shape)), 3)) / 10)
+    real, fake = (tf.constant(draw.normal(size=(2, *shape))) for _ in range(2))
+    augment = stabilisation(DiffAugment()).augment
+    distances = [tf.Variable(np.zeros(1)) for _ in range(2)]
+    directions = [draw.normal(size=x.shape) for x in (real, kernel)]
+
+    def critic():
+        numbers, weights = draws(4), kernel + distances[1] * directions[1]
+
+        def score(seen):
+            return tf.reduce_sum(tf.tanh(tf.reshape(seen, (2, -1)) @ weights) ** 2, 1)
+
+        return Critic(score, augment=lambda x: augment(x, numbers, STEP))
+
+    def values():
+        return tf.reduce_sum(critic()(real + distances[0] * directions[0]))
+
+    def penalties():
+        numbers = Draws(4, Stream.PENALTY, STEP, 0, 2)
+        return tf.reduce_mean(penalty.per_example(critic(), real, fake, numbers))
+
+    slope = np.sum(critic().gradient(real).numpy() * directions[0])
+    np.testing.assert_allclose(slope, numeric_gradient(values, distances[0])[0], rtol=1e-6)
+    with tf.GradientTape() as tape:
+        value = penalties()
+    slope = np.sum(tape.gradient(value, kernel).numpy() * directions[1])
+    np.testing.assert_allclose(slope, numeric_gradient(penalties, distances[1])[0], rtol=1e-6)
+    assert abs(slope) > 1e-4
+
+
+def test_two_replicas_train_as_one(two_replicas):
+    objective = NonSaturating(
+        discriminator_steps=2, stabilisers=(DiffAugment(), FeatureMatching()), penalties=(R1(),)
+    )
+    gans = [image_gan(objective, strategy) for strategy in (None, two_replicas)]
+    for gan in gans:
+        train(gan, 3, plain_batches(3, 2 * BATCH, IMAGE))
+    assert same_networks(gans[1], gans[0]) < 1e-5
+
+
+def test_features_and_scores_are_of_the_same_augmented_examples():
+    network = mlp_discriminator((2,), units=(4,))
+    shown = []
+
+    def augment(examples):
+        shown.append(examples + tf.cast(len(shown) + 1, tf.float32))
+        return shown[-1]
+
+    critic = Critic(network, network, augment)
+    x, y = tf.constant(rows(3)), tf.constant(rows(3, seed=1))
+    critic(x)
+    features = [critic.features(tensor).numpy() for tensor in (x, y)]
+    np.testing.assert_allclose(critic(y), network(y + 2.0), rtol=1e-6)
+    assert len(shown) == 2
+    for found, seen in zip(features, (x + 1.0, y + 2.0), strict=True):
+        np.testing.assert_allclose(found, features_of(network)(seen), rtol=1e-6)
