@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,18 @@ from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.summary import warn
+from ganapp.runner.theory import Theory
 from ganapp.runs import Run, open_run
 from training.checkpoints import CheckpointError, load_latest
 from training.diagnostics import maps
 from training.diagnostics.alarms import Alarm, low_coverage, missing_modes
-from training.diagnostics.density import KernelDensity
-from training.diagnostics.divergences import regular_cells
 from training.diagnostics.duality import duality_gap
-from training.diagnostics.optimal import (
-    OptimalComparison,
-    compare_with_optimal,
-    log_ratio_of,
-    with_best_offset,
-)
 from training.diagnostics.spectrum import spectrum
 from training.diagnostics.watch import Look, alarms_of
 from training.evaluation.checks import NotComputable
 from training.files import write_atomically
 
 POINTS = 2000  # scored of each kind
-CELLS = 160  # along each axis of a map
 SEED = 2  # of the latents; the report's and the choice of the best use others
 
 
@@ -163,52 +154,13 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
 
 def _compare(experiment: Experiment, scored: Scored, folder: Path) -> dict[str, Any]:
     """The learnt discriminator beside the optimal one, where the data's density is known."""
-    source, gan = experiment.source, experiment.gan
-    if source.modes is None or gan.packing > 1:
-        return {"reason": "the data's density is not known, or the discriminator judges packs"}
-
-    def scores(points: np.ndarray) -> np.ndarray:
-        return gan.scores(np.asarray(source.spec.to_model_units(points)))
-
-    half = len(scored.fake) // 2
     try:
-        log_ratio = _log_ratio(experiment, scores, scored, half)
-        density = KernelDensity(scored.fake[:half])
-        found = compare_with_optimal(
-            log_ratio,
-            log_p=source.modes.log_density,
-            log_q=density,
-            real=scored.held_out[half:],
-            fake=scored.fake[half:],
-        )
+        compared = Theory(experiment, scored.held_out).compare(scored.fake)
     except NotComputable as error:
         return {"reason": str(error)}
-    _draw_maps(experiment, scored, log_ratio, density, found, folder)
-    return _plain(found)
-
-
-def _log_ratio(experiment: Experiment, scores: Callable, scored: Scored, half: int) -> Callable:
-    objective = experiment.gan.objective
-    if objective.relativistic and "softplus" in objective.formula:
-        # Its optimal score is log p / q up to a constant, which these points settle.
-        return with_best_offset(scores, real=scored.held_out[:half], fake=scored.fake[:half])
-    return log_ratio_of(objective, scores)
-
-
-def _plain(found: OptimalComparison) -> dict[str, Any]:
-    def figures(each: Any) -> dict[str, Any]:
-        values = dataclasses.asdict(each)
-        values.pop("calibration")
-        return values
-
-    return {
-        "learnt": figures(found.learnt),
-        "floor": figures(found.floor),
-        "jensen_shannon": found.jensen_shannon,
-        "real": found.real,
-        "fake": found.fake,
-        "fitted": found.fitted,
-    }
+    compared.maps.save(folder / "maps.png")
+    compared.calibration.save(folder / "calibration.png")
+    return compared.figures()
 
 
 def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
@@ -230,17 +182,6 @@ def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
     if not math.isfinite(found.gap):
         return {"reason": "the copies diverged"}
     return dataclasses.asdict(found)
-
-
-def _draw_maps(experiment, scored, log_ratio, density, found, folder: Path) -> None:
-    real, fake = scored.held_out, scored.fake
-    low, high = np.percentile(np.concatenate([real, fake]), [0.5, 99.5], axis=0)
-    margin = 0.1 * (high - low)
-    cells = regular_cells(low - margin, high + margin, (CELLS, CELLS))
-    optimal = experiment.source.modes.log_density(cells.points) - density(cells.points)
-    learnt = np.asarray(log_ratio(cells.points))
-    maps.discriminator_maps(optimal, learnt, cells, real=real, fake=fake).save(folder / "maps.png")
-    maps.calibration_picture(found.learnt, found.floor).save(folder / "calibration.png")
 
 
 def _draw(run: Run, scored: Scored, folder: Path) -> list[str]:

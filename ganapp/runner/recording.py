@@ -7,6 +7,7 @@ from ganapp.loading import as_toml
 from ganapp.runner.compose import Experiment, metric_direction
 from ganapp.runner.judging import painter
 from ganapp.runner.summary import warn
+from ganapp.runner.theory import Theory
 from ganapp.runner.watching import watch
 from ganapp.runs import Run
 from training.callbacks.best_checkpoint import BestCheckpoint
@@ -17,10 +18,13 @@ from training.callbacks.guard import NonFiniteGuard
 from training.callbacks.metrics import MetricsLog
 from training.callbacks.samples import SampleGrids
 from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
+from training.callbacks.theory import CompareWithTheory
 from training.checkpoints import Checkpoints
 from training.distribution import is_chief
+from training.evaluation.checks import NotComputable
 
 SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
+COMPARED = 2000  # points of each kind
 
 
 def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> list:
@@ -41,6 +45,7 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, consol
         *_pictures(experiment, run, board),
         _evaluation(experiment, run, metrics, board),
         watch(experiment, run, metrics, board, console),
+        *_theory(experiment, metrics, board),
         CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),
     ]
 
@@ -63,6 +68,30 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> list:
             last=total,
         ),
         ScoreHistograms(board, cadence, real=np.asarray(spec.to_model_units(scored)), last=total),
+    ]
+
+
+def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
+    """The discriminator beside the optimal one, where that is known."""
+    spec = experiment.source.spec
+    try:
+        theory = Theory(experiment, experiment.source.held_out_examples(COMPARED)[0])
+    except NotComputable:
+        return []
+
+    def compare(fake: np.ndarray) -> tuple:
+        compared = theory.compare(fake)
+        return compared.scalars(), compared.maps
+
+    return [
+        CompareWithTheory(
+            compare,
+            experiment.config.training.evaluate_every,
+            count=COMPARED,
+            to_user_units=spec.to_user_units,
+            sinks=(metrics.theory, board.theory),
+            last=experiment.total_steps,
+        )
     ]
 
 

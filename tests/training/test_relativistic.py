@@ -120,3 +120,18 @@ def test_two_replicas_share_one_average(name, side, two_replicas):
     np.testing.assert_allclose(np.concatenate(values), whole, rtol=1e-5, atol=1e-6)
     # A sum of means of halves is twice the mean of the whole.
     assert float(sum(gradients)) / 2 == pytest.approx(float(gradient), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_which_optimal_scores_are_log_ratios_but_for_a_constant(name):
+    """Pairs of two discrete laws: the loss is stationary at log p / q + 3, or it is not."""
+    objective = OBJECTIVES[name]()
+    p, q = tf.constant([0.5, 0.3, 0.2]), tf.constant([0.1, 0.3, 0.6])
+    scores = tf.math.log(p / q) + 3.0
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        real, fake = tf.repeat(scores, 3), tf.tile(scores, [3])
+        weights = tf.reshape(p[:, None] * q, [-1])
+        loss = tf.reduce_sum(weights * objective.discriminator_loss(real, fake))
+    stationary = bool(tf.reduce_max(tf.abs(tape.gradient(loss, scores))) < 1e-6)
+    assert stationary == objective.log_ratio_but_for_a_constant

@@ -51,6 +51,11 @@ class Board:
             lines = [f"- **{alarm.name}**: {alarm.sentence}" for alarm in alarms]
             self.text(step, "alarms", "\n".join(lines) or "No alarm any more.")
 
+    def theory(self, step: int, figures: Mapping[str, float], picture: PIL.Image.Image) -> None:
+        """Writes figures and maps under `theory/`; fits `CompareWithTheory(sinks=...)`."""
+        self.scalars(step, {f"theory/{name}": value for name, value in figures.items()})
+        self.images(step, {"theory/optimal, learnt, difference": picture})
+
     def images(self, step: int, images: Mapping[str, PIL.Image.Image]) -> None:
         """Writes each picture under its tag."""
         with self._writer().as_default(step=step):

@@ -40,6 +40,10 @@ class MetricsLog(StepCallback):
         sentences = {alarm.name: alarm.sentence for alarm in alarms}
         self._append({"step": step, "watch": {**_finite(distances), "alarms": sentences}})
 
+    def theory(self, step: int, figures: Mapping[str, float], picture: Any = None) -> None:
+        """Appends figures under `"theory"`; fits `CompareWithTheory(sinks=...)`."""
+        self._append({"step": step, "theory": _finite(figures)})
+
     def _append(self, row: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:

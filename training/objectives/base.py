@@ -39,6 +39,8 @@ class Objective:
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     relativistic: ClassVar[bool] = False
+    # Of optimal scores; then any constant added to them all is as good.
+    log_ratio_but_for_a_constant: ClassVar[bool] = False
     # Scores are minus an energy, so the losses only make sense where they cannot rise above 0.
     energy: ClassVar[bool] = False
 

@@ -86,6 +86,8 @@ class RelativisticPairing(Pairing):
 
     name = "relativistic"
     reference = "Jolicoeur-Martineau, 2018, arXiv:1807.00734; Huang et al., 2024, arXiv:2501.05441"
+    # sigmoid(f(x) - f(y)) is best as p(x) q(y) / (p(x) q(y) + q(x) p(y)).
+    log_ratio_but_for_a_constant = True
     formula = "D: softplus(f(G(z)) - f(x)) + gamma/2 (R1 + R2);  G: softplus(f(x) - f(G(z)))"
     loss_of_gap = staticmethod(logistic)
 

@@ -1,0 +1,115 @@
+"""The learnt discriminator of a run beside the optimal one, where the data's density is known."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from ganapp.runner.compose import Experiment
+from training.diagnostics import maps
+from training.diagnostics.density import KernelDensity
+from training.diagnostics.divergences import regular_cells
+from training.diagnostics.optimal import (
+    OptimalComparison,
+    compare_with_optimal,
+    log_ratio_of,
+    with_best_offset,
+)
+from training.evaluation.checks import NotComputable
+
+CELLS = 160  # along each axis of a map
+
+
+class Theory:
+    """Compares the discriminator as it is with D* = p / (p + q).
+
+    The density of the generator is estimated from one half of its points, and the comparison made
+    on the others.
+
+    Args:
+        experiment: whose networks are looked at.
+        real: held-out examples `(n, 2)` in user units.
+
+    Raises:
+        NotComputable: nobody knows the data's density, or the discriminator judges packs.
+    """
+
+    def __init__(self, experiment: Experiment, real: np.ndarray) -> None:
+        self._gan, self._source, self._real = experiment.gan, experiment.source, real
+        if self._source.modes is None:
+            raise NotComputable("the data's density is not known")
+        if self._gan.packing > 1:
+            raise NotComputable("the discriminator judges packs")
+
+    def compare(self, fake: np.ndarray) -> "Comparison":
+        """Compares on `fake`, `(n, 2)` generated points in user units.
+
+        Raises:
+            NotComputable: the objective's scores are no log density ratio, or the generated points
+                have no density.
+        """
+        half = len(fake) // 2
+        log_ratio = self._log_ratio(self._real[:half], fake[:half])
+        density = KernelDensity(fake[:half])
+        found = compare_with_optimal(
+            log_ratio,
+            log_p=self._source.modes.log_density,
+            log_q=density,
+            real=self._real[half:],
+            fake=fake[half:],
+        )
+        return Comparison(found, self._maps(log_ratio, density, fake))
+
+    def _scores(self, points: np.ndarray) -> np.ndarray:
+        return self._gan.scores(np.asarray(self._source.spec.to_model_units(points)))
+
+    def _log_ratio(self, real: np.ndarray, fake: np.ndarray) -> Callable:
+        objective = self._gan.objective
+        if objective.log_ratio_but_for_a_constant:  # which these points settle
+            return with_best_offset(self._scores, real=real, fake=fake)
+        return log_ratio_of(objective, self._scores)
+
+    def _maps(self, log_ratio: Callable, density: Callable, fake: np.ndarray) -> PIL.Image.Image:
+        low, high = np.percentile(np.concatenate([self._real, fake]), [0.5, 99.5], axis=0)
+        margin = 0.1 * (high - low)
+        cells = regular_cells(low - margin, high + margin, (CELLS, CELLS))
+        optimal = self._source.modes.log_density(cells.points) - density(cells.points)
+        learnt = np.asarray(log_ratio(cells.points))
+        return maps.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What `Theory` found, and the maps of both discriminators."""
+
+    found: OptimalComparison
+    maps: PIL.Image.Image
+
+    @property
+    def calibration(self) -> PIL.Image.Image:
+        """The learnt discriminator's calibration beside that of an optimal one."""
+        return maps.calibration_picture(self.found.learnt, self.found.floor)
+
+    def figures(self) -> dict[str, Any]:
+        """All figures, ready for JSON."""
+
+        def plain(each: Any) -> dict[str, Any]:
+            return {k: v for k, v in dataclasses.asdict(each).items() if k != "calibration"}
+
+        return {
+            "learnt": plain(self.found.learnt),
+            "floor": plain(self.found.floor),
+            "jensen_shannon": self.found.jensen_shannon,
+            "real": self.found.real,
+            "fake": self.found.fake,
+            "fitted": self.found.fitted,
+        }
+
+    def scalars(self) -> dict[str, float]:
+        """What is worth a curve."""
+        learnt, floor = self.found.learnt, self.found.floor
+        names = ("absolute_error", "log_ratio_error", "value", "optimal_value", "distance_to_half")
+        values = {name: getattr(learnt, name) for name in names}
+        return values | {"floor_of_absolute_error": floor.absolute_error}
