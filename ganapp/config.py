@@ -79,11 +79,20 @@ class OptimizerSection(Section):
     __pydantic_extra__: dict[str, bool | float | None]
     name: str
     learning_rate: scheduled(Rate)
+    # The only one of Keras's arguments that must stay a whole number.
+    gradient_accumulation_steps: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
 
     @pydantic.model_validator(mode="after")
     def _check_options(self) -> Self:
-        OptimizerConfig(name=self.name, options=self.__pydantic_extra__)
+        OptimizerConfig(name=self.name, options=self.options)
         return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of the Keras optimizer beside its learning rate."""
+        steps = self.gradient_accumulation_steps
+        accumulated = {} if steps is None else {"gradient_accumulation_steps": steps}
+        return {**(self.__pydantic_extra__ or {}), **accumulated}
 
 
 class PriorConfig(PluginSection):

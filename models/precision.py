@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.accumulation import accumulate_across_replicas
+
 
 def computes_in(network: keras.Model, dtype: str) -> bool:
     """Whether every layer that has weights or arithmetic of its own computes in `dtype`.
@@ -46,6 +48,8 @@ def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer
         optimizer.build(variables)
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         inner._all_reduce_sum_gradients = _already_summed
+    if tf.distribute.has_strategy() and inner.gradient_accumulation_steps:
+        accumulate_across_replicas(inner)
     return optimizer
 
 

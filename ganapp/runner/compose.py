@@ -185,8 +185,7 @@ def _objective(config: Config, total_steps: int) -> Objective:
 
 def _optimizer(section: OptimizerSection) -> OptimizerConfig:
     rate = _annealed(section.learning_rate)
-    options = dict(section.__pydantic_extra__ or {})
-    return OptimizerConfig(name=section.name, learning_rate=rate, options=options)
+    return OptimizerConfig(name=section.name, learning_rate=rate, options=section.options)
 
 
 def _annealed(value: float | AnnealConfig) -> float | Anneal:

@@ -25,7 +25,12 @@ def scheduled(numbers: st.SearchStrategy) -> st.SearchStrategy:
 
 
 OPTIMIZERS = table(
-    {"learning_rate": scheduled(RATES)}, {"clipnorm": RATES, "weight_decay": st.floats(0, 0.5)}
+    {"learning_rate": scheduled(RATES)},
+    {
+        "clipnorm": RATES,
+        "weight_decay": st.floats(0, 0.5),
+        "gradient_accumulation_steps": st.integers(2, 64),
+    },
 ) | table(
     {"name": st.just("adam"), "learning_rate": RATES},
     {"beta_1": st.floats(0, 0.99), "amsgrad": st.booleans(), "epsilon": RATES},

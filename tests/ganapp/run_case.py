@@ -14,8 +14,9 @@ import tensorflow as tf
 from ganapp import cli
 from training.checkpoints import list_steps
 
-# Batch normalisation, spectral normalisation, several discriminator steps, schedules, an annealed
-# penalty and a data set with an end: all that a resumed run could get wrong.
+# Batch normalisation, spectral normalisation, several discriminator steps, schedules, accumulated
+# gradients (with checkpoints in between), an annealed penalty and a data set with an end: all that
+# a resumed run could get wrong.
 DIGITS = """
 [data]
 source = "digits"
@@ -24,7 +25,7 @@ network = "dcgan"
 channels = [4]
 normalisation = "batch"
 prior = { name = "uniform", size = 4 }
-optimizer = { learning_rate = { start = 1e-3, end = 1e-4 } }
+optimizer = { learning_rate = { start = 1e-3, end = 1e-4 }, gradient_accumulation_steps = 3 }
 [discriminator]
 network = "dcgan"
 channels = [4, 4]

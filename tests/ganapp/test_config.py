@@ -12,6 +12,7 @@ from run_case import DIGITS, RING
 from ganapp.config import Config
 from ganapp.errors import UserError
 from ganapp.loading import PRESETS, as_toml, load_config, preset_names, validated
+from training.optimizers import OptimizerConfig
 
 RESOLVED = validated(tomllib.loads(DIGITS), "digits").model_dump(mode="json", exclude_none=True)
 LEAVES = [path for path in places(RESOLVED) if not isinstance(value_at(RESOLVED, path), dict)]
@@ -90,6 +91,13 @@ SENTENCES = {
     "generator.optimizer.name=adamm": "there are adam, rmsprop, sgd. Did you mean 'adam'?",
     "generator.optimizer.name=sgd": "`generator.optimizer.learning_rate` is missing.",
     "generator.optimizer.bta_1=0.5": "`bta_1` is not an option of the optimizer 'adam'",
+    "generator.optimizer.gradient_accumulation_steps=1": (
+        "`generator.optimizer.gradient_accumulation_steps`: input should be greater than or equal "
+        "to 2. Received: 1."
+    ),
+    "generator.optimizer.gradient_accumulation_steps=2.5": (
+        "`generator.optimizer.gradient_accumulation_steps`: input should be a valid integer"
+    ),
     "generator.optimizer.learning_rate={start=1.0}": (
         "`generator.optimizer.learning_rate.end` is missing."
     ),
@@ -174,17 +182,34 @@ def test_what_is_left_out_is_filled_in_from_the_paper():
     config = validated(raw | {"objective": {"name": "wgan"}}, "wgan")
     assert config.objective.discriminator_steps == 5
     assert config.objective.constraint.model_dump() == {"name": "weight_clip", "limit": 0.01}
-    assert config.generator.optimizer.model_dump() == {"name": "rmsprop", "learning_rate": 0.5}
+    found = config.generator.optimizer.model_dump(exclude_none=True)
+    assert found == {"name": "rmsprop", "learning_rate": 0.5}
     assert config.discriminator.optimizer.learning_rate == 5e-5
     config = validated(raw | {"objective": {"name": "wgan_gp", "discriminator_steps": 2}}, "gp")
     assert config.objective.discriminator_steps == 2
     assert config.objective.penalties["gradient_penalty"].weight == 10.0
-    assert config.discriminator.optimizer.model_dump() == {
+    assert config.discriminator.optimizer.model_dump(exclude_none=True) == {
         "name": "adam",
         "learning_rate": 1e-4,
         "beta_1": 0.5,
         "beta_2": 0.9,
     }
+
+
+def test_accumulation_is_a_whole_number_from_the_configuration_to_keras():
+    raw = tomllib.loads(RING)
+    raw["generator"]["optimizer"] = {"gradient_accumulation_steps": 4, "clipnorm": 1}
+    config = validated(raw, "ring")
+    again = validated(tomllib.loads(as_toml(config)), "again")
+    assert again == config
+    options = again.generator.optimizer.options
+    assert options["gradient_accumulation_steps"] == 4
+    assert {name: type(options[name]) for name in ("gradient_accumulation_steps", "clipnorm")} == {
+        "gradient_accumulation_steps": int,
+        "clipnorm": float,
+    }
+    built = OptimizerConfig(name="adam", options=options).build()
+    assert built.gradient_accumulation_steps == 4
 
 
 def test_values_cannot_change():
