@@ -5,7 +5,8 @@ model (`step`, `generate`, `sample_latents`, `scores`). The order in the list gi
 
 1. `NonFiniteGuard`: nothing below may record or save a diverged step;
 2. `MetricsLog`, `TensorBoardLog`, `SampleGrids`, `ScoreHistograms`;
-3. `Evaluate`, which also keeps the best checkpoint;
+3. `Evaluate`, which also keeps the best checkpoint; `Watch`, which reads what the ones before it
+   have recorded; `CompareWithTheory`;
 4. `CheckpointEvery`: whatever a step has to record is on disk before the step can be restored, so
    a run killed at any moment and resumed writes the same `metrics.jsonl` as one never killed;
 5. `Interrupt`, then `ProgressDisplay`.
