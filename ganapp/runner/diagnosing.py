@@ -71,7 +71,7 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
         "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],
         "discriminator": comparison,
         "duality_gap": _duality_gap(experiment, scored),
-        "pictures": _draw(run, scored, folder),
+        "pictures": _draw(experiment, run, scored, folder),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / "diagnosis.json", text)
@@ -184,13 +184,14 @@ def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
     return dataclasses.asdict(found)
 
 
-def _draw(run: Run, scored: Scored, folder: Path) -> list[str]:
+def _draw(experiment: Experiment, run: Run, scored: Scored, folder: Path) -> list[str]:
     picture = maps.score_histogram(
         scored.training_scores, scored.fake_scores, scored.held_out_scores
     )
     picture.save(folder / "scores.png")
     try:
-        found = spectrum(run.read_series().get("score_gap", []))
+        series = run.read_series().get("score_gap", [])
+        found = spectrum(series, every=experiment.config.training.log_every)
         maps.spectrum_picture(found).save(folder / "spectrum.png")
     except (NotComputable, ValueError):  # too short a run has no spectrum
         (folder / "spectrum.png").unlink(missing_ok=True)

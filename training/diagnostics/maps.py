@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 from PIL import Image
 from scipy.special import expit
@@ -144,11 +145,15 @@ def spectrum_picture(spectrum: Spectrum, *, name: str = "score gap") -> Image.Im
     )
     peak = int(np.argmax(spectrum.shares))
     label = (
-        f"{spectrum.period:,.4g} steps, {spectrum.share:.0%} of the variance\n"
+        f"{spectrum.period:,.0f} steps, {spectrum.share:.0%} of the variance\n"
         f"(in noise with a chance of {spectrum.p_value:.1g})"
     )
     axes.plot(periods[peak], spectrum.shares[peak], "o", color=MARK_COLOUR, label=label)
     axes.set_xscale("log")
+    # Numbers of steps, not powers of ten; between decades those that do not run into each other.
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.xaxis.set_minor_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_ylim(0, 1.15 * spectrum.shares.max())
     axes.set_xlabel("period in steps")
     axes.set_ylabel("share of the variance")

@@ -51,7 +51,7 @@ def oscillation(score_gap: ArrayLike, *, every: float = 1.0) -> Alarm | None:
         return None
     return Alarm(
         name="oscillation",
-        seen=f"the score gap swings with a period of {found.period:,.4g} steps, which holds "
+        seen=f"the score gap swings with a period of {found.period:,.0f} steps, which holds "
         f"{found.share:.0%} of its variance in {len(gap)} values",
         meaning="the players go round their equilibrium instead of into it",
         remedy="try a zero-centred penalty, `[objective.penalties] r1 = { weight = 1.0 }`, "
