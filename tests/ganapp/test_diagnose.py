@@ -1,9 +1,7 @@
 """`diagnose` and `list` as a user types them."""
 
 import json
-from types import SimpleNamespace
 
-import numpy as np
 import PIL.Image
 import pytest
 from run_case import ganapp
@@ -13,8 +11,6 @@ from ganapp.combinations import warnings
 from ganapp.errors import UserError
 from ganapp.listing import FAMILIES as LISTED
 from ganapp.loading import load_config
-from ganapp.runner import diagnosing
-from training.objectives import FGAN, WGAN
 
 
 def size_of(path):
@@ -45,21 +41,6 @@ def test_a_run_on_images_says_why_it_is_not(finished_digits):
     content = json.loads(said.output)
     assert "density is not known" in content["discriminator"]["reason"]
     assert content["pictures"]
-
-
-@pytest.mark.parametrize(
-    ("objective", "alarmed"),
-    [(FGAN(), True), (FGAN(generator_goal="alternative"), False), (WGAN(), False)],
-    ids=["bound", "alternative", "wgan"],
-)
-def test_saturation_is_looked_for_whatever_the_objective(objective, alarmed):
-    random = np.random.default_rng(0)
-    points = [random.normal(size=(60, 2)) for _ in range(3)]
-    scores = [np.full(60, 8.0), np.full(60, 8.0), np.full(60, -8.0)]
-    experiment = SimpleNamespace(gan=SimpleNamespace(objective=objective))
-    run = SimpleNamespace(read_metrics=list)
-    found = diagnosing._alarms(experiment, run, diagnosing.Scored(*points, *scores))
-    assert ("saturation" in [alarm.name for alarm in found]) == alarmed
 
 
 def test_the_dirac_game_is_drawn(tmp_path):

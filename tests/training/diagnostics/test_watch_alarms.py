@@ -7,7 +7,7 @@ import pytest
 
 from training.data.mixtures import Mixture
 from training.diagnostics.watch import Look, alarms_of
-from training.objectives import OBJECTIVES
+from training.objectives import FGAN, OBJECTIVES, WGAN
 
 CENTRES = np.array([[-3.0, 0.0], [3.0, 0.0]])
 
@@ -84,3 +84,14 @@ def test_images_are_looked_at_as_pixels():
     looked = {"training": real[:300], "held_out": real[300:], "modes": None}
     assert names(**looked, fake=real[:300]) == set()
     assert names(**looked, fake=same) == {"duplicates", "low_coverage"}
+
+
+@pytest.mark.parametrize(
+    ("objective", "alarmed"),
+    [(FGAN(), True), (FGAN(generator_goal="alternative"), False), (WGAN(), False)],
+    ids=["bound", "alternative", "wgan"],
+)
+def test_saturation_is_looked_for_whatever_the_objective(objective, alarmed):
+    rejected = {"training_scores": scores(0, 8.0), "held_out_scores": scores(1, 8.0)}
+    found = names(objective=objective, **rejected, fake_scores=scores(2, -8.0))
+    assert found == ({"saturation"} if alarmed else set())
