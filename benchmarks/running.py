@@ -3,51 +3,93 @@
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.files import write_atomically
+
 ROOT = Path(__file__).parents[1]
+MEASURED = "benchmark.json"
 
 
 class FailedError(Exception):
-    """A run failed; the message is what it said."""
+    """A run failed; the message is the last sentence of what it said."""
 
 
-def train(preset: str, name: str, settings: Sequence[str] = (), *, folder: str) -> dict:
+def train(
+    preset: str,
+    name: str,
+    settings: Sequence[str] = (),
+    *,
+    folder: str,
+    anew: bool = False,
+) -> dict:
     """Trains one run; returns its report with the steps, the times and the directory.
 
-    `training_seconds` by the clock, `processor_seconds` of all cores together and of the whole
-    command, which differs less between a busy and an idle machine.
+    A benchmark of hours may be stopped and started again: what was measured with the same preset
+    and settings is taken from its directory, `runs/<folder>/<name>`. Delete it after a change of
+    the code that matters.
 
     Args:
-        preset: name of a preset.
-        name: of the run's directory; the time is added.
+        preset: name of a preset, or path of a configuration.
+        name: of the run's directory.
         settings: `key=value` pairs.
         folder: below `runs/`, where the runs of one benchmark stay.
+        anew: measure even so.
+
+    Returns:
+        The report, and beside it `steps`, `training_seconds` by the clock, `processor_seconds` of
+        all cores together and of the whole command (which differs less between a busy and an idle
+        machine), and `directory`.
 
     Raises:
-        FailedError: the command did not end well.
+        FailedError: the command did not end well, now or when it was measured.
     """
-    run = ROOT / "runs" / folder / f"{name}-{time.strftime('%m%d-%H%M%S')}"
-    command = [sys.executable, "-m", "ganapp", "train", preset, "--run", str(run)]
-    options = [option for setting in settings for option in ("--set", setting)]
+    run = ROOT / "runs" / folder / name
+    asked = {"preset": preset, "configuration": _text(preset), "settings": list(settings)}
+    measured = (None if anew else _remembered(run, asked)) or _measure(run, asked)
+    if "failure" in measured:
+        raise FailedError(measured["failure"])
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    return report | measured | {"directory": str(run)}
+
+
+def _text(preset: str) -> str:
+    path = ROOT / "ganapp" / "presets" / f"{preset}.toml"
+    return (path if path.exists() else ROOT / preset).read_text(encoding="utf-8")
+
+
+def _remembered(run: Path, asked: dict) -> dict | None:
+    try:
+        measured = json.loads((run / MEASURED).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return measured if asked.items() <= measured.items() else None
+
+
+def _measure(run: Path, asked: dict) -> dict:
+    shutil.rmtree(run, ignore_errors=True)  # of a benchmark that was stopped
+    command = [sys.executable, "-m", "ganapp", "train", asked["preset"], "--run", str(run)]
+    options = [option for setting in asked["settings"] for option in ("--set", setting)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     finished = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
-    if finished.returncode:
-        raise FailedError(f"{finished.stdout}{finished.stderr}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    trained = re.search(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
-    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    return report | {
-        "steps": int(trained[1].replace(",", "")),
-        "training_seconds": int(trained[2]),
-        "processor_seconds": round(processor),
-        "directory": str(run),
-    }
+    measured = asked | {"processor_seconds": round(processor)}
+    if finished.returncode == 0:
+        trained = re.search(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
+        measured["steps"] = int(trained[1].replace(",", ""))
+        measured["training_seconds"] = int(trained[2])
+    elif finished.returncode == 2:  # a sentence: diverged, or refused
+        measured["failure"] = finished.stderr.strip().splitlines()[-1]
+    else:  # killed, or a bug: nothing to remember
+        raise FailedError(f"{finished.stdout}{finished.stderr}")
+    run.mkdir(parents=True, exist_ok=True)
+    write_atomically(run / MEASURED, json.dumps(measured, indent=2) + "\n")
+    return measured
 
 
 def cell(value: float | None) -> str:
