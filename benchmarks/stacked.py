@@ -6,8 +6,8 @@
 The generator, the steps and the judgement are those of the preset `stacked-digits`; 26,000 samples;
 a classifier's three labels are the mode. With the preset's discriminator a plain DCGAN covers all
 modes by itself, so the remedies are compared on one a quarter as wide, as Metz et al. (2016,
-arXiv:1611.02163) weakened theirs. The last generator is judged. "processor s": of all cores together,
-evaluations included.
+arXiv:1611.02163) weakened theirs. The last generator is judged. "processor s": of all cores
+together, evaluations included.
 """
 
 import argparse
