@@ -7,6 +7,7 @@ no gradient through sigma, which is another algorithm.
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from training.constraints.base import Constraint
@@ -118,6 +119,9 @@ class SpectralNorm(Constraint):
     def prepare(self, discriminator):
         """A copy with every linear layer wrapped and the same raw weights.
 
+        But for kernels of zeros, such as end a block of R3GAN: W / sigma does not exist there, and
+        its norm is 1 everywhere else, so they start with a random direction.
+
         Raises:
             ValueError: if the network is not functional or sequential, or a linear layer has an
                 activation of its own.
@@ -147,6 +151,8 @@ class SpectralNorm(Constraint):
             ) from error
         for original, copy in pairs:
             copy.set_weights(original.get_weights())
+            if isinstance(copy, LINEAR_LAYERS) and not np.any(copy.get_weights()[0]):
+                copy.kernel.assign(keras.initializers.GlorotUniform()(copy.kernel.shape))
         return network
 
     def before_update(self, discriminator):
