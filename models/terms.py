@@ -67,7 +67,10 @@ def _penalty(gan, penalty, critic, examples, draw, index) -> tf.Tensor:
         return penalty.interval * tf.reduce_mean(penalty.per_example(own, *examples, draw))
 
     if gan.distribute_strategy.num_replicas_in_sync > 1:
-        # Replicas cannot talk to each other within a condition; so it costs as much as ever.
-        return tf.where(due, value(critic), 0.0)
+        # Replicas cannot talk to each other within a condition; so it costs as much as ever. What
+        # stabilisers draw is drawn again, as below. (Dropout counts this pass even when it is not
+        # due, so its masks are not those of one device.)
+        own = critic.fresh() if gan.stabilisation.members else critic
+        return tf.where(due, value(own), 0.0)
     # A pass of its own: one outside of the condition would be paid for at every update.
     return tf.cond(due, lambda: value(critic.fresh()), lambda: 0.0)

@@ -13,6 +13,7 @@ from tests.case import BATCH, rows, same_networks, tiny_gan, train, weights
 from training.objectives import NonSaturating, Objective
 from training.penalties import R1
 from training.replicas import global_mean
+from training.stabilisers import InstanceNoise
 from training.stabilisers.base import Stabiliser
 
 
@@ -94,6 +95,16 @@ def test_two_replicas_train_as_one(two_replicas):
     np.testing.assert_allclose(states[0], states[1], rtol=1e-5)
     assert 4.0 in states[0]  # four updates counted
     assert 0.5 not in states[0]  # the balance moved
+
+
+def test_a_lazy_penalty_sees_the_same_noise_on_two_replicas(two_replicas):
+    objective = NonSaturating(
+        stabilisers=(InstanceNoise(sigma=0.5),), penalties=(R1(interval=2),), discriminator_steps=2
+    )
+    gans = [tiny_gan(objective, optimizer=sgd, strategy=s) for s in (None, two_replicas)]
+    for gan in gans:
+        train(gan, 3)
+    assert same_networks(gans[1], gans[0]) < 1e-5
 
 
 def test_every_hook_shows():
