@@ -47,8 +47,13 @@ def generator_loss(
 ) -> tuple[tf.Tensor, dict]:
     """The generator's loss and its further terms by name; arguments as above."""
     scores = critic(examples[1])
-    losses = gan.objective.generator_loss(real_scores, scores)
-    loss = tf.reduce_mean(gan.stabilisation.weighted(losses, scores, gan.step.value))
+    weights = gan.stabilisation.generator_weights(scores, gan.step.value)
+    if weights is None:
+        loss = tf.reduce_mean(gan.objective.generator_loss(real_scores, scores))
+    else:
+        # An example of no weight teaches nothing through an average of the batch's scores either.
+        counted = tf.where(weights > 0, scores, tf.stop_gradient(scores))
+        loss = tf.reduce_mean(weights * gan.objective.generator_loss(real_scores, counted))
     terms = gan.stabilisation.generator_terms(critic, *examples, gan.generator)
     terms |= gan.extra_generator_terms(latents, examples[1])
     return loss, terms | own_losses(gan.generator)
