@@ -75,6 +75,11 @@ def test_lists_are_complete(family):
     members = json.loads(said.output)
     assert [m["name"] for m in members] == [m["name"] for m in members_of(family)]
     assert all(member["summary"] and member["set"] for member in members)
+    for member in members:
+        assert member["formula"] or family in ("networks", "data") or member["name"] == "none"
+        # The plainest priors and no constraint at all are nobody's, data are the reader's own.
+        nobodys = member["name"] in ("none", "normal", "uniform") or family == "data"
+        assert "arXiv:" in member["reference"] or nobodys, member["name"]
     shown = ganapp("list", family).output
     assert all(member["name"] in shown for member in members)
 

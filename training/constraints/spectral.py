@@ -115,6 +115,7 @@ class SpectralNorm(Constraint):
 
     name = "spectral_norm"
     reference = "Miyato et al., 2018, arXiv:1802.05957"
+    formula = "W / sigma(W), sigma the largest singular value"
 
     def prepare(self, discriminator):
         """A copy with every linear layer wrapped and the same raw weights.
