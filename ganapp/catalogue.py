@@ -66,11 +66,20 @@ def _described(family: str, name: str, member: Any) -> dict[str, Any]:
         "kind": family,
         "summary": documentation.partition("\n")[0],
         "formula": getattr(member, "formula", ""),
-        "reference": getattr(member, "reference", ""),
+        "reference": _reference(member),
         "options": _options(family, name),
         "set": SETTINGS[family].format(name=name),
         "combines": _combinations(family, member),
     }
+
+
+def _reference(member: Any) -> str:
+    """The paper: what the member says, or its module, as those of networks do."""
+    if hasattr(member, "reference"):
+        return member.reference
+    documentation = inspect.getdoc(inspect.getmodule(member)) or ""
+    _, _, after = documentation.partition("\nReference: ")
+    return " ".join(after.partition("\n\n")[0].split()).removesuffix(".")
 
 
 def _options(family: str, name: str) -> dict[str, Any]:
@@ -100,5 +109,6 @@ def _combinations(family: str, member: Any) -> str:
     if getattr(member, "energy", False):
         limits.append("best with the discriminator network 'autoencoder'")
     if getattr(member, "relativistic", False):
-        limits.append("scores are relative: no density ratio")
+        ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"
+        limits.append(f"scores are relative; density ratio: {ratio}")
     return "; ".join([COMBINES[family], *limits])

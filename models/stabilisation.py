@@ -1,5 +1,6 @@
 """All stabilisers of a run as one: each hook is asked of every member in turn."""
 
+import math
 from typing import Any
 
 import keras
@@ -79,12 +80,11 @@ class Stabilisation(keras.layers.Layer):
             lambda member, state: member.generator_term(critic, real, fake, generator, state)
         )
 
-    def weighted(self, losses: tf.Tensor, scores: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """The generator's losses, weighted by what the members think of their scores."""
-        for member in self.members:
-            weights = member.generator_weights(scores, step)
-            losses = losses if weights is None else losses * weights
-        return losses
+    def generator_weights(self, scores: tf.Tensor, step: tf.Tensor) -> tf.Tensor | None:
+        """What the members think each generated example's loss weighs; `None` for 1 each."""
+        given = [member.generator_weights(scores, step) for member in self.members]
+        given = [weights for weights in given if weights is not None]
+        return math.prod(given) if given else None
 
     def after_discriminator_update(
         self, objective: Any, scores: tuple, discriminator: keras.Model

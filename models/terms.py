@@ -47,8 +47,13 @@ def generator_loss(
 ) -> tuple[tf.Tensor, dict]:
     """The generator's loss and its further terms by name; arguments as above."""
     scores = critic(examples[1])
-    losses = gan.objective.generator_loss(real_scores, scores)
-    loss = tf.reduce_mean(gan.stabilisation.weighted(losses, scores, gan.step.value))
+    weights = gan.stabilisation.generator_weights(scores, gan.step.value)
+    if weights is None:
+        loss = tf.reduce_mean(gan.objective.generator_loss(real_scores, scores))
+    else:
+        # An example of no weight teaches nothing through an average of the batch's scores either.
+        counted = tf.where(weights > 0, scores, tf.stop_gradient(scores))
+        loss = tf.reduce_mean(weights * gan.objective.generator_loss(real_scores, counted))
     terms = gan.stabilisation.generator_terms(critic, *examples, gan.generator)
     terms |= gan.extra_generator_terms(latents, examples[1])
     return loss, terms | own_losses(gan.generator)
@@ -67,7 +72,10 @@ def _penalty(gan, penalty, critic, examples, draw, index) -> tf.Tensor:
         return penalty.interval * tf.reduce_mean(penalty.per_example(own, *examples, draw))
 
     if gan.distribute_strategy.num_replicas_in_sync > 1:
-        # Replicas cannot talk to each other within a condition; so it costs as much as ever.
-        return tf.where(due, value(critic), 0.0)
+        # Replicas cannot talk to each other within a condition; so it costs as much as ever. What
+        # stabilisers draw is drawn again, as below. (Dropout counts this pass even when it is not
+        # due, so its masks are not those of one device.)
+        own = critic.fresh() if gan.stabilisation.members else critic
+        return tf.where(due, value(own), 0.0)
     # A pass of its own: one outside of the condition would be paid for at every update.
     return tf.cond(due, lambda: value(critic.fresh()), lambda: 0.0)

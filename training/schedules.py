@@ -15,7 +15,7 @@ class Anneal:
 
     Args:
         start: value at the first update, above 0 for an exponential shape.
-        end: value at the last update.
+        end: value after the last update.
         shape: `"linear"`, `"cosine"` or `"exponential"` (equal ratios in equal times).
     """
 

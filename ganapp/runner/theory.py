@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 
 from ganapp.runner.compose import Experiment
+from models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
 from training.diagnostics import maps
 from training.diagnostics.density import KernelDensity
 from training.diagnostics.divergences import regular_cells
@@ -20,6 +21,7 @@ from training.diagnostics.optimal import (
 from training.evaluation.checks import NotComputable
 
 CELLS = 160  # along each axis of a map
+COMPARING = (MinibatchDiscrimination, MinibatchStandardDeviation)  # D(x) is no function of x
 
 
 class Theory:
@@ -33,7 +35,8 @@ class Theory:
         real: held-out examples `(n, 2)` in user units.
 
     Raises:
-        NotComputable: nobody knows the data's density, or the discriminator judges packs.
+        NotComputable: nobody knows the data's density, or the discriminator does not judge each
+            point by itself.
     """
 
     def __init__(self, experiment: Experiment, real: np.ndarray) -> None:
@@ -42,6 +45,8 @@ class Theory:
             raise NotComputable("the data's density is not known")
         if self._gan.packing > 1:
             raise NotComputable("the discriminator judges packs")
+        if any(isinstance(x, COMPARING) for x in self._gan.discriminator._flatten_layers()):
+            raise NotComputable("the discriminator compares the examples of a minibatch")
 
     def compare(self, fake: np.ndarray) -> "Comparison":
         """Compares on `fake`, `(n, 2)` generated points in user units.

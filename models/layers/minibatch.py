@@ -20,6 +20,9 @@ class MinibatchDiscrimination(keras.layers.Layer):
     own, not a weight of this layer, so that constraints on linear layers reach it. Kernel k of
     example i gives sum over j != i of exp(-|M_i,k - M_j,k|_1). Computes in float32.
 
+    Outside of training the sum is scaled to as many others as there were in training, so that
+    scores do not depend on how many examples are scored at once.
+
     Args:
         kernels: how many similarities an example gets. The projection has `kernels * dimensions`
             features.
@@ -37,14 +40,25 @@ class MinibatchDiscrimination(keras.layers.Layer):
                 "`MinibatchDiscrimination` takes (batch, features) with a multiple of `kernels` "
                 f"features. Received: input_shape={input_shape}, kernels={self.kernels}"
             )
+        self.others = self.add_weight(
+            name="others", shape=(), initializer="zeros", trainable=False, autocast=False
+        )
 
-    def call(self, inputs):
+    def call(self, inputs, training: bool = False):
         own = tf.cast(inputs, self.variable_dtype)
         own = tf.reshape(own, (-1, self.kernels, own.shape[1] // self.kernels))
-        differences = own[:, tf.newaxis] - gathered(own)[tf.newaxis]
+        everyone = gathered(own)
+        differences = own[:, tf.newaxis] - everyone[tf.newaxis]
         similarities = tf.exp(-tf.reduce_sum(tf.abs(differences), axis=-1))
         # An example is at distance 0 from itself, for a constant 1 without gradient.
-        return tf.cast(tf.reduce_sum(similarities, axis=1) - 1.0, self.compute_dtype)
+        sums = tf.reduce_sum(similarities, axis=1) - 1.0
+        others = tf.cast(tf.shape(everyone)[0] - 1, sums.dtype)
+        if training:
+            self.others.assign(others)  # every replica its own copy, to the same value
+        else:
+            trained = tf.convert_to_tensor(self.others.value)
+            sums *= tf.where(trained > 0, tf.math.divide_no_nan(trained, others), 1.0)
+        return tf.cast(sums, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.kernels)

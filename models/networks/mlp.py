@@ -1,4 +1,8 @@
-"""Multi-layer perceptrons, for vectors and small images."""
+"""Multi-layer perceptrons, for vectors and small images.
+
+Reference: Goodfellow et al., 2014, arXiv:1406.2661; maxout Goodfellow et al., 2013,
+arXiv:1302.4389.
+"""
 
 import math
 from typing import Annotated, Literal

@@ -12,6 +12,9 @@ from ganapp.combinations import warnings
 from ganapp.errors import UserError
 from ganapp.listing import FAMILIES as LISTED
 from ganapp.loading import load_config
+from ganapp.runner.compose import compose
+from ganapp.runner.theory import Theory
+from training.evaluation.checks import NotComputable
 
 
 def size_of(path):
@@ -34,6 +37,20 @@ def test_a_run_on_points_is_compared_with_theory(finished):
     for picture in content["pictures"]:
         assert min(size_of(finished / picture)) > 300
     assert {"diagnosis/maps.png", "diagnosis/scores.png"} <= set(content["pictures"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("packing=2", "judges packs"),
+        ("minibatch=discrimination", "compares the examples of a minibatch"),
+        ("minibatch=standard_deviation", "compares the examples of a minibatch"),
+    ],
+)
+def test_a_score_of_several_points_is_not_compared_with_theory(setting, reason):
+    experiment = compose(load_config("ring", [f"discriminator.{setting}"]))
+    with pytest.raises(NotComputable, match=reason):
+        Theory(experiment, np.zeros((4, 2)))
 
 
 def test_a_run_on_images_says_why_it_is_not(finished_digits):
@@ -75,6 +92,11 @@ def test_lists_are_complete(family):
     members = json.loads(said.output)
     assert [m["name"] for m in members] == [m["name"] for m in members_of(family)]
     assert all(member["summary"] and member["set"] for member in members)
+    for member in members:
+        assert member["formula"] or family in ("networks", "data") or member["name"] == "none"
+        # The plainest priors and no constraint at all are nobody's, data are the reader's own.
+        nobodys = member["name"] in ("none", "normal", "uniform") or family == "data"
+        assert "arXiv:" in member["reference"] or nobodys, member["name"]
     shown = ganapp("list", family).output
     assert all(member["name"] in shown for member in members)
 

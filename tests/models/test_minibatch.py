@@ -49,6 +49,17 @@ def test_discrimination_tells_copies_from_a_variety():
     assert np.abs(layer(100 * rows(6, (4,)))).max() < 1e-3
 
 
+def test_discrimination_outside_of_training_counts_as_many_others_as_in_it():
+    """Else the scores of a part of a batch, or of many examples at once, are another network's."""
+    layer = MinibatchDiscrimination(kernels=2)
+    examples = 0.1 * rows(64, (6,))
+    layer(examples[:8], training=True)
+    np.testing.assert_allclose(layer(examples[:8]), layer(examples[:8], training=True), rtol=1e-6)
+    expected = np.mean([layer(examples[i : i + 8]) for i in range(0, 64, 8)], axis=(0, 1))
+    np.testing.assert_allclose(np.mean(layer(examples), axis=0), expected, rtol=0.02)
+    assert np.array_equal(layer(examples[:1]), [[0.0, 0.0]])  # nobody to compare it with
+
+
 @pytest.mark.parametrize(
     ("count", "group", "size"),
     [(6, None, 6), (6, 3, 3), (6, 2, 2), (6, 4, 3), (7, 4, 1), (3, 4, 3), (1, None, 1)],

@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from models.critic import Critic, features_of
 from models.noise import DRAWS_OF_A_TERM, Draws, Stream
+from models.terms import generator_loss
 from tests.case import BATCH, rows, same_networks, tiny_gan, train, weights
-from training.objectives import NonSaturating, Objective
+from training.objectives import OBJECTIVES, NonSaturating, Objective
 from training.penalties import R1
 from training.replicas import global_mean
+from training.stabilisers import InstanceNoise, TopK
 from training.stabilisers.base import Stabiliser
 
 
@@ -94,6 +96,32 @@ def test_two_replicas_train_as_one(two_replicas):
     np.testing.assert_allclose(states[0], states[1], rtol=1e-5)
     assert 4.0 in states[0]  # four updates counted
     assert 0.5 not in states[0]  # the balance moved
+
+
+def test_a_lazy_penalty_sees_the_same_noise_on_two_replicas(two_replicas):
+    objective = NonSaturating(
+        stabilisers=(InstanceNoise(sigma=0.5),), penalties=(R1(interval=2),), discriminator_steps=2
+    )
+    gans = [tiny_gan(objective, optimizer=sgd, strategy=s) for s in (None, two_replicas)]
+    for gan in gans:
+        train(gan, 3)
+    assert same_networks(gans[1], gans[0]) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["non_saturating", "relativistic", "relativistic_average"])
+def test_examples_of_no_weight_teach_the_generator_nothing(name):
+    """Not through the average of the batch either."""
+    gan = tiny_gan(OBJECTIVES[name](stabilisers=(TopK(fraction=0.5),)))
+    real, fake = tf.constant(rows(BATCH)), tf.constant(rows(BATCH, seed=1))
+    critic = Critic(gan.score, gan.discriminator)
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        scores = critic(fake)
+        loss, _ = generator_loss(gan, critic, (real, fake), critic(real), tf.zeros((BATCH, 3)))
+    learnt = np.abs(tape.gradient(loss, fake)).sum(axis=1)
+    best = np.argsort(-scores.numpy()[:, 0])
+    assert (learnt[best[: BATCH // 2]] > 0).all()
+    assert (learnt[best[BATCH // 2 :]] == 0).all()
 
 
 def test_every_hook_shows():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.networks import dcgan_discriminator
+from models.networks import dcgan_discriminator, resnet_discriminator
 from tests.case import BATCH, mlp_networks, numeric_gradient, plain_batches, tiny_gan, train
 from training.constraints import SpectralNorm
 from training.constraints.spectral import SpectralNormalization
@@ -177,6 +177,21 @@ def test_a_kernel_that_would_stay_unconstrained_is_refused(layer):
     network = keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(layer(x))))
     with pytest.raises(ValueError, match=rf"unconstrained.*of type {type(layer).__name__}"):
         SpectralNorm().prepare(network)
+
+
+def test_a_kernel_of_zeros_gets_a_direction():
+    """Divided by its norm it would be NaN from the first score on; R3GAN's blocks end in one."""
+    network = resnet_discriminator((8, 8, 1), channels=(4, 4), block="r3gan")
+    prepared = SpectralNorm().prepare(network)
+    images = tf.constant(np.random.default_rng(0).normal(size=(3, 8, 8, 1)), tf.float32)
+    assert np.isfinite(prepared(images)).all()
+    pairs = list(zip(network.trainable_variables, prepared.trainable_variables, strict=True))
+    zeros = [(a, b) for a, b in pairs if not np.any(a) and a.shape.rank == 4]
+    assert len(zeros) == 3  # a block before, between and after the halvings
+    for _, given in zeros:
+        assert np.linalg.matrix_rank(np.reshape(given, (-1, given.shape[-1]))) == 4
+    for variable, value in SpectralNorm().before_update(prepared):
+        assert np.isfinite(value).all(), variable.path
 
 
 def test_subclassed_network_is_refused():

@@ -15,6 +15,7 @@ class Constraint:
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
 
     def prepare(self, discriminator: keras.Model) -> keras.Model:
         """The network to train instead of `discriminator`; called once, before the optimizer."""

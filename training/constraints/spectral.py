@@ -7,6 +7,7 @@ no gradient through sigma, which is another algorithm.
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from training.constraints.base import Constraint
@@ -114,9 +115,13 @@ class SpectralNorm(Constraint):
 
     name = "spectral_norm"
     reference = "Miyato et al., 2018, arXiv:1802.05957"
+    formula = "W / sigma(W), sigma the largest singular value"
 
     def prepare(self, discriminator):
         """A copy with every linear layer wrapped and the same raw weights.
+
+        But for kernels of zeros, such as end a block of R3GAN: W / sigma does not exist there, and
+        its norm is 1 everywhere else, so they start with a random direction.
 
         Raises:
             ValueError: if the network is not functional or sequential, or a linear layer has an
@@ -147,6 +152,8 @@ class SpectralNorm(Constraint):
             ) from error
         for original, copy in pairs:
             copy.set_weights(original.get_weights())
+            if isinstance(copy, LINEAR_LAYERS) and not np.any(copy.get_weights()[0]):
+                copy.kernel.assign(keras.initializers.GlorotUniform()(copy.kernel.shape))
         return network
 
     def before_update(self, discriminator):

@@ -1,8 +1,10 @@
 """Three digits in three colour channels: an image distribution with 1,000 modes to count.
 
 Reference: Metz et al., 2016, arXiv:1611.02163 (stacked MNIST); the protocol of
-Lin et al., 2018, arXiv:1712.04086 (PacGAN). Here with the 8x8 digits, and every digit equally
-likely whatever its number of examples, so that the 1,000 triples are exactly uniform.
+Lin et al., 2018, arXiv:1712.04086 (PacGAN).
+
+Here with the 8x8 digits, and every digit equally likely whatever its number of examples, so that
+the 1,000 triples are exactly uniform.
 """
 
 import itertools

@@ -25,6 +25,7 @@ class Penalty:
     interval: int = 1
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""  # the weighted term
     # Whether it takes the gradient of each example's score by that example, which does not exist
     # where the discriminator looks at several examples together.
     per_example_gradient: ClassVar[bool] = False

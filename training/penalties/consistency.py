@@ -32,6 +32,7 @@ class Consistency(Penalty):
     flip: bool = False
     name = "consistency"
     reference = "Zhao et al., 2020, arXiv:2002.04724"
+    formula = "weight * E [real_weight (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2]"
     images_only = True
 
     def __post_init__(self) -> None:

@@ -35,6 +35,10 @@ class GradientPenalty(Penalty):
     one_sided: bool = False
     name = "gradient_penalty"
     reference = "Gulrajani et al., 2017, arXiv:1704.00028"
+    formula = (
+        "weight * E (|grad D(u x + (1 - u) G(z))| - target)^2, u uniform on [0, 1]; "
+        "one-sided: max(0, |grad D| - target)^2"
+    )
     per_example_gradient = True
 
     def __post_init__(self) -> None:
@@ -64,6 +68,7 @@ class Dragan(Penalty):
     target: float = 1.0
     name = "dragan"
     reference = "Kodali et al., 2017, arXiv:1705.07215"
+    formula = "weight * E (|grad D(x + u scale sd(x) e)| - target)^2, u and e uniform on [0, 1]"
     per_example_gradient = True
 
     def __post_init__(self) -> None:

@@ -46,6 +46,7 @@ class Orthogonal(Penalty):
     weight: float | Callable[[Any], Any] = 1e-4
     name = "orthogonal"
     reference = "Brock et al., 2019, arXiv:1809.11096"
+    formula = "weight * sum over layers of |W^T W * (1 - I)|^2"
 
     def per_example(self, critic, real, fake, draw):
         """The same for every example: `(1,)`.

@@ -18,6 +18,7 @@ class Prior:
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
 
     @property
     def size(self) -> int:

@@ -17,6 +17,7 @@ class Normal(SizedPrior):
     """Standard normal in `size` dimensions. Truncation shrinks towards 0."""
 
     name = "normal"
+    formula = "z ~ N(0, I)"
 
     def sample(self, count, seed):
         return tf.random.stateless_normal((count, self.size), seed)
@@ -46,6 +47,7 @@ class TruncatedNormal(SizedPrior):
     bound: float = 2.0
     name = "truncated_normal"
     reference = "Brock et al., 2019, arXiv:1809.11096"
+    formula = "z ~ N(0, I) given |z_i| <= bound"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,6 +89,7 @@ class Uniform(SizedPrior):
     """Uniform on the cube [-1, 1]^size. Truncation shrinks towards 0, so that corners are left."""
 
     name = "uniform"
+    formula = "z_i ~ U(-1, 1)"
 
     def sample(self, count, seed):
         return tf.random.stateless_uniform((count, self.size), seed, minval=-1.0, maxval=1.0)
@@ -117,6 +120,7 @@ class Sphere(SizedPrior):
 
     name = "sphere"
     reference = "Karras et al., 2018, arXiv:1710.10196"
+    formula = "z = sqrt(size) e / |e|, e ~ N(0, I)"
 
     def __post_init__(self) -> None:
         if self.size < 2:

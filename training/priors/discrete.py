@@ -27,6 +27,7 @@ class Bernoulli(SizedPrior):
     probability: float = 0.5
     name = "bernoulli"
     reference = "Brock et al., 2019, arXiv:1809.11096, appendix E"
+    formula = "z_i = 1 with probability, else 0"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +77,7 @@ class Categorical(Prior):
     distribution: Literal["uniform", "normal"] = "uniform"
     name = "categorical"
     reference = "Chen et al., 2016, arXiv:1606.03657"
+    formula = "z = (one-hot c_1, ..., one-hot c_n, e), c_i uniform, e ~ U(-1, 1) or N(0, I)"
 
     def __post_init__(self) -> None:
         if not self.categories or min(self.categories) < 2:

@@ -80,6 +80,7 @@ class LearnableMixture(Prior):
     seed: int = 0
     name = "learnable_mixture"
     reference = "Gurumurthy et al., 2017, arXiv:1706.02071"
+    formula = "z ~ 1/components sum_k N(m_k, sigma^2 I), every m_k trained"
 
     def __post_init__(self) -> None:
         if self.components < 2:

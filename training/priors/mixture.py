@@ -60,6 +60,7 @@ class GaussianMixture(SizedPrior):
     seed: int = 0
     name = "gaussian_mixture"
     reference = "Ben-Yosef and Weinshall, 2018, arXiv:1808.10356"
+    formula = "z ~ 1/components sum_k N(m_k, sigma^2 I), m_k ~ N(0, radius^2 / size I) once"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -80,7 +80,10 @@ class Stabiliser:
         return None
 
     def generator_weights(self, fake_scores: tf.Tensor, step: tf.Tensor) -> tf.Tensor | None:
-        """A weight for each generated example's loss, of mean 1 over the global batch."""
+        """A weight for each generated example's loss, of mean 1 over the global batch.
+
+        Where it is 0 the example's score is a constant to the whole loss.
+        """
         return None
 
     def after_discriminator_update(

@@ -13,6 +13,9 @@ from training.stabilisers.settings import check_range, present
 class TopK(Stabiliser):
     """Only the generated examples with the highest scores of the global batch count.
 
+    The others give the generator no gradient. Where a loss takes an average over the batch
+    (relativistic averages) their scores stay in it as constants.
+
     The paper lets the fraction fall from 1 to 0.5: anneal it. An example with several patch
     scores is judged by their mean.
 
