@@ -155,12 +155,13 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
 def _compare(experiment: Experiment, scored: Scored, folder: Path) -> dict[str, Any]:
     """The learnt discriminator beside the optimal one, where the data's density is known."""
     try:
-        compared = Theory(experiment, scored.held_out).compare(scored.fake)
+        theory = Theory(experiment, scored.held_out)
+        compared = theory.compare(scored.fake)
     except NotComputable as error:
         return {"reason": str(error)}
     compared.maps.save(folder / "maps.png")
     compared.calibration.save(folder / "calibration.png")
-    return compared.figures()
+    return compared.figures() | {"quadrature": theory.quadrature(scored.fake)}
 
 
 def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
@@ -214,6 +215,9 @@ def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
             ("distance_to_half", "mean |D - 1/2|"),
         ):
             console.print(f"{text:<32}{learnt[name]:>9.4f}   floor {floor[name]:.4f}")
+        exact = found["quadrature"]
+        by_quadrature = f"{exact['optimal_value']:.4f}" if "optimal_value" in exact else "-"
+        console.print(f"{'-log 4 + 2 JSD by quadrature':<32}{by_quadrature:>9}")
         console.print(
             f"on {found['real']:,} real and {found['fake']:,} generated points; the generator's "
             f"density from {found['fitted']:,} others; floor: an optimal discriminator, likewise.",

@@ -31,6 +31,9 @@ def test_a_run_on_points_is_compared_with_theory(finished):
     found = content["discriminator"]
     assert found["learnt"]["absolute_error"] >= found["floor"]["absolute_error"] > 0
     assert found["jensen_shannon"] <= np.log(2) + 1e-6
+    exact = found["quadrature"]
+    assert exact["optimal_value"] == pytest.approx(2 * exact["jensen_shannon"] - np.log(4))
+    assert exact["jensen_shannon"] == pytest.approx(found["jensen_shannon"], abs=0.1)
     # Twenty-four steps cover next to nothing, and it says so with a remedy.
     assert "low_coverage" in [alarm["name"] for alarm in content["alarms"]]
     assert all("try" in a["sentence"] or "let" in a["sentence"] for a in content["alarms"])
