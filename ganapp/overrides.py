@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganapp.errors import UserError
-from ganapp.plugins import FAMILIES, options_model
-from training.optimizers import optimizer_options
+from ganapp.plugins import FAMILIES, option_names
 
 NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
 # Where a setting names a member of a family, and which keys beside it are not the member's own.
@@ -122,9 +121,6 @@ def _drop_foreign_options(raw: dict[str, Any], keys: tuple[str, ...], member: An
     table = _at(raw, keys[:-1])
     if not isinstance(table, dict) or not isinstance(member, str) or member not in FAMILIES[family]:
         return  # validation will say what is wrong
-    if family == "optimizer":
-        own = set(optimizer_options(member))
-    else:
-        own = set(options_model(family, member).model_fields)
+    own = option_names(family, member)
     for key in [key for key in table if key not in own | beside | {keys[-1]}]:
         del table[key]

@@ -21,7 +21,7 @@ from models.networks import DISCRIMINATORS, GENERATORS
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
 from training.objectives import OBJECTIVES
-from training.optimizers import OPTIMIZERS
+from training.optimizers import OPTIMIZERS, optimizer_options
 from training.penalties import PENALTIES
 from training.priors import PRIORS
 from training.registry import Registry
@@ -62,6 +62,13 @@ def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[p
     }
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
     return pydantic.create_model(f"{name}_options", __config__=config, **fields)
+
+
+def option_names(family: str, name: str) -> set[str]:
+    """What a configuration may set of one member."""
+    if family == "optimizer":
+        return set(optimizer_options(name))
+    return set(options_model(family, name).model_fields)
 
 
 def _option_type(hint: Any) -> Any:
