@@ -14,6 +14,7 @@ Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 Rate = Annotated[float, pydantic.Field(gt=0)]
+PAPER_TABLES = ("penalties", "constraint", "stabilisers")  # of `objective`, its paper's if left out
 
 
 class Section(pydantic.BaseModel):
@@ -34,7 +35,9 @@ class PluginSection(Section):
 
     @pydantic.model_validator(mode="after")
     def _check_options(self) -> Self:
-        options = plugins.checked_options(self.FAMILY, self.member, self.options, self.LEAVE)
+        options = plugins.checked_options(
+            self.FAMILY, self.member, self.options, self.LEAVE, tuple(type(self).model_fields)
+        )
         self.__pydantic_extra__.update(options)
         return self
 
@@ -243,7 +246,8 @@ class Config(Section):
 def with_objective_defaults(raw: Any) -> Any:
     """The tables with what the objective's paper says filled in where the user is silent.
 
-    An optimizer table without a name keeps the paper's optimizer and changes what it mentions.
+    An optimizer or constraint without a name is the paper's, a penalty or stabiliser of the
+    paper's name has the paper's options: such a table changes what it mentions.
     Malformed input is returned as it is, for validation to complain about.
     """
     objective = raw.get("objective") if isinstance(raw, dict) else None
@@ -256,7 +260,10 @@ def with_objective_defaults(raw: Any) -> Any:
         "penalties": {p.name: dataclasses.asdict(p) for p in paper.penalties},
         "stabilisers": {p.name: dataclasses.asdict(p) for p in paper.stabilisers},
     }
-    filled = {**raw, "objective": {**defaults, **objective}}
+    given = {
+        key: _merged(defaults[key], objective[key], key) for key in PAPER_TABLES if key in objective
+    }
+    filled = {**raw, "objective": {**defaults, **objective, **given}}
     for part in ("generator", "discriminator"):
         section = raw.get(part)
         if isinstance(section, dict) and isinstance(section.get("optimizer", {}), dict):
@@ -264,6 +271,18 @@ def with_objective_defaults(raw: Any) -> Any:
             optimizer = _merged_optimizer(theirs, section.get("optimizer", {}))
             filled[part] = {**section, "optimizer": optimizer}
     return filled
+
+
+def _merged(paper: dict[str, Any], given: Any, key: str) -> Any:
+    """What the user says of penalties, stabilisers or constraint, beside what the paper says."""
+    if not isinstance(given, dict):
+        return given
+    if key == "constraint":
+        return {**paper, **given} if given.get("name", paper["name"]) == paper["name"] else given
+    return {
+        name: {**paper.get(name, {}), **table} if isinstance(table, dict) else table
+        for name, table in given.items()
+    }
 
 
 def _merged_optimizer(paper: OptimizerConfig, given: dict[str, Any]) -> dict[str, Any]:

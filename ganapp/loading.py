@@ -1,7 +1,6 @@
 """From a preset's name or a file and `--set` overrides to a validated configuration."""
 
 import difflib
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,12 @@ import tomli_w
 from ganapp.errors import UserError
 
 PRESETS = Path(__file__).parent / "presets"
-NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
+FILLED_IN = (  # by the objective's paper, where a configuration leaves it out
+    ("generator", "optimizer"),
+    ("discriminator", "optimizer"),
+    *(("objective", key) for key in ("discriminator_steps", "penalties", "constraint")),
+    ("objective", "stabilisers"),
+)
 EXPECTED = {"model_type": "a table", "tuple_type": "a list"}  # in TOML's words
 
 
@@ -61,8 +65,10 @@ def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Any:
     Raises:
         UserError: one sentence naming the field, what was expected and what came.
     """
+    from ganapp.overrides import with_overrides
+
     raw = read_toml(config_path(preset_or_file))
-    return validated(_with_overrides(raw, overrides), preset_or_file)
+    return validated(with_overrides(raw, overrides), preset_or_file)
 
 
 def validated(raw: dict[str, Any], origin: str) -> Any:
@@ -113,63 +119,11 @@ def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    settings = [(override, *_parsed(override)) for override in overrides]
-    for _, keys, value in settings:
-        if keys == ["objective", "name"] and value != _objective_name(raw):
-            raw = _without_objective(raw)
-    for override, (*tables, last), value in settings:
-        table = raw
-        for name in tables:
-            table = table.setdefault(name, {})
-            if not isinstance(table, dict):
-                raise UserError(f"`--set {override}`: `{name}` is a value, not a table.")
-        table[last] = value
-    return raw
-
-
-def _parsed(override: str) -> tuple[list[str], Any]:
-    """Keys and value of a `key=value`, or a `UserError`."""
-    key, equals, text = override.partition("=")
-    keys = [part.strip() for part in key.split(".")]
-    if not equals or not all(keys):
-        raise UserError(
-            f"`--set` takes key=value, for example training.epochs=10, not {override!r}."
-        )
-    return keys, _toml_value(text.strip())
-
-
-def _objective_name(raw: dict[str, Any]) -> Any:
-    objective = raw.get("objective")
-    return objective.get("name") if isinstance(objective, dict) else None
-
-
-def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:
-    """The tables without what was chosen for the objective that an override replaces.
-
-    Penalties and learning rates of one objective are wrong for another; the new one's paper fills
-    them in, and further overrides may change them.
-    """
-    raw = {**raw, "objective": {}}
-    for part in ("generator", "discriminator"):
-        if isinstance(raw.get(part), dict):
-            raw[part] = {k: v for k, v in raw[part].items() if k != "optimizer"}
-    return raw
-
-
-def _toml_value(text: str) -> Any:
-    """The value as TOML has it; what TOML cannot read is a string (paths need no quotes)."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return float(text) if NUMBER.fullmatch(text) else text
-
-
 def _sentences(error: pydantic.ValidationError) -> list[str]:
     from ganapp.config import Config
 
     sentences: dict[str, str] = {}  # one per place: a union complains once per alternative
-    for item in error.errors():
+    for item in _causes(error.errors()):
         place = [str(part) for part in item["loc"] if _is_key(str(part))]
         where = ".".join(place)
         if item["type"] == "extra_forbidden":
@@ -190,10 +144,27 @@ def _sentences(error: pydantic.ValidationError) -> list[str]:
             sentences[where] = f"`{where}` must be {expected}. Received: {item['input']!r}."
         else:
             # TOML has lists only, whatever the signatures ask for.
-            message = (item["msg"][0].lower() + item["msg"][1:]).replace("tuple", "list")
+            message = item["msg"].replace("Tuple", "List").replace(" after validation", "")
+            message = message[0].lower() + message[1:]
             received = list(item["input"]) if isinstance(item["input"], tuple) else item["input"]
             sentences[where] = f"`{where}`: {message}. Received: {received!r}."
     return list(sentences.values())
+
+
+def _causes(items: list[Any]) -> list[Any]:
+    """The complaints without those that only follow from another one.
+
+    A list of which an entry is wrong is not too short, and what the objective's paper fills in is
+    not missing when nobody can say which objective that is.
+    """
+    places = [item["loc"] for item in items]
+    nameless = any(place in (("objective",), ("objective", "name")) for place in places)
+
+    def follows(place: tuple) -> bool:
+        inside = any(len(other) > len(place) and other[: len(place)] == place for other in places)
+        return inside or (nameless and place in FILLED_IN)
+
+    return [item for item in items if not follows(item["loc"])]
 
 
 def _ended(sentence: str) -> str:

@@ -21,7 +21,7 @@ from models.networks import DISCRIMINATORS, GENERATORS
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
 from training.objectives import OBJECTIVES
-from training.optimizers import OPTIMIZERS
+from training.optimizers import OPTIMIZERS, optimizer_options
 from training.penalties import PENALTIES
 from training.priors import PRIORS
 from training.registry import Registry
@@ -64,14 +64,32 @@ def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[p
     return pydantic.create_model(f"{name}_options", __config__=config, **fields)
 
 
+def option_names(family: str, name: str) -> set[str]:
+    """What a configuration may set of one member."""
+    if family == "optimizer":
+        return set(optimizer_options(name))
+    return set(options_model(family, name).model_fields)
+
+
 def _option_type(hint: Any) -> Any:
     return scheduled(NotNegative) if is_scheduled(hint) else hint
 
 
 def checked_options(
-    family: str, name: str, given: Mapping[str, Any], leave: tuple[str, ...] = ()
+    family: str,
+    name: str,
+    given: Mapping[str, Any],
+    leave: tuple[str, ...] = (),
+    beside: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The options with defaults filled in and types checked, as plain TOML values.
+
+    Args:
+        family: a key of `FAMILIES`.
+        name: a member of it.
+        given: options, some or all.
+        leave: arguments that the configuration sets elsewhere.
+        beside: keys that may stand beside the options, and so may have been meant.
 
     Raises:
         ValueError: naming the option that is unknown, of the wrong type or out of range.
@@ -79,11 +97,11 @@ def checked_options(
     model = options_model(family, name, leave)
     for key in given:
         if key not in model.model_fields:
-            close = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(key, [*model.model_fields, *beside], n=1, cutoff=0.5)
             hint = f" Did you mean `{close[0]}`?" if close else ""
-            takes = ", ".join(model.model_fields) or "none"
+            takes = f": {', '.join(model.model_fields)}" if model.model_fields else " no options"
             raise ValueError(
-                f"`{key}` is not an option of the {FAMILIES[family].kind} {name!r}, which takes: "
+                f"`{key}` is not an option of the {FAMILIES[family].kind} {name!r}, which takes"
                 f"{takes}.{hint}"
             )
     options = _validated(model, given).model_dump(mode="json")

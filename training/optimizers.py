@@ -20,6 +20,22 @@ OPTIMIZERS = Registry(
     ],
 )
 
+# Keras takes any number and trains into nonsense, or silently ignores it (a clip below 0).
+FRACTIONS = ("beta_1", "beta_2", "rho")  # of a moving average: 1 would never move
+POSITIVE = ("clipnorm", "clipvalue", "global_clipnorm", "epsilon")
+NOT_NEGATIVE = ("momentum", "weight_decay")
+
+
+def optimizer_options(name: str) -> list[str]:
+    """Arguments of a Keras optimizer, but for those of its own average, which the GAN replaces.
+
+    Raises:
+        UnknownNameError: if there is no such optimizer.
+    """
+    left_out = ("self", "kwargs", "name", "use_ema", "ema_momentum", "ema_overwrite_frequency")
+    parameters = inspect.signature(OPTIMIZERS[name].__init__).parameters
+    return [option for option in parameters if option not in left_out]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
@@ -36,16 +52,16 @@ class OptimizerConfig:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        parameters = inspect.signature(OPTIMIZERS[self.name].__init__).parameters
-        known = [name for name in parameters if name not in ("self", "kwargs")]
-        for option in self.options:
-            if option not in known:
+        known = optimizer_options(self.name)
+        for option, value in self.options.items():
+            if option not in known and option != "use_ema":  # refused with its reason later
                 close = difflib.get_close_matches(option, known, n=1)
                 hint = f" Did you mean `{close[0]}`?" if close else ""
                 raise ValueError(
                     f"`{option}` is not an option of the optimizer {self.name!r}, which takes "
                     f"{', '.join(known)}.{hint}"
                 )
+            _check_range(option, value)
 
     def build(self, updates: int | None = None) -> keras.optimizers.Optimizer:
         """A fresh optimizer whose schedule, if any, ends after `updates` updates.
@@ -60,6 +76,22 @@ class OptimizerConfig:
             )
         rate = resolve(self.learning_rate, updates)
         return OPTIMIZERS[self.name](learning_rate=rate, **self.options)
+
+
+def _check_range(option: str, value: Any) -> None:
+    ranges = {
+        FRACTIONS: (lambda number: 0 <= number < 1, "must be at least 0 and below 1"),
+        POSITIVE: (lambda number: number > 0, "must be above 0"),
+        NOT_NEGATIVE: (lambda number: number >= 0, "must not be negative"),
+    }
+    for options, (fits, expected) in ranges.items():
+        if option not in options or value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            expected = "must be a number"
+        elif fits(value):
+            continue
+        raise ValueError(f"`{option}` {expected}. Received: {option}={value}")
 
 
 def adam(learning_rate: float, beta_1: float, beta_2: float) -> OptimizerConfig:

@@ -101,6 +101,10 @@ SENTENCES = {
     "generator.optimizer.learning_rate={start=1.0}": (
         "`generator.optimizer.learning_rate.end` is missing."
     ),
+    "objective.nme=wgan": "which takes no options. Did you mean `name`?",
+    "objective.constraint.limit=0.1": "the constraint 'none', which takes no options.",
+    "generator.optimizer.beta_1=1.5": "`beta_1` must be at least 0 and below 1. Received: ",
+    "generator.optimizer.clipnorm=-1": "`clipnorm` must be above 0. Received: clipnorm=-1.0.",
     "objective.name=wgann": "There is no objective called 'wgann'",
     "objective.penalties.r3.weight=1": "There is no penalty called 'r3'; there are consistency, ",
     "objective.penalties.r1.wight=1": (
@@ -131,8 +135,7 @@ SENTENCES = {
     "generator.units=8": "`generator.units` must be a list. Received: 8.",
     "generator.units=[0]": "`generator.units.0`: input should be greater than or equal to 1.",
     "generator={network='dcgan', channels=[]}": (
-        "`generator.channels`: list should have at least 1 item after validation, not 0. "
-        "Received: []."
+        "`generator.channels`: list should have at least 1 item, not 0. Received: []."
     ),
     "generator.prior.size=0": "generator.prior: `size` must be at least 1. Received: size=0.",
     "data.modes=0": "`data.modes`: input should be greater than or equal to 1. Received: 0.",
@@ -171,6 +174,34 @@ def test_every_complaint_is_heard_at_once():
     assert text.startswith("mine.toml: ")
     for place in ("generator", "discriminator", "objective", "training.epochs", "training.sed"):
         assert f"`{place}`" in text
+
+
+CAUSES = {
+    "objective.name=3": "`objective.name`: input should be a valid string. Received: 3.",
+    "objective=3": "`objective` must be a table. Received: 3.",
+    "generator.channels=[0]": (
+        "`generator.channels.0`: input should be greater than or equal to 1. Received: 0."
+    ),
+}
+
+
+@pytest.mark.parametrize(("override", "sentence"), CAUSES.items(), ids=CAUSES)
+def test_what_only_follows_from_a_mistake_is_not_said(override, sentence):
+    with pytest.raises(UserError) as error:
+        load_config("digits", [override])
+    assert str(error.value) == f"digits: {sentence}"
+
+
+def test_a_part_of_what_the_paper_says_leaves_the_rest_to_the_paper():
+    raw = tomllib.loads(RING)
+    objective = {"name": "wgan_lp", "penalties": {"gradient_penalty": {"weight": 5.0}}}
+    config = validated(raw | {"objective": objective}, "lp")
+    assert config.objective.penalties["gradient_penalty"].options["one_sided"] is True
+    assert config.objective.penalties["gradient_penalty"].options["weight"] == 5.0
+    config = validated(
+        raw | {"objective": {"name": "wgan", "constraint": {"limit": 0.5}}}, "clipped"
+    )
+    assert config.objective.constraint.model_dump() == {"name": "weight_clip", "limit": 0.5}
 
 
 def test_what_is_left_out_is_filled_in_from_the_paper():
