@@ -108,6 +108,9 @@ def _combinations(family: str, member: Any) -> str:
         )
     if getattr(member, "energy", False):
         limits.append("best with the discriminator network 'autoencoder'")
+    if family == "objective" and not member().score_sign_means_real:
+        signed = [name for name, s in FAMILIES["stabiliser"].items() if s.by_score_sign]
+        limits.append(f"not {', '.join(signed)}, for 0 does not divide real from generated scores")
     if getattr(member, "relativistic", False):
         ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"
         limits.append(f"scores are relative; density ratio: {ratio}")

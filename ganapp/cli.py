@@ -139,21 +139,26 @@ def diagnose(
         bool,
         typer.Option("--dirac", help="Draw every objective on the one-parameter game instead."),
     ] = False,
-    out: Annotated[Path, typer.Option("--out", help="Picture of --dirac, .png.")] = Path(
-        "dirac.png"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Picture of --dirac, .png [default: dirac.png]."),
+    ] = None,
     objectives: Annotated[
         list[str] | None,
         typer.Option("--objective", help="Of --dirac; may be repeated [default: all]."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Of RUN; print as JSON.")] = False,
 ) -> None:
     """Say why a run fails: theory against what was learnt, and alarms with a remedy each."""
     if dirac == (run is not None):
         raise UserError("`diagnose` takes either a run directory or --dirac.")
+    if dirac and as_json:
+        raise UserError("`--json` is for a run; `diagnose --dirac` draws a picture.")
     if dirac:
-        _runner().dirac(objectives or [], out=out, console=console)
+        _runner().dirac(objectives or [], out=out or Path("dirac.png"), console=console)
         return
+    if objectives or out is not None:
+        raise UserError("`--objective` and `--out` are for `diagnose --dirac`, not for a run.")
     open_run(run)
     _runner().diagnose(run, console=console, as_json=as_json)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -54,9 +55,13 @@ def print_members(members: list[dict[str, Any]], console: Console, *, as_json: b
         options = ", ".join(f"{key} = {value}" for key, value in member["options"].items())
         rows = {"formula": member["formula"], "paper": member["reference"], "options": options}
         rows |= {"combines": member["combines"], "use": f"--set {member['set']}"}
+        table = Table.grid(padding=(0, 1, 0, 0))  # a long formula goes on below its beginning
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column()
         for name, text in rows.items():
             if text:
-                console.print(Text(f"  {name:<9}", style="dim"), Text(text), sep="")
+                table.add_row(name, Text(text))
+        console.print(Padding(table, (0, 0, 0, 2), expand=False))
         console.print()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ganapp.errors import UserError
-from training.diagnostics.dirac_page import dirac_page
+from training.diagnostics.dirac_page import ROWS, dirac_page
 from training.objectives import OBJECTIVES
 from training.registry import UnknownNameError
 
@@ -16,7 +16,7 @@ def dirac(names: Sequence[str], *, out: Path, console: Console) -> None:
     """Draws vector fields, trajectories and eigenvalues (Mescheder et al., 2018).
 
     Args:
-        names: of objectives; all of them when empty.
+        names: of objectives, drawn `ROWS` to a page; all of them when empty.
         out: a `.png`; further pages get a number before the suffix.
         console: where to write.
 
@@ -32,7 +32,9 @@ def dirac(names: Sequence[str], *, out: Path, console: Console) -> None:
         chosen = [OBJECTIVES[name]() for name in names or OBJECTIVES]
     except UnknownNameError as error:
         raise UserError(str(error)) from error
-    for number, page in enumerate(dirac_page(chosen), start=1):
+    starts = range(0, len(chosen), ROWS)
+    for number, start in enumerate(starts, start=1):  # each page is kept as soon as it is drawn
+        (page,) = dirac_page(chosen[start : start + ROWS])
         path = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
         page.save(path)
         console.print(f"{path}: {page.width} x {page.height} pixels.", soft_wrap=True)

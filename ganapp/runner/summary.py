@@ -33,7 +33,8 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     )
     for name, network in networks.items():
         section = getattr(config, name)
-        table.add_row(name, f"{section.network}, {network.count_params():,} parameters")
+        text = f"{section.network}, {network.count_params():,} parameters"
+        table.add_row(name, text + _looks_at_several(section))
     prior = config.generator.prior
     table.add_row("prior", f"{prior.name}, {experiment.gan.prior.size} dimensions")
     penalties = ", ".join(penalty.name for penalty in objective.penalties) or "no penalty"
@@ -56,6 +57,13 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     console.print(table)
     for sentence in warnings(config):
         warn(sentence)
+
+
+def _looks_at_several(section: Any) -> str:
+    """How a discriminator sees more than one example at once, if it does."""
+    packing, layer = getattr(section, "packing", 1), section.options.get("minibatch", "none")
+    packs = f", packs of {packing}" if packing > 1 else ""
+    return packs + (f", minibatch {layer.replace('_', ' ')}" if layer != "none" else "")
 
 
 def show_figures(report: dict[str, Any], console: Console) -> None:

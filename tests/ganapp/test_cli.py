@@ -145,6 +145,12 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, pres
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_plan_says_that_several_examples_are_looked_at_together():
+    seen = ["discriminator.packing=2", "discriminator.minibatch=standard_deviation"]
+    said = ganapp("train", "digits", "--dry-run", *[part for s in seen for part in ("--set", s)])
+    assert "parameters, packs of 2, minibatch standard deviation" in said.output
+
+
 def test_a_number_that_another_process_takes_meanwhile(tmp_path, monkeypatch):
     """Two `train` without --run at the same time: both run, in directories of their own."""
     from ganapp.runner import training

@@ -77,6 +77,9 @@ def test_the_dirac_game_is_drawn(tmp_path):
         ([], "either a run directory or --dirac"),
         (["runs/x", "--dirac"], "either a run directory or --dirac"),
         (["none"], "does not exist"),
+        (["none", "--objective", "hinge"], "are for `diagnose --dirac`, not for a run"),
+        (["none", "--out", "x.png"], "are for `diagnose --dirac`, not for a run"),
+        (["--dirac", "--json"], "`--json` is for a run"),
         (["--dirac", "--out", "x.jpg"], "`--out` must end in .png. Received: x.jpg"),
         (["--dirac", "--out", "none/x.png"], "is not a writable folder"),
         (["--dirac", "--objective", "wgn"], "There is no objective called 'wgn'"),
@@ -102,6 +105,21 @@ def test_lists_are_complete(family):
         assert "arXiv:" in member["reference"] or nobodys, member["name"]
     shown = ganapp("list", family).output
     assert all(member["name"] in shown for member in members)
+
+
+def test_a_list_says_which_objectives_have_no_signed_scores():
+    combines = {member["name"]: member["combines"] for member in members_of("objectives")}
+    found = {name for name, text in combines.items() if "adaptive_augment" in text}
+    assert {"wgan", "least_squares", "relativistic", "ebgan", "f_kl"} <= found
+    assert not found & {"non_saturating", "minimax", "hinge", "f_reverse_kl"}
+
+
+def test_long_lines_of_a_list_go_on_below_their_beginning():
+    lines = ganapp("list", "objectives").output.splitlines()
+    rows = [line for line in lines if line.startswith("  ")]
+    beginnings = {"formula", "paper", "options", "combines", "use"}
+    assert all(line.split()[0] in beginnings or line.startswith(" " * 11) for line in rows)
+    assert any(line.startswith(" " * 11) for line in rows)
 
 
 def test_lists_are_those_of_the_catalogue():

@@ -12,6 +12,7 @@ arXiv:1705.10461.
 
 import dataclasses
 import functools
+import itertools
 import math
 from typing import Any, Literal
 
@@ -29,7 +30,15 @@ LIMIT = 1e6  # a path that got here has left for good
 # Relative to the largest eigenvalue; float32 leaves about 1e-7 where a real part is 0.
 ZERO = 1e-4
 
+# A smooth path of 30 units of time asks for about a thousand velocities.
+MOST_VELOCITIES, SHORT_STEPS = 6000, 10
+BESIDE = 1e-2  # velocities are float32
+
 Verdict = Literal["converges", "neutral", "diverges", "no equilibrium"]
+
+
+class _Chattering(Exception):
+    """The solver is stuck at a kink of the field."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,7 +91,13 @@ class DiracGame:
 
     def jacobian(self, theta: float = 0.0, psi: float = 0.0) -> np.ndarray:
         """Derivative of the velocity by (theta, psi): float64 `(2, 2)`."""
-        return self._compiled[1](*_scalars(theta, psi)).numpy().astype(np.float64)
+        exact = self._compiled[1](*_scalars(theta, psi)).numpy().astype(np.float64)
+        if np.isfinite(exact).all():
+            return exact
+        # TensorFlow's third derivative of `x**2` is NaN at 0, where many losses are.
+        by_theta = self.velocity(theta + BESIDE, psi) - self.velocity(theta - BESIDE, psi)
+        by_psi = self.velocity(theta, psi + BESIDE) - self.velocity(theta, psi - BESIDE)
+        return np.stack([by_theta, by_psi], axis=1) / (2 * BESIDE)
 
     def stability(self) -> Stability:
         """Eigenvalues and verdict at (0, 0)."""
@@ -141,6 +156,9 @@ class DiracGame:
     ) -> np.ndarray:
         """The path of infinitely small steps: positions at equal times, float64 `(<= points, 2)`.
 
+        Where the field has a kink (hinge) a solver that controls its error may cross it for ever in
+        ever smaller steps; short steps of one size take its place then.
+
         Args:
             start: theta and psi.
             time: how long; a step of gradient descent takes the time of its size.
@@ -151,17 +169,40 @@ class DiracGame:
             return LIMIT - np.abs(position).max()
 
         left.terminal = True
-        solution = solve_ivp(
-            lambda _, position: self.velocity(*position),
-            (0.0, time),
-            start,
-            method="LSODA",  # a penalty may be stiff
-            t_eval=np.linspace(0.0, time, points),
-            events=left,
-            rtol=1e-5,  # the losses are float32
-            atol=1e-6,
-        )
+        calls = itertools.count(1)
+
+        def speed(_, position):
+            if next(calls) > MOST_VELOCITIES:
+                raise _Chattering
+            return self.velocity(*position)
+
+        try:
+            solution = solve_ivp(
+                speed,
+                (0.0, time),
+                start,
+                method="LSODA",  # a penalty may be stiff
+                t_eval=np.linspace(0.0, time, points),
+                events=left,
+                rtol=1e-5,  # the losses are float32
+                atol=1e-6,
+            )
+        except _Chattering:
+            return self._short_steps(start, time / (points - 1), points)
         return solution.y.T
+
+    def _short_steps(self, start: tuple[float, float], interval: float, points: int) -> np.ndarray:
+        """Heun's method, `SHORT_STEPS` from one point to the next."""
+        position, step = np.array(start, dtype=np.float64), interval / SHORT_STEPS
+        path = [position]
+        for taken in range(1, (points - 1) * SHORT_STEPS + 1):
+            here = self.velocity(*position)
+            position = position + step / 2 * (here + self.velocity(*(position + step * here)))
+            if not np.abs(position).max() < LIMIT:
+                break
+            if taken % SHORT_STEPS == 0:
+                path.append(position)
+        return np.array(path)
 
     @functools.cached_property
     def offset(self) -> float:

@@ -102,7 +102,20 @@ def _page(objectives: Sequence[Objective], remedies: Mapping[str, Mapping[str, A
         row[0].set_ylabel("psi (discriminator)", fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("theta (generator)", fontsize=8)
+    figure.legend(
+        *grid[0, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+    )
     return render(figure)
+
+
+def verdict_text(stability: Stability) -> str:
+    """The verdict in words; where the field jumps it goes round a circle, however steep it is."""
+    jumps = np.abs(stability.eigenvalues).max() > JUMP
+    return "does not converge" if jumps and stability.verdict == "diverges" else stability.verdict
 
 
 def _panel(axes: Any, game: DiracGame, name: str) -> None:
@@ -110,10 +123,16 @@ def _panel(axes: Any, game: DiracGame, name: str) -> None:
     colour = COLOURS[stability.verdict]
     _arrows(axes, game)
     descent = game.descend(START, step_size=STEP_SIZE, steps=round(TIME / STEP_SIZE))
-    axes.plot(*descent.T, color=DARK, linewidth=0.8, linestyle=":")
-    axes.plot(*game.flow(START, time=TIME).T, color=colour, linewidth=1.8)
-    axes.plot(*START, "o", color=FAKE_COLOUR, markersize=4)
-    axes.plot(0, 0, "+", color=DARK, markersize=7)
+    axes.plot(
+        *descent.T,
+        color=DARK,
+        linewidth=0.8,
+        linestyle=":",
+        label=f"gradient descent, steps of {STEP_SIZE}",
+    )
+    axes.plot(*game.flow(START, time=TIME).T, color=colour, linewidth=1.8, label="continuous flow")
+    axes.plot(*START, "o", color=FAKE_COLOUR, markersize=4, linestyle="none", label="start")
+    axes.plot(0, 0, "+", color=DARK, markersize=7, linestyle="none", label="equilibrium")
     axes.set_xlim(-REACH, REACH)
     axes.set_ylim(-REACH, REACH)
     axes.set_aspect("equal")
@@ -126,7 +145,7 @@ def _panel(axes: Any, game: DiracGame, name: str) -> None:
     axes.text(
         0.5,
         1.03,
-        stability.verdict,
+        verdict_text(stability),
         transform=axes.transAxes,
         ha="center",
         fontsize=8,

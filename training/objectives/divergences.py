@@ -91,7 +91,7 @@ def _pearson_conjugate(v: tf.Tensor) -> tf.Tensor:
     # The paper's t^2 / 4 + t is the conjugate of (u - 1)^2 for u of either sign. A density ratio
     # is not negative; then it is -1 below t = -2, and no falling branch sends the generator away.
     t = tf.maximum(v, -2.0)
-    return t**2 / 4.0 + t
+    return tf.square(t) / 4.0 + t  # of t**2 the third derivative is NaN at 0
 
 
 PEARSON = Divergence(

@@ -8,7 +8,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from training.diagnostics.dirac import DiracGame
-from training.diagnostics.dirac_page import dirac_page, eigenvalues_text
+from training.diagnostics.dirac_page import dirac_page, eigenvalues_text, verdict_text
 from training.objectives import BEGAN, FKL, OBJECTIVES, WGAN, Hinge, LeastSquares, Minimax
 from training.objectives import RelativisticPairing as Relativistic
 from training.penalties import R1, R2, Dragan, GradientPenalty, Orthogonal
@@ -189,12 +189,37 @@ def test_page_has_a_panel_each():
     assert (np.abs(upper - (0xE0, 0x8A, 0x00)).max(-1) < 30).sum() == 0
 
 
+def test_a_flow_along_a_kink_comes_to_an_end(monkeypatch):
+    """Hinge under a gradient penalty once took a hundred thousand velocities and a minute."""
+    game = DiracGame(objective=Hinge(), penalties=(GradientPenalty(weight=1.0),))
+    asked, velocity = [], DiracGame.velocity
+    monkeypatch.setattr(DiracGame, "velocity", lambda *args: asked.append(None) or velocity(*args))
+    path = game.flow((1.0, 1.0), time=30.0)
+    assert path.shape == (300, 2)
+    assert 1.0 < np.abs(path[150:]).max() < 2.5  # it goes round
+    assert len(asked) < 15_000
+
+
+def test_losses_without_a_third_derivative_have_eigenvalues():
+    """Of `x**2` at 0 TensorFlow gives NaN, which ended `diagnose --dirac` with a traceback."""
+    squares = LeastSquares(real_target=0.0, fake_target=-2.0, generator_target=-1.0)
+    for objective in (OBJECTIVES["f_pearson"](), squares):
+        game = DiracGame(objective=objective, consensus=0.5)
+        assert np.isfinite(game.stability().eigenvalues).all()
+    plain = DiracGame(objective=OBJECTIVES["f_pearson"](), consensus=0.5)
+    exact = plain.jacobian()
+    nothing = lambda *_: tf.fill((2, 2), np.nan)  # noqa: E731
+    plain.__dict__["_compiled"] = (plain._compiled[0], nothing)
+    np.testing.assert_allclose(plain.jacobian(), exact, atol=1e-3)
+
+
 def test_eigenvalues_in_words():
     assert eigenvalues_text(stability(Minimax())) == "± 0.5i"
     assert eigenvalues_text(stability(WGAN(), penalties=(R1(weight=1.0),))) == "-0.5 ± 0.87i"
     assert eigenvalues_text(stability(WGAN(), penalties=(R1(weight=4.0),))) == "-3.7, -0.27"
     jump = stability(WGAN(), penalties=(GradientPenalty(),))
     assert eigenvalues_text(jump) == "the field jumps at 0"
+    assert verdict_text(jump) == "does not converge"
 
 
 def test_bad_arguments_are_refused():

@@ -96,7 +96,7 @@ def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
     return Alarm(
         name="wandering",
         seen=f"the {player}'s weights are {now:.3g} from their historical average, "
-        f"{now / before:.2g} times as far as at half of the run ({len(distances)} values)",
+        f"{now / before:.2f} times as far as at half of the run ({len(distances)} values)",
         meaning="they circle or drift instead of settling",
         remedy="let the learning rates fall, `optimizer = { learning_rate = { start = 2e-4, "
         "end = 1e-5 } }`, try `[objective.stabilisers] historical_average = {}`, and judge the "
