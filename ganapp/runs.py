@@ -92,7 +92,10 @@ class Run:
         return self._read_json(self.report)
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
-        """Rows of `metrics.jsonl`; a row that is half written or damaged is left out."""
+        """Rows of `metrics.jsonl`; a row that is half written or damaged is left out.
+
+        What a row holds under `watch`, where it holds that, is a table.
+        """
         if not self.metrics.exists():
             return
         for line in self.metrics.read_bytes().splitlines():
@@ -100,7 +103,9 @@ class Run:
                 row = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
+            if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+                continue
+            if isinstance(row.get("watch", {}), dict):
                 yield row
 
     def read_series(self) -> dict[str, list[float]]:

@@ -65,7 +65,7 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
     folder.mkdir(exist_ok=True)
     comparison = _compare(experiment, scored, folder)
     found = [*_alarms(experiment, run, scored), *_alarms_of_report(run)]
-    alarms = {alarm.name: alarm for alarm in found}.values()  # the report has seen more samples
+    alarms = {alarm.key: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
         "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],

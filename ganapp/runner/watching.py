@@ -55,8 +55,8 @@ class Announcer:
     def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
         """Prints what is new."""
         for alarm in alarms:
-            if alarm.name not in self._known:
-                self._known.add(alarm.name)
+            if alarm.key not in self._known:
+                self._known.add(alarm.key)
                 self._console.print(
                     f"Alarm ({alarm.name}) at step {step:,}: {alarm.sentence}",
                     style="yellow",

@@ -8,7 +8,9 @@ from run_case import RING, ganapp
 
 from ganapp.runner.watching import Announcer, alarms_in, looks_in
 from ganapp.runs import Run
-from training.diagnostics.alarms import Alarm
+from training.callbacks.metrics import MetricsLog
+from training.diagnostics.alarms import Alarm, wandering
+from training.diagnostics.watch import PLAYERS
 
 FOUR = 'prior = { name = "bernoulli", size = 2 }'
 ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", remedy="try more")
@@ -32,6 +34,24 @@ def test_each_kind_is_announced_once(tmp_path):
     assert announced(run, (500, []), (1000, [ALARM]), (1500, []), (2000, [ALARM])) == once
     run.metrics.write_text(row(900, duplicates="seen before the run was resumed"))
     assert announced(run, (1000, [ALARM])) == ""
+
+
+def test_both_players_may_raise_the_same_alarm(tmp_path):
+    run, log = Run(tmp_path), MetricsLog(tmp_path / "metrics.jsonl", 1)
+    alarms = [wandering([1.0] * 30, player=player) for player in ("generator", "discriminator")]
+    log.watch(7, {}, alarms)
+    keys = ["wandering (generator)", "wandering (discriminator)"]
+    assert [alarm["name"] for alarm in alarms_in(run)] == keys
+    run.metrics.unlink()
+    said = announced(run, (7, alarms))
+    assert [said.count(f"the {player}'s weights") for player in PLAYERS] == [1, 1]
+
+
+def test_a_damaged_row_is_left_out(tmp_path):
+    run = Run(tmp_path)
+    run.metrics.write_text('{"step": 5, "watch": 3}\n' + row(6, saturation="A"))
+    assert looks_in(run) == [6]
+    assert run.read_series() == {"step": [6.0]}
 
 
 def test_alarms_are_counted(tmp_path):

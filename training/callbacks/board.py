@@ -45,10 +45,10 @@ class Board:
             f"distances/{name.removesuffix('_distance')}": distances[name] for name in distances
         }
         self.scalars(step, {**values, "alarms/raised": len(alarms)})
-        names = [alarm.name for alarm in alarms]
+        names = [alarm.key for alarm in alarms]
         if names != self._raised:
             self._raised = names
-            lines = [f"- **{alarm.name}**: {alarm.sentence}" for alarm in alarms]
+            lines = [f"- **{alarm.key}**: {alarm.sentence}" for alarm in alarms]
             self.text(step, "alarms", "\n".join(lines) or "No alarm any more.")
 
     def theory(self, step: int, figures: Mapping[str, float], picture: PIL.Image.Image) -> None:

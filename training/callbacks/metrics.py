@@ -37,7 +37,7 @@ class MetricsLog(StepCallback):
 
     def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
         """Appends distances and alarms under `"watch"`; fits `Watch(sinks=...)`."""
-        sentences = {alarm.name: alarm.sentence for alarm in alarms}
+        sentences = {alarm.key: alarm.sentence for alarm in alarms}
         self._append({"step": step, "watch": {**_finite(distances), "alarms": sentences}})
 
     def theory(self, step: int, figures: Mapping[str, float], picture: Any = None) -> None:

@@ -67,7 +67,9 @@ def test_weights_that_never_settle_are_told_of_at_the_end(tmp_path):
     model.train(STEPS, [callback])
     wandering = [step for step, alarms in told for alarm in alarms if alarm.name == "wandering"]
     assert wandering == [STEPS]
-    sentence = json.loads(metrics.path.read_text().splitlines()[-1])["watch"]["alarms"]["wandering"]
+    sentence = json.loads(metrics.path.read_text().splitlines()[-1])["watch"]["alarms"][
+        "wandering (generator)"
+    ]
     assert sentence.startswith("the generator's weights are ")
 
 

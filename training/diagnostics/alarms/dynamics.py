@@ -95,6 +95,7 @@ def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
         return None
     return Alarm(
         name="wandering",
+        player=player,
         seen=f"the {player}'s weights are {now:.3g} from their historical average, "
         f"{now / before:.2f} times as far as at half of the run ({len(distances)} values)",
         meaning="they circle or drift instead of settling",
@@ -129,6 +130,7 @@ def gradient_norms(norms: ArrayLike, *, player: str) -> Alarm | None:
         return None
     return Alarm(
         name="vanishing_gradients",
+        player=player,
         seen=f"the gradient norm of the {player} is {now:.2g} (median of {part} values) after "
         f"{before:.2g} before",
         meaning="it no longer learns",
@@ -141,6 +143,7 @@ def gradient_norms(norms: ArrayLike, *, player: str) -> Alarm | None:
 def _exploded(player: str, seen: str) -> Alarm:
     return Alarm(
         name="exploding_gradients",
+        player=player,
         seen=f"the gradient norm of the {player} {seen}",
         meaning="the next steps will throw the weights far out",
         remedy="try a smaller learning rate, `clipnorm = 1.0` in the optimizer's table, "
