@@ -28,18 +28,6 @@ POINTS = 2000  # scored of each kind
 SEED = 2  # of the latents; the report's and the choice of the best use others
 
 
-@dataclasses.dataclass(frozen=True)
-class Scored:
-    """Examples in user units, and the raw scores of the last discriminator."""
-
-    training: np.ndarray
-    held_out: np.ndarray
-    fake: np.ndarray
-    training_scores: np.ndarray
-    held_out_scores: np.ndarray
-    fake_scores: np.ndarray
-
-
 def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dict[str, Any]:
     """Looks for the reasons why a run fails; writes `diagnosis.json` and pictures beside it.
 
@@ -60,18 +48,18 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
     run = open_run(directory)
     experiment = compose(load_saved(run.config))
     step = _load_players(experiment, run)
-    scored = _score(experiment)
+    look = _look(experiment, run)
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)
-    comparison = _compare(experiment, scored, folder)
-    found = [*_alarms(experiment, run, scored), *_alarms_of_report(run)]
+    comparison = _compare(experiment, look, folder)
+    found = [*alarms_of(look), *_alarms_of_report(run)]
     alarms = {alarm.key: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
         "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],
         "discriminator": comparison,
-        "duality_gap": _duality_gap(experiment, scored),
-        "pictures": _draw(experiment, run, scored, folder),
+        "duality_gap": _duality_gap(experiment, look),
+        "pictures": _draw(run, look, folder),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / "diagnosis.json", text)
@@ -97,30 +85,23 @@ def _load_players(experiment: Experiment, run: Run) -> int:
     return step
 
 
-def _score(experiment: Experiment) -> Scored:
+def _look(experiment: Experiment, run: Run) -> Look:
+    """The players as they are, and what the run has recorded."""
     source, gan = experiment.source, experiment.gan
     training, _ = source.training_examples(POINTS)
     held_out, _ = source.held_out_examples(POINTS)
     fake = gan.generate(POINTS, seed=SEED, ema=False)
-    real = [np.asarray(source.spec.to_model_units(x)) for x in (training, held_out)]
-    return Scored(
-        training,
-        held_out,
-        np.asarray(source.spec.to_user_units(fake)),
-        *(gan.scores(x) for x in (*real, fake)),
-    )
-
-
-def _alarms(experiment: Experiment, run: Run, scored: Scored) -> list[Alarm]:
-    """All that one look gives, with what the run has recorded."""
-    return alarms_of(
-        Look(
-            **dataclasses.asdict(scored),
-            series=run.read_series(),
-            every=experiment.config.training.log_every,
-            objective=experiment.gan.objective,
-            modes=experiment.source.modes,
-        )
+    return Look(
+        training=training,
+        held_out=held_out,
+        fake=np.asarray(source.spec.to_user_units(fake)),
+        training_scores=gan.scores(np.asarray(source.spec.to_model_units(training))),
+        held_out_scores=gan.scores(np.asarray(source.spec.to_model_units(held_out))),
+        fake_scores=gan.scores(fake),
+        series=run.read_series(),
+        every=experiment.config.training.log_every,
+        objective=gan.objective,
+        modes=source.modes,
     )
 
 
@@ -152,24 +133,25 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
     return [alarm for alarm in found if alarm is not None]
 
 
-def _compare(experiment: Experiment, scored: Scored, folder: Path) -> dict[str, Any]:
+def _compare(experiment: Experiment, look: Look, folder: Path) -> dict[str, Any]:
     """The learnt discriminator beside the optimal one, where the data's density is known."""
     try:
-        theory = Theory(experiment, scored.held_out)
-        compared = theory.compare(scored.fake)
+        theory = Theory(experiment, look.held_out)
+        compared = theory.compare(look.fake)
     except NotComputable as error:
         return {"reason": str(error)}
     compared.maps.save(folder / "maps.png")
     compared.calibration.save(folder / "calibration.png")
-    return compared.figures() | {"quadrature": theory.quadrature(scored.fake)}
+    exact = theory.quadrature(look.fake, compared.density)
+    return compared.figures() | {"quadrature": exact}
 
 
-def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
+def _duality_gap(experiment: Experiment, look: Look) -> dict[str, Any]:
     """How much either player gains by a little training alone; the reason where it has no value."""
     gan, source = experiment.gan, experiment.source
     if gan.packing > 1:
         return {"reason": "the discriminator judges packs"}
-    real = np.asarray(source.spec.to_model_units(scored.training))
+    real = np.asarray(source.spec.to_model_units(look.training))
     try:
         found = duality_gap(
             gan.generator,
@@ -185,14 +167,11 @@ def _duality_gap(experiment: Experiment, scored: Scored) -> dict[str, Any]:
     return dataclasses.asdict(found)
 
 
-def _draw(experiment: Experiment, run: Run, scored: Scored, folder: Path) -> list[str]:
-    picture = maps.score_histogram(
-        scored.training_scores, scored.fake_scores, scored.held_out_scores
-    )
+def _draw(run: Run, look: Look, folder: Path) -> list[str]:
+    picture = maps.score_histogram(look.training_scores, look.fake_scores, look.held_out_scores)
     picture.save(folder / "scores.png")
     try:
-        series = run.read_series().get("score_gap", [])
-        found = spectrum(series, every=experiment.config.training.log_every)
+        found = spectrum(look.series.get("score_gap", []), every=look.every)
         maps.spectrum_picture(found).save(folder / "spectrum.png")
     except (NotComputable, ValueError):  # too short a run has no spectrum
         (folder / "spectrum.png").unlink(missing_ok=True)

@@ -66,15 +66,15 @@ class Theory:
             real=self._real[half:],
             fake=fake[half:],
         )
-        return Comparison(found, self._maps(log_ratio, density, fake))
+        return Comparison(found, self._maps(log_ratio, density, fake), density)
 
-    def quadrature(self, fake: np.ndarray) -> dict[str, Any]:
+    def quadrature(self, fake: np.ndarray, density: KernelDensity) -> dict[str, Any]:
         """What an optimal discriminator's value is by integration, free of the points' chance.
 
         Cells are made finer until they catch 99 % of both densities, or it is not worth the time:
         `jensen_shannon` in nats, `optimal_value` = -log 4 + 2 JSD, `cells`; else the `reason`.
         """
-        modes, density, reason = self._source.modes, KernelDensity(fake[: len(fake) // 2]), ""
+        modes, reason = self._source.modes, ""
         points = np.concatenate([self._real, fake])
         low, high = points.min(axis=0), points.max(axis=0)
         margin = 6 * modes.sigma
@@ -113,10 +113,11 @@ class Theory:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What `Theory` found, and the maps of both discriminators."""
+    """What `Theory` found, the maps of both discriminators, the density of the generator."""
 
     found: OptimalComparison
     maps: PIL.Image.Image
+    density: KernelDensity
 
     @property
     def calibration(self) -> PIL.Image.Image:
