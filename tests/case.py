@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from models import GAN
+from models.critic import Critic
 from models.networks import mlp_discriminator, mlp_generator
 from training.objectives import NonSaturating
 from training.priors import Normal
@@ -134,3 +135,40 @@ def numeric_gradient(
         gradient[index] = (values[0] - values[1]) / (2 * step)
     variable.assign(start)
     return gradient
+
+
+def historical_distances(snapshots: np.ndarray) -> np.ndarray:
+    """Distance of the weights at each time from the mean of those before and at it.
+
+    Args:
+        snapshots: `(t, d)`, the flattened weights at equal intervals.
+
+    Returns:
+        float64 `(t,)`, the first 0.
+    """
+    snapshots = np.asarray(snapshots, dtype=np.float64)
+    means = np.cumsum(snapshots, axis=0) / np.arange(1, len(snapshots) + 1)[:, None]
+    return np.linalg.norm(snapshots - means, axis=1)
+
+
+def assert_exact_through_a_penalty(generator: keras.Model, network: keras.Model) -> None:
+    """The generator's gradient through scores and an R2 term is that of finite differences.
+
+    Args:
+        generator: takes latents `(batch, 2)`, in float64.
+        network: a discriminator of its examples, in float64.
+    """
+    latents = tf.constant(np.random.default_rng(3).normal(size=(3, 2)))
+
+    @tf.function
+    def value():
+        fake = generator(latents)
+        critic = Critic(network)
+        return tf.reduce_mean(critic(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
+
+    with tf.GradientTape() as tape:
+        result = value()
+    variables = generator.trainable_variables
+    exact = [g.numpy() for g in tape.gradient(result, variables)]
+    numeric = [numeric_gradient(value, v) for v in variables]
+    assert relative_error(exact, numeric) < 1e-5

@@ -11,7 +11,7 @@ from models.networks import residual
 from models.networks.autoencoder import autoencoder_discriminator
 from models.networks.mlp import mlp_discriminator
 from models.networks.resnet import resnet_discriminator, resnet_generator
-from tests.case import numeric_gradient, relative_error
+from tests.case import assert_exact_through_a_penalty, numeric_gradient, relative_error
 from training.constraints import SpectralNorm
 
 SHAPE = (5, 4, 1)
@@ -123,17 +123,4 @@ def test_generator_gradient_through_a_penalised_discriminator(block):
     generator = resnet_generator(2, SHAPE, channels=(3,), normalisation="none", **options)
     generator = in_float64(generator)
     network = in_float64(resnet_discriminator(SHAPE, channels=(2,), **options))
-    latents = tf.constant(np.random.default_rng(3).normal(size=(3, 2)))
-
-    @tf.function
-    def value():
-        fake = generator(latents)
-        critic = Critic(network)
-        return tf.reduce_mean(critic(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
-
-    with tf.GradientTape() as tape:
-        result = value()
-    variables = generator.trainable_variables
-    exact = [g.numpy() for g in tape.gradient(result, variables)]
-    numeric = [numeric_gradient(value, v) for v in variables]
-    assert relative_error(exact, numeric) < 1e-5
+    assert_exact_through_a_penalty(generator, network)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
+from tests.case import historical_distances
 from training.diagnostics.alarms import (
     gradient_norms,
-    historical_distances,
     oscillation,
     wandering,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.diagnostics.alarms import historical_distances
+from tests.case import historical_distances
 from training.diagnostics.history import SUMS, WeightHistory, sketch
 
 

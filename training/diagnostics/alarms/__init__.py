@@ -3,7 +3,6 @@
 from training.diagnostics.alarms.base import Alarm
 from training.diagnostics.alarms.dynamics import (
     gradient_norms,
-    historical_distances,
     oscillation,
     wandering,
 )
@@ -15,7 +14,6 @@ __all__ = [
     "discriminator_overfitting",
     "duplicates",
     "gradient_norms",
-    "historical_distances",
     "low_coverage",
     "missing_modes",
     "oscillation",

@@ -60,20 +60,6 @@ def oscillation(score_gap: ArrayLike, *, every: float = 1.0) -> Alarm | None:
     )
 
 
-def historical_distances(snapshots: ArrayLike) -> np.ndarray:
-    """Distance of the weights at each time from the mean of those before and at it.
-
-    Args:
-        snapshots: `(t, d)`, the flattened weights at equal intervals.
-
-    Returns:
-        float64 `(t,)`, the first 0.
-    """
-    snapshots = np.asarray(snapshots, dtype=np.float64)
-    means = np.cumsum(snapshots, axis=0) / np.arange(1, len(snapshots) + 1)[:, None]
-    return np.linalg.norm(snapshots - means, axis=1)
-
-
 def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
     """The weights do not settle: they stay as far from their own average as at half of the run.
 
