@@ -5,8 +5,8 @@
 
 Twice each: at its paper's settings (optimizers, penalties, constraint, discriminator steps), and at
 one common setting, that of the preset: its optimizers and annealed R1 + R2. Network and judgement
-are the preset's throughout; the length is 10,000 generator steps of 256 examples, a fifth to an
-eighth of the presets' examples, which have rows of their own. Means over seeds; the last
+are the preset's throughout; the length is 10,000 generator steps of 128 examples, a tenth to a
+sixteenth of the presets' examples, which have rows of their own. Means over seeds; the last
 generator is judged, because choosing the best would hide who does not converge.
 
 What has been measured is remembered (`benchmarks/running.py`): stop it and start it again.
@@ -39,8 +39,8 @@ PUBLISHED = {
 RATES = {"ring": "2e-3", "grid": "2e-3"}
 LENGTH = [
     "training.epochs=10",
-    "training.batch_size=256",
-    "training.ema_half_life=177_000.0",
+    "training.batch_size=128",
+    "training.ema_half_life=88_500.0",
     *(f"training.{what}_every=10_000" for what in ("evaluate", "sample", "checkpoint")),
 ]
 PENALTIES = {"ring": (0.2, 0.0005), "grid": (0.5, 0.0001)}

@@ -13,11 +13,13 @@ class Rule:
         broken: of the configuration; what came, for the end of the sentence, or `None`.
         sentence: what is wrong and what to do instead.
         fatal: refuse rather than warn.
+        kinds: of data, for which a warning holds.
     """
 
     broken: Callable[[Any], str | None]
     sentence: str
     fatal: bool = True
+    kinds: tuple[str, ...] = ("image", "vector")
 
 
 def refuse(config: Any) -> None:
@@ -32,9 +34,15 @@ def refuse(config: Any) -> None:
             raise ValueError(f"{rule.sentence} Received: {received}")
 
 
-def warnings(config: Any) -> list[str]:
-    """Sentences about what may work but is known to fail often."""
-    found = [(rule, rule.broken(config)) for rule in RULES if not rule.fatal]
+def warnings(config: Any, *, kind: str) -> list[str]:
+    """Sentences about what may work but is known to fail often.
+
+    Args:
+        config: the configuration.
+        kind: of the data, `"image"` or `"vector"`.
+    """
+    rules = [rule for rule in RULES if not rule.fatal and kind in rule.kinds]
+    found = [(rule, rule.broken(config)) for rule in rules]
     return [f"{rule.sentence} Received: {received}" for rule, received in found if received]
 
 
@@ -58,9 +66,8 @@ def _minibatch_layer(config: Any) -> str | None:
     return f"{layer!r} with {', '.join(penalties)}" if penalties and layer != "none" else None
 
 
-def _lazy_on_vectors(config: Any) -> str | None:
-    lazy = [n for n, p in config.objective.penalties.items() if p.options["interval"] > 1]
-    return ", ".join(lazy) if lazy and config.discriminator.network == "mlp" else None
+def _lazy(config: Any) -> str | None:
+    return ", ".join(n for n, p in config.objective.penalties.items() if p.options["interval"] > 1)
 
 
 def _objective(config: Any) -> Any:
@@ -70,16 +77,20 @@ def _objective(config: Any) -> Any:
 
 
 def _energy_without_autoencoder(config: Any) -> str | None:
-    network = config.discriminator.network
-    if not _objective(config).energy or network == "autoencoder":
+    if not _objective(config).energy or _reconstructs(config):
         return None
-    return f"{network!r} with {config.objective.name!r}"
+    return f"{config.discriminator.network!r} with {config.objective.name!r}"
 
 
 def _autoencoder_without_energy(config: Any) -> str | None:
-    autoencoder = config.discriminator.network == "autoencoder"
     energy = _objective(config).energy
-    return f"{config.objective.name!r}" if autoencoder and not energy else None
+    return f"{config.objective.name!r}" if _reconstructs(config) and not energy else None
+
+
+def _reconstructs(config: Any) -> bool:
+    from models.networks import RECONSTRUCTING
+
+    return config.discriminator.network in RECONSTRUCTING
 
 
 def _adaptive(config: Any) -> list[str]:
@@ -95,8 +106,7 @@ def _adaptive_to_energies(config: Any) -> str | None:
         return None
     if _objective(config).energy:
         return f"{config.objective.name!r}"
-    network = config.discriminator.network
-    return f"{network!r}" if network == "autoencoder" else None
+    return f"{config.discriminator.network!r}" if _reconstructs(config) else None
 
 
 def _adaptive_to_unsigned_scores(config: Any) -> str | None:
@@ -106,9 +116,11 @@ def _adaptive_to_unsigned_scores(config: Any) -> str | None:
 
 
 def _clipped_and_penalised(config: Any) -> str | None:
-    penalties = _gradient_penalties(config)
-    clipped = config.objective.constraint.name == "weight_clip"
-    return f"'weight_clip' with {', '.join(penalties)}" if clipped and penalties else None
+    from ganapp.plugins import FAMILIES
+
+    penalties, name = _gradient_penalties(config), config.objective.constraint.name
+    clipped = FAMILIES["constraint"][name].replaces_gradient_penalties
+    return f"{name!r} with {', '.join(penalties)}" if clipped and penalties else None
 
 
 def _odd_packs(config: Any) -> str | None:
@@ -145,10 +157,11 @@ RULES = (
         fatal=False,
     ),
     Rule(
-        _lazy_on_vectors,
+        _lazy,
         "`interval` above 1 (a lazy penalty) fails on points and tables, where the discriminator "
         "moves too far between two penalties; use interval=1.",
         fatal=False,
+        kinds=("vector",),
     ),
     Rule(
         _energy_without_autoencoder,

@@ -12,12 +12,13 @@ from rich.console import Console
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.remedies import ruled_out
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
 from ganapp.runs import Run, open_run
 from training.checkpoints import CheckpointError, load_latest
 from training.diagnostics import maps
-from training.diagnostics.alarms import Alarm, low_coverage, missing_modes
+from training.diagnostics.alarms import Alarm, low_coverage, low_precision, missing_modes
 from training.diagnostics.duality import duality_gap
 from training.diagnostics.spectrum import spectrum
 from training.diagnostics.watch import Look, alarms_of
@@ -52,7 +53,8 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)
     comparison = _compare(experiment, look, folder)
-    found = [*alarms_of(look), *_alarms_of_report(run)]
+    of_report = [alarm.without(look.ruled_out) for alarm in _alarms_of_report(run)]
+    found = [*alarms_of(look), *of_report]
     alarms = {alarm.key: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
@@ -102,6 +104,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
         every=experiment.config.training.log_every,
         objective=gan.objective,
         modes=source.modes,
+        ruled_out=ruled_out(experiment),
     )
 
 
@@ -111,16 +114,11 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
     if judged is None:
         return []
     found = []
-    coverage = judged["figures"].get("coverage", {})
-    if None not in (coverage.get("matched"), coverage.get("floor")):
-        found.append(
-            low_coverage(
-                coverage["matched"],
-                coverage["floor"],
-                generated=coverage["matched_generated"],
-                real=coverage["matched_real"],
-            )
-        )
+    for figure, alarm in (("precision", low_precision), ("coverage", low_coverage)):
+        row = judged["figures"].get(figure, {})
+        if None not in (row.get("matched"), row.get("floor")) and not any(found):
+            counts = {"generated": row["matched_generated"], "real": row["matched_real"]}
+            found.append(alarm(row["matched"], row["floor"], **counts))
     for figure, kind, shares in (
         ("modes", "modes", None),
         ("classes_found", "classes", "training_histogram"),

@@ -55,7 +55,7 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     table.add_row("devices", f"{replicas} replica{'s' if replicas > 1 else ''}")
     table.add_row("run", str(directory))
     console.print(table)
-    for sentence in warnings(config):
+    for sentence in warnings(config, kind=spec.kind):
         warn(sentence)
 
 

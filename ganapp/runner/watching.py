@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from ganapp.runner.compose import Experiment
+from ganapp.runner.remedies import ruled_out
 from ganapp.runs import Run
 from training.callbacks.board import Board
 from training.callbacks.metrics import MetricsLog
@@ -35,7 +36,11 @@ def watch(
         recorded_every=experiment.config.training.log_every,
         histories=experiment.histories,
         sinks=(metrics.watch, board.watch, announced.watch),
-        about={"modes": source.modes, "objective": experiment.gan.objective},
+        about={
+            "modes": source.modes,
+            "objective": experiment.gan.objective,
+            "ruled_out": ruled_out(experiment),
+        },
         last=total,
     )
 

@@ -6,14 +6,18 @@ import json
 from rich.console import Console
 from run_case import RING, ganapp
 
+from ganapp.loading import load_config
+from ganapp.runner.compose import compose
+from ganapp.runner.remedies import ruled_out
 from ganapp.runner.watching import Announcer, alarms_in, looks_in
 from ganapp.runs import Run
 from training.callbacks.metrics import MetricsLog
-from training.diagnostics.alarms import Alarm, wandering
+from training.diagnostics.alarms import Alarm, Remedy, wandering
 from training.diagnostics.watch import PLAYERS
 
 FOUR = 'prior = { name = "bernoulli", size = 2 }'
-ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", remedy="try more")
+MORE = Remedy(setting="more")
+ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", remedies=(MORE,))
 
 
 def announced(run, *told):
@@ -52,6 +56,16 @@ def test_a_damaged_row_is_left_out(tmp_path):
     run.metrics.write_text('{"step": 5, "watch": 3}\n' + row(6, saturation="A"))
     assert looks_in(run) == [6]
     assert run.read_series() == {"step": [6.0]}
+
+
+def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
+    digits = ruled_out(compose(load_config("digits", ["objective.stabilisers.pulling_away={}"])))
+    assert {"relativistic", "r1", "pulling_away", "minibatch", "falling_rates"} <= digits
+    assert digits.isdisjoint({"packing", "diff_augment", "spectral_norm", "clipnorm"})
+    settings = ["objective.name=f_kl", "discriminator.packing=2", "objective.discriminator_steps=2"]
+    ring = ruled_out(compose(load_config("ring", settings)))
+    assert {"f_kl", "packing", "diff_augment"} <= ring
+    assert ring.isdisjoint({"alternative_goal", "one_discriminator_step", "minibatch", "r1"})
 
 
 def test_alarms_are_counted(tmp_path):

@@ -10,11 +10,15 @@ from training.diagnostics.alarms import Alarm
 from training.diagnostics.history import WeightHistory
 from training.diagnostics.watch import PLAYERS, Look, alarms_of
 
-# Alarms about what the generator makes, which is poor in the first quarter of any run.
-OF_SAMPLES = ("duplicates", "low_coverage", "missing_modes")
-WARM_UP = 0.25
-# Weights still move as long as their learning rates have not fallen.
-OF_THE_END = ("wandering",)
+# The share of a run before which an alarm means nothing: what the generator makes is poor in the
+# first quarter of any, and weights still move as long as their learning rates have not fallen.
+EARLIEST = {
+    "duplicates": 0.25,
+    "low_coverage": 0.25,
+    "missing_modes": 0.25,
+    "low_precision": 0.5,
+    "wandering": 1.0,
+}
 Sink = Callable[[int, Mapping[str, float], Sequence[Alarm]], Any]
 Series = Mapping[str, Sequence[float]]
 
@@ -37,7 +41,7 @@ class Watch(StepCallback):
         histories: of the players' weights; their state belongs into the checkpoints.
         sinks: called in turn with `(step, distances, alarms)`; the distances of the players'
             weights from their average over the training are named `<player>_distance`.
-        about: what else a `Look` knows (`objective`, `modes`).
+        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`).
         seed: of the latents.
         last: total steps of the run, at which it looks, too.
     """
@@ -68,9 +72,11 @@ class Watch(StepCallback):
 
     def on_step(self, step: int, logs: dict[str, Any]) -> None:
         distances = {f"{player}_distance": self.histories[player].record() for player in PLAYERS}
-        early = OF_SAMPLES if step < WARM_UP * self.last else ()
-        untimely = early + (OF_THE_END if step < self.last else ())
-        alarms = [a for a in alarms_of(self._look(distances)) if a.name not in untimely]
+        alarms = [
+            alarm
+            for alarm in alarms_of(self._look(distances))
+            if step >= EARLIEST.get(alarm.name, 0.0) * self.last
+        ]
         for sink in self.sinks:
             sink(step, distances, alarms)
 

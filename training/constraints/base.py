@@ -16,6 +16,8 @@ class Constraint:
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
+    # It bounds the slopes by itself, so that a penalty on them has nothing left to do.
+    replaces_gradient_penalties: ClassVar[bool] = False
 
     def prepare(self, discriminator: keras.Model) -> keras.Model:
         """The network to train instead of `discriminator`; called once, before the optimizer."""

@@ -18,6 +18,7 @@ class WeightClip(Constraint):
     limit: float = 0.01
     name = "weight_clip"
     reference = "Arjovsky et al., 2017, arXiv:1701.07875"
+    replaces_gradient_penalties = True
     formula = "w <- max(-limit, min(limit, w)) after each update"
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """All alarms that one look at a run can give."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from training.diagnostics.alarms import (
     duplicates,
     gradient_norms,
     low_coverage,
+    low_precision,
     missing_modes,
     oscillation,
     saturation,
@@ -24,9 +25,6 @@ from training.evaluation.neighbours import NeighbourBalls, neighbour_figures
 NEIGHBOURS = 5
 # Coverage costs the square of the examples, and a look must not be felt in the training's time.
 COVERED = 1000
-# Of the precision of held-out examples: what lies nowhere near the data cannot cover them, and is
-# a generator that has not learnt yet rather than one that has collapsed.
-NEAR = 0.5
 PLAYERS = ("generator", "discriminator")
 
 
@@ -45,6 +43,7 @@ class Look:
         every: steps between two of its values.
         objective: that is played, to know where the generator's loss is flat.
         modes: the known mixture of the data (`centres`, `sigma`), if there is one.
+        ruled_out: names of the remedies that the run uses already or that are not for it.
     """
 
     training: np.ndarray
@@ -57,12 +56,14 @@ class Look:
     every: float = 1.0
     objective: Any = None
     modes: Any = None
+    ruled_out: Container[str] = ()
 
 
 def alarms_of(look: Look) -> list[Alarm]:
     """What is wrong, if anything is."""
     groups = (_of_scores(look), _of_series(look), _of_samples(look))
-    return [alarm for group in groups for alarm in group if alarm is not None]
+    found = [alarm for group in groups for alarm in group if alarm is not None]
+    return [alarm.without(look.ruled_out) for alarm in found]
 
 
 def _of_scores(look: Look) -> Iterator[Alarm | None]:
@@ -84,15 +85,18 @@ def _of_series(look: Look) -> Iterator[Alarm | None]:
 def _of_samples(look: Look) -> Iterator[Alarm | None]:
     training, held_out, fake = map(_flat, (look.training, look.held_out, look.fake))
     yield duplicates(fake, training)
-    yield _coverage(training, held_out, fake)
+    yield _of_neighbours(training, held_out, fake)
     if look.modes is not None:
         counted = count_modes(fake, centres=look.modes.centres, sigma=look.modes.sigma)
         # Of a sample without any good point the coverage says enough.
         yield missing_modes(counted.histogram) if counted.histogram.any() else None
 
 
-def _coverage(training: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> Alarm | None:
-    """Generated and held-out examples, as many of each, against the same training examples."""
+def _of_neighbours(training: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> Alarm | None:
+    """Generated and held-out examples, as many of each, against the same training examples.
+
+    What lies nowhere near the data cannot cover them either; that is then said alone.
+    """
     count = min(len(held_out), len(fake), COVERED)
     real = training[:COVERED]
     try:
@@ -103,9 +107,9 @@ def _coverage(training: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> A
         )
     except NotComputable:  # too few examples for neighbours
         return None
-    if found.precision < NEAR * floor.precision:
-        return None
-    return low_coverage(found.coverage, floor.coverage, generated=count, real=len(real))
+    counts = {"generated": count, "real": len(real)}
+    far = low_precision(found.precision, floor.precision, **counts)
+    return far or low_coverage(found.coverage, floor.coverage, **counts)
 
 
 def _flat(examples: np.ndarray) -> np.ndarray:

@@ -50,6 +50,15 @@ def test_looks_at_the_raw_generator_and_tells_all_sinks():
     assert distances[0] == 0 < distances[1] < distances[2]  # the weights grow exponentially
 
 
+def test_samples_nowhere_near_the_data_are_told_of_from_half_of_the_run_on():
+    model, told = StandIn(), []
+    callback = watch(model, sinks=[lambda *told_now: told.append(told_now)])
+    callback.training, callback.held_out = callback.training + 1e3, callback.held_out + 1e3
+    model.train(STEPS, [callback])
+    steps = [step for step, _, alarms in told for a in alarms if a.name == "low_precision"]
+    assert steps == list(range(52, STEPS + 1, 4))
+
+
 def test_weights_that_never_settle_are_told_of_at_the_end(tmp_path):
     model, told, rows = StandIn(), [], []
     metrics = MetricsLog(tmp_path / "metrics.jsonl", 10)

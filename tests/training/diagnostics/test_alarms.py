@@ -13,10 +13,12 @@ from training.data.mixtures import grid, ring
 from training.diagnostics import alarms
 from training.diagnostics.alarms import (
     Alarm,
+    Remedy,
     discriminator_overfitting,
     duplicates,
     gradient_norms,
     low_coverage,
+    low_precision,
     missing_modes,
     oscillation,
     saturation,
@@ -56,6 +58,7 @@ FIRED = {
     "exploding_gradients": lambda: gradient_norms([1.0] * 50 + [np.inf], player="discriminator"),
     "duplicates": lambda: duplicates(np.repeat(normal(0, 10, 2), 50, axis=0), normal(1, 500, 2)),
     "low_coverage": lambda: low_coverage(0.3, 0.95, generated=2500, real=9000),
+    "low_precision": lambda: low_precision(0.1, 0.95, generated=2500, real=9000),
     "missing_modes": lambda: missing_modes([300, 300, 0, 300]),
 }
 
@@ -65,21 +68,22 @@ def test_an_alarm_says_what_it_saw_meant_and_what_to_try(name):
     alarm = FIRED[name]()
     assert alarm.name == name
     assert re.search(r"\d", alarm.seen) or "finite" in alarm.seen
-    assert alarm.sentence == f"{alarm.seen}: {alarm.meaning}; {alarm.remedy}."
-    assert "`" in alarm.remedy
+    assert alarm.sentence == f"{alarm.seen}: {alarm.meaning}; {alarm.advice}."
+    assert alarm.advice.startswith("try ")
+    assert "`" in alarm.advice
     with pytest.raises(dataclasses.FrozenInstanceError):
         alarm.name = "another"
 
 
 def test_every_alarm_is_tried():
-    functions = set(alarms.__all__) - {"Alarm", "historical_distances"}
+    functions = set(alarms.__all__) - {"Alarm", "Remedy"}
     kinds = {"gradient_norms": {"vanishing_gradients", "exploding_gradients"}}
     assert set(FIRED) == set().union(*(kinds.get(name, {name}) for name in functions))
 
 
 @pytest.mark.parametrize("name", sorted(FIRED))
 def test_remedies_name_settings_that_exist(name):
-    remedy = FIRED[name]().remedy
+    advice = FIRED[name]().advice
     families = {
         r"\[objective\] name = \"(\w+)\"": OBJECTIVES,
         r"\[objective\.penalties\] (\w+)": PENALTIES,
@@ -89,7 +93,7 @@ def test_remedies_name_settings_that_exist(name):
     found = [
         (member, family)
         for pattern, family in families.items()
-        for member in re.findall(pattern, remedy)
+        for member in re.findall(pattern, advice)
     ]
     assert found, "a remedy names at least one member of a family"
     for member, family in found:
@@ -235,4 +239,23 @@ def test_missing_modes_are_not_those_of_chance(modes, per_mode, seed):
 
 
 def test_alarm_is_plain_data():
-    assert dataclasses.asdict(Alarm(name="a", seen="b", meaning="c", remedy="d"))["seen"] == "b"
+    assert dataclasses.asdict(Alarm(name="a", seen="b", meaning="c", remedies=()))["seen"] == "b"
+
+
+def test_advice_leaves_out_what_is_in_use():
+    remedies = tuple(Remedy(name=name, setting=f"`{name}`") for name in "abc")
+    alarm = Alarm(name="n", seen="s", meaning="m", remedies=remedies)
+    assert alarm.advice == "try `a`, `b` or `c`"
+    assert alarm.without({"b"}).advice == "try `a` or `c`"
+    assert alarm.without({"b", "a"}).advice == "try `c`"
+    assert alarm.without("abc").advice.startswith("what ganapp knows against it is in use already")
+    # Advice without a name always holds.
+    always = Alarm(name="n", seen="s", meaning="m", remedies=(Remedy(setting="patience"),))
+    assert always.without({"a"}).advice == "try patience"
+
+
+def test_low_precision_is_measured_by_the_floor():
+    assert low_precision(0.41, 0.8, generated=9, real=9) is None
+    assert "39% of 9" in low_precision(0.39, 0.8, generated=9, real=9).seen
+    with pytest.raises(ValueError, match=r"`precision` and `floor` must lie in \[0, 1\]"):
+        low_precision(1.2, 0.8, generated=9, real=9)

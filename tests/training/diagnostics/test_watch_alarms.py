@@ -69,7 +69,13 @@ def test_what_is_wrong_is_named(changes, expected):
 
 
 def test_a_generator_that_has_not_learnt_yet_has_not_collapsed():
-    assert names(fake=points(2) * [1, 1] + [0, 40], modes=None) == set()
+    assert names(fake=points(2) * [1, 1] + [0, 40], modes=None) == {"low_precision"}
+
+
+def test_what_the_run_uses_already_is_not_advised():
+    collapsed = dataclasses.replace(HEALTHY, fake=points(2, modes=(0,)), modes=None)
+    (alarm,) = alarms_of(dataclasses.replace(collapsed, ruled_out={"packing", "r1"}))
+    assert [remedy.name for remedy in alarm.remedies] == ["minibatch", "relativistic"]
 
 
 def test_too_few_examples_for_neighbours_are_no_alarm():

@@ -1,20 +1,27 @@
 """Alarms: pure functions that return `None`, or an `Alarm` with a remedy."""
 
-from training.diagnostics.alarms.base import Alarm
+from training.diagnostics.alarms.base import Alarm, Remedy
 from training.diagnostics.alarms.dynamics import (
     gradient_norms,
     oscillation,
     wandering,
 )
-from training.diagnostics.alarms.samples import duplicates, low_coverage, missing_modes
+from training.diagnostics.alarms.samples import (
+    duplicates,
+    low_coverage,
+    low_precision,
+    missing_modes,
+)
 from training.diagnostics.alarms.scores import discriminator_overfitting, saturation
 
 __all__ = [
     "Alarm",
+    "Remedy",
     "discriminator_overfitting",
     "duplicates",
     "gradient_norms",
     "low_coverage",
+    "low_precision",
     "missing_modes",
     "oscillation",
     "saturation",

@@ -1,6 +1,26 @@
 """What an alarm says: what was seen, what it means, what to try."""
 
 import dataclasses
+from collections.abc import Container
+
+EXHAUSTED = (
+    "what ganapp knows against it is in use already, so try other weights and learning rates, "
+    "another network or a longer training"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """One thing to try.
+
+    Args:
+        name: of the member or option, by which a run says what it uses already; empty for advice
+            that always holds.
+        setting: as it is written in a configuration.
+    """
+
+    name: str = ""
+    setting: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -11,14 +31,14 @@ class Alarm:
         name: of the kind of alarm, e.g. `"saturation"`.
         seen: the figures, with their counts.
         meaning: what they say about the training.
-        remedy: which settings to try, as they are written in a configuration.
+        remedies: what to try, the first first.
         player: `"generator"` or `"discriminator"` where the other may raise the same alarm.
     """
 
     name: str
     seen: str
     meaning: str
-    remedy: str
+    remedies: tuple[Remedy, ...]
     player: str = ""
 
     @property
@@ -27,6 +47,19 @@ class Alarm:
         return f"{self.name} ({self.player})" if self.player else self.name
 
     @property
+    def advice(self) -> str:
+        """Which settings to try, in words."""
+        settings = [remedy.setting for remedy in self.remedies]
+        if not settings:
+            return EXHAUSTED
+        return f"try {', '.join(settings[:-1])}{' or ' if settings[:-1] else ''}{settings[-1]}"
+
+    @property
     def sentence(self) -> str:
         """All of it, to be printed."""
-        return f"{self.seen}: {self.meaning}; {self.remedy}."
+        return f"{self.seen}: {self.meaning}; {self.advice}."
+
+    def without(self, names: Container[str]) -> "Alarm":
+        """The same finding without the remedies of these names."""
+        left = tuple(remedy for remedy in self.remedies if remedy.name not in names)
+        return dataclasses.replace(self, remedies=left)

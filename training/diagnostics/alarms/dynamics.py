@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from training.diagnostics.alarms import remedies
 from training.diagnostics.alarms.base import Alarm
 from training.diagnostics.alarms.checks import finite_vector
 from training.diagnostics.spectrum import spectrum
@@ -54,9 +55,7 @@ def oscillation(score_gap: ArrayLike, *, every: float = 1.0) -> Alarm | None:
         seen=f"the score gap swings with a period of {found.period:,.0f} steps, which holds "
         f"{found.share:.0%} of its variance in {len(gap)} values",
         meaning="the players go round their equilibrium instead of into it",
-        remedy="try a zero-centred penalty, `[objective.penalties] r1 = { weight = 1.0 }`, "
-        "`[objective.stabilisers] historical_average = {}`, or smaller learning rates with "
-        "`beta_1 = 0.0`",
+        remedies=(remedies.R1, remedies.HISTORICAL_AVERAGE, remedies.SMALLER_RATES),
     )
 
 
@@ -85,9 +84,7 @@ def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
         seen=f"the {player}'s weights are {now:.3g} from their historical average, "
         f"{now / before:.2f} times as far as at half of the run ({len(distances)} values)",
         meaning="they circle or drift instead of settling",
-        remedy="let the learning rates fall, `optimizer = { learning_rate = { start = 2e-4, "
-        "end = 1e-5 } }`, try `[objective.stabilisers] historical_average = {}`, and judge the "
-        "averaged generator (`training.ema_half_life`)",
+        remedies=(remedies.FALLING_RATES, remedies.HISTORICAL_AVERAGE),
     )
 
 
@@ -120,9 +117,12 @@ def gradient_norms(norms: ArrayLike, *, player: str) -> Alarm | None:
         seen=f"the gradient norm of the {player} is {now:.2g} (median of {part} values) after "
         f"{before:.2g} before",
         meaning="it no longer learns",
-        remedy='try `[objective] name = "non_saturating"` or `"wgan_gp"`, whose gradients do not '
-        "vanish when the discriminator wins, fewer `discriminator_steps`, or "
-        "`[objective.stabilisers] instance_noise = { sigma = 0.1 }`",
+        remedies=(
+            remedies.NON_SATURATING,
+            remedies.WGAN_GP,
+            remedies.FEWER_DISCRIMINATOR_STEPS,
+            remedies.INSTANCE_NOISE,
+        ),
     )
 
 
@@ -132,7 +132,5 @@ def _exploded(player: str, seen: str) -> Alarm:
         player=player,
         seen=f"the gradient norm of the {player} {seen}",
         meaning="the next steps will throw the weights far out",
-        remedy="try a smaller learning rate, `clipnorm = 1.0` in the optimizer's table, "
-        "`[objective.penalties] r1 = { weight = 1.0 }`, or "
-        '`[objective] constraint = { name = "spectral_norm" }`',
+        remedies=(remedies.SMALLER_RATES, remedies.CLIPNORM, remedies.R1, remedies.SPECTRAL_NORM),
     )

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 from scipy.stats import binom
 
+from training.diagnostics.alarms import remedies
 from training.diagnostics.alarms.base import Alarm
 from training.evaluation.checks import as_features, same_width
 from training.evaluation.modes import FAIR_PART
@@ -20,14 +21,10 @@ LEAST_SAMPLES, MOST_SAMPLES = 300, 2000  # pairs grow with the square
 # Of the coverage that held-out real data reach. Coverage of two draws of the same data differs
 # by a few hundredths; what is lost below this is whole regions.
 COVERAGE_SHARE = 0.7
+# Of the precision of held-out examples: below it most samples are no sketch of the data even.
+PRECISION_SHARE = 0.5
 # Chance that a perfect sampler has as poor a mode somewhere, over all modes together.
 MODE_CHANCE = 1e-4
-
-DIVERSITY = (
-    "let the discriminator see several examples at once, `[discriminator] packing = 2` or "
-    '`minibatch = "standard_deviation"`, try `[objective] name = "relativistic"`, '
-    "`[objective.penalties] r1 = { weight = 1.0 }`"
-)
 
 
 def duplicates(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Alarm | None:
@@ -57,9 +54,10 @@ def duplicates(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Alarm
     return Alarm(
         name="duplicates",
         seen=f"{share:.2%} of the pairs of {len(generated)} generated samples are nearer than "
-        f"{near:.3g}, as only {expected:.2%} of real pairs are",
+        f"{near:.3g} ({near / float(np.median(among_real)):.2g} of the median distance of real "
+        f"ones), as only {expected:.2%} of real pairs are",
         meaning="the generator makes few different samples, or some far too often",
-        remedy=f"{DIVERSITY}, or `[objective.stabilisers] pulling_away = {{}}`",
+        remedies=(*remedies.AGAINST_COLLAPSE, remedies.PULLING_AWAY),
     )
 
 
@@ -72,11 +70,7 @@ def low_coverage(coverage: float, floor: float, *, generated: int, real: int) ->
         generated: samples behind `coverage`.
         real: examples behind it.
     """
-    if not (0 <= coverage <= 1 and 0 <= floor <= 1):
-        raise ValueError(
-            "`coverage` and `floor` must lie in [0, 1]. "
-            f"Received: coverage={coverage}, floor={floor}"
-        )
+    _shares(coverage=coverage, floor=floor)
     if coverage >= COVERAGE_SHARE * floor:
         return None
     return Alarm(
@@ -84,7 +78,35 @@ def low_coverage(coverage: float, floor: float, *, generated: int, real: int) ->
         seen=f"{generated} generated samples cover {coverage:.2f} of {real} real examples, where "
         f"held-out ones cover {floor:.2f}",
         meaning="parts of the data are never generated",
-        remedy=DIVERSITY,
+        remedies=remedies.AGAINST_COLLAPSE,
+    )
+
+
+def low_precision(precision: float, floor: float, *, generated: int, real: int) -> Alarm | None:
+    """Most samples lie nowhere near the data.
+
+    Args:
+        precision: share of generated samples in the neighbourhood of a real example.
+        floor: of as many held-out real examples.
+        generated: samples behind `precision`.
+        real: examples behind it.
+    """
+    _shares(precision=precision, floor=floor)
+    if precision >= PRECISION_SHARE * floor:
+        return None
+    return Alarm(
+        name="low_precision",
+        seen=f"{precision:.0%} of {generated} generated samples lie near one of {real} real "
+        f"examples, where {floor:.0%} of held-out ones do",
+        meaning="most of what is generated resembles nothing in the data, because the generator "
+        "has not learnt yet or has lost its way",
+        remedies=(
+            remedies.LONGER,
+            remedies.R1,
+            remedies.SPECTRAL_NORM,
+            remedies.RELATIVISTIC,
+            remedies.SMALLER_RATES,
+        ),
     )
 
 
@@ -125,8 +147,15 @@ def missing_modes(
         seen=f"{len(missing)} of {count} {kind} ({names}) have less than {FAIR_PART:.0%} of their "
         f"share of {total} samples",
         meaning="the generator has dropped them",
-        remedy=DIVERSITY,
+        remedies=remedies.AGAINST_COLLAPSE,
     )
+
+
+def _shares(**values: float) -> None:
+    if not all(0 <= value <= 1 for value in values.values()):
+        names = " and ".join(f"`{name}`" for name in values)
+        received = ", ".join(f"{name}={value}" for name, value in values.items())
+        raise ValueError(f"{names} must lie in [0, 1]. Received: {received}")
 
 
 def _some(features: np.ndarray, seed: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from training.diagnostics.alarms import remedies
 from training.diagnostics.alarms.base import Alarm
 from training.diagnostics.alarms.checks import finite_vector
 
@@ -46,9 +47,7 @@ def saturation(objective: Any, real: ArrayLike, fake: ArrayLike) -> Alarm | None
         seen=f"{share:.0%} of {count} generated examples are rejected with scores at which the "
         f"generator's loss is less than {SATURATED:.0%} as steep as at 0",
         meaning="its loss saturates and leaves the generator almost no gradient there",
-        remedy='try `[objective] name = "non_saturating"` (of most f-divergences, '
-        '`generator_goal = "alternative"`), or overlapping supports by '
-        "`[objective.stabilisers] instance_noise = { sigma = 0.1 }`",
+        remedies=(remedies.ALTERNATIVE_GOAL, remedies.NON_SATURATING, remedies.INSTANCE_NOISE),
     )
 
 
@@ -83,6 +82,11 @@ def discriminator_overfitting(
         f"held-out ones ({errors}), {share:.0%} of what separates them from generated ones",
         meaning="the discriminator has memorised its training examples, and the generator will "
         "be pulled towards them",
-        remedy="try `[objective.stabilisers] adaptive_augment = {}` (images), a stronger "
-        "`[objective.penalties] r1`, more data or a smaller discriminator",
+        remedies=(
+            remedies.ADAPTIVE_AUGMENT,
+            remedies.DIFF_AUGMENT,
+            remedies.R1,
+            remedies.STRONGER_PENALTY,
+            remedies.LARGER_DATA,
+        ),
     )

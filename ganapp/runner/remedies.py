@@ -1,0 +1,29 @@
+"""Which remedies an alarm need not name to the user of this run."""
+
+from ganapp.runner.compose import Experiment
+
+FOR_IMAGES = ("adaptive_augment", "diff_augment")
+
+
+def ruled_out(experiment: Experiment) -> frozenset[str]:
+    """Names of remedies that the run uses already, and of those that do not fit it."""
+    config, objective = experiment.config, experiment.gan.objective
+    members = (objective, objective.constraint, *objective.penalties, *objective.stabilisers)
+    optimizers = (config.generator.optimizer, config.discriminator.optimizer)
+    facts = {
+        "relativistic": objective.relativistic,
+        "alternative_goal": getattr(objective, "generator_goal", "") != "bound",
+        "one_discriminator_step": objective.discriminator_steps == 1,
+        "packing": config.discriminator.packing > 1,
+        # Under a gradient penalty, one example's gradient would count the others.
+        "minibatch": config.discriminator.options.get("minibatch") != "none"
+        or any(penalty.per_example_gradient for penalty in objective.penalties),
+        "adaptive_augment": not objective.score_sign_means_real,
+        "clipnorm": all(optimizer.options.get("clipnorm") for optimizer in optimizers),
+        "falling_rates": not any(
+            isinstance(optimizer.learning_rate, float) for optimizer in optimizers
+        ),
+    }
+    images_only = () if experiment.source.spec.kind == "image" else FOR_IMAGES
+    names = {member.name for member in members}
+    return frozenset({*names, *images_only, *(name for name, holds in facts.items() if holds)})
