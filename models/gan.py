@@ -1,5 +1,7 @@
 """The model that owns the update of a generator and a discriminator."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -175,7 +177,8 @@ class GAN(Inference, DistributedFunctions):
         latents = self._noise(real, label, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
         fake = self._generate(latents, training=False)
-        scores = [self.score(packed(x, self.packing), label, training=False) for x in (real, fake)]
+        score = self._scorer(label)
+        scores = [score(packed(x, self.packing), training=False) for x in (real, fake)]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
     def _update_discriminator(self, real: tf.Tensor, label: Any, index: int) -> tuple:
@@ -226,12 +229,15 @@ class GAN(Inference, DistributedFunctions):
         draw = Draws(self.seed, stream, step, index, tf.shape(real)[0] * self.packing)
         augment = self.stabilisation.augment
         return Critic(
-            lambda x: self.score(x, label),
+            self._scorer(label),
             self.discriminator,
             lambda x: augment(x, draw, step),
             label,
             self.prior.labels(latents) if self.classes else None,
         )
+
+    def _scorer(self, label: tf.Tensor | None) -> Callable[..., tf.Tensor]:
+        return self.score if label is None else functools.partial(self.score, labels=label)
 
     def _noise(self, real: tf.Tensor, label: Any, stream: Stream, index: Any = 0) -> tf.Tensor:
         """This replica's latents, one for each row of `real` and of its class, if that is known."""
