@@ -89,6 +89,14 @@ def sample(
             help="1 draws from the prior; below it, latents shrink towards the likeliest (0).",
         ),
     ] = 1.0,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="CLASS",
+            help="Name or number of a class, or 'all' for --count of each, a row per class.",
+        ),
+    ] = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw samples from a trained generator into a file."""
@@ -99,6 +107,7 @@ def sample(
         count=count,
         seed=seed,
         truncation=truncation,
+        classes=classes,
         out=out,
         which=checkpoint,
         console=console,

@@ -128,6 +128,12 @@ def _odd_packs(config: Any) -> str | None:
     return f"{batch} with packing={size}" if batch % size else None
 
 
+def _packs_of_classes(config: Any) -> str | None:
+    told = config.generator.condition
+    size = config.discriminator.packing
+    return f"{size} with generator.condition={told!r}" if size > 1 and told != "none" else None
+
+
 RULES = (
     Rule(
         _batch_normalised,
@@ -137,6 +143,11 @@ RULES = (
     Rule(
         _odd_packs,
         "`training.batch_size` must be a multiple of `discriminator.packing`.",
+    ),
+    Rule(
+        _packs_of_classes,
+        "`discriminator.packing` must be 1 when the generator is told classes: a pack would mix "
+        "them, and has one score for all.",
     ),
     Rule(
         _adaptive_to_energies,

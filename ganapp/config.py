@@ -8,6 +8,7 @@ import pydantic
 from ganapp import plugins
 from ganapp.combinations import refuse
 from ganapp.scheduled import scheduled
+from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from training.optimizers import OptimizerConfig
 
 Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
@@ -74,6 +75,11 @@ class StabiliserConfig(PluginSection):
     FAMILY = "stabiliser"
     name: str = pydantic.Field(exclude=True)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether it needs labels, and a class head in the discriminator."""
+        return plugins.FAMILIES[self.FAMILY][self.member].classifies
+
 
 class OptimizerSection(Section):
     """Which Keras optimizer; further keys are its own arguments (`beta_1`, `clipnorm`, ...)."""
@@ -113,19 +119,21 @@ class DataConfig(PluginSection):
 
 
 class GeneratorConfig(PluginSection):
-    """The generator, its latents and its optimizer."""
+    """The generator, its latents, how it is told the class, and its optimizer."""
 
     FAMILY, MEMBER = "generator", "network"
     network: str
+    condition: Literal["none", *GENERATOR_CONDITIONS] = "none"
     prior: PriorConfig = PriorConfig()
     optimizer: OptimizerSection
 
 
 class DiscriminatorConfig(PluginSection):
-    """The discriminator, how many examples it judges together, and its optimizer."""
+    """The discriminator, how it is told the class, its packs, and its optimizer."""
 
     FAMILY, MEMBER = "discriminator", "network"
     network: str
+    condition: Literal["none", *DISCRIMINATOR_CONDITIONS] = "none"
     packing: Positive = 1
     optimizer: OptimizerSection
 

@@ -12,10 +12,13 @@ NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a numbe
 # Where a setting names a member of a family, and which keys beside it are not the member's own.
 CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("data", "source"): ("data", frozenset()),
-    ("generator", "network"): ("generator", frozenset({"prior", "optimizer"})),
+    ("generator", "network"): ("generator", frozenset({"condition", "prior", "optimizer"})),
     ("generator", "prior", "name"): ("prior", frozenset()),
     ("generator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
-    ("discriminator", "network"): ("discriminator", frozenset({"packing", "optimizer"})),
+    ("discriminator", "network"): (
+        "discriminator",
+        frozenset({"condition", "packing", "optimizer"}),
+    ),
     ("discriminator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
     ("objective", "constraint", "name"): ("constraint", frozenset()),
 }

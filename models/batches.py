@@ -26,6 +26,26 @@ def real_examples(data: Any) -> tf.Tensor:
     return tf.cast(examples, tf.float32)
 
 
+def label_rows(data: Any, classes: int) -> tf.Tensor | None:
+    """The labels of an element `(x, label)`, one-hot float32 `(k * batch, classes)`.
+
+    Rows of zeros stand for labels below 0: examples whose class is not known. `None` where there
+    are no classes to tell apart.
+
+    Raises:
+        ValueError: if there are classes and the element has no integer labels.
+    """
+    if not classes:
+        return None
+    label = data[1] if isinstance(data, tuple | list) and len(data) > 1 else None
+    if not tf.is_tensor(label) or not label.dtype.is_integer:
+        raise ValueError(
+            "A prior with classes needs a dataset of (examples, integer labels). Received: "
+            f"elements of type {type(data).__name__} without such labels"
+        )
+    return tf.one_hot(tf.reshape(label, [-1]), classes)
+
+
 def minibatches(real: tf.Tensor, k: int) -> list[tf.Tensor]:
     """Splits an element into `k` minibatches of different examples.
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.heads import judged, takes_labels
 from models.packing import packed_shape
 
 
@@ -21,6 +22,7 @@ def check_networks(
     """
     if packing < 1:
         raise ValueError(f"`packing` must be at least 1. Received: packing={packing}")
+    _check_classes(discriminator, getattr(prior, "classes", 0), packing)
     examples = _called(
         generator,
         (1, prior.size),
@@ -43,13 +45,27 @@ def check_networks(
     return shape
 
 
+def _check_classes(discriminator: keras.Model, classes: int, packing: int) -> None:
+    if classes and packing > 1:
+        raise ValueError(
+            "`packing` must be 1 when the prior has classes: a pack would mix them, and has one "
+            f"score for all. Received: packing={packing}, {classes} classes"
+        )
+    taken = discriminator.inputs[1].shape[1] if takes_labels(discriminator) else classes
+    if taken != classes:
+        raise ValueError(
+            "`discriminator` must take labels of as many classes as the prior has. Received: "
+            f"{taken} and {classes}"
+        )
+
+
 def _called(network: keras.Model, shape: tuple[int, ...], expectation: str) -> tf.Tensor:
     # Called, because a subclassed network has no shapes to ask for before that.
     expected = getattr(network, "input_shape", None) if network.built else None
     if isinstance(expected, tuple) and expected[1:] != shape[1:]:
         raise ValueError(f"{expectation}. Received: a network for inputs of shape {expected[1:]}")
     try:
-        return network(tf.zeros(shape), training=False)
+        return judged(network, tf.zeros(shape), None, training=False)
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-SCORES, FEATURES = "scores", "features"
+from models.heads import class_logits_of, features_of, judged
 
 
 @dataclasses.dataclass
@@ -38,6 +38,11 @@ class Critic:
         score: maps augmented examples `(batch, *shape)` to raw float32 scores `(batch, ...)`.
         network: the discriminator itself, for what looks at its weights or features.
         augment: maps examples to what the network sees of them, same shape; default: themselves.
+        labels: that `score` goes by, one-hot `(batch, classes)`, the same for every tensor of the
+            minibatch, whose rows belong together: the generated example of a row was asked to be of
+            the real one's class, and what lies between the two is of that class, too. Zeros where
+            the real example's class is not known.
+        asked: the classes that the generated examples were asked to be of; none of them is unknown.
     """
 
     def __init__(
@@ -45,8 +50,11 @@ class Critic:
         score: Callable[[tf.Tensor], tf.Tensor],
         network: keras.Model | None = None,
         augment: Callable[[tf.Tensor], tf.Tensor] = lambda examples: examples,
+        labels: tf.Tensor | None = None,
+        asked: tf.Tensor | None = None,
     ) -> None:
         self._score, self.network, self._augment = score, network, augment
+        self.labels, self.asked = labels, asked
         self._passes: dict[int, Pass] = {}
 
     def __call__(self, examples: tf.Tensor) -> tf.Tensor:
@@ -72,12 +80,22 @@ class Critic:
         Raises:
             ValueError: the discriminator is not functional or sequential.
         """
-        found = features_of(self.network)(self._augmented(examples).seen, training=True)
+        seen = self._augmented(examples).seen
+        found = judged(features_of(self.network), seen, self.labels, training=True)
         return tf.cast(tf.reshape(found, (tf.shape(found)[0], -1)), tf.float32)
+
+    def class_logits(self, examples: tf.Tensor) -> tf.Tensor:
+        """What the discriminator's class head says of `examples`: float32 `(batch, classes)`.
+
+        Raises:
+            ValueError: the discriminator has none.
+        """
+        seen = self._augmented(examples).seen
+        return judged(class_logits_of(self.network), seen, self.labels, training=True)
 
     def fresh(self) -> "Critic":
         """The same without the passes so far."""
-        return Critic(self._score, self.network, self._augment)
+        return Critic(self._score, self.network, self._augment, self.labels, self.asked)
 
     def within(self, context: Callable[[], Any]) -> "Critic":
         """The same without the passes so far, each pass to come within a context of its own."""
@@ -86,7 +104,7 @@ class Critic:
             with context():
                 return self._score(examples)
 
-        return Critic(score, self.network, self._augment)
+        return Critic(score, self.network, self._augment, self.labels, self.asked)
 
     def _augmented(self, examples: tf.Tensor) -> Pass:
         if id(examples) not in self._passes:
@@ -102,23 +120,3 @@ class Critic:
             with found.tape:
                 found.scores = self._score(found.seen)
         return found
-
-
-def features_of(network: keras.Model) -> keras.Model:
-    """The part of a discriminator that ends in its features; it shares all weights.
-
-    The output of the layer named `features` if there is one, else the input of the last layer.
-
-    Raises:
-        ValueError: the network has no graph to cut.
-    """
-    layers = getattr(network, "layers", [])
-    try:
-        named = [layer.output for layer in layers if layer.name == FEATURES]
-        (examples,) = network.inputs
-        return keras.Model(examples, named[0] if named else layers[-1].input)
-    except (AttributeError, ValueError, IndexError) as error:
-        raise ValueError(
-            "Features need a functional or sequential discriminator, whose last layer's input they "
-            f"are. Received: {type(network).__name__}"
-        ) from error

@@ -1,15 +1,19 @@
 """The model that owns the update of a generator and a discriminator."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from models.batches import minibatches, real_examples
+from models.batches import label_rows, minibatches, real_examples
 from models.checks import check_compilation, check_networks, check_recompilation
 from models.critic import Critic
-from models.distributed import DistributedFunctions, divide_by_replicas, sum_over_replicas
+from models.descent import descended
+from models.distributed import DistributedFunctions, divide_by_replicas
 from models.ema import copy_network, decay_at, update_average
+from models.heads import judged
 from models.inference import Inference
 from models.noise import Draws, Stream, replica_slice, stateless_seed
 from models.packing import packed
@@ -31,7 +35,8 @@ class GAN(Inference, DistributedFunctions):
     Args:
         generator: maps latents `(batch, prior.size)` to examples `(batch, *shape)`.
         discriminator: maps examples to raw scores, `(batch, 1)` or patch scores.
-        prior: has `size` and `sample(count, seed) -> (count, size)`.
+        prior: has `size` and `sample(count, seed) -> (count, size)`; with `classes`, the dataset
+            yields (examples, labels) and a generated example is asked to be of its row's class.
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
         ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
@@ -69,6 +74,7 @@ class GAN(Inference, DistributedFunctions):
         self.test_batch = self.add_weight(
             name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
+        self.classes = getattr(prior, "classes", 0)
         self.example_shape = check_networks(generator, discriminator, prior, packing)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
         self.built = True
@@ -134,9 +140,9 @@ class GAN(Inference, DistributedFunctions):
         """The real examples in one element of the dataset, float32 `(k * batch, *shape)`."""
         return real_examples(data)
 
-    def score(self, examples: tf.Tensor, *, training: bool = True) -> tf.Tensor:
-        """Raw float32 scores of `examples`."""
-        return tf.cast(self.discriminator(examples, training=training), tf.float32)
+    def score(self, examples: tf.Tensor, labels: Any = None, *, training: bool = True) -> tf.Tensor:
+        """Raw float32 scores of `examples`, of these classes if the discriminator goes by them."""
+        return judged(self.discriminator, examples, labels, training=training)
 
     def extra_discriminator_terms(self, critic: Critic, real: tf.Tensor, fake: tf.Tensor) -> dict:
         """Further scalar terms of the discriminator's loss by name."""
@@ -150,10 +156,12 @@ class GAN(Inference, DistributedFunctions):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step: k discriminator updates, then one generator update. Returns scalar logs."""
-        reals = minibatches(self.unpack(data), self.objective.discriminator_steps)
-        for index, real in enumerate(reals):
-            real_scores, logs = self._update_discriminator(real, index)
-        logs |= self._update_generator(reals[-1], real_scores)
+        steps = self.objective.discriminator_steps
+        reals, labels = minibatches(self.unpack(data), steps), label_rows(data, self.classes)
+        labels = [None] * steps if labels is None else minibatches(labels, steps)
+        for index, (real, label) in enumerate(zip(reals, labels, strict=True)):
+            real_scores, logs = self._update_discriminator(real, label, index)
+        logs |= self._update_generator(reals[-1], labels[-1], real_scores)
         logs |= self.stabilisation.logs(self.step.value)
         if self.ema_half_life:
             replicas = tf.distribute.get_replica_context().num_replicas_in_sync
@@ -165,25 +173,27 @@ class GAN(Inference, DistributedFunctions):
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and score statistics on held-out examples; nothing is updated."""
-        real = self.unpack(data)
-        latents = self._noise(real, Stream.TEST, self.test_batch.value)
+        real, label = self.unpack(data), label_rows(data, self.classes)
+        latents = self._noise(real, label, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
         fake = self._generate(latents, training=False)
-        scores = [self.score(packed(x, self.packing), training=False) for x in (real, fake)]
+        score = self._scorer(label)
+        scores = [score(packed(x, self.packing), training=False) for x in (real, fake)]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
-    def _update_discriminator(self, real: tf.Tensor, index: int) -> tuple[tf.Tensor, dict]:
-        fake = tf.stop_gradient(self._generate(self._noise(real, Stream.DISCRIMINATOR, index)))
+    def _update_discriminator(self, real: tf.Tensor, label: Any, index: int) -> tuple:
+        latents = self._noise(real, label, Stream.DISCRIMINATOR, index)
+        fake = tf.stop_gradient(self._generate(latents))
         real, fake = packed(real, self.packing), packed(fake, self.packing)
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
-            critic = self._critic(real, Stream.DISCRIMINATOR_STABILISERS, index)
+            critic = self._critic(real, label, latents, Stream.DISCRIMINATOR_STABILISERS, index)
             scores = critic(real), critic(fake)
             loss, terms, weights = discriminator_loss(self, critic, (real, fake), scores, index)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.discriminator_optimizer.scale_loss(total)
-        norm = self._apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
+        norm = descended(tape, scaled, self.discriminator_optimizer, self.discriminator)
         for variable, value in self.objective.constraint.after_update(self.discriminator):
             variable.assign(value)
         self.stabilisation.after_discriminator_update(self.objective, scores, self.discriminator)
@@ -194,10 +204,10 @@ class GAN(Inference, DistributedFunctions):
         logs |= self.objective.measures(*scores) | score_statistics(*scores)
         return tf.stop_gradient(scores[0]), logs
 
-    def _update_generator(self, real: tf.Tensor, real_scores: tf.Tensor) -> dict:
-        latents, real = self._noise(real, Stream.GENERATOR), packed(real, self.packing)
+    def _update_generator(self, real: tf.Tensor, label: Any, real_scores: tf.Tensor) -> dict:
+        latents, real = self._noise(real, label, Stream.GENERATOR), packed(real, self.packing)
         with tf.GradientTape() as tape:
-            critic = self._critic(real, Stream.GENERATOR_STABILISERS, 0)
+            critic = self._critic(real, label, latents, Stream.GENERATOR_STABILISERS)
             if self.objective.relativistic:
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
@@ -206,39 +216,34 @@ class GAN(Inference, DistributedFunctions):
             loss, terms = generator_loss(self, critic, (real, fake), real_scores, latents)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
-        norm = self._apply(tape, scaled, self.generator_optimizer, self.generator)
+        norm = descended(tape, scaled, self.generator_optimizer, self.generator)
         self.stabilisation.after_generator_update(self.generator)
         logs = {f"generator_term/{name}": term for name, term in terms.items()}
         logs |= {"generator_loss": loss, "generator_gradient_norm": norm}
         return logs | {"generator_learning_rate": self.generator_optimizer.learning_rate}
 
-    def _critic(self, real: tf.Tensor, stream: Stream, index: int) -> Critic:
+    def _critic(self, real, label, latents, stream: Stream, index: int = 0) -> Critic:
         """The discriminator as one update sees it: behind the stabilisers, with their draws."""
         step = self.step.value
         # Packs are augmented example by example.
         draw = Draws(self.seed, stream, step, index, tf.shape(real)[0] * self.packing)
         augment = self.stabilisation.augment
-        return Critic(self.score, self.discriminator, lambda x: augment(x, draw, step))
+        return Critic(
+            self._scorer(label),
+            self.discriminator,
+            lambda x: augment(x, draw, step),
+            label,
+            self.prior.labels(latents) if self.classes else None,
+        )
 
-    def _apply(self, tape, scaled_loss, optimizer, network) -> tf.Tensor:
-        """One optimizer step on `network`; returns the norm of the global, unscaled gradient."""
-        variables = network.trainable_variables
-        # `.value`: run eagerly, "zero" does not understand a Keras variable.
-        sources = [variable.value for variable in variables]
-        gradients = tape.gradient(scaled_loss, sources, unconnected_gradients="zero")
-        gradients = sum_over_replicas(gradients)
-        # Before the update, which may change the loss scale these gradients carry.
-        norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
-        # Where a gradient does not need the scores (a loss linear in them), the graph's optimiser
-        # was seen to let the update overtake the forward pass that still reads the weights.
-        with tf.control_dependencies([scaled_loss]):
-            optimizer.apply(gradients, variables)
-        return norm
+    def _scorer(self, label: tf.Tensor | None) -> Callable[..., tf.Tensor]:
+        return self.score if label is None else functools.partial(self.score, labels=label)
 
-    def _noise(self, real: tf.Tensor, stream: Stream, index: int | tf.Tensor = 0) -> tf.Tensor:
-        """This replica's latents, as many as there are rows in `real`."""
+    def _noise(self, real: tf.Tensor, label: Any, stream: Stream, index: Any = 0) -> tf.Tensor:
+        """This replica's latents, one for each row of `real` and of its class, if that is known."""
         seed = stateless_seed(self.seed, stream, self.step.value, index)
-        return replica_slice(lambda count: self.prior.sample(count, seed), tf.shape(real)[0])
+        drawn = replica_slice(lambda count: self.prior.sample(count, seed), tf.shape(real)[0])
+        return drawn if label is None else self.prior.with_labels(drawn, label)
 
     def _generate(self, latents: tf.Tensor, *, training: bool = True) -> tf.Tensor:
         return tf.cast(self.generator(latents, training=training), tf.float32)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.heads import judged, takes_labels
 from models.noise import Stream, stateless_seed
 from models.packing import packed, packed_shape
 
@@ -13,9 +14,27 @@ BATCH = 256  # bounds the memory of `generate` and `scores`, whatever is asked f
 class Inference(keras.Model):
     """Generation and scoring for callbacks, evaluation and people."""
 
-    def sample_latents(self, count: int, *, seed: int = 0) -> tf.Tensor:
-        """Latents `(count, prior.size)`, a function of `count` and `seed` alone."""
-        return self.prior.sample(count, stateless_seed(seed, Stream.SAMPLE, 0))
+    def sample_latents(
+        self, count: int, *, seed: int = 0, labels: np.ndarray | None = None
+    ) -> tf.Tensor:
+        """Latents `(count, prior.size)`, a function of the arguments alone.
+
+        Args:
+            count: how many.
+            seed: of the draw.
+            labels: int `(count,)`, classes to ask for instead of those drawn, where the prior has
+                classes; below 0 for the one drawn.
+        """
+        latents = self.prior.sample(count, stateless_seed(seed, Stream.SAMPLE, 0))
+        if labels is None:
+            return latents
+        return self.prior.with_labels(latents, tf.one_hot(labels, self.classes))
+
+    def asked(self, count: int, *, seed: int = 0) -> np.ndarray | None:
+        """The classes of `generate(count, seed=seed)`, int `(count,)`; `None` without classes."""
+        if not self.classes:
+            return None
+        return np.argmax(self.prior.labels(self.sample_latents(count, seed=seed)), axis=1)
 
     def generate(
         self,
@@ -45,14 +64,25 @@ class Inference(keras.Model):
             latents = self.sample_latents(count, seed=seed)
         return self._in_batches(self.ema_generator if ema else self.generator, latents)
 
-    def scores(self, examples: tf.Tensor | np.ndarray) -> np.ndarray:
+    def scores(
+        self, examples: tf.Tensor | np.ndarray, labels: np.ndarray | None = None
+    ) -> np.ndarray:
         """Raw discriminator scores in inference mode: `(n,)`, patch scores averaged.
 
         With packing there is one score a pack, and examples that fill none are left out.
+
+        Args:
+            examples: in model units.
+            labels: int `(n,)`, for a discriminator that goes by them; below 0 (and `None`) where
+                the class is not known.
         """
         whole = len(examples) // self.packing * self.packing
         examples = packed(tf.cast(examples[:whole], tf.float32), self.packing)
-        scores = self._in_batches(self.discriminator, examples)
+        if takes_labels(self.discriminator):
+            given = -tf.ones(whole, tf.int32) if labels is None else labels
+            scores = self._in_batches(self.discriminator, examples, tf.one_hot(given, self.classes))
+        else:
+            scores = self._in_batches(self.discriminator, examples)
         return scores.reshape(len(scores), -1).mean(axis=1)
 
     def state(self) -> dict[str, list[tf.Variable]]:
@@ -70,10 +100,11 @@ class Inference(keras.Model):
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
         return parts | ({"terms": others} if others else {})  # of a subclass with weights
 
-    def _in_batches(self, network: keras.Model, inputs: tf.Tensor | np.ndarray) -> np.ndarray:
+    def _in_batches(self, network: keras.Model, *inputs: tf.Tensor | np.ndarray) -> np.ndarray:
         forward = self._forward_function(network)
-        inputs = tf.cast(inputs, tf.float32)
-        parts = [forward(inputs[i : i + BATCH]) for i in range(0, inputs.shape[0], BATCH)]
+        inputs = [tf.cast(each, tf.float32) for each in inputs]
+        starts = range(0, inputs[0].shape[0], BATCH)
+        parts = [forward(*(each[i : i + BATCH] for each in inputs)) for i in starts]
         return np.concatenate([part.numpy() for part in parts])
 
     def _forward_function(self, network: keras.Model):
@@ -81,10 +112,12 @@ class Inference(keras.Model):
         functions = self.__dict__.setdefault("_forward_functions", {})
         if id(network) not in functions:
             of_examples = network is self.discriminator
-            judged = packed_shape(self.example_shape, self.packing)
-            shape = judged if of_examples else (self.prior.size,)
-            rows = tf.TensorSpec((None, *shape), tf.float32)
+            shape = packed_shape(self.example_shape, self.packing)
+            shapes = [shape if of_examples else (self.prior.size,)]
+            if of_examples and takes_labels(network):
+                shapes.append((self.classes,))
             functions[id(network)] = tf.function(
-                lambda x: tf.cast(network(x, training=False), tf.float32), input_signature=[rows]
+                lambda x, label=None: judged(network, x, label, training=False),
+                input_signature=[tf.TensorSpec((None, *each), tf.float32) for each in shapes],
             )
         return functions[id(network)]

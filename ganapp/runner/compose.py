@@ -11,9 +11,9 @@ import tensorflow as tf
 from ganapp import __version__
 from ganapp.config import Config, OptimizerSection
 from ganapp.errors import UserError
+from ganapp.runner.networks import make_discriminator, make_generator, make_prior
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
-from models.packing import packed_shape
 from training.data import Source
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
@@ -159,10 +159,10 @@ def metric_direction(metric: str) -> str:
 
 def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
     training, shape = config.training, source.spec.shape
-    prior = config.generator.prior.build()
+    prior = make_prior(config, source)
     gan = GAN(
-        prior.prepare(config.generator.build(prior.generator_size, shape)),
-        config.discriminator.build(packed_shape(shape, config.discriminator.packing)),
+        make_generator(config, prior, shape),
+        make_discriminator(config, prior, shape),
         prior,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,

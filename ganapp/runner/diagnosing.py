@@ -90,16 +90,17 @@ def _load_players(experiment: Experiment, run: Run) -> int:
 def _look(experiment: Experiment, run: Run) -> Look:
     """The players as they are, and what the run has recorded."""
     source, gan = experiment.source, experiment.gan
-    training, _ = source.training_examples(POINTS)
-    held_out, _ = source.held_out_examples(POINTS)
+    training, training_labels = source.training_examples(POINTS)
+    held_out, held_out_labels = source.held_out_examples(POINTS)
+    inputs = [np.asarray(source.spec.to_model_units(real)) for real in (training, held_out)]
     fake = gan.generate(POINTS, seed=SEED, ema=False)
     return Look(
         training=training,
         held_out=held_out,
         fake=np.asarray(source.spec.to_user_units(fake)),
-        training_scores=gan.scores(np.asarray(source.spec.to_model_units(training))),
-        held_out_scores=gan.scores(np.asarray(source.spec.to_model_units(held_out))),
-        fake_scores=gan.scores(fake),
+        training_scores=gan.scores(inputs[0], training_labels),
+        held_out_scores=gan.scores(inputs[1], held_out_labels),
+        fake_scores=gan.scores(fake, gan.asked(POINTS, seed=SEED)),
         series=run.read_series(),
         every=experiment.config.training.log_every,
         objective=gan.objective,
@@ -149,6 +150,8 @@ def _duality_gap(experiment: Experiment, look: Look) -> dict[str, Any]:
     gan, source = experiment.gan, experiment.source
     if gan.packing > 1:
         return {"reason": "the discriminator judges packs"}
+    if gan.classes:
+        return {"reason": "the players go by classes"}
     real = np.asarray(source.spec.to_model_units(look.training))
     try:
         found = duality_gap(

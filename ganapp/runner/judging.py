@@ -71,12 +71,17 @@ def evaluate(
     return report
 
 
-def painter(source: Source) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples of this source: a grid of images, or points over the known modes."""
+def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples of this source: a grid of images, or points over the known modes.
+
+    Args:
+        source: of the data.
+        columns: of a grid; as near to a square as possible when `None`.
+    """
     if source.singles is not None:
-        return lambda samples: pictures.image_grid(pictures.side_by_side(samples))
+        return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
     if source.spec.kind == "image":
-        return pictures.image_grid
+        return lambda samples: pictures.image_grid(samples, columns)
     if source.modes is None:
         return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
     return functools.partial(

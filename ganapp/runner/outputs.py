@@ -1,6 +1,5 @@
 """What leaves a run: samples and artefacts."""
 
-import dataclasses
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from export.formats import FORMATS
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.drawing import EVERY_CLASS, Draw, asked_classes
 from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import generated, painter
 from ganapp.runs import open_run
@@ -28,35 +28,13 @@ from training.registry import Registry
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Draw:
-    """Which latents of an experiment's prior are asked for.
-
-    Args:
-        experiment: with the generator loaded.
-        count: how many, at least 1.
-        seed: the same seed gives the same latents.
-        truncation: 1 for latents as the prior has them, 0 for the likeliest (`Prior.truncate`).
-    """
-
-    experiment: Experiment
-    count: int
-    seed: int
-    truncation: float
-
-    def latents(self, seed: int | None = None) -> tf.Tensor:
-        """Float32 `(count, size)`, of another seed if one is given."""
-        gan = self.experiment.gan
-        drawn = gan.sample_latents(self.count, seed=self.seed if seed is None else seed)
-        return gan.prior.truncate(drawn, self.truncation)
-
-
 def sample(
     directory: Path,
     *,
     count: int,
     seed: int,
     truncation: float,
+    classes: str | None = None,
     out: Path,
     which: str,
     console: Console,
@@ -68,14 +46,16 @@ def sample(
         count: how many samples.
         seed: of the latents.
         truncation: how far latents keep their distance from the likeliest: 1 (all of it) to 0.
-        out: `.npz` (`samples` in user units and `latents`), `.png` (a picture) or `.gif` (a walk
-            through the latents).
+        classes: name or number of the class to ask for, `"all"` for `count` of each, or `None` for
+            classes as they come.
+        out: `.npz` (`samples` in user units, `latents` and, if there are classes, `labels`), `.png`
+            (a picture) or `.gif` (a walk through the latents).
         which: `"best"` or `"last"` checkpoint.
         console: where to write.
 
     Raises:
-        UserError: if there is no generator yet, the prior has nothing to truncate towards, or
-            `out` cannot be written.
+        UserError: if there is no generator yet, the prior has nothing to truncate towards, the
+            generator knows no such class, or `out` cannot be written.
     """
     if out.suffix.lower() not in WRITERS:
         raise UserError(f"`--out` must end in {', '.join(WRITERS)}. Received: {out}")
@@ -92,14 +72,26 @@ def sample(
     experiment = compose(load_saved(run.config))
     _check_truncation(experiment.gan.prior, truncation)
     step = load_generator(experiment, run, which)
-    draw = Draw(experiment=experiment, count=count, seed=seed, truncation=truncation)
+    labels = asked_classes(experiment, classes, count)
+    draw = Draw(
+        experiment=experiment,
+        count=count if labels is None else len(labels),
+        seed=seed,
+        truncation=truncation,
+        labels=labels,
+        columns=count if classes == EVERY_CLASS else None,
+    )
     content = WRITERS[out.suffix.lower()](draw)
     try:
         write_atomically(out, content)
     except OSError as error:
         raise UserError(f"`--out` cannot be written: {out} ({error.strerror}).") from error
     how = "" if truncation == 1 else f", truncation {truncation:g}"
-    console.print(f"{out}: {count} samples of step {step:,}, seed {seed}{how}.", soft_wrap=True)
+    if classes is not None:
+        how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
+    console.print(
+        f"{out}: {draw.count} samples of step {step:,}, seed {seed}{how}.", soft_wrap=True
+    )
 
 
 def export(
@@ -183,14 +175,16 @@ def _npz(draw: Draw) -> bytes:
     latents = draw.latents()
     samples = generated_from(draw.experiment, latents)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=samples, latents=latents.numpy())
+    labels = draw.labels_of(latents)
+    known = {} if labels is None else {"labels": labels}
+    np.savez_compressed(buffer, samples=samples, latents=latents.numpy(), **known)
     return buffer.getvalue()
 
 
 def _png(draw: Draw) -> bytes:
     buffer = io.BytesIO()
     samples = generated_from(draw.experiment, draw.latents())
-    picture = painter(draw.experiment.source)(samples)
+    picture = painter(draw.experiment.source, columns=draw.columns)(samples)
     picture.save(buffer, format="PNG")
     return buffer.getvalue()
 
@@ -202,7 +196,7 @@ def _gif(draw: Draw) -> bytes:
     of a mixture changes.
     """
     experiment, prior = draw.experiment, draw.experiment.gan.prior
-    paint = painter(experiment.source)
+    paint = painter(experiment.source, columns=draw.columns)
     stops = [draw.latents(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):

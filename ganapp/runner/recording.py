@@ -55,7 +55,7 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> list:
     source, total = experiment.source, experiment.total_steps
     cadence, spec = experiment.config.training.sample_every, source.spec
     shown = SHOWN_IMAGES if spec.kind == "image" else SHOWN_POINTS
-    scored, _ = source.held_out_examples(SCORED_EXAMPLES)
+    scored, labels = source.held_out_examples(SCORED_EXAMPLES)
     return [
         SampleGrids(
             run.samples,
@@ -67,7 +67,13 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> list:
             board=board,
             last=total,
         ),
-        ScoreHistograms(board, cadence, real=np.asarray(spec.to_model_units(scored)), last=total),
+        ScoreHistograms(
+            board,
+            cadence,
+            real=np.asarray(spec.to_model_units(scored)),
+            labels=labels,
+            last=total,
+        ),
     ]
 
 

@@ -46,6 +46,8 @@ class Theory:
             raise NotComputable("the data's density is not known")
         if self._gan.packing > 1:
             raise NotComputable("the discriminator judges packs")
+        if self._gan.classes:
+            raise NotComputable("the players go by classes")
         if any(isinstance(x, COMPARING) for x in self._gan.discriminator._flatten_layers()):
             raise NotComputable("the discriminator compares the examples of a minibatch")
 

@@ -25,10 +25,13 @@ def watch(
     """The callback that looks at the run, and tells all who should know."""
     source, total = experiment.source, experiment.total_steps
     announced = Announcer(run, console if is_chief(experiment.strategy) else Console(quiet=True))
+    training, training_labels = source.training_examples(EXAMPLES)
+    held_out, held_out_labels = source.held_out_examples(EXAMPLES)
     return Watch(
         math.ceil(total / LOOKS),
-        training=source.training_examples(EXAMPLES)[0],
-        held_out=source.held_out_examples(EXAMPLES)[0],
+        training=training,
+        held_out=held_out,
+        labels=(training_labels, held_out_labels),
         count=EXAMPLES,
         to_user_units=source.spec.to_user_units,
         to_model_units=source.spec.to_model_units,

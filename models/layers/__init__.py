@@ -1,5 +1,7 @@
 """Layers that Keras lacks, or has in a form that cannot be differentiated twice or shared out."""
 
+from models.layers.beside import Beside
+from models.layers.conditional import ConditionalBatchNormalization
 from models.layers.dropout import StatelessDropout
 from models.layers.gain import Gain
 from models.layers.grouped import GroupedConv2D
@@ -9,6 +11,8 @@ from models.layers.normalisation import ExampleNormalization
 from models.layers.reconstruction import ReconstructionScore
 
 __all__ = [
+    "Beside",
+    "ConditionalBatchNormalization",
     "ExampleNormalization",
     "Gain",
     "GroupedConv2D",

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.critic import features_of
+from models.heads import features_of
 from models.networks.autoencoder import autoencoder_discriminator
 from tests.case import LATENT, mlp_networks, tiny_gan, train, weights
 from training.objectives import OBJECTIVES

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from models import GAN
-from models.critic import Critic, features_of
+from models.critic import Critic
+from models.heads import features_of
 from models.networks import mlp_discriminator, mlp_generator
 from models.noise import Draws, Stream
 from models.packing import packed, packed_shape, unpacked

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.critic import features_of
+from models.heads import features_of
 from models.networks.resnet import resnet_discriminator, resnet_generator
 from training.constraints import SpectralNorm
 

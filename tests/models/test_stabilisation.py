@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.critic import Critic, features_of
+from models.critic import Critic
+from models.heads import features_of
 from models.noise import DRAWS_OF_A_TERM, Draws, Stream
 from models.terms import generator_loss
 from tests.case import BATCH, rows, same_networks, tiny_gan, train, weights

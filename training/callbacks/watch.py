@@ -32,6 +32,7 @@ class Watch(StepCallback):
         every: steps between two looks.
         training: examples that are trained on `(n, *shape)` in user units.
         held_out: real ones that are not `(m, *shape)`.
+        labels: of both, for a discriminator that goes by classes: a pair of int arrays.
         count: how many examples to generate.
         to_user_units: maps model units to user units.
         to_model_units: the other way.
@@ -52,6 +53,7 @@ class Watch(StepCallback):
         *,
         training: np.ndarray,
         held_out: np.ndarray,
+        labels: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
         count: int,
         to_user_units: Callable[[Any], Any],
         to_model_units: Callable[[Any], Any],
@@ -68,7 +70,8 @@ class Watch(StepCallback):
         self.count, self.seed, self.to_user_units = count, seed, to_user_units
         self.series, self.recorded_every = series, recorded_every
         self.histories, self.sinks, self.about = histories, tuple(sinks), dict(about or {})
-        self._inputs = [np.asarray(to_model_units(x)) for x in (self.training, self.held_out)]
+        inputs = [np.asarray(to_model_units(x)) for x in (self.training, self.held_out)]
+        self._real = list(zip(inputs, labels, strict=True))
 
     def on_step(self, step: int, logs: dict[str, Any]) -> None:
         distances = {f"{player}_distance": self.histories[player].record() for player in PLAYERS}
@@ -84,7 +87,8 @@ class Watch(StepCallback):
         recorded = self.series()
         own = {name: [*recorded.get(name, []), value] for name, value in distances.items()}
         fake = self.model.generate(self.count, seed=self.seed, ema=False)
-        scores = [self.model.scores(examples) for examples in (*self._inputs, fake)]
+        judged = [*self._real, (fake, self.model.asked(self.count, seed=self.seed))]
+        scores = [self.model.scores(examples, labels) for examples, labels in judged]
         return Look(
             training=self.training,
             held_out=self.held_out,

@@ -1,6 +1,7 @@
 """Latent priors: which distribution the generator is fed with; one line here each."""
 
 from training.priors.base import Prior
+from training.priors.conditional import Conditional
 from training.priors.continuous import Normal, Sphere, TruncatedNormal, Uniform
 from training.priors.discrete import Bernoulli, Categorical
 from training.priors.learnable import LearnableMixture, MixtureMeans
@@ -25,6 +26,7 @@ __all__ = [
     "PRIORS",
     "Bernoulli",
     "Categorical",
+    "Conditional",
     "GaussianMixture",
     "LearnableMixture",
     "MixtureMeans",

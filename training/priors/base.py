@@ -26,6 +26,11 @@ class Prior:
         raise NotImplementedError
 
     @property
+    def classes(self) -> int:
+        """How many classes the latents choose from; 0 if they say nothing of classes."""
+        return 0
+
+    @property
     def generator_size(self) -> int:
         """Dimension that the network behind `prepare` takes."""
         return self.size
@@ -79,6 +84,19 @@ class Prior:
         """The likeliest latent near each, where `truncate` goes: `(n, size)`.
 
         The latents themselves where all are equally likely or there is nothing in between.
+        """
+        return latents
+
+    def labels(self, latents: tf.Tensor) -> tf.Tensor:
+        """The classes that latents ask for, one-hot `(n, classes)`."""
+        return latents[:, :0]
+
+    def with_labels(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The latents with other classes.
+
+        Args:
+            latents: `(n, size)`.
+            labels: one-hot `(n, classes)`; rows of zeros leave the class as it was drawn.
         """
         return latents
 

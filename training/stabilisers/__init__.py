@@ -2,6 +2,7 @@
 
 from training.registry import Registry
 from training.stabilisers.adaptive_augment import AdaptiveAugment
+from training.stabilisers.auxiliary_classifier import AuxiliaryClassifier
 from training.stabilisers.base import Stabiliser
 from training.stabilisers.diff_augment import DiffAugment
 from training.stabilisers.features import FeatureMatching, PullingAway
@@ -21,12 +22,14 @@ STABILISERS = Registry(
         FeatureMatching,
         PullingAway,
         HistoricalAverage,
+        AuxiliaryClassifier,
     ],
 )
 
 __all__ = [
     "STABILISERS",
     "AdaptiveAugment",
+    "AuxiliaryClassifier",
     "DiffAugment",
     "FeatureMatching",
     "HistoricalAverage",

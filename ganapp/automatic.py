@@ -1,0 +1,144 @@
+"""A configuration for data that nobody has written one for: by kind, size and count.
+
+What the shipped presets have in common, scaled: relativistic pairing with R1 + R2 (Huang et al.,
+2024, arXiv:2501.05441), no normalisation, Adam without momentum, an averaged generator.
+"""
+
+import math
+from typing import Any
+
+from training.data.spec import DataSpec
+
+# Below these a discriminator soon knows its images by heart (Karras et al., 2020,
+# arXiv:2006.06676, see trouble below some ten thousand; Zhao et al., 2020, arXiv:2006.10738).
+FEW_IMAGES = 10_000
+SMALLEST_MAP, FINEST, WIDEST = 4, 48, 192  # side, and channels, of the networks' maps
+BATCH, STEPS, EPOCHS = 64, 6_000, 20
+
+
+def automatic(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
+    """The tables of a configuration but for `[data]`, and a sentence on each choice.
+
+    Args:
+        spec: of the data.
+
+    Raises:
+        ValueError: no network family is for this kind of data.
+    """
+    if spec.kind not in KINDS:
+        raise ValueError(
+            f"There is no network for data of the kind {spec.kind!r} yet; ganapp trains on "
+            f"{', '.join(KINDS)}. Received: data.source={spec.name!r}"
+        )
+    return KINDS[spec.kind](spec)
+
+
+def _image(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
+    height, width, _ = spec.shape
+    widths = image_channels(height, width)
+    start, end = image_penalty(height * width)
+    weight = {"start": start, "end": end}
+    tables = {
+        "generator": {
+            "network": "dcgan",
+            "channels": widths[::-1],
+            "normalisation": "none",
+            "upsampling": "nearest",
+            "prior": {"name": "normal", "size": 64},
+            "optimizer": _adam(5e-4, 1e-4),
+        },
+        "discriminator": {
+            "network": "dcgan",
+            "channels": widths,
+            "optimizer": _adam(5e-4, 1e-4),
+        },
+        "objective": {
+            "name": "relativistic",
+            "penalties": {"r1": {"weight": weight}, "r2": {"weight": weight}},
+        },
+        "training": _training(spec, STEPS, BATCH),
+        "evaluation": {"samples": _samples(spec)},
+    }
+    reasons = [
+        f"networks: dcgan with {len(widths)} halvings, {widths[0]} to {widths[-1]} channels, for "
+        f"{height} x {width} pixels",
+        f"penalties: R1 + R2 from {start:g} to {end:g}, by the side of the images",
+    ]
+    if spec.examples is not None and spec.examples < FEW_IMAGES:
+        tables["objective"]["stabilisers"] = {"diff_augment": {}}
+        reasons.append(
+            f"augmentation: diff_augment, because {spec.examples:,} images are few (below "
+            f"{FEW_IMAGES:,}) and would be learnt by heart"
+        )
+    return tables, [*reasons, _length(tables)]
+
+
+def _vector(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
+    units = [128, 128, 128]
+    weight = {"start": 0.2, "end": 0.002, "shape": "exponential"}
+    batch = 256 if spec.examples is None else min(256, 2 ** int(math.log2(spec.examples)))
+    tables = {
+        "generator": {
+            "network": "mlp",
+            "units": units,
+            "prior": {"name": "normal", "size": max(8, min(64, spec.shape[0]))},
+            "optimizer": _adam(1e-3, 1e-5),
+        },
+        "discriminator": {"network": "mlp", "units": units, "optimizer": _adam(1e-3, 1e-5)},
+        "objective": {
+            "name": "relativistic",
+            "penalties": {"r1": {"weight": weight}, "r2": {"weight": weight}},
+        },
+        "training": _training(spec, 10_000, batch),
+        "evaluation": {"samples": _samples(spec)},
+    }
+    return tables, [f"networks: mlp, {len(units)} layers of {units[0]}", _length(tables)]
+
+
+KINDS = {"image": _image, "vector": _vector}
+
+
+def image_channels(height: int, width: int) -> list[int]:
+    """Channels of the discriminator's maps, fine to coarse: halved until 4 pixels are left."""
+    halvings = max(1, round(math.log2(max(height, width) / SMALLEST_MAP)))
+    return [min(WIDEST, FINEST * 2**place) for place in range(halvings)]
+
+
+def image_penalty(pixels: int) -> tuple[float, float]:
+    """Weight of R1 and of R2 at the start and at the end.
+
+    It grows with the side: .5 suits digits of 8x8 pixels and 2 those of 28x28. It falls tenfold,
+    as in R3GAN.
+    """
+    start = float(f"{0.5 * math.sqrt(pixels) / 8:.2g}")
+    return start, float(f"{start / 10:.2g}")
+
+
+def _adam(start: float, end: float) -> dict[str, Any]:
+    return {"learning_rate": {"start": start, "end": end}, "beta_1": 0.0, "beta_2": 0.99}
+
+
+def _training(spec: DataSpec, steps: int, batch: int) -> dict[str, Any]:
+    per_epoch = steps // EPOCHS
+    return {
+        "epochs": EPOCHS,
+        "steps_per_epoch": per_epoch,
+        "batch_size": batch,
+        "ema_half_life": 500.0 * batch,  # 500 steps, as in R3GAN
+        "evaluate_every": per_epoch * 4,
+        "checkpoint_every": per_epoch * 2,
+        "sample_every": per_epoch * 2,
+    }
+
+
+def _samples(spec: DataSpec) -> int:
+    return 2500 if spec.examples is None else max(50, min(10_000, spec.examples + spec.held_out))
+
+
+def _length(tables: dict[str, Any]) -> str:
+    training = tables["training"]
+    steps = training["epochs"] * training["steps_per_epoch"]
+    return (
+        f"length: {steps:,} steps of {training['batch_size']} examples; `--set training.epochs=N` "
+        "trains longer"
+    )

@@ -1,0 +1,95 @@
+"""The networks and the prior of a run, with or without classes."""
+
+import keras
+import numpy as np
+
+from ganapp.config import Config
+from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
+from models.packing import packed_shape
+from training.data import Source
+from training.priors import Conditional, Prior
+
+UNCONDITIONAL = "none"
+
+
+def make_prior(config: Config, source: Source) -> Prior:
+    """The latents' distribution, with a class for each where the generator is told one.
+
+    Raises:
+        ValueError: the generator is to be told classes that the data do not have, or that no part
+            of the discriminator looks at, or the other way round.
+    """
+    base = config.generator.prior.build()
+    _check_conditions(config)
+    if config.generator.condition == UNCONDITIONAL:
+        return base
+    return Conditional(base=base, shares=class_shares(source))
+
+
+def class_shares(source: Source) -> tuple[float, ...]:
+    """Share of each class in the training examples whose label is known.
+
+    Raises:
+        ValueError: no labels, one class only, or a class without examples.
+    """
+    _, labels = source.training_examples()
+    if labels is None or len(known := labels[labels >= 0]) == 0:
+        raise ValueError(
+            "`generator.condition` needs data with labels; 'none' is for data without. "
+            f"Received: data.source={source.spec.name!r}, which has none"
+        )
+    counts = np.bincount(known, minlength=len(source.spec.classes))
+    if len(counts) < 2 or not counts.all():
+        empty = ", ".join(map(str, np.flatnonzero(counts == 0)))
+        found = f"no examples of class {empty}" if empty else "one class"
+        raise ValueError(
+            "`generator.condition` needs at least two classes with training examples in each. "
+            f"Received: data.source={source.spec.name!r} with {found}"
+        )
+    return tuple(float(count) for count in counts / counts.sum())
+
+
+def make_generator(config: Config, prior: Prior, shape: tuple[int, ...]) -> keras.Model:
+    """The generator for latents of the prior, of examples of a shape."""
+    section, classes = config.generator, prior.classes
+
+    def build(size: int) -> keras.Model:
+        return section.build(size, shape)
+
+    if not classes:
+        return prior.prepare(build(prior.generator_size))
+    condition = GENERATOR_CONDITIONS[section.condition]
+    return prior.prepare(condition(build, prior.generator_size - classes, classes))
+
+
+def make_discriminator(config: Config, prior: Prior, shape: tuple[int, ...]) -> keras.Model:
+    """The discriminator of examples of a shape, in packs or of a class if the run says so."""
+    section = config.discriminator
+    if section.condition == UNCONDITIONAL:
+        network = section.build(packed_shape(shape, section.packing))
+    else:
+        condition = DISCRIMINATOR_CONDITIONS[section.condition]
+        network = condition(section.build, shape, prior.classes)
+    return with_class_head(network, prior.classes) if _classifies(config) else network
+
+
+def _classifies(config: Config) -> bool:
+    return any(member.classifies for member in config.objective.stabilisers.values())
+
+
+def _check_conditions(config: Config) -> None:
+    told = config.generator.condition != UNCONDITIONAL
+    judged = config.discriminator.condition != UNCONDITIONAL or _classifies(config)
+    if told == judged:
+        return
+    if told:
+        raise ValueError(
+            "`generator.condition` needs a discriminator that looks at the class: set "
+            "`discriminator.condition` ('projection'), or the stabiliser 'auxiliary_classifier'. "
+            f"Received: generator.condition={config.generator.condition!r} alone"
+        )
+    raise ValueError(
+        "`generator.condition` ('concatenation', 'embedding' or 'batch_norm') is needed where the "
+        "discriminator looks at the class. Received: generator.condition='none' with "
+        f"discriminator.condition={config.discriminator.condition!r}"
+    )

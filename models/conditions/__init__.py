@@ -1,0 +1,28 @@
+"""Ways for a network to know the class, around any network family; one line here for each."""
+
+from models.conditions.discriminator import (
+    LABEL,
+    concatenated,
+    embedded,
+    projected,
+    with_class_head,
+)
+from models.conditions.generator import batch_normalised, generator_concatenated, generator_embedded
+
+GENERATOR_CONDITIONS = {
+    "concatenation": generator_concatenated,
+    "embedding": generator_embedded,
+    "batch_norm": batch_normalised,
+}
+DISCRIMINATOR_CONDITIONS = {
+    "concatenation": concatenated,
+    "embedding": embedded,
+    "projection": projected,
+}
+
+__all__ = [
+    "DISCRIMINATOR_CONDITIONS",
+    "GENERATOR_CONDITIONS",
+    "LABEL",
+    "with_class_head",
+]

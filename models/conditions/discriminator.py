@@ -1,0 +1,80 @@
+"""Discriminators of `(examples, label)` made of discriminators that know no classes.
+
+Each function takes `build`, which makes a discriminator for examples of a given shape, that shape
+and the number of classes, and returns a network with the inputs `[examples, label]`. A label is
+one-hot `(batch, classes)`; all zeros stand for an example whose class is not known.
+"""
+
+import math
+from collections.abc import Callable
+
+import keras
+
+from models.conditions.grafting import grafted
+from models.heads import LOGITS, features_of
+from models.layers import Beside
+
+Build = Callable[[tuple[int, ...]], keras.Model]
+LABEL = "label"
+
+
+def concatenated(build: Build, shape: tuple[int, ...], classes: int) -> keras.Model:
+    """The class joins the example: a constant map for each class, or further coordinates.
+
+    Reference: Mirza and Osindero, 2014, arXiv:1411.1784.
+    """
+    examples, label = _inputs(shape, classes)
+    repeated = keras.layers.RepeatVector(math.prod(shape[:-1]))(label)
+    maps = keras.layers.Reshape((*shape[:-1], classes))(repeated)
+    return _joined(build, examples, label, maps)
+
+
+def embedded(build: Build, shape: tuple[int, ...], classes: int) -> keras.Model:
+    """The class joins the example as one more map (or coordinate) that is learnt for each class."""
+    examples, label = _inputs(shape, classes)
+    values = keras.layers.Dense(math.prod(shape[:-1]), use_bias=False, name="class_embedding")
+    maps = keras.layers.Reshape((*shape[:-1], 1))(values(label))
+    return _joined(build, examples, label, maps)
+
+
+def projected(build: Build, shape: tuple[int, ...], classes: int) -> keras.Model:
+    """The score gains the inner product of the features and the class's vector.
+
+    Reference: Miyato and Koyama, 2018, arXiv:1802.05637.
+    """
+    examples, label = _inputs(shape, classes)
+    network = build(shape)
+    network = keras.Model(examples, grafted(network, examples), name=network.name)
+    features = keras.layers.Flatten(dtype="float32")(features_of(network).outputs[0])
+    vectors = keras.layers.Dense(
+        features.shape[-1],
+        use_bias=False,
+        kernel_initializer="lecun_normal",
+        dtype="float32",
+        name="class_projection",
+    )
+    product = keras.layers.Dot(1, dtype="float32")([features, vectors(label)])
+    scores = keras.layers.Add(dtype="float32")([network.outputs[0], product])
+    return keras.Model([examples, label], scores, name=network.name)
+
+
+def with_class_head(discriminator: keras.Model, classes: int) -> keras.Model:
+    """The same scores, with a classifier on the same features (Odena et al., 2017).
+
+    The logits are the output of the layer `class_logits`.
+    """
+    features = keras.layers.Flatten(dtype="float32")(features_of(discriminator).outputs[0])
+    logits = keras.layers.Dense(classes, dtype="float32", name=LOGITS)(features)
+    scores = Beside(dtype="float32")([discriminator.outputs[0], logits])
+    inputs = discriminator.inputs
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], scores, name=discriminator.name)
+
+
+def _inputs(shape: tuple[int, ...], classes: int) -> tuple:
+    return keras.Input(shape, name="examples"), keras.Input((classes,), name=LABEL)
+
+
+def _joined(build: Build, examples, label, maps) -> keras.Model:
+    both = keras.layers.Concatenate()([examples, maps])
+    network = build(tuple(both.shape[1:]))
+    return keras.Model([examples, label], grafted(network, both), name=network.name)

@@ -1,0 +1,65 @@
+"""Generators of latents `(z, one-hot class)` made of generators that know no classes.
+
+Each function takes `build`, which makes a generator for latents of a given size, the size of z and
+the number of classes, and returns a network for latents `(batch, size + classes)`.
+"""
+
+from collections.abc import Callable
+
+import keras
+
+from models.conditions.grafting import copied, grafted
+from models.layers import ConditionalBatchNormalization
+
+Build = Callable[[int], keras.Model]
+EMBEDDING = 32  # dimensions of a class; fewer when there are fewer classes
+
+
+def generator_concatenated(build: Build, size: int, classes: int) -> keras.Model:
+    """The class joins the latent as it is (Mirza and Osindero, 2014, arXiv:1411.1784)."""
+    return build(size + classes)
+
+
+def generator_embedded(build: Build, size: int, classes: int) -> keras.Model:
+    """The class joins the latent as a learnt vector of at most 32 dimensions."""
+    width = min(EMBEDDING, classes)
+    latents = keras.Input((size + classes,), name="z")
+    vectors = keras.layers.Dense(width, use_bias=False, name="class_embedding")(latents[:, size:])
+    joined = keras.layers.Concatenate()([latents[:, :size], vectors])
+    network = build(size + width)
+    return keras.Model(latents, grafted(network, joined), name=network.name)
+
+
+def batch_normalised(build: Build, size: int, classes: int) -> keras.Model:
+    """Every batch normalisation scales and shifts by the class (arXiv:1802.05637).
+
+    Raises:
+        ValueError: if the generator has none.
+    """
+    network = build(size)
+    if not any(isinstance(x, keras.layers.BatchNormalization) for x in network._flatten_layers()):
+        raise ValueError(
+            "`generator.condition` 'batch_norm' needs a generator with batch normalisation "
+            "(`generator.normalisation = \"batch\"`); 'concatenation' and 'embedding' need none. "
+            f"Received: {network.name!r} without any"
+        )
+    latents = keras.Input((size + classes,), name="z")
+    labels = latents[:, size:]
+
+    def conditional(layer):
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            return copied(layer)
+        return ConditionalBatchNormalization(
+            momentum=layer.momentum,
+            epsilon=layer.epsilon,
+            name=layer.name,
+            dtype=layer.dtype_policy,
+        )
+
+    def called(layer, *arguments, **options):
+        if isinstance(layer, ConditionalBatchNormalization):
+            return layer([*arguments, labels])
+        return layer(*arguments, **options)
+
+    output = grafted(network, latents[:, :size], copy=conditional, call=called)
+    return keras.Model(latents, output, name=network.name)

@@ -1,0 +1,94 @@
+"""A run whose generator is told the class, as a user has it."""
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import DIGITS, RING, ganapp
+
+CONDITIONAL = (
+    DIGITS.replace('normalisation = "batch"', 'normalisation = "batch"\ncondition = "batch_norm"')
+    .replace("channels = [4, 4]", 'channels = [4, 4]\ncondition = "projection"')
+    .replace("epochs = 3", "epochs = 1")
+    + "[objective.stabilisers]\nauxiliary_classifier = {}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classes")
+    (folder / "classes.toml").write_text(CONDITIONAL)
+    said = ganapp("train", folder / "classes.toml", "--run", folder / "run")
+    assert said.code == 0, said.errors
+    return folder / "run"
+
+
+def test_samples_of_every_class(run, tmp_path):
+    out = tmp_path / "all.npz"
+    said = ganapp("sample", run, "--class", "all", "--count", 3, "--out", out)
+    assert (said.code, said.errors) == (0, "")
+    assert "30 samples" in said.output
+    assert "3 of each class" in said.output
+    with np.load(out) as file:
+        assert file["labels"].tolist() == np.repeat(np.arange(10), 3).tolist()
+        np.testing.assert_array_equal(file["latents"][:, 4:], np.eye(10)[file["labels"]])
+        assert file["samples"].shape == (30, 8, 8, 1)
+    said = ganapp("sample", run, "--class", "all", "--count", 3, "--out", tmp_path / "all.png")
+    with PIL.Image.open(tmp_path / "all.png") as picture:
+        width, height = picture.size
+    assert height > 3 * width, "a row per class"
+
+
+def test_samples_of_one_class(run, tmp_path):
+    said = ganapp("sample", run, "--class", "7", "--count", 5, "--out", tmp_path / "7.npz")
+    assert "class 7" in said.output
+    with np.load(tmp_path / "7.npz") as file:
+        assert file["labels"].tolist() == [7] * 5
+    said = ganapp("sample", run, "--count", 50, "--out", tmp_path / "any.npz")
+    with np.load(tmp_path / "any.npz") as file:
+        assert len(set(file["labels"].tolist())) > 5
+
+
+def test_the_class_is_part_of_what_is_exported(run, tmp_path):
+    said = ganapp("export", run, "--out", tmp_path / "out")
+    assert (said.code, said.errors) == (0, "")
+    assert "labels = random.choice(10" in (tmp_path / "out" / "model_card.md").read_text()
+
+
+def test_diagnose_and_resume_know_the_classes(run):
+    assert ganapp("diagnose", run).code == 0
+    said = ganapp("resume", run)
+    assert said.code == 0, said.errors
+
+
+REFUSED = {
+    "generator.condition=projection": "generator.condition",
+    "discriminator.condition=none objective.stabilisers={}": "looks at the class: set",
+    "generator.condition=none": "is needed where the discriminator looks at the class",
+    "discriminator.packing=2": "a pack would mix them",
+    "generator.normalisation=none": "needs a generator with batch normalisation",
+}
+
+
+@pytest.mark.parametrize("settings", REFUSED)
+def test_what_does_not_fit_is_refused(settings, tmp_path):
+    (tmp_path / "classes.toml").write_text(CONDITIONAL)
+    options = [word for setting in settings.split() for word in ("--set", setting)]
+    said = ganapp("train", tmp_path / "classes.toml", "--run", tmp_path / "run", *options)
+    assert said.code == 2
+    assert REFUSED[settings] in said.errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_need_labels_and_exist(run, tmp_path, finished):
+    (tmp_path / "ring.toml").write_text(
+        RING.replace("units = [8]", 'units = [8]\ncondition = "concatenation"')
+    )
+    said = ganapp("train", tmp_path / "ring.toml", "--run", tmp_path / "run")
+    assert said.code == 2
+    assert "labels" in said.errors
+    said = ganapp("sample", run, "--class", "ten", "--out", tmp_path / "x.png")
+    assert said.code == 2
+    assert "must be 'all' or one of 0, 1" in said.errors
+    said = ganapp("sample", finished, "--class", "1", "--out", tmp_path / "x.png")
+    assert said.code == 2
+    assert "for a generator that was told classes" in said.errors

@@ -1,0 +1,255 @@
+"""Labels reach both players: row by row, on any number of replicas, known or not."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import GAN
+from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
+from models.critic import Critic
+from models.heads import class_logits_of, features_of, judged
+from models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
+from tests.case import same_networks, train, weights
+from training.constraints import SpectralNorm
+from training.objectives import OBJECTIVES as ALL_OBJECTIVES
+from training.objectives import Hinge, NonSaturating
+from training.penalties import R1, GradientPenalty
+from training.priors import Conditional, Normal
+from training.stabilisers import AuxiliaryClassifier
+
+CLASSES, SIZE, SHAPE = 3, 4, (8, 8, 1)
+LABELS = np.array([0, 1, 2, -1, 1, 0, 2, 2])
+PRIOR = Conditional(base=Normal(size=SIZE), shares=(0.5, 0.25, 0.25))
+NETWORKS = ("mlp", "dcgan", "resnet")
+
+
+def images(count=8, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, *SHAPE)).astype("float32")
+
+
+def one_hot(labels=LABELS):
+    return tf.one_hot(labels, CLASSES)
+
+
+def generator_of(condition, network="dcgan", **options):
+    build = functools.partial(GENERATORS[network], shape=SHAPE, **options)
+    return GENERATOR_CONDITIONS[condition](build, SIZE, CLASSES)
+
+
+def discriminator_of(condition, network="dcgan"):
+    return DISCRIMINATOR_CONDITIONS[condition](DISCRIMINATORS[network], SHAPE, CLASSES)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("condition", GENERATOR_CONDITIONS)
+def test_generators_make_other_examples_of_other_classes(condition, network):
+    keras.utils.set_random_seed(0)
+    # Blocks of R3GAN start as the identity: nothing behind the first layer would be seen.
+    block = {"block": "sngan"} if network == "resnet" else {}
+    generator = generator_of(condition, network, normalisation="batch", **block)
+    for layer in generator._flatten_layers():  # which starts the same for all classes
+        if hasattr(layer, "gamma") and layer.gamma is not None:
+            layer.gamma.assign(tf.random.stateless_normal(layer.gamma.shape, (1, 2)))
+    latents = PRIOR.sample(1, (3, 4))
+    asked = [PRIOR.with_labels(latents, one_hot([label])) for label in range(CLASSES)]
+    first, second, third = (generator(z).numpy() for z in asked)
+    assert first.shape == (1, *SHAPE)
+    assert np.abs(first - second).max() > 1e-4 < np.abs(second - third).max()
+    copy = keras.models.clone_model(generator)
+    copy.set_weights(generator.get_weights())
+    np.testing.assert_array_equal(copy(asked[1]), second)
+
+
+def test_conditional_batch_normalisation_by_hand():
+    generator = generator_of("batch_norm", "mlp", units=(5,), normalisation="batch")
+    (layer,) = [x for x in generator.layers if hasattr(x, "normalisation")]
+    gamma, beta = np.random.default_rng(0).normal(size=(2, CLASSES, 5))
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    x = np.random.default_rng(1).normal(size=(7, 5)).astype("float32")
+    labels = np.array([0, 1, 2, 2, 1, 0, 0])
+    found = layer([tf.constant(x), tf.one_hot(labels, CLASSES)], training=True)
+    scaled = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3)
+    np.testing.assert_allclose(found, scaled * gamma[labels] + beta[labels], rtol=1e-4, atol=1e-5)
+
+
+def test_batch_norm_needs_a_generator_that_has_it():
+    with pytest.raises(ValueError, match="needs a generator with batch normalisation"):
+        generator_of("batch_norm", "dcgan", normalisation="none")
+
+
+@pytest.mark.parametrize("network", [*NETWORKS, "autoencoder"])
+@pytest.mark.parametrize("condition", DISCRIMINATOR_CONDITIONS)
+def test_discriminators_score_by_class_and_give_parts(condition, network):
+    keras.utils.set_random_seed(0)
+    discriminator = with_class_head(discriminator_of(condition, network), CLASSES)
+    x = images()
+    scores = judged(discriminator, x, one_hot(), training=False)
+    assert scores.shape == (8, 1)
+    others = judged(discriminator, x, one_hot((LABELS + 1) % CLASSES), training=False)
+    assert (np.abs(scores - others) > 1e-7).all()
+    unknown = judged(discriminator, x, None, training=False)
+    np.testing.assert_allclose(unknown[3], scores[3], rtol=1e-5)
+    logits = judged(class_logits_of(discriminator), x, one_hot(), training=False)
+    assert logits.shape == (8, CLASSES)
+    assert len(judged(features_of(discriminator), x, one_hot(), training=False)) == 8
+    normalised = SpectralNorm().prepare(discriminator)
+    assert judged(class_logits_of(normalised), x, one_hot(), training=True).shape == (8, CLASSES)
+
+
+def test_the_projection_by_hand():
+    keras.utils.set_random_seed(0)
+    discriminator = discriminator_of("projection", "mlp")
+    x, vectors = images(), discriminator.get_layer("class_projection").kernel.numpy()
+    features = judged(features_of(discriminator), x, None, training=False).numpy()
+    without = judged(discriminator, x, None, training=False).numpy()[:, 0]
+    found = judged(discriminator, x, one_hot(), training=False).numpy()[:, 0]
+    known = LABELS >= 0
+    expected = without + np.where(known, (features * vectors[LABELS]).sum(1), 0.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_head_is_asked_for_by_name():
+    with pytest.raises(ValueError, match="must have a class head"):
+        class_logits_of(mlp_discriminator(SHAPE))
+
+
+def cross_entropy(logits, labels):
+    logits = logits - logits.max(1, keepdims=True)
+    log = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    return -log[np.arange(len(labels)), labels]
+
+
+@pytest.mark.parametrize("on_fake", [True, False])
+def test_the_auxiliary_classifier_by_hand(on_fake):
+    keras.utils.set_random_seed(0)
+    network = with_class_head(mlp_discriminator(SHAPE, units=(6,)), CLASSES)
+    real, fake, asked = images(seed=1), images(seed=2), np.array([0, 1, 2, 0, 1, 0, 2, 2])
+    critic = Critic(network, network, labels=one_hot(), asked=one_hot(asked))
+    heads = [class_logits_of(network)(x).numpy() for x in (real, fake)]
+    known = LABELS >= 0
+    of_real = cross_entropy(heads[0][known], LABELS[known]).mean()
+    of_fake = cross_entropy(heads[1], asked).mean()
+    member = AuxiliaryClassifier(weight=0.5, on_fake=on_fake)
+    real, fake = tf.constant(real), tf.constant(fake)
+    found = member.discriminator_term(critic, real, fake, None, 0, None)
+    assert float(found) == pytest.approx(0.5 * (of_real + on_fake * of_fake), rel=1e-5)
+    found = member.generator_term(critic, real, fake, None, None)
+    assert float(found) == pytest.approx(0.5 * of_fake, rel=1e-5)
+    unlabelled = Critic(network, network, labels=tf.zeros((8, CLASSES)), asked=one_hot(asked))
+    found = AuxiliaryClassifier(on_fake=False).discriminator_term(
+        unlabelled, real, fake, None, 0, None
+    )
+    assert float(found) == 0
+
+
+class Recorder(GAN):
+    """Keeps what was generated and judged, eagerly."""
+
+    def score(self, examples, labels=None, *, training=True):
+        self.__dict__.setdefault("judged_labels", []).append(labels.numpy())
+        return super().score(examples, labels, training=training)
+
+    def _generate(self, latents, *, training=True):
+        self.__dict__.setdefault("asked_labels", []).append(self.prior.labels(latents).numpy())
+        return super()._generate(latents, training=training)
+
+
+def conditional_gan(objective=None, *, kind=GAN, strategy=None, **options):
+    keras.utils.set_random_seed(1)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        generator = GENERATOR_CONDITIONS["concatenation"](
+            lambda size: mlp_generator(size, (2,), units=(8,)), SIZE, CLASSES
+        )
+        discriminator = DISCRIMINATOR_CONDITIONS["projection"](
+            lambda shape: mlp_discriminator(shape, units=(8,)), (2,), CLASSES
+        )
+        discriminator = with_class_head(discriminator, CLASSES)
+        gan = kind(generator, discriminator, PRIOR, seed=5, ema_half_life=100.0)
+        optimizers = (keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+        gan.compile(*optimizers, objective=objective or NonSaturating(), **options)
+    return gan
+
+
+def labelled_batches(count=2, rows=8):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(count * rows, 2)).astype("float32")
+    labels = random.integers(-1, CLASSES, count * rows).astype("int32")
+    return tf.data.Dataset.from_tensor_slices((x, labels)).batch(rows, drop_remainder=True)
+
+
+def test_generated_examples_are_of_their_rows_class():
+    gan = conditional_gan(kind=Recorder, run_eagerly=True)
+    gan.train_step((tf.zeros((8, 2)), tf.constant(LABELS)))
+    known = LABELS >= 0
+    for asked in gan.asked_labels:  # one generated batch for each player
+        np.testing.assert_array_equal(asked.sum(1), 1)  # of no class there is nothing to generate
+        np.testing.assert_array_equal(asked[known], one_hot().numpy()[known])
+    for labels in gan.judged_labels:
+        np.testing.assert_array_equal(labels, one_hot())
+
+
+OBJECTIVES = {
+    "penalised": NonSaturating(penalties=(R1(weight=1.0), GradientPenalty(weight=1.0))),
+    "relativistic": ALL_OBJECTIVES["relativistic"](),
+    "hinge": Hinge(discriminator_steps=2),
+    "classifier": NonSaturating(stabilisers=(AuxiliaryClassifier(weight=1.0),)),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_two_replicas_train_as_one_with_labels(name, two_replicas):
+    objective = OBJECTIVES[name]
+    rows = 8 * objective.discriminator_steps
+    gans = [conditional_gan(objective, strategy=strategy) for strategy in (None, two_replicas)]
+    start = weights(gans[0])
+    for gan in gans:
+        train(gan, 2, labelled_batches(rows=rows))
+    assert same_networks(*gans) < 1e-5
+    assert any(
+        np.abs(a - b).max() > 1e-3
+        for a, b in zip(start["discriminator"], weights(gans[0])["discriminator"], strict=True)
+    )
+
+
+def test_evaluate_knows_labels():
+    logs = conditional_gan().evaluate(labelled_batches(), verbose=0, return_dict=True)
+    assert np.isfinite(logs["discriminator_loss"])
+
+
+def test_samples_of_a_class_can_be_asked_for():
+    gan = conditional_gan()
+    drawn = gan.asked(400, seed=3)
+    assert np.bincount(drawn).argmax() == 0  # half of the data
+    latents = gan.sample_latents(6, seed=3, labels=np.array([2, 2, 1, -1, 0, 0]))
+    asked = np.argmax(PRIOR.labels(latents), axis=1)
+    assert asked[[0, 1, 2, 4, 5]].tolist() == [2, 2, 1, 0, 0]
+    free = gan.sample_latents(6, seed=3)
+    np.testing.assert_array_equal(latents[:, :SIZE], free[:, :SIZE])
+    assert asked[3] == np.argmax(PRIOR.labels(free), axis=1)[3]
+    x = gan.generate(6, seed=3)
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    assert not np.allclose(gan.scores(x, labels), gan.scores(x))
+
+
+REFUSED = [
+    ({"packing": 2}, "`packing` must be 1 when the prior has classes"),
+    ({"prior": Normal(size=SIZE + CLASSES)}, "labels of as many classes as the prior has"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), REFUSED)
+def test_what_does_not_fit_is_refused(changes, sentence):
+    gan = conditional_gan()
+    options = {"prior": PRIOR} | changes
+    prior = options.pop("prior")
+    with pytest.raises(ValueError, match=sentence):
+        GAN(gan.generator, gan.discriminator, prior, **options)
+
+
+def test_a_dataset_without_labels_is_refused():
+    with pytest.raises(ValueError, match="needs a dataset of \\(examples, integer labels\\)"):
+        conditional_gan().train_step(tf.zeros((8, 2)))

@@ -1,0 +1,55 @@
+"""Figures of samples that were asked to be of a class."""
+
+import numpy as np
+import pytest
+
+from training.evaluation.checks import NotComputable
+from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
+
+CENTRES = np.array([[-4.0, 0.0], [4.0, 0.0], [0.0, 6.0]])
+
+
+def draw(seed, count=200, classes=(0, 1, 2)):
+    random = np.random.default_rng(seed)
+    labels = random.choice(classes, count)
+    return CENTRES[labels] + 0.5 * random.normal(size=(count, 2)), labels
+
+
+def test_accuracy_on_the_class_that_was_asked_for():
+    assert asked_accuracy([0, 1, 2, 2], [0, 1, 1, 2]) == 0.75
+
+
+def test_coverage_within_classes_sees_labels_that_are_swapped():
+    real, labels = draw(0)
+    samples, asked = draw(1)
+    found = class_coverage(real, labels, samples, asked)
+    assert found.classes == (0, 1, 2)
+    assert found.smallest > 0.8
+    assert found.mean == pytest.approx(np.mean(found.each))
+    swapped = np.array([1, 0, 2])[asked]  # the same samples, so nothing else would notice
+    found = class_coverage(real, labels, samples, swapped)
+    assert found.each[0] == found.each[1] == 0 < 0.8 < found.each[2]
+
+
+def test_real_examples_of_unknown_class_count_for_none():
+    real, labels = draw(0)
+    samples, asked = draw(1)
+    hidden = np.where(np.arange(len(labels)) % 2, labels, -1)
+    expected = class_coverage(real[hidden >= 0], labels[hidden >= 0], samples, asked)
+    assert class_coverage(real, hidden, samples, asked) == expected
+
+
+def test_a_class_without_samples_has_no_coverage():
+    with pytest.raises(NotComputable, match="class 2 has"):
+        class_coverage(*draw(0), *draw(1, classes=(0, 1)))
+
+
+def test_a_classifier_of_samples_judges_real_examples():
+    test = draw(2)
+    assert transfer_accuracy(*draw(1), *test) > 0.99
+    samples, asked = draw(1)
+    assert transfer_accuracy(samples, np.array([1, 2, 0])[asked], *test) < 0.01
+    with pytest.raises(NotComputable, match="at least 2 classes"):
+        transfer_accuracy(samples, np.zeros(200, int), *test)
+    with pytest.raises(NotComputable, match="No label of the held-out"):
+        transfer_accuracy(samples, asked, test[0], np.full(200, -1))
