@@ -14,7 +14,7 @@ from ganapp.errors import UserError
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
 from models.packing import packed_shape
-from training.data import Source
+from training.data import MODE_METRICS, Source
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
@@ -140,8 +140,8 @@ def make_judge(config: Config, source: Source) -> Judge:
         source.spec,
         train=train,
         held_out=held_out,
-        train_labels=None if endless else train_labels,
-        held_out_labels=None if endless else held_out_labels,
+        train_labels=train_labels,
+        held_out_labels=held_out_labels,
         modes=source.modes,
         singles=source.singles,
         neighbours=evaluation.neighbours,
@@ -255,8 +255,7 @@ def _check_images(config: Config, source: Source) -> None:
 
 def _check_metric(config: Config, source: Source) -> None:
     metric = config.evaluation.metric
-    known = {"reverse_kl": source.modes, "high_quality": source.modes, "mode_kl": source.singles}
-    if metric in known and known[metric] is None:
+    if metric in MODE_METRICS and metric not in source.metrics:
         raise ValueError(
             f"`evaluation.metric` can be {metric!r} only for data with known modes. "
             f"Received: data.source={source.spec.name!r}"
