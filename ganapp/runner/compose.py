@@ -105,6 +105,7 @@ def compose(config: Config) -> Experiment:
         steps = _steps_per_epoch(config, source)
         _check_batch(config, strategy)
         _check_metric(config, source)
+        _check_clips(source)
         _check_images(config, source)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
@@ -238,6 +239,16 @@ def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
         raise ValueError(
             f"`training.batch_size` must be a multiple of the {replicas} replicas{packs}. "
             f"Received: {batch}"
+        )
+
+
+def _check_clips(source: Source) -> None:
+    if source.spec.kind == "video":
+        shape = " x ".join(map(str, source.spec.shape))
+        raise ValueError(
+            "`data.source` must hold images or vectors, because no network makes clips yet "
+            "(`ganapp baseline` does). "
+            f"Received: data.source={source.spec.name!r}, which holds clips of {shape}"
         )
 
 

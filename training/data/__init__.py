@@ -8,10 +8,12 @@ from training.data.curves import moons, spirals, swiss_roll
 from training.data.digits import digits
 from training.data.gaussians import funnel, gaussian
 from training.data.mixtures import MixtureSource, grid, ring
+from training.data.moving_digits import moving_digits
 from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
 from training.data.stacked_digits import StackedSource, stacked_digits
+from training.data.video import video
 from training.registry import Registry
 
 SOURCES = Registry(
@@ -27,6 +29,8 @@ SOURCES = Registry(
         ("checkerboard", checkerboard),
         ("funnel", funnel),
         ("gaussian", gaussian),
+        ("moving_digits", moving_digits),
+        ("video", video),
     ],
 )
 
