@@ -10,7 +10,7 @@ from training.data import SOURCES
 
 def fitted(name, **options):
     source = SOURCES[name]()
-    data = RealData(spec=source.spec, train=source.training_examples(10)[0], density=source.density)
+    data = RealData(spec=source.spec, train=source.training_examples(50)[0], density=source.density)
     return source, BASELINES["metropolis"](**options).fit(data)
 
 
@@ -63,7 +63,7 @@ def test_effective_size_of_a_known_chain(correlation):
     chains = np.stack(values)
     expected = 40_000 * (1 - correlation) / (1 + correlation)
     assert effective_samples(chains) == pytest.approx(expected, rel=0.1)
-    assert scale_reduction(chains) == pytest.approx(1.0, abs=0.01)
+    assert scale_reduction(chains) == pytest.approx(1.0, abs=0.03)
 
 
 def test_chains_that_have_not_mixed_are_seen():
