@@ -18,6 +18,7 @@ import pydantic
 
 from ganapp.scheduled import AnnealConfig, is_scheduled, scheduled
 from models.networks import DISCRIMINATORS, GENERATORS
+from training.baselines import BASELINES
 from training.constraints import CONSTRAINTS
 from training.data import MODE_METRICS, SOURCES
 from training.objectives import OBJECTIVES
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "penalty": PENALTIES,
     "stabiliser": STABILISERS,
     "optimizer": OPTIMIZERS,
+    "baseline": BASELINES,
 }
 
 
