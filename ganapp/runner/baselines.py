@@ -142,8 +142,8 @@ def _fit_and_judge(
         "name": member.name,
         "title": fitted.name,
         "options": member.options,
-        "fit_seconds": round(fit_seconds, 2),
-        "sample_seconds": round(sample_seconds, 2),
+        "fit_seconds": round(fit_seconds, 3),
+        "sample_seconds": round(sample_seconds, 3),
         "facts": _plain(fitted.facts(held_out)) if len(held_out) else {},
         "figures": judge.judge(samples),
     }

@@ -32,7 +32,7 @@ class FittedAutoencoder(Fitted):
     def __init__(self, units: Units, encode: keras.Model, decode: keras.Model, mixture: Any):
         self._units, self._mixture = units, mixture
         self._encode, self._decode = encode, decode
-        self.name = f"autoencoder, {mixture.n_components}-component mixture in its latent space"
+        self.name = f"autoencoder with a {mixture.n_components}-component mixture of latents"
 
     def sample(self, count, seed=0):
         check_count(count)

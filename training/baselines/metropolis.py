@@ -53,7 +53,7 @@ class FittedWalk(Fitted):
     def __init__(self, density: Any, walk: Walk, steps: np.ndarray, thinning: int) -> None:
         self._density, self._walk = density, walk
         self.steps, self.thinning = steps, thinning
-        self.name = f"Metropolis-Hastings, {len(walk.places)} chains"
+        self.name = f"Metropolis-Hastings sampler of {len(walk.places)} chains"
         self._last: dict[str, float] = {}
 
     def sample(self, count, seed=0):
@@ -102,7 +102,7 @@ class Metropolis(Baseline):
     needs_density = True
     chains: int = 100
     burn_in: int = 2_000
-    thinning: int = 20
+    thinning: int = 50
 
     def __post_init__(self) -> None:
         for name, least in (("chains", 2), ("burn_in", 100), ("thinning", 1)):
