@@ -23,6 +23,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "priors": ("prior",),
     "networks": ("generator", "discriminator"),
     "data": ("data",),
+    "baselines": ("baseline",),
 }
 SETTINGS = {
     "objective": "objective.name={name}",
@@ -33,6 +34,7 @@ SETTINGS = {
     "generator": "generator.network={name}",
     "discriminator": "discriminator.network={name}",
     "data": "data.source={name}",
+    "baseline": 'evaluation.baselines=["{name}"]',
 }
 COMBINES = {
     "objective": "any network, prior, penalty, constraint, stabiliser and data",
@@ -43,6 +45,7 @@ COMBINES = {
     "generator": "any objective and prior",
     "discriminator": "any objective",
     "data": "any objective",
+    "baseline": "any data",
 }
 
 
@@ -84,7 +87,8 @@ def _reference(member: Any) -> str:
 
 def _options(family: str, name: str) -> dict[str, Any]:
     model = options_model(family, name, LEFT_TO_OTHER_TABLES)
-    return {key: _plain(field.get_default()) for key, field in model.model_fields.items()}
+    fields = model.model_fields.items()
+    return {key: "…" if f.is_required() else _plain(f.get_default()) for key, f in fields}
 
 
 def _plain(value: Any) -> Any:
@@ -100,6 +104,8 @@ def _combinations(family: str, member: Any) -> str:
     limits = []
     if getattr(member, "per_example_gradient", False):
         limits.append("not with batch normalisation in the discriminator")
+    if getattr(member, "needs_density", False):
+        limits.append("whose density is known")
     if getattr(member, "images_only", False):
         limits.append("images only")
     if getattr(member, "by_score_sign", False):

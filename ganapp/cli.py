@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from ganapp.commands.baseline import baseline
 from ganapp.errors import UserError
 from ganapp.runs import open_run
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 presets_app = typer.Typer(help="List the presets, or show one to copy.", no_args_is_help=False)
 app.add_typer(presets_app, name="presets")
+app.command()(baseline)
 
 # Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
 # square brackets, which are no markup.
@@ -207,7 +209,8 @@ def list_members(
     family: Annotated[
         str,
         typer.Argument(
-            help="objectives, penalties, constraints, stabilisers, priors, networks or data."
+            help="objectives, penalties, constraints, stabilisers, priors, networks, data, "
+            "baselines."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,

@@ -88,9 +88,10 @@ def _autoencoder_without_energy(config: Any) -> str | None:
 
 
 def _reconstructs(config: Any) -> bool:
-    from models.networks import RECONSTRUCTING
+    from ganapp.plugins import FAMILIES
 
-    return config.discriminator.network in RECONSTRUCTING
+    network = FAMILIES["discriminator"][config.discriminator.network]
+    return getattr(network, "reconstructs", False)
 
 
 def _adaptive(config: Any) -> list[str]:

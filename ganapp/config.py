@@ -201,7 +201,7 @@ class TrainingConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """How the run is judged; `metric` chooses the best checkpoint."""
+    """How the run is judged; `metric` chooses the best checkpoint, `baselines` are fitted, too."""
 
     samples: Annotated[int, pydantic.Field(ge=50)] = 2500
     reference: Literal["all", "train"] = "all"
@@ -212,6 +212,8 @@ class EvaluationConfig(Section):
         "frechet_distance", "kernel_distance", "coverage", "reverse_kl", "high_quality", "mode_kl"
     ] = "frechet_distance"
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
+
+    baselines: list[str] = ["mixture"]
 
 
 class Config(Section):

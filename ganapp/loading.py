@@ -71,12 +71,18 @@ def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Any:
     return validated(with_overrides(raw, overrides), preset_or_file)
 
 
-def validated(raw: dict[str, Any], origin: str) -> Any:
-    """The configuration in `raw`, or a `UserError` with every complaint about it."""
+def validated(raw: dict[str, Any], origin: str, model: Any = None) -> Any:
+    """The configuration in `raw`, or a `UserError` with every complaint about it.
+
+    Args:
+        raw: tables.
+        origin: where they come from, for the sentence.
+        model: what they describe; a `ganapp.config.Config` when not given.
+    """
     from ganapp.config import Config
 
     try:
-        return Config.model_validate(raw)
+        return (model or Config).model_validate(raw)
     except pydantic.ValidationError as error:
         raise UserError(f"{origin}: {' '.join(_sentences(error))}") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganapp.errors import UserError
-from ganapp.plugins import FAMILIES, option_names
+from ganapp.plugins import FAMILIES, lacks_metric, option_names
 
 NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
 # Where a setting names a member of a family, and which keys beside it are not the member's own.
@@ -27,9 +27,9 @@ CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
 def with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The tables with every override in its place.
 
-    Another objective, network, prior, optimizer or constraint than the preset's drops what was
-    chosen for the preset's and does not exist for it. A single penalty or stabiliser is added to
-    those of the preset, or of the objective's paper where the preset has none.
+    Another objective, network, prior, optimizer, constraint or data source than the preset's drops
+    what was chosen for the preset's and does not exist for it. A single penalty or stabiliser is
+    added to those of the preset, or of the objective's paper where the preset has none.
 
     Args:
         raw: the tables of a TOML file.
@@ -48,6 +48,9 @@ def with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, A
     for _, keys, value in settings:
         if tuple(keys) in CHOICES and value != _at(raw, keys):
             _drop_foreign_options(raw, tuple(keys), value)
+    for _, keys, value in settings:
+        if keys == ["data", "source"]:
+            raw = _without_foreign_metric(raw, value)
     for override, keys, value in settings:
         _put(raw, override, keys, value)
     return raw
@@ -116,6 +119,15 @@ def _with_papers_members(raw: dict[str, Any], table: str) -> dict[str, Any]:
         return raw
     members = {member.name: {} for member in getattr(FAMILIES["objective"][name](), table)}
     return {**raw, "objective": {**objective, table: members}}
+
+
+def _without_foreign_metric(raw: dict[str, Any], source: Any) -> dict[str, Any]:
+    """The tables without a metric that counts modes, where another source's are not known."""
+    metric = _at(raw, ("evaluation", "metric"))
+    if source not in FAMILIES["data"] or not lacks_metric(source, metric):
+        return raw
+    evaluation = {key: value for key, value in raw["evaluation"].items() if key != "metric"}
+    return {**raw, "evaluation": evaluation}
 
 
 def _drop_foreign_options(raw: dict[str, Any], keys: tuple[str, ...], member: Any) -> None:

@@ -18,8 +18,9 @@ import pydantic
 
 from ganapp.scheduled import AnnealConfig, is_scheduled, scheduled
 from models.networks import DISCRIMINATORS, GENERATORS
+from training.baselines import BASELINES
 from training.constraints import CONSTRAINTS
-from training.data import SOURCES
+from training.data import MODE_METRICS, SOURCES
 from training.objectives import OBJECTIVES
 from training.optimizers import OPTIMIZERS, optimizer_options
 from training.penalties import PENALTIES
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "penalty": PENALTIES,
     "stabiliser": STABILISERS,
     "optimizer": OPTIMIZERS,
+    "baseline": BASELINES,
 }
 
 
@@ -69,6 +71,12 @@ def option_names(family: str, name: str) -> set[str]:
     if family == "optimizer":
         return set(optimizer_options(name))
     return set(options_model(family, name).model_fields)
+
+
+def lacks_metric(source: str, metric: Any) -> bool:
+    """Whether a figure is one of known modes, which data of this source do not have."""
+    made = typing.get_type_hints(SOURCES[source]).get("return")
+    return metric in MODE_METRICS and metric not in getattr(made, "metrics", ())
 
 
 def _option_type(hint: Any) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from models.networks import DISCRIMINATORS, GENERATORS
+from training.baselines import BASELINES
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
 from training.objectives import OBJECTIVES, Objective
@@ -65,6 +66,7 @@ def test_the_objective_of_the_example_is_one():
         ("priors", PRIORS),
         ("networks", GENERATORS | DISCRIMINATORS),
         ("data", SOURCES),
+        ("baselines", BASELINES),
     ],
 )
 def test_the_table_of_what_exists_is_complete(family, members):

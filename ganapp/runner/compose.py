@@ -1,7 +1,9 @@
 """From a configuration to the objects it names."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,12 +11,14 @@ import keras
 import tensorflow as tf
 
 from ganapp import __version__
-from ganapp.config import Config, OptimizerSection
-from ganapp.errors import UserError
+from ganapp.baseline_config import BaselineRun
+from ganapp.config import Config, EvaluationConfig, OptimizerSection
+from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.networks import make_discriminator, make_generator, make_prior
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
-from training.data import Source
+from training.baselines import BASELINES
+from training.data import MODE_METRICS, Source
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
@@ -99,49 +103,43 @@ def compose(config: Config) -> Experiment:
     training = config.training
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    try:
+    with _default_precision_after(), as_user_errors(config.data.source):
         strategy = make_strategy(training.replicas)
         source = config.data.build()
         steps = _steps_per_epoch(config, source)
         _check_batch(config, strategy)
         _check_metric(config, source)
+        check_baselines(config.evaluation.baselines, source)
+        _check_clips(source)
         _check_images(config, source)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)
         with strategy.scope():
             gan = _compiled_gan(config, source, steps * training.epochs)
-    except ValueError as error:
-        raise UserError(str(error).strip()) from error
-    except OSError as error:
-        raise UserError(
-            f"The data source {config.data.source!r} cannot be prepared: {error.filename} cannot "
-            f"be read or written ({error.strerror})."
-        ) from error
-    except (tf.errors.OpError, MemoryError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "out of memory"
-        raise UserError(
-            "The data or the networks do not fit in memory, or the prepared data are damaged "
-            f"(delete `data.cache_dir` then): {reason}"
-        ) from error
-    finally:
-        keras.config.set_dtype_policy("float32")
     return Experiment(config, source, strategy, gan, steps)
 
 
-def make_judge(config: Config, source: Source) -> Judge:
+@contextlib.contextmanager
+def _default_precision_after() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def make_judge(config: Config | BaselineRun, source: Source) -> Judge:
     """The judge that the evaluation section describes."""
     evaluation = config.evaluation
-    endless = source.spec.examples is None
-    count = evaluation.samples if endless else None
+    count = judged_count(config.evaluation, source)
     train, train_labels = source.training_examples(count)
     held_out, held_out_labels = source.held_out_examples(count)
     return Judge(
         source.spec,
         train=train,
         held_out=held_out,
-        train_labels=None if endless else train_labels,
-        held_out_labels=None if endless else held_out_labels,
+        train_labels=train_labels,
+        held_out_labels=held_out_labels,
         modes=source.modes,
         singles=source.singles,
         neighbours=evaluation.neighbours,
@@ -150,6 +148,23 @@ def make_judge(config: Config, source: Source) -> Judge:
         reference=evaluation.reference,
         seed=evaluation.seed,
     )
+
+
+def judged_count(evaluation: EvaluationConfig, source: Source) -> int | None:
+    """How many real examples of each kind are judged with; `None` means all there are."""
+    return evaluation.samples if source.spec.examples is None else None
+
+
+def check_baselines(names: Sequence[str], source: Source) -> None:
+    """Raises a ValueError about baselines that do not exist or that these data cannot have."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"`evaluation.baselines` must name each once. Received: {names}")
+        if BASELINES[name].needs_density and source.density is None:
+            raise ValueError(
+                f"The baseline {name!r} must have data whose density is known, such as 'moons'. "
+                f"Received: data.source={source.spec.name!r}"
+            )
 
 
 def metric_direction(metric: str) -> str:
@@ -241,6 +256,16 @@ def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
         )
 
 
+def _check_clips(source: Source) -> None:
+    if source.spec.kind == "video":
+        shape = " x ".join(map(str, source.spec.shape))
+        raise ValueError(
+            "`data.source` must hold images or vectors, because no network makes clips yet "
+            "(`ganapp baseline` does). "
+            f"Received: data.source={source.spec.name!r}, which holds clips of {shape}"
+        )
+
+
 def _check_images(config: Config, source: Source) -> None:
     if source.spec.kind == "image":
         return
@@ -255,8 +280,7 @@ def _check_images(config: Config, source: Source) -> None:
 
 def _check_metric(config: Config, source: Source) -> None:
     metric = config.evaluation.metric
-    known = {"reverse_kl": source.modes, "high_quality": source.modes, "mode_kl": source.singles}
-    if metric in known and known[metric] is None:
+    if metric in MODE_METRICS and metric not in source.metrics:
         raise ValueError(
             f"`evaluation.metric` can be {metric!r} only for data with known modes. "
             f"Received: data.source={source.spec.name!r}"

@@ -1,27 +1,22 @@
 """Evaluating a run: best and last generator judged, with the report and its pictures."""
 
-import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from rich.console import Console
 
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
+from ganapp.runner.baselines import baseline_rows
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
+from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
-from training.data import Source
-from training.evaluation import pictures
 from training.evaluation.report import write_report
-
-GRID, NEIGHBOURS = 100, 32
 
 
 def evaluate(
@@ -53,14 +48,18 @@ def evaluate(
         best, samples = _judged(experiment, run, "best")
     except UserError as error:  # the last one is whole: judge what there is
         warn(f"{error} Only the last generator is judged.")
+    source, judge = experiment.source, experiment.judge
     write_report(
         run.directory,
         title=run.name,
         best=best,
         last=last,
-        pictures=_draw_pictures(experiment, run, samples, best or last),
+        pictures=draw_pictures(
+            source, judge, run.directory, samples, best or last, whose="the best generator"
+        ),
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
+        baselines=baseline_rows(experiment.config.evaluation, source, judge),
     )
     report = run.read_report()
     if as_json:
@@ -69,24 +68,6 @@ def evaluate(
         show_figures(report, console)
         console.print(f"Report: {run.directory / 'report.md'}", soft_wrap=True)
     return report
-
-
-def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples of this source: a grid of images, or points over the known modes.
-
-    Args:
-        source: of the data.
-        columns: of a grid; as near to a square as possible when `None`.
-    """
-    if source.singles is not None:
-        return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
-    if source.spec.kind == "image":
-        return lambda samples: pictures.image_grid(samples, columns)
-    if source.modes is None:
-        return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
-    return functools.partial(
-        pictures.scatter, centres=source.modes.centres, sigma=source.modes.sigma
-    )
 
 
 def generated(experiment: Experiment, count: int, seed: int) -> np.ndarray:
@@ -100,30 +81,3 @@ def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any
     evaluation = experiment.config.evaluation
     samples = generated(experiment, evaluation.samples, evaluation.seed)
     return {"step": step, **experiment.judge.report(samples).as_dict()}, samples
-
-
-def _draw_pictures(
-    experiment: Experiment, run: Run, samples: np.ndarray, report: dict[str, Any]
-) -> dict[str, str]:
-    """Saves the pictures of a report; returns their relative paths by caption."""
-    spec, folder = experiment.source.spec, run.directory / "pictures"
-    folder.mkdir(exist_ok=True)
-    drawn = {
-        "Samples of the best generator": ("samples", painter(experiment.source)(samples[:GRID]))
-    }
-    if spec.kind == "image":
-        train, _ = experiment.source.training_examples()
-        some = samples[:NEIGHBOURS]
-        _, nearest = experiment.judge.nearest_training_examples(some)
-        apart = pictures.side_by_side if experiment.source.singles is not None else np.asarray
-        picture = pictures.nearest_neighbours(apart(some), apart(train), nearest)
-        drawn["Samples above their nearest training examples"] = ("neighbours", picture)
-    classes = report["details"].get("classes_found", {})
-    if "histogram" in classes:
-        picture = pictures.class_histogram(
-            classes["histogram"], classes.get("training_histogram"), spec.classes
-        )
-        drawn["Classes of the samples, by a classifier"] = ("classes", picture)
-    for name, picture in drawn.values():
-        picture.save(folder / f"{name}.png")
-    return {caption: f"pictures/{name}.png" for caption, (name, _) in drawn.items()}

@@ -19,7 +19,8 @@ from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.drawing import EVERY_CLASS, Draw, asked_classes
 from ganapp.runner.generator import load_generator
-from ganapp.runner.judging import generated, painter
+from ganapp.runner.judging import generated
+from ganapp.runner.pictures import painter
 from ganapp.runs import open_run
 from training.files import write_atomically
 from training.priors import Prior

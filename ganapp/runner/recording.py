@@ -5,7 +5,7 @@ from rich.console import Console
 
 from ganapp.loading import as_toml
 from ganapp.runner.compose import Experiment, metric_direction
-from ganapp.runner.judging import painter
+from ganapp.runner.pictures import painter
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
 from ganapp.runner.watching import watch

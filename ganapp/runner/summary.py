@@ -70,20 +70,23 @@ def show_figures(report: dict[str, Any], console: Console) -> None:
     """The figures of the best generator beside floor and baseline, and the verdict."""
     chosen = report["best"] or report["last"]
     counts = chosen["counts"]
+    stepless = chosen["step"] is None
+    of_step = "" if stepless else f" of step {chosen['step']:,}"
     table = Table(
-        title=f"{counts['generated']:,} samples of step {chosen['step']:,}",
+        title=f"{counts['generated']:,} samples{of_step}",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
     table.add_column("figure", no_wrap=True)
-    for heading in ("best", "last", "matched", "floor", "baseline"):
+    judged = ("samples",) if stepless else ("best", "last")
+    for heading in (*judged, "matched", "floor", "baseline"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("space")
     table.add_column("counts", justify="right", no_wrap=True)
     arrows = {"higher": "↑", "lower": "↓"}
     for key, figure in chosen["figures"].items():
-        columns = [figure["value"], report["last"]["figures"][key]["value"]]
+        columns = [figure["value"], report["last"]["figures"][key]["value"]][: len(judged)]
         columns += [figure[name] for name in ("matched", "floor", "baseline")]
         real = figure["real"]
         table.add_row(

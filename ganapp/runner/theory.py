@@ -42,8 +42,10 @@ class Theory:
 
     def __init__(self, experiment: Experiment, real: np.ndarray) -> None:
         self._gan, self._source, self._real = experiment.gan, experiment.source, real
-        if self._source.modes is None:
+        if self._source.density is None:
             raise NotComputable("the data's density is not known")
+        if self._source.spec.shape != (2,):
+            raise NotComputable("the data are no points in the plane")
         if self._gan.packing > 1:
             raise NotComputable("the discriminator judges packs")
         if self._gan.classes:
@@ -63,7 +65,7 @@ class Theory:
         density = KernelDensity(fake[:half])
         found = compare_with_optimal(
             log_ratio,
-            log_p=self._source.modes.log_density,
+            log_p=self._source.density.log_density,
             log_q=density,
             real=self._real[half:],
             fake=fake[half:],
@@ -76,18 +78,18 @@ class Theory:
         Cells are made finer until they catch 99 % of both densities, or it is not worth the time:
         `jensen_shannon` in nats, `optimal_value` = -log 4 + 2 JSD, `cells`; else the `reason`.
         """
-        modes, reason = self._source.modes, ""
+        data, reason = self._source.density, ""
         points = np.concatenate([self._real, fake])
         low, high = points.min(axis=0), points.max(axis=0)
-        margin = 6 * modes.sigma
-        for side in (modes.sigma, modes.sigma / 2):
+        margin = 6 * data.width
+        for side in (data.width, data.width / 2):
             counts = np.ceil((high - low + 2 * margin) / side).astype(int)
             if counts.prod() > MOST_CELLS:
                 reason = reason or f"{counts.prod():,} cells would be needed"
                 break
             cells = regular_cells(low - margin, high + margin, counts)
             try:
-                found = divergences(modes.log_density, density, cells).jensen_shannon
+                found = divergences(data.log_density, density, cells).jensen_shannon
             except NotComputable as error:
                 reason = str(error)
                 continue
@@ -108,7 +110,7 @@ class Theory:
         low, high = np.percentile(np.concatenate([self._real, fake]), [0.5, 99.5], axis=0)
         margin = 0.1 * (high - low)
         cells = regular_cells(low - margin, high + margin, (CELLS, CELLS))
-        optimal = self._source.modes.log_density(cells.points) - density(cells.points)
+        optimal = self._source.density.log_density(cells.points) - density(cells.points)
         learnt = np.asarray(log_ratio(cells.points))
         return maps.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)
 

@@ -18,5 +18,3 @@ DISCRIMINATORS = {
     "resnet": resnet_discriminator,
     "autoencoder": autoencoder_discriminator,
 }
-# Their scores are minus a reconstruction error: never positive, and no logits.
-RECONSTRUCTING = frozenset({"autoencoder"})

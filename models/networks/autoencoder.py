@@ -46,6 +46,10 @@ def autoencoder_discriminator(
     return keras.Model(examples, score([examples, reconstruction]), name="discriminator")
 
 
+# Minus a reconstruction error is never positive, and no logit.
+autoencoder_discriminator.reconstructs = True
+
+
 def _encoded(x, widths, dropout):
     for width in widths:
         x = dropped(activated(DOWNSAMPLINGS["strided"](x, width), "none"), dropout)

@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": ("RUN", "--config", "--set"),
     "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--checkpoint"),
     "evaluate": ("RUN", "--json"),
+    "baseline": ("NAME", "DATA", "--set", "--out", "--json"),
     "export": ("RUN", "--format", "--out", "--checkpoint"),
     "show": ("RUN",),
     "runs": ("FOLDER",),

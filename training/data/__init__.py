@@ -3,17 +3,40 @@
 A source is a function whose keyword arguments are its options; one line here names it.
 """
 
+from training.data.checkerboard import checkerboard
+from training.data.curves import moons, spirals, swiss_roll
 from training.data.digits import digits
-from training.data.mixtures import grid, ring
+from training.data.gaussians import funnel, gaussian
+from training.data.mixtures import MixtureSource, grid, ring
+from training.data.moving_digits import moving_digits
 from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
-from training.data.stacked_digits import stacked_digits
+from training.data.stacked_digits import StackedSource, stacked_digits
+from training.data.video import video
 from training.registry import Registry
 
 SOURCES = Registry(
     "data source",
-    [("digits", digits), ("ring", ring), ("grid", grid), ("stacked_digits", stacked_digits)],
+    [
+        ("digits", digits),
+        ("ring", ring),
+        ("grid", grid),
+        ("stacked_digits", stacked_digits),
+        ("moons", moons),
+        ("swiss_roll", swiss_roll),
+        ("spirals", spirals),
+        ("checkerboard", checkerboard),
+        ("funnel", funnel),
+        ("gaussian", gaussian),
+        ("moving_digits", moving_digits),
+        ("video", video),
+    ],
 )
 
-__all__ = ["SOURCES", "ArraySource", "DataSpec", "Source", "training_batches"]
+# Figures that only data with known modes have.
+MODE_METRICS = tuple(
+    dict.fromkeys(metric for kind in (MixtureSource, StackedSource) for metric in kind.metrics)
+)
+
+__all__ = ["MODE_METRICS", "SOURCES", "ArraySource", "DataSpec", "Source", "training_batches"]

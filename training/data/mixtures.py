@@ -5,22 +5,11 @@ Lin et al., 2018, arXiv:1712.04086 (PacGAN).
 """
 
 import dataclasses
-from typing import Annotated
 
-import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from training.data.source import Source
-from training.data.spec import DataSpec
-
-# Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
-TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41
-TRAINING_DRAWS = 2**42  # added to the run's seed, so that data and latents share no key
-Length = Annotated[float, annotated_types.Gt(0)]
-Count = Annotated[int, annotated_types.Ge(1)]
-
-VIEW = 10_000  # examples in a view unless asked for fewer
+from training.data.drawn import Count, DrawnSource, Length, keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +33,11 @@ class Mixture:
         return total - np.log(len(self.centres)) - np.log(2 * np.pi * self.sigma**2)
 
     @property
+    def width(self) -> float:
+        """The length over which the density changes."""
+        return self.sigma
+
+    @property
     def mean(self) -> np.ndarray:
         """Exact mean of each coordinate."""
         return self.centres.mean(axis=0)
@@ -54,49 +48,29 @@ class Mixture:
         return np.sqrt(self.centres.var(axis=0) + self.sigma**2)
 
 
-class MixtureSource(Source):
-    """Draws from a mixture on the fly, as a function of (seed, step); never repeats an example."""
+class MixtureSource(DrawnSource):
+    """Draws from a mixture whose modes can be counted."""
+
+    metrics = ("reverse_kl", "high_quality")
 
     def __init__(self, name: str, mixture: Mixture, description: str) -> None:
-        self.modes = mixture
-        self.spec = DataSpec(
-            name=name,
-            kind="vector",
-            shape=(2,),
-            examples=None,
-            held_out=VIEW,
+        super().__init__(
+            name,
+            mean=mixture.mean,
+            scale=mixture.scale,
             classes=tuple(str(i) for i in range(len(mixture.centres))),
-            mean=tuple(mixture.mean.tolist()),
-            scale=tuple(mixture.scale.tolist()),
             description=description,
-            licence="synthetic, none needed",
         )
-
-    def rows(self, step, first, count, *, batch_size, seed):
-        points, labels = self._draw(
-            batch_size, tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
-        )
-        points, labels = points[first : first + count], labels[first : first + count]
-        # The slice's length is a Python number; the shape says so to whoever compiles it.
-        points = tf.ensure_shape(points, (count, 2))
-        return self.spec.to_model_units(points), tf.ensure_shape(labels, (count,))
-
-    def training_examples(self, count=None):
-        return self._view(count, TRAINING_VIEW)
-
-    def held_out_examples(self, count=None):
-        return self._view(count, HELD_OUT_VIEW)
-
-    def _view(self, count: int | None, seed: int):
-        points, labels = self._draw(VIEW, tf.constant([seed, 0], tf.int64))
-        return points.numpy()[:count], labels.numpy()[:count]
+        self.modes = self.density = mixture
 
     def _draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`count` points in user units and the mode each came from."""
         modes = len(self.modes.centres)
-        labels = tf.random.stateless_uniform((count,), seed, minval=0, maxval=modes, dtype=tf.int32)
-        # The two draws need different keys; the step is never negative, so this one is free.
-        noise = tf.random.stateless_normal((count, 2), -1 - seed)
+        of_labels, of_noise, _ = keys(seed)
+        labels = tf.random.stateless_uniform(
+            (count,), of_labels, minval=0, maxval=modes, dtype=tf.int32
+        )
+        noise = tf.random.stateless_normal((count, 2), of_noise)
         centres = tf.gather(tf.constant(self.modes.centres, tf.float32), labels)
         return centres + self.modes.sigma * noise, labels
 

@@ -15,11 +15,15 @@ Arrays = tuple[np.ndarray, np.ndarray | None]
 class Source(abc.ABC):
     """Where examples come from. Subclasses set `spec`.
 
-    What evaluation may know besides: `modes`, a known 2-D mixture; `singles`, the source of
-    labelled grey images that the channels of a stack are drawn from.
+    What evaluation may know besides: `density`, with the exact `log_density(points)` of the data;
+    `modes`, the centres and the sigma of a mixture whose modes are counted; `singles`, the source
+    of labelled grey images that the channels of a stack are drawn from. `metrics` are figures that
+    only such sources have and that may choose the best checkpoint.
     """
 
     spec: DataSpec
+    metrics: tuple[str, ...] = ()
+    density: Any = None
     modes: Any = None
     singles: Any = None
 

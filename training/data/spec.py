@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-KINDS = ("vector", "image")
+KINDS = ("vector", "image", "video")
+PIXELS = ("image", "video")  # kinds of which the users' units are uint8 pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,12 +16,13 @@ class DataSpec:
 
     Training sees *model units*: images float32 NHWC in [-1, 1], vectors float32 standardised
     with `mean` and `scale`. People and artefacts see *user units*: images uint8 in [0, 255],
-    vectors float32 as they were in the source.
+    vectors float32 as they were in the source. Clips are images with a time axis before height.
 
     Args:
         name: source as named in the configuration, e.g. `"digits"`.
-        kind: `"vector"` or `"image"`.
-        shape: shape of one example without the batch axis, `(d,)` or `(height, width, channels)`.
+        kind: `"vector"`, `"image"` or `"video"`.
+        shape: shape of one example without the batch axis, `(d,)`, `(height, width, channels)` or
+            `(frames, height, width, channels)`.
         examples: number of training examples; `None` when the source never repeats one.
         held_out: number of examples kept away from training.
         classes: names of the labels, empty when there are none.
@@ -49,11 +51,21 @@ class DataSpec:
                 "`shape` of an image source must be (height, width, channels). "
                 f"Received: shape={self.shape}"
             )
+        if self.kind == "video" and len(self.shape) != 4:
+            raise ValueError(
+                "`shape` of a source of clips must be (frames, height, width, channels). "
+                f"Received: shape={self.shape}"
+            )
         if self.kind == "vector" and not len(self.mean) == len(self.scale) == self.shape[0]:
             raise ValueError(
                 "A vector source must give `mean` and `scale` for each of its "
                 f"{self.shape[0]} coordinates. Received: mean={self.mean}, scale={self.scale}"
             )
+
+    @property
+    def pixels(self) -> bool:
+        """Whether user units are uint8 pixels, of images or of clips."""
+        return self.kind in PIXELS
 
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
@@ -62,10 +74,11 @@ class DataSpec:
             samples: float32 `(batch, *shape)` in model units.
 
         Returns:
-            uint8 images `(batch, height, width, channels)` or float32 vectors `(batch, d)`.
+            uint8 images `(batch, height, width, channels)`, uint8 clips `(batch, frames, height,
+            width, channels)` or float32 vectors `(batch, d)`.
         """
         samples = tf.cast(samples, tf.float32)
-        if self.kind == "image":
+        if self.pixels:
             levels = tf.round((samples + 1.0) * 127.5)
             return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
         return samples * tf.constant(self.scale) + tf.constant(self.mean)
@@ -73,7 +86,7 @@ class DataSpec:
     def to_model_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """The inverse of `to_user_units`, up to the rounding of images to 256 levels."""
         samples = tf.cast(samples, tf.float32)
-        if self.kind == "image":
+        if self.pixels:
             return samples / 127.5 - 1.0
         return (samples - tf.constant(self.mean)) / tf.constant(self.scale)
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from training.data.digits import digits
-from training.data.mixtures import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW
+from training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
 
@@ -76,6 +76,8 @@ class StackedSource(Source):
         channels: examples in a stack.
         description: one sentence for the model card.
     """
+
+    metrics = ("mode_kl",)
 
     def __init__(self, name: str, singles: ArraySource, *, channels: int, description: str) -> None:
         names = singles.spec.classes

@@ -79,9 +79,9 @@ def check_samples(spec: DataSpec, name: str, samples: Any) -> np.ndarray:
         )
     if len(samples) == 0:
         raise ValueError(f"`{name}` must hold at least one sample. Received: shape={samples.shape}")
-    if spec.kind == "image" and samples.dtype != np.uint8:
+    if spec.pixels and samples.dtype != np.uint8:
         raise ValueError(
-            f"`{name}` must be uint8 images in user units, 0 to 255. "
+            f"`{name}` must be uint8 {spec.kind}s in user units, 0 to 255. "
             f"Received: dtype={samples.dtype}"
         )
     if not np.isfinite(samples).all():

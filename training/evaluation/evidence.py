@@ -118,10 +118,9 @@ class Evidence:
         def space(name: str) -> FeatureSpace:
             return make_space(name, spec, train, components=components, seed=seed)
 
-        image = spec.kind == "image"
         vectors = "standardised" if modes is None else "coordinates"
-        self.neighbour_space = space("pixels" if image else vectors)
-        self.distance_space = space("pca") if image else self.neighbour_space
+        self.neighbour_space = space("pixels" if spec.pixels else vectors)
+        self.distance_space = space("pca") if spec.pixels else self.neighbour_space
         self.label_space = self.distance_space
 
     @functools.cached_property

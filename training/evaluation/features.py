@@ -108,7 +108,7 @@ SPACES: dict[str, Callable[[DataSpec, np.ndarray, int, int], FeatureSpace]] = {
     "coordinates": lambda spec, train, components, seed: Coordinates(),
     "standardised": lambda spec, train, components, seed: Standardised(spec.mean, spec.scale),
     "pca": lambda spec, train, components, seed: PrincipalComponents(
-        Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale),
+        Pixels() if spec.pixels else Standardised(spec.mean, spec.scale),
         train,
         components=components,
         seed=seed,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from training.baselines import MixtureBaseline
 from training.data.spec import DataSpec
-from training.evaluation.baseline import MixtureBaseline
 from training.evaluation.checks import NotComputable, check_labels, check_samples
 from training.evaluation.evidence import Batch, Evidence, Modes
 from training.evaluation.measures import MEASURES, Measure

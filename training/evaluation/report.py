@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.evaluation.baseline_table import baseline_table
 from training.files import write_atomically
 
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1"}
@@ -40,22 +41,24 @@ def losses_to_baseline(report: Mapping[str, Any]) -> list[str]:
 
 
 def verdict(report: Mapping[str, Any]) -> str:
-    """One sentence: does the GAN beat the baseline?
+    """One sentence: does the GAN (or the `subject` that the report names) beat the baseline?
 
     Args:
         report: the dictionary of a `Report`.
     """
     compared, losses = _compared(report), losses_to_baseline(report)
-    baseline = report["baseline"]
+    baseline, subject = report["baseline"], report.get("subject", "The GAN")
     if not compared:
         return f"No figure could be compared with the {baseline}."
     if not losses:
-        return f"The GAN is at least as good as the {baseline} on all {len(compared)} figures."
+        return f"{subject} is at least as good as the {baseline} on all {len(compared)} figures."
     named = ", ".join(
         f"{figure['name']} ({_number(figure['value'])} against {_number(figure['baseline'])})"
         for figure in (report["figures"][key] for key in losses)
     )
-    return f"The GAN loses to the {baseline} on {len(losses)} of {len(compared)} figures: {named}."
+    return (
+        f"{subject} loses to the {baseline} on {len(losses)} of {len(compared)} figures: {named}."
+    )
 
 
 def write_report(
@@ -68,6 +71,7 @@ def write_report(
     notes: tuple[str, ...] = (),
     alarms: Sequence[Mapping[str, Any]] = (),
     looks: int = 0,
+    baselines: Sequence[Mapping[str, Any]] = (),
 ) -> pathlib.Path:
     """Writes `report.json` and `report.md` into an existing run directory.
 
@@ -77,12 +81,13 @@ def write_report(
         directory: the run directory.
         title: heading.
         best: the dictionary of the best checkpoint's `Report` plus `"step"`, or `None`.
-        last: the same of the last checkpoint.
+        last: the same of the last checkpoint; its step is `None` for samples of no training.
         pictures: caption -> path relative to `directory`.
         notes: further sentences, one per paragraph.
         alarms: raised while it was trained, each with `name`, `first` and `last` (steps), `looks`
             and `sentence`.
         looks: how often it was looked at for alarms.
+        baselines: rows of `baseline_table`.
 
     Returns:
         The path of `report.md`.
@@ -108,9 +113,12 @@ def write_report(
         "alarms": [dict(alarm) for alarm in alarms],
         "looks": looks,
     }
+    if baselines:
+        content["baselines"] = [dict(row) for row in baselines]
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
     notes = (*notes, *_about_alarms(alarms, looks, last["step"]))
+    notes = (*baseline_table(chosen, baselines), *notes)
     page = _page(title, best, last, pictures, notes)
     write_atomically(directory / "report.md", page)
     return directory / "report.md"
@@ -119,7 +127,7 @@ def write_report(
 def _page(title, best, last, pictures, notes) -> str:
     chosen = last if best is None else best
     counts = chosen["counts"]
-    steps = f"last checkpoint: step {last['step']:,}"
+    steps = "no training" if last["step"] is None else f"last checkpoint: step {last['step']:,}"
     if best is not None:
         steps = f"best checkpoint: step {best['step']:,}; " + steps
     parts = [
@@ -128,7 +136,7 @@ def _page(title, best, last, pictures, notes) -> str:
         f"Data: {chosen['data']} ({counts['train']:,} training and {counts['held_out']:,} held-out "
         f"examples); {steps}; k = {chosen['neighbours']}, seed {chosen['seed']}.",
         _table(best, last),
-        _legend(chosen, best is not None),
+        _legend(chosen, best is not None, last["step"] is None),
         *_remarks(chosen),
         *notes,
         *(f"![{caption}]({path})" for caption, path in pictures.items()),
@@ -155,7 +163,9 @@ def _about_alarms(alarms: Sequence[Mapping[str, Any]], looks: int, end: int) -> 
 
 def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
     chosen = last if best is None else best
-    heads = ("figure", "best", "last", "matched", "floor = held-out real")
+    stepless = last["step"] is None
+    heads = ("figure", "best", "samples" if stepless else "last", "matched")
+    heads += ("floor = held-out real",)
     heads += (f"baseline = {chosen['baseline']}", "better", "space", "counts")
     rows = [heads, ("---", *("---:",) * 5, *("---",) * 3)]
     for key, figure in chosen["figures"].items():
@@ -171,6 +181,7 @@ def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
                 _counts(figure),
             )
         )
+    rows = [(row[0], *row[2:]) for row in rows] if stepless else rows
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
@@ -183,13 +194,17 @@ def _counts(figure: Mapping[str, Any]) -> str:
     return f"{main}; matched {matched}"
 
 
-def _legend(report: Mapping[str, Any], has_best: bool) -> str:
+def _legend(report: Mapping[str, Any], has_best: bool, stepless: bool) -> str:
     real = "all real data" if report["reference"] == "all" else "the training data"
+    judged = "Samples" if stepless else "Best, last"
+    whose = (
+        f"Matched, baseline and counts belong to the {'best' if has_best else 'last'} checkpoint"
+    )
     return (
-        f"Best, last and baseline are compared with {real}; matched and floor with the training "
+        f"{judged} and baseline are compared with {real}; matched and floor with the training "
         "data, both with the same number of samples, so these two compare fairly. The floor is "
-        "what a perfect sampler would score. Matched, baseline and counts belong to the "
-        f"{'best' if has_best else 'last'} checkpoint; counts are generated / real."
+        "what a perfect sampler would score. "
+        f"{'Counts' if stepless else f'{whose}; counts'} are generated / real."
     )
 
 

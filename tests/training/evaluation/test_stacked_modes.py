@@ -9,10 +9,10 @@ from evaluation_cases import digits, grid_points, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.baselines import MixtureBaseline
+from training.baselines import mixture as baseline_module
 from training.data.spec import DataSpec
-from training.evaluation import baseline as baseline_module
 from training.evaluation import judge as judge_module
-from training.evaluation.baseline import MixtureBaseline
 from training.evaluation.evidence import Batch
 from training.evaluation.judge import Judge
 from training.evaluation.measures import MOST_NEIGHBOURS

@@ -1,0 +1,32 @@
+"""What goes wrong while data, networks or baselines are made, as sentences for the user."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from ganapp.errors import UserError
+
+
+@contextlib.contextmanager
+def as_user_errors(source: str) -> Iterator[None]:
+    """Turns what the block raises about the user's data and settings into a `UserError`.
+
+    Args:
+        source: name of the data source.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error).strip()) from error
+    except OSError as error:
+        raise UserError(
+            f"The data source {source!r} cannot be prepared: {error.filename} cannot be read or "
+            f"written ({error.strerror})."
+        ) from error
+    except (tf.errors.OpError, MemoryError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "out of memory"
+        raise UserError(
+            "The data or the networks do not fit in memory, or the prepared data are damaged "
+            f"(delete `data.cache_dir` then): {reason}"
+        ) from error

@@ -1,0 +1,81 @@
+"""Pictures of samples beside a report, drawn by what the source is."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from training.data import Source
+from training.evaluation import pictures
+from training.evaluation.clip_pictures import animated, clip_grid, film_strips
+from training.evaluation.judge import Judge
+from training.files import write_atomically
+
+GRID, NEIGHBOURS, MOVING = 100, 32, 25
+
+
+def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples of this source: a grid of images, or points over the known modes.
+
+    Args:
+        source: of the data.
+        columns: of a grid; as near to a square as possible when `None`.
+    """
+    if source.singles is not None:
+        return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
+    if source.spec.kind == "image":
+        return lambda samples: pictures.image_grid(samples, columns)
+    if source.spec.kind == "video":
+        return film_strips
+    if source.modes is None:
+        return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
+    return functools.partial(
+        pictures.scatter, centres=source.modes.centres, sigma=source.modes.sigma
+    )
+
+
+def draw_pictures(
+    source: Source,
+    judge: Judge,
+    directory: Path,
+    samples: np.ndarray,
+    report: dict[str, Any],
+    *,
+    whose: str,
+) -> dict[str, str]:
+    """Saves the pictures of a report; returns their relative paths by caption.
+
+    Args:
+        source: what the samples imitate.
+        judge: of the source.
+        directory: pictures go to its folder `pictures`.
+        samples: `(n, *shape)` in user units.
+        report: what the judge said of them.
+        whose: for the caption.
+    """
+    spec, folder = source.spec, directory / "pictures"
+    folder.mkdir(exist_ok=True)
+    drawn = {f"Samples of {whose}": ("samples", painter(source)(samples[:GRID]))}
+    if spec.kind == "image":
+        train, _ = source.training_examples()
+        some = samples[:NEIGHBOURS]
+        _, nearest = judge.nearest_training_examples(some)
+        apart = pictures.side_by_side if source.singles is not None else np.asarray
+        picture = pictures.nearest_neighbours(apart(some), apart(train), nearest)
+        drawn["Samples above their nearest training examples"] = ("neighbours", picture)
+    classes = report["details"].get("classes_found", {})
+    if "histogram" in classes:
+        picture = pictures.class_histogram(
+            classes["histogram"], classes.get("training_histogram"), spec.classes
+        )
+        drawn["Classes of the samples, by a classifier"] = ("classes", picture)
+    for name, picture in drawn.values():
+        picture.save(folder / f"{name}.png")
+    paths = {caption: f"pictures/{name}.png" for caption, (name, _) in drawn.items()}
+    if spec.kind == "video":
+        write_atomically(folder / "clips.gif", animated(clip_grid(samples[:MOVING])))
+        paths[f"Clips of {whose}"] = "pictures/clips.gif"
+    return paths

@@ -1,0 +1,147 @@
+"""Moving digits and clips from files."""
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from training.data import SOURCES, training_batches
+from training.data.digits import digits
+from training.data.spec import DataSpec
+
+
+@pytest.fixture(scope="module")
+def moving():
+    return SOURCES["moving_digits"](frames=30, size=14)
+
+
+def test_a_clip_shows_digits_that_move_straight_and_bounce():
+    source = SOURCES["moving_digits"](frames=60, size=16, digits=1)
+    singles = digits().train[..., 0]
+    clips = source.training_examples(6)[0][..., 0]
+    for clip in clips:
+        places = np.array([_place(frame, singles) for frame in clip])
+        assert places.min() >= 0
+        assert places.max() <= 8
+        steps = np.diff(places, axis=0)
+        assert np.abs(steps).max() <= 2
+        assert len({tuple(place) for place in places}) > 3
+    moved = np.diff(np.array([_place(frame, singles) for frame in clips[0]]), axis=0)
+    assert moved.max() > 0 > moved.min()  # it came back: 60 frames are longer than the room
+
+
+def _place(frame, singles):
+    """Where one of the digits fits the frame exactly."""
+    for y in range(9):
+        for x in range(9):
+            window = frame[y : y + 8, x : x + 8]
+            rest = frame.copy()
+            rest[y : y + 8, x : x + 8] = 0
+            if not rest.any() and (singles == window).all(axis=(1, 2)).any():
+                return y, x
+    raise AssertionError("no digit fits")
+
+
+def test_clips_are_a_function_of_seed_and_step(moving):
+    def rows(first, count, step=2, seed=5):
+        arguments = (tf.constant(step, tf.int64), tf.constant(first, tf.int64), count)
+        return moving.rows(*arguments, batch_size=6, seed=seed).numpy()
+
+    whole = rows(0, 6)
+    assert whole.shape == (6, 30, 14, 14, 1)
+    assert whole.min() == -1
+    assert whole.max() <= 1
+    np.testing.assert_array_equal(rows(2, 3), whole[2:5])
+    assert (rows(0, 6, step=3) != whole).any()
+    assert (rows(0, 6, seed=6) != whole).any()
+
+
+def test_two_replicas_share_a_batch_of_clips(moving, two_replicas):
+    together = next(iter(training_batches(moving, batch_size=4, seed=1)))
+    shared = next(iter(training_batches(moving, batch_size=4, seed=1, strategy=two_replicas)))
+    parts = two_replicas.experimental_local_results(shared)
+    np.testing.assert_array_equal(np.concatenate(parts), together)
+
+
+def test_the_description_of_clips(moving):
+    spec = moving.spec
+    assert (spec.kind, spec.shape, spec.examples) == ("video", (30, 14, 14, 1), None)
+    clips, labels = moving.held_out_examples(3)
+    assert labels is None
+    assert (moving.training_examples(3)[0] != clips).any()
+    np.testing.assert_array_equal(spec.to_user_units(spec.to_model_units(clips)), clips)
+    assert DataSpec.from_dict(spec.as_dict()) == spec
+    with pytest.raises(ValueError, match="must be \\(frames, height, width, channels\\)"):
+        DataSpec(name="x", kind="video", shape=(3, 8, 8), examples=1, held_out=1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five clips of twelve grey frames, whose level is clip and frame number."""
+    for clip in range(5):
+        (tmp_path / f"clip{clip}").mkdir()
+        for frame in range(12):
+            picture = PIL.Image.fromarray(np.full((6, 10), 20 * clip + frame, np.uint8))
+            picture.save(tmp_path / f"clip{clip}" / f"{frame}.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("not a clip")
+    return tmp_path
+
+
+def test_clips_from_folders(folder):
+    source = SOURCES["video"](path=str(folder), frames=11, held_out=0.4)
+    assert source.spec.shape == (11, 6, 10, 1)
+    assert (len(source.train), len(source.held_out), source.spec.examples) == (3, 2, 3)
+    clips = np.concatenate([source.train, source.held_out])[:, :, 0, 0, 0]
+    expected = 20 * np.arange(5)[:, None] + np.arange(11)  # frame 10 comes after frame 9
+    np.testing.assert_array_equal(clips[np.argsort(clips[:, 0])], expected)
+    again = SOURCES["video"](path=str(folder), frames=11, held_out=0.4)
+    np.testing.assert_array_equal(again.train, source.train)
+    assert SOURCES["video"](path=str(folder), size=8).spec.shape == (12, 8, 8, 1)
+
+
+def test_colours_stay(folder):
+    PIL.Image.new("RGB", (10, 6), (255, 0, 0)).save(folder / "clip0" / "0.png")
+    assert SOURCES["video"](path=str(folder)).spec.shape == (12, 6, 10, 3)
+
+
+def test_clips_from_an_archive(tmp_path):
+    clips = np.random.default_rng(0).integers(0, 256, (10, 5, 8, 8), np.uint8)
+    np.savez(tmp_path / "grey.npz", clips=clips, other=np.zeros(3))
+    source = SOURCES["video"](path=str(tmp_path / "grey.npz"), frames=4)
+    assert source.spec.shape == (4, 8, 8, 1)
+    assert len(source.held_out) == 1
+    batch = source.rows(tf.constant(0, tf.int64), tf.constant(0, tf.int64), 3, batch_size=3, seed=0)
+    assert batch.shape == (3, 4, 8, 8, 1)
+    np.savez(tmp_path / "colour.npz", np.repeat(clips[..., None], 3, axis=-1))
+    assert SOURCES["video"](path=str(tmp_path / "colour.npz")).spec.shape == (5, 8, 8, 3)
+
+
+def test_mistakes_in_files_are_sentences(folder, tmp_path):
+    def refused(match, **options):
+        with pytest.raises(ValueError, match=match):
+            SOURCES["video"](**options)
+
+    refused("and exist. Received: path=none", path="none")
+    refused("Received: frames=13, and 12 in", path=str(folder), frames=13)
+    refused("at least 2 frames. Received: 1", path=str(folder), frames=1)
+    refused("folder of frames for every clip", path=str(folder / "empty"))
+    PIL.Image.new("L", (9, 6)).save(folder / "clip2" / "3.png")
+    refused("`size` must be given", path=str(folder))
+    (folder / "clip2" / "3.png").write_bytes(b"no picture")
+    refused("whole pictures only", path=str(folder))
+    np.savez(tmp_path / "float.npz", clips=np.zeros((9, 3, 8, 8, 1)))
+    refused("dtype=float64", path=str(tmp_path / "float.npz"))
+    np.savez(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
+    refused("hold its clips as `clips`", path=str(tmp_path / "two.npz"))
+    np.savez(tmp_path / "few.npz", clips=np.zeros((3, 3, 8, 8, 1), np.uint8))
+    refused("at least 4 clips", path=str(tmp_path / "few.npz"))
+    refused("frames=4 for clips of 3", path=str(tmp_path / "few.npz"), frames=4)
+    (tmp_path / "broken.npz").write_bytes(b"PK")
+    refused("must be a whole .npz", path=str(tmp_path / "broken.npz"))
+
+
+def test_a_frame_that_claims_to_be_huge_is_refused_from_its_header(folder):
+    PIL.Image.new("1", (5000, 5000)).save(folder / "clip1" / "0.png")
+    with pytest.raises(ValueError, match="at most 16,777,216 pixels"):
+        SOURCES["video"](path=str(folder))

@@ -1,0 +1,167 @@
+"""What a baseline is: something simple that is fitted on the same data and gives samples."""
+
+import abc
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from training.data.spec import DataSpec
+from training.evaluation.features import Pixels, Standardised
+
+JUDGED = 1_000  # held-out examples behind a log-density: its standard error is small by then
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RealData:
+    """What a baseline may learn from.
+
+    Args:
+        spec: the source's description.
+        train: training examples `(n, *shape)` in user units.
+        density: with the exact `log_density(points)` of the data, where it is known.
+        modes: with the `centres` of a known mixture, where there is one.
+    """
+
+    spec: DataSpec
+    train: np.ndarray
+    density: Any = None
+    modes: Any = None
+
+
+class Fitted(abc.ABC):
+    """A baseline that has seen its data. `name` is what a report calls it."""
+
+    name: str
+
+    @abc.abstractmethod
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """`count` samples in user units, in random order; a pure function of the seed.
+
+        Returns:
+            uint8 `(count, *shape)` of images and clips, clipped and rounded, or float32
+            `(count, d)`.
+        """
+
+    def facts(self, held_out: np.ndarray) -> dict[str, float]:
+        """Figures of its own beside those of its samples, by name.
+
+        Args:
+            held_out: real examples `(m, *shape)` in user units that it was not fitted on.
+        """
+        return {}
+
+
+class FittedDensity(Fitted):
+    """A baseline whose density is known: pixels are taken as real numbers then.
+
+    Args:
+        units: between the user's units and the features it was fitted on.
+    """
+
+    def __init__(self, units: "Units") -> None:
+        self.units = units
+
+    @abc.abstractmethod
+    def log_density_of_features(self, features: np.ndarray) -> np.ndarray:
+        """Log-density in nats of features `(n, d)`, in their units: float64 `(n,)`."""
+
+    def log_density(self, samples: np.ndarray) -> np.ndarray:
+        """Log-density in nats and user units (of pixels: grey levels): `(n, *shape)` to `(n,)`.
+
+        Args:
+            samples: in user units; pixels may be any real numbers, see `Units.dequantised`.
+        """
+        features = self.units.to_features(samples)
+        return self.log_density_of_features(features) + self.units.log_volume
+
+    def facts(self, held_out):
+        """The mean log-density of held-out examples."""
+        samples = self.units.dequantised(held_out[:JUDGED])
+        return {"held_out_log_density": float(self.log_density(samples).mean())}
+
+
+class Baseline(abc.ABC):
+    """A baseline with its options, before it has seen any data; a frozen dataclass."""
+
+    name: ClassVar[str]
+    reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    needs_density: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def fit(self, data: RealData, *, seed: int = 0) -> Fitted:
+        """Fits the baseline; a pure function of data and seed.
+
+        Raises:
+            ValueError: the data are not for it.
+        """
+
+    def refuse(self, name: str, expected: str, condition: bool) -> None:
+        """Raises a ValueError about an option unless the condition holds."""
+        if not condition:
+            raise ValueError(
+                f"`{name}` must be {expected}. Received: {name}={getattr(self, name)!r}"
+            )
+
+
+class Units:
+    """Between the user's units and flat float64 features of about unit size.
+
+    Args:
+        spec: the source's description.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        self.spec = spec
+        self.base = Pixels() if spec.pixels else Standardised(spec.mean, spec.scale)
+        self.dimensions = int(np.prod(spec.shape))
+
+    @property
+    def log_volume(self) -> float:
+        """What a log-density of features needs to be one in user units."""
+        if self.spec.pixels:
+            return -self.dimensions * float(np.log(127.5))
+        return -float(np.log(self.base.scale).sum())
+
+    @property
+    def grain(self) -> float:
+        """Variance that rounding to grey levels hides, in features; 0 for vectors."""
+        return 1 / (12 * 127.5**2) if self.spec.pixels else 0.0
+
+    def to_features(self, samples: np.ndarray) -> np.ndarray:
+        """float64 `(n, d)`: pixels in [-1, 1], vectors standardised."""
+        return self.base(samples)
+
+    def to_samples(self, values: np.ndarray) -> np.ndarray:
+        """Features `(n, d)` back in user units: uint8 `(n, *shape)` or float32 `(n, d)`."""
+        if self.spec.pixels:
+            levels = np.rint((np.clip(values, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+            return levels.reshape(len(values), *self.spec.shape)
+        return self.base.inverse(values).astype(np.float32)
+
+    def dequantised(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Pixels with the uniform noise of a grey level that rounding took, vectors as they are.
+
+        A density of pixels that only take 256 values could be as high as it likes; of these it
+        cannot, and its mean is at most the log-probability of the pixels (Theis et al., 2016,
+        arXiv:1511.01844).
+        """
+        if not self.spec.pixels:
+            return samples
+        return samples + np.random.default_rng(seed).uniform(-0.5, 0.5, samples.shape)
+
+
+def check_count(count: int) -> None:
+    """Raises a ValueError for less than one sample."""
+    if count < 1:
+        raise ValueError(f"`count` must be at least 1. Received: count={count}")
+
+
+def check_differ(train: np.ndarray) -> None:
+    """Raises a ValueError unless there are at least 2 training examples that differ."""
+    if len(train) < 2 or not np.ptp(np.reshape(train, (len(train), -1)), axis=0).any():
+        raise ValueError(
+            "`train` must hold at least 2 examples that differ. "
+            f"Received: {len(train)} examples, all the same"
+        )

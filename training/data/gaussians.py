@@ -1,0 +1,140 @@
+"""Densities made of Gaussians in any number of dimensions: a correlated one and Neal's funnel.
+
+Reference: Neal, 2003, "Slice sampling", Annals of Statistics 31(3), section 8.
+"""
+
+import dataclasses
+from typing import Annotated
+
+import annotated_types
+import numpy as np
+import tensorflow as tf
+
+from training.data.drawn import DrawnSource, keys
+
+Dimensions = Annotated[int, annotated_types.Ge(2), annotated_types.Le(1000)]
+Correlation = Annotated[float, annotated_types.Gt(-1), annotated_types.Lt(1)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Funnel:
+    """v ~ N(0, spread^2), and the other coordinates ~ N(0, e^v) given v.
+
+    Args:
+        dimensions: of a point, v included, which comes first.
+        spread: standard deviation of v.
+    """
+
+    dimensions: int
+    spread: float
+
+    @property
+    def width(self) -> float:
+        """The narrow end that 1 % of the points reach: the density has no width of its own."""
+        return float(np.exp(-2.326 * self.spread / 2))
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Exact log-density in nats: `(n, dimensions)` to `(n,)`."""
+        points = np.asarray(points, np.float64)
+        v, others = points[:, 0], points[:, 1:]
+        of_v = -0.5 * (v / self.spread) ** 2 - np.log(self.spread)
+        of_others = -0.5 * (np.square(others).sum(axis=1) * np.exp(-v) + others.shape[1] * v)
+        return of_v + of_others - 0.5 * self.dimensions * np.log(2 * np.pi)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Exact standard deviation of each coordinate: that of the others is e^(spread^2 / 4)."""
+        others = np.exp(self.spread**2 / 4)
+        return np.array([self.spread, *[others] * (self.dimensions - 1)])
+
+
+@dataclasses.dataclass(frozen=True)
+class CorrelatedGaussian:
+    """Unit variances and the correlation `correlation`^|i - j| of coordinates i and j.
+
+    Args:
+        dimensions: of a point.
+        correlation: of neighbouring coordinates.
+    """
+
+    dimensions: int
+    correlation: float
+
+    @property
+    def width(self) -> float:
+        """The standard deviation of a coordinate given its neighbours."""
+        return float(np.sqrt((1 - self.correlation**2) / (1 + self.correlation**2)))
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """float64 `(d, d)`."""
+        places = np.arange(self.dimensions)
+        return self.correlation ** np.abs(places[:, None] - places).astype(float)
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Exact log-density in nats: `(n, d)` to `(n,)`."""
+        root = np.linalg.cholesky(self.covariance)
+        white = np.linalg.solve(root, np.asarray(points, np.float64).T)
+        constant = self.dimensions * np.log(2 * np.pi) / 2 + np.log(np.diag(root)).sum()
+        return -0.5 * np.square(white).sum(axis=0) - constant
+
+
+class FunnelSource(DrawnSource):
+    """Draws from a funnel."""
+
+    def __init__(self, density: Funnel) -> None:
+        super().__init__(
+            "funnel",
+            mean=np.zeros(density.dimensions),
+            scale=density.scale,
+            description="Neal's funnel: the first coordinate sets the scale of the others.",
+        )
+        self.density = density
+
+    def _draw(self, count, seed):
+        of_v, of_others, _ = keys(seed)
+        v = self.density.spread * tf.random.stateless_normal((count, 1), of_v)
+        others = tf.random.stateless_normal((count, self.density.dimensions - 1), of_others)
+        return tf.concat([v, tf.exp(v / 2) * others], axis=1), None
+
+
+class GaussianSource(DrawnSource):
+    """Draws from a correlated Gaussian."""
+
+    def __init__(self, density: CorrelatedGaussian) -> None:
+        super().__init__(
+            "gaussian",
+            mean=np.zeros(density.dimensions),
+            scale=np.ones(density.dimensions),
+            description="One Gaussian with unit variances and correlated coordinates.",
+        )
+        self.density = density
+
+    def _draw(self, count, seed):
+        normal = tf.random.stateless_normal((count, self.density.dimensions), seed)
+        root = tf.constant(np.linalg.cholesky(self.density.covariance), tf.float32)
+        return tf.matmul(normal, root, transpose_b=True), None
+
+
+def funnel(
+    *,
+    dimensions: Dimensions = 2,
+    spread: Annotated[float, annotated_types.Gt(0), annotated_types.Le(6)] = 3.0,
+) -> FunnelSource:
+    """Neal's funnel: the first coordinate is the logarithm of the others' variance.
+
+    Args:
+        dimensions: of a point.
+        spread: standard deviation of the first coordinate.
+    """
+    return FunnelSource(Funnel(dimensions, spread))
+
+
+def gaussian(*, dimensions: Dimensions = 2, correlation: Correlation = 0.8) -> GaussianSource:
+    """One Gaussian with unit variances.
+
+    Args:
+        dimensions: of a point.
+        correlation: of neighbouring coordinates; its k-th power for those k apart.
+    """
+    return GaussianSource(CorrelatedGaussian(dimensions, correlation))

@@ -1,0 +1,165 @@
+"""`video`: clips from a folder of clip folders, or from an .npz."""
+
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Annotated
+
+import annotated_types
+import numpy as np
+
+from training.data.source import ArraySource
+from training.data.spec import DataSpec
+
+FRAME_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
+MOST_PIXELS = 2**24  # of a frame, by its header: a picture may claim more than memory holds
+LEAST_CLIPS = 4
+Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
+Whole = Annotated[int, annotated_types.Ge(0)]
+
+
+def video(*, path: str, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.1) -> ArraySource:
+    """Clips of equal length and size, held in memory.
+
+    Args:
+        path: a folder with a folder of frames for every clip (PNG, JPEG, ..., in the order of the
+            numbers in their names), or an .npz with uint8 clips `(n, frames, height, width,
+            channels)` under `clips`, or as its only array; grey clips may leave the channels out.
+        frames: of a clip, the first of each; those of the shortest clip when 0.
+        size: height and width that frames of a folder are cut and resized to; as they are when 0.
+        held_out: share of the clips that training never sees, the same ones every time.
+
+    Raises:
+        ValueError: there is no such file, too few clips, or clips that do not fit each other.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        clips = _from_folder(place, frames, size)
+    elif place.suffix == ".npz" and place.is_file():
+        clips = _from_archive(place, frames, size)
+    else:
+        raise ValueError(
+            "`path` must be a folder of clip folders or an .npz of clips, and exist. "
+            f"Received: path={path}"
+        )
+    if len(clips) < LEAST_CLIPS:
+        raise ValueError(
+            f"`path` must hold at least {LEAST_CLIPS} clips. Received: {len(clips)} in {path}"
+        )
+    clips = clips[np.random.default_rng(0).permutation(len(clips))]
+    kept = max(1, round(held_out * len(clips)))
+    spec = DataSpec(
+        name="video",
+        kind="video",
+        shape=clips.shape[1:],
+        examples=len(clips) - kept,
+        held_out=kept,
+        description=f"Clips from {place.name}.",
+        licence="the user's own data",
+    )
+    return ArraySource(spec, clips[kept:], clips[:kept])
+
+
+def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
+    """uint8 `(n, frames, height, width, channels)`, clips in the order of their names."""
+    names = {clip: _frames_in(clip) for clip in sorted(folder.iterdir()) if clip.is_dir()}
+    names = {clip: files for clip, files in names.items() if files}
+    if not names:
+        raise ValueError(
+            "`path` must hold a folder of frames for every clip. "
+            f"Received: {folder}, without such folders"
+        )
+    length = frames or min(map(len, names.values()))
+    for clip, files in names.items():
+        if len(files) < length:
+            raise ValueError(
+                f"`frames` must be at most the frames of every clip. Received: frames={length}, "
+                f"and {len(files)} in {clip}"
+            )
+    _check_length(length)
+    clips = [[_decoded(file, size) for file in files[:length]] for files in names.values()]
+    grey = all(_is_grey(frame) for clip in clips for frame in clip)
+    shape = clips[0][0].shape
+    for (clip, _), decoded in zip(names.items(), clips, strict=True):
+        for frame in decoded:
+            if frame.shape != shape:
+                raise ValueError(
+                    "`size` must be given where frames have different sizes. Received: size=0, "
+                    f"and frames of {shape[1]}x{shape[0]} and, in {clip}, "
+                    f"{frame.shape[1]}x{frame.shape[0]} pixels"
+                )
+    return np.asarray(clips)[..., :1] if grey else np.asarray(clips)
+
+
+def _frames_in(clip: Path) -> list[Path]:
+    """Pictures in the order of the numbers in their names: frame 10 comes after frame 9."""
+
+    def order(path: Path) -> list:
+        parts = re.split(r"(\d+)", path.name)
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+    pictures = (path for path in clip.iterdir() if path.suffix.lower() in FRAME_ENDINGS)
+    return sorted(pictures, key=order)
+
+
+def _decoded(path: Path, size: int) -> np.ndarray:
+    """One frame, uint8 `(height, width, 3)`."""
+    import PIL.Image
+    import PIL.ImageOps
+
+    try:
+        with PIL.Image.open(path) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(
+                    f"A frame must have at most {MOST_PIXELS:,} pixels. "
+                    f"Received: {path} with {picture.width}x{picture.height}"
+                )
+            colours = picture.convert("RGB")
+            if size:
+                colours = PIL.ImageOps.fit(colours, (size, size), PIL.Image.Resampling.LANCZOS)
+            return np.asarray(colours)
+    except (PIL.UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(f"`path` must hold whole pictures only. Received: {path}") from error
+
+
+def _is_grey(frame: np.ndarray) -> bool:
+    return bool((frame == frame[..., :1]).all())
+
+
+def _from_archive(path: Path, frames: int, size: int) -> np.ndarray:
+    if size:
+        raise ValueError(f"`size` is for folders of frames. Received: size={size} for {path}")
+    clips = _only_array(path)
+    clips = clips[..., None] if clips.ndim == 4 else clips
+    if clips.ndim != 5 or clips.dtype != np.uint8 or 0 in clips.shape:
+        raise ValueError(
+            "`path` must hold uint8 clips of shape (n, frames, height, width, channels). "
+            f"Received: shape={clips.shape}, dtype={clips.dtype}"
+        )
+    if frames > clips.shape[1]:
+        raise ValueError(
+            "`frames` must be at most the frames of every clip. "
+            f"Received: frames={frames} for clips of {clips.shape[1]}"
+        )
+    _check_length(frames or clips.shape[1])
+    return clips[:, : frames or None]
+
+
+def _only_array(path: Path) -> np.ndarray:
+    """The array called `clips`, or the only one."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = arrays.files
+            if "clips" in names or len(names) == 1:
+                return arrays["clips" if "clips" in names else names[0]]
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"`path` must be a whole .npz. Received: {path}") from error
+    raise ValueError(
+        f"`path` must hold its clips as `clips`. Received: {path} with {', '.join(names) or 'none'}"
+    )
+
+
+def _check_length(frames: int) -> None:
+    if frames < 2:
+        raise ValueError(f"A clip must have at least 2 frames. Received: {frames}")
