@@ -9,8 +9,10 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import os
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import annotated_types
@@ -72,7 +74,18 @@ def option_names(family: str, name: str) -> set[str]:
 
 
 def _option_type(hint: Any) -> Any:
+    if hint in (Path, Path | None):
+        return Annotated[hint, pydantic.BeforeValidator(_absolute)]
     return scheduled(NotNegative) if is_scheduled(hint) else hint
+
+
+def _absolute(value: Any) -> Any:
+    """A path as the current directory has it, so that a run finds its data from everywhere."""
+    if not isinstance(value, str):
+        return value  # validation will say what is wrong
+    if not value.strip():
+        raise ValueError(f"must be a path. Received: {value!r}")
+    return Path(os.path.abspath(os.path.expanduser(value)))
 
 
 def checked_options(

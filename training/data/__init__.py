@@ -3,7 +3,10 @@
 A source is a function whose keyword arguments are its options; one line here names it.
 """
 
+from training.data.arrays import npy, npz
 from training.data.digits import digits
+from training.data.folder import folder
+from training.data.memmap import MemmapSource
 from training.data.mixtures import grid, ring
 from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
@@ -13,7 +16,15 @@ from training.registry import Registry
 
 SOURCES = Registry(
     "data source",
-    [("digits", digits), ("ring", ring), ("grid", grid), ("stacked_digits", stacked_digits)],
+    [
+        ("digits", digits),
+        ("ring", ring),
+        ("grid", grid),
+        ("stacked_digits", stacked_digits),
+        ("folder", folder),
+        ("npz", npz),
+        ("npy", npy),
+    ],
 )
 
-__all__ = ["SOURCES", "ArraySource", "DataSpec", "Source", "training_batches"]
+__all__ = ["SOURCES", "ArraySource", "DataSpec", "MemmapSource", "Source", "training_batches"]
