@@ -84,7 +84,10 @@ def _reference(member: Any) -> str:
 
 def _options(family: str, name: str) -> dict[str, Any]:
     model = options_model(family, name, LEFT_TO_OTHER_TABLES)
-    return {key: _plain(field.get_default()) for key, field in model.model_fields.items()}
+    return {
+        key: "required" if field.is_required() else _plain(field.get_default())
+        for key, field in model.model_fields.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
 from training.data.stacked_digits import stacked_digits
+from training.data.tfds_images import tfds_images
 from training.registry import Registry
 
 SOURCES = Registry(
@@ -24,6 +25,7 @@ SOURCES = Registry(
         ("folder", folder),
         ("npz", npz),
         ("npy", npy),
+        ("tfds", tfds_images),
     ],
 )
 
