@@ -81,9 +81,9 @@ def _option_type(hint: Any) -> Any:
 
 def _absolute(value: Any) -> Any:
     """A path as the current directory has it, so that a run finds its data from everywhere."""
-    if not isinstance(value, str):
-        return value  # validation will say what is wrong
-    if not value.strip():
+    if value is None or isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip():
         raise ValueError(f"must be a path. Received: {value!r}")
     return Path(os.path.abspath(os.path.expanduser(value)))
 

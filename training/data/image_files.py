@@ -83,8 +83,12 @@ def image_files(path: Path, max_pixels: int) -> Iterator[Example]:
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Relative names of the image files below a folder, sorted, with what the system says."""
+
+    def complain(error: OSError) -> None:
+        raise error  # or what may not be read would silently be missing
+
     seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=complain):
         if (real := os.path.realpath(place)) in seen:  # a link to a folder above
             folders.clear()
             continue
