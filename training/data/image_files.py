@@ -93,17 +93,17 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        below = "" if place == str(folder) else f"{Path(place).relative_to(folder).as_posix()}/"
         for name in sorted(names):
-            file = Path(place, name)
-            relative = file.relative_to(folder).as_posix()
-            if not _is_image(relative):
+            if _is_hidden(name) or not name.lower().endswith(SUFFIXES):
                 continue
+            file = os.path.join(place, name)  # for 100,000 files, Path takes seconds
             try:
-                status = file.stat()
+                status = os.stat(file)
             except OSError:
-                status = file.lstat()  # a broken link: opening it will say so
-            yield relative, status
+                status = os.lstat(file)  # a broken link: opening it will say so
+            yield below + name, status
 
 
 def _in_folder(folder: Path, max_pixels: int) -> Iterator[Example]:
@@ -163,8 +163,11 @@ def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
 
 def _is_image(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    hidden = any((p.startswith(".") and p != "..") or p == "__MACOSX" for p in parts)
-    return not hidden and name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(SUFFIXES) and not any(map(_is_hidden, parts))
+
+
+def _is_hidden(part: str) -> bool:
+    return (part.startswith(".") and part != "..") or part == "__MACOSX"
 
 
 def _reason(name: str, size: int, max_pixels: int) -> str:
