@@ -19,15 +19,16 @@ def check_exists(name: str, path: Path) -> None:
         path: absolute.
 
     Raises:
-        ValueError: there is nothing.
+        ValueError: there is nothing, or nothing that can be read twice (a pipe, a device).
     """
-    if path.exists():
+    if path.is_file() or path.is_dir():
         return
     parent = path.parent
     names = [each.name for each in parent.iterdir()] if parent.is_dir() else []
     close = difflib.get_close_matches(path.name, names, n=2)
     hint = f" Did you mean {' or '.join(repr(str(parent / each)) for each in close)}?"
-    missing = next(p for p in (path, *path.parents) if not p.exists() and p.parent.exists())
+    above = (p for p in (path, *path.parents) if not p.exists() and p.parent.exists())
+    missing = next(above, path)
     if missing != path:
         hint = f" There is no {str(missing)!r}."
     raise ValueError(
