@@ -23,18 +23,16 @@ def check_exists(name: str, path: Path) -> None:
     """
     if path.is_file() or path.is_dir():
         return
-    parent = path.parent
-    names = [each.name for each in parent.iterdir()] if parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, names, n=2)
-    hint = f" Did you mean {' or '.join(repr(str(parent / each)) for each in close)}?"
-    above = (p for p in (path, *path.parents) if not p.exists() and p.parent.exists())
-    missing = next(above, path)
+    sentence = f"`{name}` must be a file or folder that exists. Received: {name}={str(path)!r}."
+    if path.exists():
+        raise ValueError(f"{sentence} It is a pipe or a device.")
+    missing = next(p for p in (path, *path.parents) if p.parent.exists())
     if missing != path:
-        hint = f" There is no {str(missing)!r}."
-    raise ValueError(
-        f"`{name}` must be a file or folder that exists. Received: {name}={str(path)!r}."
-        f"{hint if close or missing != path else ''}"
-    )
+        raise ValueError(f"{sentence} There is no {str(missing)!r}.")
+    names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = [str(path.parent / each) for each in difflib.get_close_matches(path.name, names, n=2)]
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise ValueError(sentence + hint)
 
 
 def check_count(count: int, what: str) -> None:

@@ -193,6 +193,6 @@ def test_a_path_with_nothing_there(tmp_path):
         folder(path=tmp_path / "potos")
     with pytest.raises(ValueError, match=r"There is no '/nowhere'"):
         folder(path=Path("/nowhere/a/b"))
-    with pytest.raises(ValueError, match=r"must be a file or folder that exists.*'/dev/null'\.$"):
+    with pytest.raises(ValueError, match=r"Received: path='/dev/null'. It is a pipe or a device"):
         folder(path=Path("/dev/null"))
     assert SOURCES["folder"] is folder
