@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from training.data.cache import chunks
-from training.data.checks import check_classes, check_finite, check_size
+from training.data.checks import check_classes, check_count, check_finite, check_size
 
 SLACK = 1e-3  # beyond a range of floats that rounding may reach
 
@@ -53,9 +53,12 @@ def form_of(arrays: Sequence[np.ndarray], name: str) -> Form:
         raise ValueError(
             f"{name} must hold numbers. Received: dtype={'/'.join(str(a.dtype) for a in arrays)}"
         )
-    if len(shape) == 1 and shape[0]:
+    is_vector = len(shape) == 1 and shape[0] > 0
+    if not is_vector:
+        _check_image_shape(shape, name)
+    check_count(len(arrays[0]), f"examples in {name}")
+    if is_vector:
         return _vectors(arrays, name)
-    _check_image_shape(shape, name)
     if all(array.dtype == np.uint8 for array in arrays):
         return Form(with_channels)
     return _floats(arrays, name)

@@ -122,7 +122,7 @@ def _write(
     form, counts = form_of(examples, name), [len(array) for array in examples]
     orders = [split_order(count, share)[0] for count in counts]
     held_out = counts[1] if len(counts) == 2 else split_order(counts[0], share)[1]
-    together = np.concatenate([each.reshape(-1) for each in labels]) if labels else None
+    together = np.concatenate([np.atleast_1d(each) for each in labels]) if labels else None
     numbers, classes = number_labels(together, sum(counts), name)
     write_rows(folder / "examples.npy", list(zip(examples, orders, strict=True)), form.convert)
     if numbers is not None:
@@ -180,7 +180,7 @@ def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"`path` must be a .npz file. Received: path={str(path)!r}")
     with zipfile.ZipFile(path) as archive:
-        names = [Path(name).stem for name in archive.namelist() if name.endswith(".npy")]
+        names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
     for option, key in {"examples_key": examples_key, "labels_key": labels_key}.items():
         if key and key not in names:
             raise ValueError(

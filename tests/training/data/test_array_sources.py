@@ -188,6 +188,9 @@ def bad_array(**changes):
         (np.zeros((20, 2, 9, 9, 3)), r"must hold images \(n, height, width\) or"),
         (np.zeros(20), r"must hold images"),
         (np.zeros((20, 0)), r"must hold images"),
+        (np.float64(3), r"must hold images"),
+        (np.zeros((0, 9, 9)), r"at least 10 examples in x.npy. Received: 0"),
+        (np.zeros((0, 3), np.float32), r"at least 10 examples in x.npy. Received: 0"),
         (np.zeros((20, 7, 9)), r"at least 8 x 8 pixels. Received: 9 x 7"),
         (
             IMAGES * 1.0,
@@ -248,6 +251,7 @@ def test_damaged_files_are_told(tmp_path, from_npz, from_npy, cache):
     [
         ({"a": IMAGES, "b": LABELS}, r"`examples_key` must name .* one of: a, b. Received: none"),
         ({"x": IMAGES, "y": LABELS[:-1]}, r"one for each of 40 examples. Received: shape=\(39,\)"),
+        ({"x": IMAGES, "y": np.eye(4)[LABELS]}, r"Received: shape=\(40, 4\), dtype=float64"),
         ({"x": IMAGES, "y": LABELS / 2}, r"whole numbers or text, .* dtype=float64"),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES},
@@ -259,6 +263,11 @@ def test_damaged_files_are_told(tmp_path, from_npz, from_npy, cache):
 def test_arrays_that_do_not_belong_together(from_npz, content, message):
     with pytest.raises(ValueError, match=message):
         from_npz(**content)
+
+
+def test_names_within_names(from_npz):
+    source = from_npz({"examples_key": "data/x.y"}, **{"data/x.y": IMAGES, "b": LABELS})
+    assert set(by_example(source)) == {x.tobytes() for x in IMAGES}
 
 
 def test_names_that_are_not_there(from_npz):
