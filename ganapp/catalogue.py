@@ -87,8 +87,10 @@ def _reference(member: Any) -> str:
 
 def _options(family: str, name: str) -> dict[str, Any]:
     model = options_model(family, name, LEFT_TO_OTHER_TABLES)
-    fields = model.model_fields.items()
-    return {key: "…" if f.is_required() else _plain(f.get_default()) for key, f in fields}
+    return {
+        key: "required" if field.is_required() else _plain(field.get_default())
+        for key, field in model.model_fields.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,10 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import os
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import annotated_types
@@ -80,7 +82,18 @@ def lacks_metric(source: str, metric: Any) -> bool:
 
 
 def _option_type(hint: Any) -> Any:
+    if hint in (Path, Path | None):
+        return Annotated[hint, pydantic.BeforeValidator(_absolute)]
     return scheduled(NotNegative) if is_scheduled(hint) else hint
+
+
+def _absolute(value: Any) -> Any:
+    """A path as the current directory has it, so that a run finds its data from everywhere."""
+    if value is None or isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be a path. Received: {value!r}")
+    return Path(os.path.abspath(os.path.expanduser(value)))
 
 
 def checked_options(

@@ -3,16 +3,20 @@
 A source is a function whose keyword arguments are its options; one line here names it.
 """
 
+from training.data.arrays import npy, npz
 from training.data.checkerboard import checkerboard
 from training.data.curves import moons, spirals, swiss_roll
 from training.data.digits import digits
+from training.data.folder import folder
 from training.data.gaussians import funnel, gaussian
+from training.data.memmap import MemmapSource
 from training.data.mixtures import MixtureSource, grid, ring
 from training.data.moving_digits import moving_digits
 from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
 from training.data.stacked_digits import StackedSource, stacked_digits
+from training.data.tfds_images import tfds_images
 from training.data.video import video
 from training.registry import Registry
 
@@ -23,6 +27,10 @@ SOURCES = Registry(
         ("ring", ring),
         ("grid", grid),
         ("stacked_digits", stacked_digits),
+        ("folder", folder),
+        ("npz", npz),
+        ("npy", npy),
+        ("tfds", tfds_images),
         ("moons", moons),
         ("swiss_roll", swiss_roll),
         ("spirals", spirals),
@@ -39,4 +47,12 @@ MODE_METRICS = tuple(
     dict.fromkeys(metric for kind in (MixtureSource, StackedSource) for metric in kind.metrics)
 )
 
-__all__ = ["MODE_METRICS", "SOURCES", "ArraySource", "DataSpec", "Source", "training_batches"]
+__all__ = [
+    "MODE_METRICS",
+    "SOURCES",
+    "ArraySource",
+    "DataSpec",
+    "MemmapSource",
+    "Source",
+    "training_batches",
+]

@@ -2,19 +2,13 @@
 
 import contextlib
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 from absl import logging
 
+from training.data.cache import cache_folder
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
-
-
-def default_cache() -> Path:
-    """Where prepared data live unless the user says otherwise (`GANAPP_CACHE`)."""
-    return Path(os.environ.get("GANAPP_CACHE", Path.home() / ".cache" / "ganapp"))
 
 
 def digits(*, cache_dir: str = "") -> ArraySource:
@@ -27,11 +21,10 @@ def digits(*, cache_dir: str = "") -> ArraySource:
 
     from training.data import digits_builder  # noqa: F401 - registers the builder with tfds
 
-    directory = Path(cache_dir).expanduser() if cache_dir else default_cache()
     tfds.disable_progress_bar()
     logging.set_verbosity(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):  # tfds announces a download; there is none
-        splits = tfds.load("ganapp_digits", data_dir=str(directory), batch_size=-1)
+        splits = tfds.load("ganapp_digits", data_dir=str(cache_folder(cache_dir)), batch_size=-1)
     train, test = (tfds.as_numpy(splits[name]) for name in ("train", "test"))
     spec = DataSpec(
         name="digits",

@@ -2,6 +2,8 @@
 
 import abc
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ class Source(abc.ABC):
     What evaluation may know besides: `density`, with the exact `log_density(points)` of the data;
     `modes`, the centres and the sigma of a mixture whose modes are counted; `singles`, the source
     of labelled grey images that the channels of a stack are drawn from. `metrics` are figures that
-    only such sources have and that may choose the best checkpoint.
+    only such sources have and that may choose the best checkpoint. `bad_files` are those that were
+    left out, by name with the reason of each.
     """
 
     spec: DataSpec
@@ -26,6 +29,7 @@ class Source(abc.ABC):
     density: Any = None
     modes: Any = None
     singles: Any = None
+    bad_files: Mapping[str, str] = MappingProxyType({})
 
     @abc.abstractmethod
     def rows(
@@ -57,9 +61,32 @@ class Source(abc.ABC):
         return None if self.spec.examples is None else self.spec.examples // batch_size
 
 
+class FiniteSource(Source):
+    """Examples with an end; each epoch has its own order, a function of (seed, epoch)."""
+
+    @abc.abstractmethod
+    def at(self, index: tf.Tensor) -> Any:
+        """`x` or `(x, label)` of the training examples at `index`, int64 `(count,)`.
+
+        Returns:
+            Examples in model units with a static shape but for their count, and int32 labels.
+        """
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        steps = self.steps_per_epoch(batch_size)
+        epoch, within = step // steps, step % steps
+        position = within * batch_size + first + tf.range(count, dtype=tf.int64)
+        # A stateless permutation: no shuffle buffer to save, and any position can be asked for.
+        key = tf.stack([tf.constant(seed % 2**31, tf.int64), epoch])
+        index = tf.random.experimental.index_shuffle(
+            position, tf.cast(key, tf.uint32), self.spec.examples - 1
+        )
+        return self.at(index)
+
+
 @dataclasses.dataclass
-class ArraySource(Source):
-    """Examples held in memory; each epoch has its own order, a function of (seed, epoch).
+class ArraySource(FiniteSource):
+    """Examples held in memory.
 
     Args:
         spec: what the examples are; `spec.examples` is the length of `train`.
@@ -82,26 +109,19 @@ class ArraySource(Source):
             if self.train_labels is not None:
                 self._labels = tf.constant(self.train_labels, tf.int32)
 
-    def rows(self, step, first, count, *, batch_size, seed):
-        steps = self.steps_per_epoch(batch_size)
-        epoch, within = step // steps, step % steps
-        position = within * batch_size + first + tf.range(count, dtype=tf.int64)
-        # A stateless permutation: no shuffle buffer to save, and any position can be asked for.
-        key = tf.stack([tf.constant(seed % 2**31, tf.int64), epoch])
-        index = tf.random.experimental.index_shuffle(
-            position, tf.cast(key, tf.uint32), self.spec.examples - 1
-        )
+    def at(self, index):
         examples = self.spec.to_model_units(tf.gather(self._examples, index))
         if self.train_labels is None:
             return examples
         return examples, tf.gather(self._labels, index)
 
     def training_examples(self, count=None):
-        return self.train[:count], _head(self.train_labels, count)
+        return self.train[:count], head(self.train_labels, count)
 
     def held_out_examples(self, count=None):
-        return self.held_out[:count], _head(self.held_out_labels, count)
+        return self.held_out[:count], head(self.held_out_labels, count)
 
 
-def _head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:
+def head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:
+    """The first `count` labels, all of them for `None`; `None` where there are none."""
     return None if labels is None else labels[:count]

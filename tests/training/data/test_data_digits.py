@@ -5,7 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from training.data import SOURCES, training_batches
-from training.data.digits import default_cache, digits
+from training.data.cache import default_cache
+from training.data.digits import digits
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,117 @@
+"""Data from files on the command line: paths, mistakes, and a run from beginning to end."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import ganapp
+
+from ganapp.loading import load_config, load_saved
+from ganapp.plugins import options_model
+from training.data import MemmapSource
+
+TINY = """
+[data]
+source = "folder"
+path = "images"
+[generator]
+network = "mlp"
+units = [4]
+prior = { size = 4 }
+[discriminator]
+network = "mlp"
+units = [4]
+[objective]
+name = "non_saturating"
+[training]
+epochs = 1
+steps_per_epoch = 4
+batch_size = 8
+checkpoint_every = 2
+sample_every = 4
+evaluate_every = 4
+[evaluation]
+samples = 50
+neighbours = 2
+components = 4
+baseline_components = 2
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """The current directory: a configuration and a folder of images that are not square."""
+    (tmp_path / "images").mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(60):
+        pixels = draw.integers(0, 256, (8, 12, 3), dtype=np.uint8)
+        PIL.Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_path_is_saved_as_the_current_directory_has_it(place, monkeypatch):
+    config = load_config("tiny.toml")
+    assert config.data.options["path"] == str(place / "images")
+    changed = load_config("tiny.toml", ["data.path=images/../other", "data.size=16"])
+    assert changed.data.options["path"] == str(place / "other")
+    monkeypatch.setenv("HOME", "/home/of")
+    home = load_config("tiny.toml", ["data.path=~/photos"])
+    assert home.data.options["path"] == "/home/of/photos"
+    left_out = load_config("tiny.toml", ["data={source='npy', path='x.npy'}"])
+    assert left_out.data.options["labels_path"] is None
+    whole = load_config("digits", ["data={source='npy', path='x.npy', labels_path='y.npy'}"])
+    assert whole.data.options["labels_path"] == str(place / "y.npy")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("data={source='folder'}", "`data.path` is missing."),
+        ("data.path=''", "data.path: must be a path. Received: ''."),
+        ("data.path=5", "data.path: must be a path. Received: 5."),
+        ("data.path=imags", "Received: path='{place}/imags'. Did you mean '{place}/images'?"),
+        ("data.sise=8", "`sise` is not an option of the data source 'folder'"),
+        ("data.resize=fit", "`data.resize`: input should be 'crop', 'pad' or 'stretch'."),
+        ("data.channels=2", "`data.channels`: input should be 0, 1, 3 or 4."),
+        ("data.held_out=1.0", "`data.held_out`: input should be less than 1."),
+        ("data.path=tiny.toml", "`path` must be a folder with images, or a .zip or .tar"),
+    ],
+)
+def test_mistakes_are_one_sentence(place, setting, sentence):
+    said = ganapp("train", "tiny.toml", "--dry-run", "--set", setting)
+    assert said.code == 2
+    assert sentence.format(place=place) in said.errors.replace("\n", " ").replace("  ", " ")
+    assert "Traceback" not in said.errors
+    assert sorted(path.name for path in place.iterdir()) == ["images", "tiny.toml"]
+
+
+def test_a_run_on_a_folder_goes_on_from_elsewhere(place, monkeypatch):
+    said = ganapp("train", "tiny.toml", "--run", "run")
+    assert said.code == 0, said.errors
+    monkeypatch.chdir("/")
+    run = place / "run"
+    config = load_saved(run / "config.toml")
+    source = config.data.build()
+    assert isinstance(source, MemmapSource)
+    assert (source.spec.shape, source.spec.examples, source.spec.held_out) == ((8, 12, 3), 54, 6)
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["data"]["shape"] == [8, 12, 3]
+    assert manifest["data"]["classes"] == []
+    assert json.loads((run / "report.json").read_text())["last"]["counts"]["train"] == 54
+    resumed = ganapp("resume", run)
+    assert resumed.code == 0, resumed.errors
+    assert "step 4 of 4" in resumed.output
+
+
+def test_listing_says_what_must_be_given():
+    (folder,) = (
+        each
+        for each in json.loads(ganapp("list", "data", "--json").output)
+        if each["name"] == "folder"
+    )
+    assert folder["options"]["path"] == "required"
+    assert folder["options"]["size"] == 0
+    assert options_model("data", "folder").model_fields["path"].is_required()

@@ -1,0 +1,198 @@
+"""Images from a folder or archive as a source: decoded once, split, labelled, the bad left out."""
+
+import logging
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_case import encoded, noise, pictures, put
+
+from training.data import SOURCES, image_cache, training_batches
+from training.data.folder import folder
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def source(tmp_path, cache):
+    """Calls `folder` on files below `tmp_path / images`."""
+
+    def make(files=None, **options):
+        path = tmp_path / "images"
+        put(path, files or {})
+        return folder(path=path, cache_dir=str(cache), **options)
+
+    return make
+
+
+def everything(source):
+    parts = source.training_examples(), source.held_out_examples()
+    images = np.concatenate([images for images, _ in parts])
+    return images, None if parts[0][1] is None else np.concatenate([labels for _, labels in parts])
+
+
+def test_every_image_once_with_its_label(source, tmp_path):
+    found = source({**pictures(15, "a/"), **pictures(9, "b/", first=15)}, held_out=0.25)
+    spec = found.spec
+    assert (spec.name, spec.kind, spec.shape) == ("folder", "image", (16, 16, 3))
+    assert (spec.examples, spec.held_out, spec.classes) == (18, 6, ("a", "b"))
+    assert spec.licence == f"unknown: {tmp_path / 'images'}"
+    assert "cache" not in repr(spec)
+    images, labels = everything(found)
+    known = {noise(seed).tobytes(): int(seed >= 15) for seed in range(24)}
+    assert {i.tobytes(): int(n) for i, n in zip(images, labels, strict=True)} == known
+    x, y = next(iter(training_batches(found, batch_size=4, seed=0)))
+    back = spec.to_user_units(x).numpy()
+    assert [known[image.tobytes()] for image in back] == y.numpy().tolist()
+
+
+def test_folders_for_training_and_test_are_kept_apart(source):
+    files = {**pictures(12, "train/a/"), **pictures(3, "test/b/", first=12)}
+    found = source({**files, **pictures(2, "train/b/", first=20)})
+    held_out, labels = found.held_out_examples()
+    assert {i.tobytes() for i in held_out} == {noise(seed).tobytes() for seed in (12, 13, 14)}
+    assert labels.tolist() == [1, 1, 1]
+    assert found.spec.examples == 14
+
+
+def test_decoded_once(source, monkeypatch, cache):
+    first = everything(source(pictures(12)))[0]
+    monkeypatch.setattr(image_cache, "as_pixels", None)
+    np.testing.assert_array_equal(everything(source())[0], first)
+    with pytest.raises(TypeError):
+        source(size=8)  # other options, other images
+    with pytest.raises(TypeError):
+        source(pictures(1, first=12))  # another file
+
+
+def test_a_moved_folder_is_the_same_data(source, tmp_path, cache, monkeypatch):
+    source(pictures(12))
+    shutil.move(tmp_path / "images", tmp_path / "elsewhere")
+    monkeypatch.setattr(image_cache, "as_pixels", None)
+    found = folder(path=tmp_path / "elsewhere", cache_dir=str(cache))
+    assert found.spec.licence == f"unknown: {tmp_path / 'elsewhere'}"
+
+
+def test_sizes_and_kinds_are_mixed(source):
+    files = pictures(10)
+    files["a.jpg"] = encoded(noise(20, 40, 30), "JPEG")
+    files["b.gif"] = encoded(noise(21, 20, 50, 1), "GIF")
+    files["c.webp"] = encoded(noise(22, 9, 9, 4), "WEBP")
+    found = source(files, size=12)
+    assert found.spec.shape == (12, 12, 3)
+    assert found.spec.examples + found.spec.held_out == 13
+    with pytest.raises(ValueError, match=r"`size` must be given where .* Received: size=0, and"):
+        source()
+
+
+def test_without_colours_one_channel_is_enough(source):
+    grey = {f"{seed}.png": encoded(noise(seed, channels=1)) for seed in range(10)}
+    same = encoded(np.repeat(noise(10, channels=1)[..., None], 3, axis=-1))
+    found = source({**grey, "10.png": same})
+    assert found.spec.shape == (16, 16, 1)
+    known = {noise(seed, channels=1).tobytes() for seed in range(11)}
+    assert {image.tobytes() for image in everything(found)[0]} == known
+    assert source(channels=4).spec.shape == (16, 16, 4)
+    assert source(pictures(1, "colour")).spec.shape == (16, 16, 3)
+    assert source(channels=1).spec.shape == (16, 16, 1)
+
+
+def test_sides_may_differ_from_each_other(source):
+    found = source(pictures(12, height=8, width=20))
+    assert found.spec.shape == (8, 20, 3)
+    assert next(iter(training_batches(found, batch_size=4, seed=0))).shape == (4, 8, 20, 3)
+
+
+def test_bad_files_are_counted_and_left_out(source, caplog):
+    files = {**pictures(19), "empty.png": b"", "big.png": encoded(noise(0, 200, 200))}
+    options = {"max_pixels": 10_000, "bad_share": 0.1}
+    with caplog.at_level(logging.WARNING, "ganapp"):
+        found = source(files, **options)
+    assert "Left out 2 of 21 files" in caplog.text
+    expected = {
+        "big.png": "it has 200 x 200 pixels, more than 10,000",
+        "empty.png": "it is none of PNG, JPEG, GIF, BMP, WEBP",
+    }
+    assert found.bad_files == expected
+    assert source(**options).bad_files == expected  # from the cache
+    assert found.spec.examples + found.spec.held_out == 19
+
+
+def test_more_bad_files_than_allowed(source, cache):
+    with pytest.raises(
+        ValueError,
+        match=r"bad_share=0.01, and 5 of 17 files are: x0.png: it is none of .*; and 2 more$",
+    ):
+        source({**pictures(12), **{f"x{i}.png": b"?" for i in range(5)}})
+    assert list(cache.rglob("*.npy")) == []
+
+
+def test_many_images_are_not_held_at_once(source, monkeypatch):
+    """What was read ahead is bounded, whatever the number of files."""
+    ahead, most = 0, 0
+
+    def counting(examples):
+        nonlocal ahead, most
+        for example in examples:
+            ahead += 1
+            most = max(most, ahead)
+            yield example
+
+    real = image_cache._in_parallel
+
+    def watched(examples, options):
+        nonlocal ahead
+        for done in real(counting(examples), options):
+            ahead -= 1
+            yield done
+
+    monkeypatch.setattr(image_cache, "_in_parallel", watched)
+    source(pictures(60, height=8, width=8))
+    threads = len(image_cache.os.sched_getaffinity(0))
+    assert 1 < most <= image_cache.AHEAD * threads + 1
+
+
+def test_from_an_archive_as_from_its_folder(source, tmp_path, cache):
+    files = {**pictures(12, "a/"), **pictures(12, "b/", first=12)}
+    expected = everything(source(files))
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in sorted(files):
+            archive.writestr(name, files[name])
+    found = folder(path=tmp_path / "images.zip", cache_dir=str(cache))
+    order = np.argsort([image.tobytes() for image in expected[0]])
+    images, labels = everything(found)
+    again = np.argsort([image.tobytes() for image in images])
+    np.testing.assert_array_equal(images[again], expected[0][order])
+    np.testing.assert_array_equal(labels[again], expected[1][order])
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.txt": b""}, r"at least 10 images. Received: 0"),
+        (pictures(9), r"at least 10 images. Received: 9"),
+        (pictures(10, height=7), r"at least 8 x 8 pixels. Received: 16 x 7"),
+        (dict.fromkeys(map("{}.png".format, range(12)), encoded(noise(0))), r"12 times the same"),
+        ({**pictures(5, "train/"), **pictures(9, "test/", first=9)}, r"10 training .* Received: 5"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused(source, files, message, cache):
+    with pytest.raises(ValueError, match=message):
+        source(files)
+    assert list(cache.rglob("*.npy")) == []
+
+
+def test_a_path_with_nothing_there(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match=r"Received: path='.*potos'. Did you mean '.*/photos'\?"):
+        folder(path=tmp_path / "potos")
+    with pytest.raises(ValueError, match=r"There is no '/nowhere'"):
+        folder(path=Path("/nowhere/a/b"))
+    with pytest.raises(ValueError, match=r"Received: path='/dev/null'. It is a pipe or a device"):
+        folder(path=Path("/dev/null"))
+    assert SOURCES["folder"] is folder

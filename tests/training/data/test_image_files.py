@@ -1,0 +1,230 @@
+"""Images where people have them: folders, zip and tar, read in place and never beyond them."""
+
+import io
+import os
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from image_case import encoded, noise, pictures, put
+
+from training.data.folder import marks_of_places
+from training.data.image_files import Example, fingerprint, image_files
+from training.data.images import BadImageError
+
+LIMIT = 10_000
+FILES = {
+    **pictures(3, "all/cat/"),
+    **pictures(2, "all/dog/", first=3),
+    "all/dog/UPPER.JPG": encoded(noise(9), "JPEG"),
+    "all/readme.txt": b"no image",
+    "all/.hidden.png": b"no image",
+    "__MACOSX/cat/0.png": b"no image",
+    ".git/cat/0.png": b"no image",
+}
+NAMES = {name for name in FILES if name.startswith("all/") and "." in name[-4:]} - {
+    "all/readme.txt",
+    "all/.hidden.png",
+}
+
+
+def zipped(path, files=FILES, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tarred(path, files=FILES, mode="w"):
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            add(archive, name, content)
+    return path
+
+
+def add(archive, name, content=b"", kind=tarfile.REGTYPE, target=""):
+    member = tarfile.TarInfo(name)
+    member.size, member.type, member.linkname = len(content), kind, target
+    archive.addfile(member, io.BytesIO(content))
+
+
+MAKE = {
+    "folder": lambda folder: put(folder / "images", FILES),
+    "zip": lambda folder: zipped(folder / "images.zip"),
+    "stored": lambda folder: zipped(folder / "images.dat", compression=zipfile.ZIP_STORED),
+    "tar": lambda folder: tarred(folder / "images.tar"),
+    "gz": lambda folder: tarred(folder / "images.tgz", mode="w:gz"),
+    "bz2": lambda folder: tarred(folder / "images.tar.bz2", mode="w:bz2"),
+    "xz": lambda folder: tarred(folder / "images", mode="w:xz"),
+}
+
+
+def loaded(path, limit=LIMIT):
+    """Pixels by name, and the reasons of those that have none."""
+    good, bad = {}, {}
+    for example in image_files(path, limit):
+        try:
+            good[example.name] = np.asarray(example.load().convert("RGB"))
+        except BadImageError as error:
+            bad[example.name] = str(error)
+    return good, bad
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_every_image_is_found_and_nothing_else(tmp_path, kind):
+    path = MAKE[kind](tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    good, bad = loaded(path)
+    assert set(good) == NAMES
+    assert bad == {}
+    for seed in range(5):
+        name = f"all/{'cat' if seed < 3 else 'dog'}/{seed}.png"
+        np.testing.assert_array_equal(good[name], noise(seed))
+    assert sorted(tmp_path.rglob("*")) == before  # nothing was unpacked
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_is_read_once_from_beginning_to_end(tmp_path, mode, monkeypatch):
+    path = tarred(tmp_path / "images", mode=mode)
+    seeks = []
+    monkeypatch.setattr(tarfile._Stream, "seek", _counting(tarfile._Stream.seek, seeks))
+    loaded(path)
+    assert seeks  # tarfile skips forward by reading
+    assert all(new >= old for old, new in seeks)
+
+
+def _counting(seek, seeks):
+    def counted(self, position):
+        seeks.append((self.tell(), position))
+        return seek(self, position)
+
+    return counted
+
+
+ESCAPES = ("../0.png", "a/../../0.png", "/etc/0.png", "C:/0.png", "..\\0.png")
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_paths_that_lead_out_of_an_archive_are_refused(tmp_path, make):
+    path = make(tmp_path / "images", dict.fromkeys(ESCAPES, encoded(noise(0))))
+    good, bad = loaded(path)
+    assert good == {}
+    assert set(bad.values()) == {"its path leads out of the archive"}
+    assert len(bad) == len(ESCAPES)
+
+
+def test_links_and_devices_in_a_tar_are_refused(tmp_path):
+    (tmp_path / "secret.png").write_bytes(encoded(noise(0)))
+    with tarfile.open(tmp_path / "images.tar", "w") as archive:
+        add(archive, "soft.png", kind=tarfile.SYMTYPE, target=str(tmp_path / "secret.png"))
+        add(archive, "hard.png", kind=tarfile.LNKTYPE, target="secret.png")
+        add(archive, "pipe.png", kind=tarfile.FIFOTYPE)
+        add(archive, "device.png", kind=tarfile.CHRTYPE)
+    good, bad = loaded(tmp_path / "images.tar")
+    assert good == {}
+    assert bad == {
+        "soft.png": "it is a link",
+        "hard.png": "it is a link",
+        "pipe.png": "it is a device",
+        "device.png": "it is a device",
+    }
+
+
+def test_links_and_secrets_in_a_zip_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        link = zipfile.ZipInfo("link.png")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("locked.png", encoded(noise(0)))
+        archive.infolist()[1].flag_bits |= 1  # written into the directory at the end
+    assert loaded(tmp_path / "images.zip")[1] == {
+        "link.png": "it is a link",
+        "locked.png": "it is encrypted",
+    }
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_a_member_that_unpacks_to_more_than_any_image_is_not_read(tmp_path, make, monkeypatch):
+    path = make(tmp_path / "images", {"a.png": bytes(2_000_000), "b.png": encoded(noise(0))})
+    good, bad = loaded(path, limit=1000)
+    assert set(good) == {"b.png"}
+    assert bad == {"a.png": "it unpacks to 2,000,000 bytes"}
+
+
+def test_a_damaged_member_is_bad_and_the_others_are_not(tmp_path):
+    path = zipped(tmp_path / "a.zip", pictures(3), zipfile.ZIP_STORED)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 20] ^= 255
+    path.write_bytes(content)
+    good, bad = loaded(path)
+    assert set(good) == {"1.png", "2.png"}
+    assert "Bad CRC-32" in bad["0.png"]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_an_archive_that_breaks_off_is_refused(tmp_path, mode):
+    path = tarred(tmp_path / "images", pictures(30), mode)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"The archive .* is damaged: after \d+ images"):
+        loaded(path)
+
+
+def test_what_is_no_archive_is_told(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(noise(0)))
+    with pytest.raises(
+        ValueError, match=r"`path` must be a folder with images, .* Received: path="
+    ):
+        image_files(tmp_path / "a.png", LIMIT)
+
+
+def test_a_folder_with_links_and_pipes(tmp_path):
+    put(tmp_path, {"real/a.png": encoded(noise(0))})
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "images" / "b.png").symlink_to(tmp_path / "real" / "a.png")
+    (tmp_path / "images" / "round").symlink_to(tmp_path / "images")  # for ever
+    (tmp_path / "images" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "images" / "pipe.png")
+    good, bad = loaded(tmp_path / "images")
+    assert set(good) == {"linked/a.png", "b.png"}
+    assert bad == dict.fromkeys(("gone.png", "pipe.png"), "it is no regular file")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_fingerprints_see_what_changed(tmp_path, kind):
+    path = MAKE[kind](tmp_path)
+    before = fingerprint(path)
+    assert fingerprint(path) == before
+    target = path / "all" / "cat" / "1.png" if path.is_dir() else path
+    status = target.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert fingerprint(path) != before
+
+
+def marks(*names, labels=True):
+    found = marks_of_places([Example(name, None) for name in names], labels=labels)
+    numbers = None if found.labels is None else found.labels.tolist()
+    return numbers, found.classes, None if found.held_out is None else found.held_out.tolist()
+
+
+def test_folders_are_classes_below_what_all_share():
+    assert marks("test/b/1.png", "test/a/2.png", "test/b/3.png") == ([1, 0, 1], ("a", "b"), None)
+    assert marks("b/deep/1.png", "a/2.png") == ([1, 0], ("a", "b"), None)
+    assert marks("10/1.png", "9/2.png", "x2/3.png") == ([1, 0, 2], ("9", "10", "x2"), None)
+    assert marks("1.png", "2.png") == (None, (), None)
+    assert marks("cats/1.png", "cats/2.png") == (None, (), None)  # one folder tells nothing apart
+    assert marks("b/1.png", "a/2.png", labels=False) == (None, (), None)
+
+
+def test_folders_may_say_what_is_held_out():
+    names = ("data/Train/x/1.png", "data/test/y/2.png", "data/Train/y/3.png")
+    assert marks(*names) == ([0, 1, 1], ("x", "y"), [False, True, False])
+    assert marks(*names, labels=False) == (None, (), [False, True, False])
+    assert marks("train/1.png", "val/2.png") == (None, (), [False, True])
+    assert marks("train/1.png", "other/2.png") == ([1, 0], ("other", "train"), None)
+
+
+def test_images_beside_folders_of_classes_are_refused():
+    with pytest.raises(ValueError, match=r"labels='none'. Received: 'loose.png' beside .* 'b'"):
+        marks("a/1.png", "loose.png", "b/2.png")

@@ -1,0 +1,149 @@
+"""`tfds` offline: data sets of the catalogue mocked, one prepared here, downloads that fail."""
+
+import logging
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from image_case import encoded, noise
+
+from training.data import SOURCES, training_batches
+from training.data.digits import digits
+from training.data.tfds_images import tfds_images
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Calls `tfds_images` with folders of the test's own."""
+
+    def make(name, **options):
+        folders = {"data_dir": tmp_path / "tfds", "cache_dir": str(tmp_path / "cache")}
+        return tfds_images(name=name, **(folders | options))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def prepared(cache_dir):
+    """The source `digits`, whose data set is in `cache_dir` now."""
+    return digits(cache_dir=str(cache_dir))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "shape", "classes"),
+    [
+        ("mnist", {}, (28, 28, 1), 10),
+        ("cats_vs_dogs:4.0.1", {"size": 16}, (16, 16, 3), 2),
+        ("cifar10", {"channels": 1}, (32, 32, 1), 10),
+        ("celeb_a", {"size": 8, "resize": "pad"}, (8, 8, 3), 0),  # many attributes, no label
+    ],
+)
+def test_data_sets_of_the_catalogue(source, name, options, shape, classes):
+    with tfds.testing.mock_data(num_examples=20):
+        found = source(name, **options)
+    spec = found.spec
+    assert (spec.name, spec.kind, spec.shape) == ("tfds", "image", shape)
+    assert (spec.examples, spec.held_out, len(spec.classes)) == (18, 2, classes)
+    assert name.partition(":")[0] in spec.description
+    assert "cache" not in repr(spec)
+    batch = next(iter(training_batches(found, batch_size=4, seed=0)))
+    assert (batch[0] if classes else batch).shape == (4, *shape)
+
+
+def test_a_prepared_data_set_is_read_from_its_files(source, cache_dir, prepared):
+    """The digits as TensorFlow Datasets keeps them give what the source `digits` gives."""
+    found = source("ganapp_digits", data_dir=cache_dir)
+    assert (found.spec.shape, found.spec.examples, found.spec.held_out) == ((8, 8, 1), 1497, 300)
+    assert found.spec.classes == prepared.spec.classes
+    for view in ("training_examples", "held_out_examples"):
+        (x, y), (images, labels) = (getattr(each, view)() for each in (found, prepared))
+
+        def named(images, labels):
+            return sorted((i.tobytes(), int(n)) for i, n in zip(images, labels, strict=True))
+
+        assert named(x, y) == named(images, labels)
+    part = source("ganapp_digits", data_dir=cache_dir, split="test[:50%]", held_out=0.2)
+    assert (part.spec.examples, part.spec.held_out) == (120, 30)
+    with pytest.raises(ValueError, match=r"`split` must be .* there are .*test.* split='tset'"):
+        source("ganapp_digits", data_dir=cache_dir, split="tset")
+
+
+def test_a_folder_that_holds_one_version(source, cache_dir, prepared):
+    place = cache_dir / "ganapp_digits" / "1.0.0"
+    assert source("any", data_dir=place, split="test").spec.examples == 270
+
+
+def test_a_download_is_announced_and_its_failure_explained(source, tmp_path, monkeypatch, caplog):
+    def no_network(self, *args, **kwargs):
+        assert "Downloading mnist/3.0.1 (11.6 MB to download) to" in caplog.text  # before it
+        raise ConnectionError("Name or service not known\nand a long story")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", no_network)
+    with (
+        caplog.at_level(logging.WARNING, "ganapp"),
+        pytest.raises(
+            ValueError,
+            match=r"mnist/3.0.1 cannot be downloaded \(Name or service not known\); prepare .*"
+            rf"`tfds build mnist`, and put it in {tmp_path}/tfds/mnist/3.0.1, or give",
+        ) as caught,
+    ):
+        source("mnist")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnits", r"`name` must be a data set .* name='mnits'. Did you mean 'mnist'"),
+        ("cats_vs_dogs:9.9.9", r"cannot be loaded at version 9.9.9, only: .* Received: name="),
+        ("mnist/nothing", r"`name` cannot be used: .* Received: name='mnist/nothing'"),
+    ],
+)
+def test_what_is_not_in_the_catalogue(source, name, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        source(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_without_images_are_refused(source):
+    with (
+        tfds.testing.mock_data(num_examples=20),
+        pytest.raises(ValueError, match=r"must be a data set of images. .* holds .*text"),
+    ):
+        source("imdb_reviews")
+
+
+def test_a_folder_of_images_made_a_data_set(tmp_path, source):
+    """What `tfds.ImageFolder` reads can be written and read back; nothing of ours is needed."""
+    for split, seeds in {"train": range(12), "test": range(12, 15)}.items():
+        for seed in seeds:
+            place = tmp_path / "raw" / split / ("ab"[seed % 2])
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{seed}.png").write_bytes(encoded(noise(seed)))
+    dataset = tfds.ImageFolder(str(tmp_path / "raw"))
+    splits = {name: dataset.as_dataset(split=name) for name in ("train", "test")}
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="mine",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=(16, 16, 3)),
+                "label": dataset.info.features["label"],
+            }
+        ),
+        split_datasets={
+            name: each.map(lambda e: {"image": e["image"], "label": e["label"]})
+            for name, each in splits.items()
+        },
+        data_dir=str(tmp_path / "tfds"),
+        disable_shuffling=True,
+    )
+    found = source("mine")
+    assert found.spec.classes == ("a", "b")
+    held_out, labels = found.held_out_examples()
+    expected = {noise(seed).tobytes(): seed % 2 for seed in (12, 13, 14)}
+    assert {i.tobytes(): int(n) for i, n in zip(held_out, labels, strict=True)} == expected
+    assert found.spec.examples == 12
+    assert SOURCES["tfds"] is tfds_images
+    assert not np.array_equal(*found.training_examples(2)[0])

@@ -1,0 +1,162 @@
+"""What an array holds (images or vectors), and how it becomes what is trained on."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from training.data.cache import chunks
+from training.data.checks import check_classes, check_count, check_finite, check_size
+
+SLACK = 1e-3  # beyond a range of floats that rounding may reach
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How the examples of an array become those of a source.
+
+    Args:
+        convert: rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`.
+        levels: what was done to the values, the end of a description; empty for nothing.
+    """
+
+    convert: Callable[[np.ndarray], np.ndarray]
+    levels: str = ""
+
+
+def is_stored_form(rows: np.ndarray) -> bool:
+    """Whether examples can be read from where they lie: uint8 images or float32 vectors."""
+    wanted = np.float32 if rows.ndim == 2 else np.uint8
+    return rows.dtype == wanted and rows.flags.c_contiguous
+
+
+def form_of(arrays: Sequence[np.ndarray], name: str) -> Form:
+    """Tells images from vectors by their shape, and the range of floating-point images.
+
+    Args:
+        arrays: the training examples and, where they are apart, the held-out ones; read once.
+        name: of the file or array, for messages.
+
+    Raises:
+        ValueError: they are neither, not finite, or of a range or order of axes that is not known.
+    """
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"Training and held-out examples of {name} must have the same shape. "
+            f"Received: {' and '.join(map(str, sorted(shapes)))}"
+        )
+    (shape,) = shapes
+    if not all(
+        np.issubdtype(a.dtype, np.integer) or np.issubdtype(a.dtype, np.floating) for a in arrays
+    ):
+        raise ValueError(
+            f"{name} must hold numbers. Received: dtype={'/'.join(str(a.dtype) for a in arrays)}"
+        )
+    is_vector = len(shape) == 1 and shape[0] > 0
+    if not is_vector:
+        _check_image_shape(shape, name)
+    check_count(len(arrays[0]), f"examples in {name}")
+    if is_vector:
+        return _vectors(arrays, name)
+    if all(array.dtype == np.uint8 for array in arrays):
+        return Form(with_channels)
+    return _floats(arrays, name)
+
+
+def moments(rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column of `rows[order]`, float64 `(d,)` each.
+
+    In two passes, because the difference of large squares has no digits left.
+    """
+
+    def mean(value: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        total = 0.0
+        for some in chunks(len(order), rows[:1].nbytes):
+            total = total + value(rows[order[some]].astype(np.float64)).sum(axis=0)
+        return total / len(order)
+
+    centre = mean(lambda values: values)
+    return centre, np.sqrt(mean(lambda values: (values - centre) ** 2))
+
+
+def number_labels(
+    labels: np.ndarray | None, count: int, name: str
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels as numbers from 0 on, and the name of each.
+
+    Args:
+        labels: integers or text, `(count,)` or `(count, 1)`, or `None`.
+        count: of the examples.
+        name: of the file, for messages.
+
+    Returns:
+        int32 `(count,)` and the names, or `None` and nothing where there are fewer than two.
+
+    Raises:
+        ValueError: they are not one per example.
+    """
+    if labels is None:
+        return None, ()
+    if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iubU":
+        raise ValueError(
+            f"The labels of {name} must be whole numbers or text, one for each of {count} "
+            f"examples. Received: shape={labels.shape}, dtype={labels.dtype}"
+        )
+    names, numbers = np.unique(labels.reshape(-1), return_inverse=True)
+    if not check_classes(len(names), name):
+        return None, ()
+    return numbers.reshape(-1).astype(np.int32), tuple(str(each) for each in names.tolist())
+
+
+def _check_image_shape(shape: tuple[int, ...], name: str) -> None:
+    received = f"Received: shape=(n, {', '.join(map(str, shape))})"
+    if len(shape) not in (2, 3) or not all(shape):
+        raise ValueError(
+            f"{name} must hold images (n, height, width) or (n, height, width, channels), or "
+            f"vectors (n, d). {received}"
+        )
+    if len(shape) == 3 and shape[0] <= 4 < min(shape[1:]):
+        raise ValueError(
+            f"The channels of {name} must be the last axis: transpose it with "
+            f"x.transpose(0, 2, 3, 1). {received}"
+        )
+    check_size(shape)
+
+
+def with_channels(images: np.ndarray) -> np.ndarray:
+    """Images with an axis for the channels; grey ones `(n, height, width)` get one."""
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _floats(arrays: Sequence[np.ndarray], name: str) -> Form:
+    """Images from 0 to 1 or from -1 to 1, which get 256 levels."""
+    low, high = np.inf, -np.inf
+    for array in arrays:
+        for some in chunks(len(array), array[:1].nbytes):
+            check_finite(array[some], some.start, name)
+            low, high = min(low, array[some].min()), max(high, array[some].max())
+    floating = all(np.issubdtype(array.dtype, np.floating) for array in arrays)
+    if not floating or low < -1 - SLACK or high > 1 + SLACK:
+        raise ValueError(
+            f"Images in {name} must be uint8 from 0 to 255, or floats from 0 to 1 or from -1 to 1. "
+            f"Received: dtype={arrays[0].dtype}, from {low:g} to {high:g}"
+        )
+    start = 0.0 if low >= -SLACK else -1.0
+
+    def convert(images: np.ndarray) -> np.ndarray:
+        shares = (images.astype(np.float64) - start) / (1.0 - start)
+        return with_channels(np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8))
+
+    return Form(convert, f"floats from {start:g} to 1, rounded to 256 levels")
+
+
+def _vectors(arrays: Sequence[np.ndarray], name: str) -> Form:
+    def convert(rows: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told as an infinity
+            return rows.astype(np.float32, copy=False)
+
+    for array in arrays:
+        for some in chunks(len(array), array[:1].nbytes):
+            check_finite(convert(array[some]), some.start, name)
+    return Form(convert)

@@ -1,0 +1,230 @@
+"""`npz` and `npy`: images or vectors in NumPy's own files.
+
+Nothing pickled is ever loaded: a pickle may run any program.
+"""
+
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.data.array_forms import form_of, is_stored_form, moments, number_labels
+from training.data.cache import cache_folder, key_of, prepared, write_rows
+from training.data.checks import check_columns, check_count, check_differ, check_exists
+from training.data.folder import Share
+from training.data.image_files import DAMAGED, fingerprint
+from training.data.memmap import MemmapSource, split_order
+from training.data.spec import DataSpec
+
+# Names of training examples, their labels, held-out examples and their labels, as people use them.
+CONVENTIONS = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("images", "labels", "", ""),
+    ("x", "y", "", ""),
+    ("X", "y", "", ""),
+    ("data", "labels", "", ""),
+    ("samples", "labels", "", ""),  # as `ganapp sample` writes them
+    ("arr_0", "arr_1", "", ""),
+)
+Arrays = list[np.ndarray]
+
+
+def npz(
+    *,
+    path: Path,
+    examples_key: str = "",
+    labels_key: str = "",
+    held_out: Share = 0.1,
+    cache_dir: str = "",
+) -> MemmapSource:
+    """Images or vectors in a .npz, named as in Keras's data sets or as the options say.
+
+    Images are uint8 `(n, height, width)` or `(n, height, width, channels)`, or floats of these
+    shapes from 0 to 1 or from -1 to 1, which get 256 levels; vectors are numbers `(n, d)`.
+
+    Args:
+        path: of the file.
+        examples_key: name of the array with the examples; found by itself when empty.
+        labels_key: name of the array with their labels; likewise.
+        held_out: share of the examples that is not trained on where no `x_test` says it; at least
+            1 and at most 10,000.
+        cache_dir: where the unpacked examples are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when
+            empty.
+    """
+    check_exists("path", path)
+    keys = _keys(path, examples_key, labels_key)
+
+    def make(folder: Path) -> dict[str, Any]:
+        examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
+        labels = [_unpacked(path, key, folder) for key in keys[1::2] if key]
+        noted = _write(folder, examples, labels, held_out, path.name)
+        for file in folder.glob("unpacked-*"):
+            file.unlink()
+        return noted
+
+    key = key_of(fingerprint(path), keys, held_out)
+    found = prepared(cache_folder(cache_dir) / "arrays", key, make)
+    return _source("npz", path, found.about, found.examples, found.labels)
+
+
+def npy(
+    *, path: Path, labels_path: Path | None = None, held_out: Share = 0.1, cache_dir: str = ""
+) -> MemmapSource:
+    """Images or vectors in a .npy, read from where they lie if they are uint8 images or float32.
+
+    Args:
+        path: of the file; for shapes and types see `npz`.
+        labels_path: of a .npy with a label for each example.
+        held_out: share of the examples that is not trained on; at least 1 and at most 10,000.
+        cache_dir: where other types are kept converted; `GANAPP_CACHE` or `~/.cache/ganapp` when
+            empty.
+    """
+    given = {"path": path} | ({} if labels_path is None else {"labels_path": labels_path})
+    for name, file in given.items():
+        check_exists(name, file)
+    examples, *labels = (_loaded(file, file.name) for file in given.values())
+
+    def make(folder: Path) -> dict[str, Any]:
+        return _write(folder, [examples], labels, held_out, path.name)
+
+    if not is_stored_form(examples):
+        key = key_of([fingerprint(file) for file in given.values()], held_out)
+        found = prepared(cache_folder(cache_dir) / "arrays", key, make)
+        return _source("npy", path, found.about, found.examples, found.labels)
+    convert = form_of([examples], path.name).convert
+    numbers, classes = number_labels(labels[0] if labels else None, len(examples), path.name)
+    order, apart = split_order(len(examples), held_out)
+    about = {"held_out": apart, "classes": classes, "levels": ""}
+    about |= _checked(examples, order[: len(order) - apart])
+    return _source("npy", path, about, convert(examples), numbers, order)
+
+
+def _write(
+    folder: Path, examples: Arrays, labels: Arrays, share: float, name: str
+) -> dict[str, Any]:
+    """Writes examples and labels, training ones first; returns what is to be noted.
+
+    Args:
+        folder: where to.
+        examples: training examples and, where they are apart, held-out ones.
+        labels: of each of them, or none at all.
+        share: see `split_order`.
+        name: of the file, for messages.
+    """
+    if labels and len(labels) < len(examples):
+        raise ValueError(
+            f"Both or none of the training and held-out examples of {name} must have labels. "
+            "Received: labels for one of them"
+        )
+    form, counts = form_of(examples, name), [len(array) for array in examples]
+    orders = [split_order(count, share)[0] for count in counts]
+    held_out = counts[1] if len(counts) == 2 else split_order(counts[0], share)[1]
+    together = np.concatenate([np.atleast_1d(each) for each in labels]) if labels else None
+    numbers, classes = number_labels(together, sum(counts), name)
+    write_rows(folder / "examples.npy", list(zip(examples, orders, strict=True)), form.convert)
+    if numbers is not None:
+        starts = np.cumsum([0, *counts[:-1]])
+        order = [start + each for start, each in zip(starts, orders, strict=True)]
+        np.save(folder / "labels.npy", numbers[np.concatenate(order)])
+    rows = np.load(folder / "examples.npy", mmap_mode="r", allow_pickle=False)
+    noted = {"held_out": held_out, "classes": classes, "levels": form.levels}
+    return noted | _checked(rows, np.arange(len(rows) - held_out))
+
+
+def _checked(rows: np.ndarray, training: np.ndarray) -> dict[str, Any]:
+    """Refuses examples that are too few or the same; mean and scale of vectors.
+
+    Args:
+        rows: all examples.
+        training: int `(n,)`, which of them train.
+    """
+    check_count(len(training), "training examples")
+    if rows.ndim > 2:
+        check_differ(rows)
+        return {"mean": (), "scale": ()}
+    mean, scale = moments(rows, training)
+    check_columns(scale)
+    return {"mean": mean.tolist(), "scale": scale.tolist()}
+
+
+def _source(
+    name: str,
+    path: Path,
+    about: dict[str, Any],
+    examples: np.ndarray,
+    labels: np.ndarray | None,
+    order: np.ndarray | None = None,
+) -> MemmapSource:
+    kind = "vector" if examples.ndim == 2 else "image"
+    levels = f" ({about['levels']})" if about["levels"] else ""
+    spec = DataSpec(
+        name=name,
+        kind=kind,
+        shape=examples.shape[1:],
+        examples=len(examples) - about["held_out"],
+        held_out=about["held_out"],
+        classes=tuple(about["classes"]),
+        mean=tuple(about["mean"]),
+        scale=tuple(about["scale"]),
+        description=f"{'Vectors' if kind == 'vector' else 'Images'} of {path.name}{levels}.",
+        licence=f"unknown: {path}",
+    )
+    return MemmapSource(spec, examples, labels, order=order)
+
+
+def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
+    """Names of training examples, their labels, held-out examples, their labels; empty for none."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"`path` must be a .npz file. Received: path={str(path)!r}")
+    with zipfile.ZipFile(path) as archive:
+        names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+    for option, key in {"examples_key": examples_key, "labels_key": labels_key}.items():
+        if key and key not in names:
+            raise ValueError(
+                f"`{option}` must be one of the arrays in {path.name}: {', '.join(names)}. "
+                f"Received: {option}={key!r}"
+            )
+    if examples_key:
+        return examples_key, labels_key, "", ""
+    known = [keys for keys in CONVENTIONS if keys[0] in names]
+    if known or len(names) == 1:
+        examples, *others = known[0] if known else (names[0], "", "", "")
+        labels, *test = (key if key in names else "" for key in others)
+        return (examples, labels_key or labels, *test)
+    raise ValueError(
+        f"`examples_key` must name the array in {path.name} that holds the examples, one of: "
+        f"{', '.join(names) or 'none, for it holds no arrays'}. Received: none"
+    )
+
+
+def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
+    """An array of a .npz, memory-mapped from a copy that is not compressed."""
+    copy = folder / f"unpacked-{key.replace('/', '-')}.npy"
+    try:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(f"{key}.npy") as content,
+            copy.open("wb") as file,
+        ):
+            shutil.copyfileobj(content, file)
+    except DAMAGED as error:
+        raise ValueError(f"The file {path} is damaged: {error}") from error
+    return _loaded(copy, f"{key!r} of {path.name}")
+
+
+def _loaded(path: Path, name: str) -> np.ndarray:
+    """A memory-mapped array.
+
+    Raises:
+        ValueError: the file holds none, is cut short, or holds Python objects.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{name} must hold an array of numbers as `numpy.save` writes it, without Python "
+            f"objects. Received: {str(error).rstrip('.')}"
+        ) from error

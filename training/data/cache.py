@@ -1,0 +1,198 @@
+"""Prepared examples on the disk: made once, whole or not at all, checked before they are used.
+
+A folder per key holds `examples.npy` (training examples first, held-out ones after them),
+`labels.npy` where there are labels, and `about.json`, which is written last.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.files import write_atomically
+
+FORMAT = 1  # of the cache; another one is another key
+BLOCK = 1 << 24  # bytes read or written at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What the cache holds for a key.
+
+    Args:
+        examples: memory-mapped, uint8 `(n, height, width, channels)` or float32 `(n, d)`.
+        labels: int32 `(n,)` or `None`.
+        about: what else was noted when it was made; plain JSON.
+    """
+
+    examples: np.ndarray
+    labels: np.ndarray | None
+    about: dict[str, Any]
+
+
+def default_cache() -> Path:
+    """Where prepared data live unless the user says otherwise (`GANAPP_CACHE`)."""
+    return Path(os.environ.get("GANAPP_CACHE", Path.home() / ".cache" / "ganapp"))
+
+
+def cache_folder(cache_dir: str) -> Path:
+    """The folder that the option `cache_dir` means; empty for the default."""
+    return Path(cache_dir).expanduser() if cache_dir else default_cache()
+
+
+def key_of(*parts: Any) -> str:
+    """A name for everything that decides what is prepared: 40 hexadecimal digits."""
+    text = json.dumps([FORMAT, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+
+
+def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, Any]]) -> Prepared:
+    """The examples of a key, from the cache or made now.
+
+    Of several processes that ask for the same at once one makes it and the others wait. A killed
+    one leaves nothing that anybody would believe; what is damaged is made again.
+
+    Args:
+        folder: where caches of this kind are.
+        key: see `key_of`.
+        make: writes `examples.npy` and, where there are labels, `labels.npy` into an empty folder
+            (see `write_rows`), and returns what is to be noted.
+
+    Raises:
+        OSError: the folder cannot be written; `filename` says which.
+        ValueError: what `make` raises; nothing is left behind then.
+    """
+    place = folder / key
+    if (found := _read(place)) is not None:  # no lock, so that a cache may be read-only
+        return found
+    with _lock(folder, key):
+        if (found := _read(place)) is None:  # else another process has made it meanwhile
+            _make(place, make)
+            found = _read(place)
+    if found is None:
+        raise ValueError(f"The cache {place} cannot be read back: is its disk damaged?")
+    return found
+
+
+def write_rows(
+    path: Path,
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    convert: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Writes `convert(rows[order])` of every part as one `.npy`, some rows at a time.
+
+    Sequentially, not into a memory map: a full disk is then an error and not the end of the
+    process.
+
+    Args:
+        path: the file.
+        parts: rows `(n, ...)`, usually memory-mapped, and which of them in which order, int `(m,)`.
+        convert: of rows to what is stored, row by row.
+    """
+    one = convert(parts[0][0][:1])
+    header = {
+        "descr": np.lib.format.dtype_to_descr(one.dtype),
+        "fortran_order": False,
+        "shape": (sum(len(order) for _, order in parts), *one.shape[1:]),
+    }
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for rows, order in parts:
+            for some in chunks(len(order), rows[:1].nbytes):
+                file.write(np.ascontiguousarray(convert(rows[order[some]])).data)
+
+
+def chunks(count: int, row_bytes: int) -> Iterator[slice]:
+    """Slices that cover `count` rows, about 16 MB each."""
+    size = max(1, BLOCK // max(row_bytes, 1))
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def _make(place: Path, make: Callable[[Path], dict[str, Any]]) -> None:
+    """Makes the folder beside its place and moves it there."""
+    part = place.with_name(f".{place.name}.part")
+    _remove(part)  # what a killed process left; nobody else is at it under the lock
+    part.mkdir(parents=True)
+    try:
+        noted = make(part)
+        files = {file.name: _fingerprint(file) for file in sorted(part.iterdir())}
+        for file in part.iterdir():
+            _to_disk(file)
+        write_atomically(part / "about.json", json.dumps({"files": files, "noted": noted}))
+        _remove(place)
+        os.replace(part, place)
+    except OSError as error:
+        error.filename = error.filename or str(part)
+        raise
+    finally:
+        _remove(part)
+
+
+def _read(place: Path) -> Prepared | None:
+    """What is there, if it is whole."""
+    try:
+        about = json.loads((place / "about.json").read_bytes())
+        if not all(_intact(place / name, known) for name, known in about["files"].items()):
+            return None
+        examples = np.load(place / "examples.npy", mmap_mode="r", allow_pickle=False)
+        labels = None
+        if "labels.npy" in about["files"]:
+            labels = np.load(place / "labels.npy", allow_pickle=False)
+        return Prepared(examples, labels, about["noted"])
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _fingerprint(file: Path) -> dict[str, int]:
+    status = file.stat()
+    return {"size": status.st_size, "changed": status.st_mtime_ns, "crc": _crc(file)}
+
+
+def _intact(file: Path, known: dict[str, int]) -> bool:
+    """Whether a file is as it was written.
+
+    Its content is read only where somebody touched it since (a copied cache is as good): reading
+    gigabytes at every start would take longer than the start.
+    """
+    status = file.stat()
+    if status.st_size != known["size"]:
+        return False
+    return status.st_mtime_ns == known["changed"] or _crc(file) == known["crc"]
+
+
+def _crc(file: Path) -> int:
+    value = 0
+    with file.open("rb") as content:
+        while block := content.read(BLOCK):
+            value = zlib.crc32(block, value)
+    return value
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb") as content:
+        os.fsync(content.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, key: str) -> Iterator[None]:
+    """One process at a time for each key; the system lets go when it dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{key}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

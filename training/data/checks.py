@@ -1,0 +1,106 @@
+"""What data must be before anything is trained on them: one sentence each."""
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+
+from training.data.cache import chunks
+
+FEWEST, SMALLEST = 10, 8  # examples; pixels of an image's side
+MENTIONED = 5  # columns in a message
+
+
+def check_exists(name: str, path: Path) -> None:
+    """Refuses a path where nothing is, with what it may have been meant to be.
+
+    Args:
+        name: of the option, for the message.
+        path: absolute.
+
+    Raises:
+        ValueError: there is nothing, or nothing that can be read twice (a pipe, a device).
+    """
+    if path.is_file() or path.is_dir():
+        return
+    sentence = f"`{name}` must be a file or folder that exists. Received: {name}={str(path)!r}."
+    if path.exists():
+        raise ValueError(f"{sentence} It is a pipe or a device.")
+    missing = next(p for p in (path, *path.parents) if p.parent.exists())
+    if missing != path:
+        raise ValueError(f"{sentence} There is no {str(missing)!r}.")
+    names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = [str(path.parent / each) for each in difflib.get_close_matches(path.name, names, n=2)]
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise ValueError(sentence + hint)
+
+
+def check_count(count: int, what: str) -> None:
+    """Refuses fewer than 10 examples."""
+    if count < FEWEST:
+        raise ValueError(f"The data must hold at least {FEWEST} {what}. Received: {count}")
+
+
+def check_size(shape: tuple[int, ...]) -> None:
+    """Refuses images `(height, width, channels)` with a side of fewer than 8 pixels."""
+    if min(shape[:2]) < SMALLEST:
+        raise ValueError(
+            f"Images must be at least {SMALLEST} x {SMALLEST} pixels. "
+            f"Received: {shape[1]} x {shape[0]}"
+        )
+
+
+def check_differ(images: np.ndarray) -> None:
+    """Refuses images `(n, ...)` that are all the same."""
+    for some in chunks(len(images), images[:1].nbytes):
+        if (images[some] != images[:1]).any():
+            return
+    raise ValueError(f"The images must differ. Received: {len(images)} times the same image")
+
+
+def check_columns(scale: np.ndarray) -> None:
+    """Refuses vectors with columns that are the same in all of them.
+
+    Args:
+        scale: `(d,)`, their standard deviations.
+    """
+    constant = np.flatnonzero(scale == 0)
+    if len(constant):
+        named = ", ".join(map(str, constant[:MENTIONED]))
+        more = f" and {len(constant) - MENTIONED} more" if len(constant) > MENTIONED else ""
+        raise ValueError(
+            "Every column of the vectors must vary; leave the constant ones out. "
+            f"Received: constant columns {named}{more} (counted from 0)"
+        )
+
+
+def check_finite(values: np.ndarray, first: int, name: str) -> None:
+    """Refuses NaN and infinities.
+
+    Args:
+        values: `(n, ...)`, some of the examples.
+        first: the number of the first of them.
+        name: what they are called.
+    """
+    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{name} must hold finite numbers. Received: NaN or infinity in example "
+            f"{first + int(np.argmax(bad))} (counted from 0)"
+        )
+
+
+def check_classes(classes: int, what: str) -> bool:
+    """Whether labels tell anything apart; said in the log where they do not.
+
+    Args:
+        classes: how many there are.
+        what: has the labels.
+    """
+    if classes == 1:
+        import logging
+
+        logging.getLogger("ganapp").warning(
+            "The labels of %s are left out: all examples are of one class.", what
+        )
+    return classes > 1

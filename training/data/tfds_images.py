@@ -1,0 +1,198 @@
+"""`tfds`: the image data sets of TensorFlow Datasets, downloaded only after it was announced."""
+
+import contextlib
+import difflib
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from training.data.cache import cache_folder, key_of
+from training.data.checks import check_classes
+from training.data.folder import Channels, Share, Size
+from training.data.image_cache import ImageOptions, Marks, image_source
+from training.data.image_files import Example
+from training.data.images import BadImageError, Resize
+from training.data.memmap import MemmapSource
+
+TEST = "test"  # the split that is held out where there is one
+
+
+def tfds_images(
+    *,
+    name: str,
+    split: str = "train",
+    data_dir: Path | None = None,
+    size: Size = 0,
+    resize: Resize = "crop",
+    channels: Channels = 0,
+    held_out: Share = 0.1,
+    cache_dir: str = "",
+) -> MemmapSource:
+    """An image data set of TensorFlow Datasets, prepared already or downloaded.
+
+    Args:
+        name: as in its catalogue: `"mnist"`, `"cats_vs_dogs:4.0.1"`, `"name/config:version"`.
+        split: to train on; `"train[:20%]"` takes a part.
+        data_dir: where TensorFlow Datasets keeps data sets; `TFDS_DATA_DIR` or
+            `~/tensorflow_datasets` when left out.
+        size: height and width that every image gets; 0 if they all have the same.
+        resize: `"crop"` to the square in the middle, `"pad"` to one, or `"stretch"`.
+        channels: 1 grey, 3 colours, 4 with transparency; 0 for 1 if no image has colours, else 3.
+        held_out: share of the images that is not trained on where there is no split `test`; at
+            least 1 and at most 10,000 images.
+        cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
+    """
+    builder = _prepared(_builder(name, data_dir))
+    image, label = _features(builder.info, name)
+    splits = list(builder.info.splits or {})
+    parts = [split, TEST] if TEST in splits and split.partition("[")[0] != TEST else [split]
+    options: dict[str, Any] = {
+        "size": size,
+        "resize": resize,
+        "channels": channels,
+        "bad_share": 0.0,
+        "held_out": held_out,
+    }
+    files = Path(builder.data_dir)
+    listing = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files(files)]
+    return image_source(
+        lambda: _examples(builder, parts, image, label),
+        options=ImageOptions(**options),
+        mark=lambda kept: _marks(
+            kept, builder.info.features[label].names if label else (), len(parts) > 1, name
+        ),
+        cache=cache_folder(cache_dir) / "images",
+        key=key_of(builder.info.full_name, listing, parts, options),
+        spec={
+            "name": "tfds",
+            "description": f"{builder.info.full_name} of TensorFlow Datasets, split {split}.",
+            "licence": _licence(builder.info),
+        },
+    )
+
+
+def _builder(name: str, data_dir: Path | None) -> Any:
+    """The builder of a data set, of this library or of what was prepared in `data_dir`."""
+    import tensorflow_datasets as tfds
+
+    if data_dir is not None and (data_dir / "dataset_info.json").exists():
+        return tfds.builder_from_directory(data_dir)
+    try:
+        return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
+    except tfds.core.DatasetNotFoundError as error:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name.partition("/")[0].partition(":")[0], known, n=2)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(
+            "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
+            f"Received: name={name!r}.{hint}"
+        ) from error
+    except (ValueError, AssertionError) as error:  # no such version or configuration
+        reason = (
+            str(error).strip().splitlines()[0].rpartition('}": ')[2]
+        )  # without a prefix of tfds
+        raise ValueError(f"`name` cannot be used: {reason} Received: name={name!r}") from error
+
+
+def _prepared(builder: Any) -> Any:
+    """The builder with its data on the disk: announces a download, and says where it failed."""
+    if builder.is_prepared():
+        return builder
+    info, target = builder.info, builder.data_dir
+    download = info.download_size or sum(u.size for u in (builder.url_infos or {}).values())
+    sizes = f"{_megabytes(download)} to download"
+    if info.dataset_size:
+        sizes += f", {_megabytes(info.dataset_size)} on the disk"
+    logging.getLogger("ganapp").warning("Downloading %s (%s) to %s.", info.full_name, sizes, target)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it announces the download once more
+            builder.download_and_prepare()
+    except Exception as error:  # whatever the network, the checksums or a missing library say
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"The data set {info.full_name} cannot be downloaded ({reason.rstrip('.')}); prepare "
+            f"it where there is a network, with `tfds build {info.full_name.rpartition('/')[0]}`, "
+            f"and put it in {target}, or give the folder above it as `data_dir`"
+        ) from error
+    return builder
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size else "an unknown size"
+
+
+def _features(info: Any, name: str) -> tuple[str, str]:
+    """Keys of the image and of its label; an empty one where there is no single label."""
+    import tensorflow_datasets as tfds
+
+    supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
+    keys = [*supervised, *(key for key in info.features if key not in supervised)]
+
+    def those(kind: type) -> list[str]:
+        return [key for key in keys if type(info.features[key]) is kind]
+
+    images, labels = those(tfds.features.Image), those(tfds.features.ClassLabel)
+    if not images:
+        raise ValueError(
+            "`name` must be a data set of images. Received: "
+            f"name={name!r}, which holds {', '.join(keys)}"
+        )
+    return images[0], labels[0] if labels and (len(labels) == 1 or labels[0] in supervised) else ""
+
+
+def _examples(builder: Any, parts: list[str], image: str, label: str) -> Iterator[Example]:
+    import tensorflow_datasets as tfds
+
+    wanted = {key: True for key in (image, label) if key}
+    for place, part in enumerate(parts):
+        try:
+            dataset = builder.as_dataset(
+                split=part,
+                decoders=tfds.decode.PartialDecoding(wanted),
+                # One file after the other: the order must not depend on the machine.
+                read_config=tfds.ReadConfig(interleave_cycle_length=1),
+            )
+        except (ValueError, AssertionError, KeyError) as error:
+            known = ", ".join(builder.info.splits)
+            raise ValueError(
+                f"`split` must be a split or a part of one; there are {known}. "
+                f"Received: split={part!r}"
+            ) from error
+        for number, example in enumerate(tfds.as_numpy(dataset)):
+            yield Example(
+                f"{part} {number}",
+                lambda pixels=example[image]: _as_image(pixels),
+                label=int(example[label]) if label else None,
+                held_out=place > 0,
+            )
+
+
+def _as_image(pixels: np.ndarray) -> PIL.Image.Image:
+    if pixels.dtype == np.uint16:
+        pixels = np.round(pixels / 257).astype(np.uint8)
+    if pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3, 4):
+        raise BadImageError(f"it holds {pixels.dtype} of shape {pixels.shape}")
+    return PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _marks(kept: list[Example], names: Any, apart: bool, what: str) -> Marks:
+    held_out = np.array([example.held_out for example in kept]) if apart else None
+    labels = [example.label for example in kept]
+    # Some data sets mark an unknown label by -1.
+    if not names or None in labels or min(labels) < 0 or not check_classes(len(set(labels)), what):
+        return Marks(None, (), held_out)
+    return Marks(np.array(labels), tuple(names), held_out)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _licence(info: Any) -> str:
+    licence = getattr(info.redistribution_info, "license", "") or "unknown"
+    return f"{licence}: {info.homepage}" if info.homepage else licence
