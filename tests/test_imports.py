@@ -13,7 +13,7 @@ ALLOWED = {"models": set(), "training": set(), "export": set()}
 # The configuration and the options within it are checked against the registries; the runner alone
 # makes objects of what they hold.
 CONFIGURED = ("config.py", "plugins.py", "scheduled.py")
-REGISTRIES = ("models.networks", "training")
+REGISTRIES = ("models.networks", "models.conditions", "training")
 ANYWHERE = "training.files"  # the standard library only
 
 

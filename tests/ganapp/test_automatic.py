@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganapp.automatic import KINDS, automatic, image_channels, image_penalty
+from ganapp.runner.automatic import KINDS, automatic, image_channels, image_penalty
 from ganapp.loading import validated
 from training.data.spec import DataSpec
 
