@@ -9,11 +9,12 @@ from typing import Any
 
 from training.files import write_atomically
 
-BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1"}
+BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1", "half": "nearer 0.5"}
 BADNESS = {
     "higher": lambda value: -value,
     "lower": lambda value: value,
     "one": lambda value: abs(value - 1.0),
+    "half": lambda value: abs(value - 0.5),
 }
 
 SHARES = (
@@ -24,6 +25,10 @@ SHARES = (
     "largest_class_share",
     "memorised",
     "high_quality",
+    "authenticity",
+    "duplicates",
+    "neighbour_test",
+    "logistic_test",
 )
 
 
