@@ -23,6 +23,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "priors": ("prior",),
     "networks": ("generator", "discriminator"),
     "data": ("data",),
+    "features": ("features",),
 }
 SETTINGS = {
     "objective": "objective.name={name}",
@@ -33,6 +34,7 @@ SETTINGS = {
     "generator": "generator.network={name}",
     "discriminator": "discriminator.network={name}",
     "data": "data.source={name}",
+    "features": "evaluation.features={name}",
 }
 COMBINES = {
     "objective": "any network, prior, penalty, constraint, stabiliser and data",
@@ -43,6 +45,7 @@ COMBINES = {
     "generator": "any objective and prior",
     "discriminator": "any objective",
     "data": "any objective",
+    "features": "any data",
 }
 
 

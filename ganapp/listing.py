@@ -39,6 +39,7 @@ FAMILIES = (
     "priors",
     "networks",
     "data",
+    "features",
 )
 
 

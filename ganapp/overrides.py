@@ -18,6 +18,7 @@ CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("discriminator", "network"): ("discriminator", frozenset({"packing", "optimizer"})),
     ("discriminator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
     ("objective", "constraint", "name"): ("constraint", frozenset()),
+    ("evaluation", "features", "name"): ("features", frozenset()),
 }
 
 

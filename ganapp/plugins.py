@@ -20,6 +20,7 @@ from ganapp.scheduled import AnnealConfig, is_scheduled, scheduled
 from models.networks import DISCRIMINATORS, GENERATORS
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
+from training.evaluation.choices import FEATURES
 from training.objectives import OBJECTIVES
 from training.optimizers import OPTIMIZERS, optimizer_options
 from training.penalties import PENALTIES
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "penalty": PENALTIES,
     "stabiliser": STABILISERS,
     "optimizer": OPTIMIZERS,
+    "features": FEATURES,
 }
 
 

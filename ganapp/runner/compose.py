@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,14 +12,15 @@ import tensorflow as tf
 from ganapp import __version__
 from ganapp.config import Config, OptimizerSection
 from ganapp.errors import UserError
+from ganapp.runner.judges import checked_judge
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
 from models.packing import packed_shape
 from training.data import Source
+from training.data.digits import default_cache
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
-from training.evaluation.measures import MEASURES
 from training.objectives import Objective
 from training.optimizers import OptimizerConfig
 from training.schedules import Anneal
@@ -57,7 +59,13 @@ class Experiment:
     @cached_property
     def judge(self) -> Judge:
         """What judges this run's samples; fitted on the real data at first use."""
-        return make_judge(self.config, self.source)
+        return checked_judge(self.config.evaluation, self.source, cache=self.cache)
+
+    @property
+    def cache(self) -> Path:
+        """Where what is prepared once is kept."""
+        chosen = self.config.data.options.get("cache_dir")
+        return Path(chosen).expanduser() if chosen else default_cache()
 
     @cached_property
     def histories(self) -> dict[str, WeightHistory]:
@@ -106,6 +114,7 @@ def compose(config: Config) -> Experiment:
         _check_batch(config, strategy)
         _check_metric(config, source)
         _check_images(config, source)
+        config.evaluation.features.build().check(source.spec)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)
@@ -127,34 +136,6 @@ def compose(config: Config) -> Experiment:
     finally:
         keras.config.set_dtype_policy("float32")
     return Experiment(config, source, strategy, gan, steps)
-
-
-def make_judge(config: Config, source: Source) -> Judge:
-    """The judge that the evaluation section describes."""
-    evaluation = config.evaluation
-    endless = source.spec.examples is None
-    count = evaluation.samples if endless else None
-    train, train_labels = source.training_examples(count)
-    held_out, held_out_labels = source.held_out_examples(count)
-    return Judge(
-        source.spec,
-        train=train,
-        held_out=held_out,
-        train_labels=None if endless else train_labels,
-        held_out_labels=None if endless else held_out_labels,
-        modes=source.modes,
-        singles=source.singles,
-        neighbours=evaluation.neighbours,
-        components=evaluation.components,
-        baseline_components=evaluation.baseline_components,
-        reference=evaluation.reference,
-        seed=evaluation.seed,
-    )
-
-
-def metric_direction(metric: str) -> str:
-    """`"higher"` or `"lower"`: which values of a figure are better."""
-    return next(m.better[metric] for m in MEASURES if metric in m.better)
 
 
 def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:

@@ -14,8 +14,8 @@ from training.evaluation.checks import NotComputable
 def class_score(probabilities: ArrayLike) -> float:
     """exp E KL(p(y|x) || p(y)): from 1 to the number of classes; higher is better.
 
-    The number of classes is reached by samples that are each surely of one class, and of all classes
-    equally often.
+    The number of classes is reached by samples that are each surely of one class, and all classes
+    are equally often seen.
     It says nothing about diversity within a class, or about the data.
 
     Args:

@@ -4,6 +4,7 @@ A space maps samples in user units to float64 `(n, d)`. Here are those that need
 samples; what a user may choose is in `choices.py`.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -158,9 +159,8 @@ def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
     first = next(parts)
     if len(first) == len(samples):
         return first
-    features = np.empty(
-        (len(samples), *first.shape[1:]), storage_type(len(samples) * first[0].size)
-    )
+    shape = (len(samples), *first.shape[1:])
+    features = np.empty(shape, storage_type(math.prod(shape)))
     features[: len(first)] = first
     done = len(first)
     for part in parts:

@@ -82,10 +82,8 @@ def _class_score(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Va
     details = {"classes": len(space.classes)}
     if len(parts) == SCORE_PARTS:  # as the paper prints it: mean and spread over ten parts
         scores = [class_score(part) for part in parts]
-        details |= {
-            "mean_of_parts": float(np.mean(scores)),
-            "spread_of_parts": float(np.std(scores)),
-        }
+        details["mean_of_parts"] = float(np.mean(scores))
+        details["spread_of_parts"] = float(np.std(scores))
     return {"class_score": class_score(shares)}, details
 
 

@@ -120,6 +120,12 @@ class Judge:
             )
         return self._mixture
 
+    @property
+    def keys(self) -> tuple[set[str], set[str]]:
+        """Figures that `judge` gives, and those that a report holds."""
+        sets = [{key for m in some for key in m.better} for some in (self._along, self._measures)]
+        return sets[0], sets[1]
+
     def judge(self, samples: ArrayLike) -> dict[str, float | None]:
         """The cheap figures of these samples only: key -> value, `None` where there is none.
 
@@ -280,6 +286,7 @@ class Judge:
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],
+            "main": measure.when == "always",
             "space": measure.space(evidence).name,
             **{column: outcome.values[key] for column, outcome in columns.items()},
             "generated": used(generated),

@@ -87,10 +87,9 @@ def _shifted(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     reach = [side // SHIFT for side in (height, width)]
     if not any(reach):
         return images
-    rows, columns = (
-        np.clip(
-            np.arange(side) + generator.integers(-most, most + 1, (len(images), 1)), 0, side - 1
-        )
-        for side, most in zip((height, width), reach, strict=True)
-    )
+    places = []
+    for side, most in zip((height, width), reach, strict=True):
+        moved = np.arange(side) + generator.integers(-most, most + 1, (len(images), 1))
+        places.append(np.clip(moved, 0, side - 1))
+    rows, columns = places
     return images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -46,7 +46,8 @@ class Report:
         seed: of everything drawn.
         baseline: name of the baseline.
         figures: by key: name, better, space, value, generated, real, matched, floor,
-            matched_generated, matched_real, baseline, and `reasons` for those that are `None`.
+            matched_generated, matched_real, baseline, `reasons` for those that are `None`, and
+            `main`: whether a verdict counts it.
         details: by the first key of a measure: what else it found about the generated samples.
     """
 

@@ -255,7 +255,7 @@ def _compared(report: Mapping[str, Any]) -> list[str]:
     return [
         key
         for key, figure in report["figures"].items()
-        if figure["value"] is not None and figure["baseline"] is not None
+        if figure.get("main", True) and None not in (figure["value"], figure["baseline"])
     ]
 
 
