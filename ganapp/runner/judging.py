@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 import PIL.Image
 from rich.console import Console
 
+from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import load_saved
+from ganapp.loading import load_saved, read_toml, validated
+from ganapp.overrides import with_overrides
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.summary import show_figures, warn
@@ -19,6 +21,8 @@ from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
 from training.data import Source
 from training.evaluation import pictures
+from training.evaluation.curves import evaluation_curves
+from training.evaluation.path_length import Paths
 from training.evaluation.report import write_report
 
 GRID, NEIGHBOURS = 100, 32
@@ -29,6 +33,7 @@ def evaluate(
     *,
     console: Console,
     as_json: bool = False,
+    overrides: Sequence[str] = (),
     experiment: Experiment | None = None,
 ) -> dict[str, Any]:
     """Judges the best and the last generator of a run and writes `report.json` and `report.md`.
@@ -37,16 +42,17 @@ def evaluate(
         directory: the run directory.
         console: where to write.
         as_json: print the report as JSON instead of a table.
+        overrides: `evaluation.key=value` settings other than the run's own.
         experiment: as composed already, to save doing it again.
 
     Returns:
         The report as written to `report.json`.
 
     Raises:
-        UserError: if there is no run or no checkpoint.
+        UserError: if there is no run or no checkpoint, or a setting is not of the evaluation.
     """
     run = open_run(directory)
-    experiment = experiment or compose(load_saved(run.config))
+    experiment = experiment or compose(_configuration(run, overrides))
     last, samples = _judged(experiment, run, "last")
     best = None
     try:
@@ -58,7 +64,7 @@ def evaluate(
         title=run.name,
         best=best,
         last=last,
-        pictures=_draw_pictures(experiment, run, samples, best or last),
+        pictures=_draw_pictures(experiment, run, samples, best, last),
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
     )
@@ -94,13 +100,49 @@ def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any
     step = load_generator(experiment, run, which)
     evaluation = experiment.config.evaluation
     samples = generated(experiment, evaluation.samples, evaluation.seed)
-    return {"step": step, **experiment.judge.report(samples).as_dict()}, samples
+    report = experiment.judge.report(samples, paths=paths_of(experiment))
+    return {"step": step, **report.as_dict()}, samples
+
+
+def paths_of(experiment: Experiment) -> Paths:
+    """What the averaged generator draws between latents, in user units that are not rounded."""
+    gan, spec = experiment.gan, experiment.source.spec
+
+    def generate(latents: Any) -> np.ndarray:
+        samples = gan.generate(latents=latents)
+        if spec.kind == "image":
+            return (np.clip(samples, -1.0, 1.0) + 1.0) * 127.5
+        return np.asarray(spec.to_user_units(samples))
+
+    return Paths(
+        latents=lambda count, seed: gan.sample_latents(count, seed=seed),
+        interpolate=gan.prior.interpolate,
+        generate=generate,
+    )
+
+
+def _configuration(run: Run, overrides: Sequence[str]) -> Config:
+    """The run's, with other settings of its evaluation: those change nothing of the training."""
+    for override in overrides:
+        if not override.startswith("evaluation."):
+            raise UserError(
+                "`evaluate --set` takes settings of the evaluation, for example "
+                f"evaluation.features=classifier. Received: {override!r}"
+            )
+    if not overrides:
+        return load_saved(run.config)
+    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
 
 
 def _draw_pictures(
-    experiment: Experiment, run: Run, samples: np.ndarray, report: dict[str, Any]
+    experiment: Experiment,
+    run: Run,
+    samples: np.ndarray,
+    best: dict[str, Any] | None,
+    last: dict[str, Any],
 ) -> dict[str, str]:
     """Saves the pictures of a report; returns their relative paths by caption."""
+    report = best or last
     spec, folder = experiment.source.spec, run.directory / "pictures"
     folder.mkdir(exist_ok=True)
     drawn = {
@@ -119,6 +161,19 @@ def _draw_pictures(
             classes["histogram"], classes.get("training_histogram"), spec.classes
         )
         drawn["Classes of the samples, by a classifier"] = ("classes", picture)
+    curves = evaluation_curves(
+        [row for row in run.read_metrics() if isinstance(row.get("evaluation"), dict)],
+        better={key: figure["better"] for key, figure in report["figures"].items()},
+        names={key: figure["name"] for key, figure in report["figures"].items()},
+        first=experiment.config.evaluation.metric,
+        best=best and best["step"],
+        last=last["step"],
+    )
+    if curves is not None:
+        drawn["Figures along the training, of other latents than the report's"] = (
+            "figures",
+            curves,
+        )
     for name, picture in drawn.values():
         picture.save(folder / f"{name}.png")
     return {caption: f"pictures/{name}.png" for caption, (name, _) in drawn.items()}

@@ -146,7 +146,7 @@ FURTHER_MEASURES: tuple[Measure, ...] = (
         compute=_pyramid,
         real=lambda evidence, reference: len(reference),
         most=MOST_PYRAMIDS,
-        when="end",
+        when="request",
     ),
     Measure(
         better={"exact_wasserstein": "lower"},
@@ -155,7 +155,7 @@ FURTHER_MEASURES: tuple[Measure, ...] = (
         compute=_exact,
         real=lambda evidence, reference: len(reference),
         most=MOST_TRANSPORTED,
-        when="end",
+        when="request",
     ),
     Measure(
         better={"energy_distance": "lower"},

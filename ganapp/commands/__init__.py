@@ -1,0 +1,1 @@
+"""The commands, in groups; each module is a typer application of its own."""
