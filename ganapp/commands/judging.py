@@ -1,11 +1,11 @@
-"""Judging: figures of a run, of several runs, of anybody's samples, and reasons of a failure."""
+"""Judging: figures of a run, of several, of any samples, and the reasons of a failure."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ganapp.commands.common import RunArgument, console, runner
+from ganapp.commands.common import SetOption, console, runner
 from ganapp.errors import UserError
 from ganapp.runs import open_run
 
@@ -14,12 +14,46 @@ app = typer.Typer()
 
 @app.command()
 def evaluate(
-    run: RunArgument,
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run directory.")] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", help="Instead of a run: .npz, .npy or a folder of pictures."),
+    ] = None,
+    real: Annotated[
+        str | None,
+        typer.Option("--real", metavar="DATA", help="Of --samples: a data source, name[:path]."),
+    ] = None,
+    overrides: SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Judge a run's best and last generator, with floor and baseline beside every figure."""
-    open_run(run)
-    runner().evaluate(run, console=console, as_json=as_json)
+    """Judge a run's best and last generator, or any samples, with a floor beside every figure."""
+    if (run is None) == (samples is None):
+        raise UserError("`evaluate` takes either a run directory or --samples.")
+    if (samples is None) != (real is None):
+        raise UserError("`--samples` and `--real` belong together.")
+    if samples is None:
+        open_run(run)
+        runner().evaluate(run, console=console, as_json=as_json, overrides=overrides or [])
+        return
+    if not samples.exists():
+        raise UserError(f"`--samples` must be a file or a folder. Received: {samples}")
+    runner().evaluate_samples(
+        samples, real, console=console, as_json=as_json, overrides=overrides or []
+    )
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two or more runs.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the picture and the figures.")
+    ] = Path("comparison"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Compare the best generators of runs: figures with intervals, samples side by side."""
+    for run in runs:
+        open_run(run)
+    runner().compare(runs, console=console, as_json=as_json, out=out)
 
 
 @app.command()

@@ -12,18 +12,22 @@ from rich.console import Console
 
 from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import load_saved, read_toml, validated
+from ganapp.evaluation_config import EvaluationConfig
+from ganapp.loading import load_saved, read_toml, validated, validated_section
 from ganapp.overrides import with_overrides
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
+from ganapp.runner.judges import checked_judge
+from ganapp.runner.samples import data_source, read_samples, shaped
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
 from training.data import Source
+from training.data.digits import default_cache
 from training.evaluation import pictures
 from training.evaluation.curves import evaluation_curves
 from training.evaluation.path_length import Paths
-from training.evaluation.report import write_report
+from training.evaluation.report import verdict, write_report
 
 GRID, NEIGHBOURS = 100, 32
 
@@ -77,6 +81,55 @@ def evaluate(
     return report
 
 
+def evaluate_samples(
+    samples: Path,
+    real: str,
+    *,
+    console: Console,
+    as_json: bool = False,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Judges samples from anywhere against a data source, like those of a run.
+
+    Args:
+        samples: `.npy`, `.npz` or a folder of pictures; images uint8, vectors in the data's units.
+        real: the data source, `name` or `name:path`.
+        console: where to write.
+        as_json: print the report as JSON instead of a table.
+        overrides: `evaluation.key=value` settings.
+
+    Returns:
+        The report, with `title`, `verdict` and `last`, the figures, as in a run's `report.json`.
+
+    Raises:
+        UserError: the file, the data or a setting cannot be used.
+    """
+    _check_overrides(overrides)
+    given = read_samples(samples)
+    source = data_source(real)
+    table = with_overrides({"evaluation": {}}, overrides)["evaluation"]
+    evaluation = validated_section(EvaluationConfig, table, "evaluation")
+    # Where the data prepare their own files they keep the judge's, too.
+    judge = checked_judge(evaluation, source, cache=default_cache())
+    try:
+        report = judge.report(shaped(given, source.spec.shape)).as_dict()
+    except ValueError as error:
+        raise UserError(f"{samples}: {str(error).strip()}") from error
+    content = {
+        "title": str(samples),
+        "verdict": verdict(report, "This sample"),
+        "best": None,
+        "last": report,
+    }
+    if as_json:
+        console.print_json(json.dumps(content))
+    else:
+        count = report["counts"]["generated"]
+        title = f"{count:,} samples of {samples} against {source.spec.name}"
+        show_figures(content, console, title=title)
+    return content
+
+
 def painter(source: Source) -> Callable[[np.ndarray], PIL.Image.Image]:
     """What draws samples of this source: a grid of images, or points over the known modes."""
     if source.singles is not None:
@@ -123,15 +176,19 @@ def paths_of(experiment: Experiment) -> Paths:
 
 def _configuration(run: Run, overrides: Sequence[str]) -> Config:
     """The run's, with other settings of its evaluation: those change nothing of the training."""
+    _check_overrides(overrides)
+    if not overrides:
+        return load_saved(run.config)
+    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
     for override in overrides:
         if not override.startswith("evaluation."):
             raise UserError(
                 "`evaluate --set` takes settings of the evaluation, for example "
                 f"evaluation.features=classifier. Received: {override!r}"
             )
-    if not overrides:
-        return load_saved(run.config)
-    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
 
 
 def _draw_pictures(

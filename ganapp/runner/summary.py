@@ -115,7 +115,7 @@ def show_figures(report: dict[str, Any], console: Console, *, title: str = "") -
             f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data.",
             style="dim",
         )
-    console.print(verdict(chosen))
+    console.print(verdict(chosen, "This sample") if title else verdict(chosen))
 
 
 def short_number(value: float | None) -> str:

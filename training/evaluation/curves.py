@@ -84,7 +84,9 @@ def _panel(axes, values: Mapping[int, float], best: int | None, last: int) -> No
     axes.plot(steps, heights, color=LINE, linewidth=1.6, marker="o", markersize=2.5)
     if min(heights) > 0 and max(heights) > WIDE * min(heights):
         axes.set_yscale("log")
-    marks = {"last": (last, LAST, "s", 7), "best": (best, BEST, "*", 12)}
+    if min(heights) == max(heights) == 0:  # or the axis would go below what can be
+        axes.set_ylim(-0.05, 1.0)
+    marks = {"last": (last, LAST, "s", 13), "best": (best, BEST, "*", 11)}
     for label, (step, colour, shape, size) in marks.items():
         if step in values:
             axes.plot(

@@ -37,8 +37,7 @@ class Judge:
         components: principal components of the `pca` space and of the baseline.
         features: the feature space; PCA for distances and plain values for neighbours by default.
         figures: keys of figures that a report computes on request only.
-        along: keys of figures that `judge` computes, too, which a report alone would: the metric
-            that chooses the best checkpoint.
+        along: keys of figures that `judge` computes although a report alone would.
         cache: folder for what takes long to work out from the real data; kept nowhere if `None`.
         baseline_components: Gaussians of the baseline mixture; as many as `modes` has when known.
         reference: real examples to compare with: `"all"` (training and held-out) or `"train"`.

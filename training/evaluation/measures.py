@@ -26,9 +26,9 @@ def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Val
 
 def _frechet(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     space = evidence.distance_space
-    return {
-        "frechet_distance": frechet_distance(reference.moments(space), batch.moments(space))
-    }, {}
+    first, second = reference.moments(space), batch.moments(space)
+    details = {"dimension": len(first.mean), "fewest": min(len(reference), len(batch))}
+    return {"frechet_distance": frechet_distance(first, second)}, details
 
 
 def _kernel(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
