@@ -55,7 +55,8 @@ def test_light_commands_import_nothing_heavy(tmp_path):
         for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
                           ["presets", "show", "ring"],
                           ["runs", "."], ["train", "rign"], ["resume", "none"], ["show", "none"],
-                          ["sample", "none", "--out", "x.png"], ["evaluate", "none"], ["compare", "none", "none"]):
+                          ["sample", "none", "--out", "x.png"], ["evaluate", "none"],
+                          ["compare", "none", "none"]):
             sys.argv = ["ganapp", *arguments]
             try:
                 cli.main()

@@ -120,7 +120,8 @@ def _save(path: Path, weights: list[np.ndarray]) -> None:
 def _load(path: Path) -> list[np.ndarray] | None:
     """The weights, or `None` where there are none or they are damaged: they are made anew then."""
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        content = io.BytesIO(path.read_bytes())  # of a damaged file numpy leaves the handle open
+        with np.load(content, allow_pickle=False) as saved:
             return [saved[f"arr_{i}"] for i in range(len(saved.files))]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

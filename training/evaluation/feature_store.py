@@ -74,7 +74,7 @@ class FeatureStore:
 
 def _read(path: Path) -> np.ndarray | None:
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
 

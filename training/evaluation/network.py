@@ -11,6 +11,7 @@ FEATURES = 128  # width of the penultimate layer
 EPOCHS, BATCH, RATE = 5, 64, 2e-3
 LEAST_UPDATES = 800  # a few hundred examples need more passes
 MOST_EXAMPLES = 20_000  # a minute and a half on a core at 28x28
+FITTED_AT_ONCE = 10_000  # images
 SHIFT = 14  # images move by up to a fourteenth of their side while it trains
 
 
@@ -69,8 +70,12 @@ def train_classifier(
         jit_compile=False,
     )
     chosen = generator.permutation(len(images))[:count]
-    for _ in range(epochs):
-        order = generator.permutation(chosen)[: per_epoch * batch]
+    # Every call of `fit` has its price, which small data would pay a hundred times.
+    at_once = max(1, FITTED_AT_ONCE // (per_epoch * batch))
+    for first in range(0, epochs, at_once):
+        passes = range(first, min(first + at_once, epochs))
+        orders = [generator.permutation(chosen)[: per_epoch * batch] for _ in passes]
+        order = np.concatenate(orders)
         shifted = _shifted(to_range(images[order]), generator)
         model.fit(shifted, labels[order], batch_size=batch, shuffle=False, verbose=0)
     return model

@@ -88,7 +88,9 @@ class FeatureStatistics:
             ValueError: the file is no such file.
         """
         try:
-            with np.load(Path(path), allow_pickle=False) as saved:
+            # Of a damaged file numpy would leave the handle open.
+            content = io.BytesIO(Path(path).read_bytes())
+            with np.load(content, allow_pickle=False) as saved:
                 found = cls(len(saved["mean"]))
                 found._merge(int(saved["count"]), saved["mean"], saved["scatter"])
         except Exception as error:  # a damaged archive fails in many ways
