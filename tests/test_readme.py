@@ -12,6 +12,7 @@ import tensorflow as tf
 from models.networks import DISCRIMINATORS, GENERATORS
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
+from training.evaluation.choices import FEATURES
 from training.objectives import OBJECTIVES, Objective
 from training.penalties import PENALTIES
 from training.priors import PRIORS
@@ -65,6 +66,7 @@ def test_the_objective_of_the_example_is_one():
         ("priors", PRIORS),
         ("networks", GENERATORS | DISCRIMINATORS),
         ("data", SOURCES),
+        ("features", FEATURES),
     ],
 )
 def test_the_table_of_what_exists_is_complete(family, members):
