@@ -86,13 +86,16 @@ def _keras_model(file: Path, layer: str):
             raise ValueError(
                 f"`evaluation.features.layer` must be one of {names}. Received: layer={layer!r}"
             )
-        model = keras.Model(model.inputs, model.get_layer(layer).output)
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    inputs = getattr(model, "inputs", None) or []
+    outputs = [model.get_layer(layer).output] if layer else getattr(model, "outputs", None) or []
+    if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
-            "`evaluation.features.path` must be a model with one input and one output. "
-            f"Received: {len(model.inputs)} inputs and {len(model.outputs)} outputs"
+            "`evaluation.features.path` must be a functional or sequential model with one input "
+            f"and one output. Received: {len(inputs)} inputs and {len(outputs)} outputs"
         )
-    return lambda batch: model(batch, training=False), tuple(model.inputs[0].shape)
+    # Made anew: a model that was built on a list of one input wants a list.
+    model = keras.Model(inputs[0], outputs[0])
+    return lambda batch: model(batch, training=False), tuple(inputs[0].shape)
 
 
 def _saved_model(folder: Path, output: str):

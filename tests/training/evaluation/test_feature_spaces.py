@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 from evaluation_cases import digits, vector_spec
 from PIL import Image
-from scipy.linalg import sqrtm
 
 from training.data.spec import DataSpec
 from training.evaluation import inception, network
@@ -117,7 +116,7 @@ def test_resizing_is_pillows_antialiased_bicubic_per_channel():
     # Each pixel of the small image sees all of the large one: without a filter stripes alias.
     stripes = np.zeros((1, 32, 32, 1), np.uint8)
     stripes[:, :, ::2] = 255
-    assert np.abs(resized(stripes, (8, 8)) - 127.5).max() < 2.0
+    assert np.abs(resized(stripes, (8, 8))[:, :, 1:-1] - 127.5).max() < 2.0  # the edge sees less
 
 
 def test_preprocessing_repeats_grey_and_scales():
@@ -155,12 +154,12 @@ def test_inception_is_its_reference_from_pixels_to_the_distance(tmp_path, monkey
         found.append(space(part))
         assert found[-1].shape == (4, 2048)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
-    # With fewer samples than dimensions, in the 40 that differ most: the root must be real.
+    # Fewer samples than dimensions: singular covariances, whose product has a real root.
     wide = [part[:, :40].astype(np.float64) for part in found]
     c1, c2 = (np.cov(part, rowvar=False) for part in wide)
     shift = np.square(wide[0].mean(0) - wide[1].mean(0)).sum()
-    root = np.real(sqrtm(c1 @ c2 + 0j))
-    reference = shift + np.trace(c1) + np.trace(c2) - 2 * np.trace(root)
+    root = np.sqrt(np.clip(np.linalg.eigvals(c1 @ c2).real, 0.0, None)).sum()
+    reference = shift + np.trace(c1) + np.trace(c2) - 2 * root
     ours = [FeatureStatistics(40).update(part).moments() for part in wide]
     assert frechet_distance(*ours) == pytest.approx(reference, rel=1e-4, abs=1e-12)
 
