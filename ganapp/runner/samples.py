@@ -35,9 +35,10 @@ def read_samples(path: Path) -> np.ndarray:
             f"`--samples` must be a .npy or .npz file or a folder of pictures. Received: {path}"
         )
     try:
-        with np.load(path, allow_pickle=False) as found:
-            if isinstance(found, np.ndarray):
-                return found
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        # Of a damaged file numpy itself would leave the handle open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             names = found.files
             for name in ("samples", "arr_0", *(names if len(names) == 1 else ())):
                 if name in names:
