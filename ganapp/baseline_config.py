@@ -1,6 +1,8 @@
 """What a baseline alone is fitted on and judged by: validated data."""
 
-from ganapp.config import DataConfig, EvaluationConfig, PluginSection, Section
+from ganapp.config import DataConfig
+from ganapp.evaluation_config import EvaluationConfig
+from ganapp.section import PluginSection, Section
 
 
 class BaselineConfig(PluginSection):

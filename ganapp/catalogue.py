@@ -24,6 +24,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "networks": ("generator", "discriminator"),
     "data": ("data",),
     "baselines": ("baseline",),
+    "features": ("features",),
 }
 SETTINGS = {
     "objective": "objective.name={name}",
@@ -35,6 +36,7 @@ SETTINGS = {
     "discriminator": "discriminator.network={name}",
     "data": "data.source={name}",
     "baseline": 'evaluation.baselines=["{name}"]',
+    "features": "evaluation.features={name}",
 }
 COMBINES = {
     "objective": "any network, prior, penalty, constraint, stabiliser and data",
@@ -46,6 +48,7 @@ COMBINES = {
     "discriminator": "any objective",
     "data": "any objective",
     "baseline": "any data",
+    "features": "any data",
 }
 
 

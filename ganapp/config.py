@@ -1,65 +1,19 @@
 """The configuration of a run: validated data, saved with the run as TOML."""
 
 import dataclasses
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
 from ganapp import plugins
 from ganapp.combinations import refuse
+from ganapp.evaluation_config import EvaluationConfig
 from ganapp.scheduled import scheduled
+from ganapp.section import Fraction, PluginSection, Positive, Rate, Section, Weight
 from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from training.optimizers import OptimizerConfig
 
-Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
-Weight = Annotated[float, pydantic.Field(ge=0)]
-Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
-Rate = Annotated[float, pydantic.Field(gt=0)]
 PAPER_TABLES = ("penalties", "constraint", "stabilisers")  # of `objective`, its paper's if left out
-
-
-class Section(pydantic.BaseModel):
-    """A table of the configuration: unknown keys are errors, values never change."""
-
-    model_config = pydantic.ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, strict=True
-    )
-
-
-class PluginSection(Section):
-    """A table that names a member of a family; its further keys are that member's options."""
-
-    model_config = pydantic.ConfigDict(extra="allow")
-    FAMILY: ClassVar[str]
-    MEMBER: ClassVar[str] = "name"
-    LEAVE: ClassVar[tuple[str, ...]] = ()
-
-    @pydantic.model_validator(mode="after")
-    def _check_options(self) -> Self:
-        options = plugins.checked_options(
-            self.FAMILY, self.member, self.options, self.LEAVE, tuple(type(self).model_fields)
-        )
-        self.__pydantic_extra__.update(options)
-        return self
-
-    @property
-    def member(self) -> str:
-        """Name of the chosen member."""
-        return getattr(self, self.MEMBER)
-
-    @property
-    def images_only(self) -> bool:
-        """Whether the chosen member makes sense for images alone."""
-        return getattr(plugins.FAMILIES[self.FAMILY][self.member], "images_only", False)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of the chosen member."""
-        return dict(self.__pydantic_extra__ or {})
-
-    def build(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the member with its options."""
-        return plugins.build(self.FAMILY, self.member, self.options, *args, **kwargs)
 
 
 class PenaltyConfig(PluginSection):
@@ -198,22 +152,6 @@ class TrainingConfig(Section):
     sample_every: Positive = 500
     evaluate_every: Positive = 1000
     keep_checkpoints: Positive = 3
-
-
-class EvaluationConfig(Section):
-    """How the run is judged; `metric` chooses the best checkpoint, `baselines` are fitted, too."""
-
-    samples: Annotated[int, pydantic.Field(ge=50)] = 2500
-    reference: Literal["all", "train"] = "all"
-    neighbours: Positive = 5
-    components: Positive = 32
-    baseline_components: Positive = 10
-    metric: Literal[
-        "frechet_distance", "kernel_distance", "coverage", "reverse_kl", "high_quality", "mode_kl"
-    ] = "frechet_distance"
-    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
-
-    baselines: list[str] = ["mixture"]
 
 
 class Config(Section):

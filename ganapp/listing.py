@@ -40,6 +40,7 @@ FAMILIES = (
     "networks",
     "data",
     "baselines",
+    "features",
 )
 
 

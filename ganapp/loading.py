@@ -87,6 +87,14 @@ def validated(raw: dict[str, Any], origin: str, model: Any = None) -> Any:
         raise UserError(f"{origin}: {' '.join(_sentences(error))}") from error
 
 
+def validated_section(section: type, raw: dict[str, Any], name: str) -> Any:
+    """One table of a configuration, as validated by its class; complaints name it in front."""
+    try:
+        return section.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise UserError(f"`{name}`: {' '.join(_sentences(error))}") from error
+
+
 def load_saved(path: Path) -> Any:
     """The configuration that a run was started with, from its `config.toml`."""
     return validated(read_toml(path), str(path))

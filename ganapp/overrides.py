@@ -21,6 +21,7 @@ CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ),
     ("discriminator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
     ("objective", "constraint", "name"): ("constraint", frozenset()),
+    ("evaluation", "features", "name"): ("features", frozenset()),
 }
 
 

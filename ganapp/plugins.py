@@ -23,6 +23,7 @@ from models.networks import DISCRIMINATORS, GENERATORS
 from training.baselines import BASELINES
 from training.constraints import CONSTRAINTS
 from training.data import MODE_METRICS, SOURCES
+from training.evaluation.choices import FEATURES
 from training.objectives import OBJECTIVES
 from training.optimizers import OPTIMIZERS, optimizer_options
 from training.penalties import PENALTIES
@@ -42,6 +43,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "stabiliser": STABILISERS,
     "optimizer": OPTIMIZERS,
     "baseline": BASELINES,
+    "features": FEATURES,
 }
 
 

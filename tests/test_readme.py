@@ -13,6 +13,7 @@ from models.networks import DISCRIMINATORS, GENERATORS
 from training.baselines import BASELINES
 from training.constraints import CONSTRAINTS
 from training.data import SOURCES
+from training.evaluation.choices import FEATURES
 from training.objectives import OBJECTIVES, Objective
 from training.penalties import PENALTIES
 from training.priors import PRIORS
@@ -67,6 +68,7 @@ def test_the_objective_of_the_example_is_one():
         ("networks", GENERATORS | DISCRIMINATORS),
         ("data", SOURCES),
         ("baselines", BASELINES),
+        ("features", FEATURES),
     ],
 )
 def test_the_table_of_what_exists_is_complete(family, members):

@@ -1,1 +1,1 @@
-"""Commands of the command line, a file each."""
+"""The commands, in groups; each module is a typer application of its own."""

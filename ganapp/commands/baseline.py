@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
+from ganapp.commands.common import console, runner
 
+app = typer.Typer()
+
+
+@app.command()
 def baseline(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The baseline; `list baselines` names them.")
@@ -32,9 +37,6 @@ def baseline(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Fit a baseline on data, judge its samples and write the same report as a run's."""
-    from ganapp.cli import console
-    from ganapp.quiet import quiet_stderr
-
-    with quiet_stderr():
-        from ganapp import runner
-    runner.baseline(name, data, overrides=settings or [], out=out, as_json=as_json, console=console)
+    runner().baseline(
+        name, data, overrides=settings or [], out=out, as_json=as_json, console=console
+    )

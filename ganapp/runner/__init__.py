@@ -1,10 +1,23 @@
 """The only place where everything meets: configuration in, a run directory out."""
 
 from ganapp.runner.baselines import baseline
+from ganapp.runner.comparing import compare
 from ganapp.runner.diagnosing import diagnose
 from ganapp.runner.dirac_game import dirac
 from ganapp.runner.judging import evaluate
+from ganapp.runner.judging_samples import evaluate_samples
 from ganapp.runner.outputs import export, sample
 from ganapp.runner.training import resume, train
 
-__all__ = ["baseline", "diagnose", "dirac", "evaluate", "export", "resume", "sample", "train"]
+__all__ = [
+    "baseline",
+    "compare",
+    "diagnose",
+    "dirac",
+    "evaluate",
+    "evaluate_samples",
+    "export",
+    "resume",
+    "sample",
+    "train",
+]

@@ -10,18 +10,19 @@ import numpy as np
 from rich.console import Console
 
 from ganapp.baseline_config import BaselineConfig, BaselineRun
-from ganapp.config import EvaluationConfig
 from ganapp.errors import UserError
+from ganapp.evaluation_config import EvaluationConfig
 from ganapp.loading import config_path, preset_names, read_toml, validated
 from ganapp.overrides import with_overrides
 from ganapp.plugins import option_names
-from ganapp.runner.compose import check_baselines, judged_count, make_judge
+from ganapp.runner.judges import check_baselines, judged_count, make_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.summary import show_figures
 from ganapp.runs import next_directory
 from training.baselines import Fitted, RealData
 from training.data import SOURCES, Source
+from training.data.cache import default_cache
 from training.evaluation.judge import Judge
 from training.evaluation.report import write_report
 
@@ -63,7 +64,7 @@ def baseline(
     with as_user_errors(config.data.source):
         source = config.data.build()
         check_baselines([name], source)
-        judge = make_judge(config, source)
+        judge = make_judge(config.evaluation, source, cache=default_cache())
         row, samples, fitted = _fit_and_judge(
             config.baseline, config.evaluation, source, judge, seed=config.evaluation.seed
         )

@@ -3,26 +3,26 @@
 import contextlib
 import dataclasses
 import importlib.metadata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from ganapp import __version__
-from ganapp.baseline_config import BaselineRun
-from ganapp.config import Config, EvaluationConfig, OptimizerSection
+from ganapp.config import Config, OptimizerSection
+from ganapp.runner.judges import check_baselines, checked_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.networks import make_discriminator, make_generator, make_prior
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
-from training.baselines import BASELINES
 from training.data import MODE_METRICS, Source
+from training.data.cache import default_cache
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
-from training.evaluation.measures import MEASURES
 from training.objectives import Objective
 from training.optimizers import OptimizerConfig
 from training.schedules import Anneal
@@ -61,7 +61,13 @@ class Experiment:
     @cached_property
     def judge(self) -> Judge:
         """What judges this run's samples; fitted on the real data at first use."""
-        return make_judge(self.config, self.source)
+        return checked_judge(self.config.evaluation, self.source, cache=self.cache)
+
+    @property
+    def cache(self) -> Path:
+        """Where what is prepared once is kept."""
+        chosen = self.config.data.options.get("cache_dir")
+        return Path(chosen).expanduser() if chosen else default_cache()
 
     @cached_property
     def histories(self) -> dict[str, WeightHistory]:
@@ -112,6 +118,7 @@ def compose(config: Config) -> Experiment:
         check_baselines(config.evaluation.baselines, source)
         _check_clips(source)
         _check_images(config, source)
+        config.evaluation.features.build().check(source.spec)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)
@@ -126,50 +133,6 @@ def _default_precision_after() -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def make_judge(config: Config | BaselineRun, source: Source) -> Judge:
-    """The judge that the evaluation section describes."""
-    evaluation = config.evaluation
-    count = judged_count(config.evaluation, source)
-    train, train_labels = source.training_examples(count)
-    held_out, held_out_labels = source.held_out_examples(count)
-    return Judge(
-        source.spec,
-        train=train,
-        held_out=held_out,
-        train_labels=train_labels,
-        held_out_labels=held_out_labels,
-        modes=source.modes,
-        singles=source.singles,
-        neighbours=evaluation.neighbours,
-        components=evaluation.components,
-        baseline_components=evaluation.baseline_components,
-        reference=evaluation.reference,
-        seed=evaluation.seed,
-    )
-
-
-def judged_count(evaluation: EvaluationConfig, source: Source) -> int | None:
-    """How many real examples of each kind are judged with; `None` means all there are."""
-    return evaluation.samples if source.spec.examples is None else None
-
-
-def check_baselines(names: Sequence[str], source: Source) -> None:
-    """Raises a ValueError about baselines that do not exist or that these data cannot have."""
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"`evaluation.baselines` must name each once. Received: {names}")
-        if BASELINES[name].needs_density and source.density is None:
-            raise ValueError(
-                f"The baseline {name!r} must have data whose density is known, such as 'moons'. "
-                f"Received: data.source={source.spec.name!r}"
-            )
-
-
-def metric_direction(metric: str) -> str:
-    """`"higher"` or `"lower"`: which values of a figure are better."""
-    return next(m.better[metric] for m in MEASURES if metric in m.better)
 
 
 def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:

@@ -1,21 +1,25 @@
 """Evaluating a run: best and last generator judged, with the report and its pictures."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import load_saved
+from ganapp.loading import load_saved, read_toml, validated
+from ganapp.overrides import with_overrides
 from ganapp.runner.baselines import baseline_rows
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
-from ganapp.runner.pictures import draw_pictures
+from ganapp.runner.pictures import draw_curves, draw_pictures
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
+from training.evaluation.path_length import Paths
 from training.evaluation.report import write_report
 
 
@@ -24,6 +28,7 @@ def evaluate(
     *,
     console: Console,
     as_json: bool = False,
+    overrides: Sequence[str] = (),
     experiment: Experiment | None = None,
 ) -> dict[str, Any]:
     """Judges the best and the last generator of a run and writes `report.json` and `report.md`.
@@ -32,16 +37,17 @@ def evaluate(
         directory: the run directory.
         console: where to write.
         as_json: print the report as JSON instead of a table.
+        overrides: `evaluation.key=value` settings other than the run's own.
         experiment: as composed already, to save doing it again.
 
     Returns:
         The report as written to `report.json`.
 
     Raises:
-        UserError: if there is no run or no checkpoint.
+        UserError: if there is no run or no checkpoint, or a setting is not of the evaluation.
     """
     run = open_run(directory)
-    experiment = experiment or compose(load_saved(run.config))
+    experiment = experiment or compose(_configuration(run, overrides))
     last, samples = _judged(experiment, run, "last")
     best = None
     try:
@@ -56,7 +62,8 @@ def evaluate(
         last=last,
         pictures=draw_pictures(
             source, judge, run.directory, samples, best or last, whose="the best generator"
-        ),
+        )
+        | draw_curves(run, best, last, metric=experiment.config.evaluation.metric),
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
         baselines=baseline_rows(experiment.config.evaluation, source, judge),
@@ -80,4 +87,40 @@ def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any
     step = load_generator(experiment, run, which)
     evaluation = experiment.config.evaluation
     samples = generated(experiment, evaluation.samples, evaluation.seed)
-    return {"step": step, **experiment.judge.report(samples).as_dict()}, samples
+    report = experiment.judge.report(samples, paths=paths_of(experiment))
+    return {"step": step, **report.as_dict()}, samples
+
+
+def paths_of(experiment: Experiment) -> Paths:
+    """What the averaged generator draws between latents, in user units that are not rounded."""
+    gan, spec = experiment.gan, experiment.source.spec
+
+    def generate(latents: Any) -> np.ndarray:
+        samples = gan.generate(latents=latents)
+        if spec.kind == "image":
+            return (np.clip(samples, -1.0, 1.0) + 1.0) * 127.5
+        return np.asarray(spec.to_user_units(samples))
+
+    return Paths(
+        latents=lambda count, seed: gan.sample_latents(count, seed=seed),
+        interpolate=gan.prior.interpolate,
+        generate=generate,
+    )
+
+
+def _configuration(run: Run, overrides: Sequence[str]) -> Config:
+    """The run's, with other settings of its evaluation: those change nothing of the training."""
+    check_overrides(overrides)
+    if not overrides:
+        return load_saved(run.config)
+    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Refuses settings of anything but the evaluation."""
+    for override in overrides:
+        if not override.startswith("evaluation."):
+            raise UserError(
+                "`evaluate --set` takes settings of the evaluation, for example "
+                f"evaluation.features=classifier. Received: {override!r}"
+            )

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from ganapp.runs import Run
 from training.data import Source
 from training.evaluation import pictures
 from training.evaluation.clip_pictures import animated, clip_grid, film_strips
+from training.evaluation.curves import evaluation_curves
 from training.evaluation.judge import Judge
 from training.files import write_atomically
 
@@ -79,3 +81,30 @@ def draw_pictures(
         write_atomically(folder / "clips.gif", animated(clip_grid(samples[:MOVING])))
         paths[f"Clips of {whose}"] = "pictures/clips.gif"
     return paths
+
+
+def draw_curves(
+    run: Run, best: dict[str, Any] | None, last: dict[str, Any], *, metric: str
+) -> dict[str, str]:
+    """Saves the curves of the figures along a training; their relative path by caption, if any.
+
+    Args:
+        run: with its records.
+        best: the report on the best checkpoint, with its `step`.
+        last: on the last one.
+        metric: the figure that comes first.
+    """
+    figures = (best or last)["figures"]
+    curves = evaluation_curves(
+        [row for row in run.read_metrics() if isinstance(row.get("evaluation"), dict)],
+        better={key: figure["better"] for key, figure in figures.items()},
+        names={key: figure["name"] for key, figure in figures.items()},
+        first=metric,
+        best=best and best["step"],
+        last=last["step"],
+    )
+    if curves is None:
+        return {}
+    curves.save(run.directory / "pictures" / "figures.png")
+    caption = "Figures along the training, of other latents than the report's"
+    return {caption: "pictures/figures.png"}

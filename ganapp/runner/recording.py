@@ -4,7 +4,8 @@ import numpy as np
 from rich.console import Console
 
 from ganapp.loading import as_toml
-from ganapp.runner.compose import Experiment, metric_direction
+from ganapp.runner.compose import Experiment
+from ganapp.runner.judges import metric_direction
 from ganapp.runner.pictures import painter
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory

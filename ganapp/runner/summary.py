@@ -10,6 +10,8 @@ from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
 from training.evaluation.report import verdict
 
+ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}
+
 
 def warn(sentence: str) -> None:
     """Says on standard error what the user should know; standard output stays the result's."""
@@ -66,32 +68,33 @@ def _looks_at_several(section: Any) -> str:
     return packs + (f", minibatch {layer.replace('_', ' ')}" if layer != "none" else "")
 
 
-def show_figures(report: dict[str, Any], console: Console) -> None:
+def show_figures(report: dict[str, Any], console: Console, *, title: str = "") -> None:
     """The figures of the best generator beside floor and baseline, and the verdict."""
-    chosen = report["best"] or report["last"]
+    best, last = report["best"], report["last"]
+    chosen = best or last
     counts = chosen["counts"]
-    stepless = chosen["step"] is None
-    of_step = "" if stepless else f" of step {chosen['step']:,}"
+    step = chosen.get("step")
+    of_step = "" if step is None else f" of step {step:,}"
     table = Table(
-        title=f"{counts['generated']:,} samples{of_step}",
+        title=title or f"{counts['generated']:,} samples{of_step}",
         title_justify="left",
         box=None,
         pad_edge=False,
     )
     table.add_column("figure", no_wrap=True)
-    judged = ("samples",) if stepless else ("best", "last")
-    for heading in (*judged, "matched", "floor", "baseline"):
+    judged = ("samples",) if step is None else ("last",)
+    first = ("best", "last") if best else judged
+    for heading in (*first, "matched", "floor", "baseline"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("space")
     table.add_column("counts", justify="right", no_wrap=True)
-    arrows = {"higher": "↑", "lower": "↓"}
     for key, figure in chosen["figures"].items():
-        columns = [figure["value"], report["last"]["figures"][key]["value"]][: len(judged)]
+        columns = [figure["value"]] + ([last["figures"][key]["value"]] if best else [])
         columns += [figure[name] for name in ("matched", "floor", "baseline")]
         real = figure["real"]
         table.add_row(
-            f"{figure['name']} {arrows.get(figure['better'], '→ 1')}",
-            *("-" if value is None else _short(value) for value in columns),
+            f"{figure['name']} {ARROWS[figure['better']]}",
+            *(short_number(value) for value in columns),
             figure["space"],
             f"{figure['generated']}" + (f"/{real}" if real is not None else ""),
         )
@@ -115,10 +118,13 @@ def show_figures(report: dict[str, Any], console: Console) -> None:
             f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data.",
             style="dim",
         )
-    console.print(verdict(chosen))
+    console.print(verdict(chosen, "This sample") if title else verdict(chosen))
 
 
-def _short(value: float) -> str:
+def short_number(value: float | None) -> str:
+    """Three digits, or a dash where there is no value."""
+    if value is None:
+        return "-"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"

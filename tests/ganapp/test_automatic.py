@@ -2,8 +2,8 @@
 
 import pytest
 
-from ganapp.runner.automatic import KINDS, automatic, image_channels, image_penalty
 from ganapp.loading import validated
+from ganapp.runner.automatic import KINDS, automatic, image_channels, image_penalty
 from training.data.spec import DataSpec
 
 

@@ -14,7 +14,7 @@ from lives_case import ROOT
 from rich.console import Console
 from run_case import ganapp
 
-from ganapp import cli
+from ganapp.commands import listing
 from ganapp.loading import PRESETS, load_config, load_saved, preset_names
 from ganapp.runs import claim_run
 
@@ -22,7 +22,8 @@ COMMANDS = {
     "train": ("PRESET_OR_TOML", "--run", "--set", "--dry-run"),
     "resume": ("RUN", "--config", "--set"),
     "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--checkpoint"),
-    "evaluate": ("RUN", "--json"),
+    "evaluate": ("RUN", "--samples", "--real", "--set", "--json"),
+    "compare": ("RUN", "--out", "--json"),
     "baseline": ("NAME", "DATA", "--set", "--out", "--json"),
     "export": ("RUN", "--format", "--out", "--checkpoint"),
     "show": ("RUN",),
@@ -55,7 +56,8 @@ def test_light_commands_import_nothing_heavy(tmp_path):
         for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
                           ["presets", "show", "ring"],
                           ["runs", "."], ["train", "rign"], ["resume", "none"], ["show", "none"],
-                          ["sample", "none", "--out", "x.png"], ["evaluate", "none"]):
+                          ["sample", "none", "--out", "x.png"], ["evaluate", "none"],
+                          ["compare", "none", "none"]):
             sys.argv = ["ganapp", *arguments]
             try:
                 cli.main()
@@ -95,7 +97,7 @@ def test_presets_are_listed_and_shown():
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_presets_are_grouped_and_fit_the_screen(monkeypatch, width):
-    monkeypatch.setattr(cli, "console", Console(width=width, markup=False))
+    monkeypatch.setattr(listing, "console", Console(width=width, markup=False))
     lines = ganapp("presets").output.splitlines()
     assert max(map(len, lines)) <= width
     assert not any("…" in line or "arXiv" in line for line in lines)

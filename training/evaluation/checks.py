@@ -7,6 +7,10 @@ from numpy.typing import ArrayLike
 
 from training.data.spec import DataSpec
 
+# Bytes of float64 above which sets of features are kept in float32: 50,000 images of 64x64x3 pixels
+# would be 5 GB. What is computed from them is still accumulated in float64.
+LARGE = 2**28
+
 
 class NotComputable(ValueError):
     """This figure has no value for this input; the message is the sentence that says why.
@@ -25,13 +29,15 @@ def as_features(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
         least: smallest `n` for which the figure is defined.
 
     Returns:
-        float64 `(n, d)`.
+        float64 `(n, d)`; float32 stays float32 where float64 would take more than 256 MiB.
 
     Raises:
         ValueError: not a matrix, or a value is not finite.
         NotComputable: fewer than `least` rows.
     """
-    features = np.asarray(values, dtype=np.float64)
+    features = np.asarray(values)
+    if features.dtype != storage_type(features.size):
+        features = features.astype(np.float64, copy=False)
     if features.ndim != 2 or features.shape[1] == 0:
         raise ValueError(
             f"`{name}` must be a matrix of shape (n, d). Received: shape={features.shape}"
@@ -46,6 +52,11 @@ def as_features(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
             "samples with NaN or infinite values"
         )
     return features
+
+
+def storage_type(values: int) -> type:
+    """float64 for so many values, float32 if they would take more than 256 MiB."""
+    return np.float64 if values * 8 <= LARGE else np.float32
 
 
 def same_width(first: np.ndarray, second: np.ndarray) -> None:

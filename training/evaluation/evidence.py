@@ -2,18 +2,25 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from training.data.spec import DataSpec
 from training.evaluation.checks import NotComputable, check_samples
+from training.evaluation.choices import Choice, RealData
 from training.evaluation.classes import ClassJudge
-from training.evaluation.distances import Moments, moments
+from training.evaluation.classifier import ClassifierSpace
+from training.evaluation.distances import Moments
+from training.evaluation.feature_store import FeatureStore
 from training.evaluation.features import FeatureSpace, make_space
-from training.evaluation.memorisation import MemorisationTest
+from training.evaluation.memorisation import MemorisationTest, NearestExamples
 from training.evaluation.neighbours import NeighbourBalls
+from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles, StackJudge
+
+MOST_HELD = 10_000  # rows: of more samples the features are not kept for the moments alone
 
 
 class Modes(Protocol):
@@ -29,11 +36,22 @@ class Batch:
     Args:
         samples: `(n, *shape)`, already checked.
         neighbours: k of the nearest-neighbour figures.
+        store: keeps on disk what is worked out; for real data, which come again.
+        paths: what the samples' generator draws between two latents, if there is a generator.
     """
 
-    def __init__(self, samples: np.ndarray, *, neighbours: int) -> None:
+    def __init__(
+        self,
+        samples: np.ndarray,
+        *,
+        neighbours: int,
+        store: FeatureStore | None = None,
+        paths: Paths | None = None,
+    ) -> None:
         self.samples = samples
         self.neighbours = neighbours
+        self.paths = paths
+        self._store = store or FeatureStore(None)
         self._features: dict[str, np.ndarray] = {}
         self._balls: dict[str, NeighbourBalls] = {}
         self._moments: dict[str, Moments] = {}
@@ -48,13 +66,15 @@ class Batch:
             return self
         if (most, seed) not in self._parts:
             drawn = np.random.default_rng(seed).choice(self.samples, most, replace=False)
-            self._parts[most, seed] = Batch(drawn, neighbours=self.neighbours)
+            self._parts[most, seed] = Batch(
+                drawn, neighbours=self.neighbours, store=self._store, paths=self.paths
+            )
         return self._parts[most, seed]
 
     def features(self, space: FeatureSpace) -> np.ndarray:
-        """float64 `(n, d)` in the given space."""
+        """`(n, d)` in the given space; float32 if float64 would take more than 256 MiB."""
         if space.name not in self._features:
-            self._features[space.name] = space(self.samples)
+            self._features[space.name] = self._store.features(space, self.samples)
         return self._features[space.name]
 
     def balls(self, space: FeatureSpace) -> NeighbourBalls:
@@ -65,9 +85,13 @@ class Batch:
         return self._balls[space.name]
 
     def moments(self, space: FeatureSpace) -> Moments:
-        """Mean and covariance in the given space."""
+        """Mean and covariance in the given space; features of many samples are not held."""
         if space.name not in self._moments:
-            self._moments[space.name] = moments(self.features(space))
+            known = self._features.get(space.name)
+            if known is None and len(self) <= MOST_HELD:
+                known = self.features(space)
+            found = self._store.statistics(space, self.samples, known)
+            self._moments[space.name] = found.moments()
         return self._moments[space.name]
 
 
@@ -84,6 +108,8 @@ class Evidence:
         singles: the grey images that the channels of a stack are drawn from, or `None`.
         neighbours: k of the nearest-neighbour figures.
         components: principal components of the `pca` space.
+        features: the feature space that was chosen.
+        cache: folder for what takes long to work out, or `None`.
         seed: of everything drawn.
     """
 
@@ -99,6 +125,8 @@ class Evidence:
         singles: Singles | None,
         neighbours: int,
         components: int,
+        features: Choice,
+        cache: Path | None,
         seed: int,
     ) -> None:
         self.spec, self.modes, self.seed = spec, modes, seed
@@ -107,25 +135,40 @@ class Evidence:
         if singles is not None:
             single = dataclasses.replace(spec, shape=(*spec.shape[:-1], 1))
             check_samples(single, "singles", singles.train)
-        self.train = Batch(train, neighbours=neighbours)
-        self.held_out = None if held_out is None else Batch(held_out, neighbours=neighbours)
-        self.everything = (
-            self.train
-            if held_out is None
-            else Batch(np.concatenate([train, held_out]), neighbours=neighbours)
+        store = FeatureStore(cache)
+        self.train = Batch(train, neighbours=neighbours, store=store)
+        self.held_out, self.everything = None, self.train
+        if held_out is not None:
+            self.held_out = Batch(held_out, neighbours=neighbours, store=store)
+            both = np.concatenate([train, held_out])
+            self.everything = Batch(both, neighbours=neighbours, store=store)
+        plain = "pixels" if spec.pixels else "standardised"
+        plain = plain if modes is None else "coordinates"
+        self.plain_space = make_space(plain, spec, train)
+        features.check(spec)
+        self.distance_space = features.build(
+            RealData(
+                spec=spec,
+                train=train,
+                labels=train_labels,
+                plain=plain,
+                components=components,
+                cache=cache,
+                seed=seed,
+            )
         )
-
-        def space(name: str) -> FeatureSpace:
-            return make_space(name, spec, train, components=components, seed=seed)
-
-        vectors = "standardised" if modes is None else "coordinates"
-        self.neighbour_space = space("pixels" if spec.pixels else vectors)
-        self.distance_space = space("pca") if spec.pixels else self.neighbour_space
+        self.neighbour_space = self.distance_space if features.for_neighbours else self.plain_space
         self.label_space = self.distance_space
 
     @functools.cached_property
-    def classifier(self) -> ClassJudge:
-        """Fitted on the training data; NotComputable without labels."""
+    def classifier(self) -> ClassJudge | ClassifierSpace:
+        """Tells classes by features of the label space; NotComputable without labels.
+
+        The network whose features they are, or else a classifier fitted on those of the training
+        data.
+        """
+        if isinstance(self.label_space, ClassifierSpace):
+            return self.label_space
         if self.train_labels is None:
             raise NotComputable("Class figures need `train_labels`, and none were given")
         features = self.train.features(self.label_space)
@@ -153,5 +196,10 @@ class Evidence:
             )
         if self.held_out is None:
             raise NotComputable("A memorised share needs `held_out`, and none was given")
-        space = self.neighbour_space
+        space = self.plain_space
         return MemorisationTest(self.train.features(space), self.held_out.features(space))
+
+    @functools.cached_property
+    def training_neighbours(self) -> NearestExamples:
+        """Finds the nearest training examples among plain values."""
+        return NearestExamples(self.train.features(self.plain_space))

@@ -1,15 +1,21 @@
 """Named feature spaces: where distances between samples are measured.
 
-A space maps samples in user units to float64 `(n, d)`. A new one (say, the last layer of a
-classifier) is a class with `name` and `__call__`, and one line in `SPACES`.
+A space maps samples in user units to float64 `(n, d)`. Here are those that need nothing but the
+samples; what a user may choose is in `choices.py`.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
 
 from training.data.spec import DataSpec
+from training.evaluation.checks import storage_type
+
+CHUNK_BYTES = 2**26  # of float64: what is worked on at once
+# More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.
+MOST_FOR_COMPONENTS = 10_000
 
 
 class FeatureSpace(Protocol):
@@ -71,7 +77,8 @@ class PrincipalComponents:
 
     Args:
         base: the space to project.
-        train: training examples `(n, *shape)` in user units, at least 2 that differ.
+        train: training examples `(n, *shape)` in user units, at least 2 that differ; at most
+            10,000 of them are used, drawn if there are more.
         components: how many directions; capped by the dimension and by `n - 1`.
         seed: of the randomised solver that scikit-learn takes for large data.
 
@@ -84,7 +91,9 @@ class PrincipalComponents:
     ) -> None:
         from sklearn.decomposition import PCA
 
-        features = base(train)
+        if len(train) > MOST_FOR_COMPONENTS:
+            train = np.random.default_rng(seed).choice(train, MOST_FOR_COMPONENTS, replace=False)
+        features = features_of(base, train)
         if len(features) < 2 or not np.ptp(features, axis=0).any():
             raise ValueError(
                 "`train` must hold at least 2 examples that differ. "
@@ -134,6 +143,30 @@ def make_space(
     if name not in SPACES:
         raise ValueError(f"`name` must be one of {sorted(SPACES)}. Received: name={name!r}")
     return SPACES[name](spec, train, components, seed)
+
+
+def chunks(space: FeatureSpace, samples: np.ndarray) -> Iterator[np.ndarray]:
+    """Features `(k, d)` of consecutive samples, in chunks of bounded memory."""
+    width = max(1, int(np.prod(samples.shape[1:])))
+    rows = max(1, CHUNK_BYTES // (8 * width))
+    for start in range(0, len(samples), rows):
+        yield space(samples[start : start + rows])
+
+
+def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
+    """All features `(n, d)`: float64, or float32 where that would take more than 256 MiB."""
+    parts = chunks(space, samples)
+    first = next(parts)
+    if len(first) == len(samples):
+        return first
+    shape = (len(samples), *first.shape[1:])
+    features = np.empty(shape, storage_type(math.prod(shape)))
+    features[: len(first)] = first
+    done = len(first)
+    for part in parts:
+        features[done : done + len(part)] = part
+        done += len(part)
+    return features
 
 
 def _flat(samples: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Judges generated samples against real data, with a floor and a baseline beside every figure."""
 
-import dataclasses
-import math
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,59 +10,14 @@ from numpy.typing import ArrayLike
 from training.baselines import MixtureBaseline
 from training.data.spec import DataSpec
 from training.evaluation.checks import NotComputable, check_labels, check_samples
+from training.evaluation.choices import Choice, PrincipalPixels
 from training.evaluation.evidence import Batch, Evidence, Modes
 from training.evaluation.measures import MEASURES, Measure
-from training.evaluation.memorisation import NearestExamples
+from training.evaluation.outcome import NAMES, Outcome, Report, plain
+from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles
 
 REFERENCES = ("all", "train")
-NAMES = {  # as printed, where the key with spaces is not how it is written
-    "frechet_distance": "Fréchet distance",
-    "class_kl": "class KL",
-    "reverse_kl": "reverse KL",
-    "high_quality": "high-quality share",
-    "memorised": "memorised share",
-    "mode_kl": "mode KL",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """Values by figure key, the reason of each value that is `None`, details by measure."""
-
-    values: dict[str, float | None]
-    reasons: dict[str, str]
-    details: dict[str, dict[str, Any]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Report:
-    """Every figure with its floor, its matched value and its baseline; plain JSON-ready values.
-
-    Args:
-        data: name of the source.
-        reference: `"all"` or `"train"`: the real examples `value` and `baseline` compare with.
-        counts: generated, train, held_out, matched: numbers of samples.
-        neighbours: k.
-        seed: of everything drawn.
-        baseline: name of the baseline.
-        figures: by key: name, better, space, value, generated, real, matched, floor,
-            matched_generated, matched_real, baseline, and `reasons` for those that are `None`.
-        details: by the first key of a measure: what else it found about the generated samples.
-    """
-
-    data: str
-    reference: str
-    counts: dict[str, int]
-    neighbours: int
-    seed: int
-    baseline: str
-    figures: dict[str, dict[str, Any]]
-    details: dict[str, dict[str, Any]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy: no NaN, no infinities, no numpy types."""
-        return dataclasses.asdict(self)
 
 
 class Judge:
@@ -80,6 +35,10 @@ class Judge:
         singles: for stacks, the labelled grey images that their channels are drawn from.
         neighbours: k of precision, recall, density and coverage.
         components: principal components of the `pca` space and of the baseline.
+        features: the feature space; PCA for distances and plain values for neighbours by default.
+        figures: keys of figures that a report computes on request only.
+        along: keys of figures that `judge` computes although a report alone would.
+        cache: folder for what takes long to work out from the real data; kept nowhere if `None`.
         baseline_components: Gaussians of the baseline mixture; as many as `modes` has when known.
         reference: real examples to compare with: `"all"` (training and held-out) or `"train"`.
         seed: of everything drawn; the same seed and samples give the same figures.
@@ -101,6 +60,10 @@ class Judge:
         neighbours: int = 5,
         components: int = 32,
         baseline_components: int = 10,
+        features: Choice | None = None,
+        figures: Collection[str] = (),
+        along: Collection[str] = (),
+        cache: Path | None = None,
         reference: str = "all",
         seed: int = 0,
     ) -> None:
@@ -132,11 +95,14 @@ class Judge:
             singles=singles,
             neighbours=neighbours,
             components=components,
+            features=features or PrincipalPixels(),
+            cache=cache,
             seed=seed,
         )
-        self._measures = [measure for measure in MEASURES if measure.applies(self._evidence)]
+        possible = [measure for measure in MEASURES if measure.applies(self._evidence)]
+        self._along = [m for m in possible if m.wanted(report=False, asked=along)]
+        self._measures = [m for m in possible if m.wanted(report=True, asked={*figures, *along})]
         self._mixture: MixtureBaseline | None = None
-        self._nearest: NearestExamples | None = None
         self._floors: dict[int, Outcome] = {}
         self._baselines: dict[int, Outcome] = {}
 
@@ -153,8 +119,14 @@ class Judge:
             )
         return self._mixture
 
+    @property
+    def keys(self) -> tuple[set[str], set[str]]:
+        """Figures that `judge` gives, and those that a report holds."""
+        sets = [{key for m in some for key in m.better} for some in (self._along, self._measures)]
+        return sets[0], sets[1]
+
     def judge(self, samples: ArrayLike) -> dict[str, float | None]:
-        """The figures of these samples only: key -> value, `None` where there is none.
+        """The cheap figures of these samples only: key -> value, `None` where there is none.
 
         Args:
             samples: generated samples `(n, *shape)` in user units.
@@ -162,9 +134,9 @@ class Judge:
         Raises:
             ValueError: wrong shape or type, no samples, or values that are not finite.
         """
-        return self._compute(self._batch(samples), self._reference()).values
+        return self._compute(self._along, self._batch(samples), self._reference()).values
 
-    def report(self, samples: ArrayLike) -> Report:
+    def report(self, samples: ArrayLike, *, paths: Paths | None = None) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
         `floor`: held-out real data against the training data, what a perfect sampler would score.
@@ -174,22 +146,24 @@ class Judge:
 
         Args:
             samples: generated samples `(n, *shape)` in user units.
+            paths: of their generator, for the path length.
 
         Raises:
             ValueError: as for `judge`.
         """
-        evidence, batch = self._evidence, self._batch(samples)
+        evidence, batch = self._evidence, self._batch(samples, paths)
         held_out = 0 if evidence.held_out is None else len(evidence.held_out)
         matched = min(len(batch), held_out)
         columns = {
-            "value": self._compute(batch, self._reference()),
-            "matched": self._matched(batch.samples, matched),
+            "value": self._compute(self._measures, batch, self._reference()),
+            "matched": self._matched(batch, matched),
             "floor": self._floor(matched),
             "baseline": self._baseline(len(batch)),
         }
         figures = {
             key: self._figure(key, measure, columns, len(batch), matched)
             for measure in self._measures
+            if paths is not None or not measure.of_generator
             for key in measure.better
         }
         return Report(
@@ -208,39 +182,73 @@ class Judge:
             details=columns["value"].details,
         )
 
+    def spreads(self, samples: ArrayLike, *, resamples: int = 100) -> dict[str, float]:
+        """Standard errors of figures, by the bootstrap over the generated samples.
+
+        They are drawn again with replacement, `resamples` times, and the real data stay as they
+        are; only figures for which that is cheap are there.
+
+        Args:
+            samples: generated samples `(n, *shape)` in user units.
+            resamples: at least 2.
+
+        Raises:
+            ValueError: as for `judge`.
+        """
+        if resamples < 2:
+            raise ValueError(f"`resamples` must be at least 2. Received: resamples={resamples}")
+        batch, spreads = self._batch(samples), {}
+        for measure in self._measures:
+            if measure.resample is None:
+                continue
+            sides = [measure.used(side, self.seed) for side in (batch, self._reference())]
+            count = len(sides[0])
+            drawn = np.random.default_rng(self.seed).multinomial(
+                count, np.full(count, 1.0 / count), size=resamples
+            )
+            try:
+                found = measure.resample(self._evidence, *sides, drawn)
+            except NotComputable:
+                continue
+            for key, values in found.items():
+                spread = float(np.std(values, ddof=1))
+                if np.isfinite(spread):
+                    spreads[key] = spread
+        return spreads
+
     def nearest_training_examples(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """For each sample the distance `(n,)` to, and the index `(n,)` of, the nearest one.
 
-        Distances are in the space of the nearest-neighbour figures.
+        Distances are between plain values: pixels, or columns.
         """
-        space = self._evidence.neighbour_space
-        if self._nearest is None:
-            self._nearest = NearestExamples(self._evidence.train.features(space))
-        return self._nearest(self._batch(samples).features(space))
+        features = self._batch(samples).features(self._evidence.plain_space)
+        return self._evidence.training_neighbours(features)
 
-    def _batch(self, samples: ArrayLike, name: str = "samples") -> Batch:
-        return Batch(check_samples(self.spec, name, samples), neighbours=self.neighbours)
+    def _batch(self, samples: ArrayLike, paths: Paths | None = None) -> Batch:
+        checked = check_samples(self.spec, "samples", samples)
+        return Batch(checked, neighbours=self.neighbours, paths=paths)
 
     def _reference(self) -> Batch:
         return self._evidence.train if self.reference == "train" else self._evidence.everything
 
-    def _matched(self, samples: np.ndarray, count: int) -> Outcome:
+    def _matched(self, batch: Batch, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to match")
-        return self._compute(self._batch(self._some(samples, count)), self._evidence.train)
+        some = self._batch(self._some(batch.samples, count))
+        return self._compute(self._measures, some, self._evidence.train)
 
     def _floor(self, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to take a floor from")
         if count not in self._floors:
             batch = self._batch(self._some(self._evidence.held_out.samples, count))
-            self._floors[count] = self._compute(batch, self._evidence.train)
+            self._floors[count] = self._compute(self._measures, batch, self._evidence.train)
         return self._floors[count]
 
     def _baseline(self, count: int) -> Outcome:
         if count not in self._baselines:
             batch = self._batch(self.baseline.sample(count, self.seed))
-            self._baselines[count] = self._compute(batch, self._reference())
+            self._baselines[count] = self._compute(self._measures, batch, self._reference())
         return self._baselines[count]
 
     def _some(self, samples: np.ndarray, count: int) -> np.ndarray:
@@ -251,16 +259,18 @@ class Judge:
         keys = [key for measure in self._measures for key in measure.better]
         return Outcome(dict.fromkeys(keys), dict.fromkeys(keys, reason), {})
 
-    def _compute(self, batch: Batch, reference: Batch) -> Outcome:
+    def _compute(self, measures: list[Measure], batch: Batch, reference: Batch) -> Outcome:
         outcome = Outcome({}, {}, {})
-        for measure in self._measures:
+        for measure in measures:
             try:
                 sides = (measure.used(side, self.seed) for side in (batch, reference))
-                values, details = measure.compute(self._evidence, *sides)
+                # Of a diverged generator squares overflow; what is not finite gets its sentence.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    values, details = measure.compute(self._evidence, *sides)
             except NotComputable as reason:
                 values, details = dict.fromkeys(measure.better, reason), {}
             for key in measure.better:
-                number, reason = _plain(values[key])
+                number, reason = plain(values[key])
                 outcome.values[key] = number
                 if number is None:
                     outcome.reasons[key] = reason
@@ -275,6 +285,7 @@ class Judge:
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],
+            "main": measure.when == "always",
             "space": measure.space(evidence).name,
             **{column: outcome.values[key] for column, outcome in columns.items()},
             "generated": used(generated),
@@ -287,12 +298,3 @@ class Judge:
                 if key in outcome.reasons
             },
         }
-
-
-def _plain(value: float | NotComputable) -> tuple[float | None, str]:
-    """A plain number, or `None` and the reason."""
-    if isinstance(value, NotComputable):
-        return None, str(value)
-    if not math.isfinite(value):
-        return None, f"The figure came out as {value}"
-    return (int(value) if isinstance(value, int | np.integer) else float(value)), ""

@@ -4,54 +4,18 @@ A new figure is a function and an entry in `MEASURES`; nothing else asks what ki
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from training.evaluation import resampling
 from training.evaluation.checks import NotComputable
 from training.evaluation.distances import frechet_distance, kernel_distance
 from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.features import FeatureSpace
+from training.evaluation.further_measures import FURTHER_MEASURES
+from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Values
 from training.evaluation.modes import count_modes
 from training.evaluation.neighbours import neighbour_figures
 from training.evaluation.stacks import expected_figures
-
-Values = dict[str, float | NotComputable]
-Details = dict[str, Any]
-
-# Samples of a side in the neighbour figures, whose cost grows with the square: 4 s at 10,000.
-MOST_NEIGHBOURS = 10_000
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Measure:
-    """Figures that are computed together.
-
-    Args:
-        better: figure key -> `"higher"`, `"lower"`, or `"one"` when both sides of 1 are worse.
-        applies: whether a source has these figures at all.
-        space: the feature space they are measured in.
-        compute: of (evidence, samples, real reference): the value of each figure (or the reason
-            why it has none) and JSON-ready details. May raise NotComputable for all of them.
-        real: how many real examples the figures depend on; `None` when on none.
-        most: samples of each side that are used, drawn if there are more; all when `None`.
-    """
-
-    better: dict[str, str]
-    applies: Callable[[Evidence], bool]
-    space: Callable[[Evidence], FeatureSpace]
-    compute: Callable[[Evidence, Batch, Batch], tuple[Values, Details]]
-    real: Callable[[Evidence, Batch], int | None]
-    most: int | None = None
-
-    def used(self, batch: Batch, seed: int) -> Batch:
-        """What of the samples the figures are computed from."""
-        return batch if self.most is None else batch.at_most(self.most, seed)
-
-    def used_count(self, count: int | None) -> int | None:
-        """How many of `count` samples that are; `None` stays `None`."""
-        return count if None in (count, self.most) else min(count, self.most)
 
 
 def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -62,15 +26,18 @@ def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Val
 
 def _frechet(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     space = evidence.distance_space
-    return {
-        "frechet_distance": frechet_distance(reference.moments(space), batch.moments(space))
-    }, {}
+    first, second = reference.moments(space), batch.moments(space)
+    details = {"dimension": len(first.mean), "fewest": min(len(reference), len(batch))}
+    return {"frechet_distance": frechet_distance(first, second)}, details
 
 
 def _kernel(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     space = evidence.distance_space
     found = kernel_distance(reference.features(space), batch.features(space), seed=evidence.seed)
-    return {"kernel_distance": found.value}, {"standard_error": found.standard_error}
+    details = {"standard_error": found.standard_error}
+    if found.interval is not None:
+        details["interval"] = list(found.interval)
+    return {"kernel_distance": found.value}, details
 
 
 def _classes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -93,12 +60,12 @@ def _classes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values
 
 def _memorised(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     test = evidence.memorisation_test
-    found = dataclasses.asdict(test(batch.features(evidence.neighbour_space)))
+    found = dataclasses.asdict(test(batch.features(evidence.plain_space)))
     return {"memorised": found.pop("share")}, {"threshold": test.threshold, **found}
 
 
 def _modes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
-    features = batch.features(evidence.neighbour_space)
+    features = batch.features(evidence.plain_space)
     found = count_modes(features, centres=evidence.modes.centres, sigma=evidence.modes.sigma)
     too_few = NotComputable("No mode has two high-quality samples")
     none_good = NotComputable("No sample is of high quality")
@@ -166,6 +133,7 @@ MEASURES: tuple[Measure, ...] = (
         compute=_neighbours,
         real=lambda evidence, reference: len(reference),
         most=MOST_NEIGHBOURS,
+        resample=resampling.neighbours,
     ),
     Measure(
         better={"frechet_distance": "lower"},
@@ -173,6 +141,7 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.distance_space,
         compute=_frechet,
         real=lambda evidence, reference: len(reference),
+        resample=resampling.frechet,
     ),
     Measure(
         better={"kernel_distance": "lower"},
@@ -180,6 +149,7 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.distance_space,
         compute=_kernel,
         real=lambda evidence, reference: len(reference),
+        most=MOST_NEIGHBOURS,  # no more are drawn for the subsets
     ),
     Measure(
         better={
@@ -192,13 +162,16 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.label_space,
         compute=_classes,
         real=lambda evidence, reference: len(evidence.train),
+        resample=resampling.classes,
     ),
     Measure(
         better={"memorised": "lower"},
         applies=_can_memorise,
-        space=lambda evidence: evidence.neighbour_space,
+        space=lambda evidence: evidence.plain_space,
         compute=_memorised,
         real=lambda evidence, reference: len(evidence.train),
+        most=MOST_NEIGHBOURS,
+        resample=resampling.memorised,
     ),
     Measure(
         better={
@@ -209,15 +182,16 @@ MEASURES: tuple[Measure, ...] = (
             "sigma_ratio": "one",
         },
         applies=_has_modes,
-        space=lambda evidence: evidence.neighbour_space,
+        space=lambda evidence: evidence.plain_space,
         compute=_modes,
         real=lambda evidence, reference: None,
     ),
     Measure(
         better={"modes": "higher", "mode_kl": "lower"},
         applies=_has_singles,
-        space=lambda evidence: evidence.neighbour_space,
+        space=lambda evidence: evidence.plain_space,
         compute=_stacks,
         real=lambda evidence, reference: len(evidence.singles.train),
     ),
+    *FURTHER_MEASURES,
 )

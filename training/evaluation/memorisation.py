@@ -23,6 +23,7 @@ from training.evaluation.checks import NotComputable, as_features, same_width
 
 PERCENTILE = 5.0
 LEAST_HELD_OUT = 20  # fewer say nothing about a 5th percentile
+MOST_COMPARED = 10_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,15 +59,31 @@ class NearestExamples:
         """For samples `(n, d)`: distances float64 `(n,)` and indices int `(n,)` of the nearest."""
         samples = as_features("samples", samples)
         same_width(samples, self.features)
+        # Blocks of the other type would make scikit-learn copy the large set of the two.
+        samples = samples.astype(self.features.dtype, copy=False)
         indices = self._index.kneighbors(samples, return_distance=False)[:, 0]
         # The index's own distances carry rounding errors; an exact copy must be at exactly 0.
         return np.linalg.norm(samples - self.features[indices], axis=1), indices
 
-    def to_each_other(self) -> np.ndarray:
-        """Distance of each example to the nearest of the others: float64 `(m,)`."""
+    def to_each_other(self, *, most: int = MOST_COMPARED, seed: int = 0) -> np.ndarray:
+        """Distance of each example to the nearest of the others: float64 `(m,)`.
+
+        Of more than `most` examples that many are drawn: all pairs would take long.
+        """
+        if len(self.features) > most:
+            drawn = np.random.default_rng(seed).choice(len(self.features), most, replace=False)
+            return self.gaps(drawn)
         # Without an argument scikit-learn leaves each example itself out, and only itself.
         indices = self._index.kneighbors(return_distance=False)[:, 0]
         return np.linalg.norm(self.features - self.features[indices], axis=1)
+
+    def gaps(self, places: np.ndarray) -> np.ndarray:
+        """Distance of the examples at `places` `(k,)` to the nearest of the others: `(k,)`."""
+        some = self.features[places]
+        found = self._index.kneighbors(some, n_neighbors=2, return_distance=False)
+        # The example itself is one of the two, unless there are two copies of it.
+        other = np.where(found[:, 0] == places, found[:, 1], found[:, 0])
+        return np.linalg.norm(some - self.features[other], axis=1)
 
 
 class MemorisationTest:

@@ -6,6 +6,7 @@ References:
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +14,9 @@ from numpy.typing import ArrayLike
 from training.evaluation.checks import as_features, same_width
 
 # Squared distances come from |x|^2 - 2xy + |y|^2, which is fast but leaves rounding errors of
-# this share of the data's squared extent; a point must not fall out of a ball of radius zero
-# around its own duplicate because of them.
-ROUNDING = 1e-12
+# this share of the data's squared extent (large sets are float32); a point must not fall out of a
+# ball of radius zero around its own duplicate because of them.
+ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
 BLOCK_MEBIBYTES = 64
 
 
@@ -68,6 +69,34 @@ def neighbour_figures(real: NeighbourBalls, generated: NeighbourBalls) -> Neighb
     Raises:
         ValueError: different k or different dimensions.
     """
+    samples, points = len(generated.features), len(real.features)
+    balls_around = np.zeros(samples, dtype=np.int64)
+    covered = np.zeros(points, dtype=bool)
+    recalled = np.zeros(points, dtype=bool)
+    for rows, inside, reached in balls_in_blocks(real, generated):
+        balls_around[rows] = np.count_nonzero(inside, axis=1)
+        covered |= inside.any(axis=0)
+        recalled |= reached.any(axis=0)
+    return NeighbourFigures(
+        precision=float(np.mean(balls_around > 0)),
+        recall=float(recalled.mean()),
+        density=float(balls_around.mean() / real.neighbours),
+        coverage=float(covered.mean()),
+    )
+
+
+def balls_in_blocks(
+    real: NeighbourBalls, generated: NeighbourBalls
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Who lies in whose ball, for some generated points after the other.
+
+    Yields:
+        Which generated points; bool `(k, m)`, whether each lies in the ball of each real one;
+        bool `(k, m)`, whether each real one lies in the ball of it.
+
+    Raises:
+        ValueError: different k or different dimensions.
+    """
     from sklearn.metrics import pairwise_distances_chunked
 
     if real.neighbours != generated.neighbours:
@@ -79,29 +108,17 @@ def neighbour_figures(real: NeighbourBalls, generated: NeighbourBalls) -> Neighb
     centre = real.features.mean(axis=0)  # small norms lose fewer digits to cancellation
     points, samples = real.features - centre, generated.features - centre
     # Of the real points alone: a sample far away would otherwise widen every ball to reach it.
-    slack = ROUNDING * np.square(points).sum(1).max()
+    rounding = max(ROUNDING[points.dtype], ROUNDING[samples.dtype])
+    slack = rounding * float(np.square(points).sum(1).max())
     real_limit = real.squared_radii + slack
     generated_limit = generated.squared_radii + slack
-
-    balls_around = np.zeros(len(samples), dtype=np.int64)
-    covered = np.zeros(len(points), dtype=bool)
-    recalled = np.zeros(len(points), dtype=bool)
     start = 0
     for squared in pairwise_distances_chunked(
         samples, points, working_memory=BLOCK_MEBIBYTES, squared=True
     ):
         rows = slice(start, start + len(squared))
-        inside = squared <= real_limit
-        balls_around[rows] = np.count_nonzero(inside, axis=1)
-        covered |= inside.any(axis=0)
-        recalled |= (squared <= generated_limit[rows, None]).any(axis=0)
+        yield rows, squared <= real_limit, squared <= generated_limit[rows, None]
         start = rows.stop
-    return NeighbourFigures(
-        precision=float(np.mean(balls_around > 0)),
-        recall=float(recalled.mean()),
-        density=float(balls_around.mean() / real.neighbours),
-        coverage=float(covered.mean()),
-    )
 
 
 def compare_neighbours(

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.evaluation.baseline_table import baseline_table
+from training.evaluation.remarks import number, remarks
 from training.files import write_atomically
 
-BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1"}
+BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1", "half": "nearer 0.5"}
 BADNESS = {
     "higher": lambda value: -value,
     "lower": lambda value: value,
     "one": lambda value: abs(value - 1.0),
+    "half": lambda value: abs(value - 0.5),
 }
 
 SHARES = (
@@ -25,6 +27,10 @@ SHARES = (
     "largest_class_share",
     "memorised",
     "high_quality",
+    "authenticity",
+    "duplicates",
+    "neighbour_test",
+    "logistic_test",
 )
 
 
@@ -40,20 +46,22 @@ def losses_to_baseline(report: Mapping[str, Any]) -> list[str]:
     return [key for key in _compared(report) if _is_loss(key, report)]
 
 
-def verdict(report: Mapping[str, Any]) -> str:
-    """One sentence: does the GAN (or the `subject` that the report names) beat the baseline?
+def verdict(report: Mapping[str, Any], subject: str | None = None) -> str:
+    """One sentence: does the GAN (or another that was judged) beat the baseline?
 
     Args:
         report: the dictionary of a `Report`.
+        subject: who was judged; what the report names, or the GAN.
     """
     compared, losses = _compared(report), losses_to_baseline(report)
-    baseline, subject = report["baseline"], report.get("subject", "The GAN")
+    baseline = report["baseline"]
+    subject = subject or report.get("subject", "The GAN")
     if not compared:
         return f"No figure could be compared with the {baseline}."
     if not losses:
         return f"{subject} is at least as good as the {baseline} on all {len(compared)} figures."
     named = ", ".join(
-        f"{figure['name']} ({_number(figure['value'])} against {_number(figure['baseline'])})"
+        f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
         for figure in (report["figures"][key] for key in losses)
     )
     return (
@@ -137,7 +145,7 @@ def _page(title, best, last, pictures, notes) -> str:
         f"examples); {steps}; k = {chosen['neighbours']}, seed {chosen['seed']}.",
         _table(best, last),
         _legend(chosen, best is not None, last["step"] is None),
-        *_remarks(chosen),
+        *remarks(chosen),
         *notes,
         *(f"![{caption}]({path})" for caption, path in pictures.items()),
     ]
@@ -175,7 +183,7 @@ def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
         rows.append(
             (
                 figure["name"],
-                *(_number(value) for value in values),
+                *(number(value) for value in values),
                 BETTER[figure["better"]],
                 figure["space"],
                 _counts(figure),
@@ -208,64 +216,11 @@ def _legend(report: Mapping[str, Any], has_best: bool, stepless: bool) -> str:
     )
 
 
-def _remarks(report: Mapping[str, Any]) -> list[str]:
-    """What a reader needs beside the table: missing values, the classifier, copies."""
-    remarks: dict[str, list[str]] = {}
-    for figure in report["figures"].values():
-        for column, reason in figure["reasons"].items():
-            remarks.setdefault(f"({column}) {reason}.", []).append(figure["name"])
-    lines = [f"- {', '.join(names)}: {reason}" for reason, names in remarks.items()]
-    details = report["details"]
-    accuracy = details.get("classes_found", {}).get("classifier_accuracy")
-    if accuracy is not None:
-        lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
-    lines += _about_stacks(report) + _about_fewer_samples(report)
-    error = details.get("kernel_distance", {}).get("standard_error")
-    if error is not None:
-        lines.append(f"- Standard error of the kernel distance: {_number(error)}.")
-    copies = details.get("memorised")
-    if copies is not None:
-        lines.append(
-            "- Memorised: nearer to a training example than 95 % of the training examples are to "
-            f"each other. The nearest real example is a training one for "
-            f"{copies['nearest_in_training']:.1%} of the samples; without copying it would "
-            f"be about {copies['nearest_in_training_expected']:.1%}."
-        )
-    return ["\n".join(lines)] if lines else []
-
-
-def _about_stacks(report: Mapping[str, Any]) -> list[str]:
-    """Where modes are told apart by a classifier: how good it is, and what chance alone does."""
-    found = report["details"].get("modes", {})
-    if "expected_kl" not in found:
-        return []
-    accuracy = found["classifier_accuracy"]
-    known = "" if accuracy is None else f", right on {accuracy:.1%} of the held-out ones"
-    return [
-        f"- Modes: {found['true_modes']:,} combinations of one class per channel, told by a "
-        f"classifier of single images{known}; mode KL is from their histogram to the uniform one, "
-        f"in nats. For {report['counts']['generated']:,} samples of a perfect sampler, expect "
-        f"{found['expected_modes']:,.1f} modes and a mode KL of {_number(found['expected_kl'])}."
-    ]
-
-
-def _about_fewer_samples(report: Mapping[str, Any]) -> list[str]:
-    """Which figures use a random part of the samples, because all would take too long."""
-    names: dict[int, list[str]] = {}
-    for figure in report["figures"].values():
-        if figure["generated"] < report["counts"]["generated"]:
-            names.setdefault(figure["generated"], []).append(figure["name"])
-    return [
-        f"- {', '.join(some)}: from at most {most:,} samples of each side, drawn at random."
-        for most, some in names.items()
-    ]
-
-
 def _compared(report: Mapping[str, Any]) -> list[str]:
     return [
         key
         for key, figure in report["figures"].items()
-        if figure["value"] is not None and figure["baseline"] is not None
+        if figure.get("main", True) and None not in (figure["value"], figure["baseline"])
     ]
 
 
@@ -286,9 +241,3 @@ def _error_of_share(key: str, figure: Mapping[str, Any]) -> float:
     """Binomial standard error of a figure that is a share of the samples; 0 for the others."""
     share = figure["value"]
     return math.sqrt(share * (1 - share) / figure["generated"]) if key in SHARES else 0.0
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"

@@ -69,9 +69,8 @@ def test_a_report_matches_the_floor_in_count_and_reference(images, data):
     assert report.figures["memorised"]["real"] == 800
     flat = [part.reshape(len(part), -1) / 255.0 for part in (data.train, data.held_out)]
     assert precision["floor"] == pytest.approx(compare_neighbours(*flat).precision)
-    assert {key: figure["value"] for key, figure in report.figures.items()} == images.judge(
-        generated
-    )
+    main = {key: figure["value"] for key, figure in report.figures.items() if figure["main"]}
+    assert main == images.judge(generated)
     assert report.figures["memorised"]["floor"] == pytest.approx(0.05, abs=0.03)
     assert report.details["classes_found"]["classifier_accuracy"] > 0.95
 

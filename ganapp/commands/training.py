@@ -1,0 +1,49 @@
+"""Training: a new run, and a run that goes on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganapp.commands.common import RunArgument, SetOption, console, runner
+from ganapp.runs import open_run
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset's name or a TOML file.")
+    ],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Run directory [default: runs/<preset>-<NNNN>].")
+    ] = None,
+    overrides: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Validate and show the plan, then stop.")
+    ] = False,
+) -> None:
+    """Train a GAN, then evaluate it and write its report."""
+    from ganapp.loading import config_path, read_toml
+
+    read_toml(config_path(preset))  # what is cheap to find out is said before TensorFlow loads
+    code = runner().train(
+        preset, directory=run, overrides=overrides or [], dry_run=dry_run, console=console
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", help="A preset or TOML file that must equal the run's own."),
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Continue a run to its configured end, exactly as if it had never stopped."""
+    open_run(run)
+    code = runner().resume(run, preset_or_file=config, overrides=overrides or [], console=console)
+    raise typer.Exit(code)

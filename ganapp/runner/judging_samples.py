@@ -1,0 +1,68 @@
+"""Judging samples from anywhere."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ganapp.errors import UserError
+from ganapp.evaluation_config import EvaluationConfig
+from ganapp.loading import validated_section
+from ganapp.overrides import with_overrides
+from ganapp.runner.judges import checked_judge
+from ganapp.runner.judging import check_overrides
+from ganapp.runner.samples import data_source, read_samples, shaped
+from ganapp.runner.summary import show_figures
+from training.data.cache import default_cache
+from training.evaluation.report import verdict
+
+
+def evaluate_samples(
+    samples: Path,
+    real: str,
+    *,
+    console: Console,
+    as_json: bool = False,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Judges samples from anywhere against a data source, like those of a run.
+
+    Args:
+        samples: `.npy`, `.npz` or a folder of pictures; images uint8, vectors in the data's units.
+        real: the data source, `name` or `name:path`.
+        console: where to write.
+        as_json: print the report as JSON instead of a table.
+        overrides: `evaluation.key=value` settings.
+
+    Returns:
+        The report, with `title`, `verdict` and `last`, the figures, as in a run's `report.json`.
+
+    Raises:
+        UserError: the file, the data or a setting cannot be used.
+    """
+    check_overrides(overrides)
+    given = read_samples(samples)
+    source = data_source(real)
+    table = with_overrides({"evaluation": {}}, overrides)["evaluation"]
+    evaluation = validated_section(EvaluationConfig, table, "evaluation")
+    # Where the data prepare their own files they keep the judge's, too.
+    judge = checked_judge(evaluation, source, cache=default_cache())
+    try:
+        report = judge.report(shaped(given, source.spec.shape)).as_dict()
+    except ValueError as error:
+        raise UserError(f"{samples}: {str(error).strip()}") from error
+    content = {
+        "title": str(samples),
+        "verdict": verdict(report, "This sample"),
+        "best": None,
+        "last": report,
+    }
+    if as_json:
+        console.print_json(json.dumps(content))
+    else:
+        count = report["counts"]["generated"]
+        title = f"{count:,} samples of {samples} against {source.spec.name}"
+        show_figures(content, console, title=title)
+    return content

@@ -1,0 +1,127 @@
+"""Judging from the command line: other settings, samples from anywhere, runs beside each other."""
+
+import json
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import ganapp
+
+
+@pytest.fixture
+def points(tmp_path):
+    """Samples of the ring that are nearly right: 200 points on a circle of radius 1."""
+    angles = np.random.default_rng(0).integers(8, size=200) * np.pi / 4
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points += 0.01 * np.random.default_rng(1).normal(size=points.shape)
+    path = tmp_path / "points.npz"
+    np.savez(path, samples=points.astype(np.float32), latents=np.zeros(3))
+    return path
+
+
+def test_samples_from_anywhere_are_judged(points, tmp_path):
+    said = ganapp("evaluate", "--samples", points, "--real", "ring", "--json")
+    assert said.code == 0, said.errors
+    report = json.loads(said.output)
+    figures = report["last"]["figures"]
+    assert figures["modes"]["value"] == 8
+    assert figures["high_quality"]["value"] > 0.9
+    assert "path_length" not in figures  # that is of a generator
+    assert "exact_wasserstein" not in figures  # on request only
+    plain = tmp_path / "points.npy"
+    np.save(plain, np.load(points)["samples"])
+    asked = 'evaluation.figures=["exact_wasserstein"]'
+    said = ganapp("evaluate", "--samples", plain, "--real", "ring", "--set", asked)
+    assert "Wasserstein distance, exact" in said.output
+    assert "200 samples of" in said.output
+    assert "This sample" in said.output
+
+
+def test_a_folder_of_grey_pictures_is_judged(tmp_path):
+    generator = np.random.default_rng(0)
+    for number in range(30):
+        pixels = generator.integers(0, 256, (8, 8)).astype(np.uint8)
+        PIL.Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    said = ganapp("evaluate", "--samples", tmp_path, "--real", "digits", "--json")
+    assert said.code == 0, said.errors
+    figures = json.loads(said.output)["last"]["figures"]
+    assert figures["precision"]["value"] == 0.0
+    assert figures["precision"]["generated"] == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "takes either a run directory or --samples"),
+        (["none", "--samples", "x.npz"], "takes either a run directory or --samples"),
+        (["--samples", "x.npz"], "`--samples` and `--real` belong together"),
+        (["--samples", "x.npz", "--real", "ring"], "must be a file or a folder"),
+        (["{npz}", "--real", "rign"], "There is no data source called 'rign'"),
+        (["{npz}", "--real", "ring:/x"], "`path` is not an option of the data source 'ring'"),
+        (["{npz}", "--real", "digits"], "`samples` must have the shape (n, 8, 8, 1)"),
+        (["{broken}", "--real", "ring"], "must be a whole file of numbers"),
+        (["{named}", "--real", "ring"], "must hold an array called 'samples'"),
+        (["{text}", "--real", "ring"], "must be a .npy or .npz file or a folder"),
+        (["{npz}", "--real", "ring", "--set", "data.source=x"], "takes settings of the evaluation"),
+        (["{npz}", "--real", "ring", "--set", "evaluation.features=pixels"], "only for images"),
+        (["{npz}", "--real", "ring", "--set", "evaluation.features=inceptoin"], "'inception'"),
+        (["{npz}", "--real", "ring", "--set", "evaluation.metric=mode_kl"], "must be figures that"),
+        (["{npz}", "--real", "ring", "--set", "evaluation.metric=path_length"], "must be among"),
+    ],
+)
+def test_mistakes_get_one_sentence(points, tmp_path, arguments, sentence):
+    (tmp_path / "broken.npz").write_bytes(points.read_bytes()[:90])
+    np.savez(tmp_path / "named.npz", one=np.zeros(3), two=np.zeros(3))
+    (tmp_path / "text.txt").write_text("1, 2")
+    files = {
+        "{npz}": points,
+        "{broken}": tmp_path / "broken.npz",
+        "{named}": tmp_path / "named.npz",
+        "{text}": tmp_path / "text.txt",
+    }
+    filled = []
+    for argument in arguments:
+        filled += ["--samples", files[argument]] if argument in files else [argument]
+    said = ganapp("evaluate", *filled)
+    assert said.code == 2
+    assert sentence in said.errors.replace("\n", " ")
+    assert "Traceback" not in said.errors
+
+
+def test_a_run_is_judged_with_other_settings_and_compared(finished, tmp_path):
+    before = (finished / "config.toml").read_bytes()
+    asked = 'evaluation.figures=["exact_wasserstein"]'
+    said = ganapp("evaluate", finished, "--set", asked, "--json")
+    assert said.code == 0, said.errors
+    report = json.loads(said.output)
+    assert report["best"]["figures"]["exact_wasserstein"]["value"] > 0.0
+    assert report["best"]["figures"]["path_length"]["value"] > 0.0
+    assert (finished / "config.toml").read_bytes() == before
+    assert (finished / "pictures" / "figures.png").exists()
+    assert "pictures/figures.png" in (finished / "report.md").read_text()
+    assert ganapp("evaluate", finished, "--set", "training.epochs=9").code == 2
+
+    other, out = tmp_path / "other", tmp_path / "compared"
+    shutil.copytree(finished, other)
+    said = ganapp("compare", finished, other, "--out", out, "--json")
+    assert said.code == 0, said.errors
+    content = json.loads(said.output)
+    assert json.loads((out / "comparison.json").read_text()) == content
+    precision = content["figures"]["precision"]
+    assert precision["runs"][0] == precision["runs"][1]
+    assert precision["best"] == [0, 1]
+    low, high = content["figures"]["frechet_distance"]["runs"][0]["interval"]
+    value = report["best"]["figures"]["frechet_distance"]["value"]
+    assert low < value < high
+    assert (low + high) / 2 == pytest.approx(value)
+    with PIL.Image.open(out / "comparison.png") as picture:
+        assert picture.width > 1.8 * picture.height
+    said = ganapp("compare", finished, other, "--out", out)
+    assert "±" in said.output
+    assert "bootstrap" in said.output
+
+
+def test_comparing_asks_for_two_runs_and_a_folder(finished, tmp_path):
+    assert "at least two runs" in ganapp("compare", finished).errors
+    assert ganapp("compare", finished, tmp_path / "none").code == 2

@@ -1,0 +1,168 @@
+"""Bootstrap errors, what is computed when, and pictures of several evaluations."""
+
+import json
+
+import numpy as np
+import pytest
+from evaluation_cases import GRID, digits, grid_points, vector_spec
+from PIL import Image
+
+from training.evaluation import resampling
+from training.evaluation.choices import PlainPixels
+from training.evaluation.curves import evaluation_curves
+from training.evaluation.evidence import Batch
+from training.evaluation.judge import Judge
+from training.evaluation.measures import MEASURES
+from training.evaluation.panels import panels
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def digit_judge(data, **options):
+    return Judge(
+        data.spec,
+        train=data.train[:300],
+        held_out=data.held_out[:100],
+        train_labels=data.train_labels[:300],
+        held_out_labels=data.held_out_labels[:100],
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def images(data):
+    return digit_judge(data)
+
+
+RESAMPLED = [measure for measure in MEASURES if measure.resample is not None]
+
+
+@pytest.mark.parametrize("measure", RESAMPLED, ids=lambda measure: next(iter(measure.better)))
+def test_drawing_every_sample_once_is_the_figure_itself(measure, images, data):
+    if "class_score" in measure.better:
+        pytest.skip("tested with the classifier's space")
+    evidence, samples = images._evidence, data.held_out[100:160]
+    batch = Batch(samples, neighbours=5)
+    values, _ = measure.compute(evidence, batch, evidence.everything)
+    once = np.ones((3, len(samples)), int)
+    found = measure.resample(evidence, batch, evidence.everything, once)
+    assert set(found) <= set(values)
+    for key, several in found.items():
+        assert several == pytest.approx([values[key]] * 3, rel=1e-6, abs=1e-9), key
+
+
+def test_weights_are_copies(images, data):
+    """What depends on single samples is that of a set in which samples occur more than once."""
+    evidence, samples = images._evidence, data.held_out[100:130]
+    weights = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), size=1)
+    copies = Batch(np.repeat(samples, weights[0], axis=0), neighbours=5)
+    batch = Batch(samples, neighbours=5)
+    judged = images.judge(copies.samples)
+    found = resampling.neighbours(evidence, batch, evidence.everything, weights)
+    found |= resampling.frechet(evidence, batch, evidence.everything, weights)
+    found |= resampling.classes(evidence, batch, evidence.everything, weights)
+    found |= resampling.memorised(evidence, batch, evidence.everything, weights)
+    for key in set(found) - {"recall"}:  # whose balls keep the radii of the set without copies
+        assert found[key][0] == pytest.approx(judged[key], rel=1e-6, abs=1e-9), key
+
+
+def test_the_error_of_a_share_is_binomial(images, data):
+    samples = np.concatenate([data.train[:60], data.held_out[100:160]])
+    share = images.judge(samples)["memorised"]
+    spread = images.spreads(samples, resamples=400)["memorised"]
+    assert spread == pytest.approx(np.sqrt(share * (1 - share) / 120), rel=0.15)
+    assert images.spreads(samples) == images.spreads(samples)
+    with pytest.raises(ValueError, match="`resamples` must be at least 2"):
+        images.spreads(samples, resamples=1)
+
+
+def test_costly_figures_come_in_reports_and_on_request(images, data):
+    along, whole = images.keys
+    assert set(images.judge(data.held_out)) == along
+    assert set(images.report(data.held_out[:60]).figures) == whole - {"path_length"}
+    assert "energy_distance" in whole - along
+    assert "exact_wasserstein" not in whole
+    asked = digit_judge(data, figures=["exact_wasserstein"], along=["sliced_wasserstein"])
+    assert asked.keys[0] == along | {"sliced_wasserstein"}
+    assert asked.keys[1] == whole | {"exact_wasserstein"}
+
+
+def test_pixels_for_everything(data):
+    report = digit_judge(data, features=PlainPixels()).report(data.held_out[100:180])
+    assert {figure["space"] for figure in report.figures.values()} == {"pixels"}
+    # 64 pixels, 80 samples of 100 held out: the report says where there are fewer than dimensions.
+    assert report.details["frechet_distance"] == {"dimension": 64, "fewest": 80}
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [np.zeros((1, 2)), np.zeros((40, 2)), np.full((30, 2), 1e30), grid_points(3, 2)],
+    ids=["single", "constant", "far", "two"],
+)
+def test_extreme_samples_give_numbers_or_sentences(samples):
+    figures = ["exact_wasserstein"]
+    judge = Judge(
+        vector_spec(examples=600),
+        train=grid_points(0),
+        held_out=grid_points(1),
+        modes=GRID,
+        figures=figures,
+    )
+    report = judge.report(samples).as_dict()
+    json.dumps(report, allow_nan=False)
+    for key, figure in report["figures"].items():
+        said = figure["reasons"].get("value", "")
+        assert (figure["value"] is None) == bool(said), key
+        assert "came out as" not in said or samples[0, 0] == 1e30, key
+    judge.spreads(samples)
+
+
+BETTER = {"frechet_distance": "lower", "coverage": "higher", "memorised": "lower"}
+
+
+def curve_rows():
+    return [
+        {
+            "step": step,
+            "evaluation": {
+                "frechet_distance": 400.0 / step,
+                "coverage": step / 100,
+                "memorised": 0.0 if step > 10 else None,
+                "density": None,
+            },
+        }
+        for step in range(10, 100, 10)
+    ]
+
+
+def test_curves_have_a_panel_for_each_figure_and_mark_best_and_last():
+    def drawn(best, last=90):
+        return evaluation_curves(
+            curve_rows(), better=BETTER, names={}, first="coverage", best=best, last=last
+        )
+
+    picture = drawn(50)
+    assert picture.width > 3 * picture.height
+    assert np.asarray(picture).tobytes() == np.asarray(drawn(50)).tobytes()
+    star = np.array([0xD1, 0x49, 0x5B])
+    stars = [(np.asarray(drawn(best)) == star).all(axis=-1).sum() for best in (50, None)]
+    assert stars[0] > 100
+    assert stars[1] == 0
+    few = evaluation_curves(
+        curve_rows()[:1], better=BETTER, names={}, first="coverage", best=None, last=10
+    )
+    assert few is None
+
+
+def test_panels_stand_side_by_side_at_one_height():
+    pictures = [Image.new("RGB", (40, 20), "red"), Image.new("RGB", (30, 60), "blue")]
+    sheet = np.asarray(panels(pictures, ["a", "a long title that does not fit"]))
+    red = (sheet == [255, 0, 0]).all(axis=-1)
+    blue = (sheet == [0, 0, 255]).all(axis=-1)
+    assert (red.sum(), blue.sum()) == (120 * 60, 30 * 60)
+    assert np.flatnonzero(red.any(axis=0)).max() < np.flatnonzero(blue.any(axis=0)).min()
+    with pytest.raises(ValueError, match="one title per picture"):
+        panels(pictures, ["a"])

@@ -1,0 +1,216 @@
+"""Figures of a report that are too slow, or too seldom asked for, to be looked at along the way.
+
+Each is a function and an entry, as in `measures.py`.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from training.evaluation.authenticity import authentic, duplicates
+from training.evaluation.checks import NotComputable
+from training.evaluation.class_score import class_score
+from training.evaluation.classifier import ClassifierSpace
+from training.evaluation.evidence import Batch, Evidence
+from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Values
+from training.evaluation.path_length import path_length
+from training.evaluation.sliced import LEAST_SIDE, pyramid_distances, sliced_wasserstein
+from training.evaluation.transport import energy_distance, exact_wasserstein
+from training.evaluation.two_sample import logistic_test, neighbour_test
+
+MOST_TRANSPORTED = 1000  # exact transport takes a second then, eight times as long for twice
+MOST_TESTED, MOST_PAIRED, MOST_PYRAMIDS, PATHS = 2000, 5000, 1000, 500
+SCORE_PARTS = 10
+
+
+def _sliced(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    sides = (part.features(evidence.plain_space) for part in (reference, batch))
+    return {"sliced_wasserstein": sliced_wasserstein(*sides, seed=evidence.seed)}, {}
+
+
+def _pyramid(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    levels = pyramid_distances(reference.samples, batch.samples, seed=evidence.seed)
+    return {"pyramid_wasserstein": float(np.mean(list(levels.values())))}, {"levels": levels}
+
+
+def _exact(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    sides = (part.features(evidence.distance_space) for part in (reference, batch))
+    return {"exact_wasserstein": exact_wasserstein(*sides)}, {}
+
+
+def _energy(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    sides = (part.features(evidence.distance_space) for part in (reference, batch))
+    return {"energy_distance": energy_distance(*sides)}, {}
+
+
+def _neighbour_test(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    sides = (part.features(evidence.neighbour_space) for part in (reference, batch))
+    found = dataclasses.asdict(neighbour_test(*sides, seed=evidence.seed))
+    return {"neighbour_test": found.pop("accuracy")}, found
+
+
+def _logistic_test(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    sides = (part.features(evidence.distance_space) for part in (reference, batch))
+    found = dataclasses.asdict(logistic_test(*sides, seed=evidence.seed))
+    return {"logistic_test": found.pop("accuracy")}, found
+
+
+def _authenticity(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    found = authentic(evidence.training_neighbours, batch.features(evidence.plain_space))
+    return {"authenticity": float(found.mean())}, {}
+
+
+def _resampled_authenticity(
+    evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    found = authentic(evidence.training_neighbours, batch.features(evidence.plain_space))
+    return {"authenticity": weights @ found / len(found)}
+
+
+def _duplicates(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    space = evidence.plain_space
+    found = dataclasses.asdict(
+        duplicates(batch.features(space), reference.features(space), seed=evidence.seed)
+    )
+    return {"duplicates": found.pop("share")}, found
+
+
+def _class_score(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    space = evidence.label_space
+    shares = space.probabilities(batch.features(space))
+    parts = [part for part in np.array_split(shares, SCORE_PARTS) if len(part) > 1]
+    details = {"classes": len(space.classes)}
+    if len(parts) == SCORE_PARTS:  # as the paper prints it: mean and spread over ten parts
+        scores = [class_score(part) for part in parts]
+        details["mean_of_parts"] = float(np.mean(scores))
+        details["spread_of_parts"] = float(np.std(scores))
+    return {"class_score": class_score(shares)}, details
+
+
+def _resampled_class_score(
+    evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    space = evidence.label_space
+    shares = space.probabilities(batch.features(space))
+    scores = [class_score(np.repeat(shares, row, axis=0)) for row in weights]
+    return {"class_score": np.array(scores)}
+
+
+def _path_length(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    if batch.paths is None:
+        raise NotComputable("Samples without their generator have no paths")
+    space = evidence.distance_space
+    value, error = path_length(batch.paths, space, count=PATHS, seed=evidence.seed)
+    return {"path_length": value}, {"standard_error": error}
+
+
+def _is_image(evidence: Evidence) -> bool:
+    return evidence.spec.kind == "image"
+
+
+def _has_pyramid(evidence: Evidence) -> bool:
+    return _is_image(evidence) and min(evidence.spec.shape[:2]) >= 2 * LEAST_SIDE
+
+
+def _has_probabilities(evidence: Evidence) -> bool:
+    return isinstance(evidence.label_space, ClassifierSpace)
+
+
+def _has_examples(evidence: Evidence) -> bool:
+    return evidence.spec.examples is not None  # what never repeats an example cannot be copied
+
+
+FURTHER_MEASURES: tuple[Measure, ...] = (
+    Measure(
+        better={"class_score": "higher"},
+        applies=_has_probabilities,
+        space=lambda evidence: evidence.label_space,
+        compute=_class_score,
+        real=lambda evidence, reference: None,
+        when="end",
+        resample=_resampled_class_score,
+    ),
+    Measure(
+        better={"sliced_wasserstein": "lower"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.plain_space,
+        compute=_sliced,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_NEIGHBOURS,
+        when="end",
+    ),
+    Measure(
+        better={"pyramid_wasserstein": "lower"},
+        applies=_has_pyramid,
+        space=lambda evidence: evidence.plain_space,
+        compute=_pyramid,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_PYRAMIDS,
+        when="request",
+    ),
+    Measure(
+        better={"exact_wasserstein": "lower"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.distance_space,
+        compute=_exact,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_TRANSPORTED,
+        when="request",
+    ),
+    Measure(
+        better={"energy_distance": "lower"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.distance_space,
+        compute=_energy,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_PAIRED,
+        when="end",
+    ),
+    Measure(
+        better={"neighbour_test": "half"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=_neighbour_test,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_TESTED,
+        when="end",
+    ),
+    Measure(
+        better={"logistic_test": "half"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.distance_space,
+        compute=_logistic_test,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_TESTED,
+        when="end",
+    ),
+    Measure(
+        better={"authenticity": "higher"},
+        applies=_has_examples,
+        space=lambda evidence: evidence.plain_space,
+        compute=_authenticity,
+        real=lambda evidence, reference: len(evidence.train),
+        most=MOST_NEIGHBOURS,
+        when="end",
+        resample=_resampled_authenticity,
+    ),
+    Measure(
+        better={"duplicates": "lower"},
+        applies=_has_examples,
+        space=lambda evidence: evidence.plain_space,
+        compute=_duplicates,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_NEIGHBOURS,
+        when="end",
+    ),
+    Measure(
+        better={"path_length": "lower"},
+        applies=lambda evidence: True,
+        space=lambda evidence: evidence.distance_space,
+        compute=_path_length,
+        real=lambda evidence, reference: None,
+        most=PATHS,
+        when="end",
+        of_generator=True,
+    ),
+)

@@ -1,0 +1,63 @@
+"""What an entry in the list of figures says: when it applies, what it costs, how it is computed."""
+
+import dataclasses
+from collections.abc import Callable, Collection
+from typing import Any, Literal
+
+import numpy as np
+
+from training.evaluation.checks import NotComputable
+from training.evaluation.evidence import Batch, Evidence
+from training.evaluation.features import FeatureSpace
+
+Values = dict[str, float | NotComputable]
+Details = dict[str, Any]
+When = Literal["always", "end", "request"]
+
+# Samples of a side in the neighbour figures, whose cost grows with the square: 4 s at 10,000.
+MOST_NEIGHBOURS = 10_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measure:
+    """Figures that are computed together.
+
+    Args:
+        better: figure key -> `"higher"`, `"lower"`, `"one"` when both sides of 1 are worse, or
+            `"half"` when both sides of 0.5 are.
+        applies: whether a source has these figures at all.
+        space: the feature space they are measured in.
+        compute: of (evidence, samples, real reference): the value of each figure (or the reason
+            why it has none) and JSON-ready details. May raise NotComputable for all of them.
+        real: how many real examples the figures depend on; `None` when on none.
+        most: samples of each side that are used, drawn if there are more; all when `None`.
+        when: `"always"`, also along the training; `"end"`, in a report only; `"request"`, in a
+            report that asks for it.
+        of_generator: whether it asks for more than samples, and so has no value for others.
+        resample: of (evidence, samples, real reference, weights int `(r, n)`: how often each of
+            the samples occurs in each of r resamples): the values `(r,)` by figure. `None` where
+            that would cost too much.
+    """
+
+    better: dict[str, str]
+    applies: Callable[[Evidence], bool]
+    space: Callable[[Evidence], FeatureSpace]
+    compute: Callable[[Evidence, Batch, Batch], tuple[Values, Details]]
+    real: Callable[[Evidence, Batch], int | None]
+    most: int | None = None
+    when: When = "always"
+    of_generator: bool = False
+    resample: Callable[[Evidence, Batch, Batch, np.ndarray], dict[str, np.ndarray]] | None = None
+
+    def used(self, batch: Batch, seed: int) -> Batch:
+        """What of the samples the figures are computed from."""
+        return batch if self.most is None else batch.at_most(self.most, seed)
+
+    def used_count(self, count: int | None) -> int | None:
+        """How many of `count` samples that are; `None` stays `None`."""
+        return count if None in (count, self.most) else min(count, self.most)
+
+    def wanted(self, *, report: bool, asked: Collection[str]) -> bool:
+        """Whether it is computed: in a report or along the training, for figures asked for."""
+        asked_for = not set(self.better).isdisjoint(asked)
+        return self.when == "always" or asked_for or (report and self.when == "end")
