@@ -71,6 +71,7 @@ def test_everything_is_there_and_nothing_else(digits):
         "pictures/samples.png",
         "pictures/neighbours.png",
         "pictures/classes.png",
+        "pictures/figures.png",
         "samples/step-000001.png",
         "samples/step-000009.png",
         "samples/step-000018.png",

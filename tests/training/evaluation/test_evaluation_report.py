@@ -113,12 +113,12 @@ def test_nothing_to_compare_is_said(judged):
     assert verdict(report) == "No figure could be compared with the 9-component Gaussian mixture."
 
 
-def test_reasons_are_printed_once_per_column(tmp_path):
+def test_reasons_are_printed_once_with_their_columns(tmp_path):
     judge = Judge(vector_spec(), train=grid_points(0), modes=GRID)
     last = {**judge.report(grid_points(1)[:3]).as_dict(), "step": 1}
     page = write_report(tmp_path, title="t", best=None, last=last).read_text()
     assert page.count("no held-out data to take a floor from") == 1
-    assert "precision, recall, density, coverage: (value) `features` must hold" in page
+    assert "precision, recall, density, coverage: (value, baseline) `features` must hold" in page
 
 
 def test_a_failed_write_leaves_the_old_files_and_no_rubbish(tmp_path, judged, monkeypatch):
