@@ -116,6 +116,7 @@ class GeneratorConfig(PluginSection):
     """The generator, its latents and its optimizer."""
 
     FAMILY, MEMBER = "generator", "network"
+    LEAVE = ("head",)  # the data decide
     network: str
     prior: PriorConfig = PriorConfig()
     optimizer: OptimizerSection

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import inspect
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ from ganapp.config import Config, OptimizerSection
 from ganapp.errors import UserError
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
+from models.networks import GENERATORS
 from models.packing import packed_shape
 from training.data import Source
 from training.diagnostics.history import WeightHistory
@@ -161,7 +163,7 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
     training, shape = config.training, source.spec.shape
     prior = config.generator.prior.build()
     gan = GAN(
-        prior.prepare(config.generator.build(prior.generator_size, shape)),
+        prior.prepare(config.generator.build(prior.generator_size, shape, **_head(config, source))),
         config.discriminator.build(packed_shape(shape, config.discriminator.packing)),
         prior,
         seed=training.seed,
@@ -180,6 +182,24 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
         steps_per_execution=training.steps_per_execution,
     )
     return gan
+
+
+def _head(config: Config, source: Source) -> dict[str, Any]:
+    """How the generator must end for these data, for networks that can."""
+    blocks = source.spec.blocks
+    if not blocks:
+        return {}
+    if "head" not in inspect.signature(GENERATORS[config.generator.network]).parameters:
+        able = [
+            name
+            for name, each in GENERATORS.items()
+            if "head" in inspect.signature(each).parameters
+        ]
+        raise ValueError(
+            f"`generator.network` must be one of {able} for tables. "
+            f"Received: {config.generator.network!r}"
+        )
+    return {"head": blocks}
 
 
 def _objective(config: Config, total_steps: int) -> Objective:

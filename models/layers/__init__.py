@@ -1,5 +1,6 @@
 """Layers that Keras lacks, or has in a form that cannot be differentiated twice or shared out."""
 
+from models.layers.blocks import BlockActivation
 from models.layers.dropout import StatelessDropout
 from models.layers.gain import Gain
 from models.layers.grouped import GroupedConv2D
@@ -9,6 +10,7 @@ from models.layers.normalisation import ExampleNormalization
 from models.layers.reconstruction import ReconstructionScore
 
 __all__ = [
+    "BlockActivation",
     "ExampleNormalization",
     "Gain",
     "GroupedConv2D",

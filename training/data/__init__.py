@@ -9,11 +9,21 @@ from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
 from training.data.stacked_digits import stacked_digits
+from training.data.tables.sources import cancer, csv, parquet, wine
 from training.registry import Registry
 
 SOURCES = Registry(
     "data source",
-    [("digits", digits), ("ring", ring), ("grid", grid), ("stacked_digits", stacked_digits)],
+    [
+        ("digits", digits),
+        ("ring", ring),
+        ("grid", grid),
+        ("stacked_digits", stacked_digits),
+        ("wine", wine),
+        ("cancer", cancer),
+        ("csv", csv),
+        ("parquet", parquet),
+    ],
 )
 
 __all__ = ["SOURCES", "ArraySource", "DataSpec", "Source", "training_batches"]

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from training.data.spec import DataSpec
-from training.evaluation.features import Pixels, PrincipalComponents, Standardised
+from training.evaluation.features import PrincipalComponents, plain_space
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6
@@ -51,8 +51,9 @@ class MixtureBaseline:
         self.spec = spec
         if len(train) > MOST_EXAMPLES:
             train = np.random.default_rng(seed).choice(train, MOST_EXAMPLES, replace=False)
-        base = Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale)
-        self._space = PrincipalComponents(base, train, components=components, seed=seed)
+        self._space = PrincipalComponents(
+            plain_space(spec), train, components=components, seed=seed
+        )
         scores = self._space(train)
         self.components = min(mixture_components, len(scores))
         self._mixture = GaussianMixture(

@@ -120,6 +120,7 @@ class Evidence:
 
         image = spec.kind == "image"
         vectors = "standardised" if modes is None else "coordinates"
+        vectors = vectors if spec.table is None else "columns"
         self.neighbour_space = space("pixels" if image else vectors)
         self.distance_space = space("pca") if image else self.neighbour_space
         self.label_space = self.distance_space

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from training.data.spec import DataSpec
+from training.evaluation.table_space import TableColumns
 
 
 class FeatureSpace(Protocol):
@@ -103,12 +104,20 @@ class PrincipalComponents:
         return self.model.inverse_transform(features)
 
 
+def plain_space(spec: DataSpec) -> Pixels | Standardised | TableColumns:
+    """The space in which examples of a source are compared if nothing better is known of them."""
+    if spec.table is not None:
+        return TableColumns(spec)
+    return Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale)
+
+
 SPACES: dict[str, Callable[[DataSpec, np.ndarray, int, int], FeatureSpace]] = {
     "pixels": lambda spec, train, components, seed: Pixels(),
     "coordinates": lambda spec, train, components, seed: Coordinates(),
     "standardised": lambda spec, train, components, seed: Standardised(spec.mean, spec.scale),
+    "columns": lambda spec, train, components, seed: TableColumns(spec),
     "pca": lambda spec, train, components, seed: PrincipalComponents(
-        Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale),
+        plain_space(spec),
         train,
         components=components,
         seed=seed,

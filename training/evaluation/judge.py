@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "high_quality": "high-quality share",
     "memorised": "memorised share",
     "mode_kl": "mode KL",
+    "tstr": "TSTR accuracy",
+    "copied": "copied share",
+    "closest_record": "distance to closest record",
 }
 
 
@@ -33,6 +37,13 @@ class Outcome:
     values: dict[str, float | None]
     reasons: dict[str, str]
     details: dict[str, dict[str, Any]]
+
+    def update(self, other: "Outcome") -> None:
+        """Takes over all that another one says."""
+        for key in other.values:
+            self.reasons.pop(key, None)
+        for field in dataclasses.fields(self):
+            getattr(self, field.name).update(getattr(other, field.name))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,7 +195,7 @@ class Judge:
         columns = {
             "value": self._compute(batch, self._reference()),
             "matched": self._matched(batch.samples, matched),
-            "floor": self._floor(matched),
+            "floor": self._floor(len(batch), matched),
             "baseline": self._baseline(len(batch)),
         }
         figures = {
@@ -227,15 +238,33 @@ class Judge:
     def _matched(self, samples: np.ndarray, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to match")
-        return self._compute(self._batch(self._some(samples, count)), self._evidence.train)
+        outcome = self._compute(self._batch(self._some(samples, count)), self._evidence.train)
+        for measure in self._with_own_floor():
+            own = self._matched_count(measure, len(samples), count)
+            batch = self._batch(self._some(samples, own))
+            outcome.update(self._compute(batch, self._evidence.train, [measure]))
+        return outcome
 
-    def _floor(self, count: int) -> Outcome:
+    def _floor(self, generated: int, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to take a floor from")
-        if count not in self._floors:
+        if generated not in self._floors:
             batch = self._batch(self._some(self._evidence.held_out.samples, count))
-            self._floors[count] = self._compute(batch, self._evidence.train)
-        return self._floors[count]
+            self._floors[generated] = self._compute(batch, self._evidence.train)
+            for measure in self._with_own_floor():
+                own = self._matched_count(measure, generated, count)
+                batch = self._batch(self._some(measure.perfect(self._evidence).samples, own))
+                outcome = self._compute(batch, self._evidence.train, [measure])
+                self._floors[generated].update(outcome)
+        return self._floors[generated]
+
+    def _with_own_floor(self) -> list[Measure]:
+        return [measure for measure in self._measures if measure.perfect is not None]
+
+    def _matched_count(self, measure: Measure, generated: int, count: int) -> int:
+        """How many samples the floor of a measure is taken from; `count` is the usual number."""
+        perfect = measure.perfect
+        return count if perfect is None else min(generated, len(perfect(self._evidence)))
 
     def _baseline(self, count: int) -> Outcome:
         if count not in self._baselines:
@@ -251,9 +280,11 @@ class Judge:
         keys = [key for measure in self._measures for key in measure.better]
         return Outcome(dict.fromkeys(keys), dict.fromkeys(keys, reason), {})
 
-    def _compute(self, batch: Batch, reference: Batch) -> Outcome:
+    def _compute(
+        self, batch: Batch, reference: Batch, measures: Sequence[Measure] | None = None
+    ) -> Outcome:
         outcome = Outcome({}, {}, {})
-        for measure in self._measures:
+        for measure in self._measures if measures is None else measures:
             try:
                 sides = (measure.used(side, self.seed) for side in (batch, reference))
                 values, details = measure.compute(self._evidence, *sides)
@@ -272,6 +303,7 @@ class Judge:
         self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int, matched: int
     ) -> dict[str, Any]:
         evidence, used = self._evidence, measure.used_count
+        matched = self._matched_count(measure, generated, matched)
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],

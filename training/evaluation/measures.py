@@ -16,6 +16,7 @@ from training.evaluation.features import FeatureSpace
 from training.evaluation.modes import count_modes
 from training.evaluation.neighbours import neighbour_figures
 from training.evaluation.stacks import expected_figures
+from training.evaluation.table_measures import closeness, column_figures, usefulness
 
 Values = dict[str, float | NotComputable]
 Details = dict[str, Any]
@@ -36,6 +37,8 @@ class Measure:
             why it has none) and JSON-ready details. May raise NotComputable for all of them.
         real: how many real examples the figures depend on; `None` when on none.
         most: samples of each side that are used, drawn if there are more; all when `None`.
+        perfect: the real examples that stand for a perfect sampler in the floor; the held-out ones
+            when `None`. Matched uses as many samples.
     """
 
     better: dict[str, str]
@@ -44,6 +47,7 @@ class Measure:
     compute: Callable[[Evidence, Batch, Batch], tuple[Values, Details]]
     real: Callable[[Evidence, Batch], int | None]
     most: int | None = None
+    perfect: Callable[[Evidence], Batch] | None = None
 
     def used(self, batch: Batch, seed: int) -> Batch:
         """What of the samples the figures are computed from."""
@@ -145,6 +149,10 @@ def _has_singles(evidence: Evidence) -> bool:
     return evidence.singles is not None
 
 
+def _is_table(evidence: Evidence) -> bool:
+    return evidence.spec.table is not None
+
+
 def _counts_modes(evidence: Evidence) -> bool:
     return _has_modes(evidence) or _has_singles(evidence)
 
@@ -219,5 +227,27 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.neighbour_space,
         compute=_stacks,
         real=lambda evidence, reference: len(evidence.singles.train),
+    ),
+    Measure(
+        better={"marginals": "lower", "associations": "lower"},
+        applies=_is_table,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=column_figures,
+        real=lambda evidence, reference: len(reference),
+    ),
+    Measure(
+        better={"tstr": "higher"},
+        applies=lambda evidence: _is_table(evidence) and bool(evidence.spec.table.label),
+        space=lambda evidence: evidence.neighbour_space,
+        compute=usefulness,
+        real=lambda evidence, reference: len(evidence.held_out or ()),
+        perfect=lambda evidence: evidence.train,  # which learns from what it was trained on
+    ),
+    Measure(
+        better={"copied": "lower", "closest_record": "one"},
+        applies=_is_table,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=closeness,
+        real=lambda evidence, reference: len(evidence.train),
     ),
 )
