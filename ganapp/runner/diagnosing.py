@@ -23,6 +23,7 @@ from training.diagnostics.duality import duality_gap
 from training.diagnostics.spectrum import spectrum
 from training.diagnostics.watch import Look, alarms_of
 from training.evaluation.checks import NotComputable
+from training.evaluation.features import compared_in
 from training.files import write_atomically
 
 POINTS = 2000  # scored of each kind
@@ -105,6 +106,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
         objective=gan.objective,
         modes=source.modes,
         ruled_out=ruled_out(experiment),
+        features=compared_in(source.spec),
     )
 
 

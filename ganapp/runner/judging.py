@@ -20,6 +20,7 @@ from ganapp.runs import Run, open_run
 from training.data import Source
 from training.evaluation import pictures
 from training.evaluation.report import write_report
+from training.evaluation.table_pictures import marginal_page
 
 GRID, NEIGHBOURS = 100, 32
 
@@ -72,11 +73,14 @@ def evaluate(
 
 
 def painter(source: Source) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples of this source: a grid of images, or points over the known modes."""
+    """What draws samples of this source: a grid of images, columns of a table, or points."""
     if source.singles is not None:
         return lambda samples: pictures.image_grid(pictures.side_by_side(samples))
     if source.spec.kind == "image":
         return pictures.image_grid
+    if source.spec.table is not None:
+        real, _ = source.training_examples()
+        return functools.partial(marginal_page, table=source.spec.table, real=real)
     if source.modes is None:
         return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
     return functools.partial(
@@ -103,9 +107,9 @@ def _draw_pictures(
     """Saves the pictures of a report; returns their relative paths by caption."""
     spec, folder = experiment.source.spec, run.directory / "pictures"
     folder.mkdir(exist_ok=True)
-    drawn = {
-        "Samples of the best generator": ("samples", painter(experiment.source)(samples[:GRID]))
-    }
+    # Columns of a table are judged by all samples, images and points by a few.
+    some = samples if spec.table is not None else samples[:GRID]
+    drawn = {"Samples of the best generator": ("samples", painter(experiment.source)(some))}
     if spec.kind == "image":
         train, _ = experiment.source.training_examples()
         some = samples[:NEIGHBOURS]

@@ -111,6 +111,11 @@ def plain_space(spec: DataSpec) -> Pixels | Standardised | TableColumns:
     return Pixels() if spec.kind == "image" else Standardised(spec.mean, spec.scale)
 
 
+def compared_in(spec: DataSpec) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Where alarms compare examples: for a table its columns, which have units and gaps."""
+    return None if spec.table is None else TableColumns(spec)
+
+
 SPACES: dict[str, Callable[[DataSpec, np.ndarray, int, int], FeatureSpace]] = {
     "pixels": lambda spec, train, components, seed: Pixels(),
     "coordinates": lambda spec, train, components, seed: Coordinates(),

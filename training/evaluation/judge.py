@@ -1,8 +1,7 @@
 """Judges generated samples against real data, with a floor and a baseline beside every figure."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,36 +13,10 @@ from training.evaluation.checks import NotComputable, check_labels, check_sample
 from training.evaluation.evidence import Batch, Evidence, Modes
 from training.evaluation.measures import MEASURES, Measure
 from training.evaluation.memorisation import NearestExamples
+from training.evaluation.outcome import NAMES, Outcome, plain
 from training.evaluation.stacks import Singles
 
 REFERENCES = ("all", "train")
-NAMES = {  # as printed, where the key with spaces is not how it is written
-    "frechet_distance": "Fréchet distance",
-    "class_kl": "class KL",
-    "reverse_kl": "reverse KL",
-    "high_quality": "high-quality share",
-    "memorised": "memorised share",
-    "mode_kl": "mode KL",
-    "tstr": "TSTR accuracy",
-    "copied": "copied share",
-    "closest_record": "distance to closest record",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """Values by figure key, the reason of each value that is `None`, details by measure."""
-
-    values: dict[str, float | None]
-    reasons: dict[str, str]
-    details: dict[str, dict[str, Any]]
-
-    def update(self, other: "Outcome") -> None:
-        """Takes over all that another one says."""
-        for key in other.values:
-            self.reasons.pop(key, None)
-        for field in dataclasses.fields(self):
-            getattr(self, field.name).update(getattr(other, field.name))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -199,7 +172,7 @@ class Judge:
             "baseline": self._baseline(len(batch)),
         }
         figures = {
-            key: self._figure(key, measure, columns, len(batch), matched)
+            key: self._figure(key, measure, columns, len(batch))
             for measure in self._measures
             for key in measure.better
         }
@@ -238,33 +211,34 @@ class Judge:
     def _matched(self, samples: np.ndarray, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to match")
-        outcome = self._compute(self._batch(self._some(samples, count)), self._evidence.train)
-        for measure in self._with_own_floor():
-            own = self._matched_count(measure, len(samples), count)
-            batch = self._batch(self._some(samples, own))
-            outcome.update(self._compute(batch, self._evidence.train, [measure]))
-        return outcome
+        return self._at_floor(lambda measure: samples, len(samples))
 
     def _floor(self, generated: int, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to take a floor from")
         if generated not in self._floors:
-            batch = self._batch(self._some(self._evidence.held_out.samples, count))
-            self._floors[generated] = self._compute(batch, self._evidence.train)
-            for measure in self._with_own_floor():
-                own = self._matched_count(measure, generated, count)
-                batch = self._batch(self._some(measure.perfect(self._evidence).samples, own))
-                outcome = self._compute(batch, self._evidence.train, [measure])
-                self._floors[generated].update(outcome)
+            self._floors[generated] = self._at_floor(lambda m: self._perfect(m).samples, generated)
         return self._floors[generated]
 
-    def _with_own_floor(self) -> list[Measure]:
-        return [measure for measure in self._measures if measure.perfect is not None]
+    def _at_floor(self, samples: Callable[[Measure], np.ndarray], generated: int) -> Outcome:
+        """Each measure on as many of its samples as the floor has, against the training data."""
+        outcome, batches = Outcome({}, {}, {}), {}
+        for measure in self._measures:
+            if measure.perfect not in batches:
+                some = self._some(samples(measure), self._matched_count(measure, generated))
+                batches[measure.perfect] = self._batch(some)
+            batch = batches[measure.perfect]
+            outcome.update(self._compute(batch, self._evidence.train, [measure]))
+        return outcome
 
-    def _matched_count(self, measure: Measure, generated: int, count: int) -> int:
-        """How many samples the floor of a measure is taken from; `count` is the usual number."""
-        perfect = measure.perfect
-        return count if perfect is None else min(generated, len(perfect(self._evidence)))
+    def _perfect(self, measure: Measure) -> Batch | None:
+        """The real examples that the floor of a measure is taken from."""
+        own = measure.perfect
+        return self._evidence.held_out if own is None else own(self._evidence)
+
+    def _matched_count(self, measure: Measure, generated: int) -> int:
+        perfect = self._perfect(measure)
+        return 0 if perfect is None else min(generated, len(perfect))
 
     def _baseline(self, count: int) -> Outcome:
         if count not in self._baselines:
@@ -291,7 +265,7 @@ class Judge:
             except NotComputable as reason:
                 values, details = dict.fromkeys(measure.better, reason), {}
             for key in measure.better:
-                number, reason = _plain(values[key])
+                number, reason = plain(values[key])
                 outcome.values[key] = number
                 if number is None:
                     outcome.reasons[key] = reason
@@ -300,10 +274,10 @@ class Judge:
         return outcome
 
     def _figure(
-        self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int, matched: int
+        self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int
     ) -> dict[str, Any]:
         evidence, used = self._evidence, measure.used_count
-        matched = self._matched_count(measure, generated, matched)
+        matched = self._matched_count(measure, generated)
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],
@@ -319,12 +293,3 @@ class Judge:
                 if key in outcome.reasons
             },
         }
-
-
-def _plain(value: float | NotComputable) -> tuple[float | None, str]:
-    """A plain number, or `None` and the reason."""
-    if isinstance(value, NotComputable):
-        return None, str(value)
-    if not math.isfinite(value):
-        return None, f"The figure came out as {value}"
-    return (int(value) if isinstance(value, int | np.integer) else float(value)), ""
