@@ -152,7 +152,7 @@ class TableCodec:
         likely = modes["weights"] - np.log(modes["scales"]) - 0.5 * (offsets / modes["scales"]) ** 2
         width = modes["means"].shape[1]
         mode = tf.one_hot(tf.argmax(likely, axis=2), width)
-        scalars = tf.reduce_sum(mode * offsets / modes["reaches"], axis=2)
+        scalars = tf.reduce_sum(mode * tf.math.divide_no_nan(offsets, modes["reaches"]), axis=2)
         present = tf.one_hot(tf.cast(missing, tf.int32), 2)
         return [
             tf.clip_by_value(scalars, -1.0, 1.0),

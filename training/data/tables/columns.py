@@ -22,7 +22,7 @@ class Numeric:
         means: of the modes.
         scales: standard deviations of the modes.
         reaches: distance from a mode's mean that becomes 1: four standard deviations, or more
-            where a training value lies further away.
+            where a training value lies further away; 0 of a mode that is a single value.
     """
 
     name: str

@@ -61,7 +61,9 @@ def _restored(column: Column, values: np.ndarray | None, count: int) -> "pandas.
         codes = values[present].astype(int)
         named[present] = [column.categories[code] for code in codes]
         return pandas.Series(named, dtype=column.dtype)
-    if column.decimals is not None:  # float32 cannot hold 0.1; float64 prints what it was
+    if column.decimals is None:  # the shortest number that float32 takes for this one
+        values = np.array([float(str(value)) for value in values.astype(np.float32)])
+    else:  # float32 cannot hold 0.1; float64 prints what it was
         values = np.round(values, column.decimals)
     return pandas.Series(np.clip(values, column.minimum, column.maximum)).astype(column.dtype)
 
