@@ -189,14 +189,10 @@ def _head(config: Config, source: Source) -> dict[str, Any]:
     blocks = source.spec.blocks
     if not blocks:
         return {}
-    if "head" not in inspect.signature(GENERATORS[config.generator.network]).parameters:
-        able = [
-            name
-            for name, each in GENERATORS.items()
-            if "head" in inspect.signature(each).parameters
-        ]
+    able = [n for n, each in GENERATORS.items() if "head" in inspect.signature(each).parameters]
+    if config.generator.network not in able:
         raise ValueError(
-            f"`generator.network` must be one of {able} for tables. "
+            f"`generator.network` must be {' or '.join(map(repr, able))} for tables. "
             f"Received: {config.generator.network!r}"
         )
     return {"head": blocks}

@@ -9,7 +9,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    # Keras imports pandas where it is installed, pandas imports pyarrow, whose memory pool has one.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "PYTHONPATH": str(ROOT),
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ REACH = 4.0  # standard deviations, likewise
 COMMON = 0.1  # share of the rows with one and the same value that makes it a mode
 POINT = 1e-6  # its width, in standard deviations of the column, where likelihoods ask for one
 MARGIN = 0.99  # where the furthest training value lies: tanh gets to 1 nowhere
-MOST_FITTED = 5000  # values that a mixture is fitted to; more cost time and change little
+MOST_FITTED = 2000  # values that a mixture is fitted to; more cost time and change little
 MOST_DECIMALS = 9
 
 

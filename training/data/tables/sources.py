@@ -283,4 +283,11 @@ def _read_csv(path: Path) -> "pandas.DataFrame":
 def _read_parquet(path: Path) -> "pandas.DataFrame":
     import pandas
 
-    return pandas.read_parquet(path, dtype_backend="numpy_nullable")
+    frame = pandas.read_parquet(path)
+    nullable = pandas.read_parquet(path, dtype_backend="numpy_nullable")
+    for name in frame if frame.columns.is_unique else ():
+        # Whole numbers with gaps become floats, booleans and text objects, unless asked for.
+        kinds = frame[name].dtype.kind + nullable[name].dtype.kind
+        if frame[name].dtype == object or kinds in ("fi", "fu"):
+            frame[name] = nullable[name]
+    return frame
