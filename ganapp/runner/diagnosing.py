@@ -12,6 +12,7 @@ from rich.console import Console
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.generator import check_table
 from ganapp.runner.remedies import ruled_out
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
@@ -74,6 +75,7 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
 
 
 def _load_players(experiment: Experiment, run: Run) -> int:
+    check_table(experiment, run)
     state = experiment.gan.state()
     wanted = {name: state[name] for name in ("generator", "discriminator")}
     try:

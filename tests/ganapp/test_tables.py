@@ -107,6 +107,22 @@ def test_diagnose_looks_through_the_holes(run):
     assert "local duality gap" in said.output
 
 
+def test_a_table_that_has_changed_is_refused(run, tmp_path):
+    """Its codes would be read as other numbers and other categories."""
+    path = run.parent / "people.csv"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before.replace("Łódź".encode(), b"Lima"))
+        for command in (("sample", run, "--out", tmp_path / "x.csv"), ("diagnose", run)):
+            said = ganapp(*command)
+            assert said.code == 2
+            assert "has changed since it was trained" in said.errors
+        assert ganapp("resume", run).code == 2
+    finally:
+        path.write_bytes(before)
+    assert not list(tmp_path.iterdir())
+
+
 def test_vectors_and_images_are_no_tables(finished, tmp_path):
     said = ganapp("sample", finished, "--out", tmp_path / "x.csv", "--count", 4)
     assert said.code == 2

@@ -70,6 +70,24 @@ def test_soft_codes_are_rounded_and_kept_in_range():
     np.testing.assert_array_equal(table.decode(beyond), [[0, 45, 20]])  # not 48
 
 
+def test_the_same_table_on_another_machine():
+    def changed(**fields):
+        columns = tuple(
+            dataclasses.replace(AGE, **fields) if c == AGE else c for c in TABLE.columns
+        )
+        return dataclasses.replace(TABLE, columns=columns)
+
+    assert TABLE.is_like(changed(means=(10.0001, 40.0)))
+    for fields in (
+        {"means": (11.0, 40.0)},
+        {"maximum": 51},
+        {"means": (10.0,), "weights": (1.0,), "scales": (1.0,), "reaches": (4.0,)},
+    ):
+        assert not TABLE.is_like(changed(**fields))
+    assert not TABLE.is_like(dataclasses.replace(TABLE, label=""))
+    assert not TABLE.is_like(dataclasses.replace(TABLE, columns=TABLE.columns[:3]))
+
+
 def test_frames_by_hand():
     frame = TABLE.to_frame(np.float32([[1, 12, 25.1], [NAN, NAN, 0.3]]))
     expected = pd.DataFrame(

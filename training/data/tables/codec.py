@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from training.data.tables.columns import Categorical, Column, Constant, Numeric, column_from_dict
+from training.data.tables.columns import (
+    Categorical,
+    Column,
+    Constant,
+    Numeric,
+    alike,
+    column_from_dict,
+)
 from training.data.tables.layout import NOWHERE, Layout, make_layout, most
 
 IMPOSSIBLE = -1.0  # below every entry of a one-hot block or of a softmax
@@ -100,6 +107,11 @@ class TableCodec:
         from training.data.tables.frames import from_frame
 
         return from_frame(self, frame)
+
+    def is_like(self, other: "TableCodec") -> bool:
+        """Whether both are of the same table, but for the rounding of another machine."""
+        same = self.label == other.label and len(self.columns) == len(other.columns)
+        return same and all(map(alike, self.columns, other.columns))
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "TableCodec":

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 Value = str | int | float | bool
 
 
@@ -74,6 +76,18 @@ class Constant:
 
 Column = Numeric | Categorical | Constant
 KINDS = {"numeric": Numeric, "categorical": Categorical, "constant": Constant}
+
+
+MODES = ("weights", "means", "scales", "reaches")  # what is fitted, up to rounding
+
+
+def alike(first: Column, second: Column) -> bool:
+    """Whether two columns are the same, but for the rounding of another machine."""
+    one, other = dataclasses.asdict(first), dataclasses.asdict(second)
+    modes = [(one.pop(name, ()), other.pop(name, ())) for name in MODES]
+    return one == other and all(
+        len(a) == len(b) and np.allclose(a, b, rtol=1e-3, atol=0.0) for a, b in modes
+    )
 
 
 def column_from_dict(fields: dict[str, Any]) -> Column:
