@@ -87,6 +87,11 @@ def _units(card: dict) -> str:
     if card["kind"] == "image":
         return "Images are in [-1, 1]; `(image + 1) * 127.5`, rounded, gives the 256 levels."
     data = card["data"]
+    if data.get("table"):
+        return (
+            "The vectors are the normalised numbers and the shares of categories of a table's row; "
+            "the `sample` signature turns them into its columns, see below."
+        )
     text = "Vectors are standardised"
     if data.get("mean") and data.get("scale"):
         mean, scale = (", ".join(f"{x:.7g}" for x in data[k]) for k in ("mean", "scale"))
@@ -109,7 +114,33 @@ def _data(card: dict) -> list[str]:
         ("held-out examples", data.get("held_out")),
         ("classes", classes),
     ]
-    return table(("", ""), rows)
+    return [*table(("", ""), rows), *_columns(data.get("table"))]
+
+
+def _columns(of_table: dict | None) -> list[str]:
+    """What the columns of a table mean, in the order of its samples."""
+    if not of_table:
+        return []
+    rows: list[tuple] = []
+    for column in of_table["columns"]:
+        kind = column["kind"]
+        if kind == "constant":
+            rows.append(("-", column["name"], kind, _text(column["value"])))
+            continue
+        means = (
+            [f"{column[key]:.7g}" for key in ("minimum", "maximum")] if kind == "numeric" else []
+        )
+        codes = [f"{i}: {name}" for i, name in enumerate(column.get("categories", ()))]
+        text = ", ".join(codes) or " to ".join(means)
+        place = sum(row[0] != "-" for row in rows)
+        rows.append((place, column["name"], kind, text + (", or NaN" if column["missing"] else "")))
+    header = ("of a sample", "column", "kind", "values")
+    return [
+        "",
+        "Columns, categories as codes, NaN where a value is missing:",
+        "",
+        *table(header, rows),
+    ]
 
 
 def _training(card: dict) -> list[str]:
@@ -179,7 +210,7 @@ def _loading(card: dict) -> list[str]:
     shape, latent, count = _shape(card), card["latent"], SNIPPET_COUNT
     drawn = {
         "image": f"uint8 ({count}, {shape}), 0 to 255",
-        "vector": f"float32 ({count}, {shape})",
+        "vector": f"float32 ({count}, {_coordinates(card)})",
     }
     fields = {
         "count": count,
@@ -198,6 +229,14 @@ def _loading(card: dict) -> list[str]:
     if draws and not latent["truncates"]:
         lines += ["", f"Nothing to truncate: the {latent['prior']} prior has no likelier latents."]
     return lines
+
+
+def _coordinates(card: dict) -> str:
+    """How many numbers a sample in the user's units has."""
+    columns = (card["data"].get("table") or {}).get("columns")
+    if columns is None:
+        return _shape(card)
+    return str(len([column for column in columns if column["kind"] != "constant"]))
 
 
 def _shape(card: dict) -> str:

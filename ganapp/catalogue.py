@@ -13,6 +13,7 @@ LEFT_TO_OTHER_TABLES = (
     "stabilisers",
     "generator_optimizer",
     "discriminator_optimizer",
+    "head",
 )
 # As people ask for them; `networks` are two families that share most names.
 LISTS: dict[str, tuple[str, ...]] = {

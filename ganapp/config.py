@@ -76,6 +76,7 @@ class GeneratorConfig(PluginSection):
     """The generator, its latents, how it is told the class, and its optimizer."""
 
     FAMILY, MEMBER = "generator", "network"
+    LEAVE = ("head",)  # the data decide
     network: str
     condition: Literal["none", *GENERATOR_CONDITIONS] = "none"
     prior: PriorConfig = PriorConfig()

@@ -139,7 +139,7 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
     training, shape = config.training, source.spec.shape
     prior = make_prior(config, source)
     gan = GAN(
-        make_generator(config, prior, shape),
+        make_generator(config, prior, source.spec),
         make_discriminator(config, prior, shape),
         prior,
         seed=training.seed,

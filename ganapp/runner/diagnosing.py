@@ -12,6 +12,7 @@ from rich.console import Console
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.generator import check_table
 from ganapp.runner.remedies import ruled_out
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
@@ -23,6 +24,7 @@ from training.diagnostics.duality import duality_gap
 from training.diagnostics.spectrum import spectrum
 from training.diagnostics.watch import Look, alarms_of
 from training.evaluation.checks import NotComputable
+from training.evaluation.features import compared_in
 from training.files import write_atomically
 
 POINTS = 2000  # scored of each kind
@@ -73,6 +75,7 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
 
 
 def _load_players(experiment: Experiment, run: Run) -> int:
+    check_table(experiment, run)
     state = experiment.gan.state()
     wanted = {name: state[name] for name in ("generator", "discriminator")}
     try:
@@ -106,6 +109,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
         objective=gan.objective,
         modes=source.modes,
         ruled_out=ruled_out(experiment),
+        features=compared_in(source.spec),
     )
 
 

@@ -7,8 +7,24 @@ from ganapp.runner.compose import Experiment
 from ganapp.runner.summary import warn
 from ganapp.runs import Run
 from training.checkpoints import CheckpointError, load_latest
+from training.data.tables.codec import TableCodec
 
 WHICH = ("best", "last")
+
+
+def check_table(experiment: Experiment, run: Run) -> None:
+    """Refuses a table that is not what the run was trained on: its codes mean something else.
+
+    Raises:
+        UserError: if the file has changed since.
+    """
+    saved = (run.read_manifest() or {}).get("data", {}).get("table")
+    table = experiment.source.spec.table
+    if saved and table is not None and not TableCodec.from_dict(saved).is_like(table):
+        raise UserError(
+            f"The table of the run {run.directory} has changed since it was trained; put the old "
+            f"file back or train anew. Received: {experiment.config.data.options.get('path')}"
+        )
 
 
 def load_generator(experiment: Experiment, run: Run, which: str = "best") -> int:
@@ -24,8 +40,9 @@ def load_generator(experiment: Experiment, run: Run, which: str = "best") -> int
         The step of the checkpoint.
 
     Raises:
-        UserError: if there is no checkpoint yet, or none that is whole.
+        UserError: if there is no checkpoint yet, none that is whole, or the table has changed.
     """
+    check_table(experiment, run)
     step = _load(experiment, run.best) if which == "best" else None
     if step is None:
         step = _load(experiment, run.checkpoints)

@@ -1,12 +1,16 @@
 """The networks and the prior of a run, with or without classes."""
 
+import inspect
+from typing import Any
+
 import keras
 import numpy as np
 
 from ganapp.config import Config
 from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
+from models.networks import GENERATORS
 from models.packing import packed_shape
-from training.data import Source
+from training.data import DataSpec, Source
 from training.priors import Conditional, Prior
 
 UNCONDITIONAL = "none"
@@ -49,12 +53,13 @@ def class_shares(source: Source) -> tuple[float, ...]:
     return tuple(float(count) for count in counts / counts.sum())
 
 
-def make_generator(config: Config, prior: Prior, shape: tuple[int, ...]) -> keras.Model:
-    """The generator for latents of the prior, of examples of a shape."""
+def make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
+    """The generator for latents of the prior, of examples as `spec` has them."""
     section, classes = config.generator, prior.classes
+    head = _head(config, spec)
 
     def build(size: int) -> keras.Model:
-        return section.build(size, shape)
+        return section.build(size, spec.shape, **head)
 
     if not classes:
         return prior.prepare(build(prior.generator_size))
@@ -71,6 +76,19 @@ def make_discriminator(config: Config, prior: Prior, shape: tuple[int, ...]) -> 
         condition = DISCRIMINATOR_CONDITIONS[section.condition]
         network = condition(section.build, shape, prior.classes)
     return with_class_head(network, prior.classes) if _classifies(config) else network
+
+
+def _head(config: Config, spec: DataSpec) -> dict[str, Any]:
+    """How the generator must end for these data, for networks that can."""
+    if not spec.blocks:
+        return {}
+    able = [n for n, each in GENERATORS.items() if "head" in inspect.signature(each).parameters]
+    if config.generator.network not in able:
+        raise ValueError(
+            f"`generator.network` must be {' or '.join(map(repr, able))} for tables. "
+            f"Received: {config.generator.network!r}"
+        )
+    return {"head": spec.blocks}
 
 
 def _classifies(config: Config) -> bool:

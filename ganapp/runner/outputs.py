@@ -22,10 +22,12 @@ from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import generated
 from ganapp.runner.pictures import painter
 from ganapp.runs import open_run
+from training.data import DataSpec
 from training.files import write_atomically
 from training.priors import Prior
 from training.registry import Registry
 
+SHOWN, SHOWN_ROWS = 64, 1000
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 
 
@@ -50,7 +52,8 @@ def sample(
         classes: name or number of the class to ask for, `"all"` for `count` of each, or `None` for
             classes as they come.
         out: `.npz` (`samples` in user units, `latents` and, if there are classes, `labels`), `.png`
-            (a picture) or `.gif` (a walk through the latents).
+            (a picture), `.gif` (a walk through the latents), or of a table `.csv` or `.parquet`
+            with its columns and types.
         which: `"best"` or `"last"` checkpoint.
         console: where to write.
 
@@ -72,6 +75,11 @@ def sample(
     run = open_run(directory)
     experiment = compose(load_saved(run.config))
     _check_truncation(experiment.gan.prior, truncation)
+    if out.suffix.lower() in OF_TABLES and experiment.source.spec.table is None:
+        raise UserError(
+            f"`--out` can end in {' or '.join(OF_TABLES)} for tables alone. Received: {out} for "
+            f"the {experiment.source.spec.kind}s of {experiment.source.spec.name!r}"
+        )
     step = load_generator(experiment, run, which)
     labels = asked_classes(experiment, classes, count)
     draw = Draw(
@@ -139,7 +147,7 @@ def export(
                     "step": step,
                     "checkpoint": which,
                 },
-                picture=painter(experiment.source)(generated(experiment, 64, 0)),
+                picture=painter(experiment.source)(generated(experiment, _shown(spec), 0)),
             ),
             out or run.export,
             formats,
@@ -153,6 +161,11 @@ def export(
             soft_wrap=True,
         )
     return card
+
+
+def _shown(spec: DataSpec) -> int:
+    """Samples in the picture of a model card."""
+    return SHOWN if spec.table is None else SHOWN_ROWS
 
 
 def _check_formats(formats: Sequence[str]) -> None:
@@ -217,12 +230,29 @@ def _gif(draw: Draw) -> bytes:
     return buffer.getvalue()
 
 
+def _csv(draw: Draw) -> bytes:
+    return _frame(draw).to_csv(index=False).encode()
+
+
+def _parquet(draw: Draw) -> bytes:
+    buffer = io.BytesIO()
+    _frame(draw).to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _frame(draw: Draw) -> Any:
+    """The samples as a pandas table with the columns and types of the data."""
+    rows = generated_from(draw.experiment, draw.latents())
+    return draw.experiment.source.spec.table.to_frame(rows)
+
+
 def generated_from(experiment: Experiment, latents: tf.Tensor) -> np.ndarray:
     """The averaged generator's samples of given latents, in user units."""
     samples = experiment.gan.generate(latents=latents)
     return np.asarray(experiment.source.spec.to_user_units(samples))
 
 
+OF_TABLES: dict[str, Callable[[Draw], bytes]] = {".csv": _csv, ".parquet": _parquet}
 WRITERS: dict[str, Callable[[Draw], bytes]] = Registry(
-    "file type", [(".npz", _npz), (".png", _png), (".gif", _gif)]
+    "file type", [(".npz", _npz), (".png", _png), (".gif", _gif), *OF_TABLES.items()]
 )

@@ -14,13 +14,14 @@ from training.evaluation import pictures
 from training.evaluation.clip_pictures import animated, clip_grid, film_strips
 from training.evaluation.curves import evaluation_curves
 from training.evaluation.judge import Judge
+from training.evaluation.table_pictures import marginal_page
 from training.files import write_atomically
 
 GRID, NEIGHBOURS, MOVING = 100, 32, 25
 
 
 def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples of this source: a grid of images, or points over the known modes.
+    """What draws samples of this source: a grid of images, columns of a table, or points.
 
     Args:
         source: of the data.
@@ -32,6 +33,9 @@ def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray]
         return lambda samples: pictures.image_grid(samples, columns)
     if source.spec.kind == "video":
         return film_strips
+    if source.spec.table is not None:
+        real, _ = source.training_examples()
+        return functools.partial(marginal_page, table=source.spec.table, real=real)
     if source.modes is None:
         return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
     return functools.partial(
@@ -60,7 +64,9 @@ def draw_pictures(
     """
     spec, folder = source.spec, directory / "pictures"
     folder.mkdir(exist_ok=True)
-    drawn = {f"Samples of {whose}": ("samples", painter(source)(samples[:GRID]))}
+    # Columns of a table are judged by all samples, images and points by a few.
+    some = samples if spec.table is not None else samples[:GRID]
+    drawn = {f"Samples of {whose}": ("samples", painter(source)(some))}
     if spec.kind == "image":
         train, _ = source.training_examples()
         some = samples[:NEIGHBOURS]

@@ -30,9 +30,10 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     table = Table(show_header=False, box=None, pad_edge=False)
     shape = " x ".join(map(str, spec.shape))
     examples = "endless" if spec.examples is None else f"{spec.examples:,} training"
-    table.add_row(
-        "data", f"{spec.name}: {spec.kind} {shape}, {examples}, {spec.held_out:,} held out"
-    )
+    kind = f"{spec.kind} {shape}"
+    if spec.table is not None:
+        kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
+    table.add_row("data", f"{spec.name}: {kind}, {examples}, {spec.held_out:,} held out")
     for name, network in networks.items():
         section = getattr(config, name)
         text = f"{section.network}, {network.count_params():,} parameters"

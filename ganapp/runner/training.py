@@ -15,6 +15,7 @@ from ganapp.config import Config
 from ganapp.errors import UserError
 from ganapp.loading import as_toml, differences, load_config, load_saved, validated
 from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.generator import check_table
 from ganapp.runner.judging import evaluate
 from ganapp.runner.recording import recorders
 from ganapp.runner.summary import show_plan, warn
@@ -162,6 +163,7 @@ def _judge(experiment: Experiment, run: Run, console: Console) -> int:
 
 
 def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
+    check_table(experiment, run)
     checkpoints = Checkpoints(
         run.checkpoints,
         experiment.state(),

@@ -14,6 +14,7 @@ from training.callbacks.metrics import MetricsLog
 from training.callbacks.watch import Watch
 from training.diagnostics.alarms import Alarm
 from training.distribution import is_chief
+from training.evaluation.features import compared_in
 
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
 EXAMPLES = 512  # of each kind
@@ -43,6 +44,7 @@ def watch(
             "modes": source.modes,
             "objective": experiment.gan.objective,
             "ruled_out": ruled_out(experiment),
+            "features": compared_in(source.spec),
         },
         last=total,
     )

@@ -1,6 +1,7 @@
 """Layers that Keras lacks, or has in a form that cannot be differentiated twice or shared out."""
 
 from models.layers.beside import Beside
+from models.layers.blocks import BlockActivation
 from models.layers.conditional import ConditionalBatchNormalization
 from models.layers.dropout import StatelessDropout
 from models.layers.gain import Gain
@@ -12,6 +13,7 @@ from models.layers.reconstruction import ReconstructionScore
 
 __all__ = [
     "Beside",
+    "BlockActivation",
     "ConditionalBatchNormalization",
     "ExampleNormalization",
     "Gain",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import annotated_types
 import keras
 
+from models.layers import BlockActivation
 from models.networks.blocks import HIDDEN_UNITS, Rate, Width, dropped, raw_scores
 
 Pieces = Annotated[int, annotated_types.Ge(2)]
@@ -23,6 +24,7 @@ def mlp_generator(
     normalisation: Literal["none", "batch", "layer"] = "none",
     activation: Literal["leaky_relu", "relu", "maxout"] = "leaky_relu",
     pieces: Pieces = 2,
+    head: tuple[tuple[str, int], ...] = (),
 ) -> keras.Model:
     """Maps latents to examples through dense layers.
 
@@ -33,6 +35,7 @@ def mlp_generator(
         normalisation: after each hidden layer's products, before the activation.
         activation: of the hidden layers.
         pieces: linear functions a maxout unit takes the largest of; other activations have none.
+        head: activation and width of each part of a vector, see `BlockActivation`.
     """
     z = keras.Input((latent_size,), name="z")
     x = z
@@ -42,6 +45,8 @@ def mlp_generator(
     x = keras.layers.Reshape(shape, dtype="float32")(x)
     if len(shape) == 3:
         x = keras.layers.Activation("tanh", dtype="float32")(x)
+    if head:
+        x = BlockActivation(blocks=head, dtype="float32", name="head")(x)
     return keras.Model(z, x, name="generator")
 
 

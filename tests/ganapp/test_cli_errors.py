@@ -149,7 +149,7 @@ def test_only_corrupt_checkpoints(finished, place, command):
 
 
 OUTPUTS = {
-    "sample --out x.jpg": "`--out` must end in .npz, .png, .gif. Received: x.jpg",
+    "sample --out x.jpg": "`--out` must end in .npz, .png, .gif, .csv, .parquet. Received: x.jpg",
     "sample --out none/x.png": "/none is not a writable folder",
     "sample --out folder.png": "`--out` cannot be written",
     "sample --out /proc/x.npz": "`--out` cannot be written: /proc/x.npz",

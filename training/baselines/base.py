@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from training.data.spec import DataSpec
-from training.evaluation.features import Pixels, Standardised
+from training.evaluation.features import plain_space
 
 JUDGED = 1_000  # held-out examples behind a log-density: its standard error is small by then
 
@@ -114,12 +114,15 @@ class Units:
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
-        self.base = Pixels() if spec.pixels else Standardised(spec.mean, spec.scale)
-        self.dimensions = int(np.prod(spec.shape))
+        self.base = plain_space(spec)
+        plain = int(np.prod(spec.shape))
+        self.dimensions = plain if spec.table is None else self.base.width
 
     @property
     def log_volume(self) -> float:
-        """What a log-density of features needs to be one in user units."""
+        """What a log-density of features needs to be one in user units; of tables it stays one."""
+        if self.spec.table is not None:
+            return 0.0
         if self.spec.pixels:
             return -self.dimensions * float(np.log(127.5))
         return -float(np.log(self.base.scale).sum())

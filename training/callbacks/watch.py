@@ -42,7 +42,7 @@ class Watch(StepCallback):
         histories: of the players' weights; their state belongs into the checkpoints.
         sinks: called in turn with `(step, distances, alarms)`; the distances of the players'
             weights from their average over the training are named `<player>_distance`.
-        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`).
+        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`, `features`).
         seed: of the latents.
         last: total steps of the run, at which it looks, too.
     """

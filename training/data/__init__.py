@@ -16,6 +16,7 @@ from training.data.pipeline import training_batches
 from training.data.source import ArraySource, Source
 from training.data.spec import DataSpec
 from training.data.stacked_digits import StackedSource, stacked_digits
+from training.data.tables.sources import cancer, csv, parquet, wine
 from training.data.tfds_images import tfds_images
 from training.data.video import video
 from training.registry import Registry
@@ -39,6 +40,10 @@ SOURCES = Registry(
         ("gaussian", gaussian),
         ("moving_digits", moving_digits),
         ("video", video),
+        ("wine", wine),
+        ("cancer", cancer),
+        ("csv", csv),
+        ("parquet", parquet),
     ],
 )
 

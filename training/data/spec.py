@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from training.data.tables.codec import TableCodec
+
 KINDS = ("vector", "image", "video")
 PIXELS = ("image", "video")  # kinds of which the users' units are uint8 pixels
 
@@ -17,12 +19,13 @@ class DataSpec:
     Training sees *model units*: images float32 NHWC in [-1, 1], vectors float32 standardised
     with `mean` and `scale`. People and artefacts see *user units*: images uint8 in [0, 255],
     vectors float32 as they were in the source. Clips are images with a time axis before height.
+    Rows of a table (kind `"vector"` too) change their width on the way, see `TableCodec`.
 
     Args:
         name: source as named in the configuration, e.g. `"digits"`.
         kind: `"vector"`, `"image"` or `"video"`.
-        shape: shape of one example without the batch axis, `(d,)`, `(height, width, channels)` or
-            `(frames, height, width, channels)`.
+        shape: shape of one example in model units without the batch axis, `(d,)`, `(height, width,
+            channels)` or `(frames, height, width, channels)`.
         examples: number of training examples; `None` when the source never repeats one.
         held_out: number of examples kept away from training.
         classes: names of the labels, empty when there are none.
@@ -30,6 +33,7 @@ class DataSpec:
         scale: per-coordinate standard deviation of a vector source in user units.
         description: one sentence for the model card.
         licence: licence or origin of the data, for the model card.
+        table: what the columns of a table are; `None` for other data.
     """
 
     name: str
@@ -42,6 +46,7 @@ class DataSpec:
     scale: tuple[float, ...] = ()
     description: str = ""
     licence: str = ""
+    table: TableCodec | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -56,16 +61,27 @@ class DataSpec:
                 "`shape` of a source of clips must be (frames, height, width, channels). "
                 f"Received: shape={self.shape}"
             )
-        if self.kind == "vector" and not len(self.mean) == len(self.scale) == self.shape[0]:
+        count = self.user_shape[0]
+        if self.kind == "vector" and not len(self.mean) == len(self.scale) == count:
             raise ValueError(
                 "A vector source must give `mean` and `scale` for each of its "
-                f"{self.shape[0]} coordinates. Received: mean={self.mean}, scale={self.scale}"
+                f"{count} coordinates. Received: mean={self.mean}, scale={self.scale}"
             )
 
     @property
     def pixels(self) -> bool:
         """Whether user units are uint8 pixels, of images or of clips."""
         return self.kind in PIXELS
+
+    @property
+    def user_shape(self) -> tuple[int, ...]:
+        """Shape of one example in user units: `shape`, or the number of columns of a table."""
+        return self.shape if self.table is None else (len(self.table.varying),)
+
+    @property
+    def blocks(self) -> tuple[tuple[str, int], ...]:
+        """Activation and width of each part of a vector that a generator must end in, if any."""
+        return () if self.table is None else self.table.blocks
 
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
@@ -75,9 +91,11 @@ class DataSpec:
 
         Returns:
             uint8 images `(batch, height, width, channels)`, uint8 clips `(batch, frames, height,
-            width, channels)` or float32 vectors `(batch, d)`.
+            width, channels)` or float32 vectors `(batch, *user_shape)`.
         """
         samples = tf.cast(samples, tf.float32)
+        if self.table is not None:
+            return self.table.decode(samples)
         if self.pixels:
             levels = tf.round((samples + 1.0) * 127.5)
             return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
@@ -86,6 +104,8 @@ class DataSpec:
     def to_model_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """The inverse of `to_user_units`, up to the rounding of images to 256 levels."""
         samples = tf.cast(samples, tf.float32)
+        if self.table is not None:
+            return self.table.encode(samples)
         if self.pixels:
             return samples / 127.5 - 1.0
         return (samples - tf.constant(self.mean)) / tf.constant(self.scale)
@@ -97,4 +117,7 @@ class DataSpec:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "DataSpec":
         """Reads what `as_dict` wrote (JSON turns tuples into lists; they become tuples again)."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        if values.get("table") is not None:
+            values["table"] = TableCodec.from_dict(values["table"])
+        return cls(**values)

@@ -1,7 +1,7 @@
 """All alarms that one look at a run can give."""
 
 import dataclasses
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Look:
         objective: that is played, to know where the generator's loss is flat.
         modes: the known mixture of the data (`centres`, `sigma`), if there is one.
         ruled_out: names of the remedies that the run uses already or that are not for it.
+        features: maps examples to `(n, d)`, where they are compared; as they are when `None`.
     """
 
     training: np.ndarray
@@ -57,6 +58,7 @@ class Look:
     objective: Any = None
     modes: Any = None
     ruled_out: Container[str] = ()
+    features: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def alarms_of(look: Look) -> list[Alarm]:
@@ -83,7 +85,8 @@ def _of_series(look: Look) -> Iterator[Alarm | None]:
 
 
 def _of_samples(look: Look) -> Iterator[Alarm | None]:
-    training, held_out, fake = map(_flat, (look.training, look.held_out, look.fake))
+    features = look.features or _flat
+    training, held_out, fake = map(features, (look.training, look.held_out, look.fake))
     yield duplicates(fake, training)
     yield _of_neighbours(training, held_out, fake)
     if look.modes is not None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from training.data.spec import DataSpec
+from training.data.tables.codec import TableCodec
 
 # Bytes of float64 above which sets of features are kept in float32: 50,000 images of 64x64x3 pixels
 # would be 5 GB. What is computed from them is still accumulated in float64.
@@ -74,7 +75,8 @@ def check_samples(spec: DataSpec, name: str, samples: Any) -> np.ndarray:
     Args:
         spec: the source's description.
         name: the argument's name, for the message.
-        samples: uint8 `(n, height, width, channels)` or float `(n, d)`, at least one.
+        samples: uint8 `(n, height, width, channels)` or float `(n, d)`, at least one; rows of a
+            table may have NaN where a value may be missing.
 
     Returns:
         The same values as a numpy array.
@@ -83,9 +85,9 @@ def check_samples(spec: DataSpec, name: str, samples: Any) -> np.ndarray:
         ValueError: wrong shape or type, no samples, or values that are not finite.
     """
     samples = np.asarray(samples)
-    if samples.shape[1:] != tuple(spec.shape) or samples.ndim != len(spec.shape) + 1:
+    if samples.shape[1:] != tuple(spec.user_shape) or samples.ndim != len(spec.user_shape) + 1:
         raise ValueError(
-            f"`{name}` must have the shape (n, {', '.join(map(str, spec.shape))}). "
+            f"`{name}` must have the shape (n, {', '.join(map(str, spec.user_shape))}). "
             f"Received: shape={samples.shape}"
         )
     if len(samples) == 0:
@@ -95,12 +97,37 @@ def check_samples(spec: DataSpec, name: str, samples: Any) -> np.ndarray:
             f"`{name}` must be uint8 {spec.kind}s in user units, 0 to 255. "
             f"Received: dtype={samples.dtype}"
         )
+    if spec.table is not None:
+        return _check_rows(spec.table, name, samples)
     if not np.isfinite(samples).all():
         raise ValueError(
             f"`{name}` must be finite. Received: {_not_finite_rows(samples)} of {len(samples)} "
             "samples with NaN or infinite values"
         )
     return samples
+
+
+def _check_rows(table: TableCodec, name: str, rows: np.ndarray) -> np.ndarray:
+    """Refuses rows of a table with values that their column cannot have."""
+    for place, column in enumerate(table.varying):
+        values = rows[:, place]
+        missing = np.isnan(values)
+        present = values[~missing]
+        possible = np.isfinite(present)
+        if column.kind == "categorical":
+            possible &= (present >= 0) & (present < len(column.categories))
+            possible &= present == np.floor(present)
+        wrong = int(np.count_nonzero(~possible)) + (0 if column.missing else int(missing.sum()))
+        if wrong:
+            expected = (
+                "codes of its categories" if column.kind == "categorical" else "finite numbers"
+            )
+            raise ValueError(
+                f"`{name}` must hold {expected} in the column {column.name!r}"
+                f"{' or NaN' if column.missing else ''}. "
+                f"Received: {wrong} of {len(rows)} rows with other values"
+            )
+    return rows
 
 
 def check_labels(name: str, labels: Any, count: int) -> np.ndarray | None:

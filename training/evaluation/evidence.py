@@ -65,11 +65,18 @@ class Batch:
         if len(self) <= most:
             return self
         if (most, seed) not in self._parts:
-            drawn = np.random.default_rng(seed).choice(self.samples, most, replace=False)
-            self._parts[most, seed] = Batch(
-                drawn, neighbours=self.neighbours, store=self._store, paths=self.paths
-            )
+            self._parts[most, seed] = self.drawn(most, seed, paths=self.paths)
         return self._parts[most, seed]
+
+    def drawn(self, count: int, seed: int, *, paths: Paths | None = None) -> "Batch":
+        """`count` of these samples: drawn, because samples may come sorted by class or mode."""
+        chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
+        return Batch(
+            self.samples[chosen],
+            neighbours=self.neighbours,
+            store=self._store,
+            paths=paths,
+        )
 
     def features(self, space: FeatureSpace) -> np.ndarray:
         """`(n, d)` in the given space; float32 if float64 would take more than 256 MiB."""
@@ -144,6 +151,7 @@ class Evidence:
             self.everything = Batch(both, neighbours=neighbours, store=store)
         plain = "pixels" if spec.pixels else "standardised"
         plain = plain if modes is None else "coordinates"
+        plain = plain if spec.table is None else "columns"
         self.plain_space = make_space(plain, spec, train)
         features.check(spec)
         self.distance_space = features.build(

@@ -12,6 +12,7 @@ import numpy as np
 
 from training.data.spec import DataSpec
 from training.evaluation.checks import storage_type
+from training.evaluation.table_space import TableColumns
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
 # More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.
@@ -112,12 +113,25 @@ class PrincipalComponents:
         return self.model.inverse_transform(features)
 
 
+def plain_space(spec: DataSpec) -> Pixels | Standardised | TableColumns:
+    """The space in which examples of a source are compared if nothing better is known of them."""
+    if spec.table is not None:
+        return TableColumns(spec)
+    return Pixels() if spec.pixels else Standardised(spec.mean, spec.scale)
+
+
+def compared_in(spec: DataSpec) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Where alarms compare examples: for a table its columns, which have units and gaps."""
+    return None if spec.table is None else TableColumns(spec)
+
+
 SPACES: dict[str, Callable[[DataSpec, np.ndarray, int, int], FeatureSpace]] = {
     "pixels": lambda spec, train, components, seed: Pixels(),
     "coordinates": lambda spec, train, components, seed: Coordinates(),
     "standardised": lambda spec, train, components, seed: Standardised(spec.mean, spec.scale),
+    "columns": lambda spec, train, components, seed: TableColumns(spec),
     "pca": lambda spec, train, components, seed: PrincipalComponents(
-        Pixels() if spec.pixels else Standardised(spec.mean, spec.scale),
+        plain_space(spec),
         train,
         components=components,
         seed=seed,

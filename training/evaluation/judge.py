@@ -1,6 +1,6 @@
 """Judges generated samples against real data, with a floor and a baseline beside every figure."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +157,11 @@ class Judge:
         columns = {
             "value": self._compute(self._measures, batch, self._reference()),
             "matched": self._matched(batch, matched),
-            "floor": self._floor(matched),
+            "floor": self._floor(len(batch), matched),
             "baseline": self._baseline(len(batch)),
         }
         figures = {
-            key: self._figure(key, measure, columns, len(batch), matched)
+            key: self._figure(key, measure, columns, len(batch))
             for measure in self._measures
             if paths is not None or not measure.of_generator
             for key in measure.better
@@ -234,26 +234,40 @@ class Judge:
     def _matched(self, batch: Batch, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to match")
-        some = self._batch(self._some(batch.samples, count))
-        return self._compute(self._measures, some, self._evidence.train)
+        return self._at_floor(lambda measure: batch, len(batch))
 
-    def _floor(self, count: int) -> Outcome:
+    def _floor(self, generated: int, count: int) -> Outcome:
         if count == 0:
             return self._nothing("There is no held-out data to take a floor from")
-        if count not in self._floors:
-            batch = self._batch(self._some(self._evidence.held_out.samples, count))
-            self._floors[count] = self._compute(self._measures, batch, self._evidence.train)
-        return self._floors[count]
+        if generated not in self._floors:
+            self._floors[generated] = self._at_floor(self._perfect, generated)
+        return self._floors[generated]
+
+    def _at_floor(self, batch: Callable[[Measure], Batch], generated: int) -> Outcome:
+        """Each measure on as many of its samples as the floor has, against the training data."""
+        outcome, batches = Outcome({}, {}, {}), {}
+        for measure in self._measures:
+            if measure.perfect not in batches:
+                count = self._matched_count(measure, generated)
+                batches[measure.perfect] = batch(measure).drawn(count, self.seed)
+            some = batches[measure.perfect]
+            outcome.update(self._compute([measure], some, self._evidence.train))
+        return outcome
+
+    def _perfect(self, measure: Measure) -> Batch | None:
+        """The real examples that the floor of a measure is taken from."""
+        own = measure.perfect
+        return self._evidence.held_out if own is None else own(self._evidence)
+
+    def _matched_count(self, measure: Measure, generated: int) -> int:
+        perfect = self._perfect(measure)
+        return 0 if perfect is None else min(generated, len(perfect))
 
     def _baseline(self, count: int) -> Outcome:
         if count not in self._baselines:
             batch = self._batch(self.baseline.sample(count, self.seed))
             self._baselines[count] = self._compute(self._measures, batch, self._reference())
         return self._baselines[count]
-
-    def _some(self, samples: np.ndarray, count: int) -> np.ndarray:
-        """`count` of the samples: drawn, because samples may come sorted by class or mode."""
-        return np.random.default_rng(self.seed).choice(samples, count, replace=False)
 
     def _nothing(self, reason: str) -> Outcome:
         keys = [key for measure in self._measures for key in measure.better]
@@ -279,9 +293,10 @@ class Judge:
         return outcome
 
     def _figure(
-        self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int, matched: int
+        self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int
     ) -> dict[str, Any]:
         evidence, used = self._evidence, measure.used_count
+        matched = self._matched_count(measure, generated)
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],

@@ -34,6 +34,8 @@ class Measure:
         when: `"always"`, also along the training; `"end"`, in a report only; `"request"`, in a
             report that asks for it.
         of_generator: whether it asks for more than samples, and so has no value for others.
+        perfect: the real examples that stand for a perfect sampler in the floor; the held-out ones
+            when `None`. Matched uses as many samples.
         resample: of (evidence, samples, real reference, weights int `(r, n)`: how often each of
             the samples occurs in each of r resamples): the values `(r,)` by figure. `None` where
             that would cost too much.
@@ -47,6 +49,7 @@ class Measure:
     most: int | None = None
     when: When = "always"
     of_generator: bool = False
+    perfect: Callable[[Evidence], Batch] | None = None
     resample: Callable[[Evidence, Batch, Batch, np.ndarray], dict[str, np.ndarray]] | None = None
 
     def used(self, batch: Batch, seed: int) -> Batch:

@@ -16,6 +16,7 @@ from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Value
 from training.evaluation.modes import count_modes
 from training.evaluation.neighbours import neighbour_figures
 from training.evaluation.stacks import expected_figures
+from training.evaluation.table_measures import closeness, column_figures, usefulness
 
 
 def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -112,6 +113,10 @@ def _has_singles(evidence: Evidence) -> bool:
     return evidence.singles is not None
 
 
+def _is_table(evidence: Evidence) -> bool:
+    return evidence.spec.table is not None
+
+
 def _counts_modes(evidence: Evidence) -> bool:
     return _has_modes(evidence) or _has_singles(evidence)
 
@@ -192,6 +197,28 @@ MEASURES: tuple[Measure, ...] = (
         space=lambda evidence: evidence.plain_space,
         compute=_stacks,
         real=lambda evidence, reference: len(evidence.singles.train),
+    ),
+    Measure(
+        better={"marginals": "lower", "associations": "lower"},
+        applies=_is_table,
+        space=lambda evidence: evidence.plain_space,
+        compute=column_figures,
+        real=lambda evidence, reference: len(reference),
+    ),
+    Measure(
+        better={"tstr": "higher"},
+        applies=lambda evidence: _is_table(evidence) and bool(evidence.spec.table.label),
+        space=lambda evidence: evidence.plain_space,
+        compute=usefulness,
+        real=lambda evidence, reference: len(evidence.held_out or ()),
+        perfect=lambda evidence: evidence.train,  # which learns from what it was trained on
+    ),
+    Measure(
+        better={"copied": "lower", "closest_record": "one"},
+        applies=_is_table,
+        space=lambda evidence: evidence.plain_space,
+        compute=closeness,
+        real=lambda evidence, reference: len(evidence.train),
     ),
     *FURTHER_MEASURES,
 )

@@ -22,6 +22,9 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "logistic_test": "two-sample test, logistic",
     "path_length": "perceptual path length",
     "duplicates": "duplicates share",
+    "tstr": "TSTR accuracy",
+    "copied": "copied share",
+    "closest_record": "distance to closest record",
 }
 
 
@@ -32,6 +35,13 @@ class Outcome:
     values: dict[str, float | None]
     reasons: dict[str, str]
     details: dict[str, dict[str, Any]]
+
+    def update(self, other: "Outcome") -> None:
+        """Takes over all that another one says."""
+        for key in other.values:
+            self.reasons.pop(key, None)
+        for field in dataclasses.fields(self):
+            getattr(self, field.name).update(getattr(other, field.name))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from evaluation_cases import digits, vector_spec
 
+from training.data import SOURCES
 from training.evaluation.features import SPACES, Pixels, PrincipalComponents, make_space
 
 
@@ -14,9 +15,11 @@ def data():
 
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_every_space_gives_finite_float64_rows(name, data):
-    image = name in ("pixels", "pca")
-    spec = data.spec if image else vector_spec(3)
-    samples = data.train if image else np.ones((5, 3), np.float32)
+    wines = SOURCES["wine"]()
+    vectors = vector_spec(3), np.ones((5, 3), np.float32)
+    images = data.spec, data.train
+    given = {"pixels": images, "pca": images, "columns": (wines.spec, wines.train)}
+    spec, samples = given.get(name, vectors)
     space = make_space(name, spec, samples)
     features = space(samples)
     assert features.dtype == np.float64

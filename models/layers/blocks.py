@@ -1,0 +1,55 @@
+"""The end of a generator of rows: scalars, and shares of categories."""
+
+import itertools
+
+import keras
+import tensorflow as tf
+
+ACTIVATIONS = {"tanh": tf.tanh, "softmax": tf.nn.softmax}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class BlockActivation(keras.layers.Layer):
+    """Applies its own activation to each part of a vector: `(batch, d)` to the same.
+
+    A softmax block stays soft, a function of the latents alone, so that an artefact needs no noise
+    of its own. Neighbours that are alike share one operation.
+
+    Args:
+        blocks: (`"tanh"` or `"softmax"`, width) of each part, from left to right. Of tanh, which
+            acts on each entry by itself, the width is of the whole part.
+
+    Reference: the generator of Xu et al., 2019, arXiv:1907.00503, without its Gumbel noise.
+    """
+
+    def __init__(self, *, blocks: tuple[tuple[str, int], ...], **options) -> None:
+        super().__init__(**options)
+        self.blocks = tuple((str(name), int(width)) for name, width in blocks)
+        unknown = [name for name, _ in self.blocks if name not in ACTIVATIONS]
+        if unknown or not self.blocks:
+            raise ValueError(
+                f"`blocks` must name {tuple(ACTIVATIONS)} and a width each. Received: {blocks!r}"
+            )
+
+    def build(self, input_shape) -> None:
+        total = sum(width for _, width in self.blocks)
+        if input_shape[-1] != total:
+            raise ValueError(
+                f"`blocks` must be as wide as what they act on, {input_shape[-1]}. "
+                f"Received: {total}"
+            )
+
+    def call(self, inputs):
+        runs = [(block, len(list(run))) for block, run in itertools.groupby(self.blocks)]
+        parts = tf.split(inputs, [width * count for (_, width), count in runs], axis=1)
+        done = [
+            tf.reshape(ACTIVATIONS[name](tf.reshape(part, (-1, count, width))), (-1, count * width))
+            for ((name, width), count), part in zip(runs, parts, strict=True)
+        ]
+        return tf.concat(done, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"blocks": self.blocks}

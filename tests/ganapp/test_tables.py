@@ -1,0 +1,159 @@
+"""A table from a file to a file: trained, judged, sampled, diagnosed."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+from run_case import ganapp
+
+from export.parity import largest_difference
+from ganapp.loading import load_config, preset_names
+from ganapp.runner.compose import compose
+from training.data import DataSpec
+
+CONFIG = """
+[data]
+source = "csv"
+path = "{path}"
+label = "city"
+components = 2
+[generator]
+network = "mlp"
+units = [16]
+prior = {{ name = "normal", size = 4 }}
+[discriminator]
+network = "mlp"
+units = [16]
+[objective]
+name = "relativistic"
+[training]
+epochs = 2
+steps_per_epoch = 6
+batch_size = 16
+log_every = 4
+checkpoint_every = 6
+sample_every = 12
+evaluate_every = 12
+[evaluation]
+samples = 60
+baseline_components = 2
+"""
+
+
+def people(rows=150):
+    draw = np.random.default_rng(0)
+    age = draw.integers(18, 90, rows)
+    city = np.array(["Oslo", "Łódź"])[(age + draw.integers(0, 9, rows) > 50).astype(int)]
+    income = np.round(np.exp(draw.normal(10, 0.5, rows)), 2)
+    frame = pd.DataFrame({"age": age, "city": city, "income": income, "land": "IT"})
+    frame.loc[::9, "income"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    people().to_csv(folder / "people.csv", index=False)
+    (folder / "people.toml").write_text(CONFIG.format(path=folder / "people.csv"))
+    said = ganapp("train", folder / "people.toml", "--run", folder / "run")
+    assert said.code == 0, said
+    assert "csv: table of 4 columns as vectors of" in said.output
+    return folder / "run"
+
+
+def test_report_and_picture(run):
+    report = json.loads((run / "report.json").read_text())
+    figures = report["last"]["figures"]
+    for key in ("marginals", "associations", "tstr", "copied", "closest_record"):
+        columns = ("value", "matched", "floor", "baseline")
+        assert all(isinstance(figures[key][column], float | int) for column in columns), key
+        assert figures[key]["space"] == "columns"
+    assert "TSTR accuracy" in (run / "report.md").read_text()
+    with PIL.Image.open(run / "pictures" / "samples.png") as picture:
+        assert picture.width > 600
+    spec = DataSpec.from_dict(json.loads((run / "manifest.json").read_text())["data"])
+    assert [column.name for column in spec.table.columns] == list(people().columns)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_samples_have_the_columns_and_types_of_the_data(run, kind, tmp_path):
+    out, again = (tmp_path / f"{name}.{kind}" for name in "ab")
+    for path in (out, again):
+        assert ganapp("sample", run, "--out", path, "--count", 40).code == 0
+    assert out.read_bytes() == again.read_bytes()
+    given, found = people(), {"csv": pd.read_csv, "parquet": pd.read_parquet}[kind](out)
+    assert list(found.columns) == list(given.columns)
+    assert len(found) == 40
+    if kind == "csv":
+        pd.testing.assert_series_equal(found.dtypes, given.dtypes, check_index_type=False)
+    assert found["age"].between(given["age"].min(), given["age"].max()).all()
+    assert set(found["city"]) <= {"Oslo", "Łódź"}
+    assert (found["land"] == "IT").all()
+    income = found["income"].dropna().astype(float)
+    np.testing.assert_array_equal(income, income.round(2))
+
+
+def test_samples_as_arrays(run, tmp_path):
+    assert ganapp("sample", run, "--out", tmp_path / "x.npz", "--count", 5).code == 0
+    with np.load(tmp_path / "x.npz") as file:
+        assert (file["samples"].dtype, file["samples"].shape) == (np.float32, (5, 3))
+
+
+def test_diagnose_looks_through_the_holes(run):
+    said = ganapp("diagnose", run)
+    assert said.code == 0, said
+    assert "local duality gap" in said.output
+
+
+def test_a_table_that_has_changed_is_refused(run, tmp_path):
+    """Its codes would be read as other numbers and other categories."""
+    path = run.parent / "people.csv"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before.replace("Łódź".encode(), b"Lima"))
+        for command in (("sample", run, "--out", tmp_path / "x.csv"), ("diagnose", run)):
+            said = ganapp(*command)
+            assert said.code == 2
+            assert "has changed since it was trained" in said.errors
+        assert ganapp("resume", run).code == 2
+    finally:
+        path.write_bytes(before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_vectors_and_images_are_no_tables(finished, tmp_path):
+    said = ganapp("sample", finished, "--out", tmp_path / "x.csv", "--count", 4)
+    assert said.code == 2
+    assert "`--out` can end in .csv or .parquet for tables alone" in said.errors
+
+
+def test_mistakes_are_one_sentence(run, tmp_path):
+    config = run.parent / "people.toml"
+    for setting, words in (
+        ("data.path=nowhere.csv", "`path` must be a file that can be read"),
+        ("data.label=town", "`label` must name columns of the table, age, city, income, land."),
+        ("generator.network=dcgan", "`generator.network` must be 'mlp' for tables"),
+        ("generator.head=[]", "`head` is not an option of the generator network 'mlp'"),
+    ):
+        said = ganapp("train", config, "--dry-run", "--set", setting)
+        assert said.code == 2, said
+        assert words in said.errors
+
+
+@pytest.mark.parametrize("name", ["wine", "cancer"])
+def test_presets_compose(name):
+    assert name in preset_names()
+    experiment = compose(load_config(name, ["training.replicas=1"]))
+    spec = experiment.source.spec
+    assert experiment.gan.generator.get_layer("head").blocks == spec.blocks
+    assert experiment.gan.generator.output_shape == (None, *spec.shape)
+
+
+def test_a_missing_value_is_no_difference_where_both_miss_it():
+    values, holes = np.array([1.0, 2.0]), np.array([1.0, np.nan])
+    assert largest_difference(holes, holes, missing=True) == 0
+    assert largest_difference(holes, holes) == np.inf
+    assert largest_difference(values, holes, missing=True) == np.inf
+    assert largest_difference(values + 0.5, values, missing=True) == 0.5

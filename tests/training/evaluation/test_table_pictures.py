@@ -1,0 +1,54 @@
+"""Pages of marginals: what is drawn, and columns that are hard to draw."""
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from training.data.tables.codec import TableCodec
+from training.data.tables.columns import Categorical, Numeric
+from training.evaluation.pictures import SAMPLE_COLOUR
+from training.evaluation.table_pictures import marginal_page
+
+
+def numeric(name: str, **changes) -> Numeric:
+    modes = {"weights": (1.0,), "means": (0.0,), "scales": (1.0,), "reaches": (4.0,)}
+    fields = {"minimum": -3.0, "maximum": 3.0, "decimals": None, "missing": False} | changes
+    return Numeric(name=name, dtype="float64", **modes, **fields)
+
+
+def blue(picture) -> int:
+    pixels = np.asarray(picture) / 255
+    return int((np.abs(pixels - to_rgb(SAMPLE_COLOUR)).max(axis=2) < 0.02).sum())
+
+
+def test_every_kind_of_column():
+    names = tuple(f"category {i}" for i in range(12))
+    columns = (
+        numeric("a name that is far too long for one panel"),
+        numeric("whole", minimum=0, maximum=5, decimals=0),
+        numeric("holes", missing=True),
+        Categorical(name="few", dtype="string", categories=("a", "b"), missing=True),
+        Categorical(name="many", dtype="string", categories=names, missing=False),
+        numeric("next row"),
+    )
+    draw = np.random.default_rng(0)
+    parts = [draw.normal(size=90), draw.integers(0, 6, 90), np.full(90, np.nan)]
+    parts += [draw.choice([0, 1, np.nan], 90), draw.integers(0, 12, 90), draw.normal(size=90)]
+    rows = np.stack(parts, axis=1).astype(np.float32)
+    table = TableCodec(columns=columns)
+    picture = marginal_page(rows, table=table, real=rows)
+    assert picture.mode == "RGB"
+    assert picture.size == (1050, 360)
+    np.testing.assert_array_equal(picture, marginal_page(rows, table=table, real=rows))
+    absent = np.full_like(rows, np.nan)
+    absent[:, 3:5] = 0
+    assert blue(picture) > blue(marginal_page(absent, table=table, real=rows)) > 0
+
+
+def test_of_very_many_columns_the_first_are_drawn():
+    table = TableCodec(columns=tuple(numeric(f"x{i}") for i in range(62)))
+    rows = np.random.default_rng(0).normal(size=(20, 62)).astype(np.float32)
+    page = marginal_page(rows, table=table, real=rows)
+    assert page.size == (1050, 12 * 160 + 40)
+    changed = rows.copy()
+    changed[:, 60:] = 0
+    np.testing.assert_array_equal(page, marginal_page(changed, table=table, real=rows))

@@ -1,0 +1,1 @@
+"""Tables: numbers and categories in named columns, as vectors that networks can learn."""

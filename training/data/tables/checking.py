@@ -1,0 +1,170 @@
+"""What a table must be to be learnt, each complaint in one sentence."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.data.tables.columns import Value
+
+if TYPE_CHECKING:
+    import pandas
+
+LEAST_ROWS = 50
+MOST_CATEGORIES = 100
+PLAIN = (str, int, float, bool)
+
+
+class LeftOut:
+    """How to leave a column out, for the end of a sentence."""
+
+    def __init__(self, name: object) -> None:
+        self._name = name
+
+    def __str__(self) -> str:
+        return f"which `drop = [{str(self._name)!r}]` leaves out"
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses columns that share a name, as the file has them.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ValueError(
+            "The columns of a table must have different names. "
+            f"Received: {twice!r} {list(names).count(twice)} times"
+        )
+
+
+def check_table(frame: "pandas.DataFrame", *, label: str, named: dict[str, Sequence[str]]) -> None:
+    """Refuses a table too small or without the columns that the options name.
+
+    Args:
+        frame: as read.
+        label: name of the column that holds the class, or empty.
+        named: by option, the columns that it names.
+
+    Raises:
+        ValueError: the option, what was expected and what came.
+    """
+    known = [str(name) for name in frame.columns]
+    for option, names in {**named, "label": [label] if label else []}.items():
+        absent = next((name for name in names if name not in known), None)
+        if absent is not None:
+            raise ValueError(
+                f"`{option}` must name columns of the table, {_listed(known)}. "
+                f"Received: {option}={absent!r}"
+            )
+    if label in named.get("drop", ()) and label:
+        raise ValueError(f"`drop` must not name the `label`. Received: {label!r} for both")
+    if len(frame) < LEAST_ROWS:
+        raise ValueError(
+            f"The table must have at least {LEAST_ROWS} rows. Received: {len(frame)} rows"
+        )
+
+
+def check_label(series: "pandas.Series") -> None:
+    """Refuses a label that tells nothing apart or is not known for every row."""
+    missing = int(series.isna().sum())
+    if missing:
+        raise ValueError(
+            f"`label` must be known for every row. Received: {missing} of {len(series)} rows "
+            f"without {series.name!r}; leave those rows or the option out"
+        )
+    classes = series.astype(str).unique()
+    if len(classes) < 2:
+        raise ValueError(
+            f"`label` must have at least two classes. Received: only {classes[0]!r} in the column "
+            f"{series.name!r}"
+        )
+
+
+def check_column(
+    series: "pandas.Series", values: list[Value], *, as_categories: bool, forced: bool
+) -> None:
+    """Refuses a column that is neither numbers nor categories.
+
+    Args:
+        series: with its name.
+        values: the different ones, missing ones left out.
+        as_categories: whether it is read as categories.
+        forced: whether an option asks for that.
+
+    Raises:
+        ValueError: what it must be, what it is, and how to leave it out.
+    """
+    name, out = series.name, LeftOut(series.name)
+    if not values:
+        raise ValueError(f"The column {name!r} must hold a value. Received: none at all, {out}")
+    if as_categories:
+        _check_categories(series, values, forced)
+        return
+    numbers = series.dropna().to_numpy("float64")
+    if not np.isfinite(numbers).all():
+        raise ValueError(
+            f"The column {name!r} must hold finite numbers. Received: "
+            f"{int((~np.isfinite(numbers)).sum())} infinite ones; leave them empty if unknown"
+        )
+    if np.abs(numbers).max() > np.finfo(np.float32).max / 1e6:
+        raise ValueError(
+            f"The column {name!r} must hold numbers below 1e32. Received: "
+            f"{numbers[np.abs(numbers).argmax()]:.3g}, {out}"
+        )
+    if len(np.unique(numbers.astype(np.float32))) < len(values) / 2:
+        raise ValueError(
+            f"The column {name!r} must differ by more than the seventh digit. Received: "
+            f"{numbers.min():.15g} to {numbers.max():.15g}; subtract what they share"
+        )
+
+
+def is_number(series: "pandas.Series") -> bool:
+    """Whether the values are numbers to calculate with; booleans are not."""
+    from pandas.api import types
+
+    dtype = series.dtype
+    return bool(types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype))
+
+
+def _check_categories(series: "pandas.Series", values: list[Value], forced: bool) -> None:
+    name, out = series.name, LeftOut(series.name)
+    foreign = next((value for value in values if type(value) not in PLAIN), None)
+    if foreign is not None:
+        raise ValueError(
+            f"The column {name!r} must hold numbers, text or booleans. "
+            f"Received: {type(foreign).__name__}, e.g. {foreign!s}, {out}"
+        )
+    if len(values) <= MOST_CATEGORIES and (forced or len(values) <= series.count() / 2):
+        return
+    messy = [value for value in values if not _parses(value)]
+    if len(messy) < len(values) / 2 and not is_number(series):
+        raise ValueError(
+            f"The column {name!r} must hold numbers or nothing in a cell. Received: {len(messy)} "
+            f"values that are no numbers, e.g. {messy[0]!r}; correct them, or {_told(name)}"
+            if messy
+            else f"The column {name!r} must hold numbers. Received: numbers written as text, "
+            f"e.g. {values[0]!r}, {out}"
+        )
+    raise ValueError(
+        f"The column {name!r} must hold numbers, or categories that repeat, at most "
+        f"{MOST_CATEGORIES}. Received: {len(values)} different values in {series.count()} rows, "
+        f"e.g. {values[0]!r}, {out}"
+    )
+
+
+def _told(name: object) -> str:
+    return f"leave the column out with `drop = [{str(name)!r}]`"
+
+
+def _parses(value: Value) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

@@ -1,0 +1,215 @@
+"""Tables to vectors and back: mode-specific normalisation and one-hot categories.
+
+Reference: Xu et al., 2019, arXiv:1907.00503 (CTGAN).
+"""
+
+import dataclasses
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from training.data.tables.columns import (
+    Categorical,
+    Column,
+    Constant,
+    Numeric,
+    alike,
+    column_from_dict,
+)
+from training.data.tables.layout import NOWHERE, Layout, make_layout, most
+
+IMPOSSIBLE = -1.0  # below every entry of a one-hot block or of a softmax
+NEVER = -1e30  # log weight of a mode that a column does not have
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableCodec:
+    """What the columns of a table are, and the way to model units and back.
+
+    *User units* of a table are float32 `(n, columns)`: numbers as they are, categories as their
+    codes, NaN where a value is missing; constant columns are left out. *Model units* are float32
+    `(n, width)`: of a number its distance from the mean of its mode, in reaches (-1 to 1), and
+    which mode that is; one-hot categories; and one-hot present or missing.
+
+    A number belongs to the mode most likely to have drawn it, where the paper draws one of the
+    likely modes: so a row has one code, for every epoch, for held-out rows and for diagnostics,
+    and nothing has to be redrawn when a run is resumed.
+
+    Args:
+        columns: in the order of the table.
+        label: name of the categorical column that holds the class; empty when none does.
+    """
+
+    columns: tuple[Column, ...]
+    label: str = ""
+
+    @cached_property
+    def varying(self) -> tuple[Column, ...]:
+        """The columns of user units: all but the constant ones."""
+        return tuple(c for c in self.columns if not isinstance(c, Constant))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of user units."""
+        return tuple(c.name for c in self.varying)
+
+    @cached_property
+    def numeric(self) -> tuple[int, ...]:
+        """Places of the numeric columns in user units."""
+        return tuple(i for i, c in enumerate(self.varying) if isinstance(c, Numeric))
+
+    @cached_property
+    def categorical(self) -> tuple[int, ...]:
+        """Places of the categorical columns in user units."""
+        return tuple(i for i, c in enumerate(self.varying) if isinstance(c, Categorical))
+
+    @property
+    def label_place(self) -> int | None:
+        """Place of the label in user units; `None` without one."""
+        return self.names.index(self.label) if self.label else None
+
+    @property
+    def width(self) -> int:
+        """Entries of a row in model units."""
+        return self._layout.width
+
+    @property
+    def blocks(self) -> tuple[tuple[str, int], ...]:
+        """Activation and width of each part of model units: what a generator must end in."""
+        return self._layout.blocks
+
+    def encode(self, rows: tf.Tensor) -> tf.Tensor:
+        """User units `(n, columns)` to model units `(n, width)`, both float32."""
+        parts = [*self._encoded_numbers(rows), *self._encoded_categories(rows)]
+        return tf.gather(tf.concat(parts, axis=1), self._order_of_parts, axis=1)
+
+    def decode(self, codes: tf.Tensor) -> tf.Tensor:
+        """Model units `(n, width)` to user units `(n, columns)`, both float32.
+
+        Blocks need not be one-hot: their largest entry counts. Numbers have the decimals of their
+        column again and stay within its range.
+        """
+        padded = tf.pad(codes, [[0, 0], [0, 1]], constant_values=IMPOSSIBLE)
+        parts = [*self._decoded_numbers(padded), *self._decoded_categories(padded)]
+        order = np.argsort([*self.numeric, *self.categorical])
+        return tf.gather(tf.concat(parts, axis=1), order, axis=1)
+
+    def to_frame(self, rows: np.ndarray) -> Any:
+        """A pandas table of rows in user units: names, order, types and categories restored."""
+        from training.data.tables.frames import to_frame
+
+        return to_frame(self, rows)
+
+    def from_frame(self, frame: Any) -> np.ndarray:
+        """Rows of a pandas table with these columns, in any order, as float32 user units."""
+        from training.data.tables.frames import from_frame
+
+        return from_frame(self, frame)
+
+    def is_like(self, other: "TableCodec") -> bool:
+        """Whether both are of the same table, but for the rounding of another machine."""
+        same = self.label == other.label and len(self.columns) == len(other.columns)
+        return same and all(map(alike, self.columns, other.columns))
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "TableCodec":
+        """Reads what `dataclasses.asdict` made of a codec, before or after JSON."""
+        return cls(**fields | {"columns": tuple(map(column_from_dict, fields["columns"]))})
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return make_layout(*self._columns_by_kind)
+
+    @property
+    def _columns_by_kind(self) -> tuple[list[Numeric], list[Categorical]]:
+        numeric = [self.varying[i] for i in self.numeric]
+        return numeric, [self.varying[i] for i in self.categorical]
+
+    @cached_property
+    def _order_of_parts(self) -> np.ndarray:
+        """Which entry of the parts, side by side, becomes each entry of model units."""
+        parts = (self._layout.scalars, self._layout.modes, self._layout.present)
+        places = np.concatenate([part.ravel() for part in (*parts, self._layout.categories)])
+        order = np.empty(self.width, int)
+        order[places[places != NOWHERE]] = np.flatnonzero(places != NOWHERE)
+        return order
+
+    @cached_property
+    def _modes(self) -> dict[str, np.ndarray]:
+        """Float32 `(numeric, most modes)`: means, scales, reaches and log weights."""
+        columns = self._columns_by_kind[0]
+        shape = (len(columns), most(len(c.means) for c in columns))
+        found = {name: np.ones(shape, np.float32) for name in ("means", "scales", "reaches")}
+        found["weights"] = np.full(shape, NEVER, np.float32)
+        for row, column in enumerate(columns):
+            for name, values in found.items():
+                of_column = getattr(column, name)
+                values[row, : len(of_column)] = (
+                    np.log(of_column) if name == "weights" else of_column
+                )
+        return found
+
+    def _encoded_numbers(self, rows: tf.Tensor) -> list[tf.Tensor]:
+        if not self.numeric:
+            return []
+        modes, count = self._modes, len(self.numeric)
+        values = tf.gather(rows, self.numeric, axis=1)
+        missing = tf.math.is_nan(values)
+        # A missing number stands at the middle of the heaviest mode.
+        heaviest = modes["weights"].argmax(axis=1)
+        values = tf.where(missing, modes["means"][np.arange(count), heaviest], values)
+        offsets = values[:, :, tf.newaxis] - modes["means"]
+        likely = modes["weights"] - np.log(modes["scales"]) - 0.5 * (offsets / modes["scales"]) ** 2
+        width = modes["means"].shape[1]
+        mode = tf.one_hot(tf.argmax(likely, axis=2), width)
+        scalars = tf.reduce_sum(mode * tf.math.divide_no_nan(offsets, modes["reaches"]), axis=2)
+        present = tf.one_hot(tf.cast(missing, tf.int32), 2)
+        return [
+            tf.clip_by_value(scalars, -1.0, 1.0),
+            tf.reshape(mode, (-1, count * width)),
+            tf.reshape(present, (-1, count * 2)),
+        ]
+
+    def _encoded_categories(self, rows: tf.Tensor) -> list[tf.Tensor]:
+        if not self.categorical:
+            return []
+        codes = tf.gather(rows, self.categorical, axis=1)
+        codes = tf.where(tf.math.is_nan(codes), self._missing_codes, codes)
+        count, width = self._layout.categories.shape
+        return [tf.reshape(tf.one_hot(tf.cast(codes, tf.int32), width), (-1, count * width))]
+
+    def _decoded_numbers(self, padded: tf.Tensor) -> list[tf.Tensor]:
+        if not self.numeric:
+            return []
+        modes, layout = self._modes, self._layout
+        columns = self._columns_by_kind[0]
+        mode = tf.argmax(self._gathered(padded, layout.modes), axis=2)
+        mode = tf.one_hot(mode, layout.modes.shape[1])
+        scalars = tf.gather(padded, layout.scalars, axis=1)
+        centres = tf.reduce_sum(mode * modes["means"], axis=2)
+        values = centres + scalars * tf.reduce_sum(mode * modes["reaches"], axis=2)
+        rounds = np.array([c.decimals is not None for c in columns])
+        steps = np.array([10.0 ** (c.decimals or 0) for c in columns], np.float32)
+        values = tf.where(rounds, tf.round(values * steps) / steps, values)
+        limits = np.array([(c.minimum, c.maximum) for c in columns], np.float32)
+        values = tf.minimum(tf.maximum(values, limits[:, 0]), limits[:, 1])
+        missing = tf.argmax(self._gathered(padded, layout.present), axis=2) > 0
+        return [tf.where(missing, np.float32("nan"), values)]
+
+    def _decoded_categories(self, padded: tf.Tensor) -> list[tf.Tensor]:
+        if not self.categorical:
+            return []
+        found = tf.argmax(self._gathered(padded, self._layout.categories), axis=2)
+        codes = tf.cast(found, tf.float32)
+        return [tf.where(codes >= self._missing_codes, np.float32("nan"), codes)]
+
+    @property
+    def _missing_codes(self) -> np.ndarray:
+        """Float32 `(categorical,)`: one more than each column's last code."""
+        return np.array([len(c.categories) for c in self._columns_by_kind[1]], np.float32)
+
+    def _gathered(self, padded: tf.Tensor, places: np.ndarray) -> tf.Tensor:
+        # The padding is the last entry: where a column has none, the impossible one.
+        return tf.gather(padded, np.where(places == NOWHERE, self.width, places), axis=1)

@@ -1,0 +1,171 @@
+"""From a pandas table to the codec of its columns."""
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from training.data.tables.checking import LeftOut, check_column, is_number
+from training.data.tables.codec import TableCodec
+from training.data.tables.columns import Categorical, Column, Constant, Numeric, Value
+
+if TYPE_CHECKING:
+    import pandas
+
+LEAST_WEIGHT = 0.005  # of a mode, as in the paper's code
+CONCENTRATION = 1e-3  # of the Dirichlet process over modes, likewise
+REACH = 4.0  # standard deviations, likewise
+COMMON = 0.1  # share of the rows with one and the same value that makes it a mode
+POINT = 1e-6  # its width, in standard deviations of the column, where likelihoods ask for one
+MARGIN = 0.99  # where the furthest training value lies: tanh gets to 1 nowhere
+MOST_FITTED = 2000  # values that a mixture is fitted to; more cost time and change little
+MOST_DECIMALS = 9
+
+
+def fit_table(
+    frame: "pandas.DataFrame",
+    training: np.ndarray,
+    *,
+    label: str = "",
+    categorical: Sequence[str] = (),
+    components: int = 10,
+) -> TableCodec:
+    """What the columns of a table are.
+
+    Types, categories and ranges are those of the whole table, as its owner knows them; the modes of
+    numeric columns are those of the training rows alone.
+
+    Args:
+        frame: at least two columns that vary.
+        training: int, the rows that are trained on.
+        label: name of the column that holds the class, or empty.
+        categorical: names of columns that hold categories whatever they look like.
+        components: most modes of a numeric column.
+
+    Raises:
+        ValueError: what cannot be learnt, in one sentence.
+    """
+    forced = {*categorical, *([label] if label else [])}
+    columns = tuple(
+        _column(frame[name], training, name in forced, components) for name in frame.columns
+    )
+    varying = [column for column in columns if not isinstance(column, Constant)]
+    if not varying:
+        raise ValueError("The table must have a column that varies. Received: constants alone")
+    return TableCodec(columns=columns, label=label)
+
+
+def _column(series: "pandas.Series", training: np.ndarray, forced: bool, components: int) -> Column:
+    name, dtype = str(series.name), str(series.dtype)
+    values = _distinct(series)
+    missing = bool(series.isna().any())
+    if len(values) == 1 and not missing:
+        return Constant(name=name, dtype=dtype, value=values[0])
+    # Two values are a category whatever they are, and one that may be missing likewise.
+    as_categories = forced or not is_number(series) or len(values) <= 2
+    check_column(series, values, as_categories=as_categories, forced=forced)
+    if as_categories:
+        ordered = sorted(values, key=lambda value: (type(value).__name__, value))
+        return Categorical(name=name, dtype=dtype, categories=tuple(ordered), missing=missing)
+    numbers = series.to_numpy("float64", na_value=np.nan)
+    fitted = numbers[training][~np.isnan(numbers[training])]
+    present = numbers[~np.isnan(numbers)]
+    return Numeric(
+        name=name,
+        dtype=dtype,
+        minimum=float(present.min()),
+        maximum=float(present.max()),
+        decimals=_decimals(present),
+        missing=missing,
+        **_modes(fitted if len(fitted) else present, components),
+    )
+
+
+def _distinct(series: "pandas.Series") -> list[Value]:
+    try:
+        return series.dropna().unique().tolist()
+    except TypeError as error:
+        raise ValueError(
+            f"The column {series.name!r} must hold numbers, text or booleans. Received: "
+            f"{type(series.dropna().iloc[0]).__name__}, {LeftOut(series.name)}"
+        ) from error
+
+
+def _decimals(values: np.ndarray) -> int | None:
+    """Digits after the point that suffice for all values; `None` if more than nine."""
+    for digits in range(MOST_DECIMALS + 1):
+        if np.allclose(np.round(values, digits), values, rtol=1e-12, atol=0.0):
+            return digits
+    return None
+
+
+def _modes(values: np.ndarray, components: int) -> dict[str, tuple[float, ...]]:
+    """What numbers come from: values that many rows share, and Gaussians, each of some number.
+
+    Few of many components keep a weight: a Dirichlet process chooses how many are needed.
+    """
+    unit = float(values.std()) or 1.0
+    points = _points(values, components)
+    rest = values[~np.isin(values, points)]
+    found = [(float(np.mean(values == point)), float(point), POINT * unit, 0.0) for point in points]
+    if len(rest):
+        found += _gaussians(rest, components - len(points), share=len(rest) / len(values))
+    names = ("weights", "means", "scales", "reaches")
+    return dict(zip(names, zip(*found, strict=True), strict=True))
+
+
+def _points(values: np.ndarray, components: int) -> np.ndarray:
+    """Values that at least a tenth of the rows share, the commonest first; a mode is left over.
+
+    The zeros of an amount that most people never spend are no narrow Gaussian: as a mode without
+    width they come back exactly (the mixed columns of Zhao et al., 2021, arXiv:2102.08369).
+    """
+    different, counts = np.unique(values, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] >= COMMON * len(values)]
+    return different[order[: components - 1]]
+
+
+def _gaussians(
+    values: np.ndarray, components: int, *, share: float
+) -> list[tuple[float, float, float, float]]:
+    """Weight, mean, standard deviation and reach of each mode that some value belongs to."""
+    centre, unit = float(values.mean()), float(values.std()) or 1.0
+    means, scales, weights = _mixture((values - centre) / unit, components)
+    means, scales = centre + unit * means, unit * scales
+    offsets = np.abs(values[:, None] - means)
+    modes = (np.log(weights) - np.log(scales) - 0.5 * (offsets / scales) ** 2).argmax(axis=1)
+    found = []
+    for mode in np.unique(modes):
+        furthest = float(offsets[modes == mode, mode].max())
+        # A value beyond four deviations, which the paper cuts off, must survive the way back.
+        reach = max(REACH * float(scales[mode]), furthest / MARGIN)
+        found.append((share * float(weights[mode]), float(means[mode]), float(scales[mode]), reach))
+    return found
+
+
+def _mixture(values: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means, standard deviations and weights of the modes of standardised numbers `(n,)`."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import BayesianGaussianMixture
+
+    components = min(components, len(np.unique(values)))
+    if components == 1:
+        return np.zeros(1), np.ones(1), np.ones(1)
+    if len(values) > MOST_FITTED:
+        values = np.random.default_rng(0).choice(values, MOST_FITTED, replace=False)
+    mixture = BayesianGaussianMixture(
+        n_components=components,
+        weight_concentration_prior_type="dirichlet_process",
+        weight_concentration_prior=CONCENTRATION,
+        random_state=0,
+    )
+    # On so few numbers threads that wait for each other cost more than they save.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an unfinished fit normalises, too
+        mixture.fit(values[:, None])
+    kept = mixture.weights_ > LEAST_WEIGHT
+    scales = np.sqrt(mixture.covariances_[kept, 0, 0])
+    return mixture.means_[kept, 0], scales, mixture.weights_[kept]

@@ -1,0 +1,117 @@
+"""A page of a table's columns: real values against generated ones."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from training.data.tables.codec import TableCodec
+from training.data.tables.columns import Categorical, Numeric
+from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR
+
+ACROSS, PANEL = 5, (2.1, 1.6)  # panels in a row, inches of a panel
+HEADER = 0.4  # inches, for the legend
+MOST_PANELS, MOST_BARS, MOST_LETTERS = 60, 8, 22
+BINS = 24
+
+
+def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
+    """Every column in a panel of its own: a histogram of numbers, bars of categories.
+
+    Args:
+        samples: `(n, columns)` in user units, drawn in blue.
+        table: the codec.
+        real: `(m, columns)`, in grey behind.
+
+    Returns:
+        An RGB picture; of the first 60 columns if there are more.
+    """
+    shown = table.varying[:MOST_PANELS]
+    across = min(ACROSS, len(shown))
+    rows = math.ceil(len(shown) / across)
+    # Never so narrow that the legend does not fit.
+    size = (max(3, across) * PANEL[0], rows * PANEL[1] + HEADER)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, across, squeeze=False).ravel()
+    for place, (axes, column) in enumerate(zip(panels, shown, strict=False)):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=7, length=2)
+        axes.set_title(_short(column.name), fontsize=8)
+        DRAWING[column.kind](axes, column, samples[:, place], real[:, place])
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
+    handles = [
+        Patch(color=colour, label=label)
+        for colour, label in ((REAL_COLOUR, "real"), (SAMPLE_COLOUR, "generated"))
+    ]
+    more = len(table.varying) - len(shown)
+    title = f"{more} further columns are not shown" if more else None
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=2, fontsize=8, frameon=False, title=title
+    )
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+
+
+def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray) -> None:
+    sides = [side[~np.isnan(side)].astype(np.float64) for side in (real, samples)]
+    edges = _edges(column)
+    looks = (
+        {"color": REAL_COLOUR, "alpha": 0.6},
+        {"color": SAMPLE_COLOUR, "histtype": "step", "linewidth": 1.3},
+    )
+    for side, look in zip(sides, looks, strict=True):
+        if len(side):
+            weights = np.full(len(side), 1 / len(side))
+            axes.hist(side, edges, weights=weights, **look)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    if column.missing:
+        shares = [100 * np.isnan(side).mean() for side in (real, samples)]
+        axes.set_xlabel(f"missing: {shares[0]:.0f} % real, {shares[1]:.0f} % generated", fontsize=6)
+
+
+def _edges(column: Numeric) -> np.ndarray:
+    """Bins over the column's range; whole numbers, if they are few, have a bin each."""
+    low, high = column.minimum, column.maximum
+    if column.decimals == 0 and high - low < 2 * BINS:
+        return np.arange(low, high + 2) - 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray) -> None:
+    count = len(column.categories)
+    shares = [
+        np.bincount(np.nan_to_num(side, nan=count).astype(int), minlength=count + 1) / len(side)
+        for side in (real, samples)
+    ]
+    names = [*map(str, column.categories), "missing"]
+    possible = count + column.missing
+    chosen = np.arange(possible)
+    if possible > MOST_BARS:  # the commonest, in their order
+        chosen = np.sort(np.argsort(-shares[0][:possible], kind="stable")[:MOST_BARS])
+        axes.set_title(f"{_short(column.name)} ({MOST_BARS} of {possible})", fontsize=8)
+    places = np.arange(len(chosen))
+    for offset, side, colour in ((-0.2, 0, REAL_COLOUR), (0.2, 1, SAMPLE_COLOUR)):
+        axes.bar(places + offset, 100 * shares[side][chosen], 0.4, color=colour)
+    texts = [_short(names[i], 10) for i in chosen]
+    slanted = sum(map(len, texts)) > 24
+    axes.set_xticks(
+        places, texts, rotation=30 if slanted else 0, ha="right" if slanted else "center"
+    )
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.set_ylabel("%", fontsize=7)
+
+
+def _short(text: str, most: int = MOST_LETTERS) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+DRAWING = {"numeric": _numbers, "categorical": _bars}
