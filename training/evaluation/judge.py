@@ -11,9 +11,10 @@ from training.baselines import MixtureBaseline
 from training.data.spec import DataSpec
 from training.evaluation.checks import NotComputable, check_labels, check_samples
 from training.evaluation.choices import Choice, PrincipalPixels
+from training.evaluation.computing import computed
 from training.evaluation.evidence import Batch, Evidence, Modes
 from training.evaluation.measures import MEASURES, Measure
-from training.evaluation.outcome import NAMES, Outcome, Report, plain
+from training.evaluation.outcome import NAMES, Outcome, Report
 from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles
 
@@ -274,23 +275,7 @@ class Judge:
         return Outcome(dict.fromkeys(keys), dict.fromkeys(keys, reason), {})
 
     def _compute(self, measures: list[Measure], batch: Batch, reference: Batch) -> Outcome:
-        outcome = Outcome({}, {}, {})
-        for measure in measures:
-            try:
-                sides = (measure.used(side, self.seed) for side in (batch, reference))
-                # Of a diverged generator squares overflow; what is not finite gets its sentence.
-                with np.errstate(over="ignore", invalid="ignore"):
-                    values, details = measure.compute(self._evidence, *sides)
-            except NotComputable as reason:
-                values, details = dict.fromkeys(measure.better, reason), {}
-            for key in measure.better:
-                number, reason = plain(values[key])
-                outcome.values[key] = number
-                if number is None:
-                    outcome.reasons[key] = reason
-            if details:
-                outcome.details[next(iter(measure.better))] = details
-        return outcome
+        return computed(measures, self._evidence, batch, reference, seed=self.seed)
 
     def _figure(
         self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int
