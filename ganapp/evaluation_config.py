@@ -13,7 +13,7 @@ METRICS = [
     key
     for measure in MEASURES
     for key, better in measure.better.items()
-    if better in ("higher", "lower") and not measure.of_generator
+    if better in ("higher", "lower") and measure.needs is None
 ]
 
 

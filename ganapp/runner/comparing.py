@@ -15,7 +15,7 @@ from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
-from ganapp.runner.judging import generated, paths_of
+from ganapp.runner.judging import generated, reported
 from ganapp.runner.pictures import painter
 from ganapp.runner.summary import ARROWS, short_number, warn
 from ganapp.runs import Run, open_run
@@ -116,9 +116,9 @@ def _report(
     saved = run.read_report() or {}
     for which in ("best", "last"):
         known = saved.get(which)
-        if known and known.get("step") == step and set(known["figures"]) == judge.keys[1]:
+        if known and known.get("step") == step and judge.keys[1] <= set(known["figures"]):
             return known
-    return {"step": step, **judge.report(samples, paths=paths_of(experiment)).as_dict()}
+    return {"step": step, **reported(experiment, judge, samples)}
 
 
 def _differences(judged: Sequence[Judged]) -> list[str]:

@@ -19,6 +19,7 @@ from ganapp.runner.pictures import draw_curves, draw_pictures
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
+from training.evaluation.judge import Judge
 from training.evaluation.path_length import Paths
 from training.evaluation.report import write_report
 
@@ -87,8 +88,14 @@ def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any
     step = load_generator(experiment, run, which)
     evaluation = experiment.config.evaluation
     samples = generated(experiment, evaluation.samples, evaluation.seed)
-    report = experiment.judge.report(samples, paths=paths_of(experiment))
-    return {"step": step, **report.as_dict()}, samples
+    return {"step": step, **reported(experiment, experiment.judge, samples)}, samples
+
+
+def reported(experiment: Experiment, judge: Judge, samples: np.ndarray) -> dict[str, Any]:
+    """A report on `generated` samples, with the classes that were asked for and the paths."""
+    evaluation = experiment.config.evaluation
+    labels = experiment.gan.asked(len(samples), seed=evaluation.seed)
+    return judge.report(samples, labels=labels, paths=paths_of(experiment)).as_dict()
 
 
 def paths_of(experiment: Experiment) -> Paths:

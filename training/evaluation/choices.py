@@ -107,7 +107,10 @@ class OwnClassifier(Choice):
             )
 
     def build(self, real: RealData) -> FeatureSpace:
-        return ClassifierSpace(real.spec, real.train, real.labels, cache=real.cache, seed=real.seed)
+        train, labels = real.train, real.labels
+        if labels is not None and (labels < 0).any():  # not everybody's class is known
+            train, labels = train[labels >= 0], labels[labels >= 0]
+        return ClassifierSpace(real.spec, train, labels, cache=real.cache, seed=real.seed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,8 @@ class Batch:
         samples: `(n, *shape)`, already checked.
         neighbours: k of the nearest-neighbour figures.
         store: keeps on disk what is worked out; for real data, which come again.
+        labels: int `(n,)`: of real examples their classes (below 0 where not known), of generated
+            ones those that were asked for; `None` without classes.
         paths: what the samples' generator draws between two latents, if there is a generator.
     """
 
@@ -46,9 +48,10 @@ class Batch:
         *,
         neighbours: int,
         store: FeatureStore | None = None,
+        labels: np.ndarray | None = None,
         paths: Paths | None = None,
     ) -> None:
-        self.samples = samples
+        self.samples, self.labels = samples, labels
         self.neighbours = neighbours
         self.paths = paths
         self._store = store or FeatureStore(None)
@@ -75,6 +78,7 @@ class Batch:
             self.samples[chosen],
             neighbours=self.neighbours,
             store=self._store,
+            labels=None if self.labels is None else self.labels[chosen],
             paths=paths,
         )
 
@@ -143,12 +147,16 @@ class Evidence:
             single = dataclasses.replace(spec, shape=(*spec.shape[:-1], 1))
             check_samples(single, "singles", singles.train)
         store = FeatureStore(cache)
-        self.train = Batch(train, neighbours=neighbours, store=store)
+        self.train = Batch(train, neighbours=neighbours, store=store, labels=train_labels)
         self.held_out, self.everything = None, self.train
         if held_out is not None:
-            self.held_out = Batch(held_out, neighbours=neighbours, store=store)
-            both = np.concatenate([train, held_out])
-            self.everything = Batch(both, neighbours=neighbours, store=store)
+            self.held_out = Batch(
+                held_out, neighbours=neighbours, store=store, labels=held_out_labels
+            )
+            both, labels = np.concatenate([train, held_out]), None
+            if train_labels is not None and held_out_labels is not None:
+                labels = np.concatenate([train_labels, held_out_labels])
+            self.everything = Batch(both, neighbours=neighbours, store=store, labels=labels)
         plain = "pixels" if spec.pixels else "standardised"
         plain = plain if modes is None else "coordinates"
         plain = plain if spec.table is None else "columns"
@@ -179,16 +187,20 @@ class Evidence:
             return self.label_space
         if self.train_labels is None:
             raise NotComputable("Class figures need `train_labels`, and none were given")
-        features = self.train.features(self.label_space)
-        return ClassJudge(features, self.train_labels, seed=self.seed)
+        known = self.train_labels >= 0
+        features = self.train.features(self.label_space)[known]
+        return ClassJudge(features, self.train_labels[known], seed=self.seed)
 
     @functools.cached_property
     def classifier_accuracy(self) -> float | None:
         """On the held-out examples; `None` without them or their labels."""
         if self.held_out is None or self.held_out_labels is None:
             return None
-        features = self.held_out.features(self.label_space)
-        return self.classifier.accuracy(features, self.held_out_labels)
+        known = self.held_out_labels >= 0
+        if not known.any():
+            return None
+        features = self.held_out.features(self.label_space)[known]
+        return self.classifier.accuracy(features, self.held_out_labels[known])
 
     @functools.cached_property
     def stack_judge(self) -> StackJudge:

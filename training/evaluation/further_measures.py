@@ -211,6 +211,6 @@ FURTHER_MEASURES: tuple[Measure, ...] = (
         real=lambda evidence, reference: None,
         most=PATHS,
         when="end",
-        of_generator=True,
+        needs="paths",
     ),
 )

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from training.baselines import MixtureBaseline
 from training.data.spec import DataSpec
-from training.evaluation.checks import NotComputable, check_labels, check_samples
+from training.evaluation.bootstrap import spreads
+from training.evaluation.checks import check_labels, check_samples
 from training.evaluation.choices import Choice, PrincipalPixels
 from training.evaluation.computing import computed
 from training.evaluation.evidence import Batch, Evidence, Modes
@@ -122,8 +123,9 @@ class Judge:
 
     @property
     def keys(self) -> tuple[set[str], set[str]]:
-        """Figures that `judge` gives, and those that a report holds."""
-        sets = [{key for m in some for key in m.better} for some in (self._along, self._measures)]
+        """Figures that `judge` gives, and those that a report on any generator holds."""
+        whole = [measure for measure in self._measures if measure.needs != "labels"]
+        sets = [{key for m in some for key in m.better} for some in (self._along, whole)]
         return sets[0], sets[1]
 
     def judge(self, samples: ArrayLike) -> dict[str, float | None]:
@@ -137,7 +139,13 @@ class Judge:
         """
         return self._compute(self._along, self._batch(samples), self._reference()).values
 
-    def report(self, samples: ArrayLike, *, paths: Paths | None = None) -> Report:
+    def report(
+        self,
+        samples: ArrayLike,
+        *,
+        labels: np.ndarray | None = None,
+        paths: Paths | None = None,
+    ) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
         `floor`: held-out real data against the training data, what a perfect sampler would score.
@@ -147,12 +155,13 @@ class Judge:
 
         Args:
             samples: generated samples `(n, *shape)` in user units.
+            labels: int `(n,)`, the classes that their generator was asked for, if it was.
             paths: of their generator, for the path length.
 
         Raises:
             ValueError: as for `judge`.
         """
-        evidence, batch = self._evidence, self._batch(samples, paths)
+        evidence, batch = self._evidence, self._batch(samples, labels, paths)
         held_out = 0 if evidence.held_out is None else len(evidence.held_out)
         matched = min(len(batch), held_out)
         columns = {
@@ -164,7 +173,7 @@ class Judge:
         figures = {
             key: self._figure(key, measure, columns, len(batch))
             for measure in self._measures
-            if paths is not None or not measure.of_generator
+            if measure.fits(batch)
             for key in measure.better
         }
         return Report(
@@ -184,10 +193,7 @@ class Judge:
         )
 
     def spreads(self, samples: ArrayLike, *, resamples: int = 100) -> dict[str, float]:
-        """Standard errors of figures, by the bootstrap over the generated samples.
-
-        They are drawn again with replacement, `resamples` times, and the real data stay as they
-        are; only figures for which that is cheap are there.
+        """Standard errors of the figures for which that is cheap, see `bootstrap.spreads`.
 
         Args:
             samples: generated samples `(n, *shape)` in user units.
@@ -196,26 +202,8 @@ class Judge:
         Raises:
             ValueError: as for `judge`.
         """
-        if resamples < 2:
-            raise ValueError(f"`resamples` must be at least 2. Received: resamples={resamples}")
-        batch, spreads = self._batch(samples), {}
-        for measure in self._measures:
-            if measure.resample is None:
-                continue
-            sides = [measure.used(side, self.seed) for side in (batch, self._reference())]
-            count = len(sides[0])
-            drawn = np.random.default_rng(self.seed).multinomial(
-                count, np.full(count, 1.0 / count), size=resamples
-            )
-            try:
-                found = measure.resample(self._evidence, *sides, drawn)
-            except NotComputable:
-                continue
-            for key, values in found.items():
-                spread = float(np.std(values, ddof=1))
-                if np.isfinite(spread):
-                    spreads[key] = spread
-        return spreads
+        sides = self._batch(samples), self._reference()
+        return spreads(self._measures, self._evidence, *sides, resamples=resamples, seed=self.seed)
 
     def nearest_training_examples(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """For each sample the distance `(n,)` to, and the index `(n,)` of, the nearest one.
@@ -225,9 +213,10 @@ class Judge:
         features = self._batch(samples).features(self._evidence.plain_space)
         return self._evidence.training_neighbours(features)
 
-    def _batch(self, samples: ArrayLike, paths: Paths | None = None) -> Batch:
+    def _batch(self, samples: ArrayLike, labels: Any = None, paths: Paths | None = None) -> Batch:
         checked = check_samples(self.spec, "samples", samples)
-        return Batch(checked, neighbours=self.neighbours, paths=paths)
+        labels = check_labels("labels", labels, len(checked))
+        return Batch(checked, neighbours=self.neighbours, labels=labels, paths=paths)
 
     def _reference(self) -> Batch:
         return self._evidence.train if self.reference == "train" else self._evidence.everything

@@ -33,7 +33,8 @@ class Measure:
         most: samples of each side that are used, drawn if there are more; all when `None`.
         when: `"always"`, also along the training; `"end"`, in a report only; `"request"`, in a
             report that asks for it.
-        of_generator: whether it asks for more than samples, and so has no value for others.
+        needs: what of a `Batch` beside its samples it is computed from (`"paths"`, `"labels"`); a
+            report on samples without has no such figures.
         perfect: the real examples that stand for a perfect sampler in the floor; the held-out ones
             when `None`. Matched uses as many samples.
         resample: of (evidence, samples, real reference, weights int `(r, n)`: how often each of
@@ -48,9 +49,13 @@ class Measure:
     real: Callable[[Evidence, Batch], int | None]
     most: int | None = None
     when: When = "always"
-    of_generator: bool = False
+    needs: Literal["paths", "labels"] | None = None
     perfect: Callable[[Evidence], Batch] | None = None
     resample: Callable[[Evidence, Batch, Batch, np.ndarray], dict[str, np.ndarray]] | None = None
+
+    def fits(self, batch: Batch) -> bool:
+        """Whether the samples have all that it needs."""
+        return self.needs is None or getattr(batch, self.needs) is not None
 
     def used(self, batch: Batch, seed: int) -> Batch:
         """What of the samples the figures are computed from."""

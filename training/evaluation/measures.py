@@ -9,6 +9,7 @@ import numpy as np
 
 from training.evaluation import resampling
 from training.evaluation.checks import NotComputable
+from training.evaluation.class_measures import CLASS_MEASURES
 from training.evaluation.distances import frechet_distance, kernel_distance
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.further_measures import FURTHER_MEASURES
@@ -220,5 +221,6 @@ MEASURES: tuple[Measure, ...] = (
         compute=closeness,
         real=lambda evidence, reference: len(evidence.train),
     ),
+    *CLASS_MEASURES,
     *FURTHER_MEASURES,
 )

@@ -23,6 +23,10 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "path_length": "perceptual path length",
     "duplicates": "duplicates share",
     "tstr": "TSTR accuracy",
+    "asked_accuracy": "asked-class accuracy",
+    "class_coverage": "coverage within classes",
+    "smallest_class_coverage": "smallest class's coverage",
+    "transfer_accuracy": "train on samples, test on real",
     "copied": "copied share",
     "closest_record": "distance to closest record",
 }

@@ -13,6 +13,11 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
     lines += _about_stacks(report) + _about_fewer_samples(report)
     lines += _about_errors(details) + _about_tests(details) + _about_ranks(report)
+    covered = details.get("class_coverage")
+    if covered is not None:
+        each = zip(covered["classes"], covered["each"], strict=True)
+        listed = ", ".join(f"{label}: {share:.2f}" for label, share in each)
+        lines.append(f"- Coverage within classes: {listed}.")
     copies = details.get("memorised")
     if copies is not None:
         lines.append(

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from training.data.spec import DataSpec
 from training.evaluation.checks import NotComputable
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
+from training.evaluation.judge import Judge
 
 CENTRES = np.array([[-4.0, 0.0], [4.0, 0.0], [0.0, 6.0]])
 
@@ -42,6 +44,48 @@ def test_real_examples_of_unknown_class_count_for_none():
 def test_a_class_without_samples_has_no_coverage():
     with pytest.raises(NotComputable, match="class 2 has"):
         class_coverage(*draw(0), *draw(1, classes=(0, 1)))
+
+
+def test_a_report_holds_them_when_samples_were_asked_for():
+    spec = DataSpec(
+        name="points",
+        kind="vector",
+        shape=(2,),
+        examples=300,
+        held_out=100,
+        classes=("a", "b", "c"),
+        mean=(0.0, 0.0),
+        scale=(1.0, 1.0),
+    )
+    (train, labels), (held_out, held_out_labels) = draw(0, 300), draw(3, 100)
+    labels[::10] = -1
+    judge = Judge(
+        spec,
+        train=train,
+        held_out=held_out,
+        train_labels=labels,
+        held_out_labels=held_out_labels,
+    )
+    samples, asked = draw(1, 400)
+    keys = {
+        "asked_accuracy",
+        "class_coverage",
+        "smallest_class_coverage",
+        "transfer_accuracy",
+    }
+    assert keys.isdisjoint(judge.report(samples).figures)
+    figures = judge.report(samples, labels=asked).figures
+    for key in keys:
+        columns = [figures[key][column] for column in ("value", "matched", "floor")]
+        assert min(columns) > 0.5, key
+        assert figures[key]["baseline"] is None
+        assert "not asked to be of a class" in figures[key]["reasons"]["baseline"]
+    assert figures["transfer_accuracy"]["matched_generated"] == 300  # as many as were trained on
+    assert figures["asked_accuracy"]["matched_generated"] == 100
+    swapped = judge.report(samples, labels=np.array([1, 2, 0])[asked]).figures
+    assert swapped["asked_accuracy"]["value"] < 0.01
+    assert swapped["asked_accuracy"]["matched"] < 0.05
+    assert swapped["frechet_distance"] == figures["frechet_distance"]
 
 
 def test_a_classifier_of_samples_judges_real_examples():

@@ -1,0 +1,86 @@
+"""Figures of samples whose generator was asked for their classes."""
+
+import numpy as np
+
+from training.evaluation.checks import NotComputable
+from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
+from training.evaluation.evidence import Batch, Evidence
+from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Values
+
+
+def _asked(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    labels = _labels(batch)
+    told = evidence.classifier.labels(batch.features(evidence.label_space))
+    known = labels >= 0
+    return {"asked_accuracy": asked_accuracy(told[known], labels[known])}, {}
+
+
+def _coverage(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    space = evidence.neighbour_space
+    found = class_coverage(
+        reference.features(space),
+        _labels(reference),
+        batch.features(space),
+        _labels(batch),
+        neighbours=batch.neighbours,
+    )
+    values = {"class_coverage": found.mean, "smallest_class_coverage": found.smallest}
+    return values, {"classes": list(found.classes), "each": list(found.each)}
+
+
+def _transfer(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+    if evidence.held_out is None:
+        raise NotComputable("There is no held-out data to test a classifier on")
+    space = evidence.distance_space
+    found = transfer_accuracy(
+        batch.features(space),
+        _labels(batch),
+        evidence.held_out.features(space),
+        _labels(evidence.held_out),
+        seed=evidence.seed,
+    )
+    return {"transfer_accuracy": found}, {}
+
+
+def _labels(batch: Batch) -> np.ndarray:
+    if batch.labels is None:
+        raise NotComputable("These samples were not asked to be of a class")
+    return batch.labels
+
+
+def _has_labels(evidence: Evidence) -> bool:
+    return evidence.train_labels is not None
+
+
+CLASS_MEASURES: tuple[Measure, ...] = (
+    Measure(
+        better={"asked_accuracy": "higher"},
+        applies=_has_labels,
+        space=lambda evidence: evidence.label_space,
+        compute=_asked,
+        real=lambda evidence, reference: len(evidence.train),
+        when="end",
+        needs="labels",
+    ),
+    Measure(
+        better={"class_coverage": "higher", "smallest_class_coverage": "higher"},
+        applies=_has_labels,
+        space=lambda evidence: evidence.neighbour_space,
+        compute=_coverage,
+        real=lambda evidence, reference: len(reference),
+        most=MOST_NEIGHBOURS,
+        when="end",
+        needs="labels",
+    ),
+    Measure(
+        better={"transfer_accuracy": "higher"},
+        applies=_has_labels,
+        space=lambda evidence: evidence.distance_space,
+        compute=_transfer,
+        real=lambda evidence, reference: len(evidence.held_out or ()),
+        most=MOST_NEIGHBOURS,
+        when="end",
+        needs="labels",
+        perfect=lambda evidence: evidence.train,  # a classifier of real examples, on the same test
+    ),
+)
