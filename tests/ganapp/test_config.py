@@ -85,7 +85,7 @@ SENTENCES = {
         "generator.prior: `sise` is not an option of the prior 'normal', which takes: size. "
         "Did you mean `size`?"
     ),
-    "data.source=rings": "There is no data source called 'rings'; there are cancer, csv, digits, grid, ",
+    "data.source=rings": "There is no data source called 'rings'; there are cancer, csv, digits, ",
     "generator.network=mpl": "called 'mpl'; there are dcgan, mlp, resnet. Did you mean 'mlp'?",
     "generator.prior.name=gaussian": "called 'gaussian'; there are bernoulli, categorical, ",
     "generator.optimizer.name=adamm": "there are adam, rmsprop, sgd. Did you mean 'adam'?",
