@@ -12,7 +12,14 @@ LONGEST = 300  # lines
 ALLOWED = {"models": set(), "training": set(), "export": set()}
 # The configuration and the options within it are checked against the registries; the runner alone
 # makes objects of what they hold.
-CONFIGURED = ("config.py", "evaluation_config.py", "plugins.py", "scheduled.py", "section.py")
+CONFIGURED = (
+    "config.py",
+    "data_argument.py",
+    "evaluation_config.py",
+    "plugins.py",
+    "scheduled.py",
+    "section.py",
+)
 REGISTRIES = ("models.networks", "models.conditions", "training")
 ANYWHERE = "training.files"  # the standard library only
 

@@ -30,6 +30,7 @@ def runner():
 
     with quiet_stderr():
         from ganapp import runner
+    runner.announce()
     return runner
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ganapp.commands.common import RunArgument, SetOption, console, runner
+from ganapp.errors import UserError
 from ganapp.runs import open_run
 
 app = typer.Typer()
@@ -14,8 +15,24 @@ app = typer.Typer()
 @app.command()
 def train(
     preset: Annotated[
-        str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset's name or a TOML file.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[PRESET_OR_TOML]",
+            help="A preset's name or a TOML file; without one, --data decides.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="DATA",
+            help="A data source, source:path, or a path: instead of the preset's data.",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", help="Of the images of --data: their height and width.")
+    ] = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Run directory [default: runs/<preset>-<NNNN>].")
     ] = None,
@@ -27,9 +44,18 @@ def train(
     """Train a GAN, then evaluate it and write its report."""
     from ganapp.loading import config_path, read_toml
 
-    read_toml(config_path(preset))  # what is cheap to find out is said before TensorFlow loads
+    if preset is not None:  # what is cheap to find out is said before TensorFlow loads
+        read_toml(config_path(preset))
+    elif data is None:
+        raise UserError("`train` takes a preset, a TOML file or --data.")
     code = runner().train(
-        preset, directory=run, overrides=overrides or [], dry_run=dry_run, console=console
+        preset,
+        data=data,
+        size=size,
+        directory=run,
+        overrides=overrides or [],
+        dry_run=dry_run,
+        console=console,
     )
     raise typer.Exit(code)
 

@@ -6,10 +6,12 @@ from ganapp.runner.diagnosing import diagnose
 from ganapp.runner.dirac_game import dirac
 from ganapp.runner.judging import evaluate
 from ganapp.runner.judging_samples import evaluate_samples
+from ganapp.runner.notices import announce
 from ganapp.runner.outputs import export, sample
 from ganapp.runner.training import resume, train
 
 __all__ = [
+    "announce",
     "baseline",
     "compare",
     "diagnose",

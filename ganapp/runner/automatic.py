@@ -56,7 +56,7 @@ def _image(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
             "name": "relativistic",
             "penalties": {"r1": {"weight": weight}, "r2": {"weight": weight}},
         },
-        "training": _training(spec, STEPS, BATCH),
+        "training": _training(spec, STEPS, _batch(spec, BATCH)),
         "evaluation": {"samples": _samples(spec)},
     }
     reasons = [
@@ -76,7 +76,6 @@ def _image(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
 def _vector(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
     units = [128, 128, 128]
     weight = {"start": 0.2, "end": 0.002, "shape": "exponential"}
-    batch = 256 if spec.examples is None else min(256, 2 ** int(math.log2(spec.examples)))
     tables = {
         "generator": {
             "network": "mlp",
@@ -89,7 +88,7 @@ def _vector(spec: DataSpec) -> tuple[dict[str, Any], list[str]]:
             "name": "relativistic",
             "penalties": {"r1": {"weight": weight}, "r2": {"weight": weight}},
         },
-        "training": _training(spec, 10_000, batch),
+        "training": _training(spec, 10_000, _batch(spec, 256)),
         "evaluation": {"samples": _samples(spec)},
     }
     return tables, [f"networks: mlp, {len(units)} layers of {units[0]}", _length(tables)]
@@ -129,6 +128,10 @@ def _training(spec: DataSpec, steps: int, batch: int) -> dict[str, Any]:
         "checkpoint_every": per_epoch * 2,
         "sample_every": per_epoch * 2,
     }
+
+
+def _batch(spec: DataSpec, most: int) -> int:
+    return most if spec.examples is None else min(most, 2 ** int(math.log2(spec.examples)))
 
 
 def _samples(spec: DataSpec) -> int:

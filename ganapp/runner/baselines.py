@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from ganapp.baseline_config import BaselineConfig, BaselineRun
+from ganapp.data_argument import data_table
 from ganapp.errors import UserError
 from ganapp.evaluation_config import EvaluationConfig
 from ganapp.loading import config_path, preset_names, read_toml, validated
@@ -21,7 +22,7 @@ from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.summary import show_figures
 from ganapp.runs import next_directory
 from training.baselines import Fitted, RealData
-from training.data import SOURCES, Source
+from training.data import Source
 from training.data.cache import default_cache
 from training.evaluation.judge import Judge
 from training.evaluation.report import write_report
@@ -161,13 +162,7 @@ def _tables(data: str) -> dict[str, Any]:
     if data in preset_names() or data.endswith(".toml"):
         tables = read_toml(config_path(data))
         return {key: tables[key] for key in ("data", "evaluation") if key in tables}
-    name, colon, path = data.partition(":")
-    if name not in SOURCES:
-        raise UserError(
-            f"DATA must be a preset, a TOML file, a data source or source:path; there are the "
-            f"sources {', '.join(SOURCES)}. Received: {data!r}"
-        )
-    return {"data": {"source": name, "path": path} if colon else {"source": name}}
+    return {"data": data_table(data)}
 
 
 def _new_folder(out: Path | None, folder: Path, name: str) -> Path:

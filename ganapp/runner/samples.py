@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-import tensorflow as tf
 
 from ganapp.config import DataConfig
+from ganapp.data_argument import data_table
 from ganapp.errors import UserError
 from ganapp.loading import validated_section
+from ganapp.runner.mistakes import as_user_errors
 from training.data import Source
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -67,25 +68,14 @@ def shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def data_source(text: str) -> Source:
-    """The data source called `name`, or `name:path` for those that read files.
+    """The data source that an argument names, see `data_table`.
 
     Raises:
         UserError: there is no such source, or it cannot be prepared.
     """
-    name, _, path = text.partition(":")
-    table = {"source": name} | ({"path": path} if path else {})
-    config = validated_section(DataConfig, table, "--real")
-    try:
+    config = validated_section(DataConfig, data_table(text), "--real")
+    with as_user_errors(config.source):
         return config.build()
-    except ValueError as error:
-        raise UserError(str(error).strip()) from error
-    except OSError as error:
-        raise UserError(
-            f"The data source {name!r} cannot be prepared: {error.filename} cannot be read or "
-            f"written ({error.strerror})."
-        ) from error
-    except tf.errors.OpError as error:
-        raise UserError(f"The data source {name!r} cannot be prepared: {error.message}") from error
 
 
 def _pictures(folder: Path) -> np.ndarray:

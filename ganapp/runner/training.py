@@ -14,6 +14,7 @@ from rich.console import Console
 from ganapp.config import Config
 from ganapp.errors import UserError
 from ganapp.loading import as_toml, differences, load_config, load_saved, validated
+from ganapp.runner.choosing import chosen_config
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import check_table
 from ganapp.runner.judging import evaluate
@@ -38,8 +39,10 @@ from training.files import write_atomically
 
 
 def train(
-    preset_or_file: str,
+    preset_or_file: str | None,
     *,
+    data: str | None = None,
+    size: int | None = None,
     directory: Path | None = None,
     folder: Path = Path("runs"),
     overrides: Sequence[str] = (),
@@ -49,7 +52,9 @@ def train(
     """Trains a new run, evaluates it and writes its report.
 
     Args:
-        preset_or_file: a preset's name or the path of a TOML file.
+        preset_or_file: a preset's name or the path of a TOML file; `None` if the data decide.
+        data: instead of the preset's: a source, `source:path` or a path.
+        size: of images from files.
         directory: the run directory; the next free one in `folder` when `None`.
         folder: where runs go.
         overrides: `key=value` settings.
@@ -62,8 +67,9 @@ def train(
     Raises:
         UserError: for the user's mistakes, before anything is written.
     """
-    config = load_config(preset_or_file, overrides)
-    preset = Path(preset_or_file).stem
+    config, preset = chosen_config(
+        preset_or_file, data, size=size, overrides=overrides, console=console
+    )
     experiment = compose(config)
     planned = directory or next_directory(folder, preset)
     if is_chief(experiment.strategy):
@@ -177,12 +183,20 @@ def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
         raise UserError(str(error)) from error
     with _place_to_write(experiment, run) as record:
         write_atomically(record.manifest, json.dumps(experiment.manifest(), indent=2) + "\n")
+        _list_bad_files(experiment, record)
         truncate_metrics(record.metrics, start)
         if start:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
         if start >= experiment.total_steps:
             return 0
         return _fit(experiment, record, checkpoints, console)
+
+
+def _list_bad_files(experiment: Experiment, run: Run) -> None:
+    """Says which of the data's files could not be used, and why."""
+    if bad := experiment.source.bad_files:
+        listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
+        write_atomically(run.directory / "bad_files.txt", listed)
 
 
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> int:

@@ -1,0 +1,78 @@
+"""Data named on the command line, with or without a preset."""
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import RING, ganapp
+
+from ganapp.data_argument import data_table
+from ganapp.errors import UserError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(40):
+        pixels = random.integers(0, 255, (20 + number % 3, 24, 3), np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_sources_and_paths(photos, tmp_path):
+    assert data_table("digits") == {"source": "digits"}
+    assert data_table(f"folder:{photos}", size=16) == {
+        "source": "folder",
+        "path": str(photos),
+        "size": 16,
+    }
+    assert data_table(str(photos))["source"] == "folder"
+    assert data_table("tfds:mnist") == {"source": "tfds", "name": "mnist"}
+    assert data_table("csv:a:b.csv")["path"] == "a:b.csv"
+    for suffix, source in ((".csv", "csv"), (".npz", "npz"), (".tar", "folder")):
+        (tmp_path / f"x{suffix}").touch()
+        assert data_table(str(tmp_path / f"x{suffix}"))["source"] == source
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "sentence"),
+    [
+        ("foldr:x", None, "no data source called 'foldr'.*Did you mean 'folder'"),
+        ("digits:x", None, "'digits' takes nothing after it"),
+        ("digits", 8, "`--size` is for images from files"),
+        (__file__, None, "must be a folder or a file ending in"),
+    ],
+)
+def test_what_names_no_data_is_refused(text, size, sentence):
+    with pytest.raises(UserError, match=sentence):
+        data_table(text, size=size)
+
+
+def test_data_alone_decide_and_say_why(photos, tmp_path):
+    arguments = ("--data", photos, "--size", 16, "--set", f"data.cache_dir='{tmp_path / 'cache'}'")
+    said = ganapp("train", *arguments, "--set", "data.bad_share=0.1", "--dry-run")
+    assert said.code == 0, said.errors
+    assert said.output.count("Chosen for these data: ") == 4
+    assert "36 images are few" in said.output
+    assert "Left out 1 of 41 files" in said.errors
+    assert "image 16 x 16 x 3, 36 training" in said.output
+
+
+def test_other_data_in_a_preset_and_the_list_of_bad_files(photos, tmp_path):
+    (tmp_path / "ring.toml").write_text(RING)
+    cache = f"data.cache_dir='{tmp_path / 'cache'}'"
+    short = ("training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=4")
+    settings = ("data.bad_share=0.1", cache, "evaluation.samples=50", *short)
+    options = [word for setting in settings for word in ("--set", setting)]
+    run = tmp_path / "run"
+    arguments = (tmp_path / "ring.toml", "--data", photos, "--size", 16, "--run", run)
+    said = ganapp("train", *arguments, *options)
+    assert said.code == 0, said.errors
+    assert (run / "bad_files.txt").read_text().startswith("broken.png: ")
+
+
+def test_nothing_to_train_on(tmp_path):
+    assert "takes a preset, a TOML file or --data" in ganapp("train").errors
+    assert "`--size` is for the images of --data" in ganapp("train", "ring", "--size", 8).errors
