@@ -31,7 +31,7 @@ def test_a_baseline_on_a_preset_is_judged_like_a_run(tmp_path):
     assert row["options"] == {"components": 8}
     assert 0 <= row["sample_seconds"] < 60
     values = {key: figure["value"] for key, figure in report["last"]["figures"].items()}
-    assert row["figures"] == values
+    assert row["figures"].items() <= values.items()  # those that cost little
     assert report["last"]["figures"]["frechet_distance"]["floor"] > 0
     page = (out / "report.md").read_text()
     assert "seconds to fit" in page
@@ -90,7 +90,7 @@ def test_no_network_makes_clips(tmp_path):
     ("arguments", "sentence"),
     [
         (["vea", "digits"], "There is no baseline called 'vea'"),
-        (["vae", "digitz"], "DATA must be a preset, a TOML file, a data source or source:path"),
+        (["vae", "digitz"], "There is no data source called 'digitz'"),
         (["vae", "none.toml"], "The configuration none.toml cannot be read"),
         (["vae", "digits", "--set", "latents=3"], "Did you mean `latent`?"),
         (["vae", "digits", "--set", "latent=0"], "`latent` must be at least 1. Received: latent=0"),
@@ -131,7 +131,7 @@ def test_a_run_reports_the_baselines_that_it_asks_for(finished):
     mixture, kernels = report["baselines"]
     chosen = report["best"] or report["last"]
     beside = {key: figure["baseline"] for key, figure in chosen["figures"].items()}
-    assert mixture["figures"] == beside
+    assert mixture["figures"].items() <= beside.items()  # those that cost little
     assert kernels["facts"]["held_out_log_density"] < 5
     page = (finished / "report.md").read_text()
     assert "| figure | mixture | kernel_density | floor |" in page

@@ -214,7 +214,7 @@ def test_a_full_disk_is_a_sentence(finished, monkeypatch):
     )
 
 
-USAGE = ["nothing", "train", "train ring --bad", "sample run", "sample run --out x --count x"]
+USAGE = ["nothing", "train ring --bad", "sample run", "sample run --out x --count x"]
 
 
 @pytest.mark.parametrize("arguments", USAGE)
