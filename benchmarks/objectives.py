@@ -51,15 +51,15 @@ def measured(objective: str, seed: int) -> tuple[list[str], dict]:
 
 
 def plot(reports: dict[str, dict], path: Path) -> None:
-    """Bars of coverage and Fréchet distance, with those of the mixture and of held-out digits."""
+    """Coverage and Fréchet distance of every objective, with those of the mixture."""
     figure = Figure(figsize=(9, 0.28 * len(reports) + 1.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
+    names = sorted(reports, key=lambda each: _coverage(reports[each]))
     for axes, (key, name) in zip(panels, PLOTTED.items(), strict=True):
-        found = {each: report["last"]["figures"][key] for each, report in reports.items()}
-        names = sorted(
-            found, key=lambda each: reports[each]["last"]["figures"]["coverage"]["value"]
-        )
-        axes.barh(names, [found[each]["value"] for each in names], color="#4477aa")
+        found = {each: reports[each]["last"]["figures"][key] for each in names}
+        axes.plot([found[each]["value"] for each in names], names, "o", color="#4477aa")
+        axes.grid(axis="y", color="#dddddd")
+        axes.set_axisbelow(True)
         baseline = next(iter(found.values()))["baseline"]
         axes.axvline(baseline, color="#cc6677", label=f"Gaussian mixture, {baseline:.2g}")
         axes.set_xlabel(name)

@@ -118,9 +118,13 @@ def test_lists_are_complete(family):
     assert [m["name"] for m in members] == [m["name"] for m in members_of(family)]
     assert all(member["summary"] and member["set"] for member in members)
     for member in members:
-        assert member["formula"] or family in ("networks", "data") or member["name"] == "none"
+        assert (
+            member["formula"]
+            or family in ("networks", "data", "features")
+            or member["name"] == "none"
+        )
         # The plainest priors and no constraint at all are nobody's, data are the reader's own.
-        nobodys = member["name"] in ("none", "normal", "uniform") or family == "data"
+        nobodys = member["name"] in ("none", "normal", "uniform") or family in ("data", "features")
         old = family == "baselines" and member["reference"]  # older than arXiv
         assert "arXiv:" in member["reference"] or nobodys or old, member["name"]
     shown = ganapp("list", family).output

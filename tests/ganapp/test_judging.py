@@ -58,7 +58,7 @@ def test_a_folder_of_grey_pictures_is_judged(tmp_path):
         (["--samples", "x.npz"], "`--samples` and `--real` belong together"),
         (["--samples", "x.npz", "--real", "ring"], "must be a file or a folder"),
         (["{npz}", "--real", "rign"], "There is no data source called 'rign'"),
-        (["{npz}", "--real", "ring:/x"], "`path` is not an option of the data source 'ring'"),
+        (["{npz}", "--real", "ring:/x"], "The data source 'ring' takes nothing after it"),
         (["{npz}", "--real", "digits"], "`samples` must have the shape (n, 8, 8, 1)"),
         (["{broken}", "--real", "ring"], "must be a whole file of numbers"),
         (["{named}", "--real", "ring"], "must hold an array called 'samples'"),
