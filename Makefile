@@ -17,8 +17,9 @@ demo: .venv/installed
 	$(BIN)/python -m ganapp export $(RUN)
 	@$(BIN)/python -m ganapp show $(RUN)
 
+# A process a core; the tests of a file share what they set up.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
