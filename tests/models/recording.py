@@ -12,9 +12,9 @@ class RecordingGAN(GAN):
         super().__init__(*args, **options)
         self.seen = []
 
-    def _update_discriminator(self, real, index):
+    def _update_discriminator(self, real, label, index):
         self.seen.append(("real", real.numpy()))
-        return super()._update_discriminator(real, index)
+        return super()._update_discriminator(real, label, index)
 
     def _generate(self, latents, *, training=True):
         self.seen.append(("latents", latents.numpy()))

@@ -68,7 +68,7 @@ def test_a_step_draws_for_every_example():
     x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
     seen = []
     gan.score = lambda packs, **options: seen.append(packs) or packs
-    gan._critic(x, Stream.DISCRIMINATOR_STABILISERS, 0)(x)
+    gan._critic(x, None, None, Stream.DISCRIMINATOR_STABILISERS)(x)
     members = unpacked(seen[0], SIZE).numpy().reshape(BATCH, -1)
     assert len(np.unique(members, axis=0)) == BATCH
 
