@@ -9,6 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lives_case import ROOT
 from rich.console import Console
@@ -136,10 +137,20 @@ def test_presets_as_json():
     assert "`presets --json` is for the list" in refused.errors
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Instead of data that would have to be downloaded."""
+    path = tmp_path_factory.mktemp("images") / "images.npz"
+    x = np.random.default_rng(0).integers(0, 255, (100, 28, 28), np.uint8)
+    np.savez(path, x=x, y=np.arange(100) % 10)
+    return ("--data", f"npz:{path}")
+
+
 @pytest.mark.parametrize("preset", preset_names())
-def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, preset):
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path, monkeypatch, preset, images):
     monkeypatch.chdir(tmp_path)
-    said = ganapp("train", preset, "--dry-run", "--set", "training.epochs=3")
+    instead = images if load_config(preset).data.source == "tfds" else ()
+    said = ganapp("train", preset, *instead, "--dry-run", "--set", "training.epochs=3")
     assert (said.code, said.errors) == (0, "")
     for word in ("data", "generator", "parameters", "objective", "3 epochs", "1 replica"):
         assert word in said.output
