@@ -26,7 +26,8 @@ ADAPTIVE_AUGMENT = Remedy(
     name="adaptive_augment", setting="`[objective.stabilisers] adaptive_augment = {}`"
 )
 DIFF_AUGMENT = Remedy(name="diff_augment", setting="`[objective.stabilisers] diff_augment = {}`")
-LARGER_DATA = Remedy(setting="more data or a smaller discriminator")
+MORE_DATA = Remedy(setting="more data")
+SMALLER_DISCRIMINATOR = Remedy(setting="a smaller discriminator")
 SMALLER_RATES = Remedy(setting="smaller learning rates with `beta_1 = 0.0`")
 FALLING_RATES = Remedy(
     name="falling_rates",

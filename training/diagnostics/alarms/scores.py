@@ -87,6 +87,7 @@ def discriminator_overfitting(
             remedies.DIFF_AUGMENT,
             remedies.R1,
             remedies.STRONGER_PENALTY,
-            remedies.LARGER_DATA,
+            remedies.MORE_DATA,
+            remedies.SMALLER_DISCRIMINATOR,
         ),
     )
