@@ -11,6 +11,7 @@ import keras
 
 from models.networks.blocks import (
     Rate,
+    Width,
     Widths,
     activated,
     coarsest_map,
@@ -40,6 +41,14 @@ def _average(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return keras.layers.AveragePooling2D(2, padding="same")(x)
 
 
+def _refined(
+    x: keras.KerasTensor, channels: int, convolutions: int, normalisation: str
+) -> keras.KerasTensor:
+    for _ in range(convolutions):
+        x = activated(keras.layers.Conv2D(channels, 3, padding="same")(x), normalisation)
+    return x
+
+
 UPSAMPLINGS: dict[str, Callable] = {"nearest": _nearest, "transposed": _transposed}
 DOWNSAMPLINGS: dict[str, Callable] = {"strided": _strided, "average": _average}
 
@@ -51,6 +60,7 @@ def dcgan_generator(
     channels: Widths = (128, 64),
     normalisation: Literal["none", "batch", "layer"] = "batch",
     upsampling: Literal["nearest", "transposed"] = "transposed",
+    depth: Width = 1,
 ) -> keras.Model:
     """Maps latents to images in [-1, 1]: a dense layer, then one doubling per entry of `channels`.
 
@@ -63,6 +73,7 @@ def dcgan_generator(
         channels: of the map after each doubling, coarse to fine.
         normalisation: after the dense layer and each doubling.
         upsampling: `"nearest"` (repeat, then 3x3 convolution) or `"transposed"` (4x4, stride 2).
+        depth: convolutions at each resolution; those after the doubling are 3x3. The paper has 1.
     """
     height, width, colours = image_shape(shape, "dcgan")
     start = (*coarsest_map(height, width, len(channels)), channels[0])
@@ -71,6 +82,7 @@ def dcgan_generator(
     x = activated(x, normalisation)
     for maps in channels:
         x = activated(UPSAMPLINGS[upsampling](x, maps), normalisation)
+        x = _refined(x, maps, depth - 1, normalisation)
     x = keras.layers.Conv2D(colours, 3, padding="same")(x)
     x = keras.layers.Activation("tanh", dtype="float32")(cropped(x, height, width))
     return keras.Model(z, x, name="generator")
@@ -82,6 +94,7 @@ def dcgan_discriminator(
     channels: Widths = (64, 128),
     normalisation: Literal["none", "batch", "layer"] = "none",
     downsampling: Literal["strided", "average"] = "strided",
+    depth: Width = 1,
     dropout: Rate = 0.0,
     minibatch: Literal["none", "discrimination", "standard_deviation"] = "none",
 ) -> keras.Model:
@@ -92,6 +105,7 @@ def dcgan_discriminator(
         channels: of the map after each halving, fine to coarse.
         normalisation: after each halving but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
+        depth: convolutions at each resolution; those after the halving are 3x3. The paper has 1.
         dropout: probability that an entry of a map is dropped.
         minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
     """
@@ -99,6 +113,7 @@ def dcgan_discriminator(
     x = images
     for place, maps in enumerate(channels):
         x = DOWNSAMPLINGS[downsampling](x, maps)
-        x = dropped(activated(x, normalisation if place else "none"), dropout)
+        x = activated(x, normalisation if place else "none")
+        x = dropped(_refined(x, maps, depth - 1, normalisation), dropout)
     scores = raw_scores(keras.layers.Flatten()(x), minibatch)
     return keras.Model(images, scores, name="discriminator")

@@ -49,16 +49,26 @@ def test_every_generator_has_a_discriminator():
     widths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     upsampling=st.sampled_from(["nearest", "transposed"]),
     downsampling=st.sampled_from(["strided", "average"]),
+    depth=st.integers(1, 3),
 )
-def test_dcgan_of_any_size(height, width, colours, widths, upsampling, downsampling):
-    shape, channels = (height, width, colours), tuple(widths)
-    generator = dcgan_generator(2, shape, channels=channels, upsampling=upsampling)
-    check(
-        generator,
-        dcgan_discriminator(shape, channels=channels, downsampling=downsampling),
-        shape,
-        2,
-    )
+def test_dcgan_of_any_size(height, width, colours, widths, upsampling, downsampling, depth):
+    shape, options = (height, width, colours), {"channels": tuple(widths), "depth": depth}
+    generator = dcgan_generator(2, shape, upsampling=upsampling, **options)
+    discriminator = dcgan_discriminator(shape, downsampling=downsampling, **options)
+    check(generator, discriminator, shape, 2)
+
+
+def test_depth_of_dcgan():
+    options = {"channels": (3, 2), "normalisation": "batch", "depth": 3}
+    generator = dcgan_generator(4, (8, 8, 1), upsampling="nearest", **options)
+    discriminator = dcgan_discriminator((8, 8, 1), **options)
+    for network, resampling, refining in ((generator, 0, 2 * 3 + 1), (discriminator, 2, 2 * 2)):
+        convolutions = [x for x in network.layers if type(x) is keras.layers.Conv2D]
+        sizes = [x.kernel_size for x in convolutions]
+        assert (sizes.count((4, 4)), sizes.count((3, 3))) == (resampling, refining)
+    # Normalised everywhere but after the discriminator's very first convolution.
+    kinds = [[type(x) for x in network.layers] for network in (generator, discriminator)]
+    assert [each.count(keras.layers.BatchNormalization) for each in kinds] == [7, 5]
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
