@@ -2,6 +2,7 @@
 
     python -m benchmarks.modes                                  # hours: all objectives, three seeds
     python -m benchmarks.modes --data ring --objective wgan_gp --objective hinge --seed 0
+    python -m benchmarks.modes --plot docs/images/modes.png     # the picture beside the tables
 
 Twice each: at its paper's settings (optimizers, penalties, constraint, discriminator steps), and at
 one common setting, that of the preset: its optimizers and annealed R1 + R2. Network and judgement
@@ -14,11 +15,15 @@ What has been measured is remembered (`benchmarks/running.py`): stop it and star
 
 import argparse
 import statistics
+from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from benchmarks.running import FailedError, cell, markdown, train
 from training.objectives import OBJECTIVES
 
 FIGURES = ("modes", "fair_modes", "high_quality", "reverse_kl", "sigma_ratio")
+COLOURS = {"paper": "#cc6677", "common": "#4477aa"}
 # Published under the same protocol: modes, share of high quality, reverse KL.
 PUBLISHED = {
     "ring": {
@@ -109,6 +114,48 @@ def compared(data: str, objectives: list[str], settings: list[str], seeds: list[
     return rows
 
 
+def plot(tables: dict[str, list], path: Path) -> None:
+    """Share of high quality and reverse KL of every objective at both settings, by data source."""
+    figure = Figure(figsize=(9, 7.5 * len(tables)), layout="constrained")
+    rows = figure.subplots(len(tables), 2, sharey="row", squeeze=False)
+    for panels, (data, table) in zip(rows, tables.items(), strict=True):
+        panels[0].set_title(data, loc="left", fontweight="bold")
+        for axes, column, name in zip(panels, (4, 5), ("high quality", "reverse KL"), strict=True):
+            _dots(axes, table, column)
+            axes.set_xlabel(f"{name}, {'lower' if column == 5 else 'higher'} is better")
+        panels[1].set_xscale("log")
+        panels[0].legend(loc="upper left", fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+
+
+def _dots(axes, table: list, column: int) -> None:
+    """A row for each objective, best of the common setting above; a line for the floor."""
+    found = {
+        setting: {row[0]: _number(row[column]) for row in table[1:] if row[1] == setting}
+        for setting in COLOURS
+    }
+    names = [row[0] for row in table[1:] if row[1] in COLOURS]
+    names = sorted(dict.fromkeys(names), key=lambda each: _quality(table, each))
+    floor = next(_number(row[column]) for row in table if row[1] == "floor")
+    axes.axvline(floor, color="#777777", linestyle=":", label="held-out real examples")
+    for setting, values in found.items():
+        places = [values.get(name, float("nan")) for name in names]
+        axes.plot(places, names, "o", color=COLOURS[setting], label=f"{setting} setting")
+    axes.grid(axis="y", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _number(text: str) -> float:
+    return float("nan") if text == "-" else float(text)
+
+
+def _quality(table: list, name: str) -> float:
+    shares = [_number(row[4]) for row in table[1:] if row[0] == name and row[1] == "common"]
+    return shares[0] if shares and shares[0] == shares[0] else -1.0
+
+
 def main() -> None:
     """Prints one table for each data source."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -116,12 +163,16 @@ def main() -> None:
     parser.add_argument("--objective", action="append", choices=OBJECTIVES)
     parser.add_argument("--setting", action="append", choices=SETTINGS)
     parser.add_argument("--seed", action="append", type=int)
+    parser.add_argument("--plot", type=Path, help="also draw the tables into this file")
     arguments = parser.parse_args()
     seeds = arguments.seed or [0, 1, 2]
     objectives, settings = arguments.objective or OBJECTIVES, arguments.setting or SETTINGS
+    tables = {}
     for data in arguments.data or PUBLISHED:
-        rows = compared(data, list(objectives), list(settings), seeds)
+        rows = tables[data] = compared(data, list(objectives), list(settings), seeds)
         print(f"\n### {data}: 2,500 samples, seeds {seeds}\n\n{markdown(rows, left=2)}\n")
+    if arguments.plot:
+        plot(tables, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,15 @@ def _average(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return keras.layers.AveragePooling2D(2, padding="same")(x)
 
 
+def _plain(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+    return keras.layers.Conv2D(channels, 3, padding="same")(x)
+
+
 def _refined(
     x: keras.KerasTensor, channels: int, convolutions: int, normalisation: str
 ) -> keras.KerasTensor:
     for _ in range(convolutions):
-        x = activated(keras.layers.Conv2D(channels, 3, padding="same")(x), normalisation)
+        x = activated(_plain(x, channels), normalisation)
     return x
 
 
@@ -61,6 +65,7 @@ def dcgan_generator(
     normalisation: Literal["none", "batch", "layer"] = "batch",
     upsampling: Literal["nearest", "transposed"] = "transposed",
     depth: Width = 1,
+    output: Literal["convolution", "doubling"] = "convolution",
 ) -> keras.Model:
     """Maps latents to images in [-1, 1]: a dense layer, then one doubling per entry of `channels`.
 
@@ -70,20 +75,25 @@ def dcgan_generator(
     Args:
         latent_size: dimension of a latent.
         shape: (height, width, channels) of an image.
-        channels: of the map after each doubling, coarse to fine.
+        channels: of the map after each doubling, coarse to fine; before it with
+            `output="doubling"`.
         normalisation: after the dense layer and each doubling.
         upsampling: `"nearest"` (repeat, then 3x3 convolution) or `"transposed"` (4x4, stride 2).
         depth: convolutions at each resolution; those after the doubling are 3x3. The paper has 1.
+        output: `"convolution"` (3x3, of the last map) or `"doubling"` (the last doubling makes the
+            image, as in the paper: less work, as no map of many channels has the image's size).
     """
     height, width, colours = image_shape(shape, "dcgan")
     start = (*coarsest_map(height, width, len(channels)), channels[0])
     z = keras.Input((latent_size,), name="z")
     x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(z))
     x = activated(x, normalisation)
-    for maps in channels:
-        x = activated(UPSAMPLINGS[upsampling](x, maps), normalisation)
+    doubled = UPSAMPLINGS[upsampling]
+    last, maps_after = (doubled, channels[1:]) if output == "doubling" else (_plain, channels)
+    for maps in maps_after:
+        x = activated(doubled(x, maps), normalisation)
         x = _refined(x, maps, depth - 1, normalisation)
-    x = keras.layers.Conv2D(colours, 3, padding="same")(x)
+    x = last(x, colours)
     x = keras.layers.Activation("tanh", dtype="float32")(cropped(x, height, width))
     return keras.Model(z, x, name="generator")
 

@@ -50,10 +50,11 @@ def test_every_generator_has_a_discriminator():
     upsampling=st.sampled_from(["nearest", "transposed"]),
     downsampling=st.sampled_from(["strided", "average"]),
     depth=st.integers(1, 3),
+    output=st.sampled_from(["convolution", "doubling"]),
 )
-def test_dcgan_of_any_size(height, width, colours, widths, upsampling, downsampling, depth):
+def test_dcgan_of_any_size(height, width, colours, widths, upsampling, downsampling, depth, output):
     shape, options = (height, width, colours), {"channels": tuple(widths), "depth": depth}
-    generator = dcgan_generator(2, shape, upsampling=upsampling, **options)
+    generator = dcgan_generator(2, shape, upsampling=upsampling, output=output, **options)
     discriminator = dcgan_discriminator(shape, downsampling=downsampling, **options)
     check(generator, discriminator, shape, 2)
 
@@ -87,6 +88,12 @@ def test_dcgan_options(normalisation, up, down):
             assert all(x.synchronized for x in found if name == "batch")
     upsamplings = [x for x in generator.layers if isinstance(x, keras.layers.UpSampling2D)]
     assert [x.interpolation for x in upsamplings] == (["nearest"] * 2 if up == "nearest" else [])
+
+
+def test_the_last_doubling_makes_the_image():
+    generator = dcgan_generator(4, (28, 28, 1), channels=(5, 3), output="doubling")
+    shapes = [x.output.shape[1:] for x in generator.layers if hasattr(x, "kernel")]
+    assert shapes == [(7 * 7 * 5,), (14, 14, 3), (28, 28, 1)]
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
