@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
-from training.data import DataSpec
+from training.data import Source
 from training.evaluation.report import verdict
 from training.objectives import Objective
 
@@ -35,7 +36,7 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
 
 def _plan(experiment: Experiment) -> dict[str, str]:
     config, gan, training = experiment.config, experiment.gan, experiment.config.training
-    rows = {"data": _about_data(experiment.source.spec)}
+    rows = {"data": _about_data(experiment.source)}
     for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
         section = getattr(config, name)
         text = f"{section.network}, {network.count_params():,} parameters"
@@ -50,13 +51,17 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     }
 
 
-def _about_data(spec: DataSpec) -> str:
+def _about_data(source: Source) -> str:
+    spec, labels = source.spec, source.training_labels() if source.spec.classes else None
     shape = " x ".join(map(str, spec.shape))
     examples = "endless" if spec.examples is None else f"{spec.examples:,} training"
     kind = f"{spec.kind} {shape}"
     if spec.table is not None:
         kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
-    return f"{spec.name}: {kind}, {examples}, {spec.held_out:,} held out"
+    known = ""
+    if labels is not None and (labels < 0).any():
+        known = f" ({np.mean(labels >= 0):.1%} of the labels known)"
+    return f"{spec.name}: {kind}, {examples}{known}, {spec.held_out:,} held out"
 
 
 def _about_objective(objective: Objective) -> str:

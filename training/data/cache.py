@@ -20,7 +20,7 @@ import numpy as np
 
 from training.files import write_atomically
 
-FORMAT = 1  # of the cache; another one is another key
+FORMAT = 2  # of the cache; another one is another key
 BLOCK = 1 << 24  # bytes read or written at once
 
 

@@ -81,6 +81,9 @@ class MemmapSource(FiniteSource):
         last = first + min(self.spec.held_out, math.inf if count is None else count)
         return self._between(first, last)
 
+    def training_labels(self):
+        return head(self._labels, self.spec.examples)  # without reading the examples
+
     def _between(self, first: int, last: int):
         labels = head(self._labels, last)
         labels = None if labels is None else labels[first:]

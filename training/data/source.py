@@ -56,6 +56,10 @@ class Source(abc.ABC):
     def held_out_examples(self, count: int | None = None) -> Arrays:
         """Examples that training never sees, in user units, with their labels."""
 
+    def training_labels(self) -> np.ndarray | None:
+        """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
+        return self.training_examples()[1]
+
     def steps_per_epoch(self, batch_size: int) -> int | None:
         """Full global batches in one pass; `None` if the source never ends."""
         return None if self.spec.examples is None else self.spec.examples // batch_size

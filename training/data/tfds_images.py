@@ -159,8 +159,8 @@ def _as_image(pixels: np.ndarray) -> PIL.Image.Image:
 def _marks(kept: list[Example], names: Any, apart: bool, what: str) -> Marks:
     held_out = np.array([example.held_out for example in kept]) if apart else None
     labels = [example.label for example in kept]
-    # Some data sets mark an unknown label by -1.
-    if not names or None in labels or min(labels) < 0 or not check_classes(len(set(labels)), what):
+    known = {label for label in labels if label is None or label >= 0}  # -1 marks unknown ones
+    if not names or None in known or not check_classes(len(known), what):
         return Marks(None, (), held_out)
     return Marks(np.array(labels), tuple(names), held_out)
 
