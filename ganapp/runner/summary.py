@@ -60,7 +60,8 @@ def _about_data(source: Source) -> str:
         kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
     known = ""
     if labels is not None and (labels < 0).any():
-        known = f" ({np.mean(labels >= 0):.1%} of the labels known)"
+        share, count = f"{np.mean(labels >= 0):.1%}", f"{np.count_nonzero(labels >= 0):,}"
+        known = f" ({share if spec.examples is None else count} of them labelled)"
     return f"{spec.name}: {kind}, {examples}{known}, {spec.held_out:,} held out"
 
 

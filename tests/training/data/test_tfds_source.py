@@ -9,7 +9,8 @@ from image_case import encoded, noise
 
 from training.data import SOURCES, downloads, training_batches
 from training.data.digits import digits
-from training.data.tfds_images import tfds_images
+from training.data.image_files import Example
+from training.data.tfds_images import _marks, tfds_images
 
 
 @pytest.fixture
@@ -72,6 +73,17 @@ def test_a_prepared_data_set_is_read_from_its_files(source, cache_dir, prepared)
     assert (part.spec.examples, part.spec.held_out) == (120, 30)
     with pytest.raises(ValueError, match=r"`split` must be .* there are .*test.* split='tset'"):
         source("ganapp_digits", data_dir=cache_dir, split="tset")
+
+
+def test_labels_of_the_catalogue_may_be_unknown():
+    """As those of the split `unlabelled` of stl10, which are -1."""
+
+    def marks(*labels):
+        return _marks([Example("", None, label=each) for each in labels], ("a", "b"), False, "x")
+
+    assert marks(0, -1, 1, -1).labels.tolist() == [0, -1, 1, -1]
+    assert marks(0, -1, 1, -1).classes == ("a", "b")
+    assert [marks(*some).labels for some in ((-1, -1), (0, -1), (0, None))] == [None] * 3
 
 
 def test_a_folder_that_holds_one_version(source, cache_dir, prepared):
