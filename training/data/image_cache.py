@@ -107,6 +107,7 @@ def image_source(
         found.examples,
         found.labels,
         bad_files=found.about["bad_files"],
+        fingerprint=found.fingerprint,
     )
 
 

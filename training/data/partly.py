@@ -66,6 +66,9 @@ class _Partly(Source):
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
         self.density, self.modes, self.singles = source.density, source.modes, source.singles
 
+    def fingerprint(self):
+        return self._source.fingerprint()
+
     def held_out_examples(self, count=None):
         return self._source.held_out_examples(count)
 
