@@ -9,8 +9,19 @@ from ganapp import plugins
 from ganapp.combinations import refuse
 from ganapp.evaluation_config import EvaluationConfig
 from ganapp.scheduled import scheduled
-from ganapp.section import Fraction, PluginSection, Positive, Rate, Section, Weight
+from ganapp.section import (
+    Fraction,
+    PluginSection,
+    Positive,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Weight,
+)
 from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
+from training.data import Source
+from training.data.partly import with_share_of_labels
 from training.optimizers import OptimizerConfig
 
 PAPER_TABLES = ("penalties", "constraint", "stabilisers")  # of `objective`, its paper's if left out
@@ -66,10 +77,31 @@ class PriorConfig(PluginSection):
 
 
 class DataConfig(PluginSection):
-    """Where examples come from."""
+    """Where examples come from, and which share of the training labels is known.
+
+    `labelled` left out means all of them; `labelled_seed` chooses which.
+    """
 
     FAMILY, MEMBER = "data", "source"
     source: str
+    labelled: Share | None = None
+    labelled_seed: Seed | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_labelled(self) -> Self:
+        if self.labelled is None and self.labelled_seed is not None:
+            raise ValueError(
+                "`labelled_seed` chooses the labels that `labelled` keeps, which is needed beside "
+                f"it. Received: labelled_seed={self.labelled_seed} alone"
+            )
+        return self
+
+    def build(self) -> Source:
+        """The source with its options, and with the labels that are known."""
+        source = super().build()
+        if self.labelled is None:
+            return source
+        return with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
 
 
 class GeneratorConfig(PluginSection):
@@ -140,7 +172,7 @@ class TrainingConfig(Section):
     epochs: Positive = 100
     steps_per_epoch: Positive | None = None
     batch_size: Positive = 64
-    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
+    seed: Seed = 0
     deterministic: bool = False
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     steps_per_execution: Positive = 1

@@ -1,10 +1,12 @@
 """Data named on the command line: a source, `source:path`, or a path whose name says what it is."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ganapp.errors import UserError
 from ganapp.plugins import FAMILIES, option_names, options_model
+from training.data.tfds_name import read_name
 from training.registry import UnknownNameError
 
 # What a path is taken for that comes without the name of a source.
@@ -21,12 +23,15 @@ BY_SUFFIX = {
     ".xz": "folder",
 }
 
+# Sources that read more than their first option out of what follows their name.
+SHORTHANDS: dict[str, Callable[[str], dict[str, str]]] = {"tfds": read_name}
+
 
 def data_table(text: str, *, size: int | None = None) -> dict[str, Any]:
     """The table `data` of a configuration.
 
     Args:
-        text: `digits`, `folder:photos`, `tfds:mnist`, or a path such as `photos.zip`.
+        text: `digits`, `folder:photos`, `tfds:mnist:train`, or a path such as `photos.zip`.
         size: of images, for sources that resize them.
 
     Raises:
@@ -47,12 +52,21 @@ def data_table(text: str, *, size: int | None = None) -> dict[str, Any]:
     if rest:
         if not required:
             raise UserError(f"The data source {name!r} takes nothing after it. Received: {text!r}")
-        table[required[0]] = rest
+        table |= _read(name, required[0], rest)
     if size is not None:
         if "size" not in option_names("data", name):
             raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
         table["size"] = size
     return table
+
+
+def _read(source: str, option: str, rest: str) -> dict[str, str]:
+    if source not in SHORTHANDS:
+        return {option: rest}
+    try:
+        return SHORTHANDS[source](rest)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _source_of(path: Path) -> str:

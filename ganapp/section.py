@@ -9,6 +9,8 @@ from ganapp import plugins
 Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
+Share = Annotated[float, pydantic.Field(gt=0, le=1)]
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
 Rate = Annotated[float, pydantic.Field(gt=0)]
 
 

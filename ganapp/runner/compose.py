@@ -90,6 +90,7 @@ class Experiment:
             "versions": {"ganapp": __version__}
             | {name: importlib.metadata.version(name) for name in VERSIONS},
             "data": self.source.spec.as_dict(),
+            "data_fingerprint": self.source.fingerprint(),
             "latent": self.config.generator.prior.model_dump(mode="json"),
             "seed": self.config.training.seed,
             "configuration": self.config.model_dump(mode="json", exclude_none=True),

@@ -36,7 +36,7 @@ def class_shares(source: Source) -> tuple[float, ...]:
     Raises:
         ValueError: no labels, one class only, or a class without examples.
     """
-    _, labels = source.training_examples()
+    labels = source.training_labels()
     if labels is None or len(known := labels[labels >= 0]) == 0:
         raise ValueError(
             "`generator.condition` needs data with labels; 'none' is for data without. "

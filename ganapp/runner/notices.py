@@ -1,6 +1,7 @@
 """What data and evaluation have to say while they work, on standard error."""
 
 import logging
+import sys
 
 from rich.console import Console
 
@@ -15,9 +16,23 @@ class Notices(logging.Handler):
         console.print(f"{name}{record.getMessage()}", style=style, soft_wrap=True)
 
 
+class OfOthers(logging.Handler):
+    """Prints what libraries warn of, as Python does where no handler is set.
+
+    Where none is, absl sets one as soon as anything is logged, which would print ours once more.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one unless it is ours."""
+        if record.name != "ganapp":
+            print(self.format(record), file=sys.stderr)
+
+
 def announce() -> None:
     """Has them printed, each once however often this is called."""
-    logger = logging.getLogger("ganapp")
+    logger, root = logging.getLogger("ganapp"), logging.getLogger()
+    if not root.handlers:
+        root.addHandler(OfOthers(logging.WARNING))
     if not any(isinstance(handler, Notices) for handler in logger.handlers):
         logger.addHandler(Notices(logging.INFO))
         logger.setLevel(logging.INFO)

@@ -1,14 +1,18 @@
 """What a person sees before and after a run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
+from training.data import Source
 from training.evaluation.report import verdict
+from training.objectives import Objective
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}
 
@@ -21,45 +25,54 @@ def warn(sentence: str) -> None:
 
 def show_plan(experiment: Experiment, directory: Path, console: Console) -> None:
     """Says what is about to be trained, on what, and where it goes."""
-    config, spec = experiment.config, experiment.source.spec
-    networks = {
-        "generator": experiment.gan.generator,
-        "discriminator": experiment.gan.discriminator,
-    }
-    objective = experiment.gan.objective
     table = Table(show_header=False, box=None, pad_edge=False)
+    for name, text in _plan(experiment).items():
+        table.add_row(name, text)
+    table.add_row("run", str(directory))
+    console.print(table)
+    for sentence in warnings(experiment.config, kind=experiment.source.spec.kind):
+        warn(sentence)
+
+
+def _plan(experiment: Experiment) -> dict[str, str]:
+    config, gan, training = experiment.config, experiment.gan, experiment.config.training
+    rows = {"data": _about_data(experiment.source)}
+    for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
+        section = getattr(config, name)
+        text = f"{section.network}, {network.count_params():,} parameters"
+        rows[name] = text + _looks_at_several(section)
+    replicas = experiment.strategy.num_replicas_in_sync
+    return rows | {
+        "prior": f"{config.generator.prior.name}, {gan.prior.size} dimensions",
+        "objective": _about_objective(gan.objective),
+        "training": f"{training.epochs} epochs of {experiment.steps_per_epoch} steps, batch "
+        f"{training.batch_size}, {training.precision}, seed {training.seed}",
+        "devices": f"{replicas} replica{'s' if replicas > 1 else ''}",
+    }
+
+
+def _about_data(source: Source) -> str:
+    spec, labels = source.spec, source.training_labels() if source.spec.classes else None
     shape = " x ".join(map(str, spec.shape))
     examples = "endless" if spec.examples is None else f"{spec.examples:,} training"
     kind = f"{spec.kind} {shape}"
     if spec.table is not None:
         kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
-    table.add_row("data", f"{spec.name}: {kind}, {examples}, {spec.held_out:,} held out")
-    for name, network in networks.items():
-        section = getattr(config, name)
-        text = f"{section.network}, {network.count_params():,} parameters"
-        table.add_row(name, text + _looks_at_several(section))
-    prior = config.generator.prior
-    table.add_row("prior", f"{prior.name}, {experiment.gan.prior.size} dimensions")
+    known = ""
+    if labels is not None and (labels < 0).any():
+        share, count = f"{np.mean(labels >= 0):.1%}", f"{np.count_nonzero(labels >= 0):,}"
+        known = f" ({share if spec.examples is None else count} of them labelled)"
+    return f"{spec.name}: {kind}, {examples}{known}, {spec.held_out:,} held out"
+
+
+def _about_objective(objective: Objective) -> str:
     penalties = ", ".join(penalty.name for penalty in objective.penalties) or "no penalty"
     stabilisers = "".join(f", {member.name}" for member in objective.stabilisers)
     steps = objective.discriminator_steps
-    table.add_row(
-        "objective",
+    return (
         f"{objective.name}, {penalties}{stabilisers}, constraint {objective.constraint.name}, "
-        f"{steps} discriminator step{'s' if steps > 1 else ''}",
+        f"{steps} discriminator step{'s' if steps > 1 else ''}"
     )
-    training = config.training
-    table.add_row(
-        "training",
-        f"{training.epochs} epochs of {experiment.steps_per_epoch} steps, batch "
-        f"{training.batch_size}, {training.precision}, seed {training.seed}",
-    )
-    replicas = experiment.strategy.num_replicas_in_sync
-    table.add_row("devices", f"{replicas} replica{'s' if replicas > 1 else ''}")
-    table.add_row("run", str(directory))
-    console.print(table)
-    for sentence in warnings(config, kind=spec.kind):
-        warn(sentence)
 
 
 def _looks_at_several(section: Any) -> str:
@@ -71,13 +84,21 @@ def _looks_at_several(section: Any) -> str:
 
 def show_figures(report: dict[str, Any], console: Console, *, title: str = "") -> None:
     """The figures of the best generator beside floor and baseline, and the verdict."""
+    chosen = report["best"] or report["last"]
+    console.print(_figures_table(report, title))
+    for remark in _remarks(chosen):
+        console.print(remark, style="dim")
+    console.print(verdict(chosen, "This sample") if title else verdict(chosen))
+
+
+def _figures_table(report: dict[str, Any], title: str) -> Table:
+    """A row per figure: best and last (or the samples alone), matched, floor, baseline."""
     best, last = report["best"], report["last"]
     chosen = best or last
-    counts = chosen["counts"]
     step = chosen.get("step")
     of_step = "" if step is None else f" of step {step:,}"
     table = Table(
-        title=title or f"{counts['generated']:,} samples{of_step}",
+        title=title or f"{chosen['counts']['generated']:,} samples{of_step}",
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -99,27 +120,25 @@ def show_figures(report: dict[str, Any], console: Console, *, title: str = "") -
             figure["space"],
             f"{figure['generated']}" + (f"/{real}" if real is not None else ""),
         )
-    console.print(table)
-    console.print(
-        f"matched and floor: {counts['matched']:,} samples and as many held-out examples against "
-        f"the training data; baseline: {chosen['baseline']}; counts: generated/real.",
-        style="dim",
+    return table
+
+
+def _remarks(chosen: dict[str, Any]) -> Iterator[str]:
+    """How the figures are to be read: what they were compared with, and how sure they are."""
+    details = chosen["details"]
+    yield (
+        f"matched and floor: {chosen['counts']['matched']:,} samples and as many held-out examples "
+        f"against the training data; baseline: {chosen['baseline']}; counts: generated/real."
     )
-    stacks = chosen["details"].get("modes", {})
-    if "expected_kl" in stacks:
-        console.print(
+    if "expected_kl" in (stacks := details.get("modes", {})):
+        yield (
             f"mode KL: a perfect sampler is expected to have {stacks['expected_kl']:.4f} at this "
-            "count.",
-            style="dim",
+            "count."
         )
     told = ("classes_found", "modes")
-    accuracies = [chosen["details"].get(name, {}).get("classifier_accuracy") for name in told]
+    accuracies = [details.get(name, {}).get("classifier_accuracy") for name in told]
     for accuracy in filter(None, accuracies):
-        console.print(
-            f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data.",
-            style="dim",
-        )
-    console.print(verdict(chosen, "This sample") if title else verdict(chosen))
+        yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
 
 
 def short_number(value: float | None) -> str:

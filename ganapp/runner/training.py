@@ -19,6 +19,7 @@ from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import check_table
 from ganapp.runner.judging import evaluate
 from ganapp.runner.recording import recorders
+from ganapp.runner.same_data import check_data
 from ganapp.runner.summary import show_plan, warn
 from ganapp.runs import (
     Run,
@@ -170,6 +171,7 @@ def _judge(experiment: Experiment, run: Run, console: Console) -> int:
 
 def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
     check_table(experiment, run)
+    check_data(experiment, run)
     checkpoints = Checkpoints(
         run.checkpoints,
         experiment.state(),

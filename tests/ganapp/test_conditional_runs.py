@@ -1,5 +1,8 @@
 """A run whose generator is told the class, as a user has it."""
 
+import json
+import re
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -36,6 +39,39 @@ def test_samples_of_every_class(run, tmp_path):
     with PIL.Image.open(tmp_path / "all.png") as picture:
         width, height = picture.size
     assert height > 3 * width, "a row per class"
+
+
+def test_a_run_with_few_labels(tmp_path):
+    """A tenth of each class, rounded, is 149; what tells the classes knows no others."""
+    (tmp_path / "few.toml").write_text(CONDITIONAL)
+    short = ["--set", "training.steps_per_epoch=4", "--set", "data.labelled=0.1"]
+    said = ganapp("train", tmp_path / "few.toml", "--run", tmp_path / "run", *short)
+    assert said.code == 0, said.errors
+    assert "1,497 training (149 of them labelled), 300 held out" in said.output
+    assert "labelled = 0.1" in (tmp_path / "run" / "config.toml").read_text()
+    report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
+    assert report["figures"]["asked_accuracy"]["real"] == 149
+    assert sum(report["details"]["classes_found"]["training_histogram"]) == 149
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert "NaN" not in rows
+    assert "null" not in rows.splitlines()[0]
+    assert ganapp("resume", tmp_path / "run").code == 0
+
+
+@pytest.mark.parametrize(
+    ("preset", "setting", "sentence"),
+    [
+        ("digits", "data.labelled=0", r"`data.labelled`.* greater than 0"),
+        ("digits", "data.labelled=1.5", r"`data.labelled`.* less than or equal to 1"),
+        ("digits", "data.labelled_seed=3", r"`labelled_seed` chooses the labels that `labelled`"),
+        ("digits", "data.labeled=0.1", r"Did you mean `labelled`"),
+        ("wine", "data.labelled=0.5", r"`data.labelled` cannot hide the labels of a table"),
+    ],
+)
+def test_what_share_of_labels_is_refused(preset, setting, sentence):
+    said = ganapp("train", preset, "--dry-run", "--set", setting)
+    assert said.code == 2
+    assert re.search(sentence, said.errors.replace("\n", " ")), said.errors
 
 
 def test_samples_of_one_class(run, tmp_path):

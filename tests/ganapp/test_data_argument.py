@@ -30,6 +30,8 @@ def test_sources_and_paths(photos, tmp_path):
     }
     assert data_table(str(photos))["source"] == "folder"
     assert data_table("tfds:mnist") == {"source": "tfds", "name": "mnist"}
+    some = {"source": "tfds", "name": "emnist/letters:3.1.0", "split": "train[:50%]"}
+    assert data_table("tfds:emnist:letters:3.1.0:train[:50%]") == some
     assert data_table("csv:a:b.csv")["path"] == "a:b.csv"
     for suffix, source in ((".csv", "csv"), (".npz", "npz"), (".tar", "folder")):
         (tmp_path / f"x{suffix}").touch()
@@ -41,6 +43,7 @@ def test_sources_and_paths(photos, tmp_path):
     [
         ("foldr:x", None, "no data source called 'foldr'.*Did you mean 'folder'"),
         ("digits:x", None, "'digits' takes nothing after it"),
+        ("tfds:mnist:train:test", None, r"is written name\[:config\].*'mnist:train:test'"),
         ("digits", 8, "`--size` is for images from files"),
         (__file__, None, "must be a folder or a file ending in"),
     ],

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
-from run_case import ganapp
+from run_case import ganapp, written
 
 from ganapp.loading import load_config, load_saved
 from ganapp.plugins import options_model
@@ -104,6 +104,26 @@ def test_a_run_on_a_folder_goes_on_from_elsewhere(place, monkeypatch):
     resumed = ganapp("resume", run)
     assert resumed.code == 0, resumed.errors
     assert "step 4 of 4" in resumed.output
+
+
+def test_a_run_whose_images_have_changed_does_not_go_on(place):
+    """Nor does it touch what is there; with the old images back, it does."""
+    assert ganapp("train", "tiny.toml", "--run", "run").code == 0
+    before, image = written(place / "run"), place / "images" / "7.png"
+    content = image.read_bytes()
+    PIL.Image.new("RGB", (12, 8)).save(image)
+    said = ganapp("resume", "run")
+    assert said.code == 2
+    sentence = "have changed since it was started; put the old ones back or train anew. Received: "
+    assert f"{sentence}{place / 'images'}" in said.errors.replace("\n", " ")
+    image.unlink()
+    said = ganapp("resume", "run")
+    assert said.code == 2
+    counts = "(54 training and 6 held-out examples then, 53 training and 6 held-out examples now)"
+    assert counts in said.errors.replace("\n", " ")
+    assert written(place / "run") == before
+    image.write_bytes(content)
+    assert ganapp("resume", "run").code == 0
 
 
 def test_listing_says_what_must_be_given():

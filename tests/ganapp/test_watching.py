@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 
+import pytest
 from rich.console import Console
 from run_case import RING, ganapp
 
@@ -12,10 +14,11 @@ from ganapp.runner.remedies import ruled_out
 from ganapp.runner.watching import Announcer, alarms_in, looks_in
 from ganapp.runs import Run
 from training.callbacks.metrics import MetricsLog
-from training.diagnostics.alarms import Alarm, Remedy, wandering
+from training.diagnostics.alarms import Alarm, Remedy, remedies, wandering
 from training.diagnostics.watch import PLAYERS
 
 FOUR = 'prior = { name = "bernoulli", size = 2 }'
+REMEDIES = [each for each in vars(remedies).values() if isinstance(each, Remedy)]
 MORE = Remedy(setting="more")
 ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", remedies=(MORE,))
 
@@ -66,6 +69,26 @@ def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
     ring = ruled_out(compose(load_config("ring", settings)))
     assert {"f_kl", "packing", "diff_augment"} <= ring
     assert ring.isdisjoint({"alternative_goal", "one_discriminator_step", "minibatch", "r1"})
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        ("digits", ["generator.condition=concatenation", "discriminator.condition=projection"]),
+        ("digits", ["training.batch_size=63"]),
+        ("digits", ["discriminator.normalisation=batch", "objective.penalties={}"]),
+        ("digits-ebgan", []),
+        ("ring", ["objective.name=wgan"]),
+    ],
+)
+def test_no_remedy_that_is_left_would_be_refused(preset, changes):
+    """What a setting is refused with is not to be tried: each is put into the configuration."""
+    left_out = ruled_out(compose(load_config(preset, changes)))
+    settings = {each.name: re.match(r"`\[(.*)\] (.*)`$", each.setting) for each in REMEDIES}
+    tried = {n: f"{m[1]}.{m[2]}" for n, m in settings.items() if m and n not in left_out}
+    assert len(tried) > 4
+    for setting in tried.values():
+        load_config(preset, [*changes, setting])
 
 
 def test_alarms_are_counted(tmp_path):

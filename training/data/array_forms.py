@@ -85,13 +85,17 @@ def number_labels(
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels as numbers from 0 on, and the name of each.
 
+    Whole numbers below 0 and empty text are unknown labels, except where -1 and 1 are the only
+    ones: two classes are often called so.
+
     Args:
         labels: integers or text, `(count,)` or `(count, 1)`, or `None`.
         count: of the examples.
         name: of the file, for messages.
 
     Returns:
-        int32 `(count,)` and the names, or `None` and nothing where there are fewer than two.
+        int32 `(count,)`, -1 where unknown, and the names, or `None` and nothing where there are
+        fewer than two.
 
     Raises:
         ValueError: they are not one per example.
@@ -103,10 +107,17 @@ def number_labels(
             f"The labels of {name} must be whole numbers or text, one for each of {count} "
             f"examples. Received: shape={labels.shape}, dtype={labels.dtype}"
         )
-    names, numbers = np.unique(labels.reshape(-1), return_inverse=True)
+    labels = labels.reshape(-1)
+    if labels.dtype.kind == "U":
+        known = labels != ""
+    else:
+        known = (labels >= 0) | np.array_equal(np.unique(labels), [-1, 1])
+    names, places = np.unique(labels[known], return_inverse=True)
     if not check_classes(len(names), name):
         return None, ()
-    return numbers.reshape(-1).astype(np.int32), tuple(str(each) for each in names.tolist())
+    numbers = np.full(count, -1, np.int32)
+    numbers[known] = places
+    return numbers, tuple(str(each) for each in names.tolist())
 
 
 def _check_image_shape(shape: tuple[int, ...], name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from training.data.array_forms import form_of, is_stored_form, moments, number_labels
-from training.data.cache import cache_folder, key_of, prepared, write_rows
+from training.data.cache import Prepared, cache_folder, key_of, prepared, write_rows
 from training.data.checks import check_columns, check_count, check_differ, check_exists
 from training.data.folder import Share
 from training.data.image_files import DAMAGED, fingerprint
@@ -67,7 +67,7 @@ def npz(
 
     key = key_of(fingerprint(path), keys, held_out)
     found = prepared(cache_folder(cache_dir) / "arrays", key, make)
-    return _source("npz", path, found.about, found.examples, found.labels)
+    return _source("npz", path, found)
 
 
 def npy(
@@ -93,13 +93,13 @@ def npy(
     if not is_stored_form(examples):
         key = key_of([fingerprint(file) for file in given.values()], held_out)
         found = prepared(cache_folder(cache_dir) / "arrays", key, make)
-        return _source("npy", path, found.about, found.examples, found.labels)
+        return _source("npy", path, found)
     convert = form_of([examples], path.name).convert
     numbers, classes = number_labels(labels[0] if labels else None, len(examples), path.name)
     order, apart = split_order(len(examples), held_out)
     about = {"held_out": apart, "classes": classes, "levels": ""}
     about |= _checked(examples, order[: len(order) - apart])
-    return _source("npy", path, about, convert(examples), numbers, order)
+    return _source("npy", path, Prepared(convert(examples), numbers, about, ""), order)
 
 
 def _write(
@@ -151,13 +151,9 @@ def _checked(rows: np.ndarray, training: np.ndarray) -> dict[str, Any]:
 
 
 def _source(
-    name: str,
-    path: Path,
-    about: dict[str, Any],
-    examples: np.ndarray,
-    labels: np.ndarray | None,
-    order: np.ndarray | None = None,
+    name: str, path: Path, found: Prepared, order: np.ndarray | None = None
 ) -> MemmapSource:
+    examples, about = found.examples, found.about
     kind = "vector" if examples.ndim == 2 else "image"
     levels = f" ({about['levels']})" if about["levels"] else ""
     spec = DataSpec(
@@ -172,7 +168,7 @@ def _source(
         description=f"{'Vectors' if kind == 'vector' else 'Images'} of {path.name}{levels}.",
         licence=f"unknown: {path}",
     )
-    return MemmapSource(spec, examples, labels, order=order)
+    return MemmapSource(spec, examples, found.labels, order=order, fingerprint=found.fingerprint)
 
 
 def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:

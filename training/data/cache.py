@@ -20,7 +20,7 @@ import numpy as np
 
 from training.files import write_atomically
 
-FORMAT = 1  # of the cache; another one is another key
+FORMAT = 2  # of the cache; another one is another key
 BLOCK = 1 << 24  # bytes read or written at once
 
 
@@ -32,11 +32,13 @@ class Prepared:
         examples: memory-mapped, uint8 `(n, height, width, channels)` or float32 `(n, d)`.
         labels: int32 `(n,)` or `None`.
         about: what else was noted when it was made; plain JSON.
+        fingerprint: of the content of examples and labels.
     """
 
     examples: np.ndarray
     labels: np.ndarray | None
     about: dict[str, Any]
+    fingerprint: str
 
 
 def default_cache() -> Path:
@@ -147,7 +149,8 @@ def _read(place: Path) -> Prepared | None:
         labels = None
         if "labels.npy" in about["files"]:
             labels = np.load(place / "labels.npy", allow_pickle=False)
-        return Prepared(examples, labels, about["noted"])
+        content = " ".join(f"{name} {known['crc']:08x}" for name, known in about["files"].items())
+        return Prepared(examples, labels, about["noted"], content)
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -101,6 +101,6 @@ def check_classes(classes: int, what: str) -> bool:
         import logging
 
         logging.getLogger("ganapp").warning(
-            "The labels of %s are left out: all examples are of one class.", what
+            "The labels of %s are left out: they name a single class.", what
         )
     return classes > 1

@@ -4,9 +4,9 @@ import contextlib
 import io
 
 import numpy as np
-from absl import logging
 
 from training.data.cache import cache_folder
+from training.data.downloads import quiet
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
 
@@ -21,8 +21,7 @@ def digits(*, cache_dir: str = "") -> ArraySource:
 
     from training.data import digits_builder  # noqa: F401 - registers the builder with tfds
 
-    tfds.disable_progress_bar()
-    logging.set_verbosity(logging.ERROR)
+    quiet()
     with contextlib.redirect_stdout(io.StringIO()):  # tfds announces a download; there is none
         splits = tfds.load("ganapp_digits", data_dir=str(cache_folder(cache_dir)), batch_size=-1)
     train, test = (tfds.as_numpy(splits[name]) for name in ("train", "test"))

@@ -10,11 +10,12 @@ import annotated_types
 import numpy as np
 
 from training.data.cache import cache_folder, key_of
-from training.data.checks import check_exists
+from training.data.checks import check_classes, check_exists
 from training.data.image_cache import ImageOptions, Marks, image_source
 from training.data.image_files import Example, fingerprint, image_files
 from training.data.images import Resize
 from training.data.memmap import MemmapSource
+from training.data.partly import UNKNOWN, UNLABELLED
 
 Size = Annotated[int, annotated_types.Ge(0), annotated_types.Le(4096)]
 Pixels = Annotated[int, annotated_types.Ge(1)]
@@ -76,7 +77,7 @@ def marks_of_places(examples: Sequence[Example], *, labels: bool) -> Marks:
     """Classes and parts as the folders say in which the images lie.
 
     What all paths begin with is passed over; then may come folders for training and test, then the
-    folder of the class.
+    folder of the class. Images in a folder called `unlabelled` beside either have no class.
 
     Args:
         examples: with names such as `"train/cat/1.png"`.
@@ -88,9 +89,9 @@ def marks_of_places(examples: Sequence[Example], *, labels: bool) -> Marks:
     places = _below_common([example.name.split("/")[:-1] for example in examples])
     parts = {place[0].lower() if place else "" for place in places}
     held_out = None
-    if parts <= TRAIN | HELD_OUT and parts & TRAIN and parts & HELD_OUT:
+    if parts - UNLABELLED <= TRAIN | HELD_OUT and parts & TRAIN and parts & HELD_OUT:
         held_out = np.array([place[0].lower() in HELD_OUT for place in places])
-        places = _below_common([place[1:] for place in places])
+        places = _below_parts(places)
     if not labels or not any(places):
         return Marks(None, (), held_out)
     if not all(places):
@@ -99,9 +100,23 @@ def marks_of_places(examples: Sequence[Example], *, labels: bool) -> Marks:
             "`labels` can be 'folders' only where every image lies in the folder of its class; "
             f"use labels='none'. Received: {beside!r} beside folders such as {max(places)[0]!r}"
         )
-    classes = sorted({place[0] for place in places}, key=_natural)
+    folders = {place[0] for place in places}
+    classes = sorted((name for name in folders if name.lower() not in UNLABELLED), key=_natural)
+    if len(classes) < len(folders) and not check_classes(len(classes), "the folders"):
+        return Marks(None, (), held_out)
     number = {name: place for place, name in enumerate(classes)}
-    return Marks(np.array([number[place[0]] for place in places]), tuple(classes), held_out)
+    found = np.array([number.get(place[0], UNKNOWN) for place in places])
+    return Marks(found, tuple(classes), held_out)
+
+
+def _below_parts(places: list[list[str]]) -> list[list[str]]:
+    """Places below the folders for training and test; those beside them stay unlabelled."""
+    apart = [place[0].lower() in UNLABELLED for place in places]
+    below = [place[1:] for place, beside in zip(places, apart, strict=True) if not beside]
+    found = iter(_below_common(below))
+    return [
+        place[:1] if beside else next(found) for place, beside in zip(places, apart, strict=True)
+    ]
 
 
 def _below_common(places: list[list[str]]) -> list[list[str]]:

@@ -47,7 +47,7 @@ class Marks:
     """What is known of the images that were decoded, in their order.
 
     Args:
-        labels: int32 `(n,)` or `None`.
+        labels: int32 `(n,)`, -1 where unknown, or `None`.
         classes: names of the labels.
         held_out: bool `(n,)`, whether the place of an image says that it is not to be trained on;
             `None` to draw which.
@@ -107,6 +107,7 @@ def image_source(
         found.examples,
         found.labels,
         bad_files=found.about["bad_files"],
+        fingerprint=found.fingerprint,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from training.data.fingerprints import fingerprint_of
 from training.data.source import FiniteSource, head
 from training.data.spec import DataSpec
 
@@ -39,6 +40,7 @@ class MemmapSource(FiniteSource):
         order: int64 `(n,)`, which example comes when; as they lie when `None`, and then examples
             for evaluation are slices of the file that are read only when they are used.
         bad_files: those that were left out, by name with the reason of each.
+        fingerprint: of the content where it is known already; else it is read.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class MemmapSource(FiniteSource):
         *,
         order: np.ndarray | None = None,
         bad_files: Mapping[str, str] | None = None,
+        fingerprint: str = "",
     ) -> None:
         if len(examples) != spec.examples + spec.held_out:
             raise ValueError(
@@ -57,6 +60,7 @@ class MemmapSource(FiniteSource):
             )
         self.spec, self._examples, self._order = spec, examples, order
         self._labels = labels if labels is None or order is None else labels[order]
+        self._fingerprint = fingerprint
         self.bad_files = dict(bad_files or {})
         if labels is not None:
             # Made once: in a dataset's function, an array would become a constant of its graph.
@@ -80,6 +84,12 @@ class MemmapSource(FiniteSource):
         first = self.spec.examples
         last = first + min(self.spec.held_out, math.inf if count is None else count)
         return self._between(first, last)
+
+    def fingerprint(self):
+        return self._fingerprint or fingerprint_of(self._examples, self._labels)
+
+    def training_labels(self):
+        return head(self._labels, self.spec.examples)  # without reading the examples
 
     def _between(self, first: int, last: int):
         labels = head(self._labels, last)

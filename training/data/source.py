@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from training.data.fingerprints import fingerprint_of
 from training.data.spec import DataSpec
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
@@ -55,6 +56,14 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def held_out_examples(self, count: int | None = None) -> Arrays:
         """Examples that training never sees, in user units, with their labels."""
+
+    def training_labels(self) -> np.ndarray | None:
+        """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
+        return self.training_examples()[1]
+
+    def fingerprint(self) -> str:
+        """What changes when the content of the data does; empty where they are drawn."""
+        return ""
 
     def steps_per_epoch(self, batch_size: int) -> int | None:
         """Full global batches in one pass; `None` if the source never ends."""
@@ -114,6 +123,9 @@ class ArraySource(FiniteSource):
         if self.train_labels is None:
             return examples
         return examples, tf.gather(self._labels, index)
+
+    def fingerprint(self):
+        return fingerprint_of(self.train, self.train_labels, self.held_out, self.held_out_labels)
 
     def training_examples(self, count=None):
         return self.train[:count], head(self.train_labels, count)

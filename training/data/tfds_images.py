@@ -1,9 +1,6 @@
 """`tfds`: the image data sets of TensorFlow Datasets, downloaded only after it was announced."""
 
-import contextlib
 import difflib
-import io
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +10,13 @@ import PIL.Image
 
 from training.data.cache import cache_folder, key_of
 from training.data.checks import check_classes
+from training.data.downloads import download_and_prepare, quiet
 from training.data.folder import Channels, Share, Size
 from training.data.image_cache import ImageOptions, Marks, image_source
 from training.data.image_files import Example
 from training.data.images import BadImageError, Resize
 from training.data.memmap import MemmapSource
+from training.data.tfds_name import base_splits
 
 TEST = "test"  # the split that is held out where there is one
 
@@ -37,7 +36,7 @@ def tfds_images(
 
     Args:
         name: as in its catalogue: `"mnist"`, `"cats_vs_dogs:4.0.1"`, `"name/config:version"`.
-        split: to train on; `"train[:20%]"` takes a part.
+        split: to train on; `"train[:20%]"` takes a part, `"train+validation"` two.
         data_dir: where TensorFlow Datasets keeps data sets; `TFDS_DATA_DIR` or
             `~/tensorflow_datasets` when left out.
         size: height and width that every image gets; 0 if they all have the same.
@@ -47,10 +46,14 @@ def tfds_images(
             least 1 and at most 10,000 images.
         cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
     """
-    builder = _prepared(_builder(name, data_dir))
+    quiet()
+    builder = _builder(name, data_dir)
+    if not builder.is_prepared():
+        download_and_prepare(builder)
     image, label = _features(builder.info, name)
     splits = list(builder.info.splits or {})
-    parts = [split, TEST] if TEST in splits and split.partition("[")[0] != TEST else [split]
+    apart = TEST in splits and base_splits(split).isdisjoint({TEST, "all"})
+    parts = [split, TEST] if apart else [split]
     options: dict[str, Any] = {
         "size": size,
         "resize": resize,
@@ -97,33 +100,6 @@ def _builder(name: str, data_dir: Path | None) -> Any:
             str(error).strip().splitlines()[0].rpartition('}": ')[2]
         )  # without a prefix of tfds
         raise ValueError(f"`name` cannot be used: {reason} Received: name={name!r}") from error
-
-
-def _prepared(builder: Any) -> Any:
-    """The builder with its data on the disk: announces a download, and says where it failed."""
-    if builder.is_prepared():
-        return builder
-    info, target = builder.info, builder.data_dir
-    download = info.download_size or sum(u.size for u in (builder.url_infos or {}).values())
-    sizes = f"{_megabytes(download)} to download"
-    if info.dataset_size:
-        sizes += f", {_megabytes(info.dataset_size)} on the disk"
-    logging.getLogger("ganapp").warning("Downloading %s (%s) to %s.", info.full_name, sizes, target)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # it announces the download once more
-            builder.download_and_prepare()
-    except Exception as error:  # whatever the network, the checksums or a missing library say
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"The data set {info.full_name} cannot be downloaded ({reason.rstrip('.')}); prepare "
-            f"it where there is a network, with `tfds build {info.full_name.rpartition('/')[0]}`, "
-            f"and put it in {target}, or give the folder above it as `data_dir`"
-        ) from error
-    return builder
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size else "an unknown size"
 
 
 def _features(info: Any, name: str) -> tuple[str, str]:
@@ -183,8 +159,8 @@ def _as_image(pixels: np.ndarray) -> PIL.Image.Image:
 def _marks(kept: list[Example], names: Any, apart: bool, what: str) -> Marks:
     held_out = np.array([example.held_out for example in kept]) if apart else None
     labels = [example.label for example in kept]
-    # Some data sets mark an unknown label by -1.
-    if not names or None in labels or min(labels) < 0 or not check_classes(len(set(labels)), what):
+    known = {label for label in labels if label is None or label >= 0}  # -1 marks unknown ones
+    if not names or None in known or not check_classes(len(known), what):
         return Marks(None, (), held_out)
     return Marks(np.array(labels), tuple(names), held_out)
 

@@ -63,6 +63,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def labelled(self) -> int:
+        """How many of them have a label that is known."""
+        return 0 if self.labels is None else int(np.count_nonzero(self.labels >= 0))
+
     def at_most(self, most: int, seed: int) -> "Batch":
         """These samples, or `most` of them drawn without replacement if there are more."""
         if len(self) <= most:

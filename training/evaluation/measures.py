@@ -167,7 +167,7 @@ MEASURES: tuple[Measure, ...] = (
         applies=_has_classes,
         space=lambda evidence: evidence.label_space,
         compute=_classes,
-        real=lambda evidence, reference: len(evidence.train),
+        real=lambda evidence, reference: evidence.train.labelled,
         resample=resampling.classes,
     ),
     Measure(

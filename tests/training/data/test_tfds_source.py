@@ -7,9 +7,10 @@ import pytest
 import tensorflow_datasets as tfds
 from image_case import encoded, noise
 
-from training.data import SOURCES, training_batches
+from training.data import SOURCES, downloads, training_batches
 from training.data.digits import digits
-from training.data.tfds_images import tfds_images
+from training.data.image_files import Example
+from training.data.tfds_images import _marks, tfds_images
 
 
 @pytest.fixture
@@ -21,6 +22,12 @@ def source(tmp_path):
         return tfds_images(name=name, **(folders | options))
 
     return make
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """As far as is asked, there is one; what would come from it is mocked."""
+    monkeypatch.setattr(downloads, "check_reachable", lambda urls: None)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,7 @@ def prepared(cache_dir):
         ("celeb_a", {"size": 8, "resize": "pad"}, (8, 8, 3), 0),  # many attributes, no label
     ],
 )
-def test_data_sets_of_the_catalogue(source, name, options, shape, classes):
+def test_data_sets_of_the_catalogue(source, network, name, options, shape, classes):
     with tfds.testing.mock_data(num_examples=20):
         found = source(name, **options)
     spec = found.spec
@@ -68,12 +75,25 @@ def test_a_prepared_data_set_is_read_from_its_files(source, cache_dir, prepared)
         source("ganapp_digits", data_dir=cache_dir, split="tset")
 
 
+def test_labels_of_the_catalogue_may_be_unknown():
+    """As those of the split `unlabelled` of stl10, which are -1."""
+
+    def marks(*labels):
+        return _marks([Example("", None, label=each) for each in labels], ("a", "b"), False, "x")
+
+    assert marks(0, -1, 1, -1).labels.tolist() == [0, -1, 1, -1]
+    assert marks(0, -1, 1, -1).classes == ("a", "b")
+    assert [marks(*some).labels for some in ((-1, -1), (0, -1), (0, None))] == [None] * 3
+
+
 def test_a_folder_that_holds_one_version(source, cache_dir, prepared):
     place = cache_dir / "ganapp_digits" / "1.0.0"
     assert source("any", data_dir=place, split="test").spec.examples == 270
 
 
-def test_a_download_is_announced_and_its_failure_explained(source, tmp_path, monkeypatch, caplog):
+def test_a_download_is_announced_and_its_failure_explained(
+    source, network, tmp_path, monkeypatch, caplog
+):
     def no_network(self, *args, **kwargs):
         assert "Downloading mnist/3.0.1 (11.6 MB to download) to" in caplog.text  # before it
         raise ConnectionError("Name or service not known\nand a long story")
@@ -84,12 +104,34 @@ def test_a_download_is_announced_and_its_failure_explained(source, tmp_path, mon
         pytest.raises(
             ValueError,
             match=r"mnist/3.0.1 cannot be downloaded \(Name or service not known\); prepare .*"
-            rf"`tfds build mnist`, and put it in {tmp_path}/tfds/mnist/3.0.1, or give",
+            rf"load\('mnist:3.0.1'\)`, and copy its .* to {tmp_path}/tfds/mnist/3.0.1, or name",
         ) as caught,
     ):
         source("mnist")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "cache").exists()
+
+
+def test_without_a_network_nothing_is_tried(source, monkeypatch, capfd):
+    """Where no host answers, not even the ten tries of TensorFlow Datasets are begun."""
+
+    def nobody(url):
+        tried.append(url)
+        return "no way"
+
+    tried = []
+    monkeypatch.setattr(downloads, "_why_not", nobody)
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", pytest.fail)
+    with pytest.raises(ValueError, match=r"downloaded \(storage.googleapis.com: no way\);"):
+        source("mnist")
+    assert tried == ["https://storage.googleapis.com"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_splits_together_and_none_of_them_held_out(source, cache_dir, prepared):
+    both = source("ganapp_digits", data_dir=cache_dir, split="train[:50%]+test", held_out=0.1)
+    assert both.spec.examples + both.spec.held_out == 748 + 300
+    assert both.spec.held_out == 105
 
 
 @pytest.mark.parametrize(
@@ -106,7 +148,7 @@ def test_what_is_not_in_the_catalogue(source, name, message):
     assert "\n" not in str(caught.value)
 
 
-def test_data_without_images_are_refused(source):
+def test_data_without_images_are_refused(source, network):
     with (
         tfds.testing.mock_data(num_examples=20),
         pytest.raises(ValueError, match=r"must be a data set of images. .* holds .*text"),

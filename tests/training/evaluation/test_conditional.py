@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from evaluation_cases import vector_spec
 
+from training.data.partly import keep_share
 from training.data.spec import DataSpec
 from training.evaluation.checks import NotComputable
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
@@ -86,6 +88,25 @@ def test_a_report_holds_them_when_samples_were_asked_for():
     assert swapped["asked_accuracy"]["value"] < 0.01
     assert swapped["asked_accuracy"]["matched"] < 0.05
     assert swapped["frechet_distance"] == figures["frechet_distance"]
+
+
+def test_hidden_labels_are_as_if_those_examples_had_none():
+    """What tells classes, and the histogram it compares with, come from known labels alone."""
+    spec = vector_spec(classes=("a", "b", "c"), examples=300)
+    train, labels = draw(0, 300)
+    hidden = keep_share(labels, 0.1, seed=0)
+    assert ((hidden >= 0) == (hidden == labels)).all()
+    test = {"held_out": draw(3, 100)[0], "held_out_labels": draw(3, 100)[1]}
+    whole = Judge(spec, train=train, train_labels=hidden, **test).report(draw(1, 400)[0])
+    known = hidden >= 0
+    alone = Judge(spec, train=train[known], train_labels=hidden[known], **test)
+    expected = alone.report(draw(1, 400)[0])
+    for key in ("classes_found", "class_kl", "largest_class_share"):
+        assert whole.figures[key]["value"] == expected.figures[key]["value"], key
+        assert whole.figures[key]["real"] == known.sum()
+    details = whole.details["classes_found"]
+    assert sum(details["training_histogram"]) == known.sum()
+    assert details["classifier_accuracy"] > 0.95  # of all held-out examples, none of them hidden
 
 
 def test_a_classifier_of_samples_judges_real_examples():

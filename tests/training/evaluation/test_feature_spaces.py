@@ -7,8 +7,9 @@ import tensorflow as tf
 from evaluation_cases import digits, vector_spec
 from PIL import Image
 
+from training.data.partly import keep_share
 from training.data.spec import DataSpec
-from training.evaluation import inception, network
+from training.evaluation import choices, inception, network
 from training.evaluation.choices import FEATURES, Inception, KerasModel, OwnClassifier, RealData
 from training.evaluation.classifier import ClassifierSpace
 from training.evaluation.distances import frechet_distance
@@ -38,6 +39,26 @@ def classifier(data, tmp_path_factory):
         space = ClassifierSpace(data.spec, data.train, data.train_labels, cache=folder)
     (file,) = folder.iterdir()
     return space, file
+
+
+def test_the_classifier_is_trained_on_known_labels_alone(data, monkeypatch):
+    def space(spec, train, labels, **options):
+        return spec, train, labels
+
+    monkeypatch.setattr(choices, "ClassifierSpace", space)
+    hidden = keep_share(data.train_labels, 0.2, seed=0)
+    real = RealData(
+        spec=data.spec,
+        train=data.train,
+        labels=hidden,
+        plain="pixels",
+        components=2,
+        cache=None,
+        seed=0,
+    )
+    _, train, labels = OwnClassifier().build(real)
+    np.testing.assert_array_equal(train, data.train[hidden >= 0])
+    np.testing.assert_array_equal(labels, data.train_labels[hidden >= 0])
 
 
 def test_the_classifier_knows_held_out_digits_and_is_kept(classifier, data, monkeypatch):

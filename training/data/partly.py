@@ -1,0 +1,122 @@
+"""Data of which only some labels are known, as where labels are dear: semi-supervised learning."""
+
+import numpy as np
+import tensorflow as tf
+
+from training.data.source import FiniteSource, Source, head
+
+UNKNOWN = -1
+LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key
+UNLABELLED = {"unlabelled", "unlabeled"}  # folders whose images have no class
+
+
+def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Source:
+    """The same data, with the labels of all but some training examples unknown.
+
+    Of every class the same share stays known, at least one label; what a small share keeps a larger
+    one keeps, too. Held-out examples keep all their labels, for those who judge. Where examples
+    are drawn without end, each keeps its label with that probability.
+
+    Args:
+        source: with labels.
+        share: of the known training labels that stay known, above 0 and at most 1.
+        seed: of which ones.
+
+    Raises:
+        ValueError: there are no labels, or they are a column of a table.
+    """
+    received = f"Received: labelled={share:g} with data.source={source.spec.name!r}"
+    if source.spec.table is not None and source.spec.classes:
+        raise ValueError(
+            "`data.labelled` cannot hide the labels of a table, which are one of its columns. "
+            f"{received}"
+        )
+    if not source.spec.classes or source.training_labels() is None:
+        raise ValueError(f"`data.labelled` needs data with labels. {received}, which has none")
+    if isinstance(source, FiniteSource):
+        return PartlyLabelled(source, share, seed)
+    return PartlyLabelledDraws(source, share, seed)
+
+
+def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
+    """Labels with all but a share of each class replaced by -1.
+
+    Args:
+        labels: int `(n,)`, below 0 where unknown already.
+        share: that is kept of each class, rounded, at least one label.
+        seed: of the choice.
+
+    Returns:
+        int32 `(n,)`.
+    """
+    # Not `default_rng`: numpy may change its streams between releases, and never this one.
+    order = np.random.RandomState(seed).permutation(len(labels))
+    kept = np.full(len(labels), UNKNOWN, np.int32)
+    for label in np.unique(labels[labels >= 0]):
+        of_class = order[labels[order] == label]
+        kept[of_class[: max(1, round(share * len(of_class)))]] = label
+    return kept
+
+
+class _Partly(Source):
+    """What is said of the data stays as it is."""
+
+    def __init__(self, source: Source, share: float, seed: int) -> None:
+        self._source, self._share, self._seed = source, share, seed
+        self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
+        self.density, self.modes, self.singles = source.density, source.modes, source.singles
+
+    def fingerprint(self):
+        return self._source.fingerprint()
+
+    def held_out_examples(self, count=None):
+        return self._source.held_out_examples(count)
+
+
+class PartlyLabelled(_Partly, FiniteSource):
+    """Examples with an end, of which the same ones are labelled in every epoch.
+
+    Args:
+        source: see `with_share_of_labels`, as the others.
+        share: of the labels.
+        seed: of the choice.
+    """
+
+    def __init__(self, source: FiniteSource, share: float, seed: int) -> None:
+        super().__init__(source, share, seed)
+        self._labels = keep_share(source.training_labels(), share, seed=seed)
+        # Made once: in a dataset's function, an array would become a constant of its graph.
+        with tf.device("CPU:0"):
+            self._label_tensor = tf.constant(self._labels)
+
+    def at(self, index):
+        examples, _ = self._source.at(index)
+        return examples, tf.gather(self._label_tensor, index)
+
+    def training_labels(self):
+        return self._labels
+
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self._labels, count)
+
+
+class PartlyLabelledDraws(_Partly):
+    """Examples without an end; whether one is labelled is drawn with it.
+
+    Args:
+        source: see `with_share_of_labels`, as the others.
+        share: probability of a label.
+        seed: of the draws.
+    """
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        examples, labels = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
+        # Drawn for the whole batch: a row is labelled or not whoever asks for it.
+        key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
+        drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
+        return examples, tf.where(drawn < self._share, labels, UNKNOWN)
+
+    def training_examples(self, count=None):
+        examples, labels = self._source.training_examples(count)
+        return examples, keep_share(labels, self._share, seed=self._seed)
