@@ -5,7 +5,17 @@ import numpy as np
 from training.evaluation.checks import NotComputable
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
 from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Values
+from training.evaluation.measure import (
+    DISTANCES,
+    LABELS,
+    MOST_NEIGHBOURS,
+    NEIGHBOURS,
+    Details,
+    Measure,
+    Values,
+    of_held_out,
+    of_training,
+)
 
 
 def _asked(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -56,18 +66,17 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"asked_accuracy": "higher"},
         applies=_has_labels,
-        space=lambda evidence: evidence.label_space,
+        space=LABELS,
         compute=_asked,
-        real=lambda evidence, reference: len(evidence.train),
+        real=of_training,
         when="end",
         needs="labels",
     ),
     Measure(
         better={"class_coverage": "higher", "smallest_class_coverage": "higher"},
         applies=_has_labels,
-        space=lambda evidence: evidence.neighbour_space,
+        space=NEIGHBOURS,
         compute=_coverage,
-        real=lambda evidence, reference: len(reference),
         most=MOST_NEIGHBOURS,
         when="end",
         needs="labels",
@@ -75,9 +84,9 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"transfer_accuracy": "higher"},
         applies=_has_labels,
-        space=lambda evidence: evidence.distance_space,
+        space=DISTANCES,
         compute=_transfer,
-        real=lambda evidence, reference: len(evidence.held_out or ()),
+        real=of_held_out,
         most=MOST_NEIGHBOURS,
         when="end",
         needs="labels",
