@@ -10,6 +10,7 @@ import numpy as np
 from training.evaluation import resampling
 from training.evaluation.checks import NotComputable
 from training.evaluation.class_measures import CLASS_MEASURES
+from training.evaluation.clip_measures import CLIP_MEASURES
 from training.evaluation.distances import frechet_distance, kernel_distance
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.further_measures import FURTHER_MEASURES
@@ -219,6 +220,7 @@ MEASURES: tuple[Measure, ...] = (
         compute=closeness,
         real=of_training,
     ),
+    *CLIP_MEASURES,
     *CLASS_MEASURES,
     *FURTHER_MEASURES,
 )
