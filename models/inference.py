@@ -1,5 +1,8 @@
 """What a GAN gives outside its update: latents, samples, scores, and its state."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -43,6 +46,7 @@ class Inference(keras.Model):
         latents: tf.Tensor | np.ndarray | None = None,
         seed: int = 0,
         ema: bool = True,
+        units: Callable[[tf.Tensor], Any] | None = None,
     ) -> np.ndarray:
         """Draws samples; the same weights and arguments give the same samples.
 
@@ -51,9 +55,12 @@ class Inference(keras.Model):
             latents: float32 `(n, prior.size)` to map instead.
             seed: of the latents that `count` draws.
             ema: use the averaged generator rather than the one being trained.
+            units: maps samples to other units, batch by batch: of many images only uint8 pixels
+                are then ever held.
 
         Returns:
-            float32 `(n, *shape)` in model units: images in [-1, 1], vectors standardised.
+            float32 `(n, *shape)` in model units, images in [-1, 1], vectors standardised; or what
+            `units` makes of them.
         """
         if (count is None) == (latents is None):
             raise ValueError(
@@ -62,7 +69,8 @@ class Inference(keras.Model):
             )
         if latents is None:
             latents = self.sample_latents(count, seed=seed)
-        return self._in_batches(self.ema_generator if ema else self.generator, latents)
+        network = self.ema_generator if ema else self.generator
+        return self._in_batches(network, latents, units=units)
 
     def scores(
         self, examples: tf.Tensor | np.ndarray, labels: np.ndarray | None = None
@@ -100,12 +108,22 @@ class Inference(keras.Model):
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
         return parts | ({"terms": others} if others else {})  # of a subclass with weights
 
-    def _in_batches(self, network: keras.Model, *inputs: tf.Tensor | np.ndarray) -> np.ndarray:
+    def _in_batches(
+        self,
+        network: keras.Model,
+        *inputs: tf.Tensor | np.ndarray,
+        units: Callable[[tf.Tensor], Any] | None = None,
+    ) -> np.ndarray:
         forward = self._forward_function(network)
         inputs = [tf.cast(each, tf.float32) for each in inputs]
-        starts = range(0, inputs[0].shape[0], BATCH)
-        parts = [forward(*(each[i : i + BATCH] for each in inputs)) for i in starts]
-        return np.concatenate([part.numpy() for part in parts])
+        count, whole = inputs[0].shape[0], None
+        for start in range(0, count, BATCH):
+            part = forward(*(each[start : start + BATCH] for each in inputs))
+            part = np.asarray(part if units is None else units(part))
+            if whole is None:  # filled in place: parts and their concatenation would be twice that
+                whole = np.empty((count, *part.shape[1:]), part.dtype)
+            whole[start : start + len(part)] = part
+        return whole
 
     def _forward_function(self, network: keras.Model):
         # Compiled once per network, for any number of rows: callbacks call it again and again.

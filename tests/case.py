@@ -10,6 +10,7 @@ import tensorflow as tf
 from models import GAN
 from models.critic import Critic
 from models.networks import mlp_discriminator, mlp_generator
+from models.packing import packed_shape
 from training.objectives import NonSaturating
 from training.priors import Normal
 
@@ -92,6 +93,13 @@ def weights(gan: GAN) -> dict[str, list[np.ndarray]]:
     return {part: [v.numpy() for v in variables] for part, variables in gan.state().items()}
 
 
+def restore(gan: GAN, saved: dict[str, list[np.ndarray]]) -> None:
+    """Puts back what `weights` gave."""
+    for part, variables in gan.state().items():
+        for variable, value in zip(variables, saved[part], strict=True):
+            variable.assign(value)
+
+
 def relative_error(actual: list[np.ndarray], expected: list[np.ndarray]) -> float:
     """Euclidean norm of all differences over that of all expected values.
 
@@ -172,3 +180,31 @@ def assert_exact_through_a_penalty(generator: keras.Model, network: keras.Model)
     exact = [g.numpy() for g in tape.gradient(result, variables)]
     numeric = [numeric_gradient(value, v) for v in variables]
     assert relative_error(exact, numeric) < 1e-5
+
+
+def in_float64(network: keras.Model) -> keras.Model:
+    """The same network throughout in float64 with weights away from every kink and zero.
+
+    The last layer of ours is pinned to float32, and zero biases sit on the kink of the leaky ReLU
+    for zero inputs.
+    """
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        return layer.__class__.from_config(layer.get_config() | {"dtype": "float64"})
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    generator = np.random.default_rng(0)
+    for variable in copy.trainable_variables:
+        variable.assign(generator.normal(0.0, 0.5, variable.shape))
+    return copy
+
+
+def packing_gan(objective: Any, strategy: Any = None, *, shape=SHAPE, size: int = 2) -> GAN:
+    """A compiled GAN whose discriminator scores packs of `size`."""
+    keras.utils.set_random_seed(1)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        generator = mlp_generator(LATENT, shape, units=(8,))
+        discriminator = mlp_discriminator(packed_shape(shape, size), units=(8,))
+        gan = GAN(generator, discriminator, Normal(size=LATENT), packing=size)
+        gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), objective=objective)
+    return gan

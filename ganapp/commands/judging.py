@@ -24,6 +24,9 @@ def evaluate(
         typer.Option("--real", metavar="DATA", help="Of --samples: a data source, name[:path]."),
     ] = None,
     overrides: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Of --samples: folder for report and pictures.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Judge a run's best and last generator, or any samples, with a floor beside every figure."""
@@ -32,13 +35,15 @@ def evaluate(
     if (samples is None) != (real is None):
         raise UserError("`--samples` and `--real` belong together.")
     if samples is None:
+        if out is not None:
+            raise UserError("`--out` is for --samples; a run's report goes to its own directory.")
         open_run(run)
         runner().evaluate(run, console=console, as_json=as_json, overrides=overrides or [])
         return
     if not samples.exists():
         raise UserError(f"`--samples` must be a file or a folder. Received: {samples}")
     runner().evaluate_samples(
-        samples, real, console=console, as_json=as_json, overrides=overrides or []
+        samples, real, console=console, as_json=as_json, overrides=overrides or [], out=out
     )
 
 

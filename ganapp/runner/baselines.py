@@ -19,6 +19,7 @@ from ganapp.plugins import option_names
 from ganapp.runner.judges import check_baselines, judged_count, make_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
+from ganapp.runner.samples import check_out
 from ganapp.runner.summary import show_figures
 from ganapp.runs import next_directory
 from training.baselines import Fitted, RealData
@@ -60,8 +61,7 @@ def baseline(
     raw = {**_tables(data), "baseline": {"name": name}}
     settings = [each if "." in each.partition("=")[0] else f"baseline.{each}" for each in overrides]
     config = validated(with_overrides(raw, settings), data, BaselineRun)
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"`--out` must be an empty or a new folder. Received: {out}")
+    check_out(out)
     with as_user_errors(config.data.source):
         source = config.data.build()
         check_baselines([name], source)

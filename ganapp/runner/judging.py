@@ -80,8 +80,8 @@ def evaluate(
 
 def generated(experiment: Experiment, count: int, seed: int) -> np.ndarray:
     """Samples of the averaged generator in user units."""
-    samples = experiment.gan.generate(count, seed=seed)
-    return np.asarray(experiment.source.spec.to_user_units(samples))
+    units = experiment.source.spec.to_user_units
+    return experiment.gan.generate(count, seed=seed, units=units)
 
 
 def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any], np.ndarray]:

@@ -13,10 +13,13 @@ from ganapp.loading import validated_section
 from ganapp.overrides import with_overrides
 from ganapp.runner.judges import checked_judge
 from ganapp.runner.judging import check_overrides
-from ganapp.runner.samples import data_source, read_samples, shaped
+from ganapp.runner.pictures import draw_pictures
+from ganapp.runner.samples import check_out, data_source, read_samples, shaped
 from ganapp.runner.summary import show_figures
 from training.data.cache import default_cache
-from training.evaluation.report import verdict
+from training.evaluation.report import verdict, write_report
+
+SUBJECT = "This sample"
 
 
 def evaluate_samples(
@@ -26,6 +29,7 @@ def evaluate_samples(
     console: Console,
     as_json: bool = False,
     overrides: Sequence[str] = (),
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """Judges samples from anywhere against a data source, like those of a run.
 
@@ -35,6 +39,7 @@ def evaluate_samples(
         console: where to write.
         as_json: print the report as JSON instead of a table.
         overrides: `evaluation.key=value` settings.
+        out: an empty or a new folder for the report and its pictures; none are made if `None`.
 
     Returns:
         The report, with `title`, `verdict` and `last`, the figures, as in a run's `report.json`.
@@ -43,6 +48,7 @@ def evaluate_samples(
         UserError: the file, the data or a setting cannot be used.
     """
     check_overrides(overrides)
+    check_out(out)
     given = read_samples(samples)
     source = data_source(real)
     table = with_overrides({"evaluation": {}}, overrides)["evaluation"]
@@ -50,12 +56,18 @@ def evaluate_samples(
     # Where the data prepare their own files they keep the judge's, too.
     judge = checked_judge(evaluation, source, cache=default_cache())
     try:
-        report = judge.report(shaped(given, source.spec.shape)).as_dict()
+        given = shaped(given, source.spec.shape)
+        report = judge.report(given).as_dict()
     except ValueError as error:
         raise UserError(f"{samples}: {str(error).strip()}") from error
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        drawn = draw_pictures(source, judge, out, given, report, whose=samples.name)
+        last = {**report, "step": None, "subject": SUBJECT}
+        write_report(out, title=str(samples), best=None, last=last, pictures=drawn)
     content = {
         "title": str(samples),
-        "verdict": verdict(report, "This sample"),
+        "verdict": verdict(report, SUBJECT),
         "best": None,
         "last": report,
     }
@@ -65,4 +77,6 @@ def evaluate_samples(
         count = report["counts"]["generated"]
         title = f"{count:,} samples of {samples} against {source.spec.name}"
         show_figures(content, console, title=title)
+        if out is not None:
+            console.print(f"Report: {out / 'report.md'}", soft_wrap=True)
     return content

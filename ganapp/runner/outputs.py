@@ -23,6 +23,7 @@ from ganapp.runner.judging import generated
 from ganapp.runner.pictures import painter
 from ganapp.runs import open_run
 from training.data import DataSpec
+from training.evaluation.clip_pictures import animated
 from training.files import write_atomically
 from training.priors import Prior
 from training.registry import Registry
@@ -217,17 +218,7 @@ def _gif(draw: Draw) -> bytes:
         for frame in range(GIF_FRAMES):
             latents = prior.interpolate(start, end, frame / GIF_FRAMES)
             frames.append(paint(generated_from(experiment, latents)))
-    buffer = io.BytesIO()
-    first, *others = (frame.convert("P", palette=1) for frame in frames)
-    first.save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=others,
-        duration=GIF_MILLISECONDS,
-        loop=0,
-    )
-    return buffer.getvalue()
+    return animated(frames, milliseconds=GIF_MILLISECONDS)
 
 
 def _csv(draw: Draw) -> bytes:

@@ -11,13 +11,13 @@ import PIL.Image
 from ganapp.runs import Run
 from training.data import Source
 from training.evaluation import pictures
-from training.evaluation.clip_pictures import animated, clip_grid, film_strips
+from training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
 from training.evaluation.curves import evaluation_curves
 from training.evaluation.judge import Judge
 from training.evaluation.table_pictures import marginal_page
 from training.files import write_atomically
 
-GRID, NEIGHBOURS, MOVING = 100, 32, 25
+GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
 
 
 def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray], PIL.Image.Image]:
@@ -67,12 +67,8 @@ def draw_pictures(
     # Columns of a table are judged by all samples, images and points by a few.
     some = samples if spec.table is not None else samples[:GRID]
     drawn = {f"Samples of {whose}": ("samples", painter(source)(some))}
-    if spec.kind == "image":
-        train, _ = source.training_examples()
-        some = samples[:NEIGHBOURS]
-        _, nearest = judge.nearest_training_examples(some)
-        apart = pictures.side_by_side if source.singles is not None else np.asarray
-        picture = pictures.nearest_neighbours(apart(some), apart(train), nearest)
+    if spec.pixels:
+        picture = _above_nearest(source, judge, samples)
         drawn["Samples above their nearest training examples"] = ("neighbours", picture)
     classes = report["details"].get("classes_found", {})
     if "histogram" in classes:
@@ -87,6 +83,16 @@ def draw_pictures(
         write_atomically(folder / "clips.gif", animated(clip_grid(samples[:MOVING])))
         paths[f"Clips of {whose}"] = "pictures/clips.gif"
     return paths
+
+
+def _above_nearest(source: Source, judge: Judge, samples: np.ndarray) -> PIL.Image.Image:
+    moving = source.spec.kind == "video"
+    some, columns = (samples[:FILMS], 1) if moving else (samples[:NEIGHBOURS], 16)
+    _, nearest = judge.nearest_training_examples(some)
+    train, _ = source.training_examples()
+    apart = pictures.side_by_side if source.singles is not None else np.asarray
+    sides = map(films if moving else apart, (some, train[nearest]))
+    return pictures.nearest_neighbours(*sides, np.arange(len(some)), columns)
 
 
 def draw_curves(

@@ -20,8 +20,8 @@ def read_samples(path: Path) -> np.ndarray:
     """The samples in a file or folder.
 
     Args:
-        path: a `.npy`; an `.npz` with `samples`, `arr_0` or a single array; or a folder of
-            pictures of one size.
+        path: a `.npy`; an `.npz` with `samples`, `clips`, `arr_0` or a single array; or a folder
+            of pictures of one size.
 
     Returns:
         `(n, ...)` as they are stored.
@@ -41,7 +41,7 @@ def read_samples(path: Path) -> np.ndarray:
         # Of a damaged file numpy itself would leave the handle open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             names = found.files
-            for name in ("samples", "arr_0", *(names if len(names) == 1 else ())):
+            for name in ("samples", "clips", "arr_0", *(names if len(names) == 1 else ())):
                 if name in names:
                     return found[name]
     except OSError as error:
@@ -58,13 +58,19 @@ def read_samples(path: Path) -> np.ndarray:
 
 
 def shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Grey images without a channel axis get one; colours of pictures that are grey become one."""
-    if len(shape) == 3 and samples.ndim == 3:
+    """Grey images and clips without channels get one; colours that are grey become one."""
+    if len(shape) >= 3 and samples.ndim == len(shape):
         samples = samples[..., None]
-    if samples.ndim == 4 and samples.shape[-1] == 3 and shape[-1] == 1:
+    if samples.ndim == len(shape) + 1 >= 4 and samples.shape[-1] == 3 and shape[-1] == 1:
         grey = samples[..., :1]
         samples = grey if (samples == grey).all() else samples
     return samples
+
+
+def check_out(out: Path | None) -> None:
+    """Refuses a folder for results that has something in it."""
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"`--out` must be an empty or a new folder. Received: {out}")
 
 
 def data_source(text: str) -> Source:

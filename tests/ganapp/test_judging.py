@@ -50,6 +50,30 @@ def test_a_folder_of_grey_pictures_is_judged(tmp_path):
     assert figures["precision"]["generated"] == 30
 
 
+def test_clips_are_judged_and_drawn(tmp_path):
+    random = np.random.default_rng(0)
+    frames = np.repeat(random.integers(0, 256, (90, 1, 8, 8)), 4, axis=1).astype(np.uint8)
+    for name, clips in {"real": frames + random.integers(9, size=frames.shape, dtype=np.uint8),
+                        "still": frames[:50, :, :, :, None]}.items():  # fmt: skip
+        np.savez(tmp_path / f"{name}.npz", clips=clips)
+    real, out = f"video:{tmp_path / 'real.npz'}", tmp_path / "out"
+    arguments = ["evaluate", "--samples", tmp_path / "still.npz", "--real", real, "--out", out]
+    said = ganapp(*arguments)
+    assert said.code == 0, said.errors
+    assert "Fréchet distance of frames" in said.output
+    report = json.loads((out / "report.json").read_text())
+    figures = report["last"]["figures"]
+    assert figures["motion"]["value"] == 0
+    assert figures["motion"]["floor"] > 0.8
+    assert set(report["pictures"].values()) == {
+        "pictures/samples.png", "pictures/neighbours.png", "pictures/clips.gif"
+    }  # fmt: skip
+    for path in report["pictures"].values():
+        assert (out / path).stat().st_size > 500
+    assert "must be an empty or a new folder" in ganapp(*arguments).errors
+    assert "a run's report goes to" in ganapp("evaluate", tmp_path, "--out", out).errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

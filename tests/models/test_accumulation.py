@@ -13,6 +13,7 @@ from tests.case import (
     LATENT,
     mlp_networks,
     relative_error,
+    restore,
     rows,
     same_networks,
     tiny_gan,
@@ -176,9 +177,7 @@ def test_a_checkpoint_within_an_accumulation(strategies, two_replicas):
     saved = weights(gan)
     train(gan, 2)
     expected = weights(gan)
-    for part, variables in gan.state().items():
-        for variable, value in zip(variables, saved[part], strict=True):
-            variable.assign(value)
+    restore(gan, saved)
     train(gan, 2)
     found = weights(gan)
     for part, arrays in expected.items():

@@ -8,7 +8,16 @@ import tensorflow as tf
 from models import GAN
 from models.inference import BATCH as INFERENCE_BATCH
 from models.noise import Stream, stateless_seed
-from tests.case import LATENT, linear_networks, mlp_networks, rows, tiny_gan, train, weights
+from tests.case import (
+    LATENT,
+    linear_networks,
+    mlp_networks,
+    restore,
+    rows,
+    tiny_gan,
+    train,
+    weights,
+)
 from training.objectives import Hinge, NonSaturating
 from training.priors import Normal
 
@@ -50,9 +59,7 @@ def test_restoring_the_state_restores_the_next_step():
     saved = weights(gan)
     train(gan, 1)
     expected = weights(gan)
-    for part, variables in gan.state().items():
-        for variable, value in zip(variables, saved[part], strict=True):
-            variable.assign(value)
+    restore(gan, saved)
     train(gan, 1)
     for part, arrays in weights(gan).items():
         for actual, value in zip(arrays, expected[part], strict=True):

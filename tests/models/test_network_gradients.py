@@ -11,7 +11,7 @@ from models.networks import residual
 from models.networks.autoencoder import autoencoder_discriminator
 from models.networks.mlp import mlp_discriminator
 from models.networks.resnet import resnet_discriminator, resnet_generator
-from tests.case import assert_exact_through_a_penalty, numeric_gradient, relative_error
+from tests.case import assert_exact_through_a_penalty, in_float64, numeric_gradient, relative_error
 from training.constraints import SpectralNorm
 
 SHAPE = (5, 4, 1)
@@ -23,19 +23,6 @@ def float64(monkeypatch):
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     monkeypatch.setattr(residual, "GROUP_WIDTH", 2)  # two groups of the few channels here
-
-
-def in_float64(network):
-    """The same network throughout in float64 with weights away from every kink and zero."""
-
-    def clone(layer):
-        return layer.__class__.from_config(layer.get_config() | {"dtype": "float64"})
-
-    copy = keras.models.clone_model(network, clone_function=clone)
-    generator = np.random.default_rng(0)
-    for variable in copy.trainable_variables:
-        variable.assign(generator.normal(0.0, 0.5, variable.shape))
-    return copy
 
 
 def examples(seed):

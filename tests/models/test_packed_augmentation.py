@@ -1,21 +1,27 @@
 """Each example of a pack is augmented by itself, and features are of what the scores are of."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import GAN
 from models.critic import Critic
 from models.heads import features_of
 from models.networks import mlp_discriminator, mlp_generator
 from models.noise import Draws, Stream
 from models.packing import packed, packed_shape, unpacked
 from models.stabilisation import Stabilisation
-from tests.case import BATCH, LATENT, numeric_gradient, plain_batches, rows, same_networks, train
+from tests.case import (
+    BATCH,
+    LATENT,
+    numeric_gradient,
+    packing_gan,
+    plain_batches,
+    rows,
+    same_networks,
+    train,
+)
 from training.objectives import NonSaturating
 from training.penalties import R1, GradientPenalty
-from training.priors import Normal
 from training.stabilisers import AdaptiveAugment, DiffAugment, FeatureMatching
 
 IMAGE, SIZE = (4, 4, 3), 2
@@ -30,16 +36,6 @@ def stabilisation(*members):
     generator = mlp_generator(LATENT, IMAGE, units=(4,))
     discriminator = mlp_discriminator(packed_shape(IMAGE, SIZE), units=(4,))
     return Stabilisation(NonSaturating(stabilisers=members), generator, discriminator, SIZE)
-
-
-def image_gan(objective, strategy=None):
-    keras.utils.set_random_seed(1)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        generator = mlp_generator(LATENT, IMAGE, units=(8,))
-        discriminator = mlp_discriminator(packed_shape(IMAGE, SIZE), units=(8,))
-        gan = GAN(generator, discriminator, Normal(size=LATENT), packing=SIZE)
-        gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), objective=objective)
-    return gan
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 5, 2), (2, 3, 4, 2)])
@@ -64,7 +60,7 @@ def test_equal_examples_of_a_pack_are_seen_differently():
 
 
 def test_a_step_draws_for_every_example():
-    gan = image_gan(NonSaturating(stabilisers=(DiffAugment(),)))
+    gan = packing_gan(NonSaturating(stabilisers=(DiffAugment(),)), shape=IMAGE)
     x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
     seen = []
     gan.score = lambda packs, **options: seen.append(packs) or packs
@@ -77,7 +73,9 @@ def test_a_step_draws_for_every_example():
 def test_adaptive_augmentation_counts_images(strategies, two_replicas):
     """Three updates of eight images each: up or down by 24 of a hundred."""
     ada = AdaptiveAugment(interval=3, adjustment_images=100, initial_probability=0.5)
-    gan = image_gan(NonSaturating(stabilisers=(ada,)), two_replicas if strategies == 2 else None)
+    gan = packing_gan(
+        NonSaturating(stabilisers=(ada,)), two_replicas if strategies == 2 else None, shape=IMAGE
+    )
     logs = train(gan, 3, plain_batches(3, BATCH, IMAGE)).history
     move = logs["adaptive_augment/probability"][-1] - 0.5
     assert abs(move) == pytest.approx(0.24, abs=1e-6)
@@ -122,7 +120,7 @@ def test_two_replicas_train_as_one(two_replicas):
     objective = NonSaturating(
         discriminator_steps=2, stabilisers=(DiffAugment(), FeatureMatching()), penalties=(R1(),)
     )
-    gans = [image_gan(objective, strategy) for strategy in (None, two_replicas)]
+    gans = [packing_gan(objective, strategy, shape=IMAGE) for strategy in (None, two_replicas)]
     for gan in gans:
         train(gan, 3, plain_batches(3, 2 * BATCH, IMAGE))
     assert same_networks(gans[1], gans[0]) < 1e-5

@@ -1,6 +1,5 @@
 """Packs hold neighbours, gradients and replicas included."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,7 +7,16 @@ import tensorflow as tf
 from models import GAN
 from models.networks import mlp_discriminator, mlp_generator
 from models.packing import packed, packed_shape
-from tests.case import BATCH, LATENT, SHAPE, plain_batches, rows, same_networks, train
+from tests.case import (
+    BATCH,
+    LATENT,
+    SHAPE,
+    packing_gan,
+    plain_batches,
+    rows,
+    same_networks,
+    train,
+)
 from training.objectives import NonSaturating, RelativisticPairing
 from training.priors import Normal
 
@@ -26,16 +34,6 @@ def test_images_channel_by_channel():
     assert together.shape == (2, *packed_shape((3, 5, 2), 2)) == (2, 3, 5, 4)
     np.testing.assert_array_equal(together[0], np.concatenate([x[0], x[1]], axis=-1))
     np.testing.assert_array_equal(together[1], np.concatenate([x[2], x[3]], axis=-1))
-
-
-def packing_gan(objective, strategy=None, size=2):
-    keras.utils.set_random_seed(1)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        generator = mlp_generator(LATENT, SHAPE, units=(8,))
-        discriminator = mlp_discriminator(packed_shape(SHAPE, size), units=(8,))
-        gan = GAN(generator, discriminator, Normal(size=LATENT), packing=size)
-        gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), objective=objective)
-    return gan
 
 
 @pytest.mark.parametrize("objective", [NonSaturating(discriminator_steps=2), RelativisticPairing()])

@@ -11,7 +11,7 @@ from models.critic import Critic
 from models.heads import features_of
 from models.noise import DRAWS_OF_A_TERM, Draws, Stream
 from models.terms import generator_loss
-from tests.case import BATCH, rows, same_networks, tiny_gan, train, weights
+from tests.case import BATCH, restore, rows, same_networks, tiny_gan, train, weights
 from training.objectives import OBJECTIVES, NonSaturating, Objective
 from training.penalties import R1
 from training.replicas import global_mean
@@ -145,9 +145,7 @@ def test_states_are_in_the_checkpoint_and_restore_the_next_step():
     saved = weights(gan)
     train(gan, 1)
     expected = weights(gan)
-    for part, variables in gan.state().items():
-        for variable, value in zip(variables, saved[part], strict=True):
-            variable.assign(value)
+    restore(gan, saved)
     train(gan, 1)
     for part, arrays in expected.items():
         for ours, theirs in zip(weights(gan)[part], arrays, strict=True):

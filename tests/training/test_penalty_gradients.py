@@ -8,7 +8,7 @@ from penalty_case import FixedDraws
 
 from models.critic import Critic
 from models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
-from tests.case import assert_exact_through_a_penalty, numeric_gradient
+from tests.case import assert_exact_through_a_penalty, in_float64, numeric_gradient
 from training.constraints import SpectralNorm
 from training.penalties import PENALTIES, R1, GradientPenalty
 
@@ -19,21 +19,6 @@ SHAPE = (4, 4, 1)
 def float64():
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
-
-
-def in_float64(network):
-    """The same network throughout in float64 (its last layer is pinned to float32)."""
-
-    def clone(layer):
-        return layer.__class__.from_config(layer.get_config() | {"dtype": "float64"})
-
-    copy = keras.models.clone_model(network, clone_function=clone)
-    copy.set_weights(network.get_weights())
-    # Zero biases sit on the kink of the leaky ReLU for zero inputs.
-    generator = np.random.default_rng(0)
-    for variable in copy.trainable_variables:
-        variable.assign(generator.normal(0.0, 0.5, variable.shape))
-    return copy
 
 
 def examples(seed):

@@ -9,13 +9,14 @@ import numpy as np
 
 from training.baselines.base import Baseline, Fitted, RealData, Units, check_count
 from training.data.spec import DataSpec
-from training.evaluation.features import PrincipalComponents
+from training.evaluation.features import PrincipalComponents, features_of
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6
 # More examples hardly move the parameters of so few Gaussians, but each costs its time in the fit.
 MOST_EXAMPLES = 10_000
 USUAL_COMPONENTS = 10
+DRAWN = 1_000  # samples whose pixels are float64 at once
 
 
 class MixtureBaseline(Fitted):
@@ -54,7 +55,7 @@ class MixtureBaseline(Fitted):
             train = np.random.default_rng(seed).choice(train, MOST_EXAMPLES, replace=False)
         self._units = Units(spec)
         self._space = PrincipalComponents(self._units.base, train, components=components, seed=seed)
-        self._mixture = fitted_mixture(self._space(train), mixture_components, seed)
+        self._mixture = fitted_mixture(features_of(self._space, train), mixture_components, seed)
         self.components = self._mixture.n_components
 
     @property
@@ -70,8 +71,9 @@ class MixtureBaseline(Fitted):
             image, or float32 `(count, d)`.
         """
         check_count(count)
-        values = self._space.inverse(drawn_from(self._mixture, count, seed))
-        return self._units.to_samples(values)
+        scores = drawn_from(self._mixture, count, seed)
+        parts = (scores[i : i + DRAWN] for i in range(0, count, DRAWN))
+        return np.concatenate([self._units.to_samples(self._space.inverse(part)) for part in parts])
 
 
 def fitted_mixture(scores: np.ndarray, components: int, seed: int) -> Any:

@@ -46,8 +46,9 @@ class Evaluate(StepCallback):
         self.sinks, self.seed = tuple(sinks), seed
 
     def on_step(self, step: int, logs: dict[str, Any]) -> None:
-        samples = self.model.generate(self.count, seed=self.seed, ema=True)
-        values = self.judge(np.asarray(self.to_user_units(samples)))
+        units = self.to_user_units
+        samples = self.model.generate(self.count, seed=self.seed, ema=True, units=units)
+        values = self.judge(samples)
         figures = {n: math.nan if value is None else float(value) for n, value in values.items()}
         for sink in self.sinks:
             sink(step, figures)

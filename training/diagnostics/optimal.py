@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from training.diagnostics.density import KernelDensity
-from training.evaluation.checks import NotComputable, as_features, same_width
+from training.evaluation.checks import NotComputable, as_feature_pair, as_features
 
 # Log-ratios are cut here, where D is within 5e-5 of certainty: out in the tails an estimated
 # density is off by hundreds of nats, and one such point would be the whole figure.
@@ -104,8 +104,7 @@ def compare_with_optimal(
         fake: generated points `(m, d)`, none of them among those an estimate was made of.
         seed: of the floor's draws.
     """
-    real, fake = as_features("real", real), as_features("fake", fake)
-    same_width(real, fake)
+    real, fake = as_feature_pair(real=real, fake=fake)
     estimated = isinstance(log_q, KernelDensity)
     learnt = _figures_at(log_ratio, log_p, log_q, real, fake)
     if estimated:

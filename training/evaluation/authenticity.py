@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable, as_features, same_width
+from training.evaluation.checks import NotComputable, as_feature_pair
 from training.evaluation.memorisation import PERCENTILE, NearestExamples
 
 LEAST = 20  # fewer say nothing about a 5th percentile
@@ -59,8 +59,7 @@ def duplicates(samples: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Duplica
         ValueError: different dimensions.
         NotComputable: fewer than 20 of either.
     """
-    samples, real = as_features("samples", samples), as_features("real", real)
-    same_width(samples, real)
+    samples, real = as_feature_pair(samples=samples, real=real)
     count, generator = min(len(samples), len(real)), np.random.default_rng(seed)
     if count < LEAST:
         raise NotComputable(

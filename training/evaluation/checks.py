@@ -55,6 +55,22 @@ def as_features(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
     return features
 
 
+def as_feature_pair(*, least: int = 1, **sides: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Checks two sets of feature vectors that are to be compared.
+
+    Args:
+        least: as for `as_features`.
+        sides: both by name, `(n, d)` and `(m, d)`.
+
+    Raises:
+        ValueError: as for `as_features`, or different dimensions.
+        NotComputable: fewer than `least` rows in either.
+    """
+    first, second = (as_features(name, values, least=least) for name, values in sides.items())
+    same_width(first, second)
+    return first, second
+
+
 def storage_type(values: int) -> type:
     """float64 for so many values, float32 if they would take more than 256 MiB."""
     return np.float64 if values * 8 <= LARGE else np.float32

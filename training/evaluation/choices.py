@@ -78,7 +78,7 @@ class PrincipalPixels(Choice):
     for_neighbours = False
 
     def build(self, real: RealData) -> FeatureSpace:
-        space = "pca" if real.spec.kind == "image" else real.plain
+        space = "pca" if real.spec.pixels else real.plain
         return make_space(space, real.spec, real.train, components=real.components, seed=real.seed)
 
 

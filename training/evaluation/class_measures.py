@@ -5,7 +5,17 @@ import numpy as np
 from training.evaluation.checks import NotComputable
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
 from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Values
+from training.evaluation.measure import (
+    DISTANCES,
+    LABELS,
+    MOST_NEIGHBOURS,
+    NEIGHBOURS,
+    Details,
+    Measure,
+    Values,
+    of_held_out,
+    of_training,
+)
 
 
 def _asked(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -56,7 +66,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"asked_accuracy": "higher"},
         applies=_has_labels,
-        space=lambda evidence: evidence.label_space,
+        space=LABELS,
         compute=_asked,
         real=lambda evidence, reference: evidence.train.labelled,
         when="end",
@@ -65,7 +75,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"class_coverage": "higher", "smallest_class_coverage": "higher"},
         applies=_has_labels,
-        space=lambda evidence: evidence.neighbour_space,
+        space=NEIGHBOURS,
         compute=_coverage,
         real=lambda evidence, reference: reference.labelled,
         most=MOST_NEIGHBOURS,
@@ -75,7 +85,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"transfer_accuracy": "higher"},
         applies=_has_labels,
-        space=lambda evidence: evidence.distance_space,
+        space=DISTANCES,
         compute=_transfer,
         real=lambda evidence, reference: evidence.held_out.labelled if evidence.held_out else 0,
         most=MOST_NEIGHBOURS,

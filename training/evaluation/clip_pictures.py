@@ -5,8 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from training.evaluation.pictures import image_grid
+from training.evaluation.pictures import BACKGROUND, image_grid
 
+GAP = 2  # pixels between frames
 MILLISECONDS = 100  # a frame
 
 
@@ -19,6 +20,21 @@ def film_strips(clips: np.ndarray, *, most: int = 20) -> Image.Image:
     """
     clips = clips[:most]
     return image_grid(clips.reshape(-1, *clips.shape[2:]), columns=clips.shape[1])
+
+
+def films(clips: np.ndarray) -> np.ndarray:
+    """Each clip as one wide image, its frames from left to right with a gap between them.
+
+    Args:
+        clips: uint8 `(n, frames, height, width, channels)`.
+
+    Returns:
+        uint8 `(n, height, frames (width + 2) - 2, channels)`.
+    """
+    apart = np.pad(
+        clips, ((0, 0), (0, 0), (0, 0), (0, GAP), (0, 0)), constant_values=BACKGROUND
+    ).swapaxes(1, 2)
+    return apart.reshape(*apart.shape[:2], -1, apart.shape[-1])[:, :, :-GAP]
 
 
 def clip_grid(clips: np.ndarray) -> list[Image.Image]:

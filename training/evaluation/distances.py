@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from training.evaluation.checks import as_features, same_width
+from training.evaluation.checks import as_feature_pair, as_features, same_width
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,9 +124,7 @@ def kernel_distance(
             "`subsets` and `subset_size` must be at least 2. "
             f"Received: subsets={subsets}, subset_size={subset_size}"
         )
-    first = as_features("first", first, least=4)
-    second = as_features("second", second, least=4)
-    same_width(first, second)
+    first, second = as_feature_pair(first=first, second=second, least=4)
     generator = np.random.default_rng(seed)
     size = min(subset_size, len(first) // 2, len(second) // 2)
     # The products are so small that threads which wait for a busy core cost more than they save:

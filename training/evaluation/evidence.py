@@ -12,6 +12,7 @@ from training.evaluation.checks import NotComputable, check_samples
 from training.evaluation.choices import Choice, RealData
 from training.evaluation.classes import ClassJudge
 from training.evaluation.classifier import ClassifierSpace
+from training.evaluation.clips import Changes, Frames, components_of
 from training.evaluation.distances import Moments
 from training.evaluation.feature_store import FeatureStore
 from training.evaluation.features import FeatureSpace, make_space
@@ -146,6 +147,7 @@ class Evidence:
         seed: int,
     ) -> None:
         self.spec, self.modes, self.seed = spec, modes, seed
+        self._components = components
         self.train_labels, self.held_out_labels = train_labels, held_out_labels
         self.singles = singles
         if singles is not None:
@@ -180,6 +182,20 @@ class Evidence:
         )
         self.neighbour_space = self.distance_space if features.for_neighbours else self.plain_space
         self.label_space = self.distance_space
+
+    @functools.cached_property
+    def frame_space(self) -> FeatureSpace:
+        """Principal components of single frames; only for clips."""
+        return self._pieces(Frames())
+
+    @functools.cached_property
+    def change_space(self) -> FeatureSpace:
+        """Principal components of what changes between frames; NotComputable if nothing does."""
+        return self._pieces(Changes())
+
+    def _pieces(self, pieces: Frames | Changes) -> FeatureSpace:
+        clips = self.train.samples
+        return components_of(pieces, clips, components=self._components, seed=self.seed)
 
     @functools.cached_property
     def classifier(self) -> ClassJudge | ClassifierSpace:

@@ -25,7 +25,10 @@ class FeatureSpace(Protocol):
     name: str
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Maps samples `(n, *shape)` in user units to float64 `(n, d)`."""
+        """Maps samples `(n, *shape)` in user units to float64 `(n, d)`.
+
+        Of pieces of samples it gives several rows for each, as many for all.
+        """
         ...
 
 
@@ -82,13 +85,20 @@ class PrincipalComponents:
             10,000 of them are used, drawn if there are more.
         components: how many directions; capped by the dimension and by `n - 1`.
         seed: of the randomised solver that scikit-learn takes for large data.
+        of: what is projected, for the name, where that is not whole examples.
 
     Raises:
         ValueError: the training examples do not differ, or there is only one.
     """
 
     def __init__(
-        self, base: FeatureSpace, train: np.ndarray, *, components: int = 32, seed: int = 0
+        self,
+        base: FeatureSpace,
+        train: np.ndarray,
+        *,
+        components: int = 32,
+        seed: int = 0,
+        of: str = "",
     ) -> None:
         from sklearn.decomposition import PCA
 
@@ -103,7 +113,7 @@ class PrincipalComponents:
         self.base = base
         count = min(components, features.shape[1], len(features) - 1)
         self.model = PCA(n_components=count, random_state=seed).fit(features)
-        self.name = f"PCA-{count}"
+        self.name = f"PCA-{count}{of}"
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         return self.model.transform(self.base(samples))
@@ -161,8 +171,7 @@ def make_space(
 
 def chunks(space: FeatureSpace, samples: np.ndarray) -> Iterator[np.ndarray]:
     """Features `(k, d)` of consecutive samples, in chunks of bounded memory."""
-    width = max(1, int(np.prod(samples.shape[1:])))
-    rows = max(1, CHUNK_BYTES // (8 * width))
+    rows = _chunk_rows(samples)
     for start in range(0, len(samples), rows):
         yield space(samples[start : start + rows])
 
@@ -171,9 +180,10 @@ def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
     """All features `(n, d)`: float64, or float32 where that would take more than 256 MiB."""
     parts = chunks(space, samples)
     first = next(parts)
-    if len(first) == len(samples):
+    used = min(len(samples), _chunk_rows(samples))
+    if used == len(samples):
         return first
-    shape = (len(samples), *first.shape[1:])
+    shape = (len(samples) * (len(first) // used), *first.shape[1:])
     features = np.empty(shape, storage_type(math.prod(shape)))
     features[: len(first)] = first
     done = len(first)
@@ -181,6 +191,10 @@ def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
         features[done : done + len(part)] = part
         done += len(part)
     return features
+
+
+def _chunk_rows(samples: np.ndarray) -> int:
+    return max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(samples.shape[1:])))))
 
 
 def _flat(samples: np.ndarray) -> np.ndarray:

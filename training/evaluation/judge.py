@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from training.baselines import MixtureBaseline
 from training.data.spec import DataSpec
 from training.evaluation.bootstrap import spreads
-from training.evaluation.checks import check_labels, check_samples
+from training.evaluation.checks import NotComputable, check_labels, check_samples
 from training.evaluation.choices import Choice, PrincipalPixels
 from training.evaluation.computing import computed
 from training.evaluation.evidence import Batch, Evidence, Modes
@@ -275,7 +275,7 @@ class Judge:
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],
             "main": measure.when == "always",
-            "space": measure.space(evidence).name,
+            "space": _name_of(measure, evidence),
             **{column: outcome.values[key] for column, outcome in columns.items()},
             "generated": used(generated),
             "real": used(measure.real(evidence, self._reference())),
@@ -287,3 +287,11 @@ class Judge:
                 if key in outcome.reasons
             },
         }
+
+
+def _name_of(measure: Measure, evidence: Evidence) -> str:
+    """Of the space that a measure is computed in; nothing where the real data do not make one."""
+    try:
+        return measure.space(evidence).name
+    except NotComputable:
+        return ""

@@ -1,6 +1,7 @@
 """What an entry in the list of figures says: when it applies, what it costs, how it is computed."""
 
 import dataclasses
+import operator
 from collections.abc import Callable, Collection
 from typing import Any, Literal
 
@@ -17,6 +18,35 @@ When = Literal["always", "end", "request"]
 # Samples of a side in the neighbour figures, whose cost grows with the square: 4 s at 10,000.
 MOST_NEIGHBOURS = 10_000
 
+# Of the evidence: the spaces that figures are measured in.
+PLAIN, DISTANCES, NEIGHBOURS, LABELS = (
+    operator.attrgetter(f"{kind}_space") for kind in ("plain", "distance", "neighbour", "label")
+)
+
+
+def everywhere(evidence: Evidence) -> bool:
+    """Applies to every source."""
+    return True
+
+
+def of_reference(evidence: Evidence, reference: Batch) -> int:
+    """Depends on the real examples that samples are compared with."""
+    return len(reference)
+
+
+def of_training(evidence: Evidence, reference: Batch) -> int:
+    """Depends on the training examples, whatever the reference is."""
+    return len(evidence.train)
+
+
+def of_held_out(evidence: Evidence, reference: Batch) -> int:
+    """Depends on the held-out examples, whatever the reference is."""
+    return len(evidence.held_out or ())
+
+
+def of_none(evidence: Evidence, reference: Batch) -> None:
+    """Depends on no real examples."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -25,10 +55,10 @@ class Measure:
     Args:
         better: figure key -> `"higher"`, `"lower"`, `"one"` when both sides of 1 are worse, or
             `"half"` when both sides of 0.5 are.
-        applies: whether a source has these figures at all.
-        space: the feature space they are measured in.
         compute: of (evidence, samples, real reference): the value of each figure (or the reason
             why it has none) and JSON-ready details. May raise NotComputable for all of them.
+        applies: whether a source has these figures at all; every source when not given.
+        space: the feature space they are measured in.
         real: how many real examples the figures depend on; `None` when on none.
         most: samples of each side that are used, drawn if there are more; all when `None`.
         when: `"always"`, also along the training; `"end"`, in a report only; `"request"`, in a
@@ -43,10 +73,10 @@ class Measure:
     """
 
     better: dict[str, str]
-    applies: Callable[[Evidence], bool]
-    space: Callable[[Evidence], FeatureSpace]
     compute: Callable[[Evidence, Batch, Batch], tuple[Values, Details]]
-    real: Callable[[Evidence, Batch], int | None]
+    applies: Callable[[Evidence], bool] = everywhere
+    space: Callable[[Evidence], FeatureSpace] = PLAIN
+    real: Callable[[Evidence, Batch], int | None] = of_reference
     most: int | None = None
     when: When = "always"
     needs: Literal["paths", "labels"] | None = None

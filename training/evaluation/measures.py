@@ -10,10 +10,22 @@ import numpy as np
 from training.evaluation import resampling
 from training.evaluation.checks import NotComputable
 from training.evaluation.class_measures import CLASS_MEASURES
+from training.evaluation.clip_measures import CLIP_MEASURES
 from training.evaluation.distances import frechet_distance, kernel_distance
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.further_measures import FURTHER_MEASURES
-from training.evaluation.measure import MOST_NEIGHBOURS, Details, Measure, Values
+from training.evaluation.measure import (
+    DISTANCES,
+    LABELS,
+    MOST_NEIGHBOURS,
+    NEIGHBOURS,
+    Details,
+    Measure,
+    Values,
+    of_held_out,
+    of_none,
+    of_training,
+)
 from training.evaluation.modes import count_modes
 from training.evaluation.neighbours import neighbour_figures
 from training.evaluation.stacks import expected_figures
@@ -134,27 +146,21 @@ def _can_memorise(evidence: Evidence) -> bool:
 MEASURES: tuple[Measure, ...] = (
     Measure(
         better=dict.fromkeys(("precision", "recall", "density", "coverage"), "higher"),
-        applies=lambda evidence: True,
-        space=lambda evidence: evidence.neighbour_space,
+        space=NEIGHBOURS,
         compute=_neighbours,
-        real=lambda evidence, reference: len(reference),
         most=MOST_NEIGHBOURS,
         resample=resampling.neighbours,
     ),
     Measure(
         better={"frechet_distance": "lower"},
-        applies=lambda evidence: True,
-        space=lambda evidence: evidence.distance_space,
+        space=DISTANCES,
         compute=_frechet,
-        real=lambda evidence, reference: len(reference),
         resample=resampling.frechet,
     ),
     Measure(
         better={"kernel_distance": "lower"},
-        applies=lambda evidence: True,
-        space=lambda evidence: evidence.distance_space,
+        space=DISTANCES,
         compute=_kernel,
-        real=lambda evidence, reference: len(reference),
         most=MOST_NEIGHBOURS,  # no more are drawn for the subsets
     ),
     Measure(
@@ -165,7 +171,7 @@ MEASURES: tuple[Measure, ...] = (
             "class_kl": "lower",
         },
         applies=_has_classes,
-        space=lambda evidence: evidence.label_space,
+        space=LABELS,
         compute=_classes,
         real=lambda evidence, reference: evidence.train.labelled,
         resample=resampling.classes,
@@ -173,9 +179,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"memorised": "lower"},
         applies=_can_memorise,
-        space=lambda evidence: evidence.plain_space,
         compute=_memorised,
-        real=lambda evidence, reference: len(evidence.train),
+        real=of_training,
         most=MOST_NEIGHBOURS,
         resample=resampling.memorised,
     ),
@@ -188,39 +193,34 @@ MEASURES: tuple[Measure, ...] = (
             "sigma_ratio": "one",
         },
         applies=_has_modes,
-        space=lambda evidence: evidence.plain_space,
         compute=_modes,
-        real=lambda evidence, reference: None,
+        real=of_none,
     ),
     Measure(
         better={"modes": "higher", "mode_kl": "lower"},
         applies=_has_singles,
-        space=lambda evidence: evidence.plain_space,
         compute=_stacks,
         real=lambda evidence, reference: len(evidence.singles.train),
     ),
     Measure(
         better={"marginals": "lower", "associations": "lower"},
         applies=_is_table,
-        space=lambda evidence: evidence.plain_space,
         compute=column_figures,
-        real=lambda evidence, reference: len(reference),
     ),
     Measure(
         better={"tstr": "higher"},
         applies=lambda evidence: _is_table(evidence) and bool(evidence.spec.table.label),
-        space=lambda evidence: evidence.plain_space,
         compute=usefulness,
-        real=lambda evidence, reference: len(evidence.held_out or ()),
+        real=of_held_out,
         perfect=lambda evidence: evidence.train,  # which learns from what it was trained on
     ),
     Measure(
         better={"copied": "lower", "closest_record": "one"},
         applies=_is_table,
-        space=lambda evidence: evidence.plain_space,
         compute=closeness,
-        real=lambda evidence, reference: len(evidence.train),
+        real=of_training,
     ),
+    *CLIP_MEASURES,
     *CLASS_MEASURES,
     *FURTHER_MEASURES,
 )

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 from scipy.stats import chi2
 
-from training.evaluation.checks import as_features, same_width
+from training.evaluation.checks import as_feature_pair
 
 HIGH_QUALITY_RADIUS = 3.0  # in sigma
 FAIR_PART = 0.2
@@ -64,9 +64,7 @@ def count_modes(samples: ArrayLike, *, centres: ArrayLike, sigma: float) -> Mode
     Raises:
         ValueError: shapes do not fit, or `sigma` is not above 0.
     """
-    samples = as_features("samples", samples)
-    centres = as_features("centres", centres)
-    same_width(samples, centres)
+    samples, centres = as_feature_pair(samples=samples, centres=centres)
     if not sigma > 0:
         raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
     distances, nearest = KDTree(centres).query(samples)

@@ -29,6 +29,8 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "transfer_accuracy": "train on samples, test on real",
     "copied": "copied share",
     "closest_record": "distance to closest record",
+    "frame_distance": "Fréchet distance of frames",
+    "change_distance": "Fréchet distance of changes",
 }
 
 

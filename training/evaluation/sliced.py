@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import convolve1d
 
-from training.evaluation.checks import NotComputable, as_features, same_width
+from training.evaluation.checks import NotComputable, as_feature_pair
 
 PATCH = 7  # pixels of a descriptor's side
 TAPS = np.array([1.0, 4.0, 6.0, 4.0, 1.0], np.float32) / 16.0
@@ -39,9 +39,7 @@ def sliced_wasserstein(
     """
     if projections < 1:
         raise ValueError(f"`projections` must be at least 1. Received: projections={projections}")
-    first = as_features("first", first, least=2)
-    second = as_features("second", second, least=2)
-    same_width(first, second)
+    first, second = as_feature_pair(first=first, second=second, least=2)
     directions = random_directions(first.shape[1], projections, seed=seed).astype(first.dtype)
     return float(np.mean(wasserstein_of_columns(first @ directions, second @ directions)))
 

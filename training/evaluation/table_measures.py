@@ -1,11 +1,10 @@
 """Figures of tables as a judge asks for them."""
 
-from typing import Any
-
 import numpy as np
 
 from training.evaluation.checks import NotComputable
 from training.evaluation.evidence import Batch, Evidence
+from training.evaluation.measure import Details, Values
 from training.evaluation.tables import (
     TREES,
     accuracy_elsewhere,
@@ -13,9 +12,6 @@ from training.evaluation.tables import (
     copies,
     marginals,
 )
-
-Values = dict[str, float | NotComputable]
-Details = dict[str, Any]
 
 
 def column_figures(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:

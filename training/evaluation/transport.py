@@ -8,7 +8,7 @@ References:
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import as_features, same_width
+from training.evaluation.checks import as_feature_pair
 
 BLOCK_MEBIBYTES = 64
 
@@ -30,8 +30,7 @@ def exact_wasserstein(first: ArrayLike, second: ArrayLike) -> float:
     import ot
     from scipy.spatial.distance import cdist
 
-    first, second = as_features("first", first), as_features("second", second)
-    same_width(first, second)
+    first, second = as_feature_pair(first=first, second=second)
     # Shorter than it need be, the default number of iterations ends with a warning at 1,000 points.
     costs = cdist(first, second)
     scale = float(costs.max())
@@ -54,8 +53,7 @@ def energy_distance(first: ArrayLike, second: ArrayLike) -> float:
     Raises:
         ValueError: different dimensions, or values that are not finite.
     """
-    first, second = as_features("first", first), as_features("second", second)
-    same_width(first, second)
+    first, second = as_feature_pair(first=first, second=second)
     centre = second.mean(axis=0)  # small norms lose fewer digits to cancellation
     first, second = first - centre, second - centre
     across = _mean_distance(first, second)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
-from training.evaluation.checks import NotComputable, as_features, same_width
+from training.evaluation.checks import NotComputable, as_feature_pair
 
 LEAST = 10  # of each side
 
@@ -86,9 +86,7 @@ def logistic_test(real: ArrayLike, generated: ArrayLike, *, seed: int = 0) -> Tw
 
 def _balanced(real: ArrayLike, generated: ArrayLike, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """As many of either: points `(2 n, d)`, and whether each is generated."""
-    real = as_features("real", real, least=LEAST)
-    generated = as_features("generated", generated, least=LEAST)
-    same_width(real, generated)
+    real, generated = as_feature_pair(real=real, generated=generated, least=LEAST)
     count, generator = min(len(real), len(generated)), np.random.default_rng(seed)
     chosen = [part[generator.permutation(len(part))[:count]] for part in (real, generated)]
     return np.concatenate(chosen), np.repeat([False, True], count)

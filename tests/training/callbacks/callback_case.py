@@ -67,9 +67,10 @@ class StandIn(keras.Model):
     def sample_latents(self, count, *, seed=0):
         return tf.random.stateless_normal((count, 2), (seed, 0))
 
-    def generate(self, count=None, *, latents=None, seed=0, ema=True):
+    def generate(self, count=None, *, latents=None, seed=0, ema=True, units=None):
         latents = self.sample_latents(count, seed=seed) if latents is None else latents
-        return (latents * (self.ema_weight if ema else self.weight)).numpy()
+        samples = (latents * (self.ema_weight if ema else self.weight)).numpy()
+        return samples if units is None else np.asarray(units(samples))
 
     def asked(self, count, *, seed=0):
         return None

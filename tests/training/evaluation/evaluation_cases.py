@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from training.data.spec import DataSpec
+from training.evaluation.judge import Judge
 
 SIDE = (-2.0, 0.0, 2.0)
 GRID = types.SimpleNamespace(centres=np.array([(x, y) for x in SIDE for y in SIDE]), sigma=0.05)
@@ -31,6 +32,18 @@ def digits():
         held_out=images[800:],
         train_labels=labels[:800],
         held_out_labels=labels[800:],
+    )
+
+
+def digit_judge(data, *, train=800, held_out=297, **options):
+    """A judge of the first of these digits."""
+    return Judge(
+        data.spec,
+        train=data.train[:train],
+        held_out=data.held_out[:held_out],
+        train_labels=data.train_labels[:train],
+        held_out_labels=data.held_out_labels[:held_out],
+        **options,
     )
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,17 +19,6 @@ MODES = {"modes", "fair_modes", "high_quality", "reverse_kl", "sigma_ratio"}
 @pytest.fixture(scope="module")
 def data():
     return digits()
-
-
-def digit_judge(data, **options):
-    return Judge(
-        data.spec,
-        train=data.train,
-        held_out=data.held_out,
-        train_labels=data.train_labels,
-        held_out_labels=data.held_out_labels,
-        **options,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from PIL import Image
 
 from training.evaluation import resampling
@@ -15,26 +15,17 @@ from training.evaluation.judge import Judge
 from training.evaluation.measures import MEASURES
 from training.evaluation.panels import panels
 
+FEW = {"train": 300, "held_out": 100}
+
 
 @pytest.fixture(scope="module")
 def data():
     return digits()
 
 
-def digit_judge(data, **options):
-    return Judge(
-        data.spec,
-        train=data.train[:300],
-        held_out=data.held_out[:100],
-        train_labels=data.train_labels[:300],
-        held_out_labels=data.held_out_labels[:100],
-        **options,
-    )
-
-
 @pytest.fixture(scope="module")
 def images(data):
-    return digit_judge(data)
+    return digit_judge(data, **FEW)
 
 
 RESAMPLED = [measure for measure in MEASURES if measure.resample is not None]
@@ -85,13 +76,13 @@ def test_costly_figures_come_in_reports_and_on_request(images, data):
     assert set(images.report(data.held_out[:60]).figures) == whole - {"path_length"}
     assert "energy_distance" in whole - along
     assert "exact_wasserstein" not in whole
-    asked = digit_judge(data, figures=["exact_wasserstein"], along=["sliced_wasserstein"])
+    asked = digit_judge(data, **FEW, figures=["exact_wasserstein"], along=["sliced_wasserstein"])
     assert asked.keys[0] == along | {"sliced_wasserstein"}
     assert asked.keys[1] == whole | {"exact_wasserstein"}
 
 
 def test_pixels_for_everything(data):
-    report = digit_judge(data, features=PlainPixels()).report(data.held_out[100:180])
+    report = digit_judge(data, **FEW, features=PlainPixels()).report(data.held_out[100:180])
     assert {figure["space"] for figure in report.figures.values()} == {"pixels"}
     # 64 pixels, 80 samples of 100 held out: the report says where there are fewer than dimensions.
     assert report.details["frechet_distance"] == {"dimension": 64, "fewest": 80}

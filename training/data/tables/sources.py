@@ -22,76 +22,54 @@ Count = Annotated[int, annotated_types.Ge(1)]
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
 
 
-def csv(
-    *,
-    path: str,
-    label: str = "",
-    held_out: Share = 0.2,
-    categorical: tuple[str, ...] = (),
-    drop: tuple[str, ...] = (),
-    components: Count = 10,
-    split: Seed = 0,
-) -> ArraySource:
-    """A table in a file of comma-separated values with a header; empty cells are missing.
+def _of_file(
+    name: str, description: str, read: Callable[[Path], "pandas.DataFrame"]
+) -> Callable[..., ArraySource]:
+    """The source of tables in files of one format.
 
     Args:
-        path: of the file.
-        label: name of the column that holds the class, if one does.
-        held_out: share of the rows that are kept away from training.
-        categorical: names of columns of numbers that are categories.
-        drop: names of columns to leave out.
-        components: most modes of a numeric column.
-        split: seed of the choice of held-out rows.
+        name: of the source.
+        description: the first line of its documentation.
+        read: makes a table of a file that exists.
     """
-    frame = _read(path, _read_csv)
-    return table_source(
-        frame,
-        name="csv",
-        label=label,
-        held_out=held_out,
-        categorical=categorical,
-        drop=drop,
-        components=components,
-        split=split,
-        description=f"The table {Path(path).name}.",
-        licence="the user's own data",
-    )
 
+    def source(
+        *,
+        path: str,
+        label: str = "",
+        held_out: Share = 0.2,
+        categorical: tuple[str, ...] = (),
+        drop: tuple[str, ...] = (),
+        components: Count = 10,
+        split: Seed = 0,
+    ) -> ArraySource:
+        """
 
-def parquet(
-    *,
-    path: str,
-    label: str = "",
-    held_out: Share = 0.2,
-    categorical: tuple[str, ...] = (),
-    drop: tuple[str, ...] = (),
-    components: Count = 10,
-    split: Seed = 0,
-) -> ArraySource:
-    """A table in a Parquet file; nulls are missing.
+        Args:
+            path: of the file.
+            label: name of the column that holds the class, if one does.
+            held_out: share of the rows that are kept away from training.
+            categorical: names of columns of numbers that are categories.
+            drop: names of columns to leave out.
+            components: most modes of a numeric column.
+            split: seed of the choice of held-out rows.
+        """
+        return table_source(
+            _read(path, read),
+            name=name,
+            label=label,
+            held_out=held_out,
+            categorical=categorical,
+            drop=drop,
+            components=components,
+            split=split,
+            description=f"The table {Path(path).name}.",
+            licence="the user's own data",
+        )
 
-    Args:
-        path: of the file.
-        label: name of the column that holds the class, if one does.
-        held_out: share of the rows that are kept away from training.
-        categorical: names of columns of numbers that are categories.
-        drop: names of columns to leave out.
-        components: most modes of a numeric column.
-        split: seed of the choice of held-out rows.
-    """
-    frame = _read(path, _read_parquet)
-    return table_source(
-        frame,
-        name="parquet",
-        label=label,
-        held_out=held_out,
-        categorical=categorical,
-        drop=drop,
-        components=components,
-        split=split,
-        description=f"The table {Path(path).name}.",
-        licence="the user's own data",
-    )
+    source.__name__ = source.__qualname__ = name
+    source.__doc__ = description + source.__doc__
+    return source
 
 
 def wine(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> ArraySource:
@@ -291,3 +269,11 @@ def _read_parquet(path: Path) -> "pandas.DataFrame":
         if frame[name].dtype == object or kinds in ("fi", "fu"):
             frame[name] = nullable[name]
     return frame
+
+
+csv = _of_file(
+    "csv",
+    "A table in a file of comma-separated values with a header; empty cells are missing.",
+    _read_csv,
+)
+parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", _read_parquet)
