@@ -52,10 +52,15 @@ def _has_labels(evidence: Evidence) -> bool:
     return evidence.train_labels is not None
 
 
+def _labels_beside(evidence: Evidence) -> bool:
+    """Whether the examples do not say their class themselves, which a classifier would read."""
+    return _has_labels(evidence) and evidence.spec.label_start is None
+
+
 CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"asked_accuracy": "higher"},
-        applies=_has_labels,
+        applies=_labels_beside,
         space=lambda evidence: evidence.label_space,
         compute=_asked,
         real=lambda evidence, reference: len(evidence.train),
@@ -74,7 +79,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         better={"transfer_accuracy": "higher"},
-        applies=_has_labels,
+        applies=_labels_beside,
         space=lambda evidence: evidence.distance_space,
         compute=_transfer,
         real=lambda evidence, reference: len(evidence.held_out or ()),
