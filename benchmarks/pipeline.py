@@ -2,7 +2,8 @@
 
 Prints a Markdown table: examples a second of the input pipeline alone, of training (`GAN.fit` with
 the preset's networks and batch), and the ratio, which should be 5 at least. Files are made for it,
-in a temporary folder; images are decoded once before anything is timed, as in a run.
+in a temporary folder; images are decoded and tables fitted once before anything is timed, as in a
+run.
 
 Use: python -m benchmarks.pipeline [--source NAME]... [--seconds 3]
 """
@@ -28,7 +29,7 @@ with quiet_stderr():
     from training.data.digits import digits
 
 TARGET = 5
-IMAGES, SIDE = 5000, 32
+IMAGES, SIDE, ROWS = 5000, 32, 50_000
 
 
 def images() -> np.ndarray:
@@ -42,31 +43,50 @@ def folder(place: Path) -> dict:
     (place / "images").mkdir()
     for number, pixels in enumerate(images()):
         PIL.Image.fromarray(pixels).save(place / "images" / f"{number}.jpg")
-    return {"source": "folder", "path": str(place / "images")}
+    return {"source": "folder", "path": str(place / "images"), "cache_dir": str(place)}
 
 
 def npz(place: Path) -> dict:
     """Images in a compressed .npz."""
     np.savez_compressed(place / "x.npz", x=images())
-    return {"source": "npz", "path": str(place / "x.npz")}
+    return {"source": "npz", "path": str(place / "x.npz"), "cache_dir": str(place)}
 
 
 def npy(place: Path) -> dict:
     """Images in a .npy, read from where it lies."""
     np.save(place / "x.npy", images())
-    return {"source": "npy", "path": str(place / "x.npy")}
+    return {"source": "npy", "path": str(place / "x.npy"), "cache_dir": str(place)}
 
 
 def vectors(place: Path) -> dict:
     """Points of the plane in a .npy, read from where it lies."""
     np.save(place / "v.npy", np.random.default_rng(0).normal(size=(50_000, 2)).astype(np.float32))
-    return {"source": "npy", "path": str(place / "v.npy")}
+    return {"source": "npy", "path": str(place / "v.npy"), "cache_dir": str(place)}
+
+
+def table(place: Path) -> dict:
+    """50,000 rows in a CSV: numbers with two modes, with holes and without, and categories."""
+    import pandas
+
+    draw = np.random.default_rng(0)
+    columns = {}
+    for number in range(8):
+        values = draw.normal(draw.choice([-3.0, 3.0], ROWS), 1.0)
+        columns[f"number_{number}"] = np.round(values, 3)
+    for number, count in enumerate((2, 5, 20, 50)):
+        columns[f"category_{number}"] = draw.choice([f"value {i}" for i in range(count)], ROWS)
+    frame = pandas.DataFrame(columns)
+    for name in ("number_0", "number_1", "category_2"):
+        frame.loc[draw.random(ROWS) < 0.05, name] = None
+    frame.to_csv(place / "t.csv", index=False)
+    return {"source": "csv", "path": str(place / "t.csv"), "label": "category_1"}
 
 
 def prepared(place: Path) -> dict:
     """The digits as TensorFlow Datasets keeps them."""
     digits()
-    return {"source": "tfds", "name": "ganapp_digits", "data_dir": str(cache_folder(""))}
+    kept = str(cache_folder(""))
+    return {"source": "tfds", "name": "ganapp_digits", "data_dir": kept, "cache_dir": str(place)}
 
 
 # What is measured: the preset, and what makes its `data` table (nothing where it has its own).
@@ -80,6 +100,8 @@ CASES = {
     "npy, images": ("digits", npy),
     "npy, vectors": ("ring", vectors),
     "tfds": ("digits", prepared),
+    "wine": ("wine", None),
+    "csv": ("wine", table),
 }
 
 
@@ -89,9 +111,9 @@ def measured(name: str, seconds: float) -> list[str]:
     with tempfile.TemporaryDirectory() as place:
         config = load_config(preset)
         if make is not None:
-            table = ", ".join(f"{key}='{value}'" for key, value in make(Path(place)).items())
-            data = f"data={{{table}, cache_dir='{place}'}}"
-            config = load_config(preset, [data, "evaluation.metric=frechet_distance"])
+            options = ", ".join(f"{key}='{value}'" for key, value in make(Path(place)).items())
+            settings = [f"data={{{options}}}", "evaluation.metric=frechet_distance"]
+            config = load_config(preset, settings)
         experiment = compose(config)
         rows = experiment.examples_per_step
         pipeline = rows * pipeline_rate(batches(experiment), seconds)

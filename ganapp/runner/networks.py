@@ -7,7 +7,12 @@ import keras
 import numpy as np
 
 from ganapp.config import Config
-from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
+from models.conditions import (
+    DISCRIMINATOR_CONDITIONS,
+    GENERATOR_CONDITIONS,
+    with_class_column,
+    with_class_head,
+)
 from models.networks import GENERATORS
 from models.packing import packed_shape
 from training.data import DataSpec, Source
@@ -24,7 +29,7 @@ def make_prior(config: Config, source: Source) -> Prior:
             of the discriminator looks at, or the other way round.
     """
     base = config.generator.prior.build()
-    _check_conditions(config)
+    _check_conditions(config, source.spec)
     if config.generator.condition == UNCONDITIONAL:
         return base
     return Conditional(base=base, shares=class_shares(source))
@@ -64,7 +69,10 @@ def make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     if not classes:
         return prior.prepare(build(prior.generator_size))
     condition = GENERATOR_CONDITIONS[section.condition]
-    return prior.prepare(condition(build, prior.generator_size - classes, classes))
+    network = condition(build, prior.generator_size - classes, classes)
+    if spec.label_start is not None:
+        network = with_class_column(network, spec.label_start, classes)
+    return prior.prepare(network)
 
 
 def make_discriminator(config: Config, prior: Prior, shape: tuple[int, ...]) -> keras.Model:
@@ -95,10 +103,11 @@ def _classifies(config: Config) -> bool:
     return any(member.classifies for member in config.objective.stabilisers.values())
 
 
-def _check_conditions(config: Config) -> None:
+def _check_conditions(config: Config, spec: DataSpec) -> None:
     told = config.generator.condition != UNCONDITIONAL
     judged = config.discriminator.condition != UNCONDITIONAL or _classifies(config)
-    if told == judged:
+    # Whoever looks at a row that says its class looks at the class.
+    if told == judged or (told and spec.label_start is not None):
         return
     if told:
         raise ValueError(

@@ -7,7 +7,12 @@ from models.conditions.discriminator import (
     projected,
     with_class_head,
 )
-from models.conditions.generator import batch_normalised, generator_concatenated, generator_embedded
+from models.conditions.generator import (
+    batch_normalised,
+    generator_concatenated,
+    generator_embedded,
+    with_class_column,
+)
 
 GENERATOR_CONDITIONS = {
     "concatenation": generator_concatenated,
@@ -24,5 +29,6 @@ __all__ = [
     "DISCRIMINATOR_CONDITIONS",
     "GENERATOR_CONDITIONS",
     "LABEL",
+    "with_class_column",
     "with_class_head",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 
 from models.conditions.grafting import copied, grafted
-from models.layers import ConditionalBatchNormalization
+from models.layers import ClassColumn, ConditionalBatchNormalization
 
 Build = Callable[[int], keras.Model]
 EMBEDDING = 32  # dimensions of a class; fewer when there are fewer classes
@@ -63,3 +63,19 @@ def batch_normalised(build: Build, size: int, classes: int) -> keras.Model:
 
     output = grafted(network, latents[:, :size], copy=conditional, call=called)
     return keras.Model(latents, output, name=network.name)
+
+
+def with_class_column(generator: keras.Model, start: int, classes: int) -> keras.Model:
+    """The same examples, but where they say their class they say the one that was asked for.
+
+    For rows of a table whose class is one of its columns: a row is of the class asked for by
+    construction, in training, in samples and in artefacts alike.
+
+    Args:
+        generator: of latents `(z, one-hot class)` and examples `(batch, d)`.
+        start: place of the first of the `classes` entries of an example that stand for its class.
+        classes: how many.
+    """
+    latents, examples = generator.inputs[0], generator.outputs[0]
+    column = ClassColumn(start=start, dtype="float32", name="class_column")
+    return keras.Model(latents, column([examples, latents[:, -classes:]]), name=generator.name)

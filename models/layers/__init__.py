@@ -2,6 +2,7 @@
 
 from models.layers.beside import Beside
 from models.layers.blocks import BlockActivation
+from models.layers.class_column import ClassColumn
 from models.layers.conditional import ConditionalBatchNormalization
 from models.layers.dropout import StatelessDropout
 from models.layers.gain import Gain
@@ -14,6 +15,7 @@ from models.layers.reconstruction import ReconstructionScore
 __all__ = [
     "Beside",
     "BlockActivation",
+    "ClassColumn",
     "ConditionalBatchNormalization",
     "ExampleNormalization",
     "Gain",

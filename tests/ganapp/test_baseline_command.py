@@ -64,6 +64,7 @@ def test_the_mixture_alone_scores_what_stands_beside_every_run(tmp_path):
     assert report["last"]["baseline"] == "8-component Gaussian mixture"
     for figure in report["last"]["figures"].values():
         assert figure["value"] == figure["baseline"], figure["name"]
+    assert "is what every run of these data is compared with" in report["verdict"]
 
 
 def test_clips_from_a_file_are_judged_and_drawn(tmp_path):

@@ -7,56 +7,19 @@ import pandas as pd
 import PIL.Image
 import pytest
 from run_case import ganapp
+from table_run_case import TABLE, people
 
 from export.parity import largest_difference
 from ganapp.loading import load_config, preset_names
 from ganapp.runner.compose import compose
 from training.data import DataSpec
 
-CONFIG = """
-[data]
-source = "csv"
-path = "{path}"
-label = "city"
-components = 2
-[generator]
-network = "mlp"
-units = [16]
-prior = {{ name = "normal", size = 4 }}
-[discriminator]
-network = "mlp"
-units = [16]
-[objective]
-name = "relativistic"
-[training]
-epochs = 2
-steps_per_epoch = 6
-batch_size = 16
-log_every = 4
-checkpoint_every = 6
-sample_every = 12
-evaluate_every = 12
-[evaluation]
-samples = 60
-baseline_components = 2
-"""
-
-
-def people(rows=150):
-    draw = np.random.default_rng(0)
-    age = draw.integers(18, 90, rows)
-    city = np.array(["Oslo", "Łódź"])[(age + draw.integers(0, 9, rows) > 50).astype(int)]
-    income = np.round(np.exp(draw.normal(10, 0.5, rows)), 2)
-    frame = pd.DataFrame({"age": age, "city": city, "income": income, "land": "IT"})
-    frame.loc[::9, "income"] = np.nan
-    return frame
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     people().to_csv(folder / "people.csv", index=False)
-    (folder / "people.toml").write_text(CONFIG.format(path=folder / "people.csv"))
+    (folder / "people.toml").write_text(TABLE.format(path=folder / "people.csv"))
     said = ganapp("train", folder / "people.toml", "--run", folder / "run")
     assert said.code == 0, said
     assert "csv: table of 4 columns as vectors of" in said.output

@@ -24,8 +24,8 @@ class FittedAutoencoder(Fitted):
 
     Args:
         units: of the features.
-        encode: from model units to latents.
-        decode: from latents to model units.
+        encode: from examples `(n, *units.shape)` to latents.
+        decode: from latents to examples.
         mixture: scikit-learn's, of the latents.
     """
 
@@ -41,10 +41,10 @@ class FittedAutoencoder(Fitted):
 
     def facts(self, held_out):
         """How far held-out examples come out of the autoencoder from where they went in."""
-        features = self._units.to_features(held_out).astype(np.float32)
-        examples = features.reshape(held_out.shape)
+        examples = self._units.to_examples(held_out)
         again = through(self._decode, through(self._encode, examples))
-        return {"held_out_squared_error": float(np.mean(np.square(again - features)))}
+        errors = again - examples.reshape(len(examples), -1)
+        return {"held_out_squared_error": float(np.mean(np.square(errors)))}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,10 @@ class AutoencoderMixture(Baseline):
     def fit(self, data: RealData, *, seed: int = 0) -> FittedAutoencoder:
         check_differ(data.train)
         units = Units(data.spec)
-        examples = units.to_features(data.train).astype(np.float32).reshape(data.train.shape)
+        examples = units.to_examples(data.train)
         latent = min(self.latent, units.dimensions)
-        encode = encoder(data.spec.shape, latent, units=self.units, seed=seed)
-        decode = decoder(latent, data.spec.shape, units=self.units, seed=seed + 1)
+        encode = encoder(units.shape, latent, units=self.units, seed=seed)
+        decode = decoder(latent, units.shape, units=self.units, seed=seed + 1)
 
         def loss(batch: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
             return tf.reduce_mean(tf.square(batch - decode(encode(batch))))

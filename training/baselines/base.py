@@ -76,7 +76,9 @@ class FittedDensity(Fitted):
         return self.log_density_of_features(features) + self.units.log_volume
 
     def facts(self, held_out):
-        """The mean log-density of held-out examples."""
+        """The mean log-density of held-out examples; nothing where there is none."""
+        if not self.units.continuous:
+            return {}
         samples = self.units.dequantised(held_out[:JUDGED])
         return {"held_out_log_density": float(self.log_density(samples).mean())}
 
@@ -108,6 +110,9 @@ class Baseline(abc.ABC):
 class Units:
     """Between the user's units and flat float64 features of about unit size.
 
+    `shape` is that of an example whose features are not flat (what networks take), `dimensions`
+    the number of its features.
+
     Args:
         spec: the source's description.
     """
@@ -115,17 +120,26 @@ class Units:
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
         self.base = plain_space(spec)
-        plain = int(np.prod(spec.shape))
-        self.dimensions = plain if spec.table is None else self.base.width
+        # Features of a row are not the entries that a generator makes of it.
+        self.shape = spec.shape if spec.table is None else (self.base.width,)
+        self.dimensions = int(np.prod(self.shape))
 
     @property
     def log_volume(self) -> float:
-        """What a log-density of features needs to be one in user units; of tables it stays one."""
-        if self.spec.table is not None:
-            return 0.0
+        """What a log-density of features needs to be one in user units."""
         if self.spec.pixels:
             return -self.dimensions * float(np.log(127.5))
-        return -float(np.log(self.base.scale).sum())
+        scale = self.base.scale if self.spec.table is None else self.spec.scale
+        return -float(np.log(scale).sum())
+
+    @property
+    def continuous(self) -> bool:
+        """Whether a density of features means anything.
+
+        Not where some are one-hot: these lie on points, whose density is whatever the least
+        variance of a model lets it be.
+        """
+        return self.spec.table is None or self.dimensions == len(self.spec.table.numeric)
 
     @property
     def grain(self) -> float:
@@ -135,6 +149,10 @@ class Units:
     def to_features(self, samples: np.ndarray) -> np.ndarray:
         """float64 `(n, d)`: pixels in [-1, 1], vectors standardised."""
         return self.base(samples)
+
+    def to_examples(self, samples: np.ndarray) -> np.ndarray:
+        """The features as networks take them: float32 `(n, *self.shape)`."""
+        return self.to_features(samples).astype(np.float32).reshape(-1, *self.shape)
 
     def to_samples(self, values: np.ndarray) -> np.ndarray:
         """Features `(n, d)` back in user units: uint8 `(n, *shape)` or float32 `(n, d)`."""

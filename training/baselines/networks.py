@@ -15,7 +15,7 @@ CHANNELS = (32, 64)  # each after halving the sides
 def encoder(
     shape: tuple[int, ...], outputs: int, *, units: tuple[int, ...], seed: int
 ) -> keras.Model:
-    """From examples in model units `(n, *shape)` to `(n, outputs)`.
+    """From examples `(n, *shape)` to `(n, outputs)`.
 
     Args:
         shape: of an example.
@@ -37,7 +37,7 @@ def encoder(
 def decoder(
     latent: int, shape: tuple[int, ...], *, units: tuple[int, ...], seed: int
 ) -> keras.Model:
-    """From latents `(n, latent)` to examples in model units `(n, *shape)`, not clipped.
+    """From latents `(n, latent)` to examples `(n, *shape)`, not clipped.
 
     Args:
         latent: size of a latent.

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +12,10 @@ import tensorflow as tf
 
 from training.data.fingerprints import fingerprint_of
 from training.data.spec import DataSpec
+
+# Bytes of vectors that are kept as the networks see them: encoding rows of a table anew in every
+# batch takes longer than a small network takes to learn from them.
+MOST_ENCODED = 2**28
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
 
@@ -114,12 +119,17 @@ class ArraySource(FiniteSource):
     def __post_init__(self) -> None:
         # Tensors made once: in a dataset's function, arrays would become constants of its graph.
         with tf.device("CPU:0"):
-            self._examples = tf.constant(self.train)
+            encoded = 4 * len(self.train) * math.prod(self.spec.shape)
+            self._encoded = not self.spec.pixels and encoded <= MOST_ENCODED
+            given = tf.constant(self.train)
+            self._examples = self.spec.to_model_units(given) if self._encoded else given
             if self.train_labels is not None:
                 self._labels = tf.constant(self.train_labels, tf.int32)
 
     def at(self, index):
-        examples = self.spec.to_model_units(tf.gather(self._examples, index))
+        examples = tf.gather(self._examples, index)
+        if not self._encoded:
+            examples = self.spec.to_model_units(examples)
         if self.train_labels is None:
             return examples
         return examples, tf.gather(self._labels, index)

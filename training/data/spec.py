@@ -83,6 +83,14 @@ class DataSpec:
         """Activation and width of each part of a vector that a generator must end in, if any."""
         return () if self.table is None else self.table.blocks
 
+    @property
+    def label_start(self) -> int | None:
+        """Place of the first of the entries of an example that say its class, one for each.
+
+        `None` where examples do not say it: most have labels beside them.
+        """
+        return None if self.table is None else self.table.label_start
+
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
 

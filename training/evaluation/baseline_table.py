@@ -6,7 +6,7 @@ from typing import Any
 FACTS = {  # as printed, with what helps to read them
     "held_out_log_density": "held-out log-density (nats)",
     "held_out_elbo": "held-out ELBO (nats)",
-    "held_out_kl": "of it KL to the prior (nats)",
+    "held_out_kl": "KL to the prior (nats)",
     "held_out_squared_error": "held-out squared error per feature",
     "acceptance_rate": "acceptance rate",
     "effective_samples": "effective samples",

@@ -13,8 +13,6 @@ from training.evaluation.measure import (
     Details,
     Measure,
     Values,
-    of_held_out,
-    of_training,
 )
 
 
@@ -62,10 +60,15 @@ def _has_labels(evidence: Evidence) -> bool:
     return evidence.train_labels is not None
 
 
+def _labels_beside(evidence: Evidence) -> bool:
+    """Whether the examples do not say their class themselves, which a classifier would read."""
+    return _has_labels(evidence) and evidence.spec.label_start is None
+
+
 CLASS_MEASURES: tuple[Measure, ...] = (
     Measure(
         better={"asked_accuracy": "higher"},
-        applies=_has_labels,
+        applies=_labels_beside,
         space=LABELS,
         compute=_asked,
         real=lambda evidence, reference: evidence.train.labelled,
@@ -84,7 +87,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         better={"transfer_accuracy": "higher"},
-        applies=_has_labels,
+        applies=_labels_beside,
         space=DISTANCES,
         compute=_transfer,
         real=lambda evidence, reference: evidence.held_out.labelled if evidence.held_out else 0,

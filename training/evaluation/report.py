@@ -58,6 +58,8 @@ def verdict(report: Mapping[str, Any], subject: str | None = None) -> str:
     subject = subject or report.get("subject", "The GAN")
     if not compared:
         return f"No figure could be compared with the {baseline}."
+    if not losses and subject == f"The {baseline}":
+        return f"{subject} is what every run of these data is compared with."
     if not losses:
         return f"{subject} is at least as good as the {baseline} on all {len(compared)} figures."
     named = ", ".join(

@@ -53,7 +53,8 @@ CODES = [
 def test_codes_by_hand():
     assert TABLE.names == ("city", "age", "price")
     assert TABLE.blocks == (("tanh", 2), ("softmax", 2), ("softmax", 2), ("softmax", 3))
-    assert (TABLE.width, TABLE.label_place) == (9, 0)
+    assert (TABLE.width, TABLE.label_place, TABLE.label_start) == (9, 0, 6)
+    assert dataclasses.replace(TABLE, label="").label_start is None
     np.testing.assert_allclose(TABLE.encode(tf.constant(ROWS)), CODES, atol=1e-6)
     np.testing.assert_array_equal(TABLE.decode(tf.constant(CODES, tf.float32)), ROWS)
 

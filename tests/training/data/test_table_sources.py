@@ -169,3 +169,14 @@ def test_a_rare_class_and_a_rare_category_are_no_accident():
     assert len(source.train) + len(source.held_out) == 60
     both = source.spec.to_model_units(np.concatenate([source.train, source.held_out])).numpy()
     assert both[:, -5:].sum(axis=0).tolist() == [59, 1, 30, 29, 1]
+
+
+@pytest.mark.parametrize("most", [0, 2**28])
+def test_batches_are_the_codes_of_the_rows(most, monkeypatch):
+    """Encoded once, or anew in every batch where that would take too much memory."""
+    monkeypatch.setattr("training.data.source.MOST_ENCODED", most)
+    source = table_source(messy(), name="t", components=3)
+    assert source._examples.shape[1] == (source.spec.shape[0] if most else 5)
+    index = tf.constant([7, 0, 7, 90], tf.int64)
+    expected = source.spec.to_model_units(source.train[[7, 0, 7, 90]])
+    np.testing.assert_array_equal(source.at(index), expected)

@@ -80,6 +80,13 @@ class TableCodec:
         """Activation and width of each part of model units: what a generator must end in."""
         return self._layout.blocks
 
+    @property
+    def label_start(self) -> int | None:
+        """Place in model units of the label's first category, the others behind it, or `None`."""
+        if not self.label:
+            return None
+        return int(self._layout.categories[self.categorical.index(self.label_place), 0])
+
     def encode(self, rows: tf.Tensor) -> tf.Tensor:
         """User units `(n, columns)` to model units `(n, width)`, both float32."""
         parts = [*self._encoded_numbers(rows), *self._encoded_categories(rows)]

@@ -1,0 +1,68 @@
+"""A table whose class is a column: rows of the class that was asked for say so."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from run_case import ganapp
+from table_run_case import TABLE, people
+
+ASKED = 'units = [16]\ncondition = "concatenation"\nprior'
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The discriminator is told nothing: it reads the class in the row."""
+    folder = tmp_path_factory.mktemp("conditional")
+    people().to_csv(folder / "people.csv", index=False)
+    text = TABLE.format(path=folder / "people.csv").replace("units = [16]\nprior", ASKED)
+    (folder / "people.toml").write_text(text)
+    said = ganapp("train", folder / "people.toml", "--run", folder / "run")
+    assert said.code == 0, said
+    return folder / "run"
+
+
+@pytest.mark.parametrize("city", ["Oslo", "Łódź"])
+def test_rows_of_a_class_are_of_it(run, city, tmp_path):
+    out = tmp_path / "x.csv"
+    said = ganapp("sample", run, "--class", city, "--count", 30, "--out", out)
+    assert said.code == 0, said
+    found = pd.read_csv(out)
+    assert (found["city"] == city).all()
+    assert len(found) == 30
+    assert found["age"].nunique() > 1
+
+
+def test_rows_of_every_class(run, tmp_path):
+    said = ganapp("sample", run, "--class", "all", "--count", 5, "--out", tmp_path / "x.parquet")
+    assert said.code == 0, said
+    assert pd.read_parquet(tmp_path / "x.parquet")["city"].tolist() == ["Oslo"] * 5 + ["Łódź"] * 5
+
+
+def test_labels_are_what_the_rows_say(run, tmp_path):
+    assert ganapp("sample", run, "--count", 200, "--out", tmp_path / "x.npz").code == 0
+    with np.load(tmp_path / "x.npz") as file:
+        np.testing.assert_array_equal(file["samples"][:, 1], file["labels"])
+        share = people()["city"].eq("Oslo").mean()
+        assert abs((file["labels"] == 0).mean() - share) < 0.12  # three standard errors
+
+
+def test_figures_that_the_column_would_give_away_are_left_out(run):
+    figures = json.loads((run / "report.json").read_text())["last"]["figures"]
+    assert {"tstr", "marginals"} <= set(figures)
+    assert not {"asked_accuracy", "transfer_accuracy"} & set(figures)
+
+
+def test_artefacts_make_rows_of_the_class_in_the_latent(run, tmp_path):
+    said = ganapp("export", run, "--format", "litert", "--out", tmp_path / "out")
+    assert (said.code, said.errors) == (0, "")
+    from ai_edge_litert.interpreter import Interpreter
+
+    (path,) = (tmp_path / "out").rglob("*.tflite")
+    draw = Interpreter(str(path)).get_signature_runner()
+    z = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    z[:, 4:] = np.eye(2)[[0, 1, 1, 0, 0, 0, 1, 1]]
+    (rows,) = draw(z=z).values()
+    one_hot = [np.array_equal(rows[:, i : i + 2], z[:, 4:]) for i in range(rows.shape[1] - 1)]
+    assert one_hot.count(True) == 1

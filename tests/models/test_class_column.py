@@ -1,0 +1,119 @@
+"""Rows that say their class say the one that was asked for, whatever the network makes of it."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import GAN
+from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_column
+from models.networks import mlp_discriminator, mlp_generator
+from tests.case import same_networks, train, weights
+from training.objectives import OBJECTIVES
+from training.priors import Conditional, Normal
+
+CLASSES, SIZE, START, WIDTH = 3, 4, 3, 9
+OTHERS = [0, 1, 2, 6, 7, 8]
+HEAD = (("tanh", 1), ("softmax", 2), ("softmax", CLASSES), ("softmax", CLASSES))
+PRIOR = Conditional(base=Normal(size=SIZE), shares=(0.5, 0.25, 0.25))
+LABELS = np.array([0, 1, 2, 2, 1, 0, 2, 2])
+
+
+def given(condition="concatenation", **options):
+    build = functools.partial(mlp_generator, shape=(WIDTH,), units=(8,), head=HEAD, **options)
+    return GENERATOR_CONDITIONS[condition](build, SIZE, CLASSES)
+
+
+def asked_latents():
+    return PRIOR.with_labels(PRIOR.sample(8, (1, 2)), tf.one_hot(LABELS, CLASSES))
+
+
+@pytest.mark.parametrize("condition", GENERATOR_CONDITIONS)
+def test_only_the_class_is_put_in(condition):
+    before = given(condition, normalisation="batch")
+    generator = with_class_column(before, START, CLASSES)
+    assert generator.inputs[0].name == "z"
+    latents = asked_latents()
+    rows = generator(latents).numpy()
+    np.testing.assert_array_equal(rows[:, START : START + CLASSES], np.eye(CLASSES)[LABELS])
+    np.testing.assert_array_equal(rows[:, OTHERS], before(latents).numpy()[:, OTHERS])
+    copy = keras.models.clone_model(generator)
+    copy.set_weights(generator.get_weights())
+    np.testing.assert_array_equal(copy(latents), rows)
+
+
+def test_gradients_are_those_of_the_other_entries():
+    generator = with_class_column(given(), START, CLASSES)
+    kernel = generator.trainable_variables[-2]  # (8, 9), into the entries of a row
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(generator(asked_latents()) ** 2, axis=0)
+    moved = np.abs(tape.jacobian(value, kernel.value)).max(axis=1)  # entry by entry of the kernel
+    class_entries = range(START, START + CLASSES)
+    assert not moved[class_entries].any()
+    assert not moved[:, class_entries].any()
+    assert moved[OTHERS].max(axis=1).all()
+
+
+def test_a_mixture_of_classes_stays_one():
+    """The way between two latents goes from class to class (`Conditional.interpolate`)."""
+    generator = with_class_column(given(), START, CLASSES)
+    start, end = asked_latents()[:1], asked_latents()[1:2]
+    rows = generator(PRIOR.interpolate(start, end, 0.25))
+    np.testing.assert_allclose(rows[0, START : START + CLASSES], [0.75, 0.25, 0], atol=1e-6)
+
+
+def test_the_class_must_lie_within_the_row():
+    with pytest.raises(ValueError, match=r"`start` must leave 3 of 9 entries.*Received: start=7"):
+        with_class_column(given(), 7, CLASSES)
+
+
+class Recorder(GAN):
+    """Keeps what was judged, eagerly."""
+
+    def score(self, examples, labels=None, *, training=True):
+        self.__dict__.setdefault("judged", []).append(examples.numpy())
+        return super().score(examples, labels, training=training)
+
+
+def gan_of_rows(*, judged=True, kind=GAN, strategy=None, **options):
+    keras.utils.set_random_seed(1)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        discriminator = mlp_discriminator((WIDTH,), units=(8,))
+        if judged:
+            build = functools.partial(mlp_discriminator, units=(8,))
+            discriminator = DISCRIMINATOR_CONDITIONS["projection"](build, (WIDTH,), CLASSES)
+        generator = with_class_column(given(), START, CLASSES)
+        gan = kind(generator, discriminator, PRIOR, seed=5, ema_half_life=100.0)
+        optimizers = (keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
+        gan.compile(*optimizers, objective=OBJECTIVES["relativistic"](), **options)
+    return gan
+
+
+def real_rows(count=16):
+    rows = np.random.default_rng(0).uniform(-1, 1, (count, WIDTH)).astype("float32")
+    labels = np.resize(LABELS, count).astype("int32")
+    rows[:, START : START + CLASSES] = np.eye(CLASSES)[labels]
+    return rows, labels
+
+
+def test_the_discriminator_sees_the_same_classes_in_both():
+    gan = gan_of_rows(kind=Recorder, run_eagerly=True)
+    rows, labels = real_rows(8)
+    gan.train_step((tf.constant(rows), tf.constant(labels)))
+    assert len(gan.judged) == 4  # real and generated rows, for each player
+    for judged in gan.judged:
+        np.testing.assert_array_equal(judged[:, START : START + CLASSES], np.eye(CLASSES)[labels])
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_two_replicas_train_as_one(judged, two_replicas):
+    gans = [gan_of_rows(judged=judged, strategy=each) for each in (None, two_replicas)]
+    start = weights(gans[0])
+    for gan in gans:
+        data = tf.data.Dataset.from_tensor_slices(real_rows()).batch(8, drop_remainder=True)
+        train(gan, 2, data)
+    assert same_networks(*gans) < 1e-5
+    trained = weights(gans[0])["generator"]
+    assert max(np.abs(a - b).max() for a, b in zip(start["generator"], trained, strict=True)) > 1e-4
