@@ -114,6 +114,8 @@ class Inference(keras.Model):
         *inputs: tf.Tensor | np.ndarray,
         units: Callable[[tf.Tensor], Any] | None = None,
     ) -> np.ndarray:
+        if not len(inputs[0]):
+            raise ValueError("There must be at least one row to compute. Received: none")
         forward = self._forward_function(network)
         inputs = [tf.cast(each, tf.float32) for each in inputs]
         count, whole = inputs[0].shape[0], None

@@ -16,6 +16,7 @@ from ganapp.runner.generator import check_table
 from ganapp.runner.remedies import ruled_out
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
+from ganapp.runner.watching import judged_alike
 from ganapp.runs import Run, open_run
 from training.checkpoints import CheckpointError, load_latest
 from training.diagnostics import maps
@@ -96,13 +97,14 @@ def _look(experiment: Experiment, run: Run) -> Look:
     training, training_labels = source.training_examples(POINTS)
     held_out, held_out_labels = source.held_out_examples(POINTS)
     inputs = [np.asarray(source.spec.to_model_units(real)) for real in (training, held_out)]
+    labels = judged_alike(training_labels, held_out_labels)
     fake = gan.generate(POINTS, seed=SEED, ema=False)
     return Look(
         training=training,
         held_out=held_out,
         fake=np.asarray(source.spec.to_user_units(fake)),
-        training_scores=gan.scores(inputs[0], training_labels),
-        held_out_scores=gan.scores(inputs[1], held_out_labels),
+        training_scores=gan.scores(inputs[0], labels[0]),
+        held_out_scores=gan.scores(inputs[1], labels[1]),
         fake_scores=gan.scores(fake, gan.asked(POINTS, seed=SEED)),
         series=run.read_series(),
         every=experiment.config.training.log_every,

@@ -16,6 +16,7 @@ from ganapp.runner.baselines import baseline_rows
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.pictures import draw_curves, draw_pictures
+from ganapp.runner.same_data import changes
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
@@ -49,6 +50,9 @@ def evaluate(
     """
     run = open_run(directory)
     experiment = experiment or compose(_configuration(run, overrides))
+    changed = changes(experiment, run)
+    if changed:
+        warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
     last, samples = _judged(experiment, run, "last")
     best = None
     try:

@@ -73,7 +73,7 @@ def draw_pictures(
     classes = report["details"].get("classes_found", {})
     if "histogram" in classes:
         picture = pictures.class_histogram(
-            classes["histogram"], classes.get("training_histogram"), spec.classes
+            classes["histogram"], classes.get("training_histogram"), classes["names"]
         )
         drawn["Classes of the samples, by a classifier"] = ("classes", picture)
     for name, picture in drawn.values():

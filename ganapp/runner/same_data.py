@@ -13,18 +13,24 @@ def check_data(experiment: Experiment, run: Run) -> None:
     Raises:
         UserError: if their content is not what the run's manifest says.
     """
+    changed = changes(experiment, run)
+    if changed:
+        raise UserError(f"{changed[0]}; put the old ones back or train anew. {changed[1]}")
+
+
+def changes(experiment: Experiment, run: Run) -> tuple[str, str] | None:
+    """What to say of data that are not those of the run's training, and what came instead."""
     manifest = run.read_manifest() or {}
     known, found = manifest.get("data_fingerprint"), experiment.source.fingerprint()
     if not known or known == found:  # runs of before have none
-        return
+        return None
     options = experiment.config.data.options
     where = next((options[key] for key in ("path", "name") if key in options), None)
     then, now = _counts(manifest.get("data", {})), _counts(experiment.source.spec.as_dict())
     differ = f" ({then} then, {now} now)" if then != now else ""
-    raise UserError(
-        f"The data of the run {run.directory} have changed since it was started{differ}; put the "
-        "old ones back or train anew. "
-        f"Received: {experiment.config.data.source if where is None else where}"
+    return (
+        f"The data of the run {run.directory} have changed since it was started{differ}",
+        f"Received: {experiment.config.data.source if where is None else where}",
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from ganapp.runner.compose import Experiment
@@ -32,7 +33,7 @@ def watch(
         math.ceil(total / LOOKS),
         training=training,
         held_out=held_out,
-        labels=(training_labels, held_out_labels),
+        labels=judged_alike(training_labels, held_out_labels),
         count=EXAMPLES,
         to_user_units=source.spec.to_user_units,
         to_model_units=source.spec.to_model_units,
@@ -48,6 +49,22 @@ def watch(
         },
         last=total,
     )
+
+
+def judged_alike(
+    training: np.ndarray | None, held_out: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Labels of training and held-out examples, of neither side if some of training are unknown.
+
+    A discriminator scores an example by its class, too, if it is told: with classes on one side
+    only, the two sides' scores would say nothing of memory.
+
+    Args:
+        training: int `(n,)`, below 0 where unknown, or `None`.
+        held_out: likewise.
+    """
+    partly = training is None or held_out is None or min(training.min(), held_out.min()) < 0
+    return (None, None) if partly else (training, held_out)
 
 
 class Announcer:

@@ -79,7 +79,8 @@ def dcgan_generator(
             `output="doubling"`.
         normalisation: after the dense layer and each doubling.
         upsampling: `"nearest"` (repeat, then 3x3 convolution) or `"transposed"` (4x4, stride 2).
-        depth: convolutions at each resolution; those after the doubling are 3x3. The paper has 1.
+        depth: convolutions after each doubling to several maps, its own included; the others are
+            3x3. The paper has 1.
         output: `"convolution"` (3x3, of the last map) or `"doubling"` (the last doubling makes the
             image, as in the paper: less work, as no map of many channels has the image's size).
     """
@@ -113,9 +114,10 @@ def dcgan_discriminator(
     Args:
         shape: (height, width, channels) of an image.
         channels: of the map after each halving, fine to coarse.
-        normalisation: after each halving but the first, as in the paper.
+        normalisation: after each convolution but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
-        depth: convolutions at each resolution; those after the halving are 3x3. The paper has 1.
+        depth: convolutions after each halving, its own included; the others are 3x3. The paper
+            has 1.
         dropout: probability that an entry of a map is dropped.
         minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
     """

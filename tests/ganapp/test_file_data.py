@@ -122,6 +122,9 @@ def test_a_run_whose_images_have_changed_does_not_go_on(place):
     counts = "(54 training and 6 held-out examples then, 53 training and 6 held-out examples now)"
     assert counts in said.errors.replace("\n", " ")
     assert written(place / "run") == before
+    judged = ganapp("evaluate", "run")
+    assert judged.code == 0
+    assert "the figures are of other examples than it saw" in judged.errors.replace("\n", " ")
     image.write_bytes(content)
     assert ganapp("resume", "run").code == 0
 

@@ -8,6 +8,10 @@ import PIL.Image
 import pytest
 from run_case import ganapp
 
+from ganapp.runner.pictures import draw_pictures
+from training.data import ArraySource, DataSpec
+from training.evaluation.judge import Judge
+
 
 @pytest.fixture
 def points(tmp_path):
@@ -149,3 +153,26 @@ def test_a_run_is_judged_with_other_settings_and_compared(finished, tmp_path):
 def test_comparing_asks_for_two_runs_and_a_folder(finished, tmp_path):
     assert "at least two runs" in ganapp("compare", finished).errors
     assert ganapp("compare", finished, tmp_path / "none").code == 2
+
+
+def test_bars_of_a_class_without_a_known_label_are_left_out(tmp_path):
+    """The judge knows two of three classes; their bars have their own names."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = (40 * draw.integers(0, 3, (60, 8, 8, 1)) + 100 * labels[:, None, None, None]).astype(
+        np.uint8
+    )
+    spec = DataSpec(
+        name="three",
+        kind="image",
+        shape=(8, 8, 1),
+        examples=60,
+        held_out=3,
+        classes=("a", "b", "c"),
+    )
+    source = ArraySource(spec, images, images[:3], labels, np.array([0, 1, 2]))
+    judge = Judge(spec, train=images, held_out=images[:3], train_labels=labels)
+    report = judge.report(images[:40]).as_dict()
+    assert report["details"]["classes_found"]["names"] == ["a", "b"]
+    drawn = draw_pictures(source, judge, tmp_path, images, report, whose="nobody")
+    assert drawn["Classes of the samples, by a classifier"] == "pictures/classes.png"

@@ -4,6 +4,7 @@ import io
 import json
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 from run_case import RING, ganapp
@@ -11,7 +12,7 @@ from run_case import RING, ganapp
 from ganapp.loading import load_config
 from ganapp.runner.compose import compose
 from ganapp.runner.remedies import ruled_out
-from ganapp.runner.watching import Announcer, alarms_in, looks_in
+from ganapp.runner.watching import Announcer, alarms_in, judged_alike, looks_in
 from ganapp.runs import Run
 from training.callbacks.metrics import MetricsLog
 from training.diagnostics.alarms import Alarm, Remedy, remedies, wandering
@@ -33,6 +34,13 @@ def announced(run, *told):
 
 def row(step, **alarms):
     return json.dumps({"step": step, "watch": {"alarms": alarms}}) + "\n"
+
+
+def test_both_sides_are_scored_with_labels_or_neither():
+    known, partly = np.array([0, 1, 2]), np.array([0, -1, 2])
+    assert judged_alike(known, known) == (known, known)
+    for labels in ((partly, known), (known, partly), (None, known), (None, None)):
+        assert judged_alike(*labels) == (None, None)
 
 
 def test_each_kind_is_announced_once(tmp_path):

@@ -149,6 +149,13 @@ def test_generate_takes_a_count_or_latents(arguments):
         tiny_gan().generate(**arguments)
 
 
+def test_no_rows_are_refused():
+    gan = tiny_gan()
+    for compute in (lambda: gan.generate(0), lambda: gan.scores(np.zeros((0, 2), np.float32))):
+        with pytest.raises(ValueError, match="at least one row"):
+            compute()
+
+
 def test_scores_are_raw_and_one_an_example():
     x = keras.Input((4, 4, 1))
     patches = keras.Model(x, keras.layers.Conv2D(1, 2, strides=2)(x))

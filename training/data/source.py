@@ -16,6 +16,7 @@ from training.data.spec import DataSpec
 # Bytes of vectors that are kept as the networks see them: encoding rows of a table anew in every
 # batch takes longer than a small network takes to learn from them.
 MOST_ENCODED = 2**28
+ENCODED_AT_ONCE = 4096  # rows
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
 
@@ -121,8 +122,7 @@ class ArraySource(FiniteSource):
         with tf.device("CPU:0"):
             encoded = 4 * len(self.train) * math.prod(self.spec.shape)
             self._encoded = not self.spec.pixels and encoded <= MOST_ENCODED
-            given = tf.constant(self.train)
-            self._examples = self.spec.to_model_units(given) if self._encoded else given
+            self._examples = tf.constant(_encode(self) if self._encoded else self.train)
             if self.train_labels is not None:
                 self._labels = tf.constant(self.train_labels, tf.int32)
 
@@ -142,6 +142,15 @@ class ArraySource(FiniteSource):
 
     def held_out_examples(self, count=None):
         return self.held_out[:count], head(self.held_out_labels, count)
+
+
+def _encode(source: ArraySource) -> np.ndarray:
+    """The training examples in model units, a part at a time: what is between takes more room."""
+    encoded = np.empty((len(source.train), *source.spec.shape), np.float32)
+    for start in range(0, len(encoded), ENCODED_AT_ONCE):
+        part = slice(start, start + ENCODED_AT_ONCE)
+        encoded[part] = source.spec.to_model_units(source.train[part])
+    return encoded
 
 
 def head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:

@@ -20,6 +20,8 @@ def _asked(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, 
     labels = _labels(batch)
     told = evidence.classifier.labels(batch.features(evidence.label_space))
     known = labels >= 0
+    if not known.any():
+        raise NotComputable("The class of no sample is known")
     return {"asked_accuracy": asked_accuracy(told[known], labels[known])}, {}
 
 

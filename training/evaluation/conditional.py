@@ -54,9 +54,12 @@ def class_coverage(
         neighbours: k.
 
     Raises:
-        NotComputable: a class has not more than k real examples, or not more than k samples.
+        NotComputable: a class has not more than k real examples, or not more than k samples; or no
+            label is known.
     """
     classes = np.unique(real_labels[real_labels >= 0])
+    if not len(classes):
+        raise NotComputable("No label of the real examples is known")
     each = []
     for label in classes:
         of_real, of_samples = real[real_labels == label], samples[asked == label]

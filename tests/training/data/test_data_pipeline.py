@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from models.batches import minibatches
 from training.data import ArraySource, DataSpec, training_batches
+from training.data import source as source_module
 from training.data.mixtures import ring
 
 EXAMPLES = 26
@@ -132,3 +133,18 @@ def test_views_for_evaluation():
     assert len(source.training_examples(5)[0]) == 5
     np.testing.assert_array_equal(source.held_out_examples()[0][:, 0], [100.0, 101.0])
     assert source.steps_per_epoch(8) == 3
+
+
+def test_vectors_encoded_in_parts_are_those_encoded_at_once(monkeypatch):
+    whole = array_source()
+    monkeypatch.setattr(source_module, "ENCODED_AT_ONCE", 4)  # 26 rows: the last part is shorter
+    encoded = []
+    monkeypatch.setattr(
+        DataSpec,
+        "to_model_units",
+        lambda spec, rows: encoded.append(len(rows)) or (rows - 3.0) / 2.0,
+    )
+    parts = array_source()
+    assert encoded == [4] * 6 + [2]
+    index = tf.range(EXAMPLES)
+    np.testing.assert_array_equal(parts.at(index)[0], (whole.at(index)[0] - 3.0) / 2.0)

@@ -43,6 +43,12 @@ def test_real_examples_of_unknown_class_count_for_none():
     assert class_coverage(real, hidden, samples, asked) == expected
 
 
+def test_no_known_class_has_no_coverage():
+    features, unknown = np.random.default_rng(0).normal(size=(50, 2)), np.full(50, -1)
+    with pytest.raises(NotComputable, match="No label of the real examples is known"):
+        class_coverage(features, unknown, features, np.zeros(50, int))
+
+
 def test_a_class_without_samples_has_no_coverage():
     with pytest.raises(NotComputable, match="class 2 has"):
         class_coverage(*draw(0), *draw(1, classes=(0, 1)))
