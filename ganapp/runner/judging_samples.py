@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from ganapp.errors import UserError
@@ -17,6 +18,8 @@ from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.samples import check_out, data_source, read_samples, shaped
 from ganapp.runner.summary import show_figures
 from training.data.cache import default_cache
+from training.data.source import Source
+from training.evaluation.judge import Judge
 from training.evaluation.report import verdict, write_report
 
 SUBJECT = "This sample"
@@ -50,11 +53,30 @@ def evaluate_samples(
     check_overrides(overrides)
     check_out(out)
     given = read_samples(samples)
+    source, judge = _source_and_judge(real, overrides)
+    report = _report(given, samples, source, judge, out)
+    said = verdict(report, SUBJECT)
+    content = {"title": str(samples), "verdict": said, "best": None, "last": report}
+    if as_json:
+        console.print_json(json.dumps(content))
+    else:
+        _show(content, console, source.spec.name, out)
+    return content
+
+
+def _source_and_judge(real: str, overrides: Sequence[str]) -> tuple[Source, Judge]:
+    """The data source and a judge that looks at it as the overrides say."""
     source = data_source(real)
     table = with_overrides({"evaluation": {}}, overrides)["evaluation"]
     evaluation = validated_section(EvaluationConfig, table, "evaluation")
     # Where the data prepare their own files they keep the judge's, too.
-    judge = checked_judge(evaluation, source, cache=default_cache())
+    return source, checked_judge(evaluation, source, cache=default_cache())
+
+
+def _report(
+    given: np.ndarray, samples: Path, source: Source, judge: Judge, out: Path | None
+) -> dict[str, Any]:
+    """Judges what `samples` holds; writes the report and its pictures where a folder is given."""
     try:
         given = shaped(given, source.spec.shape)
         report = judge.report(given).as_dict()
@@ -65,18 +87,13 @@ def evaluate_samples(
         drawn = draw_pictures(source, judge, out, given, report, whose=samples.name)
         last = {**report, "step": None, "subject": SUBJECT}
         write_report(out, title=str(samples), best=None, last=last, pictures=drawn)
-    content = {
-        "title": str(samples),
-        "verdict": verdict(report, SUBJECT),
-        "best": None,
-        "last": report,
-    }
-    if as_json:
-        console.print_json(json.dumps(content))
-    else:
-        count = report["counts"]["generated"]
-        title = f"{count:,} samples of {samples} against {source.spec.name}"
-        show_figures(content, console, title=title)
-        if out is not None:
-            console.print(f"Report: {out / 'report.md'}", soft_wrap=True)
-    return content
+    return report
+
+
+def _show(content: dict[str, Any], console: Console, real: str, out: Path | None) -> None:
+    """Prints the figures as a table, and where the report lies if there is one."""
+    count = content["last"]["counts"]["generated"]
+    title = f"{count:,} samples of {content['title']} against {real}"
+    show_figures(content, console, title=title)
+    if out is not None:
+        console.print(f"Report: {out / 'report.md'}", soft_wrap=True)

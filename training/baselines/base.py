@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from training.data.spec import DataSpec
+from training.data.tables.columns import Numeric
 from training.evaluation.features import plain_space
 
 JUDGED = 1_000  # held-out examples behind a log-density: its standard error is small by then
@@ -136,10 +137,15 @@ class Units:
     def continuous(self) -> bool:
         """Whether a density of features means anything.
 
-        Not where some are one-hot: these lie on points, whose density is whatever the least
-        variance of a model lets it be.
+        Not where some are one-hot, nor where numbers are rounded to few decimals, as whole ones
+        are: these lie on points, whose density is whatever the least variance of a model lets it
+        be. Nor where values are missing, which is a one-hot feature, too.
         """
-        return self.spec.table is None or self.dimensions == len(self.spec.table.numeric)
+        table = self.spec.table
+        return table is None or all(
+            isinstance(column, Numeric) and not column.rounded and not column.missing
+            for column in table.varying
+        )
 
     @property
     def grain(self) -> float:

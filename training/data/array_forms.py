@@ -1,6 +1,7 @@
 """What an array holds (images or vectors), and how it becomes what is trained on."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from training.data.cache import chunks
 from training.data.checks import check_classes, check_count, check_finite, check_size
 
+SHOWN = 5  # values that a warning names
 SLACK = 1e-3  # beyond a range of floats that rounding may reach
 
 
@@ -86,7 +88,7 @@ def number_labels(
     """Labels as numbers from 0 on, and the name of each.
 
     Whole numbers below 0 and empty text are unknown labels, except where -1 and 1 are the only
-    ones: two classes are often called so.
+    ones: two classes are often called so. How many numbers became unknown is logged.
 
     Args:
         labels: integers or text, `(count,)` or `(count, 1)`, or `None`.
@@ -112,12 +114,28 @@ def number_labels(
         known = labels != ""
     else:
         known = (labels >= 0) | np.array_equal(np.unique(labels), [-1, 1])
+        _say_unknown(labels[~known], name)
     names, places = np.unique(labels[known], return_inverse=True)
     if not check_classes(len(names), name):
         return None, ()
     numbers = np.full(count, -1, np.int32)
     numbers[known] = places
     return numbers, tuple(str(each) for each in names.tolist())
+
+
+def _say_unknown(labels: np.ndarray, name: str) -> None:
+    """Warns of labels below 0, which may have been meant as a class."""
+    if not len(labels):
+        return
+    values = [str(value) for value in np.unique(labels)]
+    some = ", ".join(values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
+    logging.getLogger("ganapp").warning(
+        "%s labels of %s are below 0 (%s) and count as unknown; to keep them as classes, "
+        "number the classes from 0.",
+        f"{len(labels):,}",
+        name,
+        some,
+    )
 
 
 def _check_image_shape(shape: tuple[int, ...], name: str) -> None:

@@ -4,16 +4,14 @@ import contextlib
 import http.client
 import io
 import logging
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 PATIENCE = 10.0  # seconds for a host to answer before it counts as not there
 MIRROR = "https://storage.googleapis.com"  # where TensorFlow Datasets keeps some of them prepared
-UNREACHABLE = (OSError, http.client.HTTPException)  # URLError and timeouts are OSErrors
 
 
 def quiet() -> None:
@@ -45,7 +43,7 @@ def download_and_prepare(builder: Any) -> None:
         sizes += f", {_megabytes(info.dataset_size)} on the disk"
     logging.getLogger("ganapp").warning("Downloading %s (%s) to %s.", info.full_name, sizes, target)
     try:
-        if urls:  # else it is made of what is here
+        if needs_hosts(builder):
             check_reachable([*urls, MIRROR])
         with contextlib.redirect_stdout(io.StringIO()):  # it announces the download once more
             builder.download_and_prepare()
@@ -60,6 +58,25 @@ def download_and_prepare(builder: Any) -> None:
         ) from error
 
 
+def needs_hosts(builder: Any) -> bool:
+    """Whether all that is missing comes from hosts that can be asked beforehand.
+
+    Not where some files come from elsewhere, such as a disk or a bucket, nor where some were
+    downloaded before or put into the folder of manual downloads: TensorFlow Datasets takes these
+    without a network, and it alone knows whether they suffice.
+
+    Args:
+        builder: of TensorFlow Datasets; one without urls is made of what is here.
+    """
+    urls = builder.url_infos or {}
+    if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
+        return False
+    folder = Path(builder.data_dir_root).expanduser() / "downloads"
+    # Beside the folder of each data set lie the files of older versions, and what is unpacked.
+    own = [*folder.glob("*"), *(folder / builder.name).rglob("*"), *folder.glob("manual/**/*")]
+    return not any(path.is_file() and ".tmp." not in path.parent.name for path in own)
+
+
 def check_reachable(urls: Iterable[str]) -> None:
     """Refuses when not one of the hosts answers.
 
@@ -67,13 +84,13 @@ def check_reachable(urls: Iterable[str]) -> None:
     where there is no network.
 
     Args:
-        urls: of the files; others than http and https are passed over.
+        urls: of http and https.
 
     Raises:
         ConnectionError: with the first host and why it cannot be reached.
     """
     parsed = [urllib.parse.urlsplit(url) for url in urls]
-    hosts = {part.netloc: part.scheme for part in parsed if part.scheme in ("http", "https")}
+    hosts = {part.netloc: part.scheme for part in parsed}
     if not hosts:
         return
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -83,23 +100,44 @@ def check_reachable(urls: Iterable[str]) -> None:
 
 
 def _why_not(url: str) -> str:
-    """Why a host does not answer; empty if it does, whatever it says."""
-    request = urllib.request.Request(url, method="HEAD")
+    """Why a host does not answer; empty if it does, whatever it says.
+
+    Asked by the library that TensorFlow Datasets downloads with, so that both use the same proxies
+    and trust the same certificates.
+    """
+    import requests
+
     try:
-        urllib.request.urlopen(request, timeout=PATIENCE).close()
-    except urllib.error.HTTPError as error:
-        error.close()
-    except UNREACHABLE as error:
-        return cause(getattr(error, "reason", error))
+        requests.head(url, timeout=PATIENCE).close()
+    except requests.exceptions.SSLError:
+        return ""  # it is there; a download may trust it all the same, or say why not
+    except requests.RequestException as error:
+        return cause(error)
     return ""
 
 
-def cause(error: Any) -> str:
-    """The innermost reason of a network's error in a few words; the first line of any other."""
-    while isinstance(error, UNREACHABLE) and (error.__cause__ or error.__context__):
-        error = error.__cause__ or error.__context__
-    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+def cause(error: BaseException) -> str:
+    """The innermost reason of a network's error in a few words; the first line of any other.
+
+    What the system said itself, such as that the disk is full, is the reason, whatever was being
+    handled then.
+    """
+    while not getattr(error, "strerror", None) and (inner := _inner(error)):
+        error = inner
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(".")
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """The network's error of which another one was made, if there is one."""
+    import urllib3
+
+    of_network = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
+    handled = None if error.__suppress_context__ else error.__context__
+    inner = (getattr(error, "reason", None), error.__cause__, handled)
+    if not isinstance(error, of_network):
+        return None
+    return next((each for each in inner if isinstance(each, of_network)), None)
 
 
 def _megabytes(size: int) -> str:

@@ -92,13 +92,15 @@ def marks_of_places(examples: Sequence[Example], *, labels: bool) -> Marks:
     if parts - UNLABELLED <= TRAIN | HELD_OUT and parts & TRAIN and parts & HELD_OUT:
         held_out = np.array([place[0].lower() in HELD_OUT for place in places])
         places = _below_parts(places)
-    if not labels or not any(places):
+    # What lies apart says nothing of the others: these may have no classes at all.
+    among = [place for place in places if not place or place[0].lower() not in UNLABELLED]
+    if not labels or not any(among):
         return Marks(None, (), held_out)
     if not all(places):
         beside = examples[[bool(place) for place in places].index(False)].name
         raise ValueError(
             "`labels` can be 'folders' only where every image lies in the folder of its class; "
-            f"use labels='none'. Received: {beside!r} beside folders such as {max(places)[0]!r}"
+            f"use labels='none'. Received: {beside!r} beside folders such as {max(among)[0]!r}"
         )
     folders = {place[0] for place in places}
     classes = sorted((name for name in folders if name.lower() not in UNLABELLED), key=_natural)

@@ -95,6 +95,12 @@ def _builder(name: str, data_dir: Path | None) -> Any:
             "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
             f"Received: name={name!r}.{hint}"
         ) from error
+    except ImportError as error:  # Hugging Face's are read by its own libraries
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"`name` needs a library that has to be installed first ({reason}). "
+            f"Received: name={name!r}"
+        ) from error
     except (ValueError, AssertionError) as error:  # no such version or configuration
         reason = (
             str(error).strip().splitlines()[0].rpartition('}": ')[2]

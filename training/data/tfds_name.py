@@ -4,6 +4,8 @@ import re
 
 VERSION = re.compile(r"\d+\.(\d+|\*)\.(\d+|\*)")
 OUTSIDE_BRACKETS = re.compile(r":(?![^\[]*\])")  # of `train[:50%]` the colon is its own
+PLAIN = re.compile(r"[a-zA-Z]\w*")
+NAMESPACES = {"huggingface", "kubric", "robotics"}  # that TensorFlow Datasets knows
 # Names that splits have everywhere in the catalogue and configurations nowhere.
 SPLITS = {
     "train",
@@ -26,33 +28,50 @@ def read_name(text: str) -> dict[str, str]:
     Parts are told by what they look like: `1.0.0` is a version; `train`, `test` and the like, what
     has brackets or a plus, and what follows a configuration are a split; anything else is a
     configuration. After a slash stands a configuration whatever it is called, and an empty part
-    is the configuration that the data set has by itself.
+    is the configuration that the data set has by itself. A namespace and a colon may stand before
+    the name: one of `NAMESPACES`, or any other where the slash comes after the colon.
 
     Args:
         text: `"name[:config][:version][:split]"`, the configuration also after a slash, e.g.
-            `"mnist"`, `"mnist:train[:50%]"`, `"emnist:letters:test"`, `"cats_vs_dogs:4.0.1"`.
+            `"mnist"`, `"mnist:train[:50%]"`, `"emnist:letters:test"`, `"cats_vs_dogs:4.0.1"`,
+            `"huggingface:cifar10:train"`, `"kaggle:ds/cfg:1.2.3"`.
 
     Raises:
         ValueError: there is a part too many.
     """
-    name, *parts = OUTSIDE_BRACKETS.split(text)
-    name, _, config = name.partition("/")
-    found = {"config": config, "version": "", "split": ""}
-    told = bool(config)
+    name, *parts = _with_namespace(*OUTSIDE_BRACKETS.split(text))
+    name, slash, config = name.partition("/")
+    found = {"config": config} if slash else {}
     for part in parts:
-        kind = _kind(part, after_config=told)
-        told = told or kind == "config"
-        if not name or found[kind]:
-            raise ValueError(
-                "A data set of TensorFlow Datasets is written name[:config][:version][:split], "
-                "such as mnist, mnist:train[:50%] or emnist:letters:test. "
-                f"Received: {text!r}"
-            )
+        kind = _kind(part, after_config="config" in found)
+        empty = not part and kind != "config"
+        if kind in found or empty or "/" in part:
+            raise _unreadable(text)
         found[kind] = part
-    slash = f"/{found['config']}" if found["config"] else ""
-    colon = f":{found['version']}" if found["version"] else ""
-    split = {"split": found["split"]} if found["split"] else {}
-    return {"name": f"{name}{slash}{colon}", **split}
+    if not name:
+        raise _unreadable(text)
+    config = f"/{found['config']}" if found.get("config") else ""
+    version = f":{found['version']}" if "version" in found else ""
+    split = {"split": found["split"]} if "split" in found else {}
+    return {"name": f"{name}{config}{version}", **split}
+
+
+def _with_namespace(name: str, *parts: str) -> list[str]:
+    """The parts with the first two as one where the first is a namespace."""
+    if "/" in name or not parts:
+        return [name, *parts]
+    second, slash, _ = parts[0].partition("/")
+    if PLAIN.fullmatch(second) and (slash or name in NAMESPACES):
+        return [f"{name}:{parts[0]}", *parts[1:]]
+    return [name, *parts]
+
+
+def _unreadable(text: str) -> ValueError:
+    return ValueError(
+        "A data set of TensorFlow Datasets is written [namespace:]name[:config][:version][:split], "
+        "such as mnist, mnist:train[:50%] or emnist:letters:test. "
+        f"Received: {text!r}"
+    )
 
 
 def _kind(part: str, *, after_config: bool) -> str:

@@ -174,6 +174,21 @@ def test_labels_that_tell_nothing_apart_are_left_out(from_npz, caplog):
     assert source.training_examples()[1] is None
 
 
+def test_classes_below_zero_are_not_lost_in_silence(from_npz, caplog):
+    with caplog.at_level(logging.WARNING, "ganapp"):
+        source = from_npz(x=IMAGES, y=LABELS - 2)
+    assert source.spec.classes == ("0", "1")
+    assert [each.getMessage() for each in caplog.records] == [
+        "20 labels of x.npz are below 0 (-2, -1) and count as unknown; to keep them as classes, "
+        "number the classes from 0."
+    ]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "ganapp"):
+        assert from_npz(x=IMAGES, y=LABELS % 2 * 2 - 1).spec.classes == ("-1", "1")
+        assert from_npz(x=IMAGES, y=LABELS).spec.classes == ("0", "1", "2", "3")
+    assert not caplog.records
+
+
 def bad_array(**changes):
     array = VECTORS.copy()
     for place, value in changes.items():

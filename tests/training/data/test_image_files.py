@@ -225,6 +225,14 @@ def test_folders_may_say_what_is_held_out():
     assert marks("train/1.png", "other/2.png") == ([1, 0], ("other", "train"), None)
 
 
+def test_what_is_unlabelled_asks_for_no_classes_of_the_others():
+    names = ("train/1.png", "unlabelled/2.png", "test/3.png")
+    assert marks(*names) == (None, (), [False, False, True])
+    assert marks("1.png", "Unlabeled/2.png") == (None, (), None)
+    with pytest.raises(ValueError, match=r"Received: 'train/1.png' beside folders such as 'b'"):
+        marks(*names, "train/b/4.png")
+
+
 def test_images_beside_folders_of_classes_are_refused():
     with pytest.raises(ValueError, match=r"labels='none'. Received: 'loose.png' beside .* 'b'"):
         marks("a/1.png", "loose.png", "b/2.png")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.data.tfds_name import base_splits, read_name
+from training.data.tfds_name import NAMESPACES, base_splits, read_name
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ from training.data.tfds_name import base_splits, read_name
         ("cycle_gan:apple2orange:trainA", "cycle_gan/apple2orange", "trainA"),
         ("cycle_gan::trainA", "cycle_gan", "trainA"),
         ("odd/train:train", "odd/train", "train"),
+        ("huggingface:cifar10", "huggingface:cifar10", None),
+        ("huggingface:cifar10:train[:5]", "huggingface:cifar10", "train[:5]"),
+        ("huggingface:glue:cola:1.0.0:test", "huggingface:glue/cola:1.0.0", "test"),
+        ("robotics:train:train", "robotics:train", "train"),
+        ("kaggle:ds/cfg:1.2.3", "kaggle:ds/cfg:1.2.3", None),
+        ("my-own:ds/cfg:test", "my-own:ds/cfg", "test"),
+        ("huggingface", "huggingface", None),
+        ("mnist/:test", "mnist", "test"),
     ],
 )
 def test_parts_are_told_by_what_they_look_like(text, name, split):
@@ -33,11 +41,39 @@ def test_parts_are_told_by_what_they_look_like(text, name, split):
 
 
 @pytest.mark.parametrize(
-    "text", ["mnist:train:test", "a:b:c:d", "a:1.0.0:2.0.0", ":train", "emnist/letters:a:b"]
+    "text",
+    [
+        "mnist:train:test",
+        "a:b:c:d",
+        "a:1.0.0:2.0.0",
+        ":train",
+        "emnist/letters:a:b",
+        "mnist:::test",
+        "mnist::",
+        "mnist:letters:",
+        "huggingface:a:b:c:d",
+        "a:b:c/d",
+        "a/b:c/d",
+        "",
+    ],
 )
 def test_a_part_too_many(text):
-    with pytest.raises(ValueError, match=r"is written name\[:config\].* Received: '"):
+    with pytest.raises(ValueError, match=r"is written .*name\[:config\].* Received: '") as caught:
         read_name(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_namespaces_are_those_of_tensorflow_datasets():
+    from tensorflow_datasets.core.community import config
+
+    assert set(config.get_community_config().config_per_namespace) == NAMESPACES
+
+
+@pytest.mark.parametrize("text", ["huggingface:cifar10", "kaggle:ds/cfg:1.2.3", "mnist:3.*.*"])
+def test_names_are_such_as_tensorflow_datasets_reads(text):
+    from tensorflow_datasets.core.naming import parse_builder_name_kwargs
+
+    assert parse_builder_name_kwargs(read_name(text)["name"]) == parse_builder_name_kwargs(text)
 
 
 def test_names_of_splits():

@@ -1,6 +1,7 @@
 """`tfds` offline: data sets of the catalogue mocked, one prepared here, downloads that fail."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from training.data import SOURCES, downloads, training_batches
 from training.data.digits import digits
 from training.data.image_files import Example
 from training.data.tfds_images import _marks, tfds_images
+
+URL = tfds.download.checksums.UrlInfo(size=1, checksum="", filename="")
 
 
 @pytest.fixture
@@ -28,6 +31,27 @@ def source(tmp_path):
 def network(monkeypatch):
     """As far as is asked, there is one; what would come from it is mocked."""
     monkeypatch.setattr(downloads, "check_reachable", lambda urls: None)
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """Downloads where no host answers: `"no way"` if that was asked first, `"tried"` if not."""
+
+    def fail(self, *args, **kwargs):
+        raise ConnectionError("tried")
+
+    monkeypatch.setattr(downloads, "_why_not", lambda url: "no way")
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+
+    def reason(urls=None):
+        builder = tfds.builder("mnist", data_dir=str(tmp_path / "tfds"))
+        if urls is not None:
+            monkeypatch.setattr(type(builder), "url_infos", dict.fromkeys(urls, URL))
+        with pytest.raises(ValueError, match="cannot be downloaded") as caught:
+            downloads.download_and_prepare(builder)
+        return re.search(r"downloaded \((?:[\w.]+: )?(.*?)\)", str(caught.value))[1]
+
+    return reason
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +152,37 @@ def test_without_a_network_nothing_is_tried(source, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    "file", ["mnist/train.gz", "train.gz", "manual/train.gz", "manual/folder/train.gz"]
+)
+def test_what_was_downloaded_before_is_tried_without_a_network(offline, tmp_path, file):
+    place = tmp_path / "tfds" / "downloads" / file
+    place.parent.mkdir(parents=True)
+    place.touch()
+    assert offline() == "tried"
+
+
+@pytest.mark.parametrize("file", ["cifar10/all.gz", "extracted/all", "mnist/a.gz.tmp.0/a.gz"])
+def test_other_and_broken_downloads_are_not_enough(offline, tmp_path, file):
+    place = tmp_path / "tfds" / "downloads" / file
+    place.parent.mkdir(parents=True)
+    place.touch()
+    assert offline() == "no way"
+
+
+@pytest.mark.parametrize(
+    ("urls", "reason"),
+    [
+        (["https://a.b/c", "gs://bucket/file"], "tried"),
+        (["ftp://a.b/c"], "tried"),
+        ([], "tried"),
+        (["http://a.b/c", "https://d.e/f"], "no way"),
+    ],
+)
+def test_only_hosts_of_the_web_are_asked_beforehand(offline, urls, reason):
+    assert offline(urls) == reason
+
+
 def test_two_splits_together_and_none_of_them_held_out(source, cache_dir, prepared):
     both = source("ganapp_digits", data_dir=cache_dir, split="train[:50%]+test", held_out=0.1)
     assert both.spec.examples + both.spec.held_out == 748 + 300
@@ -139,6 +194,7 @@ def test_two_splits_together_and_none_of_them_held_out(source, cache_dir, prepar
     [
         ("mnits", r"`name` must be a data set .* name='mnits'. Did you mean 'mnist'"),
         ("cats_vs_dogs:9.9.9", r"cannot be loaded at version 9.9.9, only: .* Received: name="),
+        ("huggingface:cifar10", r"needs a library .* \(No module named .* name='huggingface:cifar"),
         ("mnist/nothing", r"`name` cannot be used: .* Received: name='mnist/nothing'"),
     ],
 )

@@ -39,6 +39,18 @@ class Numeric:
     reaches: tuple[float, ...]
     kind: str = dataclasses.field(default="numeric", init=False)
 
+    @property
+    def rounded(self) -> bool:
+        """Whether the values lie on a grid, such as whole numbers and amounts of money.
+
+        Not where the grid is finer than float32, in which rows are kept: nine digits after the
+        point are all that float64 has of numbers above 1,000 or so, rounded or not.
+        """
+        if not self.decimals:
+            return self.decimals == 0
+        largest = max(abs(self.minimum), abs(self.maximum))
+        return 10.0**-self.decimals > np.spacing(np.float32(largest))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Categorical:

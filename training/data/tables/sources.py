@@ -22,6 +22,20 @@ Count = Annotated[int, annotated_types.Ge(1)]
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
 
 
+# The documentation of a source of files, below its first line.
+OPTIONS = """
+
+Args:
+    path: of the file.
+    label: name of the column that holds the class, if one does.
+    held_out: share of the rows that are kept away from training.
+    categorical: names of columns of numbers that are categories.
+    drop: names of columns to leave out.
+    components: most modes of a numeric column.
+    split: seed of the choice of held-out rows.
+"""
+
+
 def _of_file(
     name: str, description: str, read: Callable[[Path], "pandas.DataFrame"]
 ) -> Callable[..., ArraySource]:
@@ -43,17 +57,6 @@ def _of_file(
         components: Count = 10,
         split: Seed = 0,
     ) -> ArraySource:
-        """
-
-        Args:
-            path: of the file.
-            label: name of the column that holds the class, if one does.
-            held_out: share of the rows that are kept away from training.
-            categorical: names of columns of numbers that are categories.
-            drop: names of columns to leave out.
-            components: most modes of a numeric column.
-            split: seed of the choice of held-out rows.
-        """
         return table_source(
             _read(path, read),
             name=name,
@@ -68,7 +71,7 @@ def _of_file(
         )
 
     source.__name__ = source.__qualname__ = name
-    source.__doc__ = description + source.__doc__
+    source.__doc__ = description + OPTIONS
     return source
 
 
