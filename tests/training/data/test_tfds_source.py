@@ -145,6 +145,8 @@ def test_without_a_network_nothing_is_tried(source, monkeypatch, capfd):
 
     tried = []
     monkeypatch.setattr(downloads, "_why_not", nobody)
+    # A command that ran before in this process may have put the announcement on the screen.
+    monkeypatch.setattr(logging.getLogger("ganapp"), "handlers", [])
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", pytest.fail)
     with pytest.raises(ValueError, match=r"downloaded \(storage.googleapis.com: no way\);"):
         source("mnist")
