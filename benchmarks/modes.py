@@ -124,7 +124,8 @@ def plot(tables: dict[str, list], path: Path) -> None:
             _dots(axes, table, column)
             axes.set_xlabel(f"{name}, {'lower' if column == 5 else 'higher'} is better")
         panels[1].set_xscale("log")
-        panels[0].legend(loc="upper left", fontsize="small")
+    marks = rows[0][0].get_legend_handles_labels()
+    figure.legend(*marks, loc="outside upper right", ncols=3, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
 
