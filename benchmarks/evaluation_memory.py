@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.running import markdown
+
 MEBIBYTE = 2**20
 SETTINGS = """
 [data]
@@ -51,7 +53,8 @@ def run(*arguments: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=50_000, help="generated samples")
     parser.add_argument("--real", type=int, default=1_500, help="real examples")
     parser.add_argument("--side", type=int, default=64, help="pixels, a multiple of 8")
@@ -69,12 +72,15 @@ def main() -> None:
         seconds = time.perf_counter() - began
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     pixels = asked.count * asked.side**2 * 3 * 4 / MEBIBYTE
-    print(
-        "| samples | peak of training, MiB | peak of evaluate, MiB | pixels as float32, MiB | s |"
-    )
-    print("| ---: | ---: | ---: | ---: | ---: |")
+    head = [
+        "samples",
+        "peak of training, MiB",
+        "peak of evaluate, MiB",
+        "pixels as float32, MiB",
+        "s",
+    ]
     row = [asked.count, trained // 1024, peak // 1024, round(pixels), round(seconds)]
-    print(f"| {' | '.join(f'{value:,}' for value in row)} |")
+    print(markdown([head, [f"{value:,}" for value in row]], left=0))
 
 
 if __name__ == "__main__":
