@@ -1,5 +1,7 @@
 """Figures of clips: their frames one by one, and how they move."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from training.evaluation.checks import NotComputable
@@ -12,19 +14,20 @@ from training.evaluation.measure import Details, Measure, Values
 MOST_CLIPS = 2000  # their frames are many more
 
 
-def _frames(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
-    return _distance("frame_distance", evidence.frame_space, batch, reference)
+def _is_video(evidence: Evidence) -> bool:
+    return evidence.spec.kind == "video"
 
 
-def _changes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
-    return _distance("change_distance", evidence.change_space, batch, reference)
+def _distance(key: str, space: Callable[[Evidence], FeatureSpace]) -> Measure:
+    """Fréchet distance between the pieces that this space makes of clips."""
 
+    def compute(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
+        first, second = (side.moments(space(evidence)) for side in (reference, batch))
+        return {key: frechet_distance(first, second)}, {"dimension": len(first.mean)}
 
-def _distance(
-    key: str, space: FeatureSpace, batch: Batch, reference: Batch
-) -> tuple[Values, Details]:
-    first, second = reference.moments(space), batch.moments(space)
-    return {key: frechet_distance(first, second)}, {"dimension": len(first.mean)}
+    return Measure(
+        better={key: "lower"}, applies=_is_video, space=space, compute=compute, most=MOST_CLIPS
+    )
 
 
 def _motion(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -44,25 +47,9 @@ def _motion(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values,
     return values, details
 
 
-def _is_video(evidence: Evidence) -> bool:
-    return evidence.spec.kind == "video"
-
-
 CLIP_MEASURES: tuple[Measure, ...] = (
-    Measure(
-        better={"frame_distance": "lower"},
-        applies=_is_video,
-        space=lambda evidence: evidence.frame_space,
-        compute=_frames,
-        most=MOST_CLIPS,
-    ),
-    Measure(
-        better={"change_distance": "lower"},
-        applies=_is_video,
-        space=lambda evidence: evidence.change_space,
-        compute=_changes,
-        most=MOST_CLIPS,
-    ),
+    _distance("frame_distance", lambda evidence: evidence.frame_space),
+    _distance("change_distance", lambda evidence: evidence.change_space),
     Measure(
         better={"motion": "one", "autocorrelation_distance": "lower"},
         applies=_is_video,
