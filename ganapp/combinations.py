@@ -135,6 +135,13 @@ def _packs_of_classes(config: Any) -> str | None:
     return f"{size} with generator.condition={told!r}" if size > 1 and told != "none" else None
 
 
+def _untold_clusters(config: Any) -> str | None:
+    count, parts = config.data.clusters, (config.generator, config.discriminator)
+    told = any(part.condition != "none" for part in parts)
+    classified = any(each.classifies for each in config.objective.stabilisers.values())
+    return f"clusters={count} alone" if count and not told and not classified else None
+
+
 RULES = (
     Rule(
         _batch_normalised,
@@ -149,6 +156,11 @@ RULES = (
         _packs_of_classes,
         "`discriminator.packing` must be 1 when the generator is told classes: a pack would mix "
         "them, and has one score for all.",
+    ),
+    Rule(
+        _untold_clusters,
+        "`data.clusters` makes classes that nobody is told; add "
+        "generator.condition='concatenation' and discriminator.condition='projection'.",
     ),
     Rule(
         _adaptive_to_energies,

@@ -21,6 +21,7 @@ from ganapp.section import (
 )
 from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from training.data import Source
+from training.data.clusters import with_clusters
 from training.data.partly import with_share_of_labels
 from training.optimizers import OptimizerConfig
 
@@ -77,15 +78,17 @@ class PriorConfig(PluginSection):
 
 
 class DataConfig(PluginSection):
-    """Where examples come from, and which share of the training labels is known.
+    """Where examples come from, and which classes the networks may be told.
 
-    `labelled` left out means all of them; `labelled_seed` chooses which.
+    `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
+    chooses which. `clusters` makes that many classes of examples that are alike.
     """
 
     FAMILY, MEMBER = "data", "source"
     source: str
     labelled: Share | None = None
     labelled_seed: Seed | None = None
+    clusters: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
 
     @pydantic.model_validator(mode="after")
     def _check_labelled(self) -> Self:
@@ -94,11 +97,18 @@ class DataConfig(PluginSection):
                 "`labelled_seed` chooses the labels that `labelled` keeps, which is needed beside "
                 f"it. Received: labelled_seed={self.labelled_seed} alone"
             )
+        if self.labelled is not None and self.clusters is not None:
+            raise ValueError(
+                "`clusters` takes the place of labels, so `labelled` must be left out beside it. "
+                f"Received: labelled={self.labelled:g} and clusters={self.clusters}"
+            )
         return self
 
     def build(self) -> Source:
-        """The source with its options, and with the labels that are known."""
+        """The source with its options, and with the labels that the networks may know."""
         source = super().build()
+        if self.clusters is not None:
+            return with_clusters(source, self.clusters)
         if self.labelled is None:
             return source
         return with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)

@@ -49,7 +49,9 @@ def chosen_config(
     table = with_overrides({"data": table}, of_data)["data"]
     section = validated_section(DataConfig, table, "--data")
     with as_user_errors(section.source):
-        tables, reasons = automatic(section.build().spec)
+        source = section.build()
+        labels = source.training_labels() if source.spec.classes else None
+        tables, reasons = automatic(source.spec, labels)
     for reason in reasons:
         console.print(f"Chosen for these data: {reason}.", highlight=False, soft_wrap=True)
     return validated(with_overrides({"data": table, **tables}, overrides), "--data"), section.source

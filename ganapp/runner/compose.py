@@ -119,7 +119,7 @@ def compose(config: Config) -> Experiment:
         check_baselines(config.evaluation.baselines, source)
         _check_clips(source)
         _check_images(config, source)
-        config.evaluation.features.build().check(source.spec)
+        config.evaluation.features.build().check(source.judged.spec)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)

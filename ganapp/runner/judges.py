@@ -51,6 +51,7 @@ def make_judge(evaluation: EvaluationConfig, source: Source, *, cache: Path | No
     Raises:
         ValueError: the feature space cannot be made.
     """
+    source = source.judged
     count = judged_count(evaluation, source)
     train, train_labels = source.training_examples(count)
     held_out, held_out_labels = source.held_out_examples(count)

@@ -59,7 +59,7 @@ def evaluate(
         best, samples = _judged(experiment, run, "best")
     except UserError as error:  # the last one is whole: judge what there is
         warn(f"{error} Only the last generator is judged.")
-    source, judge = experiment.source, experiment.judge
+    source, judge = experiment.source.judged, experiment.judge
     write_report(
         run.directory,
         title=run.name,
@@ -97,8 +97,9 @@ def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any
 
 def reported(experiment: Experiment, judge: Judge, samples: np.ndarray) -> dict[str, Any]:
     """A report on `generated` samples, with the classes that were asked for and the paths."""
-    evaluation = experiment.config.evaluation
-    labels = experiment.gan.asked(len(samples), seed=evaluation.seed)
+    evaluation, labels = experiment.config.evaluation, None
+    if experiment.source.judged is experiment.source:  # else it was asked for other classes
+        labels = experiment.gan.asked(len(samples), seed=evaluation.seed)
     return judge.report(samples, labels=labels, paths=paths_of(experiment)).as_dict()
 
 

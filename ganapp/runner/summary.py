@@ -59,6 +59,8 @@ def _about_data(source: Source) -> str:
     if spec.table is not None:
         kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
     known = ""
+    if source.judged is not source:
+        known = f" in {len(spec.classes)} clusters"
     if labels is not None and (labels < 0).any():
         share, count = f"{np.mean(labels >= 0):.1%}", f"{np.count_nonzero(labels >= 0):,}"
         known = f" ({share if spec.examples is None else count} of them labelled)"

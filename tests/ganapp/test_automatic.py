@@ -1,5 +1,6 @@
 """Configurations for data that nobody has written one for."""
 
+import numpy as np
 import pytest
 
 from ganapp.loading import validated
@@ -7,7 +8,7 @@ from ganapp.runner.automatic import KINDS, automatic, image_channels, image_pena
 from training.data.spec import DataSpec
 
 
-def spec(kind="image", shape=(32, 32, 3), examples=50_000):
+def spec(kind="image", shape=(32, 32, 3), examples=50_000, classes=()):
     width = shape[0] if kind == "vector" else 0
     return DataSpec(
         name="digits",
@@ -15,6 +16,7 @@ def spec(kind="image", shape=(32, 32, 3), examples=50_000):
         shape=shape,
         examples=examples,
         held_out=10,
+        classes=classes,
         mean=(0.0,) * width,
         scale=(1.0,) * width,
     )
@@ -23,12 +25,12 @@ def spec(kind="image", shape=(32, 32, 3), examples=50_000):
 @pytest.mark.parametrize(
     ("side", "channels"),
     [
-        (8, [48]),
-        (9, [48]),
-        (28, [48, 96, 192]),
-        (32, [48, 96, 192]),
-        (64, [48, 96, 192, 192]),
-        (256, [48, 96, 192, 192, 192, 192]),
+        (8, [32]),
+        (9, [32]),
+        (28, [32, 64, 128]),
+        (32, [32, 64, 128]),
+        (64, [32, 64, 128, 192]),
+        (256, [32, 64, 128, 192, 192, 192]),
     ],
 )
 def test_maps_are_halved_to_four_pixels(side, channels):
@@ -36,8 +38,8 @@ def test_maps_are_halved_to_four_pixels(side, channels):
 
 
 def test_penalties_grow_with_the_side():
-    assert image_penalty(64) == (0.5, 0.05)
-    assert image_penalty(32 * 32) == (2.0, 0.2)
+    assert image_penalty(28 * 28) == (2.0, 0.5)
+    assert image_penalty(56 * 56) == (4.0, 1.0)
 
 
 SPECS = [spec(), spec(shape=(8, 12, 1), examples=300), spec("vector", (7,), 90)]
@@ -47,7 +49,7 @@ SPECS = [spec(), spec(shape=(8, 12, 1), examples=300), spec("vector", (7,), 90)]
 def test_every_choice_is_a_valid_configuration(given):
     tables, reasons = automatic(given)
     config = validated({"data": {"source": "digits"}, **tables}, "automatic")
-    assert config.objective.name == "relativistic"
+    assert config.objective.name in {"relativistic", "non_saturating"}
     assert len(reasons) >= 2
     if given.examples is not None:
         assert config.training.batch_size <= given.examples
@@ -60,6 +62,26 @@ def test_few_images_are_augmented():
     many, reasons = automatic(spec())
     assert "stabilisers" not in many["objective"]
     assert not any("augment" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(("count", "condition"), [(3, "concatenation"), (40, "embedding")])
+def test_networks_are_told_the_classes(count, condition):
+    labels = np.append(np.arange(count).repeat(20), -1)  # one image is of an unknown class
+    given = spec(examples=len(labels), classes=tuple(map(str, range(count))))
+    tables, reasons = automatic(given, labels)
+    config = validated({"data": {"source": "digits"}, **tables}, "automatic")
+    assert config.generator.condition == condition
+    assert config.discriminator.condition == "projection"
+    assert config.evaluation.features.name == "classifier"
+    assert any(f"which of {count} to make" in reason for reason in reasons)
+
+
+def test_classes_with_few_images_are_not_told():
+    labels = np.array([0] * 19 + [1] * 100)
+    tables, reasons = automatic(spec(examples=119, classes=("a", "b")), labels)
+    assert "condition" not in tables["generator"]
+    assert "condition" not in tables["discriminator"]
+    assert any("one has 19 training examples" in reason for reason in reasons)
 
 
 def test_other_kinds_are_refused(monkeypatch):

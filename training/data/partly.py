@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from training.data.source import FiniteSource, Source, head
+from training.data.relabelled import Relabelled, RelabelledExamples
+from training.data.source import FiniteSource, Source
 
 UNKNOWN = -1
 LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key
@@ -34,7 +35,9 @@ def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Sour
     if not source.spec.classes or source.training_labels() is None:
         raise ValueError(f"`data.labelled` needs data with labels. {received}, which has none")
     if isinstance(source, FiniteSource):
-        return PartlyLabelled(source, share, seed)
+        # The same ones in every epoch.
+        kept = keep_share(source.training_labels(), share, seed=seed)
+        return RelabelledExamples(source, kept)
     return PartlyLabelledDraws(source, share, seed)
 
 
@@ -58,57 +61,18 @@ def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
     return kept
 
 
-class _Partly(Source):
-    """What is said of the data stays as it is."""
-
-    def __init__(self, source: Source, share: float, seed: int) -> None:
-        self._source, self._share, self._seed = source, share, seed
-        self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
-        self.density, self.modes, self.singles = source.density, source.modes, source.singles
-
-    def fingerprint(self):
-        return self._source.fingerprint()
-
-    def held_out_examples(self, count=None):
-        return self._source.held_out_examples(count)
-
-
-class PartlyLabelled(_Partly, FiniteSource):
-    """Examples with an end, of which the same ones are labelled in every epoch.
-
-    Args:
-        source: see `with_share_of_labels`, as the others.
-        share: of the labels.
-        seed: of the choice.
-    """
-
-    def __init__(self, source: FiniteSource, share: float, seed: int) -> None:
-        super().__init__(source, share, seed)
-        self._labels = keep_share(source.training_labels(), share, seed=seed)
-        # Made once: in a dataset's function, an array would become a constant of its graph.
-        with tf.device("CPU:0"):
-            self._label_tensor = tf.constant(self._labels)
-
-    def at(self, index):
-        examples, _ = self._source.at(index)
-        return examples, tf.gather(self._label_tensor, index)
-
-    def training_labels(self):
-        return self._labels
-
-    def training_examples(self, count=None):
-        examples, _ = self._source.training_examples(count)
-        return examples, head(self._labels, count)
-
-
-class PartlyLabelledDraws(_Partly):
+class PartlyLabelledDraws(Relabelled):
     """Examples without an end; whether one is labelled is drawn with it.
 
     Args:
-        source: see `with_share_of_labels`, as the others.
+        source: with labels.
         share: probability of a label.
         seed: of the draws.
     """
+
+    def __init__(self, source: Source, share: float, seed: int) -> None:
+        super().__init__(source)
+        self._share, self._seed = share, seed
 
     def rows(self, step, first, count, *, batch_size, seed):
         examples, labels = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)

@@ -67,6 +67,11 @@ class Source(abc.ABC):
         """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
         return self.training_examples()[1]
 
+    @property
+    def judged(self) -> "Source":
+        """What samples are judged against: the same examples with the labels that people gave."""
+        return self
+
     def fingerprint(self) -> str:
         """What changes when the content of the data does; empty where they are drawn."""
         return ""

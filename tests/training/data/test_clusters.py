@@ -1,0 +1,90 @@
+"""Clusters in place of classes."""
+
+import numpy as np
+import pytest
+
+from training.data.arrays import npz
+from training.data.clusters import with_clusters
+from training.data.curves import moons
+from training.data.digits import digits
+from training.data.pipeline import training_batches
+from training.data.tables.sources import wine
+
+LEVELS = (0, 100, 200)  # of three kinds of images, which nothing else tells apart
+
+
+def three_kinds(folder, *, labels=False, count=120):
+    draw = np.random.default_rng(0)
+    kind = draw.integers(0, 3, count)
+    images = np.take(LEVELS, kind)[:, None, None] + draw.integers(0, 40, (count, 8, 8))
+    told = {"y": np.arange(count) % 2} if labels else {}
+    np.savez(folder / "x.npz", x=images.astype(np.uint8), **told)
+    return npz(path=folder / "x.npz", cache_dir=str(folder / "cache"))
+
+
+def kinds(images):
+    return np.asarray(images).reshape(len(images), -1).min(axis=1) // 100
+
+
+def same_parts(labels, others):
+    """Whether two labellings differ in the names of the parts only."""
+    return len({*zip(labels, others, strict=True)}) == len(set(labels)) == len(set(others))
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_what_is_alike_has_one_label_in_training_and_in_what_is_held_out(tmp_path, labels):
+    whole = three_kinds(tmp_path, labels=labels)
+    clustered = with_clusters(whole, 3)
+    assert clustered.spec.classes == ("cluster 0", "cluster 1", "cluster 2")
+    images, told = clustered.training_examples()
+    np.testing.assert_array_equal(images, whole.training_examples()[0])
+    np.testing.assert_array_equal(told, clustered.training_labels())
+    held_out, also = clustered.held_out_examples()
+    np.testing.assert_array_equal(held_out, whole.held_out_examples()[0])
+    assert len(held_out) > 3
+    assert same_parts(np.concatenate([told, also]), kinds(np.concatenate([images, held_out])))
+    for x, y in training_batches(clustered, batch_size=8, seed=0).take(20):
+        name = dict(zip(kinds(images), told, strict=True))
+        assert y.numpy().tolist() == [name[k] for k in kinds(clustered.spec.to_user_units(x))]
+
+
+def test_judges_see_the_labels_that_people_gave(tmp_path):
+    whole = three_kinds(tmp_path, labels=True)
+    assert whole.judged is whole
+    assert with_clusters(whole, 3).judged is whole
+    assert whole.judged.spec.classes == ("0", "1")
+
+
+def test_the_same_examples_have_the_same_clusters_every_time(tmp_path):
+    whole = digits(cache_dir=str(tmp_path))
+    first, again = (with_clusters(whole, 40) for _ in range(2))
+    np.testing.assert_array_equal(first.training_labels(), again.training_labels())
+    assert first.fingerprint() == again.fingerprint()
+    assert first.fingerprint() != whole.fingerprint()
+    assert with_clusters(whole, 39).fingerprint() != first.fingerprint()
+
+
+def test_clusters_of_digits_are_mostly_of_one_digit(tmp_path):
+    whole = digits(cache_dir=str(tmp_path))
+    found, real = with_clusters(whole, 40).training_labels(), whole.training_labels()
+    most = [np.bincount(real[found == place]).max() for place in range(40)]
+    assert sum(most) / len(real) > 0.85  # chance: a tenth
+
+
+def test_fewer_are_found_where_fewer_examples_differ(tmp_path):
+    images = np.repeat(np.array(LEVELS, np.uint8), 20)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+    np.savez(tmp_path / "x.npz", x=images)
+    whole = npz(path=tmp_path / "x.npz", cache_dir=str(tmp_path / "cache"))
+    clustered = with_clusters(whole, 5)
+    assert len(clustered.spec.classes) == 3
+    assert set(clustered.training_labels()) == {0, 1, 2}
+
+
+def test_what_has_no_clusters_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"needs data with an end.*data.source='moons'"):
+        with_clusters(moons(), 3)
+    with pytest.raises(ValueError, match=r"a table with a label column.*data.source='wine'"):
+        with_clusters(wine(), 3)
+    whole = three_kinds(tmp_path)
+    with pytest.raises(ValueError, match=r"at most 10, for 10 .*clusters=11 with 108 training"):
+        with_clusters(whole, 11)
