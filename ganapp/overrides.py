@@ -9,9 +9,10 @@ from ganapp.errors import UserError
 from ganapp.plugins import FAMILIES, lacks_metric, option_names
 
 NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
+OF_EVERY_SOURCE = frozenset({"labelled", "labelled_seed", "clusters"})
 # Where a setting names a member of a family, and which keys beside it are not the member's own.
 CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
-    ("data", "source"): ("data", frozenset({"labelled", "labelled_seed", "clusters"})),
+    ("data", "source"): ("data", OF_EVERY_SOURCE),
     ("generator", "network"): ("generator", frozenset({"condition", "prior", "optimizer"})),
     ("generator", "prior", "name"): ("prior", frozenset()),
     ("generator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),

@@ -9,7 +9,7 @@ from ganapp.config import Config, DataConfig
 from ganapp.data_argument import data_table
 from ganapp.errors import UserError
 from ganapp.loading import config_path, load_config, read_toml, validated, validated_section
-from ganapp.overrides import with_overrides
+from ganapp.overrides import OF_EVERY_SOURCE, with_overrides
 from ganapp.runner.automatic import automatic
 from ganapp.runner.mistakes import as_user_errors
 
@@ -43,7 +43,10 @@ def chosen_config(
         return load_config(preset_or_file, overrides), Path(preset_or_file).stem
     table = data_table(data, size=size)
     if preset_or_file is not None:
-        raw = read_toml(config_path(preset_or_file)) | {"data": table}
+        raw = read_toml(config_path(preset_or_file))
+        # What the networks are told of the examples is no matter of where these come from.
+        told = {key: raw["data"][key] for key in OF_EVERY_SOURCE if key in raw.get("data", {})}
+        raw["data"] = {**told, **table}
         return validated(with_overrides(raw, overrides), preset_or_file), Path(preset_or_file).stem
     of_data = [override for override in overrides if override.startswith("data.")]
     table = with_overrides({"data": table}, of_data)["data"]

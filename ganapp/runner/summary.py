@@ -11,6 +11,7 @@ from rich.table import Table
 from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
 from training.data import Source
+from training.evaluation.remarks import about_weak_features
 from training.evaluation.report import verdict
 from training.objectives import Objective
 
@@ -141,6 +142,8 @@ def _remarks(chosen: dict[str, Any]) -> Iterator[str]:
     accuracies = [details.get(name, {}).get("classifier_accuracy") for name in told]
     for accuracy in filter(None, accuracies):
         yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
+    if (caution := about_weak_features(chosen)) is not None:
+        yield caution
 
 
 def short_number(value: float | None) -> str:

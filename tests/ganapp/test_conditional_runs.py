@@ -58,6 +58,26 @@ def test_a_run_with_few_labels(tmp_path):
     assert ganapp("resume", tmp_path / "run").code == 0
 
 
+def test_a_run_told_clusters(tmp_path):
+    """Judged by the digits' own classes; nobody asked for one of those."""
+    text = CONDITIONAL.replace("[data]", "[data]\nclusters = 12")
+    (tmp_path / "clusters.toml").write_text(text)
+    short = ["--set", "training.steps_per_epoch=4"]
+    said = ganapp("train", tmp_path / "clusters.toml", "--run", tmp_path / "run", *short)
+    assert said.code == 0, said.errors
+    assert "1,497 training in 12 clusters, 300 held out" in said.output
+    report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
+    assert "asked_accuracy" not in report["figures"]
+    assert report["details"]["classes_found"]["names"] == list("0123456789")
+    out = tmp_path / "cluster.npz"
+    said = ganapp("sample", tmp_path / "run", "--class", "cluster 3", "--count", 2, "--out", out)
+    assert said.code == 0, said.errors
+    with np.load(out) as file:
+        np.testing.assert_array_equal(file["latents"][:, 4:], np.eye(12)[[3, 3]])
+    again = ganapp("resume", tmp_path / "run")
+    assert (again.code, again.errors) == (0, ""), again.errors
+
+
 @pytest.mark.parametrize(
     ("preset", "setting", "sentence"),
     [
@@ -66,9 +86,16 @@ def test_a_run_with_few_labels(tmp_path):
         ("digits", "data.labelled_seed=3", r"`labelled_seed` chooses the labels that `labelled`"),
         ("digits", "data.labeled=0.1", r"Did you mean `labelled`"),
         ("wine", "data.labelled=0.5", r"`data.labelled` cannot hide the labels of a table"),
+        ("digits", "data.clusters=1", r"`data.clusters`.* greater than or equal to 2"),
+        ("digits", "data.clusters=10", r"classes that nobody is told; add generator.condition="),
+        (
+            "digits",
+            "data={source='digits',labelled=0.5,clusters=9}",
+            r"`labelled` must be left out",
+        ),
     ],
 )
-def test_what_share_of_labels_is_refused(preset, setting, sentence):
+def test_what_labels_are_refused(preset, setting, sentence):
     said = ganapp("train", preset, "--dry-run", "--set", setting)
     assert said.code == 2
     assert re.search(sentence, said.errors.replace("\n", " ")), said.errors

@@ -76,6 +76,21 @@ def test_other_data_in_a_preset_and_the_list_of_bad_files(photos, tmp_path):
     assert (run / "bad_files.txt").read_text().startswith("broken.png: ")
 
 
+def test_other_data_in_a_preset_keep_what_the_networks_are_told(tmp_path):
+    draw = np.random.default_rng(0).integers(0, 256, (400, 28, 28), np.uint8)
+    np.savez(tmp_path / "x.npz", x=draw)
+    arguments = ("--data", f"npz:{tmp_path / 'x.npz'}", "--dry-run")
+    cache = ("--set", f"data.cache_dir='{tmp_path / 'cache'}'")
+    features = ("--set", "evaluation.features='pca'")
+    fewer = ("--set", "data.clusters=20")
+    said = ganapp("train", "mnist", *arguments, *cache, *features, *fewer)
+    assert said.code == 0, said.errors
+    assert "360 training in 20 clusters" in said.output
+    said = ganapp("train", "mnist", *arguments, *cache, *features)
+    assert said.code == 2
+    assert "`data.clusters` must be at most 36" in said.errors
+
+
 def test_nothing_to_train_on(tmp_path):
     assert "takes a preset, a TOML file or --data" in ganapp("train").errors
     assert "`--size` is for the images of --data" in ganapp("train", "ring", "--size", 8).errors

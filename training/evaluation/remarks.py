@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are a weak judge
+
 
 def remarks(report: Mapping[str, Any]) -> list[str]:
     """What a reader needs beside the table: missing values, the classifier, copies."""
@@ -11,6 +13,8 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
     accuracy = details.get("classes_found", {}).get("classifier_accuracy")
     if accuracy is not None:
         lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
+    if (caution := about_weak_features(report)) is not None:
+        lines.append(f"- {caution}")
     lines += _about_stacks(report) + _about_fewer_samples(report)
     lines += _about_errors(details) + _about_tests(details) + _about_ranks(report)
     covered = details.get("class_coverage")
@@ -27,6 +31,19 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             f"be about {copies['nearest_in_training_expected']:.1%}."
         )
     return ["\n".join(lines)] if lines else []
+
+
+def about_weak_features(report: Mapping[str, Any]) -> str | None:
+    """A caution where the figures are in features of a classifier that is often wrong."""
+    accuracy = report["details"].get("classes_found", {}).get("classifier_accuracy")
+    spaces = {figure["space"] for figure in report["figures"].values()}
+    if accuracy is None or accuracy >= SURE_ENOUGH or not any("classifier" in s for s in spaces):
+        return None
+    return (
+        f"Figures in features of a classifier that is wrong on {1 - accuracy:.1%} of the held-out "
+        "examples flatter: it sees little of what a person sees, so poor samples pass. Look at the "
+        "pictures, and compare such figures with each other only."
+    )
 
 
 def _about_missing(report: Mapping[str, Any]) -> list[str]:

@@ -113,6 +113,22 @@ def test_nothing_to_compare_is_said(judged):
     assert verdict(report) == "No figure could be compared with the 9-component Gaussian mixture."
 
 
+@pytest.mark.parametrize(
+    ("space", "accuracy", "cautions"),
+    [("classifier-128", 0.89, 1), ("classifier-128", 0.9, 0), ("pixels", 0.5, 0)],
+)
+def test_figures_of_a_weak_classifier_come_with_a_caution(
+    tmp_path, judged, space, accuracy, cautions
+):
+    last = copy.deepcopy(judged[1])
+    for figure in last["figures"].values():
+        figure["space"] = space
+    last["details"]["classes_found"] = {"classifier_accuracy": accuracy}
+    page = write_report(tmp_path, title="t", best=None, last=last).read_text()
+    assert page.count(f"wrong on {1 - accuracy:.1%} of the held-out examples flatter") == cautions
+    assert f"labels {accuracy:.1%} of the held-out examples correctly" in page
+
+
 def test_reasons_are_printed_once_with_their_columns(tmp_path):
     judge = Judge(vector_spec(), train=grid_points(0), modes=GRID)
     last = {**judge.report(grid_points(1)[:3]).as_dict(), "step": 1}
