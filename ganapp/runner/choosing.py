@@ -53,8 +53,9 @@ def chosen_config(
     section = validated_section(DataConfig, table, "--data")
     with as_user_errors(section.source):
         source = section.build()
-        labels = source.training_labels() if source.spec.classes else None
-        tables, reasons = automatic(source.spec, labels)
+        # Clusters are no labels to judge by, and whoever asks for them says who is told.
+        known = source.spec.classes and source.judged is source
+        tables, reasons = automatic(source.spec, source.training_labels() if known else None)
     for reason in reasons:
         console.print(f"Chosen for these data: {reason}.", highlight=False, soft_wrap=True)
     return validated(with_overrides({"data": table, **tables}, overrides), "--data"), section.source

@@ -91,6 +91,17 @@ def test_other_data_in_a_preset_keep_what_the_networks_are_told(tmp_path):
     assert "`data.clusters` must be at most 36" in said.errors
 
 
+def test_clusters_of_data_without_labels_and_without_a_preset(photos, tmp_path):
+    """As docs/labels.md has it."""
+    told = ("generator.condition=concatenation", "discriminator.condition=projection")
+    cache = f"data.cache_dir='{tmp_path / 'cache'}'"
+    settings = ("data.clusters=3", "data.bad_share=0.1", cache, *told)
+    options = [word for setting in settings for word in ("--set", setting)]
+    said = ganapp("train", "--data", photos, "--size", 16, *options, "--dry-run")
+    assert said.code == 0, said.errors
+    assert "36 training in 3 clusters" in said.output
+
+
 def test_nothing_to_train_on(tmp_path):
     assert "takes a preset, a TOML file or --data" in ganapp("train").errors
     assert "`--size` is for the images of --data" in ganapp("train", "ring", "--size", 8).errors
