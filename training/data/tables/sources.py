@@ -13,6 +13,7 @@ from training.data.tables.checking import check_label, check_names, check_table
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Constant
 from training.data.tables.fitting import fit_table
+from training.data.tables.reading import read_csv, read_parquet, read_table
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +59,7 @@ def _of_file(
         split: Seed = 0,
     ) -> ArraySource:
         return table_source(
-            _read(path, read),
+            read_table(path, read),
             name=name,
             label=label,
             held_out=held_out,
@@ -149,20 +150,46 @@ def table_source(
     Raises:
         ValueError: what cannot be learnt, in one sentence.
     """
+    frame = _learnable(frame, label, categorical, drop)
+    parts = _split(frame, label, held_out, split)
+    categorical = _still(categorical, drop)
+    table = fit_table(frame, parts[0], label=label, categorical=categorical, components=components)
+    about = {"name": name, "description": description, "licence": licence}
+    return _source(table, table.from_frame(frame), *parts, about)
+
+
+def _learnable(
+    frame: "pandas.DataFrame", label: str, categorical: Sequence[str], drop: Sequence[str]
+) -> "pandas.DataFrame":
+    """The columns that are to be learnt, once they are found to be such as can be."""
     check_names([str(column) for column in frame.columns])
     frame = frame.rename(columns=str)
     check_table(frame, label=label, named={"categorical": categorical, "drop": drop})
     frame = frame.drop(columns=list(drop))
     if label:
         check_label(frame[label])
-    training, kept = _split(frame, label, held_out, split)
-    table = fit_table(
-        frame, training, label=label, categorical=_still(categorical, drop), components=components
-    )
-    rows = table.from_frame(frame)
+    return frame
+
+
+def _source(
+    table: TableCodec,
+    rows: np.ndarray,
+    training: np.ndarray,
+    kept: np.ndarray,
+    about: dict[str, str],
+) -> ArraySource:
+    """The source of a table that was fitted.
+
+    Args:
+        table: the codec.
+        rows: all of them, float32 `(n, columns)` in user units.
+        training: int, which of them are trained on.
+        kept: int, which are held out.
+        about: name, description and licence for the `DataSpec`.
+    """
     mean, scale = _moments(table, rows[training])
+    description = " ".join([about["description"], *_about_constants(table)]).strip()
     spec = DataSpec(
-        name=name,
         kind="vector",
         shape=(table.width,),
         examples=len(training),
@@ -170,12 +197,11 @@ def table_source(
         classes=_classes(table),
         mean=mean,
         scale=scale,
-        description=" ".join([description, *_about_constants(table)]).strip(),
-        licence=licence,
         table=table,
+        **about | {"description": description},
     )
     labels = (None, None)
-    if label:
+    if table.label_place is not None:
         labels = (rows[part, table.label_place].astype(np.int32) for part in (training, kept))
     return ArraySource(spec, rows[training], rows[kept], *labels)
 
@@ -237,46 +263,9 @@ def _about_constants(table: TableCodec) -> list[str]:
     return [f"Always the same, so not learnt but put back: {', '.join(constant)}."]
 
 
-def _read(path: str, read: Callable[[Path], "pandas.DataFrame"]) -> "pandas.DataFrame":
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise ValueError(f"`path` must be a file that can be read. Received: path={path!r}")
-    try:
-        return read(file)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"`path` must be UTF-8 text. Received: path={path!r}") from error
-    except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"`path` cannot be read: {reason}. Received: path={path!r}") from error
-    except ValueError as error:  # pandas' and pyarrow's own errors among them
-        reason = str(error).splitlines()[0].strip().rstrip(".")
-        raise ValueError(f"`path` must hold a table: {reason}. Received: path={path!r}") from error
-
-
-def _read_csv(path: Path) -> "pandas.DataFrame":
-    import pandas
-
-    header = pandas.read_csv(path, header=None, nrows=1, dtype=str)  # pandas renames duplicates
-    check_names(header.iloc[0].dropna().tolist())
-    return pandas.read_csv(path, dtype_backend="numpy_nullable")
-
-
-def _read_parquet(path: Path) -> "pandas.DataFrame":
-    import pandas
-
-    frame = pandas.read_parquet(path)
-    nullable = pandas.read_parquet(path, dtype_backend="numpy_nullable")
-    for name in frame if frame.columns.is_unique else ():
-        # Whole numbers with gaps become floats, booleans and text objects, unless asked for.
-        kinds = frame[name].dtype.kind + nullable[name].dtype.kind
-        if frame[name].dtype == object or kinds in ("fi", "fu"):
-            frame[name] = nullable[name]
-    return frame
-
-
 csv = _of_file(
     "csv",
     "A table in a file of comma-separated values with a header; empty cells are missing.",
-    _read_csv,
+    read_csv,
 )
-parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", _read_parquet)
+parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", read_parquet)
