@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from training.data.relabelled import Relabelled, RelabelledExamples
-from training.data.source import FiniteSource, Source
+from training.data.source import FiniteSource, Source, head
 
 UNKNOWN = -1
 LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key
@@ -73,14 +73,20 @@ class PartlyLabelledDraws(Relabelled):
     def __init__(self, source: Source, share: float, seed: int) -> None:
         super().__init__(source)
         self._share, self._seed = share, seed
+        # Of the whole view: an example of it is labelled or not however many are asked for.
+        self._view_labels = keep_share(source.training_labels(), share, seed=seed)
 
     def rows(self, step, first, count, *, batch_size, seed):
         examples, labels = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
         # Drawn for the whole batch: a row is labelled or not whoever asks for it.
         key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
         drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
-        return examples, tf.where(drawn < self._share, labels, UNKNOWN)
+        known = tf.ensure_shape(drawn < self._share, (count,))
+        return examples, tf.where(known, labels, UNKNOWN)
+
+    def training_labels(self):
+        return self._view_labels
 
     def training_examples(self, count=None):
-        examples, labels = self._source.training_examples(count)
-        return examples, keep_share(labels, self._share, seed=self._seed)
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self._view_labels, count)

@@ -9,8 +9,11 @@ from training.data.arrays import npy, npz
 from training.data.curves import moons
 from training.data.digits import digits
 from training.data.folder import folder
+from training.data.mixtures import ring
+from training.data.moving_digits import moving_digits
 from training.data.partly import keep_share, with_share_of_labels
 from training.data.pipeline import training_batches
+from training.data.stacked_digits import stacked_digits
 from training.data.tables.sources import wine
 
 LABELS = np.repeat([0, 1, 2], (50, 30, 4))
@@ -101,13 +104,32 @@ def test_where_examples_never_end_each_is_labelled_with_that_probability():
     next_step = partly.rows(step + 1, zero, 4000, batch_size=4000, seed=5)[1]
     assert ((next_step.numpy() >= 0) != known).any()
     view, view_labels = partly.training_examples(200)
-    assert 0 < (view_labels >= 0).sum() <= 41
+    assert (view_labels >= 0).mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 200))
     np.testing.assert_array_equal(view, whole.training_examples(200)[0])
+    np.testing.assert_array_equal(view_labels, partly.training_labels()[:200])
     assert (partly.held_out_examples(50)[1] >= 0).all()
     assert partly.density is whole.density
 
 
+@pytest.mark.parametrize("make", [ring, stacked_digits])
+def test_a_view_of_what_never_ends_is_labelled_alike_whatever_its_length(make):
+    whole = make()
+    partly = with_share_of_labels(whole, 0.3, seed=1)
+    examples, labels = partly.training_examples()
+    of_all = whole.training_examples()[1]
+    assert counts(labels) == [max(1, round(0.3 * each)) for each in counts(of_all)]
+    np.testing.assert_array_equal(labels[labels >= 0], of_all[labels >= 0])
+    for count in (1, 50, len(labels) + 1):
+        few, told = partly.training_examples(count)
+        np.testing.assert_array_equal(few, examples[:count])
+        np.testing.assert_array_equal(told, labels[:count])
+    x, y = next(iter(training_batches(partly, batch_size=16, seed=0)))
+    assert (len(x), y.shape) == (16, (16,))
+
+
 def test_where_no_label_can_be_hidden(tmp_path):
+    with pytest.raises(ValueError, match=r"needs data with labels. .*'moving_digits', which has"):
+        with_share_of_labels(moving_digits(), 0.5)
     with pytest.raises(ValueError, match=r"table, which are one of its columns. Received: .*wine"):
         with_share_of_labels(wine(), 0.5)
     np.save(tmp_path / "x.npy", IMAGES)
