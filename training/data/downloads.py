@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from training.data.download_progress import shown_progress
+
 PATIENCE = 10.0  # seconds for a host to answer before it counts as not there
 MIRROR = "https://storage.googleapis.com"  # where TensorFlow Datasets keeps some of them prepared
 
@@ -17,7 +19,7 @@ MIRROR = "https://storage.googleapis.com"  # where TensorFlow Datasets keeps som
 def quiet() -> None:
     """Keeps what TensorFlow Datasets says of its own work off the screen; errors stay.
 
-    Its bars are one for every file and every shard; what a user has to know is said before.
+    Its bars are one for every file and every shard; `download_and_prepare` shows one for all.
     """
     import tensorflow_datasets as tfds
     from absl import logging as absl_logging
@@ -27,7 +29,7 @@ def quiet() -> None:
 
 
 def download_and_prepare(builder: Any) -> None:
-    """Downloads a data set after saying its size and where it goes.
+    """Downloads a data set after saying its size and where it goes, with a bar on a terminal.
 
     Args:
         builder: of TensorFlow Datasets, with nothing on the disk yet.
@@ -45,7 +47,8 @@ def download_and_prepare(builder: Any) -> None:
     try:
         if needs_hosts(builder):
             check_reachable([*urls, MIRROR])
-        with contextlib.redirect_stdout(io.StringIO()):  # it announces the download once more
+        # It announces the download once more, which nobody needs.
+        with shown_progress(builder, size), contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
     except Exception as error:  # whatever the network, the checksums or a missing library say
         name, _, version = info.full_name.rpartition("/")
