@@ -1,6 +1,7 @@
 """Data from files on the command line: paths, mistakes, and a run from beginning to end."""
 
 import json
+import zipfile
 
 import numpy as np
 import PIL.Image
@@ -127,6 +128,17 @@ def test_a_run_whose_images_have_changed_does_not_go_on(place):
     assert "the figures are of other examples than it saw" in judged.errors.replace("\n", " ")
     image.write_bytes(content)
     assert ganapp("resume", "run").code == 0
+
+
+def test_a_run_goes_on_with_the_same_images_in_an_archive(place):
+    assert ganapp("train", "tiny.toml", "--run", "run").code == 0
+    with zipfile.ZipFile(place / "archive", "w") as archive:
+        for image in sorted(place.glob("images/*.png"), reverse=True):
+            archive.write(image, f"photos/{image.name}")
+    (place / "images").rename(place / "elsewhere")
+    (place / "archive").rename(place / "images")
+    resumed = ganapp("resume", "run")
+    assert resumed.code == 0, resumed.errors
 
 
 def test_listing_says_what_must_be_given():

@@ -13,8 +13,9 @@ import numpy as np
 from training.data.array_forms import form_of, is_stored_form, moments, number_labels
 from training.data.cache import Prepared, cache_folder, key_of, prepared, write_rows
 from training.data.checks import check_columns, check_count, check_differ, check_exists
+from training.data.contents import NOTES, file_key
 from training.data.folder import Share
-from training.data.image_files import DAMAGED, fingerprint
+from training.data.image_files import DAMAGED
 from training.data.memmap import MemmapSource, split_order
 from training.data.spec import DataSpec
 
@@ -65,8 +66,9 @@ def npz(
             file.unlink()
         return noted
 
-    key = key_of(fingerprint(path), keys, held_out)
-    found = prepared(cache_folder(cache_dir) / "arrays", key, make)
+    cache = cache_folder(cache_dir)
+    key = key_of(file_key(path, cache / NOTES), keys, held_out)
+    found = prepared(cache / "arrays", key, make)
     return _source("npz", path, found)
 
 
@@ -91,8 +93,9 @@ def npy(
         return _write(folder, [examples], labels, held_out, path.name)
 
     if not is_stored_form(examples):
-        key = key_of([fingerprint(file) for file in given.values()], held_out)
-        found = prepared(cache_folder(cache_dir) / "arrays", key, make)
+        cache = cache_folder(cache_dir)
+        key = key_of([file_key(file, cache / NOTES) for file in given.values()], held_out)
+        found = prepared(cache / "arrays", key, make)
         return _source("npy", path, found)
     convert = form_of([examples], path.name).convert
     numbers, classes = number_labels(labels[0] if labels else None, len(examples), path.name)

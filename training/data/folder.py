@@ -1,18 +1,19 @@
 """`folder`: images of any sizes and kinds, in folders or an archive."""
 
-import itertools
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import annotated_types
 import numpy as np
 
 from training.data.cache import cache_folder, key_of
 from training.data.checks import check_classes, check_exists
+from training.data.contents import NOTES, below_common, images_key
 from training.data.image_cache import ImageOptions, Marks, image_source
-from training.data.image_files import Example, fingerprint, image_files
+from training.data.image_files import Example, image_files, place_of
 from training.data.images import Resize
 from training.data.memmap import MemmapSource
 from training.data.partly import UNKNOWN, UNLABELLED
@@ -52,19 +53,30 @@ def folder(
         cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
     """
     check_exists("path", path)
-    options: dict[str, Any] = {
-        "size": size,
-        "resize": resize,
-        "channels": channels,
-        "bad_share": bad_share,
-        "held_out": held_out,
-    }
+    options = ImageOptions(
+        size=size, resize=resize, channels=channels, bad_share=bad_share, held_out=held_out
+    )
+    in_folders = labels == "folders"
+    return _source(path, options, in_folders, max_pixels, cache_folder(cache_dir))
+
+
+def _source(
+    path: Path, options: ImageOptions, labels: bool, max_pixels: int, cache: Path
+) -> MemmapSource:
+    """The images that lie there, named in the cache by their content and what is made of it."""
+    content = images_key(path, max_pixels, cache / NOTES)
+
+    def mark(kept: list[Example]) -> Marks:
+        # By their names, because an archive may hold them in any order.
+        order = np.array(sorted(range(len(kept)), key=lambda each: place_of(kept[each].name)))
+        return dataclasses.replace(marks_of_places(kept, labels=labels), order=order)
+
     return image_source(
         lambda: image_files(path, max_pixels),
-        options=ImageOptions(**options),
-        mark=lambda kept: marks_of_places(kept, labels=labels == "folders"),
-        cache=cache_folder(cache_dir) / "images",
-        key=key_of(fingerprint(path), options, labels, max_pixels),
+        options=options,
+        mark=mark,
+        cache=cache / "images",
+        key=key_of(content, dataclasses.asdict(options), labels, max_pixels),
         spec={
             "name": "folder",
             "description": f"Images of {path.name}.",
@@ -86,7 +98,7 @@ def marks_of_places(examples: Sequence[Example], *, labels: bool) -> Marks:
     Raises:
         ValueError: some images lie in folders of classes and others beside these.
     """
-    places = _below_common([example.name.split("/")[:-1] for example in examples])
+    places = below_common([example.name.split("/")[:-1] for example in examples])
     parts = {place[0].lower() if place else "" for place in places}
     held_out = None
     if parts - UNLABELLED <= TRAIN | HELD_OUT and parts & TRAIN and parts & HELD_OUT:
@@ -115,17 +127,10 @@ def _below_parts(places: list[list[str]]) -> list[list[str]]:
     """Places below the folders for training and test; those beside them stay unlabelled."""
     apart = [place[0].lower() in UNLABELLED for place in places]
     below = [place[1:] for place, beside in zip(places, apart, strict=True) if not beside]
-    found = iter(_below_common(below))
+    found = iter(below_common(below))
     return [
         place[:1] if beside else next(found) for place, beside in zip(places, apart, strict=True)
     ]
-
-
-def _below_common(places: list[list[str]]) -> list[list[str]]:
-    first, last = min(places), max(places)  # all others lie between and share what these do
-    pairs = zip(first, last, strict=False)
-    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return [place[common:] for place in places]
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -51,11 +51,14 @@ class Marks:
         classes: names of the labels.
         held_out: bool `(n,)`, whether the place of an image says that it is not to be trained on;
             `None` to draw which.
+        order: int64 `(n,)`, which image counts as the first, the second and so on wherever one is
+            drawn by its number; `None` for the order in which they came.
     """
 
     labels: np.ndarray | None
     classes: tuple[str, ...]
     held_out: np.ndarray | None
+    order: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,13 +167,19 @@ def _write(folder: Path, decoded: _Decoded, marks: Marks, options: ImageOptions)
     rows, channels = decoded.rows, 1 if decoded.grey else decoded.rows.shape[-1]
     check_differ(rows)
     order, held_out = split_order(len(rows), options.held_out)
+    if marks.order is not None:
+        order = marks.order[order]
     if marks.held_out is not None:
         order = order[np.argsort(marks.held_out[order], kind="stable")]
         held_out = int(marks.held_out.sum())
-    check_count(len(rows) - held_out, "training images")
+    training = order[: len(rows) - held_out]
+    check_count(len(training), "training images")
+    labels, classes = marks.labels, marks.classes
+    if labels is not None and (labels[training] < 0).all():
+        labels, classes = None, ()  # of those to learn from none is known
     write_rows(folder / "examples.npy", [(rows, order)], lambda some: some[..., :channels])
-    if marks.labels is not None:
-        np.save(folder / "labels.npy", marks.labels[order].astype(np.int32))
+    if labels is not None:
+        np.save(folder / "labels.npy", labels[order].astype(np.int32))
     del rows
     (folder / "decoded").unlink()
     if decoded.bad:
@@ -180,7 +189,7 @@ def _write(folder: Path, decoded: _Decoded, marks: Marks, options: ImageOptions)
             len(decoded.bad) + len(order),
             _mentioned(decoded.bad),
         )
-    return {"held_out": held_out, "classes": marks.classes, "bad_files": decoded.bad}
+    return {"held_out": held_out, "classes": classes, "bad_files": decoded.bad}
 
 
 def _check_bad(bad: dict[str, str], good: int, share: float) -> None:

@@ -4,7 +4,6 @@ Nothing is ever written where a name in an archive says: contents go straight to
 """
 
 import dataclasses
-import hashlib
 import lzma
 import os
 import stat
@@ -12,15 +11,20 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO
 
 import PIL.Image
 
+from training.data.cache import BLOCK
 from training.data.images import SUFFIXES, BadImageError, open_image
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
-ENDS = 1 << 20  # bytes of an archive's beginning and end that tell it from others
+ROOM = 1 << 20  # bytes that an image file may have beside its pixels
+IRREGULAR = "it is no regular file"
+Checksum = tuple[str, int, int, str]  # name, bytes, CRC-32, why it must not be read
+Reader = Callable[[Path, int], Iterator]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,19 +44,24 @@ class Example:
     held_out: bool = False
 
 
-def fingerprint(path: Path) -> list[Any]:
-    """What changes when the files change: sizes and times, not whole contents. JSON-ready.
+def image_statuses(path: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Names, sizes and times of the images of a folder, or of the file, without reading any.
 
-    Of an archive also its ends: a zip's end lists the checksums of all its members.
+    Besides the time of the last change that of the last change to what the system says of the file:
+    no program can set that one back.
     """
-    if path.is_dir():
-        return [(name, s.st_size, s.st_mtime_ns) for name, s in _walk(path)]
-    status = path.stat()
-    with path.open("rb") as file:
-        content = file.read(ENDS)
-        file.seek(max(0, status.st_size - ENDS))
-        content += file.read(ENDS)
-    return [status.st_size, status.st_mtime_ns, hashlib.sha256(content).hexdigest()]
+    found = _walk(path) if path.is_dir() else [("", path.stat())]
+    return ((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in found)
+
+
+def place_of(name: str) -> tuple[list[str], str]:
+    """By what images are sorted: folder by folder, those in a folder before those below it.
+
+    Args:
+        name: of its file, with slashes.
+    """
+    *folders, last = name.split("/")
+    return folders, last
 
 
 def image_files(path: Path, max_pixels: int) -> Iterator[Example]:
@@ -69,12 +78,32 @@ def image_files(path: Path, max_pixels: int) -> Iterator[Example]:
     Raises:
         ValueError: it is none of these, or an archive that is damaged.
     """
+    return _kind(path, folder=_in_folder, zipped=_in_zip, tarred=_in_tar)(path, max_pixels)
+
+
+def checksums(path: Path, max_pixels: int) -> Iterator[Checksum]:
+    """Of every image that `image_files` gives its name, size and CRC-32, nothing decoded.
+
+    A zip lists them; of a tar and a folder all of the content is read.
+
+    Args:
+        path: as for `image_files`.
+        max_pixels: likewise.
+
+    Returns:
+        Name, bytes, CRC-32 and why it must not be read (empty if it may) of each, in their order.
+    """
+    kinds = {"folder": _sums_of_folder, "zipped": _sums_of_zip, "tarred": _sums_of_tar}
+    return _kind(path, **kinds)(path, max_pixels)
+
+
+def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Reader:
+    """The one of three that reads what lies there."""
     if path.is_dir():
-        return _in_folder(path, max_pixels)
-    if zipfile.is_zipfile(path):
-        return _guarded(path, _in_zip(path, max_pixels))
-    if tarfile.is_tarfile(path):
-        return _guarded(path, _in_tar(path, max_pixels))
+        return folder
+    for is_such, reader in ((zipfile.is_zipfile, zipped), (tarfile.is_tarfile, tarred)):
+        if is_such(path):
+            return lambda path, most: _guarded(path, reader(path, most))
     raise ValueError(
         "`path` must be a folder with images, or a .zip or .tar (.tar.gz, .tar.bz2, .tar.xz) "
         f"archive of one. Received: path={str(path)!r}"
@@ -111,19 +140,49 @@ def _in_folder(folder: Path, max_pixels: int) -> Iterator[Example]:
         if stat.S_ISREG(status.st_mode):
             yield Example(name, lambda file=folder / name: open_image(file, max_pixels))
         else:  # opening a pipe would wait for ever
-            yield _refused(name, "it is no regular file")
+            yield _refused(name, IRREGULAR)
+
+
+def _sums_of_folder(folder: Path, max_pixels: int) -> Iterator[Checksum]:
+    def checksum(found: tuple[str, os.stat_result]) -> Checksum:
+        name, status = found
+        if not stat.S_ISREG(status.st_mode):
+            return name, 0, 0, IRREGULAR
+        try:
+            return name, status.st_size, _crc((folder / name).open("rb")), ""
+        except OSError as error:  # decoding it will say so
+            return name, status.st_size, 0, str(error.strerror)
+
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(checksum, _walk(folder))
+
+
+def _crc(file: IO[bytes]) -> int:
+    value = 0
+    with file:
+        while block := file.read(BLOCK):
+            value = zlib.crc32(block, value)
+    return value
+
+
+def _members_of_zip(
+    archive: zipfile.ZipFile, max_pixels: int
+) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    """The members that are named like images, with why they must not be read."""
+    for member in archive.infolist():
+        if member.is_dir() or not _is_image(member.filename):
+            continue
+        reason = _reason(member.filename, member.file_size, max_pixels)
+        if stat.S_ISLNK(member.external_attr >> 16):
+            reason = "it is a link"
+        elif member.flag_bits & 1:
+            reason = "it is encrypted"
+        yield member, reason
 
 
 def _in_zip(path: Path, max_pixels: int) -> Iterator[Example]:
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.is_dir() or not _is_image(member.filename):
-                continue
-            reason = _reason(member.filename, member.file_size, max_pixels)
-            if stat.S_ISLNK(member.external_attr >> 16):
-                reason = "it is a link"
-            elif member.flag_bits & 1:
-                reason = "it is encrypted"
+        for member, reason in _members_of_zip(archive, max_pixels):
             if reason:
                 yield _refused(member.filename, reason)
                 continue
@@ -135,18 +194,39 @@ def _in_zip(path: Path, max_pixels: int) -> Iterator[Example]:
             yield _example(member.filename, content, max_pixels)
 
 
+def _sums_of_zip(path: Path, max_pixels: int) -> Iterator[Checksum]:
+    with zipfile.ZipFile(path) as archive:
+        for member, reason in _members_of_zip(archive, max_pixels):
+            yield _plain(member.filename), member.file_size, member.CRC, reason
+
+
+def _members_of_tar(
+    archive: tarfile.TarFile, max_pixels: int
+) -> Iterator[tuple[tarfile.TarInfo, str]]:
+    """The members that are named like images, with why they must not be read."""
+    for member in archive:
+        if member.isdir() or not _is_image(member.name):
+            continue
+        reason = _reason(member.name, member.size, max_pixels)
+        if not member.isreg():
+            reason = "it is a link" if member.issym() or member.islnk() else "it is a device"
+        yield member, reason
+
+
 def _in_tar(path: Path, max_pixels: int) -> Iterator[Example]:
     with tarfile.open(path, "r|*") as archive:  # one pass: a compressed file cannot seek
-        for member in archive:
-            if member.isdir() or not _is_image(member.name):
-                continue
-            reason = _reason(member.name, member.size, max_pixels)
-            if not member.isreg():
-                reason = "it is a link" if member.issym() or member.islnk() else "it is a device"
+        for member, reason in _members_of_tar(archive, max_pixels):
             if reason:
                 yield _refused(member.name, reason)
             else:
                 yield _example(member.name, archive.extractfile(member).read(), max_pixels)
+
+
+def _sums_of_tar(path: Path, max_pixels: int) -> Iterator[Checksum]:
+    with tarfile.open(path, "r|*") as archive:
+        for member, reason in _members_of_tar(archive, max_pixels):
+            crc = 0 if reason else _crc(archive.extractfile(member))
+            yield _plain(member.name), member.size, crc, reason
 
 
 def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
@@ -175,14 +255,18 @@ def _reason(name: str, size: int, max_pixels: int) -> str:
     posix = PurePosixPath(name.replace("\\", "/"))
     if posix.is_absolute() or ".." in posix.parts or posix.parts[0].endswith(":"):
         return "its path leads out of the archive"
-    if size > 4 * max_pixels + ENDS:  # more than these pixels need; a packed bomb
+    if size > 4 * max_pixels + ROOM:  # more than these pixels need; a packed bomb
         return f"it unpacks to {size:,} bytes"
     return ""
 
 
 def _example(name: str, content: bytes, max_pixels: int) -> Example:
-    posix = PurePosixPath(name.replace("\\", "/")).as_posix()  # without `./`
-    return Example(posix, lambda: open_image(content, max_pixels))
+    return Example(_plain(name), lambda: open_image(content, max_pixels))
+
+
+def _plain(name: str) -> str:
+    """A name in an archive as one in a folder is written: with slashes, without `./`."""
+    return PurePosixPath(name.replace("\\", "/")).as_posix()
 
 
 def _refused(name: str, reason: str) -> Example:

@@ -157,18 +157,36 @@ def test_many_images_are_not_held_at_once(source, monkeypatch):
     assert 1 < most <= image_cache.AHEAD * threads + 1
 
 
-def test_from_an_archive_as_from_its_folder(source, tmp_path, cache):
-    files = {**pictures(12, "a/"), **pictures(12, "b/", first=12)}
-    expected = everything(source(files))
-    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
-        for name in sorted(files):
-            archive.writestr(name, files[name])
-    found = folder(path=tmp_path / "images.zip", cache_dir=str(cache))
-    order = np.argsort([image.tobytes() for image in expected[0]])
-    images, labels = everything(found)
-    again = np.argsort([image.tobytes() for image in images])
-    np.testing.assert_array_equal(images[again], expected[0][order])
-    np.testing.assert_array_equal(labels[again], expected[1][order])
+def test_from_an_archive_as_from_its_folder(source, tmp_path, cache, monkeypatch):
+    """In whatever order its members come; what was decoded for one is known again for the other."""
+    files = {**pictures(12, "a/"), **pictures(12, "b/", first=12), **pictures(9, "b/c/", first=24)}
+    expected = source(files)
+    archive = zipped(tmp_path / "images.zip", files)
+    found = folder(path=archive, cache_dir=str(tmp_path / "other"))
+    for view in ("training_examples", "held_out_examples"):
+        for ours, theirs in zip(getattr(found, view)(), getattr(expected, view)(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert found.fingerprint() == expected.fingerprint()
+    monkeypatch.setattr(image_cache, "as_pixels", None)
+    assert folder(path=archive, cache_dir=str(cache)).spec.classes == ("a", "b")
+    with pytest.raises(TypeError):
+        folder(path=archive, cache_dir=str(cache), labels="none")
+
+
+def zipped(path, files):
+    """The files below a folder of their own, the last ones first."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in sorted(files, reverse=True):
+            archive.writestr(f"photos/{name}", files[name])
+    return path
+
+
+def test_training_images_none_of_which_is_labelled(source):
+    """Classes of images that are only held out are nothing that could be learnt."""
+    found = source({**pictures(12, "train/unlabelled/"), **pictures(4, "test/a/", first=12)})
+    assert found.spec.classes == ()
+    assert found.training_labels() is None
+    assert (found.spec.examples, found.spec.held_out) == (12, 4)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from image_case import encoded, noise, pictures, put
 
 from training.data.folder import marks_of_places
-from training.data.image_files import Example, fingerprint, image_files
+from training.data.image_files import Example, image_files
 from training.data.images import BadImageError
 
 LIMIT = 10_000
@@ -189,17 +189,6 @@ def test_a_folder_with_links_and_pipes(tmp_path):
     good, bad = loaded(tmp_path / "images")
     assert set(good) == {"linked/a.png", "b.png"}
     assert bad == dict.fromkeys(("gone.png", "pipe.png"), "it is no regular file")
-
-
-@pytest.mark.parametrize("kind", ["folder", "zip"])
-def test_fingerprints_see_what_changed(tmp_path, kind):
-    path = MAKE[kind](tmp_path)
-    before = fingerprint(path)
-    assert fingerprint(path) == before
-    target = path / "all" / "cat" / "1.png" if path.is_dir() else path
-    status = target.stat()
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert fingerprint(path) != before
 
 
 def marks(*names, labels=True):
