@@ -1,6 +1,6 @@
 """`tfds`: the image data sets of TensorFlow Datasets, downloaded only after it was announced."""
 
-import difflib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from training.data.image_cache import ImageOptions, Marks, image_source
 from training.data.image_files import Example
 from training.data.images import BadImageError, Resize
 from training.data.memmap import MemmapSource
+from training.data.tfds_builder import builder_of
 from training.data.tfds_name import base_splits
 
 TEST = "test"  # the split that is held out where there is one
@@ -46,66 +47,44 @@ def tfds_images(
             least 1 and at most 10,000 images.
         cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
     """
-    quiet()
-    builder = _builder(name, data_dir)
-    if not builder.is_prepared():
-        download_and_prepare(builder)
-    image, label = _features(builder.info, name)
-    splits = list(builder.info.splits or {})
-    apart = TEST in splits and base_splits(split).isdisjoint({TEST, "all"})
+    builder = _prepared(name, data_dir)
+    options = ImageOptions(
+        size=size, resize=resize, channels=channels, bad_share=0.0, held_out=held_out
+    )
+    return _source(builder, name, split, options, cache_folder(cache_dir) / "images")
+
+
+def _source(
+    builder: Any, name: str, split: str, options: ImageOptions, cache: Path
+) -> MemmapSource:
+    """The images of a split and, where that is apart from it, of the one that is held out."""
+    info, files = builder.info, _files(Path(builder.data_dir))
+    image, label = _features(info, name)
+    apart = TEST in (info.splits or ()) and base_splits(split).isdisjoint({TEST, "all"})
     parts = [split, TEST] if apart else [split]
-    options: dict[str, Any] = {
-        "size": size,
-        "resize": resize,
-        "channels": channels,
-        "bad_share": 0.0,
-        "held_out": held_out,
-    }
-    files = Path(builder.data_dir)
-    listing = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files(files)]
+    names = info.features[label].names if label else ()
+    listing = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return image_source(
         lambda: _examples(builder, parts, image, label),
-        options=ImageOptions(**options),
-        mark=lambda kept: _marks(
-            kept, builder.info.features[label].names if label else (), len(parts) > 1, name
-        ),
-        cache=cache_folder(cache_dir) / "images",
-        key=key_of(builder.info.full_name, listing, parts, options),
+        options=options,
+        mark=lambda kept: _marks(kept, names, apart, name),
+        cache=cache,
+        key=key_of(info.full_name, listing, parts, dataclasses.asdict(options)),
         spec={
             "name": "tfds",
-            "description": f"{builder.info.full_name} of TensorFlow Datasets, split {split}.",
-            "licence": _licence(builder.info),
+            "description": f"{info.full_name} of TensorFlow Datasets, split {split}.",
+            "licence": _licence(info),
         },
     )
 
 
-def _builder(name: str, data_dir: Path | None) -> Any:
-    """The builder of a data set, of this library or of what was prepared in `data_dir`."""
-    import tensorflow_datasets as tfds
-
-    if data_dir is not None and (data_dir / "dataset_info.json").exists():
-        return tfds.builder_from_directory(data_dir)
-    try:
-        return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
-    except tfds.core.DatasetNotFoundError as error:
-        known = tfds.list_builders(with_community_datasets=False)
-        close = difflib.get_close_matches(name.partition("/")[0].partition(":")[0], known, n=2)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(
-            "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
-            f"Received: name={name!r}.{hint}"
-        ) from error
-    except ImportError as error:  # Hugging Face's are read by its own libraries
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"`name` needs a library that has to be installed first ({reason}). "
-            f"Received: name={name!r}"
-        ) from error
-    except (ValueError, AssertionError) as error:  # no such version or configuration
-        reason = (
-            str(error).strip().splitlines()[0].rpartition('}": ')[2]
-        )  # without a prefix of tfds
-        raise ValueError(f"`name` cannot be used: {reason} Received: name={name!r}") from error
+def _prepared(name: str, data_dir: Path | None) -> Any:
+    """The builder of a data set, which is downloaded if it is not there yet."""
+    quiet()
+    builder = builder_of(name, data_dir)
+    if not builder.is_prepared():
+        download_and_prepare(builder)
+    return builder
 
 
 def _features(info: Any, name: str) -> tuple[str, str]:
@@ -139,8 +118,9 @@ def _examples(builder: Any, parts: list[str], image: str, label: str) -> Iterato
                 # One file after the other: the order must not depend on the machine.
                 read_config=tfds.ReadConfig(interleave_cycle_length=1),
             )
-        except (ValueError, AssertionError, KeyError) as error:
-            known = ", ".join(builder.info.splits)
+        except (ValueError, AssertionError, KeyError, NotImplementedError) as error:
+            splits = builder.info.splits.items()
+            known = ", ".join(f"{name} ({each.num_examples:,} examples)" for name, each in splits)
             raise ValueError(
                 f"`split` must be a split or a part of one; there are {known}. "
                 f"Received: split={part!r}"
