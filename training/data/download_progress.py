@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 REFRESH = 0.5  # seconds between two looks at the disk
 UNPACKED = "extracted"  # folder below the downloads of what was unpacked
+Measured = tuple[Callable[[], int], int | None]  # what gives bytes, and how many they will be
 
 
 @contextlib.contextmanager
@@ -37,18 +38,7 @@ def shown_progress(
     if not console.is_terminal:
         yield
         return
-    target = Path(builder.data_dir)
-    downloads = Path(builder.data_dir_root).expanduser() / "downloads"
-    unfinished = f"incomplete.*_{target.name}"
-    bar = _Bar(
-        console,
-        {
-            "Downloading": (lambda: _bytes_below(downloads), total or None),
-            # Examples are written beside their place and moved there when all of them are.
-            "Preparing": (lambda: sum(map(_bytes_below, target.parent.glob(unfinished))), None),
-        },
-    )
-    ended = threading.Event()
+    bar, ended = _Bar(console, _measured(builder, total)), threading.Event()
 
     def follow() -> None:
         while not ended.wait(refresh):
@@ -64,17 +54,26 @@ def shown_progress(
         bar.close()
 
 
+def _measured(builder: Any, total: int) -> dict[str, Measured]:
+    target = Path(builder.data_dir)
+    downloads = Path(builder.data_dir_root).expanduser() / "downloads"
+    unfinished = f"incomplete.*_{target.name}"
+    return {
+        "Downloading": (lambda: _bytes_below(downloads), total or None),
+        # Examples are written beside their place and moved there when all of them are.
+        "Preparing": (lambda: sum(map(_bytes_below, target.parent.glob(unfinished))), None),
+    }
+
+
 class _Bar:
     """A row for everything that grows.
 
     Args:
         console: where to.
-        measured: by name what gives its bytes, and how many they will be, if that is known.
+        measured: by name what gives its bytes, and how many they will be if that is known.
     """
 
-    def __init__(
-        self, console: Console, measured: dict[str, tuple[Callable[[], int], int | None]]
-    ) -> None:
+    def __init__(self, console: Console, measured: dict[str, Measured]) -> None:
         self._measured = measured
         # Other versions and data sets may have left theirs in the same folder.
         self._before = {name: measure() for name, (measure, _) in measured.items()}

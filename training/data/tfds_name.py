@@ -6,7 +6,8 @@ VERSION = re.compile(r"\d+\.(\d+|\*)\.(\d+|\*)")
 OUTSIDE_BRACKETS = re.compile(r":(?![^\[]*\])")  # of `train[:50%]` the colon is its own
 PLAIN = re.compile(r"[a-zA-Z]\w*")
 NAMESPACES = {"huggingface", "kubric", "robotics"}  # that TensorFlow Datasets knows
-# Names that splits have everywhere in the catalogue and configurations nowhere.
+# Names that splits have everywhere in the catalogue and configurations nowhere. Which other splits
+# a data set has is known only once it is prepared: those follow a configuration or two colons.
 SPLITS = {
     "train",
     "training",

@@ -11,6 +11,7 @@ from image_case import encoded, noise, pictures, put
 from training.data import contents
 from training.data.arrays import npz
 from training.data.contents import file_key, images_key
+from training.data.image_files import image_files, place_of
 
 FILES = {**pictures(3, "cat/"), **pictures(2, "dog/", first=3), "dog/deep/x.png": b"damaged"}
 
@@ -42,6 +43,14 @@ def test_in_folders_and_archives_of_any_order_the_same(key, tmp_path):
     tarred(tmp_path / "a.tgz", first, "w:gz", "photos/")
     zipped(tmp_path / "a.zip", first)
     assert len({key(name) for name in ("first", "below", "a.tar", "a.tgz", "a.zip")}) == 1
+
+
+def test_folders_are_read_in_the_order_of_places(tmp_path):
+    names = ["b.png", "a/2.png", "a/10.png", "a b/1.png", "a/c/1.png", "a-c/1.png", "z/1.png"]
+    place = put(tmp_path / "images", dict.fromkeys(names, b""))
+    found = [each.name for each in image_files(place, 10_000)]
+    assert found == sorted(names, key=place_of)
+    assert found[:4] == ["b.png", "a/10.png", "a/2.png", "a/c/1.png"]
 
 
 @pytest.mark.parametrize(

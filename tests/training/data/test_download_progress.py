@@ -3,11 +3,15 @@
 import io
 import re
 import time
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from tensorflow_datasets.core.utils import incomplete_dir
 
+from training.data import downloads
 from training.data.download_progress import shown_progress
 
 EVERY = 0.01  # seconds between two looks
@@ -53,9 +57,10 @@ def test_what_was_downloaded_and_what_was_prepared(builder, tmp_path, terminal):
         write(tmp_path / "downloads" / "extracted" / "x", 7_000_000)  # not downloaded
         write(tmp_path / "downloads" / "mnist" / "y.gz", 3_000_000)
         wait_for(terminal, "4.0/4.0 MB")
-        write(tmp_path / "mnist" / "incomplete.X1Y2Z3_3.0.1" / "train", 2_000_000)
-        wait_for(terminal, "Preparing")
-        wait_for(terminal, "2.0/? MB")
+        with incomplete_dir(builder.data_dir) as folder:  # as the library calls it
+            write(Path(folder) / "train", 2_000_000)
+            wait_for(terminal, "Preparing")
+            wait_for(terminal, "2.0/? MB")
     assert "11.0" not in said(terminal)
 
 
@@ -86,3 +91,22 @@ def test_not_a_word_where_nothing_comes_or_nobody_looks(builder, tmp_path, termi
         write(tmp_path / "downloads" / "mnist" / "x.gz", 1_000_000)
         time.sleep(5 * EVERY)
     assert piped.file.getvalue() == ""
+
+
+def test_a_download_is_shown(builder, tmp_path, terminal, monkeypatch):
+    """The whole way: what is said before it, the bar, and nothing of what the library prints."""
+
+    def fetch():
+        print("Downloading and preparing dataset")
+        write(tmp_path / "downloads" / "mnist" / "x.gz", 3_000_000)
+        wait_for(terminal, "3.0/4.0 MB")
+
+    monkeypatch.setattr(downloads, "check_reachable", lambda urls: None)
+    monkeypatch.setattr(
+        downloads, "shown_progress", partial(shown_progress, console=terminal, refresh=EVERY)
+    )
+    builder.name, builder.url_infos, builder.download_and_prepare = "mnist", {}, fetch
+    builder.info = SimpleNamespace(full_name="mnist/3.0.1", download_size=4_000_000, dataset_size=0)
+    downloads.download_and_prepare(builder)
+    assert "3.0/4.0 MB" in said(terminal)
+    assert "dataset" not in said(terminal)
