@@ -1,6 +1,5 @@
 """`tfds`: the image data sets of TensorFlow Datasets, downloaded only after it was announced."""
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from training.data.image_files import Example
 from training.data.images import BadImageError, Resize
 from training.data.memmap import MemmapSource
 from training.data.tfds_name import base_splits
+from training.sentences import did_you_mean
 
 TEST = "test"  # the split that is held out where there is one
 
@@ -89,8 +89,7 @@ def _builder(name: str, data_dir: Path | None) -> Any:
         return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
     except tfds.core.DatasetNotFoundError as error:
         known = tfds.list_builders(with_community_datasets=False)
-        close = difflib.get_close_matches(name.partition("/")[0].partition(":")[0], known, n=2)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = did_you_mean(name.partition("/")[0].partition(":")[0], known)
         raise ValueError(
             "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
             f"Received: name={name!r}.{hint}"
