@@ -103,7 +103,7 @@ class Groups:
 def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> Clustered:
     """The same data with clusters for classes, whatever labels they have.
 
-    Finding them takes seconds in every command, so what was found is kept by the content of the data.
+    Finding them takes seconds in every command, so they are kept by the content of the data.
 
     Args:
         source: with an end.
