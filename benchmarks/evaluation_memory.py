@@ -14,29 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.running import markdown
+from benchmarks.running import ROOT, markdown
 
 MEBIBYTE = 2**20
-SETTINGS = """
-[data]
-source = "npz"
-path = "{path}"
-[generator]
-network = "mlp"
-units = [16]
-prior = {{ size = 8 }}
-[discriminator]
-network = "mlp"
-units = [4]
-[objective]
-name = "non_saturating"
-[training]
-epochs = 1
-steps_per_epoch = 4
-batch_size = 16
-[evaluation]
-samples = {count}
-"""
+SETTINGS = "benchmarks/evaluation_memory.toml"
 
 
 def pictures(count: int, side: int) -> np.ndarray:
@@ -49,7 +30,7 @@ def pictures(count: int, side: int) -> np.ndarray:
 
 def run(*arguments: str) -> None:
     """A command of ganapp in a process of its own."""
-    subprocess.run([sys.executable, "-m", "ganapp", *arguments], check=True)
+    subprocess.run([sys.executable, "-m", "ganapp", *arguments], cwd=ROOT, check=True)
 
 
 def main() -> None:
@@ -61,11 +42,9 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        np.savez(folder / "pictures.npz", images=pictures(asked.real, asked.side))
-        # Along the training few samples will do: the peak is that of the report.
-        text = SETTINGS.format(path=folder / "pictures.npz", count=100)
-        (folder / "tiny.toml").write_text(text)
-        run("train", str(folder / "tiny.toml"), "--run", str(folder / "run"))
+        data = folder / "pictures.npz"
+        np.savez(data, images=pictures(asked.real, asked.side))
+        run("train", SETTINGS, "--data", str(data), "--run", str(folder / "run"))
         trained = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         began = time.perf_counter()
         run("evaluate", str(folder / "run"), "--set", f"evaluation.samples={asked.count}")

@@ -1,6 +1,6 @@
 """The Markdown text of a model card; a pure function of its JSON."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 OUTPUTS = {
@@ -8,6 +8,7 @@ OUTPUTS = {
     "vector": "float32 `(n, {shape})`, standardised",
 }
 SNIPPET_COUNT = 16
+MOST_CLASSES = 20  # by name; the JSON has all
 SAVED_MODEL = """\
 import tensorflow as tf
 model = tf.saved_model.load("{path}")
@@ -105,7 +106,7 @@ def _data(card: dict) -> list[str]:
         return ["The data were not recorded."]
     endless = data.get("examples", 0) is None
     counts = "never repeats an example" if endless else data.get("examples")
-    classes = ", ".join(str(name) for name in data.get("classes") or ())
+    classes = _named(data.get("classes") or ())
     rows = [
         ("name", data.get("name")),
         ("description", data.get("description")),
@@ -115,6 +116,13 @@ def _data(card: dict) -> list[str]:
         ("classes", classes),
     ]
     return [*table(("", ""), rows), *_columns(data.get("table"))]
+
+
+def _named(classes: Sequence[str]) -> str:
+    """As many classes as a person would read, and how many others there are."""
+    more = len(classes) - MOST_CLASSES
+    shown = ", ".join(map(str, classes[:MOST_CLASSES]))
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _columns(of_table: dict | None) -> list[str]:

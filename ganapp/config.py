@@ -1,6 +1,7 @@
 """The configuration of a run: validated data, saved with the run as TOML."""
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
@@ -21,6 +22,7 @@ from ganapp.section import (
 )
 from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from training.data import Source
+from training.data.cache import cache_folder
 from training.data.clusters import with_clusters
 from training.data.partly import with_share_of_labels
 from training.optimizers import OptimizerConfig
@@ -104,11 +106,16 @@ class DataConfig(PluginSection):
             )
         return self
 
+    @property
+    def cache(self) -> Path:
+        """Where what is prepared once from these data is kept."""
+        return cache_folder(self.options.get("cache_dir") or "")
+
     def build(self) -> Source:
         """The source with its options, and with the labels that the networks may know."""
         source = super().build()
         if self.clusters is not None:
-            return with_clusters(source, self.clusters)
+            return with_clusters(source, self.clusters, cache=self.cache)
         if self.labelled is None:
             return source
         return with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)

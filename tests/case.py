@@ -11,12 +11,25 @@ from models import GAN
 from models.critic import Critic
 from models.networks import mlp_discriminator, mlp_generator
 from models.packing import packed_shape
+from training.data.spec import DataSpec
 from training.objectives import NonSaturating
 from training.priors import Normal
 
 SHAPE = (2,)  # of an example
 LATENT = 3  # size of a latent
 BATCH = 8  # rows of a minibatch
+
+
+def small_images(examples: int, held_out: int, classes: str = "", name: str = "small") -> DataSpec:
+    """Grey images of 8 x 8 pixels; each letter of `classes` is the name of one."""
+    return DataSpec(
+        name=name,
+        kind="image",
+        shape=(8, 8, 1),
+        examples=examples,
+        held_out=held_out,
+        classes=tuple(classes),
+    )
 
 
 def linear_networks(shape=SHAPE, latent=LATENT) -> tuple[keras.Model, keras.Model]:

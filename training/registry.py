@@ -1,7 +1,8 @@
 """Named members of a family: a dictionary that refuses duplicates and suggests near matches."""
 
-import difflib
 from collections.abc import Iterable
+
+from training.sentences import did_you_mean
 
 
 class UnknownNameError(ValueError):
@@ -26,8 +27,7 @@ class Registry(dict):
             self[name] = value
 
     def __missing__(self, name: str):
-        close = difflib.get_close_matches(str(name), self, n=2)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = did_you_mean(str(name), self)
         raise UnknownNameError(
             f"There is no {self.kind} called {name!r}; there are {', '.join(sorted(self))}.{hint}"
         )

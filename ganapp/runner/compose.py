@@ -19,7 +19,6 @@ from ganapp.runner.networks import make_discriminator, make_generator, make_prio
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
 from training.data import MODE_METRICS, Source
-from training.data.cache import default_cache
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
@@ -66,8 +65,7 @@ class Experiment:
     @property
     def cache(self) -> Path:
         """Where what is prepared once is kept."""
-        chosen = self.config.data.options.get("cache_dir")
-        return Path(chosen).expanduser() if chosen else default_cache()
+        return self.config.data.cache
 
     @cached_property
     def histories(self) -> dict[str, WeightHistory]:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ganapp.errors import UserError
 from ganapp.runner.compose import Experiment
+from training.sentences import did_you_mean, listed
 
 EVERY_CLASS = "all"
 
@@ -72,6 +73,10 @@ def asked_classes(experiment: Experiment, classes: str | None, count: int) -> np
     numbers = {name: number for number, name in enumerate(names)}
     numbers |= {str(number): number for number in range(known) if str(number) not in numbers}
     if classes not in numbers:
-        listed = ", ".join(names or map(str, range(known)))
-        raise UserError(f"`--class` must be 'all' or one of {listed}. Received: {classes!r}")
+        # A number that is too large is near to many, and none of them was meant.
+        hint = "" if classes.isdecimal() else did_you_mean(classes, (*names, EVERY_CLASS))
+        raise UserError(
+            f"`--class` must be 'all' or one of {listed(names or range(known))}. "
+            f"Received: {classes!r}.{hint}"
+        )
     return np.full(count, numbers[classes])

@@ -106,6 +106,20 @@ def test_missing_facts_are_said_to_be_missing(image_export, missing):
     assert re.search(r"not (recorded|evaluated)", text)
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (3, "| cluster 0, cluster 1, cluster 2 |"),
+        (20, ", cluster 19 |"),
+        (200, ", cluster 19 and 180 more |"),
+    ],
+)
+def test_of_many_classes_the_first_are_named(image_export, count, expected):
+    names = [f"cluster {place}" for place in range(count)]
+    text = render(image_export | {"data": image_export["data"] | {"classes": names}})
+    assert expected in text
+
+
 def test_a_prior_that_does_not_truncate_is_said_not_to(image_export):
     text = render(image_export)
     assert 'signatures["sample_truncated"]' in text

@@ -8,6 +8,8 @@ import PIL.Image
 import pytest
 from run_case import DIGITS, RING, ganapp
 
+from training.data import clusters
+
 CONDITIONAL = (
     DIGITS.replace('normalisation = "batch"', 'normalisation = "batch"\ncondition = "batch_norm"')
     .replace("channels = [4, 4]", 'channels = [4, 4]\ncondition = "projection"')
@@ -58,7 +60,7 @@ def test_a_run_with_few_labels(tmp_path):
     assert ganapp("resume", tmp_path / "run").code == 0
 
 
-def test_a_run_told_clusters(tmp_path):
+def test_a_run_told_clusters(tmp_path, monkeypatch):
     """Judged by the digits' own classes; nobody asked for one of those."""
     text = CONDITIONAL.replace("[data]", "[data]\nclusters = 12")
     (tmp_path / "clusters.toml").write_text(text)
@@ -69,11 +71,22 @@ def test_a_run_told_clusters(tmp_path):
     report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
     assert "asked_accuracy" not in report["figures"]
     assert report["details"]["classes_found"]["names"] == list("0123456789")
+    monkeypatch.setattr(clusters, "Groups", None)  # kept, so nobody looks for them again
     out = tmp_path / "cluster.npz"
     said = ganapp("sample", tmp_path / "run", "--class", "cluster 3", "--count", 2, "--out", out)
     assert said.code == 0, said.errors
     with np.load(out) as file:
         np.testing.assert_array_equal(file["latents"][:, 4:], np.eye(12)[[3, 3]])
+    said = ganapp("sample", tmp_path / "run", "--class", "clutser 7", "--out", tmp_path / "x.png")
+    assert said.code == 2
+    assert (
+        "must be 'all' or one of cluster 0, cluster 1, cluster 2, cluster 3, cluster 4, cluster 5, "
+        "cluster 6, cluster 7, cluster 8, cluster 9 and 2 more. Received: 'clutser 7'. "
+        "Did you mean 'cluster 7'"
+    ) in said.errors
+    said = ganapp("sample", tmp_path / "run", "--class", "12", "--out", tmp_path / "x.png")
+    assert "9 and 2 more. Received: '12'." in said.errors
+    assert "Did you mean" not in said.errors
     again = ganapp("resume", tmp_path / "run")
     assert (again.code, again.errors) == (0, ""), again.errors
 
@@ -152,6 +165,7 @@ def test_classes_need_labels_and_exist(run, tmp_path, finished):
     said = ganapp("sample", run, "--class", "ten", "--out", tmp_path / "x.png")
     assert said.code == 2
     assert "must be 'all' or one of 0, 1" in said.errors
+    assert "Did you mean" not in said.errors
     said = ganapp("sample", finished, "--class", "1", "--out", tmp_path / "x.png")
     assert said.code == 2
     assert "for a generator that was told classes" in said.errors

@@ -9,7 +9,8 @@ import pytest
 from run_case import ganapp
 
 from ganapp.runner.pictures import draw_pictures
-from training.data import ArraySource, DataSpec
+from tests.case import small_images
+from training.data import ArraySource
 from training.evaluation.judge import Judge
 
 
@@ -162,14 +163,7 @@ def test_bars_of_a_class_without_a_known_label_are_left_out(tmp_path):
     images = (40 * draw.integers(0, 3, (60, 8, 8, 1)) + 100 * labels[:, None, None, None]).astype(
         np.uint8
     )
-    spec = DataSpec(
-        name="three",
-        kind="image",
-        shape=(8, 8, 1),
-        examples=60,
-        held_out=3,
-        classes=("a", "b", "c"),
-    )
+    spec = small_images(60, 3, "abc")
     source = ArraySource(spec, images, images[:3], labels, np.array([0, 1, 2]))
     judge = Judge(spec, train=images, held_out=images[:3], train_labels=labels)
     report = judge.report(images[:40]).as_dict()

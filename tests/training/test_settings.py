@@ -9,6 +9,7 @@ import pytest
 from training.optimizers import OPTIMIZERS, OptimizerConfig, adam
 from training.registry import Registry, UnknownNameError
 from training.schedules import Anneal, resolve
+from training.sentences import did_you_mean, listed
 
 
 def test_registry_refuses_duplicates():
@@ -27,6 +28,17 @@ def test_registry_suggests_near_matches():
     with pytest.raises(UnknownNameError) as error:
         colours["zzz"]
     assert "Did you mean" not in str(error.value)
+
+
+def test_a_sentence_names_as_many_as_a_person_reads():
+    assert listed(["a"]) == "a"
+    assert listed(range(11)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
+    assert listed(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+    assert listed([*"abcd"], most=2) == "a, b and 2 more"
+    assert did_you_mean("clutser 7", (f"cluster {i}" for i in range(9)), most=1) == (
+        " Did you mean 'cluster 7'?"
+    )
+    assert did_you_mean("zebra", ["a", "b"]) == ""
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))

@@ -163,13 +163,14 @@ def _fingerprint(file: Path) -> dict[str, int]:
 def _intact(file: Path, known: dict[str, int]) -> bool:
     """Whether a file is as it was written.
 
-    Its content is read only where somebody touched it since (a copied cache is as good): reading
-    gigabytes at every start would take longer than the start.
+    Of more than 16 MB the content is read only where somebody touched it since (a copied cache is
+    as good): reading gigabytes at every start would take longer than the start.
     """
     status = file.stat()
     if status.st_size != known["size"]:
         return False
-    return status.st_mtime_ns == known["changed"] or _crc(file) == known["crc"]
+    untouched = status.st_mtime_ns == known["changed"]
+    return (untouched and status.st_size > BLOCK) or _crc(file) == known["crc"]
 
 
 def _crc(file: Path) -> int:

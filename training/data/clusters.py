@@ -8,17 +8,26 @@ conditional generative models better than unconditional ones?", arXiv:2212.00362
 """
 
 import dataclasses
+import functools
+import importlib.metadata
+import logging
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from training.data.cache import key_of, prepared
 from training.data.fingerprints import fingerprint_of
 from training.data.relabelled import RelabelledExamples
-from training.data.source import FiniteSource, Source
+from training.data.source import FiniteSource, Source, head
 from training.data.spec import DataSpec
 
 COMPONENTS = 50  # principal components that are compared
 MOST_FITTED = 10_000  # examples that components and centres are fitted on
+SEED = 0
+METHOD = 1  # another one where the same data get other clusters
+LIBRARIES = ("numpy", "scipy", "scikit-learn")  # whose versions may round in another way
 AT_ONCE = 2048  # examples in model units in memory
 LEAST_OF_A_CLUSTER = 10  # training examples on average, or a cluster is a few copies
 
@@ -28,15 +37,14 @@ class Clustered(RelabelledExamples):
 
     Args:
         source: where the examples come from.
-        groups: what finds the cluster of examples.
+        numbers: int32 `(n,)`, the clusters of its training examples and after them of those held
+            out, from 0 on; each has a training example.
     """
 
-    def __init__(self, source: FiniteSource, groups: "Groups") -> None:
-        train, _ = source.training_examples()
-        found, labels = np.unique(groups(train), return_inverse=True)
-        super().__init__(source, labels.astype(np.int32))
-        self._groups, self._found = groups, found
-        names = tuple(f"cluster {place}" for place in range(len(found)))
+    def __init__(self, source: FiniteSource, numbers: np.ndarray) -> None:
+        super().__init__(source, numbers[: source.spec.examples])
+        self._held_out = numbers[source.spec.examples :]
+        names = tuple(f"cluster {place}" for place in range(int(self._labels.max()) + 1))
         self.spec = dataclasses.replace(source.spec, classes=names)
 
     @property
@@ -45,11 +53,7 @@ class Clustered(RelabelledExamples):
 
     def held_out_examples(self, count=None):
         examples, _ = self._source.held_out_examples(count)
-        if not len(examples):
-            return examples, np.empty(0, np.int32)
-        # A cluster without training examples has no number.
-        places = np.searchsorted(self._found, self._groups(examples))
-        return examples, np.minimum(places, len(self._found) - 1).astype(np.int32)
+        return examples, head(self._held_out, count)
 
     def fingerprint(self):
         return f"{self._source.fingerprint()} {fingerprint_of(self._labels)}"
@@ -73,8 +77,8 @@ class Groups:
         places = np.linspace(0, len(examples) - 1, min(len(examples), MOST_FITTED)).astype(int)
         fitted = self._flat(examples[places])
         components = min(COMPONENTS, *fitted.shape)
-        self._axes = PCA(components, svd_solver="randomized", random_state=0)
-        self._means = KMeans(count, n_init=1, random_state=0)
+        self._axes = PCA(components, svd_solver="randomized", random_state=SEED)
+        self._means = KMeans(count, n_init=1, random_state=SEED)
         with _one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer groups than asked for
             self._means.fit(self._axes.fit_transform(fitted))
@@ -96,12 +100,15 @@ class Groups:
         return np.concatenate(parts).reshape(len(examples), -1)
 
 
-def with_clusters(source: Source, count: int) -> Clustered:
+def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> Clustered:
     """The same data with clusters for classes, whatever labels they have.
+
+    Finding them takes seconds in every command, so they are kept by the content of the data.
 
     Args:
         source: with an end.
         count: clusters, at least 2, each with 10 training examples on average.
+        cache: folder for prepared data; nothing is kept when `None`.
 
     Raises:
         ValueError: the data never end, say their class in a column, or are too few or too alike.
@@ -117,20 +124,59 @@ def with_clusters(source: Source, count: int) -> Clustered:
             "`data.clusters` cannot be the classes of a table with a label column, whose classes "
             f"are in that column. Received: data.source={name!r}"
         )
-    train, _ = source.training_examples()
-    most = len(train) // LEAST_OF_A_CLUSTER
+    examples = source.spec.examples
+    most = examples // LEAST_OF_A_CLUSTER
     if count > most:
         raise ValueError(
             f"`data.clusters` must be at most {most}, for {LEAST_OF_A_CLUSTER} training examples "
-            f"in each. Received: clusters={count} with {len(train)} training examples"
+            f"in each. Received: clusters={count} with {examples} training examples"
         )
-    clustered = Clustered(source, Groups(source.spec, train, count))
+    clustered = Clustered(source, _numbers(source, count, cache))
     if len(clustered.spec.classes) < 2:
         raise ValueError(
             "`data.clusters` needs training examples that differ. "
             f"Received: data.source={name!r}, in which k-means finds one cluster"
         )
     return clustered
+
+
+def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray:
+    """The cluster of every example, see `Clustered`: from the cache or found now."""
+    find = functools.cache(functools.partial(_found, source, count))
+    if cache is None or not source.fingerprint():
+        return find()
+
+    def make(folder: Path) -> dict[str, Any]:
+        np.save(folder / "examples.npy", find())
+        return {}
+
+    try:
+        return np.array(prepared(cache / "clusters", _key(source, count), make).examples)
+    except OSError as error:  # the next command takes longer, and this one is no less right
+        logging.getLogger("ganapp").warning(
+            "%s is not kept: %s.", cache / "clusters", error.strerror
+        )
+        return find()
+
+
+def _found(source: FiniteSource, count: int) -> np.ndarray:
+    train, _ = source.training_examples()
+    groups = Groups(source.spec, train, count)
+    found, numbers = np.unique(groups(train), return_inverse=True)
+    held_out, _ = source.held_out_examples()
+    # A cluster without training examples has no number.
+    places = np.searchsorted(found, groups(held_out)) if len(held_out) else np.empty(0, np.int32)
+    places = np.minimum(places, len(found) - 1)
+    return np.concatenate([numbers, places]).astype(np.int32)
+
+
+def _key(source: FiniteSource, count: int) -> str:
+    """Of all that decides the clusters: the data, how they are cut and scaled, and the method."""
+    spec = source.spec
+    scaled = [spec.kind, spec.shape, spec.mean, spec.scale, spec.as_dict()["table"]]
+    method = [METHOD, COMPONENTS, MOST_FITTED, AT_ONCE, count, SEED]
+    versions = [importlib.metadata.version(name) for name in LIBRARIES]
+    return key_of(source.fingerprint(), spec.examples, spec.held_out, scaled, method, versions)
 
 
 def _one_thread():

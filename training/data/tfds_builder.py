@@ -1,11 +1,12 @@
 """The builder of a data set of TensorFlow Datasets, or one sentence why there is none."""
 
 import contextlib
-import difflib
 import io
 import re
 from pathlib import Path
 from typing import Any
+
+from training.sentences import did_you_mean
 
 # By what data sets of a namespace are read, where the first library that is missed is not the one
 # that brings the others.
@@ -44,8 +45,7 @@ def _not_found(name: str) -> str:
     import tensorflow_datasets as tfds
 
     known = tfds.list_builders(with_community_datasets=False)
-    close = difflib.get_close_matches(name.partition("/")[0].partition(":")[0], known, n=2)
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    hint = did_you_mean(name.partition("/")[0].partition(":")[0], known)
     return (
         "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
         f"Received: name={name!r}.{hint}{_perhaps_a_split(name)}"

@@ -14,6 +14,7 @@ from training.evaluation.classes import ClassJudge
 from training.evaluation.classifier import ClassifierSpace
 from training.evaluation.clips import Changes, Frames, components_of
 from training.evaluation.distances import Moments
+from training.evaluation.feature_rows import FeatureRows
 from training.evaluation.feature_store import FeatureStore
 from training.evaluation.features import FeatureSpace, make_space
 from training.evaluation.memorisation import MemorisationTest, NearestExamples
@@ -21,6 +22,7 @@ from training.evaluation.neighbours import NeighbourBalls
 from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles, StackJudge
 
+IN_A_TREE = 15  # dimensions up to which scikit-learn searches a tree, which has all of them
 MOST_HELD = 10_000  # rows: of more samples the features are not kept for the moments alone
 
 
@@ -93,6 +95,17 @@ class Batch:
         if space.name not in self._features:
             self._features[space.name] = self._store.features(space, self.samples)
         return self._features[space.name]
+
+    def nearest(self, space: FeatureSpace) -> NearestExamples:
+        """What finds the nearest of these samples; of many the features are not held.
+
+        Args:
+            space: a plain one, quick to work out again.
+        """
+        rows = FeatureRows(space, self.samples)
+        many = rows.dtype == np.float32 and rows.shape[1] > IN_A_TREE
+        many = many and space.name not in self._features
+        return NearestExamples(rows if many else self.features(space))
 
     def balls(self, space: FeatureSpace) -> NeighbourBalls:
         """The samples' balls to their k-th neighbour in the given space."""
@@ -237,10 +250,10 @@ class Evidence:
             )
         if self.held_out is None:
             raise NotComputable("A memorised share needs `held_out`, and none was given")
-        space = self.plain_space
-        return MemorisationTest(self.train.features(space), self.held_out.features(space))
+        held_out = self.held_out.features(self.plain_space)
+        return MemorisationTest(self.training_neighbours, held_out)
 
     @functools.cached_property
     def training_neighbours(self) -> NearestExamples:
         """Finds the nearest training examples among plain values."""
-        return NearestExamples(self.train.features(self.plain_space))
+        return self.train.nearest(self.plain_space)

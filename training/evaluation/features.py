@@ -171,7 +171,7 @@ def make_space(
 
 def chunks(space: FeatureSpace, samples: np.ndarray) -> Iterator[np.ndarray]:
     """Features `(k, d)` of consecutive samples, in chunks of bounded memory."""
-    rows = _chunk_rows(samples)
+    rows = rows_at_once(samples)
     for start in range(0, len(samples), rows):
         yield space(samples[start : start + rows])
 
@@ -180,7 +180,7 @@ def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
     """All features `(n, d)`: float64, or float32 where that would take more than 256 MiB."""
     parts = chunks(space, samples)
     first = next(parts)
-    used = min(len(samples), _chunk_rows(samples))
+    used = min(len(samples), rows_at_once(samples))
     if used == len(samples):
         return first
     shape = (len(samples) * (len(first) // used), *first.shape[1:])
@@ -193,7 +193,8 @@ def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
     return features
 
 
-def _chunk_rows(samples: np.ndarray) -> int:
+def rows_at_once(samples: np.ndarray) -> int:
+    """How many of these samples are worked on at once."""
     return max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(samples.shape[1:])))))
 
 

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from training.evaluation.checks import NotComputable, as_features, same_width
+from training.evaluation.feature_rows import FeatureRows, PartedIndex
+from training.evaluation.features import CHUNK_BYTES
 
 PERCENTILE = 5.0
 LEAST_HELD_OUT = 20  # fewer say nothing about a 5th percentile
@@ -46,14 +48,17 @@ class NearestExamples:
     """Finds the nearest of a fixed set of at least two examples.
 
     Args:
-        features: `(m, d)`.
+        features: `(m, d)`; `FeatureRows` where all at once would take much memory.
     """
 
-    def __init__(self, features: ArrayLike) -> None:
+    def __init__(self, features: ArrayLike | FeatureRows) -> None:
         from sklearn.neighbors import NearestNeighbors
 
-        self.features = as_features("features", features)
-        self._index = NearestNeighbors(n_neighbors=1).fit(self.features)
+        if isinstance(features, FeatureRows):
+            self.features, self._index = features, PartedIndex(features)
+        else:
+            self.features = as_features("features", features)
+            self._index = NearestNeighbors(n_neighbors=1).fit(self.features)
 
     def __call__(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """For samples `(n, d)`: distances float64 `(n,)` and indices int `(n,)` of the nearest."""
@@ -61,50 +66,63 @@ class NearestExamples:
         same_width(samples, self.features)
         # Blocks of the other type would make scikit-learn copy the large set of the two.
         samples = samples.astype(self.features.dtype, copy=False)
-        indices = self._index.kneighbors(samples, return_distance=False)[:, 0]
-        # The index's own distances carry rounding errors; an exact copy must be at exactly 0.
-        return np.linalg.norm(samples - self.features[indices], axis=1), indices
+        indices = self._nearest(samples, 1)[:, 0]
+        return self._distances(samples, indices), indices
 
     def to_each_other(self, *, most: int = MOST_COMPARED, seed: int = 0) -> np.ndarray:
         """Distance of each example to the nearest of the others: float64 `(m,)`.
 
         Of more than `most` examples that many are drawn: all pairs would take long.
         """
-        if len(self.features) > most:
-            drawn = np.random.default_rng(seed).choice(len(self.features), most, replace=False)
-            return self.gaps(drawn)
-        # Without an argument scikit-learn leaves each example itself out, and only itself.
-        indices = self._index.kneighbors(return_distance=False)[:, 0]
-        return np.linalg.norm(self.features - self.features[indices], axis=1)
+        places = np.arange(len(self.features))
+        if len(places) > most:
+            places = np.random.default_rng(seed).choice(len(places), most, replace=False)
+        return self.gaps(places)
 
     def gaps(self, places: np.ndarray) -> np.ndarray:
         """Distance of the examples at `places` `(k,)` to the nearest of the others: `(k,)`."""
         some = self.features[places]
-        found = self._index.kneighbors(some, n_neighbors=2, return_distance=False)
+        found = self._nearest(some, 2)
         # The example itself is one of the two, unless there are two copies of it.
         other = np.where(found[:, 0] == places, found[:, 1], found[:, 0])
-        return np.linalg.norm(some - self.features[other], axis=1)
+        return self._distances(some, other)
+
+    def _nearest(self, samples: np.ndarray, count: int) -> np.ndarray:
+        if isinstance(self._index, PartedIndex):
+            return self._index.kneighbors(samples, count)
+        return self._index.kneighbors(samples, count, return_distance=False)
+
+    def _distances(self, samples: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Of samples `(n, d)` to the examples at `places` `(n,)`.
+
+        The index's own distances carry rounding errors; an exact copy must be at exactly 0.
+        """
+        found, step = np.empty(len(samples)), max(1, CHUNK_BYTES // samples[:1].nbytes)
+        for start in range(0, len(samples), step):
+            part = slice(start, start + step)
+            found[part] = np.linalg.norm(samples[part] - self.features[places[part]], axis=1)
+        return found
 
 
 class MemorisationTest:
     """The test with all that depends on real data only worked out in advance.
 
     Args:
-        train: features of the training examples `(m, d)`.
+        train: features of the training examples `(m, d)`, or what finds the nearest of them.
         held_out: features of real examples not trained on `(h, d)`, at least 20.
 
     Raises:
         NotComputable: too few held-out examples.
     """
 
-    def __init__(self, train: ArrayLike, held_out: ArrayLike) -> None:
+    def __init__(self, train: ArrayLike | NearestExamples, held_out: ArrayLike) -> None:
         held_out = as_features("held_out", held_out)
         if len(held_out) < LEAST_HELD_OUT:
             raise NotComputable(
                 f"A memorised share needs at least {LEAST_HELD_OUT} held-out examples. "
                 f"Received: {len(held_out)} examples"
             )
-        self.train = NearestExamples(train)
+        self.train = train if isinstance(train, NearestExamples) else NearestExamples(train)
         self.held_out = NearestExamples(held_out)
         self.threshold = float(np.percentile(self.train.to_each_other(), PERCENTILE))
         self.median = float(np.median(self.train(held_out)[0]))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from training.sentences import MOST
+
 SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are a weak judge
 
 
@@ -17,11 +19,8 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"- {caution}")
     lines += _about_stacks(report) + _about_fewer_samples(report)
     lines += _about_errors(details) + _about_tests(details) + _about_ranks(report)
-    covered = details.get("class_coverage")
-    if covered is not None:
-        each = zip(covered["classes"], covered["each"], strict=True)
-        listed = ", ".join(f"{label}: {share:.2f}" for label, share in each)
-        lines.append(f"- Coverage within classes: {listed}.")
+    if "class_coverage" in details:
+        lines.append(_about_coverage(details["class_coverage"]))
     copies = details.get("memorised")
     if copies is not None:
         lines.append(
@@ -44,6 +43,17 @@ def about_weak_features(report: Mapping[str, Any]) -> str | None:
         "examples flatter: it sees little of what a person sees, so poor samples pass. Look at the "
         "pictures, and compare such figures with each other only."
     )
+
+
+def _about_coverage(covered: Mapping[str, Any]) -> str:
+    """How much of each class is covered; of many classes, of those that are covered least."""
+    each = list(zip(covered["classes"], covered["each"], strict=True))
+    which = "classes"
+    if len(each) > MOST:
+        which = f"the {MOST} of {len(each)} classes that are covered least"
+        each = sorted(each, key=lambda one: one[1])[:MOST]
+    shares = ", ".join(f"{label}: {share:.2f}" for label, share in each)
+    return f"- Coverage within {which}: {shares}."
 
 
 def _about_missing(report: Mapping[str, Any]) -> list[str]:

@@ -1,8 +1,12 @@
 """Clusters in place of classes."""
 
+import logging
+import os
+
 import numpy as np
 import pytest
 
+from training.data import clusters
 from training.data.arrays import npz
 from training.data.clusters import with_clusters
 from training.data.curves import moons
@@ -62,6 +66,77 @@ def test_the_same_examples_have_the_same_clusters_every_time(tmp_path):
     assert first.fingerprint() == again.fingerprint()
     assert first.fingerprint() != whole.fingerprint()
     assert with_clusters(whole, 39).fingerprint() != first.fingerprint()
+
+
+def counted(monkeypatch):
+    """How often groups are looked for, a line for each time."""
+    times, groups = [], clusters.Groups
+
+    def count(*args):
+        times.append(args[-1])
+        return groups(*args)
+
+    monkeypatch.setattr(clusters, "Groups", count)
+    return times
+
+
+def told(clustered):
+    """What the networks and the judges are told, and the name of all that."""
+    return [
+        clustered.training_labels().tolist(),
+        clustered.held_out_examples()[1].tolist(),
+        clustered.spec.classes,
+        clustered.fingerprint(),
+    ]
+
+
+def test_what_was_found_is_kept_by_content(tmp_path, monkeypatch):
+    times, whole = counted(monkeypatch), three_kinds(tmp_path)
+    expected = told(with_clusters(whole, 3))
+    for _ in range(3):
+        again = with_clusters(three_kinds(tmp_path), 3, cache=tmp_path / "kept")
+        assert told(again) == expected
+    assert times == [3, 3]
+    assert len(with_clusters(whole, 4, cache=tmp_path / "kept").spec.classes) == 4
+    less = npz(path=tmp_path / "x.npz", held_out=0.2, cache_dir=str(tmp_path / "cache"))
+    assert less.fingerprint() == whole.fingerprint(), "the same examples, cut elsewhere"
+    assert len(with_clusters(less, 3, cache=tmp_path / "kept").training_labels()) == 96
+    other = three_kinds(tmp_path, count=130)
+    assert len(with_clusters(other, 3, cache=tmp_path / "kept").training_labels()) == 117
+    monkeypatch.setattr(clusters, "METHOD", "another")
+    with_clusters(other, 3, cache=tmp_path / "kept")
+    assert times == [3, 3, 4, 3, 3, 3]
+
+
+def test_held_out_examples_are_not_sorted_again(tmp_path, monkeypatch):
+    clustered = with_clusters(three_kinds(tmp_path), 3)
+    monkeypatch.setattr(clusters.Groups, "__call__", None)
+    examples, labels = clustered.held_out_examples()
+    some, first = clustered.held_out_examples(5)
+    np.testing.assert_array_equal(some, examples[:5])
+    np.testing.assert_array_equal(first, labels[:5])
+
+
+def test_what_is_damaged_is_found_anew(tmp_path, monkeypatch):
+    whole = three_kinds(tmp_path)
+    expected = told(with_clusters(whole, 3, cache=tmp_path / "kept"))
+    (file,) = (tmp_path / "kept").rglob("examples.npy")
+    times, when, content = counted(monkeypatch), file.stat(), bytearray(file.read_bytes())
+    content[-4] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(when.st_atime_ns, when.st_mtime_ns))  # a disk says nothing of its mistakes
+    assert told(with_clusters(whole, 3, cache=tmp_path / "kept")) == expected
+    assert times == [3]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, caplog):
+    (tmp_path / "kept").write_text("a file")
+    times, whole = counted(monkeypatch), three_kinds(tmp_path)
+    with caplog.at_level(logging.WARNING, "ganapp"):
+        clustered = with_clusters(whole, 3, cache=tmp_path / "kept")
+    assert told(clustered) == told(with_clusters(whole, 3))
+    assert f"{tmp_path}/kept/clusters is not kept" in caplog.text
+    assert times == [3, 3]
 
 
 def test_clusters_of_digits_are_mostly_of_one_digit(tmp_path):

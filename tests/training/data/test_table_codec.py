@@ -109,7 +109,7 @@ def test_frames_by_hand():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"city": "Paris"}, "'city' must hold one of ['Oslo', 'Rome']. Received: 'Paris'"),
+        ({"city": "Paris"}, "'city' must hold one of 'Oslo', 'Rome'. Received: 'Paris'"),
         ({"price": np.nan}, "'price' must have no missing values. Received: 1 missing"),
     ],
 )

@@ -5,6 +5,7 @@ import types
 import numpy as np
 from sklearn.datasets import load_digits
 
+from tests.case import small_images
 from training.data.spec import DataSpec
 from training.evaluation.judge import Judge
 
@@ -18,16 +19,8 @@ def digits():
     images = np.rint(pixels * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
     order = np.random.default_rng(0).permutation(len(images))[:1097]
     images, labels = images[order], labels[order]
-    spec = DataSpec(
-        name="digits",
-        kind="image",
-        shape=(8, 8, 1),
-        examples=800,
-        held_out=297,
-        classes=tuple("0123456789"),
-    )
     return types.SimpleNamespace(
-        spec=spec,
+        spec=small_images(800, 297, "0123456789", name="digits"),
         train=images[:800],
         held_out=images[800:],
         train_labels=labels[:800],

@@ -5,7 +5,6 @@ import pytest
 from evaluation_cases import vector_spec
 
 from training.data.partly import keep_share
-from training.data.spec import DataSpec
 from training.evaluation.checks import NotComputable
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
 from training.evaluation.judge import Judge
@@ -55,16 +54,7 @@ def test_a_class_without_samples_has_no_coverage():
 
 
 def test_a_report_holds_them_when_samples_were_asked_for():
-    spec = DataSpec(
-        name="points",
-        kind="vector",
-        shape=(2,),
-        examples=300,
-        held_out=100,
-        classes=("a", "b", "c"),
-        mean=(0.0, 0.0),
-        scale=(1.0, 1.0),
-    )
+    spec = vector_spec(classes=("a", "b", "c"), examples=300)
     (train, labels), (held_out, held_out_labels) = draw(0, 300), draw(3, 100)
     labels[::10] = -1
     judge = Judge(

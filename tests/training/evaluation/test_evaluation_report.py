@@ -8,6 +8,7 @@ from evaluation_cases import GRID, grid_points, vector_spec
 
 from training.evaluation import report as module
 from training.evaluation.judge import Judge
+from training.evaluation.remarks import remarks
 from training.evaluation.report import losses_to_baseline, verdict, write_report
 
 
@@ -47,6 +48,18 @@ def test_both_files_hold_both_checkpoints(tmp_path, judged):
     assert set(rows) == {"figure", "---", *(figure["name"] for figure in best["figures"].values())}
     assert {len(row) for row in rows.values()} == {8}
     assert sorted(item.name for item in tmp_path.iterdir()) == ["report.json", "report.md"]
+
+
+def test_coverage_of_many_classes_names_those_covered_least(judged):
+    for count, expected in (
+        (3, "- Coverage within classes: 0: 0.00, 1: 0.99, 2: 0.98."),
+        (30, "- Coverage within the 10 of 30 classes that are covered least: 0: 0.00, 29: 0.71, "),
+    ):
+        each = [0.0, *(1 - place / 100 for place in range(1, count))]
+        details = {"class_coverage": {"classes": list(range(count)), "each": each}}
+        said = "\n".join(remarks({**judged[0], "details": details}))
+        assert expected in said
+        assert said.count(": 0.") == min(count, 10)
 
 
 def test_without_a_best_checkpoint_the_last_is_the_main_one(tmp_path, judged):

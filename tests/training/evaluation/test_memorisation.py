@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from training.evaluation import checks, features
 from training.evaluation.checks import NotComputable
+from training.evaluation.evidence import Batch
+from training.evaluation.feature_rows import FeatureRows
+from training.evaluation.features import Pixels, features_of
 from training.evaluation.memorisation import MemorisationTest, NearestExamples
 
 
@@ -70,3 +74,57 @@ def test_nearest_examples_are_the_nearest():
 def test_a_handful_of_held_out_examples_is_not_enough():
     with pytest.raises(NotComputable, match="at least 20 held-out examples"):
         MemorisationTest(normal(0, 50), normal(1, 19))
+
+
+def pixels(seed, count, levels=256):
+    return np.random.default_rng(seed).integers(0, levels, (count, 4, 4, 1), np.uint8)
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """A few kB are much: features of 100 images are float32, and 7 are worked on at once."""
+    monkeypatch.setattr(checks, "LARGE", 2**12)
+    monkeypatch.setattr(features, "CHUNK_BYTES", 7 * 16 * 8)
+
+
+@pytest.mark.parametrize("levels", [256, 2])
+def test_a_part_after_the_other_gives_what_all_at_once_give(small_memory, levels):
+    train = np.concatenate([pixels(0, 100, levels), pixels(0, 30, levels)])  # with duplicates
+    samples = np.concatenate([train[90:], pixels(1, 60, levels)])
+    rows, whole = FeatureRows(Pixels(), train), features_of(Pixels(), train)
+    assert rows.dtype == whole.dtype == np.float32
+    assert rows.shape == whole.shape
+    np.testing.assert_array_equal(rows[np.arange(130)], whole)
+    parts = list(rows.parts())
+    assert max(map(len, parts)) == 7
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    parted, at_once = NearestExamples(rows), NearestExamples(whole)
+    found, places = parted(features_of(Pixels(), samples))
+    np.testing.assert_array_equal(found, at_once(features_of(Pixels(), samples))[0])
+    assert (found[:40] == 0).all()
+    again = np.linalg.norm(whole[places] - features_of(Pixels(), samples), axis=1)
+    np.testing.assert_array_equal(found, again)
+    for most in (10_000, 50):
+        np.testing.assert_array_equal(
+            parted.to_each_other(most=most), at_once.to_each_other(most=most)
+        )
+
+
+def test_the_test_is_the_same_and_holds_no_second_copy(small_memory):
+    train, held_out, samples = pixels(0, 200), pixels(1, 50), pixels(2, 100)
+    batch = Batch(train, neighbours=5)
+    nearest = batch.nearest(Pixels())
+    assert isinstance(nearest.features, FeatureRows)
+    assert batch._features == {}
+    held_out, samples = (features_of(Pixels(), each) for each in (held_out, samples))
+    trial, expected = (
+        MemorisationTest(each, held_out) for each in (nearest, features_of(Pixels(), train))
+    )
+    assert trial.threshold == expected.threshold
+    assert trial.median == expected.median
+    assert trial(samples) == expected(samples)
+
+
+def test_few_examples_and_short_ones_are_searched_at_once(small_memory):
+    for each in (pixels(0, 20), pixels(0, 2000)[:, :2, :2]):
+        assert isinstance(Batch(each, neighbours=5).nearest(Pixels()).features, np.ndarray)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.data.tables.columns import Value
+from training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas
@@ -55,7 +56,7 @@ def check_table(frame: "pandas.DataFrame", *, label: str, named: dict[str, Seque
         absent = next((name for name in names if name not in known), None)
         if absent is not None:
             raise ValueError(
-                f"`{option}` must name columns of the table, {_listed(known)}. "
+                f"`{option}` must name columns of the table, {listed(known)}. "
                 f"Received: {option}={absent!r}"
             )
     if label in named.get("drop", ()) and label:
@@ -164,7 +165,3 @@ def _parses(value: Value) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

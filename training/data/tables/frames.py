@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.data.tables.columns import Categorical, Column, Constant, Numeric
+from training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas
@@ -85,8 +86,8 @@ def _codes(column: Numeric | Categorical, series: "pandas.Series") -> np.ndarray
     unknown = next((value for value in present if value not in known), None)
     if unknown is not None:
         raise ValueError(
-            f"The column {column.name!r} must hold one of {list(column.categories)}. "
-            f"Received: {unknown!r}"
+            f"The column {column.name!r} must hold one of "
+            f"{listed([repr(value) for value in column.categories])}. Received: {unknown!r}"
         )
     values[~missing] = [known[value] for value in present]
     return values
