@@ -9,14 +9,16 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle, vector_generator
 
-from export import exporter, parity
+from export import draws, exporter
 from export.bundle import Bundle
+from export.differences import largest_difference
 from export.errors import ExportError
 from export.exporter import export
 from export.formats import FORMATS
 from export.litert import write_litert
 
 LITERT = ("litert",)
+TITLE = FORMATS["saved_model"].title
 
 
 def replace_writer(monkeypatch, write):
@@ -166,8 +168,8 @@ def test_unconvertible_generator_names_the_operation(tmp_path):
 
 
 def test_not_a_number_is_never_within_tolerance():
-    assert parity.largest_difference(np.array([0.0, np.nan]), np.zeros(2)) == np.inf
-    assert parity.largest_difference(np.array([0.0, -0.5]), np.zeros(2)) == 0.5
+    assert largest_difference(np.array([0.0, np.nan]), np.zeros(2)) == np.inf
+    assert largest_difference(np.array([0.0, -0.5]), np.zeros(2)) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -196,24 +198,23 @@ def test_wrong_draws_are_found(image_bundle, change, message):
     samples = image_bundle.to_user_units(image_bundle.generator(z)).numpy()
     arrays = {f"{k}/samples": samples.copy() for k in ("first", "again", "other")}
     arrays |= {"first/latents": z, "again/latents": z, "other/latents": z + 1}
-    for name, amount in parity.TRUNCATED.items():
+    for name, amount in draws.TRUNCATED.items():
         truncated = np.float32(amount) * z
         arrays[f"{name}/latents"] = truncated
         output = image_bundle.generator(truncated)
         arrays[f"{name}/samples"] = image_bundle.to_user_units(output).numpy()
-    form = FORMATS["saved_model"]
-    assert parity.verify_draws(image_bundle, form, arrays, 1e-4) <= 1
+    assert draws.verify_draws(image_bundle, TITLE, arrays, 1e-4) <= 1
     change(arrays)
     with pytest.raises(ExportError, match=message):
-        parity.verify_draws(image_bundle, form, arrays, 1e-4)
+        draws.verify_draws(image_bundle, TITLE, arrays, 1e-4)
 
 
 def test_truncation_that_the_prior_does_not_have_is_found():
     fixed = make_image_bundle(prior=NormalPrior(8, truncates=False))
-    form, arrays = FORMATS["saved_model"], {"truncated 0.5/latents": np.zeros((4, 8))}
+    arrays = {"truncated 0.5/latents": np.zeros((4, 8))}
     with pytest.raises(ExportError, match=r"`sample_truncated` .*must not exist for the prior"):
-        list(parity.verify_truncated(fixed, form, arrays, 1e-4))
-    assert list(parity.verify_truncated(fixed, form, {}, 1e-4)) == []
+        list(draws.verify_truncated(fixed, TITLE, arrays, 1e-4))
+    assert list(draws.verify_truncated(fixed, TITLE, {}, 1e-4)) == []
 
 
 def _both(arrays, samples):
