@@ -27,7 +27,7 @@ class SavedModelArtefact:
         import tensorflow as tf
 
         self.tf = tf
-        self.model = tf.saved_model.load(path)
+        self.path, self.model = path, tf.saved_model.load(path)
         self.function = self.model.signatures["serving_default"]
 
     def __call__(self, z: np.ndarray) -> dict[str, np.ndarray]:
@@ -35,7 +35,7 @@ class SavedModelArtefact:
 
     def draws(self) -> dict[str, np.ndarray]:
         """What the signatures that draw give, see `check_draws.py`."""
-        return beside("check_draws").draws(self.model)
+        return beside("check_draws").draws(self.model, self.path)
 
 
 class LiteRTArtefact:
