@@ -132,12 +132,12 @@ def make_image_bundle(**changes):
     return Bundle(**({"generator": image_generator()} | fields | changes))
 
 
-def make_vector_bundle():
-    return Bundle(
-        name="ring-run",
-        generator=vector_generator(),
-        prior=NormalPrior(2),
-        to_user_units=to_units,
-        kind="vector",
-        facts={"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
-    )
+def make_vector_bundle(**changes):
+    fields = {
+        "name": "ring-run",
+        "prior": NormalPrior(2),
+        "to_user_units": to_units,
+        "kind": "vector",
+        "facts": {"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
+    }
+    return Bundle(**({"generator": vector_generator()} | fields | changes))
