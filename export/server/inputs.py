@@ -1,4 +1,4 @@
-"""Checking the inputs of a signature: names, dtypes and shapes, as TF Serving would before a run."""
+"""Checking the inputs of a signature: names, dtypes and shapes, before anything is run."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a version folder says of itself: `assets.extra/serving.json`, checked before it is believed."""
+"""What a version folder says of itself: `assets.extra/serving.json`, checked before it is used."""
 
 import dataclasses
 import hashlib

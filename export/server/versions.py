@@ -162,7 +162,7 @@ class Versions:
 
     async def _open(self, number: int, found: Found, lenient: bool) -> None:
         old = self.entries.get(number)
-        # Other content under a number that is served: the old one's state stays until it is replaced.
+        # Other content under a number that is served: the old entry stays until it is replaced.
         serving = old is not None and old.available
         entry = Entry(found, VersionStatus(number, State.LOADING))
         if not serving:

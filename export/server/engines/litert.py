@@ -108,7 +108,7 @@ def _quantised(real: np.ndarray, details: dict) -> np.ndarray:
 
 
 def _real(levels: np.ndarray, details: dict) -> np.ndarray:
-    if details["dtype"] == np.float32:
-        return levels
     scale, zero = details["quantization"]
+    if not scale:  # not quantised
+        return levels
     return ((levels.astype(np.float32) - zero) * scale).astype(np.float32)

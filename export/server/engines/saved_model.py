@@ -1,5 +1,7 @@
 """SavedModel: the generator in TensorFlow, which takes seconds and hundreds of MB to start."""
 
+import contextlib
+
 import numpy as np
 
 from export.server.spec import SAVED_MODEL, BrokenVersion, ServingSpec, inside
@@ -25,10 +27,8 @@ class SavedModelEngine:
 
         relative = spec.artefacts[artefact]
         folder = inside(spec.folder, f"{relative}/{SAVED_MODEL}").parent
-        try:
+        with contextlib.suppress(RuntimeError):  # TensorFlow has started already, see above
             tf.config.threading.set_intra_op_parallelism_threads(num_threads)
-        except RuntimeError:
-            pass  # TensorFlow has started already, see above
         try:
             self._model = tf.saved_model.load(str(folder))
             self._function = self._model.signatures["serving_default"]
