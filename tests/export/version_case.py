@@ -3,10 +3,12 @@
 import dataclasses
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 NORMALS, CLASSES = 3, ("even", "odd")
 SIZE = NORMALS + len(CLASSES)
@@ -164,18 +166,27 @@ def _write_saved_model(folder, tensors, generator, kind):
 def _write_latents(path):
     specs = [
         tf.TensorSpec((None, NOISE), tf.float32, name="noise"),
-        tf.TensorSpec((), tf.int32, name="class"),
+        tf.TensorSpec((), tf.int32, name="class_"),
         tf.TensorSpec((), tf.float32, name="truncation"),
     ]
     function = tf.function(
-        lambda noise, *values: {"latents": latents_of(noise, *values)}, input_signature=specs
+        lambda *given: {"latents": latents_of(*given)}, input_signature=specs, autograph=False
     )
-    _write_litert(path, function, None)
+    with tempfile.TemporaryDirectory() as directory:
+        tf.saved_model.save(tf.Module(), directory, signatures={"serving_default": function})
+        graph = Path(directory, "saved_model.pb")
+        saved = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
+        # TensorFlow saves no input of the name `class`, which is reserved in Python.
+        inputs = saved.meta_graphs[0].signature_def["serving_default"].inputs
+        inputs["class"].CopyFrom(inputs["class_"])
+        del inputs["class_"]
+        graph.write_bytes(saved.SerializeToString())
+        path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(directory).convert())
 
 
 def _write_litert(path, function, tensors):
     module = tf.Module()
-    module.weights = tensors.weights if tensors else ()
+    module.weights = tensors.weights
     concrete = function.get_concrete_function()
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert())
 
