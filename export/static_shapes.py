@@ -14,8 +14,9 @@ def static_shapes(generator: keras.Model) -> Iterator[None]:
 
     Keras asks for the batch at run time to say what shape comes out. In a LiteRT file with a
     dynamic batch such a tensor of a shape splits the graph, and XNNPACK leaves transposed
-    convolutions to slower kernels: a DCGAN of 28x28 takes 0.58 ms instead of 0.21, and for 64 images
-    37 ms instead of 15 (one thread). The weights are those of the layers; results differ by rounding.
+    convolutions to slower kernels: a DCGAN of 28x28 takes 0.58 ms instead of 0.21, and 64 images
+    37 ms instead of 15 (one thread). The weights are those of the layers; results differ by
+    rounding.
     """
     layers = []
     for layer in getattr(generator, "_flatten_layers", tuple)():
