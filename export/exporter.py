@@ -75,8 +75,8 @@ def export(
     place = version_folder(safe_name(bundle.name) if name is None else name, version)
     out = Path(out).expanduser().resolve()
     refuse_foreign(out, place)
-    reference = refer(bundle)
     with staging(out, (str(place), *ON_TOP)) as directory:
+        reference = refer(bundle)
         folder = directory / place
         (folder / EXTRA).mkdir(parents=True)
         left_out: dict[str, str] | None = {} if tuple(formats) == (ALL,) else None

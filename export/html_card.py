@@ -20,6 +20,11 @@ th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align
   vertical-align: top; }
 thead th:empty { padding: 0; }
 code { font-family: ui-monospace, monospace; font-size: .9em; }
+@media (max-width: 40rem) {
+  table { font-size: .8rem; }
+  td > code { overflow-wrap: anywhere; }
+  td:has(> code:only-child) { min-width: 9rem; }
+}
 pre { background: var(--soft); border-radius: .4rem; padding: .7rem; }
 """
 PAGE = """\

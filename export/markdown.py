@@ -18,13 +18,13 @@ def render(card: dict[str, Any]) -> str:
     sections: tuple[tuple[str, Callable[[dict], list[str]]], ...] = (
         ("What it is", _model),
         ("Data", _data),
-        ("Training", _training),
         ("Figures", _figures),
         ("Artefacts", measured.artefacts),
         ("What each format costs in quality", measured.figures),
         ("Size and speed", measured.speed),
         ("How to load it", loading),
         ("Intended use and limits", _limits),
+        ("Training", _training),
         ("Checksums (SHA-256)", _checksums),
         ("Versions", _versions),
     )

@@ -1,15 +1,27 @@
 """The exports of this folder, made once: TensorFlow starts slowly."""
 
+import functools
+
 import pytest
-from export_case import image_generator, make_image_bundle, make_vector_bundle
+from export_case import image_generator, levels_judge, make_image_bundle, make_vector_bundle
 from PIL import Image
 
+from export import exporter
 from export.exporter import export
+from export.speed import measure
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_timing():
+    """Speeds are measured, and need not be right: nothing here asks how fast."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporter, "measure", functools.partial(measure, rounds=1, seconds=0.0))
+        yield
 
 
 @pytest.fixture(scope="session")
 def image_bundle():
-    return make_image_bundle(picture=Image.new("L", (16, 16)))
+    return make_image_bundle(picture=Image.new("L", (16, 16)), judge=levels_judge)
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +36,8 @@ def bfloat16_bundle():
 
 @pytest.fixture(scope="session")
 def image_export(image_bundle, tmp_path_factory):
-    return export(image_bundle, tmp_path_factory.mktemp("image") / "export")
+    """With every format there is."""
+    return export(image_bundle, tmp_path_factory.mktemp("image") / "export", ("all",))
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,10 @@ from export.saved_model import write_saved_model
 
 @pytest.fixture(params=["image", "vector"])
 def case(request):
-    """(bundle, what its export returned, directory)."""
+    """(bundle, what its export returned, folder of the version)."""
     card = request.getfixturevalue(f"{request.param}_export")
-    return request.getfixturevalue(f"{request.param}_bundle"), card, Path(card["directory"])
+    folder = Path(card["directory"], card["place"])
+    return request.getfixturevalue(f"{request.param}_bundle"), card, folder
 
 
 def latents(count, size):
@@ -33,7 +34,7 @@ def latents(count, size):
 def test_differences_are_rounding(case):
     _, card, _ = case
     found = {each["format"]: each["difference"] for each in card["artefacts"]}
-    assert set(found) == {"saved_model", "litert"}
+    assert {"saved_model", "litert"} <= set(found)
     assert found["saved_model"] <= 1e-6
     assert found["litert"] <= 1e-5
     assert card["precision_difference"] == 0.0
@@ -41,7 +42,7 @@ def test_differences_are_rounding(case):
 
 def test_saved_model_serves_any_batch(case):
     bundle, _, directory = case
-    model = tf.saved_model.load(str(directory / "saved_model"))
+    model = tf.saved_model.load(str(directory))
     function = model.signatures["serving_default"]
     given = function.structured_input_signature[1]
     assert {k: (v.shape.as_list(), v.dtype) for k, v in given.items()} == {
@@ -72,7 +73,7 @@ def test_litert_serves_any_batch(case):
 
 def test_sample_signature_is_a_function_of_its_seed(case):
     bundle, _, directory = case
-    model = tf.saved_model.load(str(directory / "saved_model"))
+    model = tf.saved_model.load(str(directory))
 
     def draw(count, seed):
         drawn = model.signatures["sample"](count=tf.constant(count), seed=tf.constant(seed))
@@ -92,7 +93,7 @@ def test_sample_signature_is_a_function_of_its_seed(case):
 
 def test_truncated_samples_are_those_of_truncated_latents(case):
     bundle, _, directory = case
-    model = tf.saved_model.load(str(directory / "saved_model"))
+    model = tf.saved_model.load(str(directory))
     given = {"count": tf.constant(5), "seed": tf.constant(3)}
     plain = {k: v.numpy() for k, v in model.signatures["sample"](**given).items()}
     for amount in (0.0, 0.3, 1.0):
@@ -109,7 +110,7 @@ def test_truncated_samples_are_those_of_truncated_latents(case):
 
 @pytest.mark.parametrize("amount", [-0.1, 1.5, float("nan")])
 def test_truncation_out_of_range_is_refused(image_export, amount):
-    model = tf.saved_model.load(str(Path(image_export["directory"]) / "saved_model"))
+    model = tf.saved_model.load(str(Path(image_export["directory"], image_export["place"])))
     given = {"count": tf.constant(1), "seed": tf.constant(1)}
     with pytest.raises(tf.errors.InvalidArgumentError, match="`truncation` must lie between 0 an"):
         model.signatures["sample_truncated"](**given, truncation=tf.constant(amount))
@@ -123,7 +124,7 @@ def test_a_prior_that_does_not_truncate_gets_no_such_signature(tmp_path):
 
 
 def test_sample_refuses_an_impossible_count(image_export):
-    model = tf.saved_model.load(str(Path(image_export["directory"]) / "saved_model"))
+    model = tf.saved_model.load(str(Path(image_export["directory"], image_export["place"])))
     with pytest.raises(tf.errors.InvalidArgumentError, match="`count` must be at least 1"):
         model.signatures["sample"](count=tf.constant(0), seed=tf.constant(1))
 
@@ -131,7 +132,8 @@ def test_sample_refuses_an_impossible_count(image_export):
 def test_litert_needs_no_tensorflow(case):
     _, card, _ = case
     found = {each["format"]: each["tensorflow_imported"] for each in card["artefacts"]}
-    assert found == {"saved_model": True, "litert": False}
+    with_tensorflow = {name for name, imported in found.items() if imported}
+    assert with_tensorflow == {"saved_model", "keras"} & set(found)
 
 
 def test_mixed_precision_generator_is_exported_in_float32(bfloat16_bundle, bfloat16_export):
@@ -140,7 +142,7 @@ def test_mixed_precision_generator_is_exported_in_float32(bfloat16_bundle, bfloa
     # Something must have been shorter, or this test would not exercise the switch.
     assert 1e-4 < bfloat16_export["precision_difference"] < 0.1
     assert {x.compute_dtype for x in bfloat16_bundle.generator.layers[1:]} == {"bfloat16"}
-    interpreter = Interpreter(model_path=bfloat16_export["directory"] + "/model.tflite")
+    interpreter = Interpreter(model_path=bfloat16_export["directory"] + "/" + artefact["path"])
     assert interpreter.get_signature_runner()(z=latents(3, 8))["image"].dtype == np.float32
 
 
