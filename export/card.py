@@ -14,7 +14,6 @@ from export.bundle import Bundle
 from export.checksums import sha256
 from export.html_card import render_html
 from export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, EXTRA, PICTURE, SERVING
-from export.losses import JUDGED
 from export.markdown import render
 from export.parity import Reference
 from export.snippets import SNIPPET_COUNT
@@ -135,7 +134,11 @@ def _judged(reference: Reference) -> dict[str, Any] | None:
     figures = reference.figures
     if figures is None:
         return None
-    return {"samples": JUDGED, "keras": dict(figures.values), "noise": dict(figures.noise)}
+    return {
+        "samples": len(figures.latents),
+        "keras": dict(figures.values),
+        "noise": dict(figures.noise),
+    }
 
 
 def _artefact(

@@ -6,15 +6,17 @@ import pytest
 from export_case import image_generator, levels_judge, make_image_bundle, make_vector_bundle
 from PIL import Image
 
-from export import exporter
+from export import exporter, losses
 from export.exporter import export
+from export.parity import JUDGED_BATCH
 from export.speed import measure
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_timing():
-    """Speeds are measured, and need not be right: nothing here asks how fast."""
+def quick():
+    """Speeds and figures are measured, and need not be right: nothing here asks how good."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "JUDGED", 2 * JUDGED_BATCH)
         patch.setattr(exporter, "measure", functools.partial(measure, rounds=1, seconds=0.0))
         yield
 
