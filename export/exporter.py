@@ -83,10 +83,7 @@ def export(
         with computing_in_float32(bundle.generator):
             written = write_all(bundle, chosen, folder, batch, left_out)
             save_reference(folder, reference)
-            paths = {each.form.name: each.form.path for each in written}
-            write_surroundings(bundle, folder, name=place.parent.name, artefacts=paths)
             checked = verify_all(bundle, written, folder, reference, left_out)
-        if set(paths) != {each.form.name for each, _, _ in checked}:  # some failed: list the rest
             paths = {each.form.name: each.form.path for each, _, _ in checked}
             write_surroundings(bundle, folder, name=place.parent.name, artefacts=paths)
         if bundle.picture is not None:
