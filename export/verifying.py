@@ -15,6 +15,7 @@ import numpy as np
 from export.checksums import faults, files_below, from_text, is_below
 from export.errors import ExportError
 from export.layout import CARD_JSON, EXTRA, REFERENCE, SERVING, SUMS, version_folders
+from export.staging import SCHEMA
 from export.workers import Artefact, Worker
 
 NAMED = 5  # faults in one sentence
@@ -98,12 +99,19 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
         ExportError: one cannot be run or differs.
     """
     card = _read(folder / EXTRA / CARD_JSON)
+    if card.get("schema") != SCHEMA:
+        raise ExportError(
+            f"{folder / EXTRA / CARD_JSON} must be of the schema {SCHEMA}; export the run again. "
+            f"Received: schema={card.get('schema')!r}"
+        )
     try:
         with np.load(folder / EXTRA / REFERENCE) as kept:
             latents, samples = kept["z"], kept["samples"]
     except (OSError, KeyError, ValueError) as error:
         raise ExportError(f"{folder / EXTRA / REFERENCE} cannot be read: {error}") from error
     for each in card["artefacts"]:
+        if not is_below(each["path"]):
+            raise ExportError(f"An artefact must lie in {directory}. Received: {each['path']}")
         artefact = Artefact(
             title=f"{each['title']} ({each['path']})",
             runtime=each["runtime"],
@@ -137,9 +145,12 @@ def _own_faults(folder: Path) -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ExportError(f"{path} cannot be read: it holds no table.")
+    return content
 
 
 def _failed(directory: Path, found: list[str]) -> ExportError:

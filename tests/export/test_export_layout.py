@@ -84,6 +84,20 @@ def test_what_is_not_ours_is_refused(image_bundle, two_versions, tmp_path):
     assert contents(tmp_path) == ["model_card.json", "thesis.txt"]
 
 
+def test_what_is_written_aside_lies_on_the_same_disk(tmp_path):
+    out = tmp_path / "mounted"
+    out.mkdir()
+    with staging.staging(out, ("a",)) as directory:
+        assert directory.parent == out
+        (directory / "a").write_text("new")
+    assert contents(out) == ["a"]
+    with pytest.raises(KeyboardInterrupt), staging.staging(out, ("a",)) as directory:
+        (directory / "a").write_text("newer")
+        raise KeyboardInterrupt
+    assert contents(out) == ["a"]
+    assert (out / "a").read_text() == "new"
+
+
 def test_moving_is_undone_when_a_rename_fails(tmp_path, monkeypatch):
     out, new = tmp_path / "export", tmp_path / "new"
     paths = ("models/a/1", "card", "picture")

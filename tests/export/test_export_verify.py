@@ -1,5 +1,6 @@
 """An export that is looked at again, later, by whoever was given it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def test_checksums_that_lead_out_are_refused(copy):
     sums.unlink()
     with pytest.raises(ExportError, match="must be what `ganapp export` wrote"):
         check_sums(copy)
+
+
+def test_a_card_of_another_layout_is_refused(copy):
+    version = copy / "models" / "ring-run" / "1"
+    path = version / "assets.extra" / "model_card.json"
+    card = json.loads(path.read_text())
+    for change, message in (
+        ({"schema": "other/9"}, "must be of the schema ganapp-model-card/2; .*'other/9'"),
+        ({"artefacts": [card["artefacts"][0] | {"path": "../x"}]}, r"must lie in .*\.\./x"),
+    ):
+        path.write_text(json.dumps(card | change))
+        with pytest.raises(ExportError, match=message):
+            list(check_version(copy, version))
 
 
 def test_an_artefact_that_answers_otherwise_is_found(bfloat16_export, tmp_path):
