@@ -91,9 +91,14 @@ def test_what_is_written_aside_lies_on_the_same_disk(tmp_path):
         assert directory.parent == out
         (directory / "a").write_text("new")
     assert contents(out) == ["a"]
-    with pytest.raises(KeyboardInterrupt), staging.staging(out, ("a",)) as directory:
-        (directory / "a").write_text("newer")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with staging.staging(out, ("a",)) as directory:
+            (directory / "a").write_text("newer")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert contents(out) == ["a"]
     assert (out / "a").read_text() == "new"
 
