@@ -65,6 +65,8 @@ class Bundle:
             data specification under `data`), `configuration`, `report` (`best` and
             `last`, each with its `step` and its `figures` by key), `step` (generator updates).
         picture: a PIL image of samples, saved beside the card; `None` for none.
+        judge: samples `(n, *shape)` in user units -> evaluation figures by key, among them
+            `coverage` and `frechet_distance` where there are such; `None` where nothing is judged.
 
     Raises:
         ExportError: `kind` is unknown or the generator does not fit `prior` and `kind`.
@@ -77,6 +79,7 @@ class Bundle:
     kind: str
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     picture: Any | None = None
+    judge: Callable[[np.ndarray], dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in OUTPUT_NAMES:

@@ -1,49 +1,62 @@
-"""The model card: everything a reader of the artefacts should know, as JSON and as Markdown."""
+"""The model card: everything a reader of the artefacts should know, as JSON, Markdown and HTML."""
 
-import hashlib
 import json
 import math
 import platform
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from export.bundle import Bundle
-from export.formats import Format
-from export.markdown import SNIPPET_COUNT, render
-from export.parity import Verification
+from export.checksums import sha256
+from export.html_card import render_html
+from export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, EXTRA, PICTURE, SERVING
+from export.markdown import render
+from export.parity import Reference
+from export.snippets import SNIPPET_COUNT
+from export.staging import SCHEMA
 
-CARD_JSON, CARD_MARKDOWN, PICTURE = "model_card.json", "model_card.md", "samples.png"
-SCHEMA = "ganapp-model-card/1"
-PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert")
+PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
 
 
 def describe(
     bundle: Bundle,
     directory: Path,
-    artefacts: Sequence[tuple[Format, Verification]],
-    precision_difference: float,
+    place: PurePosixPath,
+    artefacts: Sequence[tuple],
+    reference: Reference,
+    left_out: Mapping[str, str],
+    batch: int | None = None,
 ) -> dict[str, Any]:
     """Collects the card.
 
     Args:
         bundle: what was exported.
         directory: where its artefacts lie.
-        artefacts: each format with what its verification found.
-        precision_difference: see `export.parity.Reference`.
+        place: folder of the version below it; holds `serving.json`.
+        artefacts: of each what was written, what its verification found, and its speed.
+        reference: what the generator answered.
+        left_out: reason by format that an export of all formats has not got.
+        batch: how many latents a call of a LiteRT file takes; any number when `None`.
 
     Returns:
-        JSON-ready dict. Each of `artefacts` has `format`, `title`, `path`, `bytes`, `files` (name
-        to SHA-256) and the fields of `Verification`; the rest is as named below.
+        JSON-ready dict. Each of `artefacts` has `format`, `title`, `path`, `bytes`, `files` (path
+        to SHA-256), `modules`, the fields of `Verification` and those of `export.speed.measure`;
+        paths are relative to `directory`. The rest is as named below.
     """
     facts = bundle.facts
     manifest = facts.get("manifest") or {}
+    serving = json.loads((directory / place / EXTRA / SERVING).read_text(encoding="utf-8"))
     return plain(
         {
             "schema": SCHEMA,
             "name": bundle.name,
+            "model": place.parent.name,
+            "version": int(place.name),
+            "place": str(place),
             "step": facts.get("step"),
             "checkpoint": facts.get("checkpoint"),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -52,12 +65,16 @@ def describe(
                 "size": bundle.prior.size,
                 "prior": bundle.prior.name,
                 "truncates": bool(bundle.prior.truncates),
-                "numpy": bundle.prior.numpy_code(SNIPPET_COUNT),
+                "numpy": bundle.prior.numpy_code(batch or SNIPPET_COUNT),
             },
+            "batch": batch,
             "output": {"name": bundle.output_name, "shape": bundle.shape},
+            "signatures": serving.get("signatures") or {},
             "parameters": bundle.generator.count_params(),
-            "precision_difference": precision_difference,
-            "artefacts": [_artefact(directory, *each) for each in artefacts],
+            "precision_difference": reference.precision_difference,
+            "artefacts": [_artefact(directory / place, place, *each) for each in artefacts],
+            "left_out": dict(left_out),
+            "judged": _judged(reference),
             "data": manifest.get("data") or {},
             "configuration": facts.get("configuration") or {},
             "report": facts.get("report") or {},
@@ -69,19 +86,21 @@ def describe(
 
 
 def write_card(card: dict[str, Any], directory: Path) -> None:
-    """Writes `model_card.json` and `model_card.md` into `directory`."""
+    """Writes the card's three files into `directory`, where its picture lies already."""
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
     (directory / CARD_JSON).write_text(text + "\n", encoding="utf-8")
-    (directory / CARD_MARKDOWN).write_text(render(card), encoding="utf-8")
+    markdown = render(card)
+    (directory / CARD_MARKDOWN).write_text(markdown, encoding="utf-8")
+    picture = (directory / PICTURE).read_bytes() if card["picture"] else None
+    page = render_html(markdown, title=card["name"], pictures={PICTURE: picture} if picture else {})
+    (directory / CARD_HTML).write_text(page, encoding="utf-8")
 
 
-def read_card(directory: Path) -> dict[str, Any] | None:
-    """The card in `directory`, or `None` when there is none that `write_card` wrote."""
-    try:
-        card = json.loads((directory / CARD_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return card if isinstance(card, dict) and card.get("schema") == SCHEMA else None
+def write_copies(directory: Path, extra: Path) -> None:
+    """Puts beside a model what a server shows: the card for people and programs, a picture."""
+    for name in (CARD_HTML, CARD_JSON, PICTURE):
+        if (directory / name).exists():
+            shutil.copyfile(directory / name, extra / name)
 
 
 def versions() -> dict[str, str]:
@@ -110,19 +129,32 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _artefact(directory: Path, form: Format, verification: Verification) -> dict[str, Any]:
-    """One artefact's entry: where, how big, which bytes, how close, how fast."""
-    path = directory / form.path
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+def _judged(reference: Reference) -> dict[str, Any] | None:
+    """The Keras generator's figures on the latents that every format was judged with."""
+    figures = reference.figures
+    if figures is None:
+        return None
+    return {
+        "samples": len(figures.latents),
+        "keras": dict(figures.values),
+        "noise": dict(figures.noise),
+    }
+
+
+def _artefact(
+    folder: Path, place: PurePosixPath, written: Any, verification: Any, speed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One artefact's entry: where, how big, which bytes, how close, how good, how fast."""
+    form = written.form
     return {
         "format": form.name,
         "title": form.title,
-        "path": form.path,
-        "bytes": sum(p.stat().st_size for p in files),
-        "files": {p.relative_to(directory).as_posix(): _sha256(p) for p in files},
-    } | vars(verification)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        "runtime": form.runtime,
+        "path": str(place / form.path),
+        "bytes": sum((folder / name).stat().st_size for name in written.files),
+        "files": {str(place / name): sha256(folder / name) for name in written.files},
+        "modules": written.modules,
+        "mean_tolerance": form.mean_tolerance,
+        **vars(verification),
+        **speed,
+    }

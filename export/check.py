@@ -1,14 +1,21 @@
-"""Runs one artefact in a process of its own: `python -P check.py FORMAT ARTEFACT DIRECTORY`.
+"""Runs one artefact in a process of its own, as somebody who was given the file would.
 
-Reads `latents.npz` (`z` float32 `(n, size)`, `chunks` int, sizes adding up to n) from DIRECTORY;
-writes `outputs.npz` and `measured.json` there. It imports what a consumer of the artefact would
-have and nothing of ours, so what it computes does not depend on the process that exported.
+`python -P check.py` reads one JSON object a line from its input and answers each with one:
+
+- `{"load": RUNTIME, "path": ..., "output": NAME, "modules": [...], "root": ...}`, first
+- `{"run": IN.npz, "to": OUT.npz}`: latents `z` float32 `(n, size)` in batches of `chunks`
+- `{"draw": OUT.npz}`: what its signatures draw
+- `{"time": BATCH, "size": SIZE, "seconds": S}`: milliseconds of single calls
+
+It imports what a consumer of the artefact would have and nothing of ours (but for the layers of a
+`.keras` file that are ours, see `modules`), so what it computes does not depend on the process
+that exported.
 """
 
+import importlib
 import importlib.util
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -16,14 +23,13 @@ from types import ModuleType
 
 import numpy as np
 
-BATCHES = (1, 64)
-SECONDS_PER_BATCH = 1.0  # a slow generator is timed three times, a quick one up to fifty
+MOST_CALLS = 50  # of one batch size in one round
 
 
 class SavedModelArtefact:
     """A SavedModel as plain TensorFlow loads it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, output: str) -> None:
         import tensorflow as tf
 
         self.tf = tf
@@ -38,24 +44,99 @@ class SavedModelArtefact:
         return beside("check_draws").draws(self.model, self.path)
 
 
+class KerasArtefact:
+    """A `.keras` file as plain Keras loads it."""
+
+    def __init__(self, path: str, output: str) -> None:
+        import keras
+
+        self.model, self.output = keras.saving.load_model(path, compile=False), output
+
+    def __call__(self, z: np.ndarray) -> dict[str, np.ndarray]:
+        return {self.output: self.model.predict_on_batch(z)}
+
+
 class LiteRTArtefact:
     """A LiteRT file in the stand-alone interpreter, which brings no TensorFlow."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, output: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self.interpreter = Interpreter(model_path=path)
+        self.interpreter = Interpreter(model_path=path, num_threads=os.cpu_count())
         self.runner = self.interpreter.get_signature_runner("serving_default")
+        [details] = self.runner.get_input_details().values()
+        self.batch = int(details["shape_signature"][0])  # -1 where it is free
 
     def __call__(self, z: np.ndarray) -> dict[str, np.ndarray]:
-        return self.runner(z=z)
+        if self.batch < 1:
+            return self.runner(z=z)
+        whole = np.resize(z, (-(-len(z) // self.batch) * self.batch, z.shape[1]))
+        parts = [self.runner(z=part) for part in np.split(whole, len(whole) // self.batch)]
+        return {k: np.concatenate([part[k] for part in parts])[: len(z)] for k in parts[0]}
 
-    def draws(self) -> dict[str, np.ndarray]:
-        """LiteRT draws nothing: its noise is an input."""
+
+class OnnxArtefact:
+    """An ONNX file in onnxruntime, which brings no TensorFlow."""
+
+    def __init__(self, path: str, output: str) -> None:
+        import onnxruntime
+
+        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        self.outputs = [each.name for each in self.session.get_outputs()]
+
+    def __call__(self, z: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self.outputs, self.session.run(self.outputs, {"z": z}), strict=True))
+
+
+RUNTIMES = {
+    "saved_model": SavedModelArtefact,
+    "keras": KerasArtefact,
+    "litert": LiteRTArtefact,
+    "onnx": OnnxArtefact,
+}
+
+
+class Session:
+    """One artefact and what it is asked."""
+
+    def load(self, request: dict) -> dict:
+        """Imports the runtime and loads the artefact."""
+        self.before = resident()
+        if request["modules"]:  # layers that Keras does not have
+            sys.path.append(request["root"])
+            for module in request["modules"]:
+                importlib.import_module(module)
+        start = time.perf_counter()
+        self.artefact = RUNTIMES[request["load"]](request["path"], request["output"])
+        return {"load_seconds": time.perf_counter() - start}
+
+    def run(self, request: dict) -> dict:
+        """Runs it on latents, in batches of different sizes: none may be frozen into the graph."""
+        with np.load(request["run"]) as given:
+            parts = np.split(given["z"], np.cumsum(given["chunks"])[:-1])
+        answers = [self.artefact(part) for part in parts]
+        outputs = {k: np.concatenate([answer[k] for answer in answers]) for k in answers[0]}
+        np.savez(request["to"], **{f"output/{k}": v for k, v in outputs.items()})
+        return {
+            "memory_bytes": max(0, resident() - self.before),
+            "tensorflow_imported": "tensorflow" in sys.modules,
+        }
+
+    def draw(self, request: dict) -> dict:
+        """What its signatures draw by themselves."""
+        np.savez(request["draw"], **self.artefact.draws())
         return {}
 
-
-ARTEFACTS = {"saved_model": SavedModelArtefact, "litert": LiteRTArtefact}
+    def time(self, request: dict) -> dict:
+        """Milliseconds of calls that follow each other, after one that does not count."""
+        z = np.random.default_rng(0).normal(size=(request["time"], request["size"]))
+        z, times = z.astype("float32"), []
+        self.artefact(z)
+        while not times or (sum(times) < request["seconds"] and len(times) < MOST_CALLS):
+            start = time.perf_counter()
+            self.artefact(z)
+            times.append(time.perf_counter() - start)
+        return {"milliseconds": [1e3 * seconds for seconds in times]}
 
 
 def beside(name: str) -> ModuleType:
@@ -66,40 +147,24 @@ def beside(name: str) -> ModuleType:
     return module
 
 
-def latency(artefact, latents: np.ndarray) -> float:
-    """Median milliseconds of one call, after two calls that are not counted."""
-    artefact(latents), artefact(latents)
-    times: list[float] = []
-    while len(times) < 3 or (sum(times) < SECONDS_PER_BATCH and len(times) < 50):
-        start = time.perf_counter()
-        artefact(latents)
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
+def resident() -> int:
+    """Bytes of memory that the process has now; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
-def main(name: str, path: str, directory: str) -> None:
-    """Loads the artefact `name` at `path`, runs it and writes what came out."""
-    with np.load(Path(directory, "latents.npz")) as given:
-        z, chunks = given["z"], given["chunks"]
-    start = time.perf_counter()
-    artefact = ARTEFACTS[name](path)
-    load_seconds = time.perf_counter() - start
-    # Chunks of different sizes, so that a batch size frozen into the graph cannot pass.
-    parts = [artefact(part) for part in np.split(z, np.cumsum(chunks)[:-1])]
-    outputs = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
-    np.savez(
-        Path(directory, "outputs.npz"),
-        **{f"output/{k}": v for k, v in outputs.items()},
-        **artefact.draws(),
-    )
-    measured = {
-        "load_seconds": load_seconds,
-        "latency_ms": {
-            str(batch): latency(artefact, np.resize(z, (batch, z.shape[1]))) for batch in BATCHES
-        },
-        "tensorflow_imported": "tensorflow" in sys.modules,
-    }
-    Path(directory, "measured.json").write_text(json.dumps(measured))
+def main() -> None:
+    """Answers until its input ends."""
+    # Whatever else is printed goes to stderr, so that answers stay alone.
+    with os.fdopen(os.dup(1), "w", buffering=1) as answers:
+        os.dup2(2, 1)
+        session = Session()
+        for line in sys.stdin:
+            request = json.loads(line)
+            answers.write(json.dumps(getattr(session, next(iter(request)))(request)) + "\n")
 
 
 if __name__ == "__main__":
@@ -107,4 +172,4 @@ if __name__ == "__main__":
     # agree to 1e-4, and the exporting process may hold all of its memory.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    main(*sys.argv[1:])
+    main()

@@ -1,20 +1,44 @@
 """Exporting: write every artefact aside, verify it, then put all of them in place at once."""
 
 import contextlib
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from export.bundle import Bundle
-from export.card import CARD_JSON, CARD_MARKDOWN, PICTURE, describe, read_card, write_card
-from export.differences import keras_samples, largest_difference
+from export.card import describe, write_card, write_copies
+from export.checksums import files_below
 from export.errors import ExportError
-from export.formats import chosen_formats
-from export.parity import Reference, draw_latents, verify
+from export.formats import ALL, Format, chosen_formats
+from export.keras_file import modules_in
+from export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
+from export.parity import Reference, Verification, refer, verify
 from export.precision import computing_in_float32
+from export.seal import seal, write_sums
+from export.servable import write_surroundings
+from export.speed import measure
+from export.staging import refuse_foreign, staging
+from export.workers import Artefact, Worker
+
+REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare with later
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """An artefact that lies in the folder of a version.
+
+    Args:
+        form: its format.
+        files: what belongs to it, by path below the folder.
+        modules: Python modules that its layers need, see `export.keras_file.modules_in`.
+    """
+
+    form: Format
+    files: tuple[str, ...]
+    modules: tuple[str, ...]
 
 
 def export(
@@ -22,16 +46,21 @@ def export(
     out: Path,
     formats: Sequence[str] = ("saved_model", "litert"),
     *,
-    tolerance: float = 1e-4,
+    name: str | None = None,
+    version: int = 1,
+    batch: int | None = None,
 ) -> dict[str, Any]:
     """Writes verified artefacts and a model card to `out`, or nothing at all.
 
     Args:
         bundle: the generator and what belongs to it.
-        out: directory to create. An empty directory or an earlier export is replaced, the
-            earlier one only once the new one is verified; anything else is refused.
-        formats: names from `FORMATS`.
-        tolerance: largest allowed absolute difference to the Keras generator, in model units.
+        out: directory to create. In an earlier export this version is replaced, once the new one
+            is verified; other versions and models stay, and anything else is refused.
+        formats: names from `FORMATS`, or `"all"` alone: then formats that this generator cannot
+            have are left out, with the reason in the card.
+        name: of the model, as it is served; the bundle's made safe when `None`.
+        version: of the model, as it is served.
+        batch: how many latents a call of a LiteRT file takes; any number when `None`.
 
     Returns:
         what `model_card.json` says (see `export.card.describe`), with `directory` added.
@@ -40,104 +69,127 @@ def export(
         ExportError: bad arguments, `out` is in use or cannot be written, a conversion failed,
             or an artefact differs from the generator. `out` is as it was before.
     """
-    chosen = chosen_formats(tuple(formats))
+    chosen = chosen_formats(formats)
+    if batch is not None and batch < 1:
+        raise ExportError(f"`batch` must be at least 1. Received: batch={batch}")
+    place = version_folder(safe_name(bundle.name) if name is None else name, version)
     out = Path(out).expanduser().resolve()
-    refuse_foreign(out)
-    reference = refer(bundle)
-    with staging(out) as directory, computing_in_float32(bundle.generator):
-        artefacts = []
-        for form in chosen:
-            path = directory / form.path
-            form.write(bundle, path)
-            verification = verify(bundle, form, path, reference, tolerance=tolerance)
-            artefacts.append((form, verification))
+    refuse_foreign(out, place)
+    with staging(out, (str(place), *ON_TOP)) as directory:
+        reference = refer(bundle)
+        folder = directory / place
+        (folder / EXTRA).mkdir(parents=True)
+        left_out: dict[str, str] | None = {} if tuple(formats) == (ALL,) else None
+        with computing_in_float32(bundle.generator):
+            written = write_all(bundle, chosen, folder, batch, left_out)
+            save_reference(folder, reference)
+            checked = verify_all(bundle, written, folder, reference, left_out)
+            paths = {each.form.name: each.form.path for each, _, _ in checked}
+            write_surroundings(bundle, folder, name=place.parent.name, artefacts=paths)
         if bundle.picture is not None:
             bundle.picture.save(directory / PICTURE)
-        card = describe(bundle, directory, artefacts, reference.precision_difference)
+        card = describe(bundle, directory, place, checked, reference, left_out or {}, batch)
         write_card(card, directory)
+        write_copies(directory, folder / EXTRA)
+        seal(folder)
+        write_sums(directory, out, place)
     return card | {"directory": str(out)}
 
 
-def refer(bundle: Bundle) -> Reference:
-    """What the generator answers in float32, and how far its trained precision is from that."""
-    latents = draw_latents(bundle)
-    trained = keras_samples(bundle, latents)
-    with computing_in_float32(bundle.generator):
-        samples = keras_samples(bundle, latents)
-    return Reference(
-        latents=latents,
-        samples=samples,
-        precision_difference=largest_difference(trained, samples),
-    )
+def write_all(
+    bundle: Bundle,
+    chosen: Sequence[Format],
+    folder: Path,
+    batch: int | None,
+    left_out: dict[str, str] | None,
+) -> list[Written]:
+    """Writes every artefact into the folder of a version.
 
-
-def refuse_foreign(out: Path) -> None:
-    """Refuses a target that holds anything but an earlier export.
-
-    Raises:
-        ExportError: `out` is a file, or a directory with content that is not ours.
-    """
-    try:
-        present = {entry.name for entry in out.iterdir()}
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ExportError(
-            f"`out` must be a directory. Received: {out} ({error.strerror})"
-        ) from error
-    if not present:
-        return
-    card = read_card(out)
-    if card is None:
-        raise ExportError(
-            "`out` must be new, empty or an earlier export, and this directory has other "
-            f"content and no {CARD_JSON}. Received: out={out}"
-        )
-    paths = {artefact["path"] for artefact in card["artefacts"]}
-    foreign = sorted(present - paths - {CARD_JSON, CARD_MARKDOWN, PICTURE})
-    if foreign:
-        raise ExportError(
-            f"`out` holds an earlier export and also {', '.join(foreign)}, which replacing it "
-            f"would delete. Received: out={out}"
-        )
-
-
-@contextlib.contextmanager
-def staging(out: Path) -> Iterator[Path]:
-    """A sibling of `out` that becomes `out` when the block succeeds and vanishes when it fails.
+    Args:
+        bundle: what to export, computing in float32.
+        chosen: the formats.
+        folder: of the version.
+        batch: see `export`.
+        left_out: gets the reason by format where an optional one is impossible; `None` to raise.
 
     Raises:
-        ExportError: the disk refused, also when that happens inside the block.
+        ExportError: a conversion failed.
     """
-    made = [p for p in (out.parent, *out.parent.parents) if not os.path.lexists(p)]
-    directory = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        directory.mkdir(parents=True)
-        yield directory
-        put_in_place(directory, out)
-    except BaseException as error:  # KeyboardInterrupt too must leave nothing behind
-        shutil.rmtree(directory, ignore_errors=True)
-        for parent in made:
-            with contextlib.suppress(OSError):  # not made, or in use by someone else by now
-                parent.rmdir()
-        if isinstance(error, OSError):
-            raise ExportError(
-                f"The export could not be written: {error.strerror or error}. Received: out={out}"
-            ) from error
-        raise
+    written = []
+    for form in chosen:
+        before = set(files_below(folder))
+        try:
+            form.write_to(folder, bundle, batch)
+        except ExportError as error:
+            if left_out is None or not form.optional:
+                raise
+            left_out[form.name] = str(error)
+            continue
+        new = sorted(set(files_below(folder)) - before)
+        written.append(
+            Written(
+                form=form,
+                files=tuple(path.relative_to(folder).as_posix() for path in new),
+                modules=modules_in(folder / form.path) if form.runtime == "keras" else (),
+            )
+        )
+    return written
 
 
-def put_in_place(directory: Path, out: Path) -> None:
-    """Renames `directory` to `out`; what was there before goes only once that has worked."""
-    previous = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.previous")
-    try:
-        if out.exists():
-            out.rename(previous)
-        directory.rename(out)
-    except BaseException:
-        if previous.exists() and not out.exists():
-            previous.rename(out)
-        raise
-    finally:
-        if out.exists():
-            shutil.rmtree(previous, ignore_errors=True)
+def verify_all(
+    bundle: Bundle,
+    written: Sequence[Written],
+    folder: Path,
+    reference: Reference,
+    left_out: dict[str, str] | None,
+) -> list[tuple[Written, Verification, Mapping[str, Any]]]:
+    """Checks every artefact in a process of its own, then times all of them in turns.
+
+    Args:
+        bundle: what was exported, computing in float32.
+        written: the artefacts; the files of one that is left out are deleted.
+        folder: of the version.
+        reference: what the generator answers.
+        left_out: see `write_all`.
+
+    Returns:
+        of each artefact that stays: itself, what was found out, and its speed.
+
+    Raises:
+        ExportError: an artefact differs.
+    """
+    found: list[tuple[Written, Verification]] = []
+    with contextlib.ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for each in written:
+            form = each.form
+            artefact = Artefact(
+                title=form.title,
+                runtime=form.runtime,
+                path=folder / form.path,
+                output=bundle.output_name,
+                modules=each.modules,
+            )
+            try:
+                with contextlib.ExitStack() as trial:
+                    worker = trial.enter_context(Worker(artefact))
+                    found.append((each, verify(bundle, form, worker, reference)))
+                    stack.push(trial.pop_all())
+            except ExportError as error:
+                if left_out is None or not form.optional:
+                    raise
+                left_out[form.name] = str(error)
+                for name in each.files:
+                    (folder / name).unlink()
+                continue
+            workers[form.name] = worker
+        speeds = measure(workers, bundle.prior.size)
+    return [(each, verification, speeds[each.form.name]) for each, verification in found]
+
+
+def save_reference(folder: Path, reference: Reference) -> None:
+    """Keeps some latents `z` and the Keras generator's samples of them, for `ganapp verify`."""
+    samples = reference.samples
+    count = int(np.clip(REFERENCE_BYTES // samples[0].nbytes, 2, REFERENCE_MOST))
+    path = folder / EXTRA / REFERENCE
+    np.savez_compressed(path, z=reference.latents[:count], samples=samples[:count])

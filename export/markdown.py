@@ -3,32 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-OUTPUTS = {
-    "image": "float32 `(n, {shape})` in [-1, 1]",
-    "vector": "float32 `(n, {shape})`, standardised",
-}
-SNIPPET_COUNT = 16
+from export import measured
+from export.lines import table
+from export.lines import text as _text
+from export.snippets import loading, shape_of
+
 MOST_CLASSES = 20  # by name; the JSON has all
-SAVED_MODEL = """\
-import tensorflow as tf
-model = tf.saved_model.load("{path}")
-drawn = model.signatures["sample"](count=tf.constant({count}), seed=tf.constant(7))
-samples = drawn["samples"].numpy()  # {units}
-{output} = model.signatures["serving_default"](z=drawn["latents"])["{output}"].numpy()"""
-TRUNCATED = """
-# Nearer to the likeliest latents, hence more alike: truncation from 1 (as above) to 0.
-drawn = model.signatures["sample_truncated"](
-    count=tf.constant({count}), seed=tf.constant(7), truncation=tf.constant(0.7)
-)
-typical = drawn["samples"].numpy()"""
-LITERT = """\
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-runner = Interpreter(model_path="{path}").get_signature_runner("serving_default")
-random = np.random.default_rng(7)
-{draw}
-{output} = runner(z=z.astype("float32"))["{output}"]  # {returned}"""
-SNIPPETS = {"saved_model": SAVED_MODEL, "litert": LITERT}
 
 
 def render(card: dict[str, Any]) -> str:
@@ -40,11 +20,13 @@ def render(card: dict[str, Any]) -> str:
     sections: tuple[tuple[str, Callable[[dict], list[str]]], ...] = (
         ("What it is", _model),
         ("Data", _data),
-        ("Training", _training),
         ("Figures", _figures),
-        ("Artefacts", _artefacts),
-        ("How to load it", _loading),
+        ("Artefacts", measured.artefacts),
+        ("What each format costs in quality", measured.figures),
+        ("Size and speed", measured.speed),
+        ("How to load it", loading),
         ("Intended use and limits", _limits),
+        ("Training", _training),
         ("Checksums (SHA-256)", _checksums),
         ("Versions", _versions),
     )
@@ -54,29 +36,13 @@ def render(card: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    """Lines of a Markdown table; cells are escaped."""
-    header = list(header)
-    lines = [header, ["---"] * len(header), *([_text(cell) for cell in row] for row in rows)]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def _text(value: Any) -> str:
-    """A value on one line; absent ones as a dash, floats with four digits."""
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return " ".join(str(value).split()).replace("|", "\\|")
-
-
 def _model(card: dict) -> list[str]:
     latent = card["latent"]
     after = f" after {card['step']:,} updates" if card["step"] is not None else ""
     lines = [
         f"The generator of a generative adversarial network: it turns {latent['size']} numbers "
         f"drawn from the {latent['prior']} prior into one {card['kind']} of shape "
-        f"{_shape(card)}. It has {card['parameters']:,} parameters and was exported{after} on "
+        f"{shape_of(card)}. It has {card['parameters']:,} parameters and was exported{after} on "
         f"{card['created']}. {_units(card)}"
     ]
     if card["picture"]:
@@ -189,66 +155,6 @@ def _figures(card: dict) -> list[str]:
         "training data, `matched` the generator at the same counts (`matched_generated` samples, "
         "`matched_real` examples): compare those two with each other and not with `value`.",
     ]
-
-
-def _artefacts(card: dict) -> list[str]:
-    header = ("format", "path", "bytes", "difference", "allowed", "load s", "batch 1", "batch 64")
-    rows = []
-    for each in card["artefacts"]:
-        per_sample = [each["latency_ms"][b] / int(b) for b in ("1", "64")]
-        measured = (each[key] for key in ("bytes", "difference", "tolerance", "load_seconds"))
-        rows.append((each["title"], f"`{each['path']}`", *measured, *per_sample))
-    lines = [
-        *table(header, rows),
-        "",
-        "`difference` is the largest absolute difference to the Keras generator over 256 latents, "
-        "measured on the artefact reloaded in a fresh process. The last two columns are "
-        "milliseconds per sample on the processor of the exporting machine (medians).",
-    ]
-    if card["precision_difference"]:
-        lines += [
-            "",
-            "The artefacts compute in float32. The generator was trained in a shorter precision, "
-            f"in which its samples differ by at most {card['precision_difference']:.3g}.",
-        ]
-    return lines
-
-
-def _loading(card: dict) -> list[str]:
-    shape, latent, count = _shape(card), card["latent"], SNIPPET_COUNT
-    drawn = {
-        "image": f"uint8 ({count}, {shape}), 0 to 255",
-        "vector": f"float32 ({count}, {_coordinates(card)})",
-    }
-    fields = {
-        "count": count,
-        "output": card["output"]["name"],
-        "units": drawn[card["kind"]],
-        "draw": latent["numpy"],
-        "returned": OUTPUTS[card["kind"]].format(shape=shape).replace("`", ""),
-    }
-    snippets = SNIPPETS | ({"saved_model": SAVED_MODEL + TRUNCATED} if latent["truncates"] else {})
-    lines = ["Run these beside this card."]
-    for each in card["artefacts"]:
-        if each["format"] in snippets:
-            snippet = snippets[each["format"]].format(path=each["path"], **fields)
-            lines += ["", f"{each['title']}:", "", "```python", snippet, "```"]
-    draws = any(each["format"] == "saved_model" for each in card["artefacts"])
-    if draws and not latent["truncates"]:
-        lines += ["", f"Nothing to truncate: the {latent['prior']} prior has no likelier latents."]
-    return lines
-
-
-def _coordinates(card: dict) -> str:
-    """How many numbers a sample in the user's units has."""
-    columns = (card["data"].get("table") or {}).get("columns")
-    if columns is None:
-        return _shape(card)
-    return str(len([column for column in columns if column["kind"] != "constant"]))
-
-
-def _shape(card: dict) -> str:
-    return ", ".join(str(side) for side in card["output"]["shape"])
 
 
 def _limits(card: dict) -> list[str]:

@@ -1,25 +1,23 @@
 """Proof that an artefact, reloaded in a fresh process, still is the generator."""
 
 import dataclasses
-import json
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from export.bundle import Bundle
-from export.differences import largest_difference
+from export.differences import keras_samples, largest_difference
 from export.draws import verify_draws
 from export.errors import ExportError
-from export.formats import Format
+from export.formats import EXACT, Format
+from export.losses import Figures, figures_of_keras, judged, loss
+from export.precision import computing_in_float32
+from export.workers import Worker
 
 CHUNKS = (1, 3, 64, 64, 64, 60)  # 256 latents in uneven batches
 LATENT_SEED = (0x5A12, 0)
-CHECK = Path(__file__).with_name("check.py")
-TIMEOUT_SECONDS = 900
+JUDGED_BATCH = 50
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,19 +26,26 @@ class Verification:
 
     Args:
         difference: largest absolute difference to the Keras generator, in model units.
-        tolerance: what was allowed.
-        sample_difference: the same for the signatures that draw, `sample` and `sample_truncated`,
-            in user units (grey levels for images); `None` when the format has none.
+        mean_difference: mean absolute difference.
+        tolerance: how large the largest may be.
+        sample_difference: the same for the signatures that draw, in user units (grey levels for
+            images); `None` when the format has none.
+        figures: evaluation figures by key, of the same latents as the Keras generator's; empty
+            when there is no judge.
+        warning: what it lost in figures, a sentence; `None` if nothing.
         load_seconds: import of the runtime and loading of the artefact.
-        latency_ms: median milliseconds per call on the processor, by batch size.
+        memory_bytes: by how much the process grew by loading and running it.
         tensorflow_imported: whether the process had to import TensorFlow.
     """
 
     difference: float
+    mean_difference: float
     tolerance: float
     sample_difference: float | None
+    figures: dict[str, float]
+    warning: str | None
     load_seconds: float
-    latency_ms: dict[str, float]
+    memory_bytes: int
     tensorflow_imported: bool
 
 
@@ -53,11 +58,28 @@ class Reference:
         samples: float32 `(n, *shape)`, computed in float32.
         precision_difference: largest absolute difference between computing in float32 and in
             the precision the generator was trained in; 0.0 when that is float32.
+        figures: its evaluation figures, `None` when there is no judge.
     """
 
     latents: np.ndarray
     samples: np.ndarray
     precision_difference: float
+    figures: Figures | None = None
+
+
+def refer(bundle: Bundle) -> Reference:
+    """What the generator answers in float32, and how far its trained precision is from that."""
+    latents = draw_latents(bundle)
+    trained = keras_samples(bundle, latents)
+    with computing_in_float32(bundle.generator):
+        samples = keras_samples(bundle, latents)
+        figures = figures_of_keras(bundle)
+    return Reference(
+        latents=latents,
+        samples=samples,
+        precision_difference=largest_difference(trained, samples),
+        figures=figures,
+    )
 
 
 def draw_latents(bundle: Bundle) -> np.ndarray:
@@ -65,77 +87,68 @@ def draw_latents(bundle: Bundle) -> np.ndarray:
     return np.asarray(bundle.prior.sample(sum(CHUNKS), tf.constant(LATENT_SEED)), "float32")
 
 
-def run_check(form: Format, path: Path, latents: np.ndarray) -> tuple[dict, dict]:
-    """Runs `export/check.py` on an artefact.
-
-    Args:
-        form: format of the artefact.
-        path: the artefact.
-        latents: float32 `(256, size)`.
-
-    Returns:
-        (arrays by name: `output/<tensor>`, `first/...`, `again/...`, `other/...`,
-        `truncated <amount>/...`; measurements).
-
-    Raises:
-        ExportError: the process failed or took too long.
-    """
-    with tempfile.TemporaryDirectory(prefix="export-check-") as directory:
-        np.savez(Path(directory, "latents.npz"), z=latents, chunks=np.asarray(CHUNKS))
-        # -P keeps this folder off the module path: the process has only what a consumer has.
-        command = [sys.executable, "-P", str(CHECK), form.name, str(path), directory]
-        try:
-            subprocess.run(
-                command, check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
-            )
-        except subprocess.CalledProcessError as error:
-            last = (error.stderr.strip().splitlines() or [f"exit status {error.returncode}"])[-1]
-            failure = ExportError(f"The {form.title} artefact failed in a fresh process: {last}")
-            failure.add_note(error.stderr)
-            raise failure from error
-        except subprocess.TimeoutExpired as error:
-            raise ExportError(
-                f"The {form.title} artefact was not checked within {TIMEOUT_SECONDS} seconds."
-            ) from error
-        with np.load(Path(directory, "outputs.npz")) as outputs:
-            arrays = {name: outputs[name] for name in outputs.files}
-        return arrays, json.loads(Path(directory, "measured.json").read_text())
-
-
-def verify(
-    bundle: Bundle, form: Format, path: Path, reference: Reference, *, tolerance: float
-) -> Verification:
-    """Reloads an artefact in a fresh process and compares it with the generator.
+def verify(bundle: Bundle, form: Format, worker: Worker, reference: Reference) -> Verification:
+    """Compares an artefact in a fresh process with the generator.
 
     Args:
         bundle: what was exported, computing in float32.
         form: format of the artefact.
-        path: the artefact.
+        worker: the process that has loaded it.
         reference: what the generator answers.
-        tolerance: largest allowed absolute difference, in model units.
 
     Raises:
-        ExportError: the artefact does not run, or differs.
+        ExportError: the artefact does not run, differs, or its figures are worse.
     """
-    arrays, measured = run_check(form, path, reference.latents)
-    output = arrays.get(f"output/{bundle.output_name}")
-    if output is None or output.shape != reference.samples.shape or output.dtype != np.float32:
-        received = {k: (v.shape, str(v.dtype)) for k, v in arrays.items() if "output/" in k}
+    samples, measured = worker.run(reference.latents, CHUNKS)
+    if samples is None or samples.shape != reference.samples.shape or samples.dtype != np.float32:
+        received = None if samples is None else f"{samples.dtype} {samples.shape}"
         raise ExportError(
             f"The {form.title} artefact must return `{bundle.output_name}` float32 "
             f"{reference.samples.shape}. Received: {received}"
         )
-    difference = largest_difference(output, reference.samples)
-    if not difference <= tolerance:
-        raise ExportError(
-            f"The {form.title} artefact differs from the Keras generator by {difference:.3g}, "
-            f"more than the tolerance {tolerance:.3g}."
-        )
+    difference = largest_difference(samples, reference.samples)
+    mean = mean_difference(samples, reference.samples)
+    for kind, found, allowed in (
+        ("", difference, form.tolerance),
+        ("on average ", mean, form.mean_tolerance),
+    ):
+        if not found <= allowed:
+            raise ExportError(
+                f"The {form.title} artefact differs from the Keras generator {kind}by "
+                f"{found:.3g}, more than the tolerance {allowed:.3g}."
+            )
+    drawn = verify_draws(bundle, form.title, worker.draws(), EXACT) if form.samples else None
     return Verification(
         difference=difference,
-        tolerance=tolerance,
-        sample_difference=verify_draws(bundle, form.title, arrays, tolerance)
-        if form.samples
-        else None,
+        mean_difference=mean,
+        tolerance=form.tolerance,
+        sample_difference=drawn,
+        load_seconds=worker.load_seconds,
+        **verify_figures(bundle, form, worker, reference.figures),
         **measured,
     )
+
+
+def verify_figures(
+    bundle: Bundle, form: Format, worker: Worker, keras: Figures | None
+) -> dict[str, Any]:
+    """`figures` of an artefact and a `warning` where it loses more than it should.
+
+    Raises:
+        ExportError: it loses more, and its format must not.
+    """
+    if keras is None:
+        return {"figures": {}, "warning": None}
+    batches = (JUDGED_BATCH,) * (len(keras.latents) // JUDGED_BATCH)
+    samples, _ = worker.run(keras.latents, batches)
+    figures = judged(bundle, samples)
+    lost = loss(figures, keras)
+    sentence = lost and f"The {form.title} artefact loses quality: {lost}."
+    if lost and not form.may_lose:
+        raise ExportError(sentence)
+    return {"figures": figures, "warning": sentence}
+
+
+def mean_difference(values: np.ndarray, expected: np.ndarray) -> float:
+    """Mean absolute difference; NaN where a value is not a number."""
+    return float(np.mean(np.abs(values.astype("float64") - expected.astype("float64"))))

@@ -114,10 +114,11 @@ def overview(directory: Path, console: Console) -> None:
             table.add_row(figure["name"], *map(_short, values))
     console.print(table)
     console.print(_legend(judged), style="dim", highlight=False, soft_wrap=True)
-    for title, path in _paths(run):
-        if path.exists():
-            console.print(f"{title:<12} {path}", soft_wrap=True, highlight=False)
-    console.print(f"{'TensorBoard':<12} tensorboard --logdir {run.logs}", highlight=False)
+    lines = [(title, str(path)) for title, path in _paths(run) if path.exists()]
+    lines.append(("TensorBoard", f"tensorboard --logdir {run.logs}"))
+    width = max(len(title) for title, _ in lines)
+    for title, text in lines:
+        console.print(f"{title:<{width}} {text}", soft_wrap=True, highlight=False)
 
 
 def _legend(judged: dict) -> str:
@@ -134,10 +135,18 @@ def _paths(run: Run) -> list[tuple[str, Path]]:
     return [
         ("report", run.directory / "report.md"),
         *(("samples", path) for path in sorted(run.directory.glob("*.[pgn][npi][gfz]"))),
-        ("SavedModel", run.export / "saved_model"),
-        ("LiteRT", run.export / "model.tflite"),
+        *_artefacts(run),
         ("model card", run.export / "model_card.md"),
     ]
+
+
+def _artefacts(run: Run) -> list[tuple[str, Path]]:
+    """Those that the export of a run says it has."""
+    try:
+        card = json.loads((run.export / "model_card.json").read_bytes())
+        return [(each["title"], run.export / each["path"]) for each in card["artefacts"]]
+    except (OSError, ValueError, KeyError, TypeError):  # none, or damaged: `verify` says what
+        return []
 
 
 def _short(value: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ganapp.commands.common import CheckpointOption, RunArgument, check_checkpoint, console, runner
+from ganapp.errors import UserError
 from ganapp.runs import open_run
 
 app = typer.Typer()
@@ -55,13 +56,47 @@ def export(
     run: RunArgument,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help="saved_model or litert; may be repeated [default: both]."),
+        typer.Option(
+            "--format",
+            help="saved_model, litert, litert_float16, litert_dynamic, litert_int8, onnx or keras; "
+            "may be repeated [default: all].",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder [default: RUN/export].")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the model, when served [default: the run's].")
+    ] = None,
+    version: Annotated[int, typer.Option("--version", help="Of the model, when served.")] = 1,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", help="Latents in a call of a LiteRT file [default: any number]."),
+    ] = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Export a trained generator; every artefact is verified in a fresh process."""
     open_run(run)
     check_checkpoint(checkpoint)
-    chosen = formats or ["saved_model", "litert"]
-    runner().export(run, formats=chosen, out=out, which=checkpoint, console=console)
+    runner().export(
+        run,
+        formats=formats or ["all"],
+        out=out,
+        which=checkpoint,
+        console=console,
+        name=name,
+        version=version,
+        batch=batch,
+    )
+
+
+@app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
+) -> None:
+    """Check an export again: every file's checksum, every artefact in a fresh process."""
+    from export.errors import ExportError
+    from export.verifying import verify_export
+
+    try:
+        verify_export(directory, lambda line: console.print(line, soft_wrap=True))
+    except ExportError as error:
+        raise UserError(str(error)) from error

@@ -1,8 +1,8 @@
-"""What leaves a run: samples and artefacts."""
+"""What leaves a run to look at: samples."""
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +10,18 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.exporter import export as export_bundle
-from export.formats import FORMATS
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.drawing import EVERY_CLASS, Draw, asked_classes
 from ganapp.runner.generator import load_generator
-from ganapp.runner.judging import generated
 from ganapp.runner.pictures import painter
 from ganapp.runs import open_run
-from training.data import DataSpec
 from training.evaluation.clip_pictures import animated
 from training.files import write_atomically
 from training.priors import Prior
 from training.registry import Registry
 
-SHOWN, SHOWN_ROWS = 64, 1000
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 
 
@@ -102,79 +95,6 @@ def sample(
     console.print(
         f"{out}: {draw.count} samples of step {step:,}, seed {seed}{how}.", soft_wrap=True
     )
-
-
-def export(
-    directory: Path,
-    *,
-    formats: Sequence[str],
-    out: Path | None,
-    which: str,
-    console: Console,
-) -> dict[str, Any]:
-    """Writes verified artefacts of a run's generator with a model card.
-
-    Args:
-        directory: the run directory.
-        formats: names of formats, e.g. `saved_model`, `litert`.
-        out: where to; `<run>/export` when `None`.
-        which: `"best"` or `"last"` checkpoint.
-        console: where to write.
-
-    Returns:
-        The model card as data.
-
-    Raises:
-        UserError: if there is no generator yet, or the export fails; nothing is left behind then.
-    """
-    _check_formats(formats)
-    run = open_run(directory)
-    config = load_saved(run.config)
-    experiment = compose(config)
-    step = load_generator(experiment, run, which)
-    spec, gan = experiment.source.spec, experiment.gan
-    try:
-        card = export_bundle(
-            Bundle(
-                name=run.name,
-                generator=gan.ema_generator,
-                prior=gan.prior,
-                to_user_units=spec.to_user_units,
-                kind=spec.kind,
-                facts={
-                    "manifest": run.read_manifest() or experiment.manifest(),
-                    "configuration": config.model_dump(mode="json", exclude_none=True),
-                    "report": run.read_report(),
-                    "step": step,
-                    "checkpoint": which,
-                },
-                picture=painter(experiment.source)(generated(experiment, _shown(spec), 0)),
-            ),
-            out or run.export,
-            formats,
-        )
-    except ExportError as error:
-        raise UserError(str(error)) from error
-    for artefact in card["artefacts"]:
-        console.print(
-            f"{Path(card['directory']) / artefact['path']}: largest difference "
-            f"{artefact['difference']:.1e} on 256 latents.",
-            soft_wrap=True,
-        )
-    return card
-
-
-def _shown(spec: DataSpec) -> int:
-    """Samples in the picture of a model card."""
-    return SHOWN if spec.table is None else SHOWN_ROWS
-
-
-def _check_formats(formats: Sequence[str]) -> None:
-    for name in formats:
-        if name not in FORMATS or formats.count(name) > 1:
-            raise UserError(
-                f"`--format` must be among {', '.join(FORMATS)}, each once. Received: {name!r}"
-            )
 
 
 def _check_truncation(prior: Prior, truncation: float) -> None:

@@ -20,9 +20,10 @@ from export.saved_model import write_saved_model
 
 @pytest.fixture(params=["image", "vector"])
 def case(request):
-    """(bundle, what its export returned, directory)."""
+    """(bundle, what its export returned, folder of the version)."""
     card = request.getfixturevalue(f"{request.param}_export")
-    return request.getfixturevalue(f"{request.param}_bundle"), card, Path(card["directory"])
+    folder = Path(card["directory"], card["place"])
+    return request.getfixturevalue(f"{request.param}_bundle"), card, folder
 
 
 def latents(count, size):
@@ -32,7 +33,7 @@ def latents(count, size):
 def test_differences_are_rounding(case):
     _, card, _ = case
     found = {each["format"]: each["difference"] for each in card["artefacts"]}
-    assert set(found) == {"saved_model", "litert"}
+    assert {"saved_model", "litert"} <= set(found)
     assert found["saved_model"] <= 1e-6
     assert found["litert"] <= 1e-5
     assert card["precision_difference"] == 0.0
@@ -40,7 +41,7 @@ def test_differences_are_rounding(case):
 
 def test_saved_model_serves_any_batch(case):
     bundle, _, directory = case
-    model = tf.saved_model.load(str(directory / "saved_model"))
+    model = tf.saved_model.load(str(directory))
     function = model.signatures["serving_default"]
     given = function.structured_input_signature[1]
     assert {k: (v.shape.as_list(), v.dtype) for k, v in given.items()} == {
@@ -72,7 +73,8 @@ def test_litert_serves_any_batch(case):
 def test_litert_needs_no_tensorflow(case):
     _, card, _ = case
     found = {each["format"]: each["tensorflow_imported"] for each in card["artefacts"]}
-    assert found == {"saved_model": True, "litert": False}
+    with_tensorflow = {name for name, imported in found.items() if imported}
+    assert with_tensorflow == {"saved_model", "keras"} & set(found)
 
 
 def test_mixed_precision_generator_is_exported_in_float32(bfloat16_bundle, bfloat16_export):
@@ -81,7 +83,7 @@ def test_mixed_precision_generator_is_exported_in_float32(bfloat16_bundle, bfloa
     # Something must have been shorter, or this test would not exercise the switch.
     assert 1e-4 < bfloat16_export["precision_difference"] < 0.1
     assert {x.compute_dtype for x in bfloat16_bundle.generator.layers[1:]} == {"bfloat16"}
-    interpreter = Interpreter(model_path=bfloat16_export["directory"] + "/model.tflite")
+    interpreter = Interpreter(model_path=bfloat16_export["directory"] + "/" + artefact["path"])
     assert interpreter.get_signature_runner()(z=latents(3, 8))["image"].dtype == np.float32
 
 

@@ -1,15 +1,12 @@
 """An export is whole or absent, and never destroys what is not its own."""
 
 import dataclasses
-import itertools
-import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle, vector_generator
 
-from export import exporter
 from export.bundle import Bundle
 from export.differences import largest_difference
 from export.errors import ExportError
@@ -54,69 +51,6 @@ def test_interruption_leaves_nothing(image_bundle, tmp_path, monkeypatch, error)
         export(image_bundle, tmp_path / "export", LITERT)
     assert expected is KeyboardInterrupt or "No space left" in str(caught.value)
     assert contents(tmp_path) == []
-
-
-def test_failure_keeps_the_earlier_export(image_bundle, tmp_path, monkeypatch):
-    out = tmp_path / "export"
-    export(image_bundle, out, LITERT)
-    before = {path: path.read_bytes() for path in out.iterdir()}
-    replace_writer(monkeypatch, lambda _, path: path.write_bytes(b"not a model"))
-    with pytest.raises(ExportError):
-        export(image_bundle, out, LITERT)
-    assert {path: path.read_bytes() for path in out.iterdir()} == before
-    assert [path.name for path in tmp_path.iterdir()] == ["export"]
-
-
-def test_earlier_export_is_replaced(image_bundle, another_image_bundle, tmp_path):
-    out = tmp_path / "export"
-    export(image_bundle, out, LITERT)
-    old = (out / "model.tflite").read_bytes()
-    export(another_image_bundle, out, LITERT)
-    assert (out / "model.tflite").read_bytes() != old
-    # The first had a picture, the second has none: nothing of the old one may stay.
-    assert contents(tmp_path) == sorted(
-        ["export"] + [f"export/{n}" for n in ("model.tflite", "model_card.json", "model_card.md")]
-    )
-
-
-def test_earlier_export_returns_when_the_rename_fails(tmp_path, monkeypatch):
-    out, new = tmp_path / "export", tmp_path / "new"
-    out.mkdir()
-    new.mkdir()
-    (out / "old").touch()
-    calls = itertools.count()
-    rename = exporter.Path.rename
-
-    def failing(self, target):
-        if next(calls) == 1:
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(exporter.Path, "rename", failing)
-    with pytest.raises(KeyboardInterrupt):
-        exporter.put_in_place(new, out)
-    assert contents(out) == ["old"]
-
-
-def test_foreign_directory_is_refused(image_bundle, tmp_path):
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(ExportError, match="`out` must be new, empty or an earlier export"):
-        export(image_bundle, tmp_path, LITERT)
-    assert contents(tmp_path) == ["thesis.txt"]
-
-
-def test_foreign_file_in_an_earlier_export_is_refused(image_bundle, tmp_path):
-    export(image_bundle, tmp_path, LITERT)  # an empty directory is accepted
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(ExportError, match=r"also thesis\.txt, which replacing it would delete"):
-        export(image_bundle, tmp_path, LITERT)
-    assert (tmp_path / "thesis.txt").exists()
-
-
-def test_foreign_card_does_not_make_it_ours(image_bundle, tmp_path):
-    (tmp_path / "model_card.json").write_text(json.dumps({"name": "somebody else's"}))
-    with pytest.raises(ExportError, match="earlier export"):
-        export(image_bundle, tmp_path, LITERT)
 
 
 def test_file_in_the_way_is_refused(image_bundle, tmp_path):

@@ -125,7 +125,7 @@ def test_samples_of_one_class(run, tmp_path):
 
 
 def test_the_class_is_part_of_what_is_exported(run, tmp_path):
-    said = ganapp("export", run, "--out", tmp_path / "out")
+    said = ganapp("export", run, "--format", "litert", "--out", tmp_path / "out")
     assert (said.code, said.errors) == (0, "")
     assert "labels = random.choice(10" in (tmp_path / "out" / "model_card.md").read_text()
 

@@ -59,7 +59,7 @@ def test_artefacts_make_rows_of_the_class_in_the_latent(run, tmp_path):
     assert (said.code, said.errors) == (0, "")
     from ai_edge_litert.interpreter import Interpreter
 
-    (path,) = (tmp_path / "out").rglob("*.tflite")
+    (path,) = (tmp_path / "out").rglob("model.tflite")
     draw = Interpreter(str(path)).get_signature_runner()
     z = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
     z[:, 4:] = np.eye(2)[[0, 1, 1, 0, 0, 0, 1, 1]]

@@ -181,17 +181,30 @@ def test_a_damaged_newest_checkpoint_is_warned_of_and_left_alone(finished, tmp_p
 def test_export_into_the_default_and_another_folder(finished_digits, tmp_path):
     said = ganapp("export", finished_digits, "--format", "litert")
     assert said.code == 0, said.errors
-    assert {"model.tflite", "model_card.json", "model_card.md"} <= written(
+    name = finished_digits.name
+    artefact = f"models/{name}/1/model.tflite"
+    assert {artefact, "model_card.json", "model_card.md", "model_card.html"} <= written(
         finished_digits / "export"
     ).keys()
     card = json.loads((finished_digits / "export" / "model_card.json").read_text())
-    assert [artefact["format"] for artefact in card["artefacts"]] == ["litert"]
+    assert [each["format"] for each in card["artefacts"]] == ["litert"]
+    assert {"coverage", "frechet_distance"} <= set(card["judged"]["keras"])
+    assert card["artefacts"][0]["figures"] == pytest.approx(card["judged"]["keras"], abs=0.02)
     out = tmp_path / "elsewhere"
-    said = ganapp("export", finished_digits, "--format", "saved_model", "--out", out)
+    options = ["--format", "saved_model", "--out", out, "--name", "digits", "--version", 3]
+    said = ganapp("export", finished_digits, *options)
     assert said.code == 0, said.errors
-    assert "saved_model/saved_model.pb" in written(out)
+    assert "models/digits/3/saved_model.pb" in written(out)
     assert str(out) in said.output
     assert "export" not in {path.name for path in tmp_path.iterdir()}
     shown = ganapp("show", finished_digits).output
-    assert str(finished_digits / "export" / "model.tflite") in shown
-    assert "saved_model" not in shown
+    assert str(finished_digits / "export" / artefact) in shown
+    assert "SavedModel" not in shown
+    verified = ganapp("verify", finished_digits / "export")
+    assert verified.code == 0, verified.errors
+    assert f"{artefact}: largest difference" in verified.output
+    with (finished_digits / "export" / artefact).open("r+b") as file:
+        file.write(b"?")
+    refused = ganapp("verify", finished_digits / "export")
+    assert refused.code == 2
+    assert f"{artefact} has changed" in refused.errors

@@ -1,0 +1,37 @@
+"""The lists of checksums that close an export. Needs no TensorFlow."""
+
+import json
+from pathlib import Path, PurePosixPath
+
+from export.checksums import as_text, files_below, from_text, sums_of
+from export.errors import ExportError
+from export.layout import EXTRA, SERVING, SUMS
+
+
+def seal(folder: Path) -> None:
+    """Lists every other file of a version, with its checksum, in its `serving.json`."""
+    path = folder / EXTRA / SERVING
+    serving = json.loads(path.read_text(encoding="utf-8"))
+    serving["files"] = sums_of(folder, [each for each in files_below(folder) if each != path])
+    path.write_text(json.dumps(serving, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def write_sums(directory: Path, out: Path, place: PurePosixPath) -> None:
+    """Writes `SHA256SUMS` with every file of the new export and of what stays beside it.
+
+    Args:
+        directory: the new export, complete but for this file.
+        out: where it goes; the lines of its other versions are kept.
+        place: folder of the new version.
+    """
+    try:
+        kept = from_text((out / SUMS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, ExportError):  # none yet, or damaged: `verify` says what is amiss
+        kept = {}
+    others = {
+        name: digest
+        for name, digest in kept.items()
+        if "/" in name and not PurePosixPath(name).is_relative_to(place)
+    }
+    sums = others | sums_of(directory, files_below(directory))
+    (directory / SUMS).write_text(as_text(sums), encoding="utf-8")

@@ -1,0 +1,161 @@
+"""Looking again, later and elsewhere, whether an export is what it was. Needs no TensorFlow here.
+
+The run, its data and what trained it are not needed: checksums say whether a file is as it was
+written, and each artefact is run in a fresh process on latents whose samples were kept.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.checksums import faults, files_below, from_text, is_below
+from export.errors import ExportError
+from export.layout import CARD_JSON, EXTRA, REFERENCE, SERVING, SUMS, version_folders
+from export.staging import SCHEMA
+from export.workers import Artefact, Worker
+
+NAMED = 5  # faults in one sentence
+ROOM, ROUNDING = 2.0, 1e-4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What was found of one artefact.
+
+    Args:
+        path: of the artefact, below the export directory.
+        difference: largest absolute difference to the samples that were kept, in model units.
+        tolerance: how large it may be.
+    """
+
+    path: str
+    difference: float
+    tolerance: float
+
+
+def verify_export(
+    directory: Path, said: Callable[[str], None] = lambda line: None
+) -> list[Checked]:
+    """Repeats the checks of an export: every checksum, then every artefact in a fresh process.
+
+    Args:
+        directory: what `ganapp export` wrote, with any number of versions.
+        said: called with a line on each step that succeeded.
+
+    Returns:
+        what was found of each artefact, all within their tolerances.
+
+    Raises:
+        ExportError: there is no export, a file has changed, is missing or was added, or an
+            artefact does not answer as it did.
+    """
+    directory = Path(directory)
+    sums = check_sums(directory)
+    said(f"{len(sums)} files are as they were written.")
+    checked = []
+    for folder in version_folders(directory):
+        for found in check_version(directory, folder):
+            said(f"{found.path}: largest difference {found.difference:.1e}.")
+            checked.append(found)
+    return checked
+
+
+def check_sums(directory: Path) -> dict[str, str]:
+    """Compares every file with `SHA256SUMS` and with the list in each `serving.json`.
+
+    Returns:
+        the checksums by path.
+
+    Raises:
+        ExportError: see `verify_export`.
+    """
+    try:
+        sums = from_text((directory / SUMS).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(
+            f"{directory} must be what `ganapp export` wrote, and its {SUMS} cannot be read."
+        ) from error
+    except ExportError as error:
+        raise ExportError(f"{directory / SUMS} is damaged. {error}") from error
+    found = faults(directory, sums)
+    below = {path.relative_to(directory).as_posix() for path in files_below(directory)}
+    found += [f"{name} was added" for name in sorted(below - {*sums, SUMS})]
+    for folder in version_folders(directory):
+        place = folder.relative_to(directory).as_posix()
+        found += [f"{place}/{fault}" for fault in _own_faults(folder)]
+    if found:
+        raise _failed(directory, found)
+    return sums
+
+
+def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
+    """Runs every artefact of a version on the latents that were kept.
+
+    Raises:
+        ExportError: one cannot be run or differs.
+    """
+    card = _read(folder / EXTRA / CARD_JSON)
+    if card.get("schema") != SCHEMA:
+        raise ExportError(
+            f"{folder / EXTRA / CARD_JSON} must be of the schema {SCHEMA}; export the run again. "
+            f"Received: schema={card.get('schema')!r}"
+        )
+    try:
+        with np.load(folder / EXTRA / REFERENCE) as kept:
+            latents, samples = kept["z"], kept["samples"]
+    except (OSError, KeyError, ValueError) as error:
+        raise ExportError(f"{folder / EXTRA / REFERENCE} cannot be read: {error}") from error
+    for each in card["artefacts"]:
+        if not is_below(each["path"]):
+            raise ExportError(f"An artefact must lie in {directory}. Received: {each['path']}")
+        artefact = Artefact(
+            title=f"{each['title']} ({each['path']})",
+            runtime=each["runtime"],
+            path=directory / each["path"],
+            output=card["output"]["name"],
+            modules=tuple(each["modules"]),
+        )
+        with Worker(artefact) as worker:
+            answer, _ = worker.run(latents, (1, len(latents) - 1))
+        difference = np.inf
+        if answer is not None and answer.shape == samples.shape:
+            gaps = np.abs(answer.astype("float64") - samples)
+            difference = float(np.max(np.nan_to_num(gaps, nan=np.inf)))
+        # What it differed by when it was exported, with room for another machine's rounding.
+        allowed = ROOM * each["difference"] + ROUNDING
+        if not difference <= allowed:
+            raise ExportError(
+                f"{each['path']} differs from the samples kept with it by {difference:.3g}, more "
+                f"than {allowed:.3g}, which its difference at the export leaves room for."
+            )
+        yield Checked(path=each["path"], difference=difference, tolerance=allowed)
+
+
+def _own_faults(folder: Path) -> list[str]:
+    """What differs from the list in a version's `serving.json`, which travels with the folder."""
+    sums = _read(folder / EXTRA / SERVING).get("files")
+    if not isinstance(sums, dict) or not all(map(is_below, sums)):
+        return [f"{EXTRA}/{SERVING} lists no files"]
+    return faults(folder, sums)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ExportError(f"{path} cannot be read: it holds no table.")
+    return content
+
+
+def _failed(directory: Path, found: list[str]) -> ExportError:
+    distinct = list(dict.fromkeys(found))
+    more = f", and {len(distinct) - NAMED} more" if len(distinct) > NAMED else ""
+    return ExportError(
+        f"The export {directory} is not as it was written: {', '.join(distinct[:NAMED])}{more}."
+    )

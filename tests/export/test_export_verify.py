@@ -1,0 +1,98 @@
+"""An export that is looked at again, later, by whoever was given it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.errors import ExportError
+from export.verifying import check_sums, check_version, verify_export
+
+
+@pytest.fixture
+def copy(vector_export, tmp_path):
+    """An export somewhere else, to be damaged."""
+    return Path(shutil.copytree(vector_export["directory"], tmp_path / "given"))
+
+
+def test_a_whole_export_is_verified(copy):
+    said = []
+    found = verify_export(copy, said.append)
+    assert [each.path for each in found] == [
+        "models/ring-run/1",
+        "models/ring-run/1/model.tflite",
+    ]
+    assert all(each.difference <= 1e-5 for each in found)
+    assert "files are as they were written" in said[0]
+    assert said[2].startswith("models/ring-run/1/model.tflite: largest difference")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_card.html",
+        "models/ring-run/1/model.tflite",
+        "models/ring-run/1/saved_model.pb",
+        "models/ring-run/1/variables/variables.data-00000-of-00001",
+        "models/ring-run/1/assets.extra/reference.npz",
+        "models/ring-run/1/assets.extra/serving.json",
+    ],
+)
+def test_a_flipped_byte_is_named(copy, name):
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    message = f"{name} has changed"
+    if name.endswith("serving.json"):
+        message += "|serving.json (cannot be read|lists no files)"
+    with pytest.raises(ExportError, match=message):
+        check_sums(copy)
+
+
+def test_what_is_missing_added_or_a_link_is_named(copy):
+    version = copy / "models" / "ring-run" / "1"
+    (version / "model.tflite").rename(copy / "elsewhere.tflite")
+    (version / "model.tflite").symlink_to(copy / "elsewhere.tflite")
+    (version / "fingerprint.pb").unlink()
+    with pytest.raises(ExportError) as caught:
+        check_sums(copy)
+    said = str(caught.value)
+    assert "1/model.tflite is a link" in said
+    assert "1/fingerprint.pb is missing" in said
+    assert "elsewhere.tflite was added" in said
+
+
+def test_checksums_that_lead_out_are_refused(copy):
+    sums = copy / "SHA256SUMS"
+    sums.write_text(f"{'0' * 64}  ../../etc/passwd\n" + sums.read_text())
+    with pytest.raises(ExportError, match=r"SHA256SUMS is damaged.*\.\./\.\./etc/passwd"):
+        check_sums(copy)
+    sums.unlink()
+    with pytest.raises(ExportError, match="must be what `ganapp export` wrote"):
+        check_sums(copy)
+
+
+def test_a_card_of_another_layout_is_refused(copy):
+    version = copy / "models" / "ring-run" / "1"
+    path = version / "assets.extra" / "model_card.json"
+    card = json.loads(path.read_text())
+    for change, message in (
+        ({"schema": "other/9"}, "must be of the schema ganapp-model-card/2; .*'other/9'"),
+        ({"artefacts": [card["artefacts"][0] | {"path": "../x"}]}, r"must lie in .*\.\./x"),
+    ):
+        path.write_text(json.dumps(card | change))
+        with pytest.raises(ExportError, match=message):
+            list(check_version(copy, version))
+
+
+def test_an_artefact_that_answers_otherwise_is_found(bfloat16_export, tmp_path):
+    """As on a machine or with a runtime that computes something else: every file is as it was."""
+    copy = Path(shutil.copytree(bfloat16_export["directory"], tmp_path / "given"))
+    version = copy / bfloat16_export["place"]
+    path = version / "assets.extra" / "reference.npz"
+    with np.load(path) as kept:
+        np.savez(path, z=kept["z"], samples=kept["samples"] + 0.01)
+    with pytest.raises(ExportError, match=r"model\.tflite differs .* by 0\.01, more than"):
+        list(check_version(copy, version))
