@@ -1,7 +1,7 @@
 """Figures for Prometheus at `/metrics`: requests, their time, batches, the queue, versions."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -39,19 +39,26 @@ class Metrics:
             "ganapp_requests_under_way", "Requests being answered.", registry=self.registry
         )
         self.batch_rows = Histogram(
-            "ganapp_batch_rows", "Samples run together.", buckets=ROWS, registry=self.registry
+            "ganapp_batch_rows",
+            "Samples run together.",
+            ("model", "version"),
+            buckets=ROWS,
+            registry=self.registry,
         )
         self.queue_rows = Gauge(
-            "ganapp_queue_rows", "Samples that wait for a batch.", registry=self.registry
+            "ganapp_queue_rows",
+            "Samples that wait for a batch.",
+            ("model", "version"),
+            registry=self.registry,
         )
 
-    def on_batch(self, size: int) -> None:
-        """Counts a batch of `size` samples; for `batching.Hooks`."""
-        self.batch_rows.observe(size)
-
-    def on_queue(self, depth: int) -> None:
-        """Notes how many samples wait; for `batching.Hooks`."""
-        self.queue_rows.set(depth)
+    def of_batches(self, name: str, version: int) -> dict[str, Callable[[int], None]]:
+        """What a version's batches are told to: the arguments of `batching.Hooks`."""
+        labels = (name, str(version))
+        return {
+            "on_batch": self.batch_rows.labels(*labels).observe,
+            "on_queue": self.queue_rows.labels(*labels).set,
+        }
 
     def watch(self, repository: Models) -> None:
         """Adds the versions of a repository's models, read whenever somebody asks."""

@@ -53,17 +53,15 @@ def read_draw(request: Request, servable: Any, limits: Any, *, count: int = 16) 
     latent = servable.spec.latent
     classes = _classes(query.get("class", ""), tuple(latent.classes))
     most = max(1, limits.samples // len(classes))
-    truncation = _share(query.get("truncation") or "1", "truncation")
+    truncation = _share(query.get("truncation", "1"), "truncation")
     if truncation != 1 and not latent.truncates:
         raise InvalidArgument(
             f"`truncation` must be 1: the prior {latent.prior!r} has nothing to shrink towards. "
             f"Received: truncation={truncation:g}"
         )
     return Draw(
-        count=whole_number(
-            query.get("count") or str(min(count, most)), "count", least=1, most=most
-        ),
-        seed=whole_number(query.get("seed") or "0", "seed", least=0, most=LARGEST_SEED),
+        count=whole_number(query.get("count", str(min(count, most))), "count", least=1, most=most),
+        seed=whole_number(query.get("seed", "0"), "seed", least=0, most=LARGEST_SEED),
         classes=classes,
         truncation=truncation,
     )
@@ -158,11 +156,11 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
     query = request.query_params
     most = context.limits.samples - 1
     ends = [
-        whole_number(query.get(name) or default, name, least=0, most=most)
+        whole_number(query.get(name, default), name, least=0, most=most)
         for name, default in (("from", "0"), ("to", "1"))
     ]
     allowed = min(MOST_FRAMES, context.limits.samples)
-    frames = whole_number(query.get("frames") or "24", "frames", least=2, most=allowed)
+    frames = whole_number(query.get("frames", "24"), "frames", least=2, most=allowed)
     with context.repository.lease(*target.model) as servable:
         _check_images(servable)
         draw = read_draw(request, servable, context.limits, count=max(ends) + 1)

@@ -74,7 +74,14 @@ def serve(
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
     metrics = Metrics()
-    repository = make_repository(root, engine, batching, poll_seconds, metrics)
+    repository = make_repository(
+        root,
+        engine=engine,
+        batching=batching,
+        poll_seconds=poll_seconds,
+        samples=settings.limits.samples,
+        metrics=metrics,
+    )
     if not is_loopback(settings.host) and not settings.api_key:
         warn(
             f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
@@ -86,7 +93,13 @@ def serve(
 
 
 def make_repository(
-    root: Path, engine: str, batching: dict[str, int], poll_seconds: float, metrics: Metrics
+    root: Path,
+    *,
+    engine: str,
+    batching: dict[str, int],
+    poll_seconds: float,
+    samples: int,
+    metrics: Metrics,
 ) -> Any:
     """The repository of models, whose batches and queue `metrics` counts.
 
@@ -99,16 +112,16 @@ def make_repository(
 
     if engine not in ENGINES:
         raise StartError(f"`--engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
-    hooks = Hooks(on_batch=metrics.on_batch, on_queue=metrics.on_queue)
     try:
         return Repository(
             root,
             engine=engine,
             batching=Batching(**batching),
             poll_seconds=poll_seconds,
-            hooks=hooks,
+            samples_limit=samples,
+            hooks=lambda name, version: Hooks(**metrics.of_batches(name, version)),
         )
-    except (ValueError, ServerError) as error:
+    except (ValueError, OSError, ServerError) as error:
         raise StartError(str(error)) from error
 
 

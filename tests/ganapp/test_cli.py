@@ -57,7 +57,8 @@ def test_light_commands_import_nothing_heavy(tmp_path):
         from ganapp import cli
         for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
                           ["presets", "show", "ring"],
-                          ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"], ["show", "none"],
+                          ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"],
+                          ["show", "none"],
                           ["sample", "none", "--out", "x.png"], ["evaluate", "none"],
                           ["compare", "none", "none"]):
             sys.argv = ["ganapp", *arguments]

@@ -160,7 +160,7 @@ MALFORMED = {
     "missing input": b'{"inputs": {"y": [1]}}',
     "several inputs unnamed": b'{"signature_name": "sample", "inputs": [1]}',
     "decimal count": b'{"signature_name": "sample", "inputs": {"count": 1.0, "seed": 1}}',
-    "seed beyond int32": b'{"signature_name": "sample", "inputs": {"count": 1, "seed": 2147483648}}',
+    "beyond int32": b'{"signature_name": "sample", "inputs": {"count": 1, "seed": 2147483648}}',
     "scalars in rows": b'{"signature_name": "sample", "instances": [{"count": 1, "seed": 1}]}',
     "no samples": b'{"signature_name": "sample", "inputs": {"count": 0, "seed": 1}}',
     "too many samples": b'{"signature_name": "sample", "inputs": {"count": 65, "seed": 1}}',
