@@ -1,6 +1,7 @@
 """The server as a process: signals, slow clients, mistakes of the user."""
 
 import concurrent.futures
+import http.client
 import json
 import os
 import re
@@ -151,6 +152,20 @@ def test_a_hundred_megabytes_are_refused_before_they_are_sent(start):
     assert b"100000000 bytes" in data
     assert seconds < 3
     assert server.predict() == 200
+
+
+def test_answers_do_not_wait_for_acknowledgements(start):
+    """With Nagle's algorithm each of these takes 40 ms, the client's delayed acknowledgement."""
+    server = start(delay=0.0)
+    seconds = []
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    for _ in range(30):
+        begin = time.monotonic()
+        connection.request("GET", "/v2/health/live")
+        connection.getresponse().read()
+        seconds.append(time.monotonic() - begin)
+    connection.close()
+    assert sorted(seconds)[len(seconds) // 2] < 0.03
 
 
 def test_an_address_that_is_taken():
