@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -140,6 +141,40 @@ def test_slow_clients_are_cut_off(start):
     server.process.send_signal(signal.SIGINT)
     out, err = server.process.communicate(timeout=5)
     assert (server.process.returncode, out, err) == (0, "", "")
+
+
+LINES = [b"", b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Transfer-Encoding: chunked\r\n"]
+LINES += [b"Content-Length: -1\r\n", b"X-\xff: \x00\r\n", b"Expect: 100-continue\r\n"]
+PATHS = [
+    b"/%00",
+    b"/static/%00",
+    b"/v1/models/\xc3\xbc",
+    b"http://[",
+    b"*",
+    b"//v2",
+    b"/v2?%ff=%zz",
+]
+
+
+def test_malformed_requests_get_no_failure(start):
+    server = start(delay=0.0)
+    draw = random.Random(0)
+    good = bytearray(HEAD % len(BODY) + BODY)
+    for case in range(300):
+        if case % 2:
+            request = good.copy()
+            for _ in range(4):
+                request[draw.randrange(len(request))] = draw.randrange(256)
+        else:
+            method, path = draw.choice([b"GET", b"POST", b"OPTIONS", b"PRI"]), draw.choice(PATHS)
+            request = b"%b %b HTTP/1.1\r\n%b%b\r\n{}" % (method, path, *draw.sample(LINES, 2))
+        with server.connect() as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            assert received(connection)[0][9:10] != b"5", request
+    server.process.terminate()
+    _, said = server.process.communicate(timeout=5)
+    assert (server.process.returncode, said) == (0, "")
 
 
 def test_a_hundred_megabytes_are_refused_before_they_are_sent(start):
