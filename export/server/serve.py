@@ -89,6 +89,7 @@ def serve(
             "it behind a proxy that asks who they are."
         )
     app = make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
+    raise_file_limit()
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         asyncio.run(run(app, listener, settings, tell))
 
@@ -124,6 +125,15 @@ def make_repository(
         )
     except (ValueError, OSError, ServerError) as error:
         raise StartError(str(error)) from error
+
+
+def raise_file_limit() -> None:
+    """Lets the process open as many connections as the system allows; shells start with 1,024."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def is_loopback(host: str) -> bool:
