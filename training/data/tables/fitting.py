@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from training.data.tables.checking import LeftOut, check_column, is_number
+from training.data.tables.checking import LeftOut, check_column, is_number, ordered
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Column, Constant, Numeric, Value
 
@@ -67,8 +67,8 @@ def _column(series: "pandas.Series", training: np.ndarray, forced: bool, compone
     as_categories = forced or not is_number(series) or len(values) <= 2
     check_column(series, values, as_categories=as_categories, forced=forced)
     if as_categories:
-        ordered = sorted(values, key=lambda value: (type(value).__name__, value))
-        return Categorical(name=name, dtype=dtype, categories=tuple(ordered), missing=missing)
+        found = tuple(ordered(values))
+        return Categorical(name=name, dtype=dtype, categories=found, missing=missing)
     numbers = series.to_numpy("float64", na_value=np.nan)
     fitted = numbers[training][~np.isnan(numbers[training])]
     present = numbers[~np.isnan(numbers)]

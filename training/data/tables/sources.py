@@ -1,6 +1,6 @@
 """Sources of tables: `csv` and `parquet` files, and `wine` and `cancer`, which need no download."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,7 @@ from training.data.source import ArraySource
 from training.data.spec import DataSpec
 from training.data.tables.checking import check_label, check_names, check_table
 from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Constant
+from training.data.tables.columns import Categorical, Constant
 from training.data.tables.fitting import fit_table
 from training.data.tables.reading import read_csv, read_parquet, read_table
 
@@ -38,19 +38,19 @@ Args:
 
 
 def _of_file(
-    name: str, description: str, read: Callable[[Path], "pandas.DataFrame"]
+    name: str, description: str, read: Callable[[Path, Collection[str]], "pandas.DataFrame"]
 ) -> Callable[..., ArraySource]:
     """The source of tables in files of one format.
 
     Args:
         name: of the source.
         description: the first line of its documentation.
-        read: makes a table of a file that exists.
+        read: makes a table of a file that exists; it is told which columns are categories.
     """
 
     def source(
         *,
-        path: str,
+        path: Path,
         label: str = "",
         held_out: Share = 0.2,
         categorical: tuple[str, ...] = (),
@@ -59,7 +59,7 @@ def _of_file(
         split: Seed = 0,
     ) -> ArraySource:
         return table_source(
-            read_table(path, read),
+            read_table(path, read, {*categorical, label} - {""}),
             name=name,
             label=label,
             held_out=held_out,
@@ -188,7 +188,8 @@ def _source(
         about: name, description and licence for the `DataSpec`.
     """
     mean, scale = _moments(table, rows[training])
-    description = " ".join([about["description"], *_about_constants(table)]).strip()
+    said = (*_about_constants(table), *_about_codes(table))
+    description = " ".join([about["description"], *said]).strip()
     spec = DataSpec(
         kind="vector",
         shape=(table.width,),
@@ -263,9 +264,23 @@ def _about_constants(table: TableCodec) -> list[str]:
     return [f"Always the same, so not learnt but put back: {', '.join(constant)}."]
 
 
+def _about_codes(table: TableCodec) -> list[str]:
+    """Which columns are digits that say no number, as postcodes do."""
+    codes = [
+        repr(column.name)
+        for column in table.columns
+        if isinstance(column, Categorical)
+        and all(isinstance(value, str) and value.isdecimal() for value in column.categories)
+        and any(value.startswith("0") and value != "0" for value in column.categories)
+    ]
+    if not codes:
+        return []
+    return [f"With leading zeros, so categories and no numbers: {', '.join(codes)}."]
+
+
 csv = _of_file(
     "csv",
-    "A table in a file of comma-separated values with a header; empty cells are missing.",
+    "A table in a file of values apart by commas, semicolons, tabs or bars, with a header.",
     read_csv,
 )
 parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", read_parquet)
