@@ -20,7 +20,13 @@ Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 Whole = Annotated[int, annotated_types.Ge(0)]
 
 
-def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.1) -> ArraySource:
+class ClipSource(ArraySource):
+    """Clips held in memory."""
+
+    clips = True
+
+
+def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.1) -> ClipSource:
     """Clips of equal length and size, held in memory.
 
     Args:
@@ -62,7 +68,7 @@ def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0
         description=f"Clips from {place.name}.",
         licence="the user's own data",
     )
-    return ArraySource(spec, clips[kept:], clips[:kept])
+    return ClipSource(spec, clips[kept:], clips[:kept])
 
 
 def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
