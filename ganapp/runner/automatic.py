@@ -134,6 +134,12 @@ def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], 
         f"penalties: R1 and R2 from {weight['start']:g} to {weight['end']:g}, because with both of "
         "them this objective converges (the same paper)",
     ]
+    if spec.partly_labelled:
+        tables["generator"]["condition"] = "concatenation"
+        reasons.append(
+            "classes: the generator is told which to make, because some rows lack their label and "
+            "nothing else can learn from both kinds"
+        )
     return tables, [*reasons, *_about_label(spec), _length(tables)]
 
 

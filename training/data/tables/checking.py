@@ -130,17 +130,12 @@ def check_table(frame: "pandas.DataFrame", *, label: str, named: dict[str, Seque
 
 
 def check_label(series: "pandas.Series") -> None:
-    """Refuses a label that tells nothing apart or is not known for every row."""
-    missing = int(series.isna().sum())
-    if missing:
-        raise ValueError(
-            f"`label` must be known for every row. Received: {missing} of {len(series)} rows "
-            f"without {series.name!r}; leave those rows or the option out"
-        )
-    classes = series.astype(str).unique()
+    """Refuses a label that tells nothing apart; rows may lack it."""
+    classes = series.dropna().astype(str).unique()
     if len(classes) < 2:
+        only = f"only {classes[0]!r}" if len(classes) else "nothing"
         raise ValueError(
-            f"`label` must have at least two classes. Received: only {classes[0]!r} in the column "
+            f"`label` must have at least two classes. Received: {only} in the column "
             f"{series.name!r}"
         )
 

@@ -1,5 +1,6 @@
 """From a pandas table to the codec of its columns."""
 
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -54,7 +55,12 @@ def fit_table(
     varying = [column for column in columns if not isinstance(column, Constant)]
     if not varying:
         raise ValueError("The table must have a column that varies. Received: constants alone")
-    return TableCodec(columns=columns, label=label)
+    partly = bool(label) and bool(frame[label].isna().any())
+    # A label that is not known is no category: nobody is to ask for it.
+    columns = tuple(
+        dataclasses.replace(c, missing=False) if partly and c.name == label else c for c in columns
+    )
+    return TableCodec(columns=columns, label=label, partly_labelled=partly)
 
 
 def _column(series: "pandas.Series", training: np.ndarray, forced: bool, components: int) -> Column:

@@ -23,6 +23,8 @@ Count = Annotated[int, annotated_types.Ge(1)]
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
 
 
+UNKNOWN = -1  # label of a row without one
+
 # The documentation of a source of files, below its first line.
 OPTIONS = """
 
@@ -203,7 +205,8 @@ def _source(
     )
     labels = (None, None)
     if table.label_place is not None:
-        labels = (rows[part, table.label_place].astype(np.int32) for part in (training, kept))
+        known = np.nan_to_num(rows[:, table.label_place], nan=UNKNOWN).astype(np.int32)
+        labels = (known[training], known[kept])
     return ArraySource(spec, rows[training], rows[kept], *labels)
 
 
@@ -228,7 +231,8 @@ def _split(
         raise ValueError(
             f"`held_out` must leave rows to train on. Received: {held_out} of {len(frame)} rows"
         )
-    classes = frame[label].astype(str) if label else None
+    # Rows that lack their label are a class of their own here: both parts get their share.
+    classes = frame[label].astype(str).where(frame[label].notna(), "") if label else None
     # A class with a single row cannot be in both parts, nor more classes than rows in one.
     even = classes is not None and classes.value_counts().min() > 1
     even = even and classes.nunique() <= min(count, len(frame) - count)
