@@ -199,7 +199,7 @@ def test_rows_may_lack_their_label():
     assert table_source(frame, name="t").spec.table.columns[2].missing  # but for the label
     again = DataSpec.from_dict(json.loads(json.dumps(spec.as_dict())))
     assert again == spec
-    whole = table_source(frame.dropna(), name="t", label="c", components=1)
+    whole = table_source(frame.assign(c=["a", "b"] * 30), name="t", label="c")
     assert not whole.spec.partly_labelled
     frame.loc[0, "d"] = None
     with pytest.raises(ValueError, match="'d' must have no missing values"):

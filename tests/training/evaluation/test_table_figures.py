@@ -207,7 +207,7 @@ def test_labels_that_are_not_known_are_passed_over():
     figures = found["figures"]
     assert figures["copied"]["value"] == 1  # whatever class a copy of an unlabelled row says
     assert figures["frechet_distance"]["value"] == pytest.approx(0, abs=1e-6)
-    assert found["details"]["columns"]["class"] < 0.1  # of the labels that there are
+    assert found["details"]["marginals"]["columns"]["class"] < 0.1  # of the labels that there are
     assert found["details"]["tstr"]["tested"] == 34
     assert figures["tstr"]["value"] > 0.8
     drawn = judge.baseline.sample(50, seed=1)
