@@ -1,15 +1,17 @@
-"""How fast each data source gives batches, beside how fast a preset trains on it.
+"""How fast each data source gives batches, beside how fast something trains on it.
 
 Prints a Markdown table: examples a second of the input pipeline alone, of training (`GAN.fit` with
-the preset's networks and batch), and the ratio, which should be 5 at least. Files are made for it,
-in a temporary folder; images are decoded and tables fitted once before anything is timed, as in a
-run.
+the networks and batch of a preset, or of the configuration that is made where there is none), and
+the ratio, which should be 5 at least. No network makes clips, so of those there is no training to
+compare with. Files are made for it, in a temporary folder; images are decoded and tables fitted
+once before anything is timed, as in a run.
 
 Use: python -m benchmarks.pipeline [--source NAME]... [--seconds 3]
 """
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +24,9 @@ with quiet_stderr():
     import numpy as np
     import PIL.Image
 
-    from ganapp.loading import load_config
+    from ganapp.config import DataConfig
+    from ganapp.loading import load_config, validated
+    from ganapp.runner.automatic import automatic
     from ganapp.runner.compose import compose
     from training.data import training_batches
     from training.data.cache import cache_folder
@@ -30,6 +34,8 @@ with quiet_stderr():
 
 TARGET = 5
 IMAGES, SIDE, ROWS = 5000, 32, 50_000
+ALONE = 64  # examples in a batch that nobody trains on
+DRAWN = ("moons", "swiss_roll", "spirals", "checkerboard", "funnel", "gaussian")
 
 
 def images() -> np.ndarray:
@@ -64,8 +70,8 @@ def vectors(place: Path) -> dict:
     return {"source": "npy", "path": str(place / "v.npy"), "cache_dir": str(place)}
 
 
-def table(place: Path) -> dict:
-    """50,000 rows in a CSV: numbers with two modes, with holes and without, and categories."""
+def rows_of_a_table():
+    """50,000 rows: numbers with two modes, with holes and without, and categories."""
     import pandas
 
     draw = np.random.default_rng(0)
@@ -78,8 +84,26 @@ def table(place: Path) -> dict:
     frame = pandas.DataFrame(columns)
     for name in ("number_0", "number_1", "category_2"):
         frame.loc[draw.random(ROWS) < 0.05, name] = None
-    frame.to_csv(place / "t.csv", index=False)
+    return frame
+
+
+def table(place: Path) -> dict:
+    """A table in a CSV."""
+    rows_of_a_table().to_csv(place / "t.csv", index=False)
     return {"source": "csv", "path": str(place / "t.csv"), "label": "category_1"}
+
+
+def parquet(place: Path) -> dict:
+    """The same table in a Parquet file."""
+    rows_of_a_table().to_parquet(place / "t.parquet")
+    return {"source": "parquet", "path": str(place / "t.parquet"), "label": "category_1"}
+
+
+def clips(place: Path) -> dict:
+    """1,000 clips of 10 grey frames in a .npz."""
+    noise = np.random.default_rng(0).integers(0, 256, (1000, 10, SIDE, SIDE, 1), dtype=np.uint8)
+    np.savez(place / "c.npz", clips=noise)
+    return {"source": "video", "path": str(place / "c.npz")}
 
 
 def prepared(place: Path) -> dict:
@@ -89,7 +113,9 @@ def prepared(place: Path) -> dict:
     return {"source": "tfds", "name": "ganapp_digits", "data_dir": kept, "cache_dir": str(place)}
 
 
-# What is measured: the preset, and what makes its `data` table (nothing where it has its own).
+# What is measured: the preset, or `AUTOMATIC` for the configuration that is made for the data, or
+# nothing where nothing trains on them; and what makes the `data` table (a preset has its own).
+AUTOMATIC = "automatic"
 CASES = {
     "digits": ("digits", None),
     "stacked_digits": ("stacked-digits", None),
@@ -101,7 +127,12 @@ CASES = {
     "npy, vectors": ("ring", vectors),
     "tfds": ("digits", prepared),
     "wine": ("wine", None),
+    "cancer": ("cancer", None),
     "csv": ("wine", table),
+    "parquet": (AUTOMATIC, parquet),
+    **{name: (AUTOMATIC, lambda _, name=name: {"source": name}) for name in DRAWN},
+    "moving_digits": (None, lambda _: {"source": "moving_digits"}),
+    "video": (None, clips),
 }
 
 
@@ -109,24 +140,41 @@ def measured(name: str, seconds: float) -> list[str]:
     """A row of the table."""
     preset, make = CASES[name]
     with tempfile.TemporaryDirectory() as place:
-        config = load_config(preset)
-        if make is not None:
-            options = ", ".join(f"{key}='{value}'" for key, value in make(Path(place)).items())
-            settings = [f"data={{{options}}}", "evaluation.metric=frechet_distance"]
-            config = load_config(preset, settings)
-        experiment = compose(config)
-        rows = experiment.examples_per_step
-        pipeline = rows * pipeline_rate(batches(experiment), seconds)
+        data = None if make is None else make(Path(place))
+        if preset is None:
+            source = DataConfig(**data).build()
+            found = ALONE * pipeline_rate(batches(source, ALONE), seconds)
+            return [name, shape_of(source), "-", f"{found:,.0f}", "-", "-"]
+        experiment = compose(configuration(preset, data))
+        source, rows = experiment.source, experiment.examples_per_step
+        pipeline = rows * pipeline_rate(batches(source, rows), seconds)
         training = rows * training_rate(experiment, seconds)
-    shape = " x ".join(map(str, experiment.source.spec.shape))
     ratio = pipeline / training
     mark = "" if ratio >= TARGET else f" (less than {TARGET})"
-    return [name, shape, preset, f"{pipeline:,.0f}", f"{training:,.0f}", f"{ratio:.1f}{mark}"]
+    figures = [f"{pipeline:,.0f}", f"{training:,.0f}", f"{ratio:.1f}{mark}"]
+    return [name, shape_of(source), preset, *figures]
 
 
-def batches(experiment):
-    """The training batches of an experiment from its first step on."""
-    return training_batches(experiment.source, batch_size=experiment.examples_per_step, seed=0)
+def configuration(preset: str, data: dict | None):
+    """Of a preset with its own data or others, or what is made for these."""
+    if data is None:
+        return load_config(preset)
+    if preset == AUTOMATIC:
+        source = DataConfig(**data).build()
+        tables, _ = automatic(source.spec, source.training_labels())
+        return validated({"data": data, **tables}, AUTOMATIC)
+    options = ", ".join(f"{key}='{value}'" for key, value in data.items())
+    return load_config(preset, [f"data={{{options}}}", "evaluation.metric=frechet_distance"])
+
+
+def shape_of(source) -> str:
+    """Of an example, as networks see it."""
+    return " x ".join(map(str, source.spec.shape))
+
+
+def batches(source, rows: int):
+    """Training batches of so many examples from the first step on."""
+    return training_batches(source, batch_size=rows, seed=0)
 
 
 def pipeline_rate(dataset, seconds: float) -> float:
@@ -143,7 +191,7 @@ def pipeline_rate(dataset, seconds: float) -> float:
 
 def training_rate(experiment, seconds: float) -> float:
     """Steps a second of `fit`, after the step was compiled."""
-    dataset = batches(experiment)
+    dataset = batches(experiment.source, experiment.examples_per_step)
     execution = experiment.config.training.steps_per_execution
 
     def fit(steps: int) -> float:
@@ -162,9 +210,12 @@ def main() -> None:
     parser.add_argument("--source", choices=CASES, action="append", help="default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     options = parser.parse_args()
-    head = ["source", "example", "preset", "pipeline, examples/s", "training, examples/s", "ratio"]
-    rows = [measured(name, options.seconds) for name in options.source or CASES]
-    print(markdown([head, *rows], left=3))
+    rates = ["pipeline, examples/s", "training, examples/s", "ratio"]
+    rows = []
+    for name in options.source or CASES:
+        rows.append(measured(name, options.seconds))
+        print("\t".join(rows[-1]), file=sys.stderr, flush=True)  # what there is if it is stopped
+    print(markdown([["source", "example", "configuration", *rates], *rows], left=3))
 
 
 if __name__ == "__main__":

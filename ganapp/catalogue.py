@@ -1,6 +1,7 @@
 """What there is to combine: every family's members, told by the members themselves."""
 
 import inspect
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,4 +127,6 @@ def _combinations(family: str, member: Any) -> str:
     if getattr(member, "relativistic", False):
         ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"
         limits.append(f"scores are relative; density ratio: {ratio}")
+    if family == "data" and getattr(typing.get_type_hints(member).get("return"), "clips", False):
+        return "any baseline for clips (`ganapp baseline`); no network makes clips yet"
     return "; ".join([COMBINES[family], *limits])

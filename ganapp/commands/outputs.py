@@ -15,7 +15,10 @@ app = typer.Typer()
 @app.command()
 def sample(
     run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", help="File ending in .npz, .png or .gif.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="File ending in .npz, .png or .gif; of tables .csv, .parquet."),
+    ],
     count: Annotated[int, typer.Option("--count", help="How many samples.")] = 64,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same file.")] = 0,
     truncation: Annotated[

@@ -38,7 +38,8 @@ def train(
     ] = None,
     overrides: SetOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Validate and show the plan, then stop.")
+        bool,
+        typer.Option("--dry-run", help="Prepare the data, validate, show the plan, then stop."),
     ] = False,
 ) -> None:
     """Train a GAN, then evaluate it and write its report."""

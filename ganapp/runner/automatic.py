@@ -18,6 +18,7 @@ SMALLEST_MAP, FINEST, WIDEST = 4, 32, 192  # side, and channels, of the networks
 # Examples of the rarest class: fewer say too little of it for a generator of its own.
 LEAST_OF_A_CLASS = 20
 MOST_ONE_HOT = 32  # classes; more of them join the latent as learnt vectors
+LEAST_LATENTS, MOST_LATENTS = 8, 64  # dimensions of a vector's prior
 BATCH, STEPS, EPOCHS = 64, 6_000, 20
 
 
@@ -107,13 +108,13 @@ def _told_classes(tables: dict[str, Any], counts: np.ndarray) -> list[str]:
 
 
 def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], list[str]]:
-    units = [128, 128, 128]
+    units, size = [128, 128, 128], max(LEAST_LATENTS, min(MOST_LATENTS, spec.shape[0]))
     weight = {"start": 0.2, "end": 0.002, "shape": "exponential"}
     tables = {
         "generator": {
             "network": "mlp",
             "units": units,
-            "prior": {"name": "normal", "size": max(8, min(64, spec.shape[0]))},
+            "prior": {"name": "normal", "size": size},
             "optimizer": _adam(1e-3, 1e-5),
         },
         "discriminator": {"network": "mlp", "units": units, "optimizer": _adam(1e-3, 1e-5)},
@@ -124,7 +125,35 @@ def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], 
         "training": _training(spec, 10_000, _batch(spec, 256)),
         "evaluation": {"samples": _samples(spec)},
     }
-    return tables, [f"networks: mlp, {len(units)} layers of {units[0]}", _length(tables)]
+    reasons = [
+        f"networks: mlp, {len(units)} layers of {units[0]}",
+        f"prior: normal with {size} dimensions, as many as a network sees of an example, but no "
+        f"fewer than {LEAST_LATENTS} and no more than {MOST_LATENTS}",
+        "objective: relativistic, because comparing a real with a generated example leaves fewer "
+        "modes out (Huang et al., 2024, arXiv:2501.05441)",
+        f"penalties: R1 and R2 from {weight['start']:g} to {weight['end']:g}, because with both of "
+        "them this objective converges (the same paper)",
+    ]
+    if spec.partly_labelled:
+        tables["generator"]["condition"] = "concatenation"
+        reasons.append(
+            "classes: the generator is told which to make, because some rows lack their label and "
+            "nothing else can learn from both kinds"
+        )
+    return tables, [*reasons, *_about_label(spec), _length(tables)]
+
+
+def _about_label(spec: DataSpec) -> list[str]:
+    """Which column of a table may be its label, where none is."""
+    table = spec.table
+    if table is None or table.label or not table.categorical:
+        return []
+    names = [table.names[place] for place in table.categorical]
+    shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+    return [
+        f"label: none, so nothing says how useful the samples are; of the categories {shown} one "
+        f"may be what is to be told: `--set data.label={names[0]!r}`"
+    ]
 
 
 KINDS = {"image": _image, "vector": _vector}

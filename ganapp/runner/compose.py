@@ -139,7 +139,7 @@ def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
     prior = make_prior(config, source)
     gan = GAN(
         make_generator(config, prior, source.spec),
-        make_discriminator(config, prior, shape),
+        make_discriminator(config, prior, source.spec),
         prior,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,

@@ -12,6 +12,7 @@ from models.conditions import (
     GENERATOR_CONDITIONS,
     with_class_column,
     with_class_head,
+    with_class_mask,
 )
 from models.networks import GENERATORS
 from models.packing import packed_shape
@@ -75,14 +76,16 @@ def make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     return prior.prepare(network)
 
 
-def make_discriminator(config: Config, prior: Prior, shape: tuple[int, ...]) -> keras.Model:
-    """The discriminator of examples of a shape, in packs or of a class if the run says so."""
-    section = config.discriminator
+def make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
+    """The discriminator of examples as `spec` has them, in packs or of a class if asked."""
+    section, shape = config.discriminator, spec.shape
     if section.condition == UNCONDITIONAL:
         network = section.build(packed_shape(shape, section.packing))
     else:
         condition = DISCRIMINATOR_CONDITIONS[section.condition]
         network = condition(section.build, shape, prior.classes)
+    if spec.partly_labelled:
+        network = with_class_mask(network, spec.label_start, prior.classes)
     return with_class_head(network, prior.classes) if _classifies(config) else network
 
 
@@ -106,6 +109,12 @@ def _classifies(config: Config) -> bool:
 def _check_conditions(config: Config, spec: DataSpec) -> None:
     told = config.generator.condition != UNCONDITIONAL
     judged = config.discriminator.condition != UNCONDITIONAL or _classifies(config)
+    if spec.partly_labelled and not told:
+        raise ValueError(
+            "`generator.condition` ('concatenation' or 'embedding') is needed for a table of which "
+            f"some rows lack the label {spec.table.label!r}; or leave `data.label` out, and that "
+            "column may be empty like any other. Received: generator.condition='none'"
+        )
     # Whoever looks at a row that says its class looks at the class.
     if told == judged or (told and spec.label_start is not None):
         return

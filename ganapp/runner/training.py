@@ -77,7 +77,9 @@ def train(
         check_free(planned)
     show_plan(experiment, planned, console)
     if dry_run:
-        console.print("Everything fits; nothing was written (dry run).")
+        console.print("Everything fits; no run was started (dry run).")
+        if "cache_dir" in config.data.options:
+            console.print(f"What the data were made into stays in {experiment.cache}.")
         return 0
     if is_chief(experiment.strategy):
         toml = as_toml(config)

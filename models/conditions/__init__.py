@@ -6,6 +6,7 @@ from models.conditions.discriminator import (
     embedded,
     projected,
     with_class_head,
+    with_class_mask,
 )
 from models.conditions.generator import (
     batch_normalised,
@@ -31,4 +32,5 @@ __all__ = [
     "LABEL",
     "with_class_column",
     "with_class_head",
+    "with_class_mask",
 ]

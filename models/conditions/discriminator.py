@@ -11,8 +11,8 @@ from collections.abc import Callable
 import keras
 
 from models.conditions.grafting import grafted
-from models.heads import LOGITS, features_of
-from models.layers import Beside
+from models.heads import LOGITS, features_of, takes_labels
+from models.layers import Beside, ClassMask
 
 Build = Callable[[tuple[int, ...]], keras.Model]
 LABEL = "label"
@@ -68,6 +68,27 @@ def with_class_head(discriminator: keras.Model, classes: int) -> keras.Model:
     scores = Beside(dtype="float32")([discriminator.outputs[0], logits])
     inputs = discriminator.inputs
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], scores, name=discriminator.name)
+
+
+def with_class_mask(discriminator: keras.Model, start: int, classes: int) -> keras.Model:
+    """The same network, which does not see the class in an example where no label says it.
+
+    For rows of a table whose class is one of its columns and of which some lack it. The generated
+    row beside such a one says a class, the real one does not, and that alone would tell them apart:
+    both are judged by their other columns, as a discriminator of images without a class does.
+
+    Args:
+        discriminator: of examples `(batch, d)`, with labels or without.
+        start: place of the first of the `classes` entries of an example that stand for its class.
+        classes: how many.
+
+    Returns:
+        A network of `[examples, label]`.
+    """
+    examples, label = _inputs(discriminator.inputs[0].shape[1:], classes)
+    seen = ClassMask(start=start, dtype="float32", name="class_mask")([examples, label])
+    inputs = [seen, label] if takes_labels(discriminator) else seen
+    return keras.Model([examples, label], grafted(discriminator, inputs), name=discriminator.name)
 
 
 def _inputs(shape: tuple[int, ...], classes: int) -> tuple:

@@ -23,8 +23,8 @@ def grafted(
     does the same for inputs that are a model's own, but cuts off what computed them.
 
     Args:
-        network: functional, with one input and one output.
-        inputs: of any model.
+        network: functional, with one output.
+        inputs: of any model, as many as the network's.
         copy: of each layer.
         call: applies a copy to its inputs.
     """

@@ -3,6 +3,7 @@
 from models.layers.beside import Beside
 from models.layers.blocks import BlockActivation
 from models.layers.class_column import ClassColumn
+from models.layers.class_mask import ClassMask
 from models.layers.conditional import ConditionalBatchNormalization
 from models.layers.dropout import StatelessDropout
 from models.layers.gain import Gain
@@ -16,6 +17,7 @@ __all__ = [
     "Beside",
     "BlockActivation",
     "ClassColumn",
+    "ClassMask",
     "ConditionalBatchNormalization",
     "ExampleNormalization",
     "Gain",

@@ -1,11 +1,13 @@
 """Configurations for data that nobody has written one for."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ganapp.loading import validated
 from ganapp.runner.automatic import KINDS, automatic, image_channels, image_penalty
 from training.data.spec import DataSpec
+from training.data.tables.sources import table_source
 
 
 def spec(kind="image", shape=(32, 32, 3), examples=50_000, classes=()):
@@ -53,6 +55,26 @@ def test_every_choice_is_a_valid_configuration(given):
     assert len(reasons) >= 2
     if given.examples is not None:
         assert config.training.batch_size <= given.examples
+
+
+def test_choices_for_vectors_are_explained():
+    tables, reasons = automatic(spec("vector", (20,), 900))
+    said = [reason.partition(":")[0] for reason in reasons]
+    assert said == ["networks", "prior", "objective", "penalties", "length"]
+    assert "normal with 20 dimensions" in reasons[1]
+    assert tables["generator"]["prior"]["size"] == 20
+    assert "R1 and R2 from 0.2 to 0.002" in reasons[3]
+
+
+def test_a_table_is_told_what_its_label_may_be():
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": draw.normal(size=60), "city of": ["a", "b"] * 30})
+    of = {label: table_source(frame, name="csv", label=label) for label in ("", "city of")}
+    _, reasons = automatic(of[""].spec)
+    (hint,) = (reason for reason in reasons if reason.startswith("label: none"))
+    assert "`--set data.label='city of'`" in hint
+    _, reasons = automatic(of["city of"].spec, of["city of"].train_labels)
+    assert not any("label: none" in reason for reason in reasons)
 
 
 def test_few_images_are_augmented():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from run_case import RING, ganapp
 
+from ganapp.catalogue import members_of
 from ganapp.loading import load_config
 from ganapp.runner.compose import compose
 from ganapp.runs import Run
@@ -85,6 +86,10 @@ def test_no_network_makes_clips(tmp_path):
     assert said.code == 2
     assert "because no network makes clips yet" in said.errors
     assert "which holds clips of 10 x 20 x 20 x 1" in said.errors
+    combines = {member["name"]: member["combines"] for member in members_of("data")}
+    without = {name for name, text in combines.items() if "no network makes clips" in text}
+    assert without == {"video", "moving_digits"}
+    assert combines["digits"] == "any objective"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from run_case import ganapp
 from table_run_case import TABLE, people
+
+from ganapp.loading import load_config
+from ganapp.runner.compose import compose
 
 ASKED = 'units = [16]\ncondition = "concatenation"\nprior'
 
@@ -52,6 +56,42 @@ def test_figures_that_the_column_would_give_away_are_left_out(run):
     figures = json.loads((run / "report.json").read_text())["last"]["figures"]
     assert {"tstr", "marginals"} <= set(figures)
     assert not {"asked_accuracy", "transfer_accuracy"} & set(figures)
+
+
+def test_rows_without_a_label_take_part(tmp_path):
+    """Both kinds in one table: the label column is empty in every third row."""
+    frame = people()
+    frame.loc[::3, "city"] = None
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    text = TABLE.format(path=tmp_path / "people.csv")
+    (tmp_path / "none.toml").write_text(text)
+    said = ganapp("train", tmp_path / "none.toml", "--dry-run")
+    assert said.code == 2
+    assert "needed for a table of which some rows lack the label 'city'" in said.errors
+    (tmp_path / "people.toml").write_text(text.replace("units = [16]\nprior", ASKED))
+    said = ganapp("train", tmp_path / "people.toml", "--run", tmp_path / "run")
+    assert said.code == 0, said
+    assert "of them labelled)" in said.output
+    said = ganapp("sample", tmp_path / "run", "--count", 50, "--out", tmp_path / "x.csv")
+    assert said.code == 0, said
+    assert set(pd.read_csv(tmp_path / "x.csv")["city"]) == {"Oslo", "Łódź"}
+    report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
+    assert report["figures"]["tstr"]["value"] > 0
+    assert 0 < report["details"]["tstr"]["tested"] < report["counts"]["held_out"]
+
+
+def test_labels_of_a_table_may_be_hidden():
+    settings = ["data.labelled=0.4", "training.replicas=1", "generator.condition=concatenation"]
+    experiment = compose(load_config("wine", settings))
+    gan, spec = experiment.gan, experiment.source.spec
+    rows, labels = experiment.source.at(tf.range(16, dtype=tf.int64))
+    assert (labels < 0).numpy().any()
+    other = rows.numpy()
+    other[:, spec.label_start : spec.label_start + 3] = np.eye(3)[np.arange(16) % 3]
+    scores = [gan.score(x, tf.one_hot(labels, 3), training=False) for x in (rows, other)]
+    same = (scores[0] == scores[1]).numpy().ravel()
+    assert same[labels < 0].all()
+    assert not same.all()
 
 
 def test_artefacts_make_rows_of_the_class_in_the_latent(run, tmp_path):

@@ -8,10 +8,11 @@ import PIL.Image
 import pytest
 from run_case import ganapp, written
 
-from ganapp.loading import load_config, load_saved
+from ganapp.loading import as_toml, load_config, load_saved
 from ganapp.plugins import options_model
 from training.data import MemmapSource
 
+FRECHET = "evaluation.metric=frechet_distance"  # a ring is judged by its modes, others cannot
 TINY = """
 [data]
 source = "folder"
@@ -65,6 +66,15 @@ def test_a_path_is_saved_as_the_current_directory_has_it(place, monkeypatch):
     assert left_out.data.options["labels_path"] is None
     whole = load_config("digits", ["data={source='npy', path='x.npy', labels_path='y.npy'}"])
     assert whole.data.options["labels_path"] == str(place / "y.npy")
+
+
+@pytest.mark.parametrize("source", ["csv", "parquet", "video", "npz", "npy", "folder"])
+def test_every_source_of_files_is_found_from_everywhere(source, place, monkeypatch):
+    config = load_config("ring", [f"data={{source='{source}', path='here/x'}}", FRECHET])
+    saved = place / "config.toml"
+    saved.write_text(as_toml(config))
+    monkeypatch.chdir("/")
+    assert load_saved(saved).data.options["path"] == str(place / "here" / "x")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import GAN
-from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_column
+from models import GAN, heads
+from models.conditions import (
+    DISCRIMINATOR_CONDITIONS,
+    GENERATOR_CONDITIONS,
+    with_class_column,
+    with_class_mask,
+)
 from models.networks import mlp_discriminator, mlp_generator
 from tests.case import same_networks, train, weights
 from training.objectives import OBJECTIVES
@@ -42,6 +47,33 @@ def test_only_the_class_is_put_in(condition):
     copy = keras.models.clone_model(generator)
     copy.set_weights(generator.get_weights())
     np.testing.assert_array_equal(copy(latents), rows)
+
+
+@pytest.mark.parametrize("condition", [None, *DISCRIMINATOR_CONDITIONS])
+def test_a_class_that_no_label_says_is_not_seen(condition):
+    """Real rows without a class and generated ones with one are judged by the other entries."""
+    build = functools.partial(mlp_discriminator, units=(8,))
+    before = build((WIDTH,))
+    if condition is not None:
+        before = DISCRIMINATOR_CONDITIONS[condition](build, (WIDTH,), CLASSES)
+    network = with_class_mask(before, START, CLASSES)
+    before.set_weights(network.get_weights())
+    rows = np.random.default_rng(0).normal(size=(8, WIDTH)).astype("float32")
+    labels = np.eye(CLASSES, dtype="float32")[LABELS] * (np.arange(8) % 2)[:, None]
+    others = rows.copy()
+    others[:, START : START + CLASSES] += 1
+    masked = np.where(labels.any(axis=1, keepdims=True) | np.isin(range(WIDTH), OTHERS), rows, 0)
+    found, changed = (heads.judged(network, x, labels, training=False) for x in (rows, others))
+    expected = heads.judged(before, tf.constant(masked), labels, training=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(found[::2], changed[::2])
+    assert (found[1::2] != changed[1::2]).numpy().all()
+    np.testing.assert_allclose(
+        heads.judged(network, rows, None, training=False)[::2], found[::2], rtol=1e-5
+    )
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    np.testing.assert_array_equal(heads.judged(copy, rows, labels, training=False), found)
 
 
 def test_gradients_are_those_of_the_other_entries():

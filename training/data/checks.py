@@ -41,21 +41,21 @@ def check_count(count: int, what: str) -> None:
         raise ValueError(f"The data must hold at least {FEWEST} {what}. Received: {count}")
 
 
-def check_size(shape: tuple[int, ...]) -> None:
+def check_size(shape: tuple[int, ...], what: str = "Images") -> None:
     """Refuses images `(height, width, channels)` with a side of fewer than 8 pixels."""
     if min(shape[:2]) < SMALLEST:
         raise ValueError(
-            f"Images must be at least {SMALLEST} x {SMALLEST} pixels. "
+            f"{what} must be at least {SMALLEST} x {SMALLEST} pixels. "
             f"Received: {shape[1]} x {shape[0]}"
         )
 
 
-def check_differ(images: np.ndarray) -> None:
-    """Refuses images `(n, ...)` that are all the same."""
+def check_differ(images: np.ndarray, what: str = "image") -> None:
+    """Refuses images or clips `(n, ...)` that are all the same."""
     for some in chunks(len(images), images[:1].nbytes):
         if (images[some] != images[:1]).any():
             return
-    raise ValueError(f"The images must differ. Received: {len(images)} times the same image")
+    raise ValueError(f"The {what}s must differ. Received: {len(images)} times the same {what}")
 
 
 def check_columns(scale: np.ndarray) -> None:

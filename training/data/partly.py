@@ -1,10 +1,12 @@
 """Data of which only some labels are known, as where labels are dear: semi-supervised learning."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from training.data.relabelled import Relabelled, RelabelledExamples
-from training.data.source import FiniteSource, Source, head
+from training.data.source import ArraySource, FiniteSource, Source, head
 
 UNKNOWN = -1
 LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key
@@ -24,21 +26,28 @@ def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Sour
         seed: of which ones.
 
     Raises:
-        ValueError: there are no labels, or they are a column of a table.
+        ValueError: there are no labels.
     """
     received = f"Received: labelled={share:g} with data.source={source.spec.name!r}"
-    if source.spec.table is not None and source.spec.classes:
-        raise ValueError(
-            "`data.labelled` cannot hide the labels of a table, which are one of its columns. "
-            f"{received}"
-        )
     if not source.spec.classes or source.training_labels() is None:
         raise ValueError(f"`data.labelled` needs data with labels. {received}, which has none")
     if isinstance(source, FiniteSource):
         # The same ones in every epoch.
         kept = keep_share(source.training_labels(), share, seed=seed)
-        return RelabelledExamples(source, kept)
+        hide = RelabelledExamples if source.spec.label_start is None else _without_labels
+        return hide(source, kept)
     return PartlyLabelledDraws(source, share, seed)
+
+
+def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
+    """Rows of a table, the label column empty where the label is not known."""
+    if (labels >= 0).all():
+        return source
+    table = dataclasses.replace(source.spec.table, partly_labelled=True)
+    rows = source.train.copy()
+    rows[labels < 0, table.label_place] = np.nan
+    spec = dataclasses.replace(source.spec, table=table)
+    return dataclasses.replace(source, spec=spec, train=rows, train_labels=labels)
 
 
 def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:

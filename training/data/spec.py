@@ -91,6 +91,11 @@ class DataSpec:
         """
         return None if self.table is None else self.table.label_start
 
+    @property
+    def partly_labelled(self) -> bool:
+        """Whether examples say their class and some of them do not: rows that lack a label."""
+        return self.table is not None and self.table.partly_labelled
+
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
 

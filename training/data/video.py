@@ -9,6 +9,7 @@ from typing import Annotated
 import annotated_types
 import numpy as np
 
+from training.data.checks import check_differ, check_size
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
 
@@ -19,7 +20,13 @@ Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 Whole = Annotated[int, annotated_types.Ge(0)]
 
 
-def video(*, path: str, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.1) -> ArraySource:
+class ClipSource(ArraySource):
+    """Clips held in memory."""
+
+    clips = True
+
+
+def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.1) -> ClipSource:
     """Clips of equal length and size, held in memory.
 
     Args:
@@ -31,7 +38,8 @@ def video(*, path: str, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.
         held_out: share of the clips that training never sees, the same ones every time.
 
     Raises:
-        ValueError: there is no such file, too few clips, or clips that do not fit each other.
+        ValueError: there is no such file, too few clips, or clips that do not fit each other, are
+            smaller than 8 x 8 or say nothing.
     """
     place = Path(path).expanduser()
     if place.is_dir():
@@ -47,6 +55,8 @@ def video(*, path: str, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.
         raise ValueError(
             f"`path` must hold at least {LEAST_CLIPS} clips. Received: {len(clips)} in {path}"
         )
+    check_size(clips.shape[2:], "Frames")
+    check_differ(clips, "clip")
     clips = clips[np.random.default_rng(0).permutation(len(clips))]
     kept = max(1, round(held_out * len(clips)))
     spec = DataSpec(
@@ -58,7 +68,7 @@ def video(*, path: str, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.
         description=f"Clips from {place.name}.",
         licence="the user's own data",
     )
-    return ArraySource(spec, clips[kept:], clips[:kept])
+    return ClipSource(spec, clips[kept:], clips[:kept])
 
 
 def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:

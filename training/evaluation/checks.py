@@ -133,14 +133,15 @@ def _check_rows(table: TableCodec, name: str, rows: np.ndarray) -> np.ndarray:
         if column.kind == "categorical":
             possible &= (present >= 0) & (present < len(column.categories))
             possible &= present == np.floor(present)
-        wrong = int(np.count_nonzero(~possible)) + (0 if column.missing else int(missing.sum()))
+        may_miss = column.missing or (table.partly_labelled and place == table.label_place)
+        wrong = int(np.count_nonzero(~possible)) + (0 if may_miss else int(missing.sum()))
         if wrong:
             expected = (
                 "codes of its categories" if column.kind == "categorical" else "finite numbers"
             )
             raise ValueError(
                 f"`{name}` must hold {expected} in the column {column.name!r}"
-                f"{' or NaN' if column.missing else ''}. "
+                f"{' or NaN' if may_miss else ''}. "
                 f"Received: {wrong} of {len(rows)} rows with other values"
             )
     return rows

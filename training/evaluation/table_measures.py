@@ -40,14 +40,18 @@ def usefulness(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Valu
         evidence.held_out.samples,
         seed=evidence.seed,
     )
-    tested = len(evidence.held_out)
+    place = evidence.spec.table.label_place
+    tested = int(np.count_nonzero(~np.isnan(evidence.held_out.samples[:, place])))
     details = {"classifier": f"random forest of {TREES} trees", "right": round(found * tested)}
     return {"tstr": found}, details | {"tested": tested, "label": evidence.spec.table.label}
 
 
 def closeness(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     """How far the training rows are: median over the rows, over that of held-out rows."""
-    found = copies(batch.samples, evidence.train.samples)
+    table, sides = evidence.spec.table, (batch.samples, evidence.train.samples)
+    if table.partly_labelled:  # a copy of a row without a label is one with any
+        sides = (np.delete(side, table.label_place, axis=1) for side in sides)
+    found = copies(*sides)
     try:
         test = evidence.memorisation_test
     except NotComputable as reason:

@@ -88,9 +88,13 @@ def _edges(column: Numeric) -> np.ndarray:
 
 def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray) -> None:
     count = len(column.categories)
+    sides = real, samples
+    if not column.missing:  # NaN is a label that is not known, of which the bars say nothing
+        sides = [side[~np.isnan(side)] for side in sides]
     shares = [
-        np.bincount(np.nan_to_num(side, nan=count).astype(int), minlength=count + 1) / len(side)
-        for side in (real, samples)
+        np.bincount(np.nan_to_num(side, nan=count).astype(int), minlength=count + 1)
+        / max(1, len(side))
+        for side in sides
     ]
     names = [*map(str, column.categories), "missing"]
     possible = count + column.missing

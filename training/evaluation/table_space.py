@@ -10,7 +10,8 @@ class TableColumns:
 
     Two draws of a standardised number differ by 2 in the mean square, and so do two different
     one-hot categories: no column decides the distances because of its unit. A missing number is
-    at the mean, with an indicator; a missing category is a category.
+    at the mean, with an indicator; a missing category is a category. A label that not every row has
+    is left out.
 
     Args:
         spec: of a table.
@@ -20,6 +21,8 @@ class TableColumns:
 
     def __init__(self, spec: DataSpec) -> None:
         self._table = spec.table
+        # Whether a row has a label says nothing of what it is like.
+        self._left_out = self._table.label_place if self._table.partly_labelled else None
         self._mean, self._scale = np.asarray(spec.mean), np.asarray(spec.scale)
 
     @property
@@ -37,6 +40,9 @@ class TableColumns:
         parts = []
         for place, column in enumerate(self._table.varying):
             values = samples[:, place]
+            if place == self._left_out:
+                parts.append(np.empty((len(samples), 0)))
+                continue
             missing = np.isnan(values)
             if column.kind == "categorical":
                 count = len(column.categories)
@@ -56,6 +62,9 @@ class TableColumns:
         """
         columns, start = [], 0
         for place, column in enumerate(self._table.varying):
+            if place == self._left_out:
+                columns.append(np.full(len(features), np.nan))
+                continue
             if column.kind == "categorical":
                 count = len(column.categories)
                 part = features[:, start : (start := start + count + column.missing)]

@@ -20,7 +20,7 @@ def marginals(table: TableCodec, rows: np.ndarray, real: np.ndarray) -> np.ndarr
 
     Of numbers the 1-Wasserstein distance in standard deviations of the real ones, plus the
     difference of the shares that are missing; of categories (missing among them) the total
-    variation, 0 to 1.
+    variation, 0 to 1; of a label that not every row has, over those that have it.
 
     Args:
         table: the codec.
@@ -34,6 +34,11 @@ def marginals(table: TableCodec, rows: np.ndarray, real: np.ndarray) -> np.ndarr
     for place, column in enumerate(table.varying):
         sides = rows[:, place].astype(np.float64), real[:, place].astype(np.float64)
         present = [side[~np.isnan(side)] for side in sides]
+        if table.partly_labelled and place == table.label_place:
+            if not all(map(len, present)):
+                found[place] = 1.0  # samples without a label are as far from it as can be
+                continue
+            sides = present
         if column.kind == "categorical":
             count = len(column.categories) + 1
             shares = [
@@ -111,6 +116,8 @@ def accuracy_elsewhere(
 ) -> float:
     """Accuracy on `test` of a random forest of 200 trees that learns the label from `rows`.
 
+    Rows without a label are left out of both.
+
     Args:
         space: of the table.
         table: its codec, with a label.
@@ -119,11 +126,14 @@ def accuracy_elsewhere(
         seed: of the forest.
 
     Raises:
-        NotComputable: the rows have one class only.
+        NotComputable: the rows have one class only, or none to test has a label.
     """
     from sklearn.ensemble import RandomForestClassifier
 
     place = table.label_place
+    rows, test = (side[~np.isnan(side[:, place])] for side in (rows, test))
+    if not len(test):
+        raise NotComputable("No row to test on has a label")
     if len(np.unique(rows[:, place])) < 2:
         raise NotComputable("All rows to learn from have the same label")
     known, asked = (

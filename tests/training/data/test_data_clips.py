@@ -81,7 +81,7 @@ def folder(tmp_path):
     for clip in range(5):
         (tmp_path / f"clip{clip}").mkdir()
         for frame in range(12):
-            picture = PIL.Image.fromarray(np.full((6, 10), 20 * clip + frame, np.uint8))
+            picture = PIL.Image.fromarray(np.full((8, 10), 20 * clip + frame, np.uint8))
             picture.save(tmp_path / f"clip{clip}" / f"{frame}.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("not a clip")
@@ -90,7 +90,7 @@ def folder(tmp_path):
 
 def test_clips_from_folders(folder):
     source = SOURCES["video"](path=str(folder), frames=11, held_out=0.4)
-    assert source.spec.shape == (11, 6, 10, 1)
+    assert source.spec.shape == (11, 8, 10, 1)
     assert (len(source.train), len(source.held_out), source.spec.examples) == (3, 2, 3)
     clips = np.concatenate([source.train, source.held_out])[:, :, 0, 0, 0]
     expected = 20 * np.arange(5)[:, None] + np.arange(11)  # frame 10 comes after frame 9
@@ -101,8 +101,8 @@ def test_clips_from_folders(folder):
 
 
 def test_colours_stay(folder):
-    PIL.Image.new("RGB", (10, 6), (255, 0, 0)).save(folder / "clip0" / "0.png")
-    assert SOURCES["video"](path=str(folder)).spec.shape == (12, 6, 10, 3)
+    PIL.Image.new("RGB", (10, 8), (255, 0, 0)).save(folder / "clip0" / "0.png")
+    assert SOURCES["video"](path=str(folder)).spec.shape == (12, 8, 10, 3)
 
 
 def test_clips_from_an_archive(tmp_path):
@@ -126,7 +126,7 @@ def test_mistakes_in_files_are_sentences(folder, tmp_path):
     refused("Received: frames=13, and 12 in", path=str(folder), frames=13)
     refused("at least 2 frames. Received: 1", path=str(folder), frames=1)
     refused("folder of frames for every clip", path=str(folder / "empty"))
-    PIL.Image.new("L", (9, 6)).save(folder / "clip2" / "3.png")
+    PIL.Image.new("L", (9, 8)).save(folder / "clip2" / "3.png")
     refused("`size` must be given", path=str(folder))
     (folder / "clip2" / "3.png").write_bytes(b"no picture")
     refused("whole pictures only", path=str(folder))
@@ -135,6 +135,11 @@ def test_mistakes_in_files_are_sentences(folder, tmp_path):
     np.savez(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
     refused("hold its clips as `clips`", path=str(tmp_path / "two.npz"))
     np.savez(tmp_path / "few.npz", clips=np.zeros((3, 3, 8, 8, 1), np.uint8))
+    np.savez(tmp_path / "same.npz", clips=np.zeros((10, 3, 8, 8, 1), np.uint8))
+    refused("The clips must differ. Received: 10 times the same clip", path=tmp_path / "same.npz")
+    small = np.random.default_rng(0).integers(0, 256, (10, 3, 4, 9, 1), np.uint8)
+    np.savez(tmp_path / "small.npz", clips=small)
+    refused("Frames must be at least 8 x 8 pixels. Received: 9 x 4", path=tmp_path / "small.npz")
     refused("at least 4 clips", path=str(tmp_path / "few.npz"))
     refused("frames=4 for clips of 3", path=str(tmp_path / "few.npz"), frames=4)
     (tmp_path / "broken.npz").write_bytes(b"PK")

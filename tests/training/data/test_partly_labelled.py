@@ -127,11 +127,28 @@ def test_a_view_of_what_never_ends_is_labelled_alike_whatever_its_length(make):
     assert (len(x), y.shape) == (16, (16,))
 
 
+def test_of_a_table_the_column_is_empty_where_the_label_is_not_known():
+    whole = wine()
+    source = with_share_of_labels(whole, 0.3, seed=1)
+    labels, place = source.training_labels(), whole.spec.table.label_place
+    np.testing.assert_array_equal(labels, keep_share(whole.train_labels, 0.3, seed=1))
+    rows, _ = source.training_examples()
+    np.testing.assert_array_equal(np.isnan(rows[:, place]), labels < 0)
+    np.testing.assert_array_equal(rows[:, :place], whole.train[:, :place])
+    np.testing.assert_array_equal(rows[labels >= 0, place], labels[labels >= 0])
+    assert not np.isnan(source.held_out_examples()[0]).any()
+    codes, told = source.at(tf.range(len(rows), dtype=tf.int64))
+    start = source.spec.label_start
+    np.testing.assert_array_equal(codes[:, start : start + 3], tf.one_hot(told, 3))
+    assert not np.isnan(whole.train).any()
+    assert not whole.spec.partly_labelled
+    assert source.spec.partly_labelled
+    assert with_share_of_labels(whole, 1.0) is whole
+
+
 def test_where_no_label_can_be_hidden(tmp_path):
     with pytest.raises(ValueError, match=r"needs data with labels. .*'moving_digits', which has"):
         with_share_of_labels(moving_digits(), 0.5)
-    with pytest.raises(ValueError, match=r"table, which are one of its columns. Received: .*wine"):
-        with_share_of_labels(wine(), 0.5)
     np.save(tmp_path / "x.npy", IMAGES)
     with pytest.raises(ValueError, match=r"needs data with labels. .*'npy', which has none"):
         with_share_of_labels(npy(path=tmp_path / "x.npy"), 0.5)

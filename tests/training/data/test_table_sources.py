@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from sklearn.datasets import load_breast_cancer, load_wine
 from table_case import messy
 
-from training.data import SOURCES
+from training.data import SOURCES, DataSpec
 from training.data.tables.sources import csv, parquet, table_source
 
 BUNDLED = {"wine": load_wine, "cancer": load_breast_cancer}
@@ -94,11 +95,8 @@ CASES = {
     "absent category": (table(), {"categorical": ("q",)}, "Received: categorical='q'"),
     "dropped label": (table(c="a"), {"label": "c", "drop": ("c",)}, "`drop` must not name"),
     "one class": (table(c="a"), {"label": "c"}, "at least two classes. Received: only 'a'"),
-    "unknown class": (
-        table(c=["a", None] * 30),
-        {"label": "c"},
-        "known for every row. Received: 30 of 60 rows without 'c'",
-    ),
+    "one known class": (table(c=["a", None] * 30), {"label": "c"}, "two classes. Received: only"),
+    "no known class": (table(c=[None] * 60), {"label": "c"}, "two classes. Received: nothing in"),
     "empty": (table(c=np.nan), {}, "'c' must hold a value. Received: none at all, which `drop = ["),
     "infinite": (table(c=[*range(59), np.inf]), {}, "finite numbers. Received: 1 infinite"),
     "names": (table(c=NUMBERED), {}, "60 different values in 60 rows, e.g. 'person 0'"),
@@ -180,3 +178,29 @@ def test_batches_are_the_codes_of_the_rows(most, monkeypatch):
     index = tf.constant([7, 0, 7, 90], tf.int64)
     expected = source.spec.to_model_units(source.train[[7, 0, 7, 90]])
     np.testing.assert_array_equal(source.at(index), expected)
+
+
+def test_rows_may_lack_their_label():
+    """They have no class in model units, and no code in user units."""
+    frame = table(c=["a", "b", None] * 20, d=["u", "v"] * 30)
+    source = table_source(frame, name="t", label="c", components=1)
+    spec = source.spec
+    assert spec.partly_labelled
+    assert (spec.classes, spec.table.columns[2].missing) == (("a", "b"), False)
+    for rows, labels in ((source.train, source.train_labels), source.held_out_examples()):
+        assert set(labels) == {-1, 0, 1}
+        np.testing.assert_array_equal(np.isnan(rows[:, 2]), labels < 0)
+        codes = spec.to_model_units(rows).numpy()[:, spec.label_start :][:, :2]
+        np.testing.assert_array_equal(codes, np.eye(3)[labels][:, :2])
+    examples, labels = source.at(tf.range(48, dtype=tf.int64))
+    hidden = examples.numpy()[labels.numpy() < 0][:, spec.label_start : spec.label_start + 2]
+    assert len(hidden) > 10
+    assert not hidden.any()
+    assert table_source(frame, name="t").spec.table.columns[2].missing  # but for the label
+    again = DataSpec.from_dict(json.loads(json.dumps(spec.as_dict())))
+    assert again == spec
+    whole = table_source(frame.assign(c=["a", "b"] * 30), name="t", label="c")
+    assert not whole.spec.partly_labelled
+    frame.loc[0, "d"] = None
+    with pytest.raises(ValueError, match="'d' must have no missing values"):
+        spec.table.from_frame(frame)

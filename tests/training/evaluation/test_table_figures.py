@@ -187,6 +187,39 @@ def test_without_a_label_or_held_out_rows(judge):
     assert "held_out" in labelled["tstr"]["reasons"]["value"]
 
 
+def test_labels_that_are_not_known_are_passed_over():
+    def holes(count, seed):
+        return np.where(
+            (np.arange(4) == 3) & (np.arange(count)[:, None] % 3 > 0), NAN, rows(count, seed)
+        )
+
+    table = dataclasses.replace(TABLE, partly_labelled=True)
+    judge = Judge(
+        spec_of(table),
+        train=holes(300, 0),
+        held_out=holes(100, 1),
+        train_labels=np.nan_to_num(holes(300, 0)[:, 3], nan=-1).astype(int),
+        held_out_labels=np.nan_to_num(holes(100, 1)[:, 3], nan=-1).astype(int),
+        baseline_components=2,
+        reference="train",
+    )
+    found = judge.report(rows(300, 0)).as_dict()
+    figures = found["figures"]
+    assert figures["copied"]["value"] == 1  # whatever class a copy of an unlabelled row says
+    assert figures["frechet_distance"]["value"] == pytest.approx(0, abs=1e-6)
+    assert found["details"]["marginals"]["columns"]["class"] < 0.1  # of the labels that there are
+    assert found["details"]["tstr"]["tested"] == 34
+    assert figures["tstr"]["value"] > 0.8
+    drawn = judge.baseline.sample(50, seed=1)
+    check_samples(spec_of(table), "drawn", drawn)
+    assert np.isnan(drawn[:, 3]).all()
+    space = TableColumns(spec_of(table))
+    with pytest.raises(NotComputable, match="No row to test on has a label"):
+        accuracy_elsewhere(space, table, rows(60, 0), holes(60, 1)[1:3], seed=0)
+    with pytest.raises(ValueError, match=r"codes of its categories in the column 'class'\. Rec"):
+        check_samples(spec_of(TABLE), "rows", holes(60, 0))
+
+
 def test_the_baseline_draws_rows_of_the_table(judge):
     drawn = judge.baseline.sample(200, seed=1)
     check_samples(spec_of(TABLE), "drawn", drawn)

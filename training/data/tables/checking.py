@@ -1,5 +1,6 @@
 """What a table must be to be learnt, each complaint in one sentence."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 LEAST_ROWS = 50
 MOST_CATEGORIES = 100
 PLAIN = (str, int, float, bool)
+# What programs write where they know no number; in a column of categories each may be one.
+NO_NUMBER = {"na", "n/a", "nan", "null", "none", "nil", "-", "?", "."}
 
 
 class LeftOut:
@@ -37,6 +40,66 @@ def check_names(names: Sequence[str]) -> None:
         raise ValueError(
             "The columns of a table must have different names. "
             f"Received: {twice!r} {list(names).count(twice)} times"
+        )
+
+
+def check_header(names: Sequence[str]) -> str | None:
+    """Refuses a first line that must be a row: one of numbers alone that do not count columns.
+
+    Args:
+        names: in the first line of a file.
+
+    Returns:
+        A name that is a number with a point, and so may be a value; `None` without one.
+
+    Raises:
+        ValueError: all are numbers.
+    """
+    if names and all(map(parses, names)):
+        counted = [list(map(str, range(start, start + len(names)))) for start in (0, 1)]
+        if len(names) < 3 or list(names) not in counted:
+            raise ValueError(
+                "The first line must name the columns, or its row is lost; put a line of names "
+                f"above it. Received: {listed(list(names))}"
+            )
+    return next((name for name in names if parses(name) and not name.isdecimal()), None)
+
+
+def check_index(frame: "pandas.DataFrame", named: int) -> None:
+    """Refuses rows of more values than the header has names: pandas makes no columns of them.
+
+    Args:
+        frame: as pandas read it.
+        named: columns that the header names.
+    """
+    import pandas
+
+    if not isinstance(frame.index, pandas.RangeIndex):
+        raise ValueError(
+            "The first line must name every column. Received: "
+            f"{named} names above rows of {named + frame.index.nlevels} values"
+        )
+
+
+def check_words(series: "pandas.Series") -> None:
+    """Refuses a column of numbers but for words such as NA: only an empty cell is missing.
+
+    Args:
+        series: with its name, of whatever is no number.
+
+    Raises:
+        ValueError: it would be taken for categories, a number each.
+    """
+    values = list(map(str, series.dropna().unique()))
+    words = [value for value in values if not parses(value)]
+    if not words or len(values) - len(words) < 3:
+        return
+    if all(word.strip().lower() in NO_NUMBER for word in words):
+        count = int(series.isin(words).sum())
+        raise ValueError(
+            f"The column {series.name!r} must hold numbers, or nothing where one is missing; empty "
+            f"those cells, or name the column in `categorical`. Received: {count} times "
+            f"{' or '.join(map(repr, words[:3]))}"
         )
 
 
@@ -68,17 +131,12 @@ def check_table(frame: "pandas.DataFrame", *, label: str, named: dict[str, Seque
 
 
 def check_label(series: "pandas.Series") -> None:
-    """Refuses a label that tells nothing apart or is not known for every row."""
-    missing = int(series.isna().sum())
-    if missing:
-        raise ValueError(
-            f"`label` must be known for every row. Received: {missing} of {len(series)} rows "
-            f"without {series.name!r}; leave those rows or the option out"
-        )
-    classes = series.astype(str).unique()
+    """Refuses a label that tells nothing apart; rows may lack it."""
+    classes = series.dropna().astype(str).unique()
     if len(classes) < 2:
+        only = f"only {classes[0]!r}" if len(classes) else "nothing"
         raise ValueError(
-            f"`label` must have at least two classes. Received: only {classes[0]!r} in the column "
+            f"`label` must have at least two classes. Received: {only} in the column "
             f"{series.name!r}"
         )
 
@@ -129,6 +187,14 @@ def is_number(series: "pandas.Series") -> bool:
     return bool(types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype))
 
 
+def ordered(values: Sequence[Value]) -> list[Value]:
+    """Categories in their order: of their types, numbers written as text by what they are."""
+    numbers = all(isinstance(value, str) and parses(value) for value in values)
+    if numbers:
+        return sorted(values, key=lambda value: (float(value), value))
+    return sorted(values, key=lambda value: (type(value).__name__, value))
+
+
 def _check_categories(series: "pandas.Series", values: list[Value], forced: bool) -> None:
     name, out = series.name, LeftOut(series.name)
     foreign = next((value for value in values if type(value) not in PLAIN), None)
@@ -139,7 +205,7 @@ def _check_categories(series: "pandas.Series", values: list[Value], forced: bool
         )
     if len(values) <= MOST_CATEGORIES and (forced or len(values) <= series.count() / 2):
         return
-    messy = [value for value in values if not _parses(value)]
+    messy = [value for value in values if not parses(value)]
     if len(messy) < len(values) / 2 and not is_number(series):
         raise ValueError(
             f"The column {name!r} must hold numbers or nothing in a cell. Received: {len(messy)} "
@@ -159,9 +225,9 @@ def _told(name: object) -> str:
     return f"leave the column out with `drop = [{str(name)!r}]`"
 
 
-def _parses(value: Value) -> bool:
+def parses(value: Value) -> bool:
+    """Whether text is a finite number."""
     try:
-        float(value)
+        return math.isfinite(float(value))
     except ValueError:
         return False
-    return True

@@ -40,10 +40,13 @@ class TableCodec:
     Args:
         columns: in the order of the table.
         label: name of the categorical column that holds the class; empty when none does.
+        partly_labelled: whether rows lack it. That is no value of the column: such a row has zeros
+            for all classes in model units, NaN in user units, and nothing generates one.
     """
 
     columns: tuple[Column, ...]
     label: str = ""
+    partly_labelled: bool = False
 
     @cached_property
     def varying(self) -> tuple[Column, ...]:

@@ -1,5 +1,6 @@
 """From a pandas table to the codec of its columns."""
 
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from training.data.tables.checking import LeftOut, check_column, is_number
+from training.data.tables.checking import LeftOut, check_column, is_number, ordered
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Column, Constant, Numeric, Value
 
@@ -54,7 +55,12 @@ def fit_table(
     varying = [column for column in columns if not isinstance(column, Constant)]
     if not varying:
         raise ValueError("The table must have a column that varies. Received: constants alone")
-    return TableCodec(columns=columns, label=label)
+    partly = bool(label) and bool(frame[label].isna().any())
+    # A label that is not known is no category: nobody is to ask for it.
+    columns = tuple(
+        dataclasses.replace(c, missing=False) if partly and c.name == label else c for c in columns
+    )
+    return TableCodec(columns=columns, label=label, partly_labelled=partly)
 
 
 def _column(series: "pandas.Series", training: np.ndarray, forced: bool, components: int) -> Column:
@@ -67,8 +73,8 @@ def _column(series: "pandas.Series", training: np.ndarray, forced: bool, compone
     as_categories = forced or not is_number(series) or len(values) <= 2
     check_column(series, values, as_categories=as_categories, forced=forced)
     if as_categories:
-        ordered = sorted(values, key=lambda value: (type(value).__name__, value))
-        return Categorical(name=name, dtype=dtype, categories=tuple(ordered), missing=missing)
+        found = tuple(ordered(values))
+        return Categorical(name=name, dtype=dtype, categories=found, missing=missing)
     numbers = series.to_numpy("float64", na_value=np.nan)
     fitted = numbers[training][~np.isnan(numbers[training])]
     present = numbers[~np.isnan(numbers)]

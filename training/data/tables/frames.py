@@ -46,7 +46,10 @@ def from_frame(table: "TableCodec", frame: "pandas.DataFrame") -> np.ndarray:
         raise ValueError(
             f"The table must have the column {absent[0]!r}. Received: {list(frame.columns)}"
         )
-    columns = [_codes(c, frame[c.name]) for c in table.varying]
+    unknown = table.label if table.partly_labelled else None
+    columns = [
+        _codes(c, frame[c.name], may_miss=c.missing or c.name == unknown) for c in table.varying
+    ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -69,10 +72,10 @@ def _restored(column: Column, values: np.ndarray | None, count: int) -> "pandas.
     return pandas.Series(np.clip(values, column.minimum, column.maximum)).astype(column.dtype)
 
 
-def _codes(column: Numeric | Categorical, series: "pandas.Series") -> np.ndarray:
+def _codes(column: Numeric | Categorical, series: "pandas.Series", *, may_miss: bool) -> np.ndarray:
     """Numbers, or codes of categories, as float64; NaN where missing."""
     missing = series.isna().to_numpy(bool)
-    if missing.any() and not column.missing:
+    if missing.any() and not may_miss:
         raise ValueError(
             f"The column {column.name!r} must have no missing values. "
             f"Received: {int(missing.sum())} missing"

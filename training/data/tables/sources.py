@@ -1,6 +1,6 @@
 """Sources of tables: `csv` and `parquet` files, and `wine` and `cancer`, which need no download."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,7 @@ from training.data.source import ArraySource
 from training.data.spec import DataSpec
 from training.data.tables.checking import check_label, check_names, check_table
 from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Constant
+from training.data.tables.columns import Categorical, Constant
 from training.data.tables.fitting import fit_table
 from training.data.tables.reading import read_csv, read_parquet, read_table
 
@@ -22,6 +22,8 @@ Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 Count = Annotated[int, annotated_types.Ge(1)]
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
 
+
+UNKNOWN = -1  # label of a row without one
 
 # The documentation of a source of files, below its first line.
 OPTIONS = """
@@ -38,19 +40,19 @@ Args:
 
 
 def _of_file(
-    name: str, description: str, read: Callable[[Path], "pandas.DataFrame"]
+    name: str, description: str, read: Callable[[Path, Collection[str]], "pandas.DataFrame"]
 ) -> Callable[..., ArraySource]:
     """The source of tables in files of one format.
 
     Args:
         name: of the source.
         description: the first line of its documentation.
-        read: makes a table of a file that exists.
+        read: makes a table of a file that exists; it is told which columns are categories.
     """
 
     def source(
         *,
-        path: str,
+        path: Path,
         label: str = "",
         held_out: Share = 0.2,
         categorical: tuple[str, ...] = (),
@@ -59,7 +61,7 @@ def _of_file(
         split: Seed = 0,
     ) -> ArraySource:
         return table_source(
-            read_table(path, read),
+            read_table(path, read, {*categorical, label} - {""}),
             name=name,
             label=label,
             held_out=held_out,
@@ -188,7 +190,8 @@ def _source(
         about: name, description and licence for the `DataSpec`.
     """
     mean, scale = _moments(table, rows[training])
-    description = " ".join([about["description"], *_about_constants(table)]).strip()
+    said = (*_about_constants(table), *_about_codes(table))
+    description = " ".join([about["description"], *said]).strip()
     spec = DataSpec(
         kind="vector",
         shape=(table.width,),
@@ -202,7 +205,8 @@ def _source(
     )
     labels = (None, None)
     if table.label_place is not None:
-        labels = (rows[part, table.label_place].astype(np.int32) for part in (training, kept))
+        known = np.nan_to_num(rows[:, table.label_place], nan=UNKNOWN).astype(np.int32)
+        labels = (known[training], known[kept])
     return ArraySource(spec, rows[training], rows[kept], *labels)
 
 
@@ -227,7 +231,8 @@ def _split(
         raise ValueError(
             f"`held_out` must leave rows to train on. Received: {held_out} of {len(frame)} rows"
         )
-    classes = frame[label].astype(str) if label else None
+    # Rows that lack their label are a class of their own here: both parts get their share.
+    classes = frame[label].astype(str).where(frame[label].notna(), "") if label else None
     # A class with a single row cannot be in both parts, nor more classes than rows in one.
     even = classes is not None and classes.value_counts().min() > 1
     even = even and classes.nunique() <= min(count, len(frame) - count)
@@ -263,9 +268,23 @@ def _about_constants(table: TableCodec) -> list[str]:
     return [f"Always the same, so not learnt but put back: {', '.join(constant)}."]
 
 
+def _about_codes(table: TableCodec) -> list[str]:
+    """Which columns are digits that say no number, as postcodes do."""
+    codes = [
+        repr(column.name)
+        for column in table.columns
+        if isinstance(column, Categorical)
+        and all(isinstance(value, str) and value.isdecimal() for value in column.categories)
+        and any(value.startswith("0") and value != "0" for value in column.categories)
+    ]
+    if not codes:
+        return []
+    return [f"With leading zeros, so categories and no numbers: {', '.join(codes)}."]
+
+
 csv = _of_file(
     "csv",
-    "A table in a file of comma-separated values with a header; empty cells are missing.",
+    "A table in a file of values apart by commas, semicolons, tabs or bars, with a header.",
     read_csv,
 )
 parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", read_parquet)
