@@ -10,6 +10,7 @@ import numpy as np
 from training.baselines.base import Baseline, Fitted, RealData, Units, check_count
 from training.data.spec import DataSpec
 from training.evaluation.features import PrincipalComponents, features_of
+from training.rows_on_disk import rows_of
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6
@@ -73,7 +74,7 @@ class MixtureBaseline(Fitted):
         check_count(count)
         scores = drawn_from(self._mixture, count, seed)
         parts = (scores[i : i + DRAWN] for i in range(0, count, DRAWN))
-        return np.concatenate([self._units.to_samples(self._space.inverse(part)) for part in parts])
+        return rows_of((self._units.to_samples(self._space.inverse(p)) for p in parts), count)
 
 
 def fitted_mixture(scores: np.ndarray, components: int, seed: int) -> Any:

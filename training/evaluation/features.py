@@ -13,6 +13,7 @@ import numpy as np
 from training.data.spec import DataSpec
 from training.evaluation.checks import storage_type
 from training.evaluation.table_space import TableColumns
+from training.rows_on_disk import forget
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
 # More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.
@@ -174,6 +175,7 @@ def chunks(space: FeatureSpace, samples: np.ndarray) -> Iterator[np.ndarray]:
     rows = _chunk_rows(samples)
     for start in range(0, len(samples), rows):
         yield space(samples[start : start + rows])
+        forget(samples)
 
 
 def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
