@@ -3,7 +3,7 @@
 import dataclasses
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from ganapp.errors import UserError
 from ganapp.runner.sample_tables import READERS, rows_of_table
 from training.data import DataSpec
 from training.data.images import SUFFIXES, BadImageError, read_pixels
+from training.rows_on_disk import rows_of
 
 MOST_PIXELS = 50_000_000  # of a picture, as the data source `folder` has it
 ARRAYS = ("samples", "clips", "arr_0")
@@ -104,19 +105,22 @@ def _arrays(path: Path) -> Samples:
 def _pictures(files: list[Path], spec: DataSpec) -> np.ndarray:
     """uint8 `(n, height, width, channels)`: with transparency where the real data have it."""
     channels = 4 if spec.shape[-1] == 4 else 3
-    whole = None
-    for number, path in enumerate(files):
+    return rows_of(_decoded(files, channels), len(files))
+
+
+def _decoded(files: list[Path], channels: int) -> Iterator[np.ndarray]:
+    """One picture after the other, uint8 `(1, height, width, channels)`."""
+    shape = None
+    for path in files:
         try:
             pixels = read_pixels(path, max_pixels=MOST_PIXELS, channels=channels)
         except BadImageError as error:
             raise UserError(f"The picture {path} cannot be used: {error}.") from error
-        if whole is None:
-            whole = np.empty((len(files), *pixels.shape), np.uint8)
-        if pixels.shape != whole.shape[1:]:
+        shape = shape or pixels.shape
+        if pixels.shape != shape:
             raise UserError(
                 f"The pictures of `--samples` must all have one size. Received: {path} with "
                 f"{pixels.shape[1]}x{pixels.shape[0]} pixels after others with "
-                f"{whole.shape[2]}x{whole.shape[1]}"
+                f"{shape[1]}x{shape[0]}"
             )
-        whole[number] = pixels
-    return whole
+        yield pixels[None]

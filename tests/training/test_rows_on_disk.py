@@ -79,16 +79,16 @@ def test_two_parts_are_read_like_one():
 def test_a_judge_says_the_same_of_rows_on_the_disk(images, spec, little_memory, monkeypatch):
     samples = np.random.default_rng(1).integers(0, 200, (66, 8, 8, 1), np.uint8)
 
-    def report(given):
+    def judged(given):
         train, held_out = images[:60], images[60:90]
         judge = Judge(spec, train=train, held_out=held_out, components=4, baseline_components=2)
-        return judge, judge.report(given).as_dict()
+        return judge, judge.judge(given)
 
-    judge, small = report(rows_of(np.split(samples, 3), 66))
+    judge, small = judged(rows_of(np.split(samples, 3), 66))
     assert isinstance(judge._evidence.everything.samples, Joined)
     assert mapped(judge.baseline.sample(100))
     monkeypatch.setattr(rows_on_disk, "LARGE", 2**28)
-    judge, plain = report(samples)
+    judge, plain = judged(samples)
     assert isinstance(judge._evidence.everything.samples, np.ndarray)
     assert not mapped(judge.baseline.sample(100))
     assert small == plain

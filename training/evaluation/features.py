@@ -104,7 +104,9 @@ class PrincipalComponents:
         from sklearn.decomposition import PCA
 
         if len(train) > MOST_FOR_COMPONENTS:
-            train = np.random.default_rng(seed).choice(train, MOST_FOR_COMPONENTS, replace=False)
+            every = train
+            train = np.random.default_rng(seed).choice(every, MOST_FOR_COMPONENTS, replace=False)
+            forget(every)
         features = features_of(base, train)
         if len(features) < 2 or not np.ptp(features, axis=0).any():
             raise ValueError(
