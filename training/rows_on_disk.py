@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 LARGE = 2**28  # bytes of rows above which they lie in a file and not in memory
+AT_ONCE = 256  # rows that are taken from here and there before their pages are let go
 BLOCK = 2048  # samples that are generated at once: whole batches of any network
 
 
@@ -76,6 +77,19 @@ def forget(rows: Any) -> None:
         rows = rows.base
     if isinstance(rows, mmap.mmap):
         rows.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(rows: Any, places: np.ndarray) -> np.ndarray:
+    """The rows at `places` int `(k,)`, `(k, ...)`; of memory-mapped ones few are held beside them.
+
+    The system reads the neighbours of every page, too: of rows here and there nearly all.
+    """
+    found = np.empty((len(places), *rows.shape[1:]), rows.dtype)
+    for start in range(0, len(places), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        found[some] = rows[places[some]]
+        forget(rows)
+    return found
 
 
 class Joined:

@@ -14,7 +14,7 @@ from training.data import DataSpec
 from training.evaluation.evidence import Batch
 from training.evaluation.features import Pixels
 from training.evaluation.judge import Judge
-from training.rows_on_disk import Joined, forget, generated_rows, joined, rows_of
+from training.rows_on_disk import Joined, forget, generated_rows, joined, rows_of, taken
 
 
 def mapped(rows):
@@ -100,6 +100,15 @@ def test_the_mixture_draws_the_same(images, spec, little_memory):
     assert mapped(drawn)
     np.testing.assert_array_equal(drawn, np.array(mixture.sample(1200, seed=3)))
     assert len(np.unique(drawn[1000:], axis=0)) > 100  # of the second part, too
+
+
+def test_rows_here_and_there_are_those_that_a_generator_chooses():
+    rows = np.arange(1200).reshape(600, 2)
+    drawn = np.random.default_rng(5).choice(600, 400, replace=False)
+    found = taken(Joined(rows[:250], rows[250:]), drawn)
+    np.testing.assert_array_equal(found, rows[drawn])
+    whole = np.random.default_rng(5).choice(rows, 400, replace=False)
+    np.testing.assert_array_equal(found, whole)
 
 
 class Model:

@@ -10,7 +10,7 @@ import numpy as np
 from training.baselines.base import Baseline, Fitted, RealData, Units, check_count
 from training.data.spec import DataSpec
 from training.evaluation.features import PrincipalComponents, features_of
-from training.rows_on_disk import forget, rows_of
+from training.rows_on_disk import rows_of, taken
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6
@@ -53,9 +53,8 @@ class MixtureBaseline(Fitted):
             )
         self.spec = spec
         if len(train) > MOST_EXAMPLES:
-            every = train
-            train = np.random.default_rng(seed).choice(every, MOST_EXAMPLES, replace=False)
-            forget(every)
+            generator = np.random.default_rng(seed)
+            train = taken(train, generator.choice(len(train), MOST_EXAMPLES, replace=False))
         self._units = Units(spec)
         self._space = PrincipalComponents(self._units.base, train, components=components, seed=seed)
         self._mixture = fitted_mixture(features_of(self._space, train), mixture_components, seed)

@@ -20,7 +20,7 @@ from training.evaluation.memorisation import MemorisationTest, NearestExamples
 from training.evaluation.neighbours import NeighbourBalls
 from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles, StackJudge
-from training.rows_on_disk import Joined, forget, joined
+from training.rows_on_disk import Joined, joined, taken
 
 MOST_HELD = 10_000  # rows: of more samples the features are not kept for the moments alone
 
@@ -81,10 +81,8 @@ class Batch:
     def drawn(self, count: int, seed: int, *, paths: Paths | None = None) -> "Batch":
         """`count` of these samples: drawn, because samples may come sorted by class or mode."""
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
-        samples = self.samples[chosen]
-        forget(self.samples)
         return Batch(
-            samples,
+            taken(self.samples, chosen),
             neighbours=self.neighbours,
             store=self._store,
             labels=None if self.labels is None else self.labels[chosen],

@@ -13,7 +13,7 @@ import numpy as np
 from training.data.spec import DataSpec
 from training.evaluation.checks import storage_type
 from training.evaluation.table_space import TableColumns
-from training.rows_on_disk import forget
+from training.rows_on_disk import forget, taken
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
 # More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.
@@ -104,9 +104,8 @@ class PrincipalComponents:
         from sklearn.decomposition import PCA
 
         if len(train) > MOST_FOR_COMPONENTS:
-            every = train
-            train = np.random.default_rng(seed).choice(every, MOST_FOR_COMPONENTS, replace=False)
-            forget(every)
+            generator = np.random.default_rng(seed)
+            train = taken(train, generator.choice(len(train), MOST_FOR_COMPONENTS, replace=False))
         features = features_of(base, train)
         if len(features) < 2 or not np.ptp(features, axis=0).any():
             raise ValueError(
