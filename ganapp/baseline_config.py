@@ -1,8 +1,7 @@
 """What a baseline alone is fitted on and judged by: validated data."""
 
-from ganapp.config import DataConfig
-from ganapp.evaluation_config import EvaluationConfig
-from ganapp.section import PluginSection, Section
+from ganapp.judged_config import JudgedData
+from ganapp.section import PluginSection
 
 
 class BaselineConfig(PluginSection):
@@ -12,9 +11,7 @@ class BaselineConfig(PluginSection):
     name: str
 
 
-class BaselineRun(Section):
+class BaselineRun(JudgedData):
     """A baseline, its data, and how its samples are judged."""
 
     baseline: BaselineConfig
-    data: DataConfig
-    evaluation: EvaluationConfig = EvaluationConfig()

@@ -17,11 +17,18 @@ def evaluate(
     run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run directory.")] = None,
     samples: Annotated[
         Path | None,
-        typer.Option("--samples", help="Instead of a run: .npz, .npy or a folder of pictures."),
+        typer.Option(
+            "--samples",
+            help="Instead of a run: .npz, .npy, of tables .csv or .parquet, or pictures' folder.",
+        ),
     ] = None,
     real: Annotated[
         str | None,
-        typer.Option("--real", metavar="DATA", help="Of --samples: a data source, name[:path]."),
+        typer.Option(
+            "--real",
+            metavar="DATA",
+            help="Of --samples: a preset or TOML file, a data source, or source:path.",
+        ),
     ] = None,
     overrides: SetOption = None,
     out: Annotated[

@@ -23,6 +23,7 @@ from ganapp.runs import Run, open_run
 from training.evaluation.judge import Judge
 from training.evaluation.path_length import Paths
 from training.evaluation.report import write_report
+from training.rows_on_disk import generated_rows
 
 
 def evaluate(
@@ -83,9 +84,9 @@ def evaluate(
 
 
 def generated(experiment: Experiment, count: int, seed: int) -> np.ndarray:
-    """Samples of the averaged generator in user units."""
+    """Samples of the averaged generator in user units; many of them on the disk."""
     units = experiment.source.spec.to_user_units
-    return experiment.gan.generate(count, seed=seed, units=units)
+    return generated_rows(experiment.gan, count, seed=seed, units=units)
 
 
 def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any], np.ndarray]:

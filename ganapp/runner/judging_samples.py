@@ -9,14 +9,15 @@ import numpy as np
 from rich.console import Console
 
 from ganapp.errors import UserError
-from ganapp.evaluation_config import EvaluationConfig
-from ganapp.loading import validated_section
+from ganapp.judged_config import JudgedData
+from ganapp.loading import validated
 from ganapp.overrides import with_overrides
+from ganapp.runner.baselines import _tables
 from ganapp.runner.judges import checked_judge
-from ganapp.runner.judging import check_overrides
+from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
-from ganapp.runner.samples import check_out, data_source, read_samples, shaped
-from ganapp.runner.summary import show_figures
+from ganapp.runner.samples import Samples, check_out, read_samples
+from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
 from training.data.source import Source
 from training.evaluation.judge import Judge
@@ -37,11 +38,12 @@ def evaluate_samples(
     """Judges samples from anywhere against a data source, like those of a run.
 
     Args:
-        samples: `.npy`, `.npz` or a folder of pictures; images uint8, vectors in the data's units.
-        real: the data source, `name` or `name:path`.
+        samples: see `read_samples`; images uint8, vectors in the data's units.
+        real: a preset's name or a TOML file, for its data and evaluation; the name of a source; or
+            `source:path`.
         console: where to write.
         as_json: print the report as JSON instead of a table.
-        overrides: `evaluation.key=value` settings.
+        overrides: `data.key=value` and `evaluation.key=value` settings.
         out: an empty or a new folder for the report and its pictures; none are made if `None`.
 
     Returns:
@@ -50,11 +52,11 @@ def evaluate_samples(
     Raises:
         UserError: the file, the data or a setting cannot be used.
     """
-    check_overrides(overrides)
+    config = _configuration(real, overrides)
     check_out(out)
-    given = read_samples(samples)
-    source, judge = _source_and_judge(real, overrides)
-    report = _report(given, samples, source, judge, out)
+    read = read_samples(samples)
+    source, judge = _source_and_judge(config)
+    report = _report(read(source.spec), samples, source, judge, out)
     said = verdict(report, SUBJECT)
     content = {"title": str(samples), "verdict": said, "best": None, "last": report}
     if as_json:
@@ -64,30 +66,61 @@ def evaluate_samples(
     return content
 
 
-def _source_and_judge(real: str, overrides: Sequence[str]) -> tuple[Source, Judge]:
-    """The data source and a judge that looks at it as the overrides say."""
-    source = data_source(real)
-    table = with_overrides({"evaluation": {}}, overrides)["evaluation"]
-    evaluation = validated_section(EvaluationConfig, table, "evaluation")
-    # Where the data prepare their own files they keep the judge's, too.
-    return source, checked_judge(evaluation, source, cache=default_cache())
+def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
+    """The real data and how to judge, read as the command `baseline` reads its data."""
+    for override in overrides:
+        if not override.startswith(("data.", "evaluation.")):
+            raise UserError(
+                "`evaluate --samples --set` takes settings of the real data and of the evaluation, "
+                "for example data.size=64 and evaluation.features=classifier. "
+                f"Received: {override!r}"
+            )
+    return validated(with_overrides(_tables(real), overrides), real, JudgedData)
+
+
+def _source_and_judge(config: JudgedData) -> tuple[Source, Judge]:
+    """The data source and a judge that looks at it as the configuration says."""
+    with as_user_errors(config.data.source):
+        source = config.data.build()
+        # Where the data prepare their own files they keep the judge's, too.
+        return source, checked_judge(config.evaluation, source, cache=default_cache())
 
 
 def _report(
-    given: np.ndarray, samples: Path, source: Source, judge: Judge, out: Path | None
+    given: Samples, samples: Path, source: Source, judge: Judge, out: Path | None
 ) -> dict[str, Any]:
     """Judges what `samples` holds; writes the report and its pictures where a folder is given."""
     try:
-        given = shaped(given, source.spec.shape)
-        report = judge.report(given).as_dict()
+        report = judge.report(given.values, labels=_labels(given, samples, source)).as_dict()
     except ValueError as error:
         raise UserError(f"{samples}: {str(error).strip()}") from error
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        drawn = draw_pictures(source, judge, out, given, report, whose=samples.name)
+        drawn = draw_pictures(source.judged, judge, out, given.values, report, whose=samples.name)
         last = {**report, "step": None, "subject": SUBJECT}
         write_report(out, title=str(samples), best=None, last=last, pictures=drawn)
     return report
+
+
+def _labels(given: Samples, samples: Path, source: Source) -> np.ndarray | None:
+    """The classes that were asked for, where the real data have classes to compare with."""
+    if given.labels is None:
+        return None
+    why = None
+    if source.judged is not source:
+        why = "the real data are judged by other classes than those of `data.clusters`"
+    elif not source.spec.classes:
+        why = "the real data have no classes"
+    if why is not None:
+        warn(f"The labels in {samples} are not used: {why}.")
+        return None
+    labels, last = given.labels, len(source.spec.classes) - 1
+    if labels.size and np.issubdtype(labels.dtype, np.integer) and labels.max() > last:
+        raise ValueError(
+            f"`labels` must be classes of {source.spec.name!r}, 0 to {last}. "
+            f"Received: {labels.max()}"
+        )
+    return labels  # their form is the judge's to check
 
 
 def _show(content: dict[str, Any], console: Console, real: str, out: Path | None) -> None:

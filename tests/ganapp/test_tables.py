@@ -64,6 +64,18 @@ def test_samples_as_arrays(run, tmp_path):
         assert (file["samples"].dtype, file["samples"].shape) == (np.float32, (5, 3))
 
 
+def test_own_samples_in_a_file_are_judged(run, tmp_path):
+    out = tmp_path / "x.csv"
+    assert ganapp("sample", run, "--out", out, "--count", 60).code == 0
+    said = ganapp("evaluate", "--samples", out, "--real", run.parent / "people.toml", "--json")
+    assert said.code == 0, said.errors
+    report, own = (json.loads(text) for text in (said.output, (run / "report.json").read_text()))
+    assert report["last"]["counts"] == own["last"]["counts"]
+    assert report["last"]["figures"]["marginals"]["floor"] == pytest.approx(
+        own["last"]["figures"]["marginals"]["floor"]
+    )
+
+
 def test_diagnose_looks_through_the_holes(run):
     said = ganapp("diagnose", run)
     assert said.code == 0, said

@@ -10,6 +10,7 @@ import numpy as np
 from training.baselines.base import Baseline, Fitted, RealData, Units, check_count
 from training.data.spec import DataSpec
 from training.evaluation.features import PrincipalComponents, features_of
+from training.rows_on_disk import rows_of, taken
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6
@@ -52,7 +53,8 @@ class MixtureBaseline(Fitted):
             )
         self.spec = spec
         if len(train) > MOST_EXAMPLES:
-            train = np.random.default_rng(seed).choice(train, MOST_EXAMPLES, replace=False)
+            generator = np.random.default_rng(seed)
+            train = taken(train, generator.choice(len(train), MOST_EXAMPLES, replace=False))
         self._units = Units(spec)
         self._space = PrincipalComponents(self._units.base, train, components=components, seed=seed)
         self._mixture = fitted_mixture(features_of(self._space, train), mixture_components, seed)
@@ -73,7 +75,7 @@ class MixtureBaseline(Fitted):
         check_count(count)
         scores = drawn_from(self._mixture, count, seed)
         parts = (scores[i : i + DRAWN] for i in range(0, count, DRAWN))
-        return np.concatenate([self._units.to_samples(self._space.inverse(part)) for part in parts])
+        return rows_of((self._units.to_samples(self._space.inverse(p)) for p in parts), count)
 
 
 def fitted_mixture(scores: np.ndarray, components: int, seed: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.callbacks.cadence import StepCallback
+from training.rows_on_disk import generated_rows
 
 Sink = Callable[[int, Mapping[str, float]], Any]
 
@@ -47,7 +48,7 @@ class Evaluate(StepCallback):
 
     def on_step(self, step: int, logs: dict[str, Any]) -> None:
         units = self.to_user_units
-        samples = self.model.generate(self.count, seed=self.seed, ema=True, units=units)
+        samples = generated_rows(self.model, self.count, seed=self.seed, units=units)
         values = self.judge(samples)
         figures = {n: math.nan if value is None else float(value) for n, value in values.items()}
         for sink in self.sinks:

@@ -52,6 +52,24 @@ def open_image(file: Path | bytes, max_pixels: int) -> PIL.Image.Image:
         raise BadImageError(f"it cannot be decoded ({reason[0]})") from error
 
 
+def read_pixels(
+    file: Path | bytes,
+    *,
+    max_pixels: int,
+    size: int = 0,
+    resize: Resize = "crop",
+    channels: int = 3,
+) -> np.ndarray:
+    """An image file as an array, see `open_image` and `as_pixels`.
+
+    Raises:
+        BadImageError: with the reason.
+    """
+    with own_limit():
+        image = open_image(file, max_pixels)
+        return as_pixels(image, size=size, resize=resize, channels=channels)
+
+
 @contextlib.contextmanager
 def own_limit() -> Iterator[None]:
     """Within the block `max_pixels` alone decides, not Pillow's own limit beside it."""

@@ -10,10 +10,10 @@ import annotated_types
 import numpy as np
 
 from training.data.checks import check_differ, check_size
+from training.data.images import SUFFIXES, BadImageError, read_pixels
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
 
-FRAME_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 MOST_PIXELS = 2**24  # of a frame, by its header: a picture may claim more than memory holds
 LEAST_CLIPS = 4
 Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
@@ -34,7 +34,8 @@ def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0
             numbers in their names), or an .npz with uint8 clips `(n, frames, height, width,
             channels)` under `clips`, or as its only array; grey clips may leave the channels out.
         frames: of a clip, the first of each; those of the shortest clip when 0.
-        size: height and width that frames of a folder are cut and resized to; as they are when 0.
+        size: height and width that frames of a folder are cut and resized to, as images of the
+            source `folder` are; as they are when 0.
         held_out: share of the clips that training never sees, the same ones every time.
 
     Raises:
@@ -109,28 +110,18 @@ def _frames_in(clip: Path) -> list[Path]:
         parts = re.split(r"(\d+)", path.name)
         return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
-    pictures = (path for path in clip.iterdir() if path.suffix.lower() in FRAME_ENDINGS)
+    pictures = (path for path in clip.iterdir() if path.suffix.lower() in SUFFIXES)
     return sorted(pictures, key=order)
 
 
 def _decoded(path: Path, size: int) -> np.ndarray:
     """One frame, uint8 `(height, width, 3)`."""
-    import PIL.Image
-    import PIL.ImageOps
-
     try:
-        with PIL.Image.open(path) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError(
-                    f"A frame must have at most {MOST_PIXELS:,} pixels. "
-                    f"Received: {path} with {picture.width}x{picture.height}"
-                )
-            colours = picture.convert("RGB")
-            if size:
-                colours = PIL.ImageOps.fit(colours, (size, size), PIL.Image.Resampling.LANCZOS)
-            return np.asarray(colours)
-    except (PIL.UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"`path` must hold whole pictures only. Received: {path}") from error
+        return read_pixels(path, max_pixels=MOST_PIXELS, size=size)
+    except BadImageError as error:
+        raise ValueError(
+            f"`path` must hold whole pictures only. Received: {path}, but {error}"
+        ) from error
 
 
 def _is_grey(frame: np.ndarray) -> bool:

@@ -17,6 +17,7 @@ from training.evaluation.features import (
     PrincipalComponents,
     chunks,
 )
+from training.rows_on_disk import Joined
 
 
 class Frames(Pixels):
@@ -78,7 +79,7 @@ class Motion:
     autocorrelation: np.ndarray | None
 
 
-def motion(clips: np.ndarray) -> Motion:
+def motion(clips: np.ndarray | Joined) -> Motion:
     """Measures the motion in clips; of only a part of them are pixels float64 at once.
 
     The autocorrelation is, for each lag, the covariance of pixels with themselves that much later,
@@ -91,7 +92,7 @@ def motion(clips: np.ndarray) -> Motion:
     Raises:
         ValueError: another shape.
     """
-    clips = np.asarray(clips)
+    clips = clips if isinstance(clips, Joined) else np.asarray(clips)
     if clips.ndim != 5 or clips.shape[1] < 2 or 0 in clips.shape:
         raise ValueError(
             "`clips` must have the shape (n, frames, height, width, channels) with at least 2 "

@@ -21,6 +21,7 @@ from training.evaluation.memorisation import MemorisationTest, NearestExamples
 from training.evaluation.neighbours import NeighbourBalls
 from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles, StackJudge
+from training.rows_on_disk import Joined, joined, taken
 
 IN_A_TREE = 15  # dimensions up to which scikit-learn searches a tree, which has all of them
 MOST_HELD = 10_000  # rows: of more samples the features are not kept for the moments alone
@@ -47,7 +48,7 @@ class Batch:
 
     def __init__(
         self,
-        samples: np.ndarray,
+        samples: np.ndarray | Joined,
         *,
         neighbours: int,
         store: FeatureStore | None = None,
@@ -83,7 +84,7 @@ class Batch:
         """`count` of these samples: drawn, because samples may come sorted by class or mode."""
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return Batch(
-            self.samples[chosen],
+            taken(self.samples, chosen),
             neighbours=self.neighbours,
             store=self._store,
             labels=None if self.labels is None else self.labels[chosen],
@@ -173,7 +174,9 @@ class Evidence:
             self.held_out = Batch(
                 held_out, neighbours=neighbours, store=store, labels=held_out_labels
             )
-            both, labels = np.concatenate([train, held_out]), None
+            # Figures of tables take columns apart.
+            both = np.concatenate([train, held_out]) if spec.table else joined(train, held_out)
+            labels = None
             if train_labels is not None and held_out_labels is not None:
                 labels = np.concatenate([train_labels, held_out_labels])
             self.everything = Batch(both, neighbours=neighbours, store=store, labels=labels)

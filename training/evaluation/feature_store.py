@@ -12,6 +12,7 @@ from training.evaluation.checks import LARGE, as_features
 from training.evaluation.features import FeatureSpace, chunks, features_of
 from training.evaluation.statistics import FeatureStatistics
 from training.files import write_atomically
+from training.rows_on_disk import forget
 
 
 class FeatureStore:
@@ -69,6 +70,7 @@ class FeatureStore:
         digest = hashlib.sha256(f"{space.name} {identity} {samples.shape}".encode())
         for start in range(0, len(samples), 1000):  # a memory-mapped array piece by piece
             digest.update(np.ascontiguousarray(samples[start : start + 1000]))
+            forget(samples)
         return self.folder / f"{what}-{digest.hexdigest()[:32]}.{suffix}"
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from training.data.spec import DataSpec
 from training.evaluation.checks import storage_type
 from training.evaluation.table_space import TableColumns
+from training.rows_on_disk import forget, taken
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
 # More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.
@@ -103,7 +104,8 @@ class PrincipalComponents:
         from sklearn.decomposition import PCA
 
         if len(train) > MOST_FOR_COMPONENTS:
-            train = np.random.default_rng(seed).choice(train, MOST_FOR_COMPONENTS, replace=False)
+            generator = np.random.default_rng(seed)
+            train = taken(train, generator.choice(len(train), MOST_FOR_COMPONENTS, replace=False))
         features = features_of(base, train)
         if len(features) < 2 or not np.ptp(features, axis=0).any():
             raise ValueError(
@@ -174,6 +176,7 @@ def chunks(space: FeatureSpace, samples: np.ndarray) -> Iterator[np.ndarray]:
     rows = rows_at_once(samples)
     for start in range(0, len(samples), rows):
         yield space(samples[start : start + rows])
+        forget(samples)
 
 
 def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:

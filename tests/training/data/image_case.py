@@ -1,6 +1,8 @@
 """Image files of every kind, made for a test."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,16 @@ def pictures(count: int, prefix: str = "", first: int = 0, **options) -> dict[st
         f"{prefix}{seed}.png": encoded(noise(seed, **options))
         for seed in range(first, first + count)
     }
+
+
+def bomb(side):
+    """A PNG of 1 bit a pixel, all black, in a few bytes."""
+
+    def chunk(name, data):
+        crc = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + crc
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((side // 8 + 1) * side), 9)
+    end = chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + end

@@ -4,6 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
+from image_case import bomb, encoded
 
 from training.data import SOURCES, training_batches
 from training.data.digits import digits
@@ -148,5 +149,24 @@ def test_mistakes_in_files_are_sentences(folder, tmp_path):
 
 def test_a_frame_that_claims_to_be_huge_is_refused_from_its_header(folder):
     PIL.Image.new("1", (5000, 5000)).save(folder / "clip1" / "0.png")
-    with pytest.raises(ValueError, match="at most 16,777,216 pixels"):
+    with pytest.raises(ValueError, match="5000 x 5000 pixels, more than 16,777,216"):
+        SOURCES["video"](path=str(folder))
+    # So many that Pillow itself, too, would raise: an error of its own kind.
+    (folder / "clip1" / "0.png").write_bytes(bomb(20_000))
+    with pytest.raises(ValueError, match="20000 x 20000 pixels, more than 16,777,216"):
+        SOURCES["video"](path=str(folder))
+
+
+def test_frames_are_read_like_other_images(folder):
+    """What is transparent is white, 16 bits are scaled, and nothing starts another program."""
+    clear = PIL.Image.new("RGBA", (10, 6), (9, 9, 9, 0))
+    deep = PIL.Image.fromarray(np.full((6, 10), 40 * 257, np.uint16))
+    clear.save(folder / "clip0" / "0.png")
+    deep.save(folder / "clip0" / "1.png")
+    source = SOURCES["video"](path=str(folder), frames=2)
+    clips = np.concatenate([source.train, source.held_out])[:, :, 0, 0, 0]
+    assert [255, 40] in clips.tolist()
+    picture = encoded(PIL.Image.new("RGB", (10, 6)), "EPS")
+    (folder / "clip0" / "0.png").write_bytes(picture)
+    with pytest.raises(ValueError, match="but it is none of PNG, JPEG"):
         SOURCES["video"](path=str(folder))

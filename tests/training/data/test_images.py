@@ -1,13 +1,11 @@
 """One image of any kind: upright, 8 bits, the asked size and channels; bombs refused unread."""
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import PIL.Image
 import pytest
-from image_case import encoded, noise
+from image_case import bomb, encoded, noise
 
 from training.data.images import BadImageError, as_pixels, open_image, own_limit
 
@@ -117,19 +115,6 @@ def test_reducing_keeps_a_ramp():
     got = pixels(encoded(ramp), 8, channels=1)[4, :, 0].astype(float)
     expected = ramp[0].reshape(8, 8).mean(axis=1)
     np.testing.assert_allclose(got[2:-2], expected[2:-2], atol=1)
-
-
-def bomb(side):
-    """A PNG of 1 bit a pixel, all black, in a few bytes."""
-
-    def chunk(name, data):
-        crc = struct.pack(">I", zlib.crc32(name + data))
-        return struct.pack(">I", len(data)) + name + data + crc
-
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    rows = zlib.compress(bytes((side // 8 + 1) * side), 9)
-    end = chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + end
 
 
 def test_a_bomb_is_refused_from_its_header(monkeypatch):

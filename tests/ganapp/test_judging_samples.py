@@ -1,0 +1,150 @@
+"""Samples from anywhere: tables, labels, pictures of every kind, and real data with options."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import ganapp
+from table_run_case import people
+
+from ganapp.runner.samples import read_samples
+from training.data import SOURCES, DataSpec
+
+KINDS = ("csv", "parquet")
+IMAGES = DataSpec(name="x", kind="image", shape=(6, 4, 3), examples=1, held_out=1)
+
+
+def judged(samples, real, *settings, out=None):
+    """What the command says, and its report, if it gives one."""
+    options = [each for setting in settings for each in ("--set", setting)]
+    said = ganapp("evaluate", "--samples", samples, "--real", real, "--json", *options)
+    return said, json.loads(said.output)["last"] if said.code == 0 else None
+
+
+def refused(samples, real, *settings):
+    """The one sentence on standard error."""
+    said, _ = judged(samples, real, *settings)
+    assert said.code == 2, said
+    assert "Traceback" not in said.errors
+    return said.errors.replace("\n", " ")
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A table of people with names that pandas would take for missing, and 60 other such rows."""
+    frame = people(210)
+    frame["rank"] = np.where(frame["age"] % 2, "None", "007")
+    frame.iloc[:150].to_parquet(tmp_path / "people.parquet", index=False)
+    return f"parquet:{tmp_path / 'people.parquet'}", frame.iloc[150:].reset_index(drop=True)
+
+
+def test_tables_in_any_order_of_columns(table, tmp_path):
+    real, frame = table
+    frame = frame[["rank", "income", "city", "age"]]  # the constant column may be missing, too
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet", index=False)
+    source = SOURCES["parquet"](path=real.partition(":")[2], label="city", components=2)
+    rows = [read_samples(tmp_path / f"rows.{kind}")(source.spec).values for kind in KINDS]
+    for found in rows:
+        np.testing.assert_array_equal(found, source.spec.table.from_frame(frame))
+    settings = ("data.label=city", "data.components=2", "evaluation.baseline_components=2")
+    said, report = judged(tmp_path / "rows.csv", real, *settings)
+    assert said.errors == ""
+    assert report["counts"]["generated"] == 60
+    assert report["figures"]["tstr"]["value"] > 0.8
+
+
+def test_tables_with_other_columns_are_refused(table, tmp_path):
+    real, frame = table
+    path = tmp_path / "rows.csv"
+    for change, sentence in {
+        lambda rows: rows.drop(columns="age"): "must have the column 'age'",
+        lambda rows: rows.assign(town=1): "and no others. Received: 'town' beside them",
+        lambda rows: rows.assign(city="Rome"): "The column 'city' must hold one of",
+        lambda rows: rows.assign(age="old"): "The column 'age' must hold numbers. Received: 'old'",
+        lambda rows: rows.assign(age=None): "The column 'age' must have no missing values",
+    }.items():
+        change(frame).to_csv(path, index=False)
+        said = refused(path, real)
+        assert sentence in said
+        assert str(path) in said
+    path.write_bytes(b"")
+    assert "No columns to parse" in refused(path, real)
+    path.write_bytes("Łódź".encode("utf-16"))
+    assert "must be UTF-8 text" in refused(path, real)
+    assert "takes settings of the real data" in refused(path, real, "training.epochs=2")
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
+    assert "`--samples`" in refused(tmp_path / "rows.parquet", real)
+
+
+def test_labels_beside_samples_give_the_figures_of_classes(tmp_path):
+    samples, labels = SOURCES["digits"]().training_examples(360)
+    few = labels < 3
+    samples, labels = samples[few], labels[few]
+    np.savez(tmp_path / "real.npz", images=samples, labels=labels)
+    right, high = (tmp_path / f"{name}.npz" for name in ("right", "high"))
+    np.savez(right, samples=samples, labels=labels)
+    np.savez(high, samples=samples, labels=labels + 1)
+    table = f'[data]\nsource = "npz"\npath = "{tmp_path / "real.npz"}"\n'
+    (tmp_path / "mine.toml").write_text(table + "[evaluation]\nneighbours = 3\n")
+    cache = f"data.cache_dir={tmp_path / 'cache'}"
+    said, report = judged(right, tmp_path / "mine.toml", cache)
+    assert said.errors == ""
+    assert report["neighbours"] == 3
+    assert report["figures"]["asked_accuracy"]["value"] > 0.95
+    assert {"class_coverage", "transfer_accuracy"} <= report["figures"].keys()
+    real = f"npz:{tmp_path / 'real.npz'}"
+    assert "`labels` must be classes of 'npz', 0 to 2. Received: 3" in refused(high, real, cache)
+    said, report = judged(right, real, cache, "data.clusters=3")
+    assert "not used: the real data are judged by other classes" in said.errors
+    assert "asked_accuracy" not in report["figures"]
+
+
+def test_real_folders_take_options(tmp_path):
+    """Photographs of many sizes, against samples of one."""
+    random = np.random.default_rng(0)
+    real, made = tmp_path / "real", tmp_path / "made"
+    for folder, height in ((real, 20), (made, 8)):
+        folder.mkdir()
+        for number in range(30):
+            shape = (height + (number % 3 if folder is real else 0), height, 3)
+            pixels = random.integers(0, 256, shape, np.uint8)
+            PIL.Image.fromarray(pixels).save(folder / f"{number}.png")
+    options = (f"data.cache_dir={tmp_path / 'cache'}", "data.size=8")
+    assert "`size` must be given" in refused(made, f"folder:{real}", options[0])
+    _, report = judged(made, f"folder:{real}", *options)
+    assert report["counts"] == {"generated": 30, "train": 27, "held_out": 3, "matched": 3}
+
+
+def test_pictures_are_read_as_real_ones_are(tmp_path):
+    """Upright, 16 bits scaled, white where transparent, moving ones by their first frame."""
+    level = np.full((6, 4), 40, np.uint8)
+    PIL.Image.fromarray(level.astype(np.uint16) * 257).save(tmp_path / "a.png")
+    PIL.Image.new("RGBA", (4, 6), (9, 9, 9, 0)).save(tmp_path / "b.png")
+    sideways = PIL.Image.new("RGB", (6, 4), (0, 0, 0))
+    sideways.paste((255, 255, 255), (0, 0, 3, 4))  # the left half, which is the top when upright
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    sideways.save(tmp_path / "c.png", exif=exif)
+    frames = [PIL.Image.new("L", (4, 6), shade) for shade in (70, 200)]
+    frames[0].save(tmp_path / "d.gif", save_all=True, append_images=frames[1:])
+    values = read_samples(tmp_path)(IMAGES).values
+    assert values.shape == (4, 6, 4, 3)
+    assert np.unique(values[0]) == 40
+    assert np.unique(values[1]) == 255
+    assert values[2, :, 0, 0].tolist() == [255] * 3 + [0] * 3
+    assert np.unique(values[3]) == 70
+    clear = DataSpec(name="x", kind="image", shape=(6, 4, 4), examples=1, held_out=1)
+    assert np.unique(read_samples(tmp_path)(clear).values[1, ..., 3]) == 0
+
+
+def test_pictures_that_cannot_be_used_are_named(tmp_path):
+    picture = tmp_path / "0.png"
+    PIL.Image.new("RGB", (8, 8)).save(picture, "EPS")  # Pillow alone would start Ghostscript
+    assert f"{picture} cannot be used: it is none of PNG, JPEG" in refused(tmp_path, "digits")
+    PIL.Image.new("1", (8000, 8000)).save(picture)
+    assert "8000 x 8000 pixels, more than 50,000,000" in refused(tmp_path, "digits")
+    PIL.Image.new("L", (8, 8)).save(picture)
+    PIL.Image.new("L", (9, 8)).save(tmp_path / "1.png")
+    assert "must all have one size. Received" in refused(tmp_path, "digits")

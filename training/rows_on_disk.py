@@ -1,0 +1,153 @@
+"""Many examples without holding them all: rows in a temporary file, and two parts as one."""
+
+import mmap
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+LARGE = 2**28  # bytes of rows above which they lie in a file and not in memory
+AT_ONCE = 256  # rows that are taken from here and there before their pages are let go
+BLOCK = 2048  # samples that are generated at once: whole batches of any network
+
+
+def rows_of(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Consecutive parts as one array; memory-mapped where it takes more than 256 MiB of memory.
+
+    The file is without a name, so nothing of it is left whenever and however the process ends; the
+    system takes its place back as soon as nobody holds the array. `TMPDIR` says on which disk.
+
+    Args:
+        parts: `(k, ...)` each, all of one type.
+        count: rows of all parts together.
+
+    Returns:
+        `(count, ...)`, to be read only where it is memory-mapped.
+
+    Raises:
+        OSError: the disk, where there was room at first, is full.
+    """
+    parts = iter(parts)
+    first = next(parts)
+    shape = (count, *first.shape[1:])
+    if _in_a_file(count * first[:1].nbytes):
+        return _in_file(_after(first, parts), shape, first.dtype)
+    whole, done = np.empty(shape, first.dtype), 0
+    for part in _after(first, parts):
+        whole[done : done + len(part)] = part
+        done += len(part)
+    return whole
+
+
+def generated_rows(model: Any, count: int, *, seed: int, units: Any) -> np.ndarray:
+    """Samples of a model's averaged generator, see `rows_of`.
+
+    Args:
+        model: with `sample_latents` and `generate`: the rows are those of `generate(count)`.
+        count: how many.
+        seed: of the latents.
+        units: maps samples to user units, batch by batch.
+    """
+    if count <= BLOCK:
+        return model.generate(count, seed=seed, ema=True, units=units)
+    latents = model.sample_latents(count, seed=seed)
+    blocks = (latents[start : start + BLOCK] for start in range(0, count, BLOCK))
+    parts = (model.generate(latents=block, ema=True, units=units) for block in blocks)
+    return rows_of(parts, count)
+
+
+def forget(rows: Any) -> None:
+    """Lets go of what was read of memory-mapped rows; nothing happens to others.
+
+    Pages of a file that have been looked at count as the process's memory until the system needs
+    them for somebody else. They are read again where they are needed again.
+    """
+    if isinstance(rows, Joined):
+        for part in rows.parts:
+            forget(part)
+        return
+    while isinstance(rows, np.ndarray) and not isinstance(rows, np.memmap):
+        rows = rows.base
+    # What was changed in a mapping of mode "c" is nowhere else.
+    if not isinstance(rows, np.memmap) or rows.mode == "c" or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    while isinstance(rows, np.ndarray):
+        rows = rows.base
+    if isinstance(rows, mmap.mmap):
+        rows.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(rows: Any, places: np.ndarray) -> np.ndarray:
+    """The rows at `places` int `(k,)`, `(k, ...)`; of memory-mapped ones few are held beside them.
+
+    The system reads the neighbours of every page, too: of rows here and there nearly all.
+    """
+    found = np.empty((len(places), *rows.shape[1:]), rows.dtype)
+    for start in range(0, len(places), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        found[some] = rows[places[some]]
+        forget(rows)
+    return found
+
+
+class Joined:
+    """Two arrays, one after the other, of which only those rows are copied that are asked for.
+
+    Args:
+        first: `(n, ...)`.
+        second: `(m, ...)` of the same type.
+    """
+
+    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
+        self.parts = (first, second)
+        self.shape = (len(first) + len(second), *first.shape[1:])
+        self.dtype, self.ndim = first.dtype, first.ndim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, places: slice | np.ndarray) -> np.ndarray:
+        """Rows between two places, or those at places int `(k,)`."""
+        first, second = self.parts
+        if isinstance(places, slice):
+            start, stop, step = places.indices(len(self))
+            if step == 1 and stop <= len(first):
+                return first[start:stop]
+            if step == 1 and start >= len(first):
+                return second[start - len(first) : max(start, stop) - len(first)]
+            places = np.arange(start, stop, step)
+        found = np.empty((len(places), *self.shape[1:]), self.dtype)
+        early = places < len(first)
+        found[early] = first[places[early]]
+        found[~early] = second[places[~early] - len(first)]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.concatenate(self.parts).astype(dtype or self.dtype, copy=False)
+
+
+def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray | Joined:
+    """Both one after the other: a copy, or `Joined` where that would take more than 256 MiB."""
+    large = first.nbytes + second.nbytes > LARGE
+    return Joined(first, second) if large else np.concatenate([first, second])
+
+
+def _in_a_file(size: int) -> bool:
+    """Whether so many bytes are too many for the memory, and not too many for the disk."""
+    return size > LARGE and size < shutil.disk_usage(tempfile.gettempdir()).free
+
+
+def _after(first: np.ndarray, others: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    yield from others
+
+
+def _in_file(parts: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    with tempfile.TemporaryFile() as file:
+        # Written and not mapped: a full disk is then an error and not the end of the process.
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype).data)
+        file.flush()
+        return np.memmap(file, dtype, "r", shape=shape)
