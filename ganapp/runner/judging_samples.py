@@ -60,7 +60,7 @@ def evaluate_samples(
     if as_json:
         console.print_json(json.dumps(content))
     else:
-        _show(content, console, source.spec.name, out)
+        _show(content, console, judge, out)
     return content
 
 
@@ -86,14 +86,21 @@ def _report(
         out.mkdir(parents=True, exist_ok=True)
         drawn = draw_pictures(source, judge, out, given, report, whose=samples.name)
         last = {**report, "step": None, "subject": SUBJECT}
-        write_report(out, title=str(samples), best=None, last=last, pictures=drawn)
+        write_report(
+            out,
+            title=str(samples),
+            best=None,
+            last=last,
+            pictures=drawn,
+            seconds=judge.baseline_seconds,
+        )
     return report
 
 
-def _show(content: dict[str, Any], console: Console, real: str, out: Path | None) -> None:
+def _show(content: dict[str, Any], console: Console, judge: Judge, out: Path | None) -> None:
     """Prints the figures as a table, and where the report lies if there is one."""
     count = content["last"]["counts"]["generated"]
-    title = f"{count:,} samples of {content['title']} against {real}"
-    show_figures(content, console, title=title)
+    title = f"{count:,} samples of {content['title']} against {judge.spec.name}"
+    show_figures(content, console, title=title, seconds=judge.baseline_seconds)
     if out is not None:
         console.print(f"Report: {out / 'report.md'}", soft_wrap=True)

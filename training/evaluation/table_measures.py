@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
+from training.evaluation.checks import NotComputable, error_of_share
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.measure import Details, Values
 from training.evaluation.tables import (
@@ -42,6 +42,7 @@ def usefulness(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Valu
     )
     tested = len(evidence.held_out)
     details = {"classifier": f"random forest of {TREES} trees", "right": round(found * tested)}
+    details["standard_error"] = error_of_share(found, tested)
     return {"tstr": found}, details | {"tested": tested, "label": evidence.spec.table.label}
 
 
