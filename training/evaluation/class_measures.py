@@ -1,6 +1,5 @@
 """Figures of samples whose generator was asked for their classes."""
 
-
 from training.evaluation import further_resampling as resampling
 from training.evaluation.checks import NotComputable, error_of_share
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy

@@ -64,9 +64,10 @@ def verdict(report: Mapping[str, Any], subject: str | None = None) -> str:
     baseline = report["baseline"]
     subject = subject or report.get("subject", "The GAN")
     if (generated := report["counts"]["generated"]) < LEAST_JUDGED:
+        few = f"{generated} samples are" if generated > 1 else "1 sample is"
         return (
-            f"No verdict: the samples are {generated:,}, and a comparison with the {baseline} needs "
-            f"at least {LEAST_JUDGED}."
+            f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_JUDGED} "
+            "are needed."
         )
     if not compared:
         return f"No figure could be compared with the {baseline}."
