@@ -58,7 +58,7 @@ def baseline(
     Raises:
         UserError: for the user's mistakes; nothing is written then.
     """
-    raw = {**_tables(data), "baseline": {"name": name}}
+    raw = {**tables_of(data), "baseline": {"name": name}}
     settings = [each if "." in each.partition("=")[0] else f"baseline.{each}" for each in overrides]
     config = validated(with_overrides(raw, settings), data, BaselineRun)
     check_out(out)
@@ -76,12 +76,20 @@ def baseline(
     np.savez_compressed(directory / "samples.npz", samples=samples)
     drawn = draw_pictures(source, judge, directory, samples, last, whose=f"the {fitted.name}")
     title = f"{directory.name}: {name} on {config.data.source}"
-    write_report(directory, title=title, best=None, last=last, pictures=drawn, baselines=[row])
+    write_report(
+        directory,
+        title=title,
+        best=None,
+        last=last,
+        pictures=drawn,
+        baselines=[row],
+        seconds=judge.baseline_seconds,
+    )
     written = json.loads((directory / "report.json").read_text(encoding="utf-8"))
     if as_json:
         console.print_json(json.dumps(written))
         return written
-    show_figures(written, console)
+    show_figures(written, console, seconds=judge.baseline_seconds)
     facts = "".join(f", {key.replace('_', ' ')} {value:.4g}" for key, value in row["facts"].items())
     console.print(
         f"{fitted.name}: {row['fit_seconds']:.1f} s to fit, {row['sample_seconds']:.1f} s to "
@@ -97,8 +105,9 @@ def baseline_rows(
 ) -> list[dict[str, Any]]:
     """Rows about the baselines that a run asks for; none if it asks for the mixture alone.
 
-    The mixture's own column stands beside every figure anyway; the times are left out then, so
-    that a resumed run writes the same report as one never stopped.
+    The mixture's own column stands beside every figure anyway. Its time is printed and written
+    to `report.md`: `report.json` then has no time in it, so that a resumed run writes the same as
+    one never stopped.
     """
     if set(evaluation.baselines) <= {"mixture"}:
         return []
@@ -157,7 +166,7 @@ def _plain(facts: dict[str, float]) -> dict[str, float | None]:
     return {key: value if np.isfinite(value) else None for key, value in facts.items()}
 
 
-def _tables(data: str) -> dict[str, Any]:
+def tables_of(data: str) -> dict[str, Any]:
     """The tables `data` and `evaluation` that an argument stands for."""
     if data in preset_names() or data.endswith(".toml"):
         tables = read_toml(config_path(data))

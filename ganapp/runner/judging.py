@@ -73,12 +73,13 @@ def evaluate(
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
         baselines=baseline_rows(experiment.config.evaluation, source, judge),
+        seconds=judge.baseline_seconds,
     )
     report = run.read_report()
     if as_json:
         console.print_json(json.dumps(report))
     else:
-        show_figures(report, console)
+        show_figures(report, console, seconds=judge.baseline_seconds)
         console.print(f"Report: {run.directory / 'report.md'}", soft_wrap=True)
     return report
 
@@ -96,12 +97,17 @@ def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any
     return {"step": step, **reported(experiment, experiment.judge, samples)}, samples
 
 
+def asked(experiment: Experiment) -> np.ndarray | None:
+    """The classes int `(n,)` that `generated` samples were asked for; `None` without classes."""
+    if experiment.source.judged is not experiment.source:  # it was asked for other classes
+        return None
+    evaluation = experiment.config.evaluation
+    return experiment.gan.asked(evaluation.samples, seed=evaluation.seed)
+
+
 def reported(experiment: Experiment, judge: Judge, samples: np.ndarray) -> dict[str, Any]:
     """A report on `generated` samples, with the classes that were asked for and the paths."""
-    evaluation, labels = experiment.config.evaluation, None
-    if experiment.source.judged is experiment.source:  # else it was asked for other classes
-        labels = experiment.gan.asked(len(samples), seed=evaluation.seed)
-    return judge.report(samples, labels=labels, paths=paths_of(experiment)).as_dict()
+    return judge.report(samples, labels=asked(experiment), paths=paths_of(experiment)).as_dict()
 
 
 def paths_of(experiment: Experiment) -> Paths:

@@ -12,7 +12,7 @@ from ganapp.errors import UserError
 from ganapp.judged_config import JudgedData
 from ganapp.loading import validated
 from ganapp.overrides import with_overrides
-from ganapp.runner.baselines import _tables
+from ganapp.runner.baselines import tables_of
 from ganapp.runner.judges import checked_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
@@ -62,7 +62,7 @@ def evaluate_samples(
     if as_json:
         console.print_json(json.dumps(content))
     else:
-        _show(content, console, source.spec.name, out)
+        _show(content, console, judge, out)
     return content
 
 
@@ -75,7 +75,7 @@ def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
                 "for example data.size=64 and evaluation.features=classifier. "
                 f"Received: {override!r}"
             )
-    return validated(with_overrides(_tables(real), overrides), real, JudgedData)
+    return validated(with_overrides(tables_of(real), overrides), real, JudgedData)
 
 
 def _source_and_judge(config: JudgedData) -> tuple[Source, Judge]:
@@ -98,7 +98,14 @@ def _report(
         out.mkdir(parents=True, exist_ok=True)
         drawn = draw_pictures(source.judged, judge, out, given.values, report, whose=samples.name)
         last = {**report, "step": None, "subject": SUBJECT}
-        write_report(out, title=str(samples), best=None, last=last, pictures=drawn)
+        write_report(
+            out,
+            title=str(samples),
+            best=None,
+            last=last,
+            pictures=drawn,
+            seconds=judge.baseline_seconds,
+        )
     return report
 
 
@@ -123,10 +130,10 @@ def _labels(given: Samples, samples: Path, source: Source) -> np.ndarray | None:
     return labels  # their form is the judge's to check
 
 
-def _show(content: dict[str, Any], console: Console, real: str, out: Path | None) -> None:
+def _show(content: dict[str, Any], console: Console, judge: Judge, out: Path | None) -> None:
     """Prints the figures as a table, and where the report lies if there is one."""
     count = content["last"]["counts"]["generated"]
-    title = f"{count:,} samples of {content['title']} against {real}"
-    show_figures(content, console, title=title)
+    title = f"{count:,} samples of {content['title']} against {judge.spec.name}"
+    show_figures(content, console, title=title, seconds=judge.baseline_seconds)
     if out is not None:
         console.print(f"Report: {out / 'report.md'}", soft_wrap=True)

@@ -1,6 +1,6 @@
 """What a person sees before and after a run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from rich.table import Table
 from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
 from training.data import Source
-from training.evaluation.remarks import about_weak_features
+from training.evaluation.baseline_table import about_seconds
+from training.evaluation.remarks import about_weak_features, missing_in_short
 from training.evaluation.report import verdict
 from training.objectives import Objective
 
@@ -85,11 +86,26 @@ def _looks_at_several(section: Any) -> str:
     return packs + (f", minibatch {layer.replace('_', ' ')}" if layer != "none" else "")
 
 
-def show_figures(report: dict[str, Any], console: Console, *, title: str = "") -> None:
-    """The figures of the best generator beside floor and baseline, and the verdict."""
+def show_figures(
+    report: dict[str, Any],
+    console: Console,
+    *,
+    title: str = "",
+    seconds: Mapping[str, float] | None = None,
+) -> None:
+    """The figures of the best generator beside floor and baseline, and the verdict.
+
+    Args:
+        report: as in `report.json`.
+        console: where to write.
+        title: of the table.
+        seconds: that the baseline took, to `fit` and to `sample`.
+    """
     chosen = report["best"] or report["last"]
     console.print(_figures_table(report, title))
-    for remark in _remarks(chosen):
+    for sentence in missing_in_short(chosen, report["last"] if report["best"] else None):
+        console.print(f"- {sentence}", style="dim", markup=False, highlight=False)
+    for remark in (*_remarks(chosen), *([about_seconds(chosen, seconds)] if seconds else ())):
         console.print(remark, style="dim")
     console.print(verdict(chosen, "This sample") if title else verdict(chosen))
 

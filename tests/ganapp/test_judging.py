@@ -157,6 +157,47 @@ def test_a_run_is_judged_with_other_settings_and_compared(finished, tmp_path):
     assert "bootstrap" in said.output
 
 
+def test_a_report_in_other_terms_is_not_mixed_with_the_intervals(finished, tmp_path):
+    """`evaluate --set` leaves a report that the run's own judge would not write."""
+    twin, out = tmp_path / "twin", tmp_path / "compared"
+    shutil.copytree(finished, twin)
+    for path, change in ((finished, {"neighbours": 9}), (twin, {"space": "elsewhere"})):
+        report = json.loads((path / "report.json").read_text())
+        for which in ("best", "last"):
+            report[which] |= change if "neighbours" in change else {}
+            figure = report[which]["figures"]["frechet_distance"]
+            figure |= {"value": 12345.0} | (change if "space" in change else {})
+        (path / "report.json").write_text(json.dumps(report))
+    said = ganapp("compare", finished, twin, "--out", out, "--json")
+    assert said.code == 0, said.errors
+    content = json.loads(said.output)
+    distance = content["figures"]["frechet_distance"]
+    assert [run["neighbours"] for run in content["runs"]] == [5, 5]
+    assert distance["comparable"]
+    assert distance["runs"][0] == distance["runs"][1]
+    assert distance["runs"][0]["value"] < 12345.0
+    assert content["figures"]["path_length"]["runs"][0]["interval"] is not None
+    assert content["figures"]["neighbour_test"]["runs"][0]["interval"] is not None
+
+
+def test_values_of_other_counts_are_said_not_to_be_comparable(finished, tmp_path):
+    other, out = tmp_path / "other", tmp_path / "compared"
+    shutil.copytree(finished, other)
+    text = (other / "config.toml").read_text()
+    changed = text.replace("neighbours = 5", "neighbours = 3")
+    assert changed != text
+    (other / "config.toml").write_text(changed)
+    said = ganapp("compare", finished, other, "--out", out)
+    assert said.code == 0, said.errors
+    assert "different numbers of neighbours" in said.errors
+    assert "! No row can be compared between the runs" in said.output.replace("\n", " ")
+    assert "*" not in said.output.split("! No row")[0]
+    figures = json.loads((out / "comparison.json").read_text())["figures"]
+    for figure in figures.values():
+        assert (figure["comparable"], figure["best"], figure["floor"]) == (False, [], None)
+        assert len({str(run["space"]) for run in figure["runs"]}) == 1
+
+
 def test_comparing_asks_for_two_runs_and_a_folder(finished, tmp_path):
     assert "at least two runs" in ganapp("compare", finished).errors
     assert ganapp("compare", finished, tmp_path / "none").code == 2

@@ -46,6 +46,20 @@ def baseline_table(report: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
     return [counted, "\n".join("| " + " | ".join(row) + " |" for row in table)]
 
 
+def about_seconds(report: Mapping[str, Any], seconds: Mapping[str, float]) -> str:
+    """A sentence: how long the baseline of a report took.
+
+    Args:
+        report: the dictionary of a `Report`.
+        seconds: to `fit` and to `sample` as many as were generated.
+    """
+    name = report["baseline"]
+    return (
+        f"Time of the {name}: {seconds['fit']:.3g} s to fit, {seconds['sample']:.3g} s to draw "
+        f"{report['counts']['generated']:,} samples."
+    )
+
+
 def _number(value: float | None) -> str:
     if value is None:
         return "-"

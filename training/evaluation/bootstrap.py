@@ -8,6 +8,8 @@ from training.evaluation.checks import NotComputable
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.measure import Measure
 
+ROUNDING = 1e-12  # of a figure: what summing in another order makes of equal resamples
+
 
 def spreads(
     measures: Iterable[Measure],
@@ -21,7 +23,7 @@ def spreads(
     """Standard errors of figures, by the bootstrap over the generated samples.
 
     They are drawn again with replacement, `resamples` times, and the real data stay as they are;
-    only figures for which that is cheap are there.
+    only figures for which that is cheap, and whose resamples vary, are there.
 
     Args:
         measures: which of them.
@@ -46,9 +48,13 @@ def spreads(
             count, np.full(count, 1.0 / count), size=resamples
         )
         try:
-            values = measure.resample(evidence, *sides, drawn)
+            # Of a diverged generator squares overflow; what is not finite is left out below.
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = measure.resample(evidence, *sides, drawn)
+                errors = {key: float(np.std(each, ddof=1)) for key, each in values.items()}
         except NotComputable:
             continue
-        errors = {key: float(np.std(each, ddof=1)) for key, each in values.items()}
-        found |= {key: error for key, error in errors.items() if np.isfinite(error)}
+        # Resamples that never vary, as of a share of 0, say nothing: the truth need not be 0.
+        least = {key: ROUNDING * np.abs(each).max() for key, each in values.items()}
+        found |= {key: e for key, e in errors.items() if np.isfinite(e) and e > least[key]}
     return found

@@ -1,5 +1,6 @@
 """What every figure asks of its input, and the error of a figure that has no value."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ def as_features(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
             "samples with NaN or infinite values"
         )
     return features
+
+
+def error_of_share(share: float, count: int) -> float:
+    """Binomial standard error of a share of `count` independent examples."""
+    return math.sqrt(share * (1.0 - share) / count)
 
 
 def as_feature_pair(*, least: int = 1, **sides: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

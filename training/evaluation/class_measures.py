@@ -1,10 +1,10 @@
 """Figures of samples whose generator was asked for their classes."""
 
-import numpy as np
-
-from training.evaluation.checks import NotComputable
+from training.evaluation import further_resampling as resampling
+from training.evaluation.checks import NotComputable, error_of_share
 from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
 from training.evaluation.evidence import Batch, Evidence
+from training.evaluation.further_resampling import labels_of
 from training.evaluation.measure import (
     DISTANCES,
     LABELS,
@@ -17,7 +17,7 @@ from training.evaluation.measure import (
 
 
 def _asked(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
-    labels = _labels(batch)
+    labels = labels_of(batch)
     told = evidence.classifier.labels(batch.features(evidence.label_space))
     known = labels >= 0
     if not known.any():
@@ -29,9 +29,9 @@ def _coverage(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Value
     space = evidence.neighbour_space
     found = class_coverage(
         reference.features(space),
-        _labels(reference),
+        labels_of(reference),
         batch.features(space),
-        _labels(batch),
+        labels_of(batch),
         neighbours=batch.neighbours,
     )
     values = {"class_coverage": found.mean, "smallest_class_coverage": found.smallest}
@@ -41,21 +41,16 @@ def _coverage(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Value
 def _transfer(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     if evidence.held_out is None:
         raise NotComputable("There is no held-out data to test a classifier on")
-    space = evidence.distance_space
+    space, tested = evidence.distance_space, evidence.held_out
     found = transfer_accuracy(
         batch.features(space),
-        _labels(batch),
-        evidence.held_out.features(space),
-        _labels(evidence.held_out),
+        labels_of(batch),
+        tested.features(space),
+        labels_of(tested),
         seed=evidence.seed,
     )
-    return {"transfer_accuracy": found}, {}
-
-
-def _labels(batch: Batch) -> np.ndarray:
-    if batch.labels is None:
-        raise NotComputable("These samples were not asked to be of a class")
-    return batch.labels
+    details = {"standard_error": error_of_share(found, tested.labelled), "tested": tested.labelled}
+    return {"transfer_accuracy": found}, details
 
 
 def _has_labels(evidence: Evidence) -> bool:
@@ -76,6 +71,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
         real=lambda evidence, reference: evidence.train.labelled,
         when="end",
         needs="labels",
+        resample=resampling.asked,
     ),
     Measure(
         better={"class_coverage": "higher", "smallest_class_coverage": "higher"},
@@ -86,6 +82,7 @@ CLASS_MEASURES: tuple[Measure, ...] = (
         most=MOST_NEIGHBOURS,
         when="end",
         needs="labels",
+        resample=resampling.class_coverage,
     ),
     Measure(
         better={"transfer_accuracy": "higher"},

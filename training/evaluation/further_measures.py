@@ -7,8 +7,9 @@ import dataclasses
 
 import numpy as np
 
+from training.evaluation import further_resampling as resampling
 from training.evaluation.authenticity import authentic, duplicates
-from training.evaluation.checks import NotComputable
+from training.evaluation.checks import NotComputable, error_of_share
 from training.evaluation.class_score import class_score
 from training.evaluation.classifier import ClassifierSpace
 from training.evaluation.evidence import Batch, Evidence
@@ -56,13 +57,18 @@ def _energy(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values,
 def _neighbour_test(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     sides = (part.features(evidence.neighbour_space) for part in (reference, batch))
     found = dataclasses.asdict(neighbour_test(*sides, seed=evidence.seed))
-    return {"neighbour_test": found.pop("accuracy")}, found
+    return _told("neighbour_test", found)
 
 
 def _logistic_test(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     sides = (part.features(evidence.distance_space) for part in (reference, batch))
     found = dataclasses.asdict(logistic_test(*sides, seed=evidence.seed))
-    return {"logistic_test": found.pop("accuracy")}, found
+    return _told("logistic_test", found)
+
+
+def _told(key: str, found: dict[str, float]) -> tuple[Values, Details]:
+    accuracy = found.pop("accuracy")
+    return {key: accuracy}, found | {"standard_error": error_of_share(accuracy, found["judged"])}
 
 
 def _authenticity(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
@@ -145,6 +151,7 @@ FURTHER_MEASURES: tuple[Measure, ...] = (
         compute=_sliced,
         most=MOST_NEIGHBOURS,
         when="end",
+        resample=resampling.sliced,
     ),
     Measure(
         better={"pyramid_wasserstein": "lower"},
@@ -166,6 +173,7 @@ FURTHER_MEASURES: tuple[Measure, ...] = (
         compute=_energy,
         most=MOST_PAIRED,
         when="end",
+        resample=resampling.energy,
     ),
     Measure(
         better={"neighbour_test": "half"},
@@ -196,6 +204,7 @@ FURTHER_MEASURES: tuple[Measure, ...] = (
         compute=_duplicates,
         most=MOST_NEIGHBOURS,
         when="end",
+        resample=resampling.duplicated,
     ),
     Measure(
         better={"path_length": "lower"},

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from training.baselines import MixtureBaseline
 from training.data.spec import DataSpec
 from training.evaluation.bootstrap import spreads
-from training.evaluation.checks import NotComputable, check_labels, check_samples
+from training.evaluation.checks import check_labels, check_samples
 from training.evaluation.choices import Choice, PrincipalPixels
 from training.evaluation.computing import computed
 from training.evaluation.evidence import Batch, Evidence, Modes
@@ -18,6 +18,7 @@ from training.evaluation.measures import MEASURES, Measure
 from training.evaluation.outcome import NAMES, Outcome, Report
 from training.evaluation.path_length import Paths
 from training.evaluation.stacks import Singles
+from training.evaluation.terms import TimedMixture, figure_terms, known_before
 
 REFERENCES = ("all", "train")
 
@@ -83,8 +84,6 @@ class Judge:
             held_out = held_out_labels = None  # a source without held-out data gives an empty array
         self.spec, self.reference, self.seed = spec, reference, seed
         self.neighbours = neighbours
-        self._components = components
-        self._baseline_components = baseline_components if modes is None else len(modes.centres)
         self._evidence = Evidence(
             spec,
             train=train,
@@ -104,22 +103,25 @@ class Judge:
         possible = [measure for measure in MEASURES if measure.applies(self._evidence)]
         self._along = [m for m in possible if m.wanted(report=False, asked=along)]
         self._measures = [m for m in possible if m.wanted(report=True, asked={*figures, *along})]
-        self._mixture: MixtureBaseline | None = None
+        self._mixture = TimedMixture(
+            spec,
+            train,
+            mixture_components=baseline_components if modes is None else len(modes.centres),
+            components=components,
+            seed=seed,
+        )
         self._floors: dict[int, Outcome] = {}
         self._baselines: dict[int, Outcome] = {}
 
     @property
     def baseline(self) -> MixtureBaseline:
         """The mixture, fitted on the training data at first use."""
-        if self._mixture is None:
-            self._mixture = MixtureBaseline(
-                self.spec,
-                self._evidence.train.samples,
-                mixture_components=self._baseline_components,
-                components=self._components,
-                seed=self.seed,
-            )
-        return self._mixture
+        return self._mixture.model
+
+    @property
+    def baseline_seconds(self) -> dict[str, float]:
+        """How long the mixture took to `fit` and to `sample`; empty before its first use."""
+        return dict(self._mixture.seconds)
 
     @property
     def keys(self) -> tuple[set[str], set[str]]:
@@ -161,9 +163,9 @@ class Judge:
         Raises:
             ValueError: as for `judge`.
         """
-        evidence, batch = self._evidence, self._batch(samples, labels, paths)
-        held_out = 0 if evidence.held_out is None else len(evidence.held_out)
-        matched = min(len(batch), held_out)
+        batch = self._batch(samples, labels, paths)
+        header = self._header(len(batch))
+        matched = header["counts"]["matched"]
         columns = {
             "value": self._compute(self._measures, batch, self._reference()),
             "matched": self._matched(batch, matched),
@@ -177,32 +179,37 @@ class Judge:
             for key in measure.better
         }
         return Report(
-            data=self.spec.name,
-            reference=self.reference,
-            counts={
-                "generated": len(batch),
-                "train": len(evidence.train),
-                "held_out": held_out,
-                "matched": matched,
-            },
-            neighbours=self.neighbours,
-            seed=self.seed,
+            **header,
             baseline=self.baseline.name,
             figures=figures,
             details=columns["value"].details,
         )
 
-    def spreads(self, samples: ArrayLike, *, resamples: int = 100) -> dict[str, float]:
+    def terms(self, generated: int) -> dict[str, Any]:
+        """What a report on so many samples says of how it came about; nothing is judged.
+
+        Returns:
+            As in a `Report`: all but its values.
+        """
+        figures = {
+            key: self._terms(each, generated) for each in self._measures for key in each.better
+        }
+        return {**self._header(generated), "figures": figures}
+
+    def spreads(
+        self, samples: ArrayLike, *, labels: np.ndarray | None = None, resamples: int = 100
+    ) -> dict[str, float]:
         """Standard errors of the figures for which that is cheap, see `bootstrap.spreads`.
 
         Args:
             samples: generated samples `(n, *shape)` in user units.
+            labels: as for `report`.
             resamples: at least 2.
 
         Raises:
             ValueError: as for `judge`.
         """
-        sides = self._batch(samples), self._reference()
+        sides = self._batch(samples, labels), self._reference()
         return spreads(self._measures, self._evidence, *sides, resamples=resamples, seed=self.seed)
 
     def nearest_training_examples(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -255,7 +262,7 @@ class Judge:
 
     def _baseline(self, count: int) -> Outcome:
         if count not in self._baselines:
-            batch = self._batch(self.baseline.sample(count, self.seed))
+            batch = self._batch(self._mixture.sample(count, self.seed))
             self._baselines[count] = self._compute(self._measures, batch, self._reference())
         return self._baselines[count]
 
@@ -269,18 +276,12 @@ class Judge:
     def _figure(
         self, key: str, measure: Measure, columns: dict[str, Outcome], generated: int
     ) -> dict[str, Any]:
-        evidence, used = self._evidence, measure.used_count
-        matched = self._matched_count(measure, generated)
         return {
             "name": NAMES.get(key, key.replace("_", " ")),
             "better": measure.better[key],
             "main": measure.when == "always",
-            "space": _name_of(measure, evidence),
+            **self._terms(measure, generated),
             **{column: outcome.values[key] for column, outcome in columns.items()},
-            "generated": used(generated),
-            "real": used(measure.real(evidence, self._reference())),
-            "matched_generated": used(matched),
-            "matched_real": used(measure.real(evidence, evidence.train)),
             "reasons": {
                 column: outcome.reasons[key]
                 for column, outcome in columns.items()
@@ -288,10 +289,11 @@ class Judge:
             },
         }
 
+    def _terms(self, measure: Measure, generated: int) -> dict[str, Any]:
+        matched = self._matched_count(measure, generated)
+        sides = self._evidence, self._reference()
+        return figure_terms(measure, *sides, generated=generated, matched=matched)
 
-def _name_of(measure: Measure, evidence: Evidence) -> str:
-    """Of the space that a measure is computed in; nothing where the real data do not make one."""
-    try:
-        return measure.space(evidence).name
-    except NotComputable:
-        return ""
+    def _header(self, generated: int) -> dict[str, Any]:
+        settings = {key: getattr(self, key) for key in ("reference", "neighbours", "seed")}
+        return settings | known_before(self._evidence, generated)

@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from training.evaluation import resampling
+from training.evaluation import further_resampling, resampling
 from training.evaluation.checks import NotComputable
 from training.evaluation.class_measures import CLASS_MEASURES
 from training.evaluation.clip_measures import CLIP_MEASURES
@@ -195,17 +195,20 @@ MEASURES: tuple[Measure, ...] = (
         applies=_has_modes,
         compute=_modes,
         real=of_none,
+        resample=further_resampling.modes,
     ),
     Measure(
         better={"modes": "higher", "mode_kl": "lower"},
         applies=_has_singles,
         compute=_stacks,
         real=lambda evidence, reference: len(evidence.singles.train),
+        resample=further_resampling.stacks,
     ),
     Measure(
         better={"marginals": "lower", "associations": "lower"},
         applies=_is_table,
         compute=column_figures,
+        resample=further_resampling.columns,
     ),
     Measure(
         better={"tstr": "higher"},

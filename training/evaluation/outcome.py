@@ -60,6 +60,7 @@ class Report:
         counts: generated, train, held_out, matched: numbers of samples.
         neighbours: k.
         seed: of everything drawn.
+        network: hash of the feature space's network and its options; empty where it has none.
         baseline: name of the baseline.
         figures: by key: name, better, space, value, generated, real, matched, floor,
             matched_generated, matched_real, baseline, `reasons` for those that are `None`, and
@@ -72,6 +73,7 @@ class Report:
     counts: dict[str, int]
     neighbours: int
     seed: int
+    network: str = ""
     baseline: str
     figures: dict[str, dict[str, Any]]
     details: dict[str, dict[str, Any]]

@@ -10,7 +10,7 @@ SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are 
 
 def remarks(report: Mapping[str, Any]) -> list[str]:
     """What a reader needs beside the table: missing values, the classifier, copies."""
-    lines = _about_missing(report)
+    lines = [f"- {sentence}" for sentence in about_missing(report)]
     details = report["details"]
     accuracy = details.get("classes_found", {}).get("classifier_accuracy")
     if accuracy is not None:
@@ -56,7 +56,7 @@ def _about_coverage(covered: Mapping[str, Any]) -> str:
     return f"- Coverage within {which}: {shares}."
 
 
-def _about_missing(report: Mapping[str, Any]) -> list[str]:
+def about_missing(report: Mapping[str, Any]) -> list[str]:
     """Why figures have no value; those without one for the same reason in one line."""
     names: dict[tuple[str, str], list[str]] = {}
     for figure in report["figures"].values():
@@ -66,9 +66,39 @@ def _about_missing(report: Mapping[str, Any]) -> list[str]:
         for reason, some in columns.items():
             names.setdefault((", ".join(some), reason), []).append(figure["name"])
     return [
-        f"- {', '.join(figures)}: ({columns}) {reason}."
+        f"{', '.join(figures)}: ({columns}) {reason}."
         for (columns, reason), figures in names.items()
     ]
+
+
+def missing_in_short(report: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> list[str]:
+    """Why a table has dashes, one sentence per reason; columns are named where a value is there.
+
+    Args:
+        report: the dictionary of the report that the table shows.
+        last: another one whose values stand beside.
+    """
+    names: dict[tuple[str, str], list[str]] = {}
+    for key, figure in report["figures"].items():
+        reasons = dict(figure["reasons"])
+        if last is not None and "value" not in reasons:
+            beside = last["figures"].get(key, {}).get("reasons", {})
+            reasons |= {"last": beside["value"]} if "value" in beside else {}
+        said = {} if "value" not in reasons else {reasons["value"]: ""}
+        if not said:
+            for reason in reasons.values():
+                columns = [column for column, other in reasons.items() if other == reason]
+                said[reason] = f" ({', '.join(columns)})"
+        for reason, where in said.items():
+            names.setdefault((where, reason), []).append(figure["name"])
+    return [
+        f"{_named(some, len(report['figures']))}{where}: {reason}."
+        for (where, reason), some in names.items()
+    ]
+
+
+def _named(names: list[str], count: int) -> str:
+    return f"All {count} figures" if len(names) == count else ", ".join(names)
 
 
 def _about_errors(details: Mapping[str, Any]) -> list[str]:

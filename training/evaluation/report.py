@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.evaluation.baseline_table import baseline_table
+from training.evaluation.baseline_table import about_seconds, baseline_table
 from training.evaluation.remarks import number, remarks
 from training.files import write_atomically
 
@@ -34,6 +34,10 @@ SHARES = (
 )
 
 
+# Fewer samples say nearly nothing; and without these figures the others may flatter.
+LEAST_JUDGED, ESSENTIAL = 50, ("precision", "coverage", "frechet_distance")
+
+
 def losses_to_baseline(report: Mapping[str, Any]) -> list[str]:
     """Keys of the figures in which the generated samples are worse than the baseline's.
 
@@ -47,7 +51,10 @@ def losses_to_baseline(report: Mapping[str, Any]) -> list[str]:
 
 
 def verdict(report: Mapping[str, Any], subject: str | None = None) -> str:
-    """One sentence: does the GAN (or another that was judged) beat the baseline?
+    """In short: does the GAN (or another that was judged) beat the baseline?
+
+    There is none on fewer than 50 samples, or without precision, coverage and Fréchet distance
+    where the data have them.
 
     Args:
         report: the dictionary of a `Report`.
@@ -56,8 +63,22 @@ def verdict(report: Mapping[str, Any], subject: str | None = None) -> str:
     compared, losses = _compared(report), losses_to_baseline(report)
     baseline = report["baseline"]
     subject = subject or report.get("subject", "The GAN")
+    if (generated := report["counts"]["generated"]) < LEAST_JUDGED:
+        few = f"{generated} samples are" if generated > 1 else "1 sample is"
+        return (
+            f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_JUDGED} "
+            "are needed."
+        )
     if not compared:
         return f"No figure could be compared with the {baseline}."
+    figures = report["figures"]
+    absent = [figures[key]["name"] for key in ESSENTIAL if key in figures and key not in compared]
+    if absent:
+        beside = f"; of the other {len(compared)} figures {len(losses)} are worse" if losses else ""
+        return (
+            f"No verdict: there is no {' and no '.join(absent)} to compare with the {baseline}"
+            f"{beside}."
+        )
     if not losses and subject == f"The {baseline}":
         return f"{subject} is what every run of these data is compared with."
     if not losses:
@@ -82,6 +103,7 @@ def write_report(
     alarms: Sequence[Mapping[str, Any]] = (),
     looks: int = 0,
     baselines: Sequence[Mapping[str, Any]] = (),
+    seconds: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
     """Writes `report.json` and `report.md` into an existing run directory.
 
@@ -98,6 +120,8 @@ def write_report(
             and `sentence`.
         looks: how often it was looked at for alarms.
         baselines: rows of `baseline_table`.
+        seconds: that the baseline of every report took, to `fit` and to `sample`. They stand in
+            `report.md` only: the `report.json` of a resumed run is that of one never stopped.
 
     Returns:
         The path of `report.md`.
@@ -128,6 +152,8 @@ def write_report(
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
     notes = (*notes, *_about_alarms(alarms, looks, last["step"]))
+    if seconds:
+        notes = (about_seconds(chosen, seconds), *notes)
     notes = (*baseline_table(chosen, baselines), *notes)
     page = _page(title, best, last, pictures, notes)
     write_atomically(directory / "report.md", page)

@@ -11,6 +11,7 @@ from scipy.ndimage import convolve1d
 
 from training.evaluation.checks import NotComputable, as_feature_pair
 
+PROJECTIONS = 128  # random directions
 PATCH = 7  # pixels of a descriptor's side
 TAPS = np.array([1.0, 4.0, 6.0, 4.0, 1.0], np.float32) / 16.0
 LEAST_SIDE = 14  # of a further level: two patches
@@ -23,7 +24,7 @@ def random_directions(dimension: int, count: int, *, seed: int = 0) -> np.ndarra
 
 
 def sliced_wasserstein(
-    first: ArrayLike, second: ArrayLike, *, projections: int = 128, seed: int = 0
+    first: ArrayLike, second: ArrayLike, *, projections: int = PROJECTIONS, seed: int = 0
 ) -> float:
     """Mean 1-Wasserstein distance of the two sets' projections; 0 or more, lower is better.
 
@@ -76,7 +77,7 @@ def pyramid_distances(
     second: np.ndarray,
     *,
     patches: int = 32,
-    projections: int = 128,
+    projections: int = PROJECTIONS,
     seed: int = 0,
 ) -> dict[str, float]:
     """Sliced Wasserstein distance of 7x7 patches at each level of the Laplacian pyramid.

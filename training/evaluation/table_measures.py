@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
+from training.evaluation.checks import NotComputable, error_of_share
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.measure import Details, Values
 from training.evaluation.tables import (
@@ -43,6 +43,7 @@ def usefulness(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Valu
     place = evidence.spec.table.label_place
     tested = int(np.count_nonzero(~np.isnan(evidence.held_out.samples[:, place])))
     details = {"classifier": f"random forest of {TREES} trees", "right": round(found * tested)}
+    details["standard_error"] = error_of_share(found, tested)
     return {"tstr": found}, details | {"tested": tested, "label": evidence.spec.table.label}
 
 

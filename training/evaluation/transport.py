@@ -56,11 +56,12 @@ def energy_distance(first: ArrayLike, second: ArrayLike) -> float:
     first, second = as_feature_pair(first=first, second=second)
     centre = second.mean(axis=0)  # small norms lose fewer digits to cancellation
     first, second = first - centre, second - centre
-    across = _mean_distance(first, second)
-    return max(0.0, 2.0 * across - _mean_distance(first, first) - _mean_distance(second, second))
+    across = mean_distance(first, second)
+    return max(0.0, 2.0 * across - mean_distance(first, first) - mean_distance(second, second))
 
 
-def _mean_distance(first: np.ndarray, second: np.ndarray) -> float:
+def mean_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean Euclidean distance of every row `(n, d)` to every other's `(m, d)`, itself too."""
     from sklearn.metrics import pairwise_distances_chunked
 
     parts = pairwise_distances_chunked(first, second, working_memory=BLOCK_MEBIBYTES)

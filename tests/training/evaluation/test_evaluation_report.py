@@ -8,7 +8,7 @@ from evaluation_cases import GRID, grid_points, vector_spec
 
 from training.evaluation import report as module
 from training.evaluation.judge import Judge
-from training.evaluation.remarks import remarks
+from training.evaluation.remarks import missing_in_short, remarks
 from training.evaluation.report import losses_to_baseline, verdict, write_report
 
 
@@ -124,6 +124,59 @@ def test_nothing_to_compare_is_said(judged):
     for figure in report["figures"].values():
         figure["baseline"] = None
     assert verdict(report) == "No figure could be compared with the 9-component Gaussian mixture."
+
+
+def test_few_samples_and_missing_main_figures_get_no_verdict(judged):
+    report = copy.deepcopy(judged[0])
+    name = "9-component Gaussian mixture"
+    report["counts"]["generated"] = 50
+    assert "at least as good" in verdict(report) or "loses to" in verdict(report)
+    report["counts"]["generated"] = 49
+    assert verdict(report) == (
+        f"No verdict: 49 samples are too few to compare with the {name}; at least 50 are needed."
+    )
+    worse = copy.deepcopy(judged[1])
+    for key in ("precision", "frechet_distance"):
+        worse["figures"][key]["value"] = None
+    said = verdict(worse)
+    assert said.startswith(
+        f"No verdict: there is no precision and no Fréchet distance to compare with the {name}; "
+    )
+    count = len(losses_to_baseline(worse))
+    assert count > 0
+    assert said.endswith(f" figures {count} are worse.")
+
+
+def test_reasons_in_short_name_columns_only_where_a_value_is_there(judged):
+    report = copy.deepcopy(judged[0])
+    assert "All" not in "".join(missing_in_short(report))
+    reasons = {
+        "recall": {"value": "Too few", "floor": "Too few"},
+        "density": {"value": "Too few"},
+        "coverage": {"matched": "None held out", "floor": "None held out"},
+    }
+    for key, figure in report["figures"].items():
+        figure["reasons"] = reasons.get(key, {})
+    expected = ["recall, density: Too few.", "coverage (matched, floor): None held out."]
+    assert missing_in_short(report) == expected
+    last = copy.deepcopy(report)
+    last["figures"]["precision"]["reasons"] = {"value": "Broken"}
+    assert missing_in_short(report, last) == ["precision (last): Broken.", *expected]
+    for figure in report["figures"].values():
+        figure["reasons"] = {"value": "Too few"}
+    assert missing_in_short(report) == [f"All {len(report['figures'])} figures: Too few."]
+
+
+def test_the_time_of_the_baseline_is_on_the_page_alone(tmp_path, judged):
+    """A resumed run writes the same `report.json` as one never stopped."""
+    last = judged[1]
+    write_report(tmp_path, title="t", best=None, last=last)
+    before = (tmp_path / "report.json").read_bytes()
+    seconds = {"fit": 1.234, "sample": 0.05}
+    page = write_report(tmp_path, title="t", best=None, last=last, seconds=seconds).read_text()
+    said = "Time of the 9-component Gaussian mixture: 1.23 s to fit, 0.05 s to draw 600 samples."
+    assert said in page
+    assert (tmp_path / "report.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def test_drawing_every_sample_once_is_the_figure_itself(measure, images, data):
     if "class_score" in measure.better:
         pytest.skip("tested with the classifier's space")
     evidence, samples = images._evidence, data.held_out[100:160]
+    if not measure.applies(evidence) or measure.needs:
+        pytest.skip("tested with data that have it, in test_intervals.py")
     batch = Batch(samples, neighbours=5)
     values, _ = measure.compute(evidence, batch, evidence.everything)
     once = np.ones((3, len(samples)), int)
