@@ -42,6 +42,14 @@ def test_maps_are_halved_to_four_pixels(side, channels):
 def test_penalties_grow_with_the_side():
     assert image_penalty(28 * 28) == (2.0, 0.5)
     assert image_penalty(56 * 56) == (4.0, 1.0)
+    assert image_penalty(32 * 32, augmented=True) == (0.2, 0.05)
+
+
+def test_few_images_are_augmented_and_penalised_less():
+    for examples, weight, augmented in ((9_999, 0.2, True), (10_000, 2.3, False)):
+        objective = automatic(spec(shape=(32, 32, 3), examples=examples))[0]["objective"]
+        assert objective["penalties"]["r1"]["weight"]["start"] == weight
+        assert ("diff_augment" in objective.get("stabilisers", {})) == augmented
 
 
 SPECS = [spec(), spec(shape=(8, 12, 1), examples=300), spec("vector", (7,), 90)]
