@@ -3,6 +3,7 @@
 import pytest
 from export_case import image_generator, make_image_bundle, make_vector_bundle
 from PIL import Image
+from version_case import FORMATS, write_version
 
 from export.exporter import export
 
@@ -41,3 +42,14 @@ def bfloat16_export(bfloat16_bundle, tmp_path_factory):
 def another_image_bundle():
     """Same architecture, other weights: what a corrupt writer writes."""
     return make_image_bundle(generator=image_generator(seed=9))
+
+
+@pytest.fixture(scope="session")
+def version_folders(tmp_path_factory):
+    """A folder of models: digits (versions 1, in all formats, and 2), points, table."""
+    models = tmp_path_factory.mktemp("served") / "models"
+    write_version(models / "digits" / "1", formats=FORMATS)
+    write_version(models / "digits" / "2", seed=1)
+    write_version(models / "points" / "1", name="points", kind="vector")
+    write_version(models / "table" / "1", name="table", kind="vector", graph=True)
+    return models

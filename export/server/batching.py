@@ -1,0 +1,273 @@
+"""Micro-batching: rows of requests that wait at the same time are run together.
+
+The parameters are TF Serving's (`batching_parameters_file`), and so is what they do: a batch
+starts when a thread is free and either it is full or its oldest rows have waited for the timeout; a
+request of more rows than a batch takes is split. With the default timeout of 0 a lone request never
+waits for company, and under load batches grow by themselves while the threads are busy.
+"""
+
+import asyncio
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
+
+Run = Callable[[np.ndarray], np.ndarray]
+MEMORY = 0.8  # share of the old value in the running mean of seconds a row
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Batching:
+    """How requests are gathered.
+
+    Args:
+        max_batch_size: most rows of a batch; 1 turns gathering off.
+        batch_timeout_micros: microseconds for which rows may wait for company while a thread is
+            free.
+        max_enqueued_batches: most full batches that wait; beyond them requests are refused.
+        num_batch_threads: batches that run at the same time.
+
+    Raises:
+        ValueError: naming a parameter that is out of range.
+    """
+
+    max_batch_size: int = 64
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 64
+    num_batch_threads: int = 1
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), int(field.name != "batch_timeout_micros")
+            if value < least:
+                raise ValueError(
+                    f"`{field.name}` must be at least {least}. Received: {field.name}={value}"
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What is told to whoever counts; called on the event loop, so they must be quick.
+
+    Args:
+        on_batch: rows of a batch that is started.
+        on_queue: rows that wait, whenever their number changes.
+    """
+
+    on_batch: Callable[[int], None] = lambda size: None
+    on_queue: Callable[[int], None] = lambda depth: None
+
+
+@dataclasses.dataclass(eq=False)
+class _Request:
+    z: np.ndarray
+    future: asyncio.Future
+    since: float
+    taken: int = 0
+    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def untaken(self) -> int:
+        return len(self.z) - self.taken
+
+    def receive(self, start: int, rows: np.ndarray) -> None:
+        """Keeps the answer to the rows from `start` on; the last one completes the future."""
+        self.parts[start] = rows
+        if sum(map(len, self.parts.values())) == len(self.z) and not self.future.done():
+            ordered = [self.parts[at] for at in sorted(self.parts)]
+            self.future.set_result(ordered[0] if len(ordered) == 1 else np.concatenate(ordered))
+
+
+Part = tuple[_Request, int, int]  # rows [start, stop) of a request
+
+
+class Batcher:
+    """Runs rows of many requests together; used from one event loop.
+
+    Args:
+        run: rows `(n, size)` -> `(n, ...)`, called in threads of the batcher, `num_batch_threads`
+            at a time. What it makes of a row may not depend on the others.
+        parameters: see `Batching`.
+        hooks: who is told of batches and of the queue.
+    """
+
+    def __init__(
+        self, run: Run, parameters: Batching | None = None, hooks: Hooks | None = None
+    ) -> None:
+        self.parameters, self.hooks = parameters or Batching(), hooks or Hooks()
+        self._run = run
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            self.parameters.num_batch_threads, thread_name_prefix="batch"
+        )
+        self._waiting: collections.deque[_Request] = collections.deque()
+        self._rows = 0  # that wait
+        self._running = 0  # batches
+        self._seconds_per_row = 0.0
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._wake: asyncio.Handle | None = None
+
+    @property
+    def depth(self) -> int:
+        """Rows that wait."""
+        return self._rows
+
+    @property
+    def capacity(self) -> int:
+        """Rows that may wait."""
+        return self.parameters.max_batch_size * self.parameters.max_enqueued_batches
+
+    async def submit(self, z: np.ndarray, deadline: float | None = None) -> np.ndarray:
+        """Runs rows, in whatever company.
+
+        A caller that is cancelled takes its waiting rows out of the queue.
+
+        Args:
+            z: rows `(n, size)`, at least one.
+            deadline: as `time.monotonic()` counts; `None` for no limit.
+
+        Returns:
+            `(n, ...)`, what `run` makes of them.
+
+        Raises:
+            Overloaded: the queue is full.
+            DeadlineExceeded: there was no answer in time.
+            Unavailable: the batcher is closed.
+            ServerError: `run` failed (500).
+        """
+        self.admit(len(z), deadline)
+        request = _Request(z, asyncio.get_running_loop().create_future(), time.monotonic())
+        self._waiting.append(request)
+        self._count(len(z))
+        self._pump_soon()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await request.future
+        except TimeoutError:
+            raise late() from None
+        finally:
+            request.future.cancel()
+            self._count(-request.untaken)
+            request.taken = len(request.z)
+
+    def admit(self, rows: int, deadline: float | None = None) -> None:
+        """Refuses what `submit` would refuse now; a queue with nothing in it takes any number."""
+        if self._closing:
+            raise Unavailable("The model is being unloaded: try again.")
+        if deadline is not None and deadline <= time.monotonic():
+            raise late()
+        if self._rows and self._rows + rows > self.capacity:
+            seconds = math.ceil(self._rows * self._seconds_per_row)
+            raise Overloaded(
+                f"The queue is full: {self._rows} of {self.capacity} samples wait; try later.",
+                retry_after=max(1, seconds),
+            )
+
+    async def close(self) -> None:
+        """Finishes what was accepted, accepts nothing more and ends the threads."""
+        self._closing = True
+        while self._running or self._rows:
+            self._idle.clear()
+            self._pump()
+            await self._idle.wait()
+        self._pool.shutdown(wait=False)
+
+    def _count(self, change: int) -> None:
+        if change:
+            self._rows += change
+            self.hooks.on_queue(self._rows)
+        if not self._rows and not self._running:
+            self._idle.set()
+
+    def _pump_soon(self, delay: float = 0.0) -> None:
+        """Looks at the queue after the callbacks that are due: they may bring company."""
+        if self._wake is not None:
+            self._wake.cancel()
+        loop = asyncio.get_running_loop()
+        self._wake = loop.call_later(delay, self._pump) if delay else loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        """Starts as many batches as there are free threads and due rows."""
+        while self._rows and self._running < self.parameters.num_batch_threads:
+            delay = self._due()
+            if delay > 0:
+                self._pump_soon(delay)
+                return
+            self._start(self._take())
+
+    def _due(self) -> float:
+        """Seconds until the next batch has to start."""
+        while not self._waiting[0].untaken:  # answered late or abandoned
+            self._waiting.popleft()
+        if self._rows >= self.parameters.max_batch_size or self._closing:
+            return 0.0
+        limit = self.parameters.batch_timeout_micros / 1e6
+        return limit - (time.monotonic() - self._waiting[0].since)
+
+    def _take(self) -> list[Part]:
+        parts, room = [], self.parameters.max_batch_size
+        while room and self._waiting:
+            request = self._waiting[0]
+            start = request.taken
+            request.taken = min(len(request.z), start + room)
+            if request.taken > start:
+                parts.append((request, start, request.taken))
+                room -= request.taken - start
+            if not request.untaken:
+                self._waiting.popleft()
+        return parts
+
+    def _start(self, parts: list[Part]) -> None:
+        size = sum(stop - start for _, start, stop in parts)
+        self._running += 1
+        self._count(-size)
+        self.hooks.on_batch(size)
+        rows = [request.z[start:stop] for request, start, stop in parts]
+        job = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, rows)
+        job.add_done_callback(lambda done: self._finish(parts, done))
+
+    def _timed(self, rows: list[np.ndarray]) -> tuple[np.ndarray, float]:
+        start = time.perf_counter()
+        result = self._run(rows[0] if len(rows) == 1 else np.concatenate(rows))
+        return result, time.perf_counter() - start
+
+    def _finish(self, parts: list[Part], done: asyncio.Future) -> None:
+        self._running -= 1
+        with contextlib.suppress(asyncio.CancelledError):
+            self._hand_out(parts, done)
+        self._count(0)
+        self._pump()
+
+    def _hand_out(self, parts: list[Part], done: asyncio.Future) -> None:
+        if error := done.exception():
+            for request, _, _ in parts:
+                if not request.future.done():
+                    request.future.set_exception(failed(error))
+            return
+        result, seconds = done.result()
+        each = seconds / len(result)
+        self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
+        at = 0
+        for request, start, stop in parts:
+            request.receive(start, result[at : at + stop - start])
+            at += stop - start
+
+
+def late() -> DeadlineExceeded:
+    """What a request is told whose answer was not ready in time."""
+    return DeadlineExceeded("The deadline passed before the answer was ready: ask for less.")
+
+
+def failed(error: BaseException) -> ServerError:
+    """What a request is told whose batch the engine could not run."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    refusal = ServerError(500, f"The model could not be run: {reason}")
+    refusal.__cause__ = error
+    return refusal

@@ -1,0 +1,48 @@
+"""SavedModel: the generator in TensorFlow, which takes seconds and hundreds of MB to start."""
+
+import contextlib
+
+import numpy as np
+
+from export.server.spec import SAVED_MODEL, BrokenVersion, ServingSpec, inside
+
+
+class SavedModelEngine:
+    """`serving_default` of the SavedModel in the version folder.
+
+    TensorFlow has one pool of threads for the whole process, so `num_threads` counts for the first
+    model that is loaded.
+
+    Args:
+        spec: the version folder.
+        artefact: key of `spec.artefacts`; its path must be the folder itself or one inside it.
+        num_threads: within one call.
+
+    Raises:
+        BrokenVersion: TensorFlow cannot load it.
+    """
+
+    def __init__(self, spec: ServingSpec, artefact: str, *, num_threads: int = 1) -> None:
+        import tensorflow as tf
+
+        relative = spec.artefacts[artefact]
+        folder = inside(spec.folder, f"{relative}/{SAVED_MODEL}").parent
+        with contextlib.suppress(RuntimeError):  # TensorFlow has started already, see above
+            tf.config.threading.set_intra_op_parallelism_threads(num_threads)
+        try:
+            self._model = tf.saved_model.load(str(folder))
+            self._function = self._model.signatures["serving_default"]
+        except (KeyError, OSError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise BrokenVersion(
+                f"`{relative}` is no SavedModel of a generator: {reason}"
+            ) from error
+        self._constant, self._output = tf.constant, spec.output_name
+
+    def generate(self, z: np.ndarray) -> np.ndarray:
+        """See `Engine`."""
+        return self._function(z=self._constant(z))[self._output].numpy()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        del self._model, self._function

@@ -1,0 +1,242 @@
+"""Micro-batching with a function that can be held up."""
+
+import asyncio
+import random
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from export.server.batching import Batcher, Batching, Hooks
+from export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
+
+
+class Doubling:
+    """Doubles rows, once `gate` is open, and remembers what it was given."""
+
+    def __init__(self, held=False):
+        self.batches, self.gate = [], threading.Event()
+        if not held:
+            self.gate.set()
+
+    def __call__(self, z):
+        assert self.gate.wait(10)
+        self.batches.append(z[:, 0].tolist())
+        if (z < 0).any():
+            raise ValueError("negative\nand a trace")
+        return 2 * z
+
+    @property
+    def sizes(self):
+        return [len(batch) for batch in self.batches]
+
+
+def rows(*values):
+    return np.array(values, np.float32)[:, np.newaxis]
+
+
+def run(test, *, held=False, hooks=None, **parameters):
+    """Calls `await test(batcher, function)` and closes the batcher."""
+
+    async def within():
+        function = Doubling(held)
+        batcher = Batcher(function, Batching(**parameters), hooks)
+        try:
+            async with asyncio.timeout(20):
+                await test(batcher, function)
+        finally:
+            function.gate.set()
+            await batcher.close()
+
+    asyncio.run(within())
+
+
+async def start(batcher, *submissions, **options):
+    """Tasks of submissions, after the first batch has been started."""
+    tasks = [asyncio.create_task(batcher.submit(z, **options)) for z in submissions]
+    await asyncio.sleep(0.01)
+    return tasks
+
+
+def test_rows_that_wait_are_run_together():
+    async def test(batcher, function):
+        (first,) = await start(batcher, rows(0))
+        others = await start(batcher, *(rows(value, value + 0.5) for value in range(1, 20)))
+        assert batcher.depth == 38
+        function.gate.set()
+        np.testing.assert_array_equal(await first, rows(0))
+        for value, answer in enumerate(await asyncio.gather(*others), start=1):
+            np.testing.assert_array_equal(answer, 2 * rows(value, value + 0.5))
+        assert function.sizes == [1, 16, 16, 6]
+
+    run(test, held=True, max_batch_size=16)
+
+
+def test_a_request_larger_than_a_batch_is_split():
+    async def test(batcher, function):
+        z = rows(*range(11))
+        np.testing.assert_array_equal(await batcher.submit(z), 2 * z)
+        assert function.sizes == [4, 4, 3]
+
+    run(test, max_batch_size=4, max_enqueued_batches=1)  # an empty queue takes any number
+
+
+def test_a_batch_of_one_is_no_batching():
+    async def test(batcher, function):
+        await asyncio.gather(*(batcher.submit(rows(value)) for value in range(5)))
+        assert function.sizes == [1] * 5
+
+    run(test, max_batch_size=1)
+
+
+def test_rows_wait_for_company_as_long_as_told():
+    async def test(batcher, function):
+        begin = time.monotonic()
+        first = asyncio.create_task(batcher.submit(rows(1)))
+        await asyncio.sleep(0.02)
+        await asyncio.gather(first, batcher.submit(rows(2)))
+        assert function.sizes == [2]
+        assert time.monotonic() - begin >= 0.2
+        begin = time.monotonic()
+        await batcher.submit(rows(1, 2, 3, 4))  # a full batch does not wait
+        assert time.monotonic() - begin < 0.2
+
+    run(test, max_batch_size=4, batch_timeout_micros=200_000)
+
+
+def test_a_full_queue_refuses():
+    async def test(batcher, function):
+        running = await start(batcher, rows(0, 0))
+        waiting = await start(batcher, rows(1, 1), rows(2, 2))
+        with pytest.raises(Overloaded, match="4 of 4 samples wait") as caught:
+            await batcher.submit(rows(3))
+        assert caught.value.status == 429
+        assert caught.value.retry_after >= 1
+        function.gate.set()
+        assert len(await asyncio.gather(*running, *waiting)) == 3
+        np.testing.assert_array_equal(await batcher.submit(rows(3)), rows(6))
+
+    run(test, held=True, max_batch_size=2, max_enqueued_batches=2)
+
+
+def test_late_rows_are_dropped_and_not_run():
+    async def test(batcher, function):
+        running = await start(batcher, rows(0))
+        soon = time.monotonic() + 0.05
+        (late,) = await start(batcher, rows(1, 1), deadline=soon)
+        (waiting,) = await start(batcher, rows(2))
+        with pytest.raises(DeadlineExceeded):
+            await late
+        assert 0 <= time.monotonic() - soon < 5
+        assert batcher.depth == 1
+        with pytest.raises(DeadlineExceeded):  # refused before it is queued
+            await batcher.submit(rows(5), deadline=time.monotonic() - 1)
+        function.gate.set()
+        await asyncio.gather(*running, waiting)
+        assert function.batches == [[0], [2]]
+
+    run(test, held=True)
+
+
+def test_rows_of_clients_that_left_are_dropped():
+    async def test(batcher, function):
+        running = await start(batcher, rows(0))
+        left, waiting = await start(batcher, rows(*[1] * 20), rows(2))
+        left.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        assert batcher.depth == 1
+        function.gate.set()
+        await asyncio.gather(*running, waiting)
+        assert function.batches == [[0], [2]]
+
+    run(test, held=True, max_batch_size=8)
+
+
+def test_a_failure_is_told_to_its_batch_alone():
+    async def test(batcher, function):
+        answers = await asyncio.gather(
+            batcher.submit(rows(-1)), batcher.submit(rows(1)), return_exceptions=True
+        )
+        for answer in answers:
+            assert isinstance(answer, ServerError)
+            assert (answer.status, str(answer)) == (500, "The model could not be run: negative")
+        np.testing.assert_array_equal(await batcher.submit(rows(2)), rows(4))
+
+    run(test)
+
+
+def test_closing_finishes_what_was_accepted():
+    async def test(batcher, function):
+        tasks = await start(batcher, rows(0), rows(1), rows(2))
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0.01)
+        with pytest.raises(Unavailable):
+            await batcher.submit(rows(3))
+        assert not closing.done()
+        function.gate.set()
+        await closing
+        assert [task.result()[0, 0] for task in tasks] == [0, 2, 4]
+
+    run(test, held=True, max_batch_size=1, batch_timeout_micros=5_000_000)
+
+
+def test_batches_run_at_the_same_time():
+    async def test(batcher, function):
+        both = threading.Barrier(2)
+        batcher._run = lambda z: (both.wait(10), 2 * z)[1]
+        await asyncio.gather(batcher.submit(rows(1)), batcher.submit(rows(2)))
+
+    run(test, max_batch_size=1, num_batch_threads=2)
+
+
+def test_hooks_are_told():
+    batches, queue = [], []
+
+    async def test(batcher, function):
+        tasks = await start(batcher, rows(0), rows(1, 2, 3))
+        function.gate.set()
+        await asyncio.gather(*tasks)
+
+    run(
+        test,
+        held=True,
+        max_batch_size=2,
+        hooks=Hooks(on_batch=batches.append, on_queue=queue.append),
+    )
+    assert batches == [2, 2]
+    assert queue == [1, 4, 2, 0]
+
+
+def test_every_answer_is_its_own_in_any_traffic():
+    chance = random.Random(5)
+
+    async def client(batcher, value):
+        await asyncio.sleep(chance.random() * 0.05)
+        z = rows(*(value + k / 64 for k in range(chance.randint(1, 30))))
+        task = asyncio.create_task(batcher.submit(z))
+        if chance.random() < 0.2:
+            await asyncio.sleep(chance.random() * 0.005)
+            task.cancel()
+        try:
+            np.testing.assert_array_equal(await task, 2 * z)
+        except asyncio.CancelledError:
+            return 0
+        return 1
+
+    async def test(batcher, function):
+        answered = sum(await asyncio.gather(*(client(batcher, value) for value in range(300))))
+        assert answered >= 200
+        assert batcher.depth == 0
+        assert max(function.sizes) <= 7
+
+    run(test, max_batch_size=7, max_enqueued_batches=10_000, num_batch_threads=2)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"max_batch_size": 0}, {"batch_timeout_micros": -1}, {"num_batch_threads": 0}]
+)
+def test_parameters_out_of_range_are_named(parameters):
+    with pytest.raises(ValueError, match=rf"`{next(iter(parameters))}` must be at least"):
+        Batching(**parameters)
