@@ -61,3 +61,7 @@ class DeadlineExceeded(ServerError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(504, sentence)
+
+
+class StartError(Exception):
+    """The server cannot be started, as one sentence for the person who asked."""

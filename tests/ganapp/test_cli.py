@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": ("RUN", "--out", "--json"),
     "baseline": ("NAME", "DATA", "--set", "--out", "--json"),
     "export": ("RUN", "--format", "--out", "--checkpoint"),
+    "serve": ("DIR", "--port", "--host", "--engine", "--max-batch-size", "--deadline", "--poll"),
     "show": ("RUN",),
     "runs": ("FOLDER",),
     "presets": ("show", "--json"),
@@ -56,7 +57,8 @@ def test_light_commands_import_nothing_heavy(tmp_path):
         from ganapp import cli
         for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
                           ["presets", "show", "ring"],
-                          ["runs", "."], ["train", "rign"], ["resume", "none"], ["show", "none"],
+                          ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"],
+                          ["show", "none"],
                           ["sample", "none", "--out", "x.png"], ["evaluate", "none"],
                           ["compare", "none", "none"]):
             sys.argv = ["ganapp", *arguments]

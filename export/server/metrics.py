@@ -1,0 +1,123 @@
+"""Figures for Prometheus at `/metrics`: requests, their time, batches, the queue, versions."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from export.server.context import Models
+from export.server.limits import App, Receive, Scope, Send
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
+UNKNOWN = "unknown"  # paths and methods that are none: a label must not take what clients invent
+
+
+class Metrics:
+    """The figures of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ganapp_requests",
+            "Answered requests.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "ganapp_request_seconds",
+            "Seconds from the headers of a request to the end of its answer.",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.under_way = Gauge(
+            "ganapp_requests_under_way", "Requests being answered.", registry=self.registry
+        )
+        self.batch_rows = Histogram(
+            "ganapp_batch_rows",
+            "Samples run together.",
+            ("model", "version"),
+            buckets=ROWS,
+            registry=self.registry,
+        )
+        self.queue_rows = Gauge(
+            "ganapp_queue_rows",
+            "Samples that wait for a batch.",
+            ("model", "version"),
+            registry=self.registry,
+        )
+
+    def of_batches(self, name: str, version: int) -> dict[str, Callable[[int], None]]:
+        """What a version's batches are told to: the arguments of `batching.Hooks`."""
+        labels = (name, str(version))
+        return {
+            "on_batch": self.batch_rows.labels(*labels).observe,
+            "on_queue": self.queue_rows.labels(*labels).set,
+        }
+
+    def watch(self, repository: Models) -> None:
+        """Adds the versions of a repository's models, read whenever somebody asks."""
+        self.registry.register(_Versions(repository))
+
+    def response(self) -> Response:
+        """All figures in Prometheus's text format."""
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Versions:
+    """One gauge a version: 1, with its state."""
+
+    def __init__(self, repository: Models) -> None:
+        self.repository = repository
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "ganapp_model_version",
+            "1 for every version that is known, with its state.",
+            labels=("model", "version", "state"),
+        )
+        for name, versions in self.repository.models().items():
+            for version, state in versions.items():
+                family.add_metric((name, str(version), str(state)), 1)
+        yield family
+
+
+class Observe:
+    """Middleware: counts and times every answer by the template of its route."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        # Of this request alone: handlers write the template of their route into it.
+        state = scope["state"] = dict(scope.get("state") or {})
+        clock = asyncio.get_running_loop().time
+        start, status = clock(), "499"  # if the client leaves before the answer
+
+        async def counted(message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        self.metrics.under_way.inc()
+        try:
+            await self.app(scope, receive, counted)
+        finally:
+            self.metrics.under_way.dec()
+            route = state.get("template", UNKNOWN)
+            method = scope["method"] if scope["method"] in METHODS else UNKNOWN
+            self.metrics.requests.labels(method, route, status).inc()
+            self.metrics.seconds.labels(route).observe(clock() - start)

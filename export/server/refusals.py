@@ -1,0 +1,88 @@
+"""Errors as answers: `{"error": sentence}` with the status that says what kind it is."""
+
+import json
+import logging
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from export.server.errors import ServerError
+from export.server.limits import App, Receive, Scope, Send, drain
+
+LOG = logging.getLogger("ganapp.server")
+
+
+class AnswerErrors:
+    """Middleware: whatever is raised becomes an answer, and the connection stays usable."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = ended = False
+
+        async def noted_send(message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        async def noted_receive():
+            nonlocal ended
+            message = await receive()
+            ended = ended or not message.get("more_body", False)
+            return message
+
+        try:
+            await self.app(scope, noted_receive, noted_send)
+        except Exception as error:
+            response = answer_to(error)
+            if started:  # too late for another answer: the connection is cut
+                raise
+            # Whoever waits for "100 Continue" has sent nothing that could be in the way.
+            waits = any(name == b"expect" for name, _ in scope["headers"])
+            await _send_then_drain(response, send, None if ended or waits else noted_receive)
+
+
+async def _send_then_drain(response: Response, send: Send, receive: Receive | None) -> None:
+    """Sends the whole answer before the rest of the body is read away, and only then ends it."""
+    start = {
+        "type": "http.response.start",
+        "status": response.status_code,
+        "headers": response.raw_headers,
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    if receive is not None:
+        await drain(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def answer_to(error: Exception) -> Response:
+    """The answer to a request that ended in an error; unforeseen ones are logged, not shown."""
+    if isinstance(error, ServerError):
+        return refusal(error.status, error.sentence, _headers_of(error))
+    if isinstance(error, HTTPException):  # of starlette's router
+        return refusal(error.status_code, f"{error.detail}.", dict(error.headers or {}))
+    LOG.error("A request ended in an error.", exc_info=error)
+    return refusal(500, "The server failed; its log says why.")
+
+
+def _headers_of(error: ServerError) -> dict[str, str]:
+    headers = {}
+    if error.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        headers["Retry-After"] = str(getattr(error, "retry_after", 1))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        headers["Connection"] = "close"
+    return headers
+
+
+def refusal(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    """`{"error": sentence}`; ASCII, so that no text can break it."""
+    body = json.dumps({"error": sentence})
+    return Response(body, status, headers=headers, media_type="application/json")

@@ -1,0 +1,199 @@
+"""TF Serving's REST API, version 1: status, metadata, predict, classify, regress.
+
+Paths, methods, forms of requests and answers and the status of errors are TF Serving's, so that
+clients move between the two unchanged. What is more than TF Serving: inputs with a default may be
+left out of `inputs` and of the objects in `instances`.
+"""
+
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from export.server.context import Context, json_response, signature_of
+from export.server.errors import InvalidArgument
+from export.server.json_body import shown
+from export.server.paths import Target
+from export.server.proto_json import metadata_json, status_json
+from export.server.tensors import is_base64, to_array, to_json
+
+DEFAULT_SIGNATURE = "serving_default"
+
+
+async def model_status(context: Context, request: Request, target: Target) -> Response:
+    """The state of every version of a model, or of one."""
+    version = target.version
+    if target.label is not None:
+        with context.repository.lease(target.name, None, target.label) as servable:
+            version = servable.version
+    return await json_response(status_json(context.repository.status(target.name, version)))
+
+
+async def model_metadata(context: Context, request: Request, target: Target) -> Response:
+    """The signatures of a model."""
+    with context.repository.lease(*target.model) as servable:
+        return await json_response(metadata_json(target.name, servable))
+
+
+async def predict(context: Context, request: Request, target: Target) -> Response:
+    """Runs a signature on rows (`instances`) or columns (`inputs`)."""
+    body = await context.json_object(request)
+    name = signature_name(body)
+    with context.repository.lease(*target.model) as servable:
+        signature = signature_of(servable, name)
+        by_row = "instances" in body
+        if by_row == ("inputs" in body):
+            raise InvalidArgument(
+                "JSON Value: expected one of the keys 'inputs' and 'instances'. "
+                f"Received: {shown(body)}"
+            )
+        inputs = (
+            rows(body["instances"], signature) if by_row else columns(body["inputs"], signature)
+        )
+        outputs = await context.predict(request, servable, name, inputs)
+    numbers = sum(array.size for array in outputs.values())
+    answer = {"predictions": as_rows(outputs)} if by_row else {"outputs": as_columns(outputs)}
+    return await json_response(answer, numbers=numbers)
+
+
+async def classify_or_regress(context: Context, request: Request, target: Target) -> Response:
+    """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
+    body = await context.json_object(request)
+    name = signature_name(body)
+    examples = body.get("examples")
+    if not isinstance(examples, list) or not examples:
+        raise InvalidArgument(
+            f"JSON Value: expected a list of at least one object as 'examples'. "
+            f"Received: {shown(examples)}"
+        )
+    with context.repository.lease(*target.model) as servable:
+        signature_of(servable, name)
+    raise InvalidArgument(
+        f"Signature {name!r} has the method tensorflow/serving/predict, expected "
+        f"tensorflow/serving/{target.verb}: send it to :predict."
+    )
+
+
+def signature_name(body: dict[str, Any]) -> str:
+    """Which signature a request asks for.
+
+    Raises:
+        InvalidArgument: if `signature_name` is no text.
+    """
+    name = body.get("signature_name", DEFAULT_SIGNATURE)
+    if not isinstance(name, str):
+        raise InvalidArgument(f"'signature_name' must be a string. Received: {shown(name)}")
+    return name or DEFAULT_SIGNATURE
+
+
+def columns(value: Any, signature: Any) -> dict[str, np.ndarray]:
+    """Tensors of the columnar format: an object by input name, or the only input's value.
+
+    Raises:
+        InvalidArgument: if an input is missing or its value does not fit.
+    """
+    if not isinstance(value, dict) or is_base64(value):
+        value = {_only_input(signature, "inputs"): value}
+    missing = [name for name in _required(signature) if name not in value]
+    if missing:
+        raise InvalidArgument(
+            f"Missing input in the object 'inputs': expected {', '.join(missing)}. "
+            f"Received: {shown(value)}"
+        )
+    # As TF Serving does, keys that are no input are not looked at.
+    known = {name: value[name] for name in signature.inputs if name in value}
+    return {name: _tensor(each, name, signature) for name, each in known.items()}
+
+
+def rows(value: Any, signature: Any) -> dict[str, np.ndarray]:
+    """Tensors of the row format: a list of values, or of objects by input name.
+
+    Raises:
+        InvalidArgument: if the rows are not alike, an input is missing or unknown, or a value does
+            not fit.
+    """
+    if not isinstance(value, list) or not value:
+        raise InvalidArgument(
+            f"JSON Value: expected a list of at least one row as 'instances'. "
+            f"Received: {shown(value)}"
+        )
+    named = [isinstance(row, dict) and not is_base64(row) for row in value]
+    if not any(named):
+        only = _only_input(signature, "instances")
+        return {only: _tensor(value, only, signature)}
+    keys = value[0].keys() if named[0] else set()
+    required = set(_required(signature))
+    for index, row in enumerate(value):
+        if (
+            not named[index]
+            or row.keys() != keys
+            or not required <= row.keys() <= set(signature.inputs)
+        ):
+            raise InvalidArgument(
+                f"Failed to process row {index} of 'instances': expected an object with the keys "
+                f"{', '.join(signature.inputs)}, the same in every row. Received: {shown(row)}"
+            )
+    return {name: _tensor([row[name] for row in value], name, signature) for name in keys}
+
+
+def _required(signature: Any) -> list[str]:
+    return [name for name in signature.inputs if name not in signature.defaults]
+
+
+def _only_input(signature: Any, key: str) -> str:
+    names = list(signature.inputs)
+    if len(names) != 1:
+        raise InvalidArgument(
+            f"'{key}' must give every input by name, for there are several: {', '.join(names)}. "
+            "Received: a plain value or list"
+        )
+    return names[0]
+
+
+def _tensor(value: Any, name: str, signature: Any) -> np.ndarray:
+    info = signature.inputs[name]
+    try:
+        array = to_array(value, info.dtype)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"`{name}`: {error.sentence}") from None
+    check_shape(array, name, info)
+    return array
+
+
+def check_shape(array: np.ndarray, name: str, info: Any) -> None:
+    """Refuses a tensor that does not fit its input.
+
+    Raises:
+        InvalidArgument: if the shape differs where the signature says one.
+    """
+    expected, received = list(info.shape), list(array.shape)
+    fits = len(expected) == len(received) and all(
+        wanted in (-1, size) for wanted, size in zip(expected, received, strict=True)
+    )
+    if not fits:
+        raise InvalidArgument(f"`{name}`: expected the shape {expected}. Received: {received}")
+
+
+def as_rows(outputs: dict[str, np.ndarray]) -> Any:
+    """A value a row, or an object a row where there are several outputs.
+
+    Raises:
+        InvalidArgument: if an output has no rows, or another number of them.
+    """
+    if any(array.ndim == 0 for array in outputs.values()):
+        raise InvalidArgument("An output is no batch: ask with 'inputs' instead of 'instances'.")
+    if len({len(array) for array in outputs.values()}) > 1:
+        raise InvalidArgument(
+            "The outputs have different batch sizes: ask with 'inputs' instead of 'instances'."
+        )
+    values = {name: to_json(name, array) for name, array in outputs.items()}
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def as_columns(outputs: dict[str, np.ndarray]) -> Any:
+    """All of the only output, or an object of all outputs."""
+    values = {name: to_json(name, array) for name, array in outputs.items()}
+    return next(iter(values.values())) if len(values) == 1 else values

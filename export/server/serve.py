@@ -1,0 +1,251 @@
+"""The server as a process: uvicorn with our protocol, signals and one socket."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from export.server.app import Server, make_app
+from export.server.errors import ServerError, StartError
+from export.server.limits import Limits
+from export.server.metrics import Metrics
+from export.server.security import KEY_VARIABLE
+from export.server.slow_clients import Patience, patient
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to serve.
+
+    Args:
+        host: address to listen at; loopback unless told otherwise.
+        port: 0 for any that is free.
+        limits: see `Limits`.
+        patience: with slow clients.
+        drain_seconds: for which a server that is told to stop (SIGTERM) is not ready but still
+            takes requests, so that whoever sends them has time to notice.
+        api_key: what requests must carry; from the environment.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8501
+    limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
+    drain_seconds: float = 1.0
+    api_key: str | None = field(default_factory=lambda: os.environ.get(KEY_VARIABLE) or None)
+
+
+def serve(
+    root: Path,
+    *,
+    engine: str,
+    settings: Settings,
+    batching: dict[str, int],
+    poll_seconds: float,
+    tell: Tell,
+    warn: Tell,
+) -> None:
+    """Serves what lies in a folder until SIGTERM or SIGINT.
+
+    Args:
+        root: an export, its `models/` folder, a model's folder or a version's.
+        engine: a member of `export.server.engines.ENGINES`.
+        settings: see `Settings`.
+        batching: arguments of `export.server.batching.Batching`.
+        poll_seconds: between two looks for new versions.
+        tell: where to say that the server is ready.
+        warn: where to say what the user should think over.
+
+    Raises:
+        StartError: if there is nothing to serve, the engine cannot serve it, or the address is
+            taken.
+    """
+    if not root.is_dir():
+        raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
+    metrics = Metrics()
+    repository = make_repository(
+        root,
+        engine=engine,
+        batching=batching,
+        poll_seconds=poll_seconds,
+        samples=settings.limits.samples,
+        metrics=metrics,
+    )
+    if not is_loopback(settings.host) and not settings.api_key:
+        warn(
+            f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
+            "it behind a proxy that asks who they are."
+        )
+    app = make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
+    with contextlib.closing(listen(settings.host, settings.port)) as listener:
+        asyncio.run(run(app, listener, settings, tell))
+
+
+def make_repository(
+    root: Path,
+    *,
+    engine: str,
+    batching: dict[str, int],
+    poll_seconds: float,
+    samples: int,
+    metrics: Metrics,
+) -> Any:
+    """The repository of models, whose batches and queue `metrics` counts.
+
+    Raises:
+        StartError: if an argument is out of range or `engine` is unknown.
+    """
+    from export.server.batching import Batching, Hooks
+    from export.server.engines import ENGINES
+    from export.server.repository import Repository
+
+    if engine not in ENGINES:
+        raise StartError(f"`--engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+    try:
+        return Repository(
+            root,
+            engine=engine,
+            batching=Batching(**batching),
+            poll_seconds=poll_seconds,
+            samples_limit=samples,
+            hooks=lambda name, version: Hooks(**metrics.of_batches(name, version)),
+        )
+    except (ValueError, OSError, ServerError) as error:
+        raise StartError(str(error)) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address.
+
+    Raises:
+        StartError: if the address is taken, not allowed or not this machine's.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:  # also of names that nobody knows
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"`--port` must be free, but something listens at {host}:{port} already."
+            ) from error
+        reason = error.strerror or error
+        raise StartError(f"The server cannot listen at {host}:{port}: {reason}.") from error
+    listener.setblocking(False)
+    return listener
+
+
+async def run(app: Server, listener: socket.socket, settings: Settings, tell: Tell) -> None:
+    """Loads the models, serves, and ends after a signal when the last answer is given.
+
+    Raises:
+        StartError: if no model can be served.
+    """
+    repository = app.context.repository
+    await repository.start()
+    try:
+        check_models(repository)
+        config = uvicorn.Config(
+            app,
+            http=patient(settings.patience),
+            ws="none",
+            lifespan="off",  # the models were started above, where a mistake can be told in words
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=int(settings.patience.idle_seconds),
+            timeout_graceful_shutdown=int(settings.limits.deadline) + 5,
+        )
+        server = GracefulServer(config, app, settings.drain_seconds)
+        server.on_start = lambda: tell(_greeting(repository, listener))
+        await server.serve(sockets=[listener])
+    finally:
+        await repository.stop()
+
+
+def _greeting(repository: Any, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"Serving {', '.join(repository.models())} at http://{address}/ (Ctrl-C stops)."
+
+
+def check_models(repository: Any) -> None:
+    """Refuses to start without a model that serves.
+
+    Raises:
+        StartError: with what is wrong with the model, if there is one.
+    """
+    models = repository.models()
+    if not models:
+        raise StartError(
+            "`DIR` must hold an export (models/NAME/VERSION/assets.extra/serving.json), "
+            "but there is none in it: run `ganapp export`."
+        )
+    if any("AVAILABLE" in map(str, versions.values()) for versions in models.values()):
+        return
+    for name in models:
+        for state in repository.status(name):
+            message = (state if isinstance(state, dict) else vars(state)).get("error_message")
+            if message:
+                raise StartError(f"The model {name!r} cannot be served. {message}")
+    raise StartError(f"No version of {', '.join(models)} can be served.")
+
+
+class GracefulServer(uvicorn.Server):
+    """uvicorn's server, which tells others that it is about to stop, and then exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, app: Server, drain_seconds: float) -> None:
+        super().__init__(config)
+        self.app = app
+        self.drain_seconds = drain_seconds
+        self.on_start: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_start()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals for as long as it serves; uvicorn's own would raise them again at the end."""
+        loop = asyncio.get_running_loop()
+        waits = {signal.SIGTERM: self.drain_seconds, signal.SIGINT: 0.0}
+        for number, seconds in waits.items():
+            loop.add_signal_handler(number, self.stop, seconds)
+        try:
+            yield
+        finally:
+            for number in waits:
+                loop.remove_signal_handler(number)
+
+    def stop(self, seconds: float) -> None:
+        """Is no longer ready at once, and takes no more connections after `seconds`.
+
+        A second call waits for nothing.
+        """
+        if self.app.context.stopping:
+            self.should_exit = self.force_exit = True
+            return
+        self.app.context.stopping = True
+        asyncio.get_running_loop().call_later(seconds, setattr, self, "should_exit", True)

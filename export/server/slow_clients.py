@@ -1,0 +1,157 @@
+"""Clients that send or read too slowly are cut off; uvicorn itself waits for them for ever."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long the server waits for a client.
+
+    Args:
+        header_seconds: from the first byte of a request (or from the start of the connection) to
+            the end of its headers.
+        header_bytes: most bytes of request line and headers (431).
+        body_seconds: how often the speed of a body is looked at.
+        body_rate: least bytes a second, on average since the headers.
+        write_seconds: without a byte taken by a client that the server has bytes for.
+        idle_seconds: between two requests of a connection.
+    """
+
+    header_seconds: float = 10.0
+    header_bytes: int = 64 * 2**10
+    body_seconds: float = 10.0
+    body_rate: float = 16 * 2**10
+    write_seconds: float = 30.0
+    idle_seconds: float = 75.0
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with a clock on whatever the client has to do next. See `Patience`."""
+
+    patience = Patience()
+
+    def __init__(self, *arguments, **options) -> None:
+        super().__init__(*arguments, **options)
+        self._clock: asyncio.TimerHandle | None = None  # on what is being read
+        self._write_clock: asyncio.TimerHandle | None = None
+        self._header_bytes = 0
+        self._body_bytes = 0
+        self._body_since: float | None = None  # `None`: no body is being read
+
+    def connection_made(self, transport) -> None:
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._clock is None:  # the first byte of a request
+            self._expect_headers()
+        if self._body_since is None:
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._header_bytes > self.patience.header_bytes and self._clock is not None:
+            self._cut(431, "The headers are longer than the server takes.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._clock is None:  # another request in the same packet
+            self._expect_headers()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._header_bytes = self._body_bytes = 0
+        self._body_since = self.loop.time()
+        self._start_clock(self.patience.body_seconds, self._check_body)
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._body_since = None
+        self._header_bytes = 0
+        self._stop_clock()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_clock is None:
+            seconds = self.patience.write_seconds
+            self._write_clock = self.loop.call_later(seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_clock is not None:
+            self._write_clock.cancel()
+            self._write_clock = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        # Closing would wait for bytes that this client does not take.
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _expect_headers(self) -> None:
+        self._header_bytes = 0
+        self._start_clock(self.patience.header_seconds, self._headers_late)
+
+    def _start_clock(self, seconds: float, late) -> None:
+        self._stop_clock()
+        self._clock = self.loop.call_later(seconds, late)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _headers_late(self) -> None:
+        if self._busy():  # the next request is begun while this one is being answered
+            self._start_clock(self.patience.header_seconds, self._headers_late)
+        elif self._header_bytes:
+            self._cut(408, "The headers took too long.")
+        else:
+            self.transport.close()
+
+    def _check_body(self) -> None:
+        elapsed = self.loop.time() - (self._body_since or 0.0)
+        # Bytes that wait here because a handler does not want them yet are no fault of the client.
+        if self.flow.read_paused or self._body_bytes >= self.patience.body_rate * elapsed:
+            self._start_clock(self.patience.body_seconds, self._check_body)
+        else:
+            self._cut(408, "The body came too slowly.")
+
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _cut(self, status: int, sentence: str) -> None:
+        """Ends the connection, with an answer where none has begun."""
+        self._stop_clock()
+        if self.transport.is_closing():
+            return
+        reading_headers = self._body_since is None
+        if self.pipeline or (self._busy() and (reading_headers or self.cycle.response_started)):
+            self.transport.abort()
+            return
+        body = json.dumps({"error": sentence}).encode()
+        reason = {408: b"Request Timeout", 431: b"Request Header Fields Too Large"}[status]
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b" % (status, reason, len(body), body)
+        )
+        self.transport.close()
+
+
+def patient(patience: Patience) -> type[PatientProtocol]:
+    """The protocol with its own patience, as uvicorn's `http` option."""
+    return type("PatientProtocol", (PatientProtocol,), {"patience": patience})

@@ -1,0 +1,31 @@
+"""A server process before a fake model: `run_server.py FOLDER SECONDS_A_REQUEST`."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+from server_case import FakeRepository, Model
+
+from export.server.app import make_app
+from export.server.limits import Limits
+from export.server.serve import Settings, listen, run
+from export.server.slow_clients import Patience
+
+PATIENCE = Patience(
+    header_seconds=0.5, header_bytes=4000, body_seconds=0.5, write_seconds=0.7, idle_seconds=2
+)
+LIMITS = Limits(body_bytes=100_000, deadline=5.0)
+
+
+def main() -> None:
+    model = Model("digits", Path(sys.argv[1]))
+    model.delay = float(sys.argv[2])
+    app = make_app(FakeRepository(model), LIMITS)
+    settings = Settings(port=0, patience=PATIENCE, limits=LIMITS, drain_seconds=0.5)
+    with contextlib.closing(listen("127.0.0.1", 0)) as listener:
+        asyncio.run(run(app, listener, settings, lambda sentence: print(sentence, flush=True)))
+
+
+if __name__ == "__main__":
+    main()

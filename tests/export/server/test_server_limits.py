@@ -1,0 +1,173 @@
+"""Limits: each with its status, before what it protects is spent."""
+
+import asyncio
+import json
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from server_case import draw
+from starlette.testclient import TestClient
+
+from export.server.app import make_app
+from export.server.errors import InvalidArgument
+from export.server.json_body import check_size
+from export.server.limits import Limits
+
+PREDICT = "/v1/models/digits:predict"
+ROWS = draw(count=3, seed=1).tolist()
+
+
+def request(app, body, *, headers=(), path=PREDICT):
+    """One POST to the application itself; `body` gives its chunks and is counted."""
+    sent, read = [], []
+
+    async def receive():
+        for chunk in body:
+            read.append(len(chunk))
+            return {"type": "http.request", "body": chunk, "more_body": True}
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append((dict(message), sum(read)))
+
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b""}
+    asyncio.run(app({**scope, "headers": list(headers)}, receive, send))
+    return sent
+
+
+def test_a_long_body_is_refused_before_it_is_read(app):
+    chunks = iter([b"x" * 1000] * 10)
+    sent = request(app, chunks, headers=[(b"content-length", b"100000000")])
+    (start, read_before), (body, _), (end, read_in_the_end) = sent
+    assert (start["status"], read_before) == (413, 0)
+    assert (b"connection", b"close") in [(n.lower(), v) for n, v in start["headers"]]
+    assert "100000000" in json.loads(body["body"])["error"]
+    # The rest is read away after the answer, so that the client gets to read it.
+    assert (end["more_body"], read_in_the_end) == (False, 10_000)
+
+
+def test_a_long_body_of_unknown_length_is_refused_while_it_is_read(app):
+    (start, read_before), *_ = request(app, iter([b"x" * 1000] * 1000))
+    assert start["status"] == 413
+    assert read_before < 22_000
+
+
+@pytest.mark.parametrize("length", [b"-1", b"x", "٣".encode(), b"9" * 5000])
+def test_strange_lengths(app, length):
+    (start, _), *_ = request(app, iter([]), headers=[(b"content-length", length)])
+    assert start["status"] == (413 if length.isdigit() else 400)
+
+
+def test_values_and_depth_of_json(client):
+    many = {"inputs": [0] * 5000}
+    deep = '{"inputs": ' + "[" * 9 + "]" * 9 + "}"
+    for content, words in ((json.dumps(many), "more values"), (deep, "nested")):
+        answer = client.post(PREDICT, content=content)
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "good"),
+    [
+        (b'{"a": "[[[[[[[[[[,,,,,,,,,,"}', True),
+        (b'{"a": "\\"[[[[[[[[[[,,,,,,,,,,"}', True),
+        (b'{"a": "\\\\"}[[[[[[[[[[', False),
+        (b"[" * 9, False),
+        (b"]" * 9, True),
+        (b"[" + b"1," * 9, False),
+        (b'"' + b"[" * 9, True),
+        (b'"\\', True),
+        (b"", True),
+    ],
+)
+def test_sizes_are_told_from_bytes(body, good):
+    if good:
+        check_size(body, elements=8, depth=8)
+    else:
+        with pytest.raises(InvalidArgument):
+            check_size(body, elements=8, depth=8)
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b'"\\', b'["\\\\', b'",'])
+def test_telling_the_size_takes_no_time_on_hostile_bodies(unit):
+    """A million of each within the test's patience; a quadratic scan would take hours."""
+    check_size(unit * 1_000_000, elements=10**7, depth=10**7)
+
+
+def test_numbers_in_an_answer(repository):
+    client = TestClient(make_app(repository, Limits(elements=300)))
+    body = {"signature_name": "sample", "inputs": {"count": 8, "seed": 1}}
+    assert client.post(PREDICT, json=body).status_code == 200
+    body["inputs"]["count"] = 9  # of 6 x 5 + 6 numbers each
+    answer = client.post(PREDICT, json=body)
+    assert answer.status_code == 400
+    assert "8 samples" in answer.json()["error"]
+
+
+def test_deadline(repository, model):
+    client = TestClient(make_app(repository, Limits(deadline=0.05)))
+    model.delay = 5.0
+    answer = client.post(PREDICT, json={"instances": ROWS})
+    assert answer.status_code == 504
+    assert repository.leased == 0
+
+
+def test_requests_at_once(repository, model):
+    app = make_app(repository, Limits(requests=2))
+    model.delay = 0.1
+    body = json.dumps({"instances": ROWS}).encode()
+
+    async def one():
+        status = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            status.append(message.get("status"))
+
+        scope = {"type": "http", "method": "POST", "path": PREDICT, "query_string": b""}
+        await app({**scope, "headers": []}, receive, send)
+        return status[0]
+
+    async def five():
+        return await asyncio.gather(*(one() for _ in range(5)))
+
+    assert sorted(asyncio.run(five())) == [200, 200, 503, 503, 503]
+    assert asyncio.run(one()) == 200
+
+
+def test_figures(client, app):
+    client.post(PREDICT, json={"instances": ROWS})
+    client.get("/v1/models/digits/versions/1/metadata")
+    client.get("/v1/models/none")
+    client.get("/invented/1")
+    client.request("INVENT", "/v2")
+    hooks = app.metrics.of_batches("digits", 3)
+    hooks["on_batch"](7)
+    hooks["on_queue"](5)
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    samples = {
+        (each.name, *sorted(each.labels.items())): each.value
+        for family in families
+        for each in family.samples
+    }
+    counted = {
+        tuple(value for _, value in key[1:]): number
+        for key, number in samples.items()
+        if key[0] == "ganapp_requests_total"
+    }
+    assert counted == {  # method, route, status
+        ("POST", "/v1/models/{name}:predict", "200"): 1,
+        ("GET", "/v1/models/{name}/versions/{version}/metadata", "200"): 1,
+        ("GET", "/v1/models/{name}", "404"): 1,
+        ("GET", "unknown", "404"): 1,
+        ("unknown", "unknown", "405"): 1,
+    }
+    seconds = ("ganapp_request_seconds_count", ("route", "/v1/models/{name}:predict"))
+    assert samples[seconds] == 1
+    model, version = ("model", "digits"), ("version", "3")
+    assert samples["ganapp_batch_rows_sum", model, version] == 7
+    assert samples["ganapp_queue_rows", model, version] == 5
+    assert samples["ganapp_model_version", model, ("state", "AVAILABLE"), version] == 1
