@@ -12,6 +12,7 @@ from export.errors import ExportError
 
 OUTPUT_NAMES = {"image": "image", "vector": "vector"}
 RANKS = {"image": 4, "vector": 2}
+PNG_CHANNELS = (1, 3, 4)  # grey, colour, colour with opacity
 
 
 class LatentPrior(Protocol):
@@ -21,9 +22,26 @@ class LatentPrior(Protocol):
     name: str
     truncates: bool
     """Whether `truncate` changes anything."""
+    classes: int
+    """How many classes latents choose from, in their last coordinates; 0 for none."""
+    noise_size: int
+    """How many uniform numbers make one latent."""
+    path: str
+    """The way between latents, classes aside: `"straight"` or along an `"arc"`."""
+    continuous_mask: np.ndarray
+    """Which coordinates can change a little: bool `(size,)`."""
 
     def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws float32 `(count, size)` as a pure function of `seed`, int32 `(2,)`."""
+
+    def from_uniform(self, noise: tf.Tensor) -> tf.Tensor:
+        """Float32 `(n, size)` of uniform noise `(n, noise_size)`; built-in LiteRT operations."""
+
+    def labels(self, latents: tf.Tensor) -> tf.Tensor:
+        """The classes that latents ask for, one-hot `(n, classes)`."""
+
+    def with_labels(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The latents with the class of a one-hot row; a row of zeros changes nothing."""
 
     def truncate(self, latents: tf.Tensor, amount: Any) -> tf.Tensor:
         """Moves latents towards the likeliest: by nothing at amount 1, all the way at 0."""
@@ -40,8 +58,7 @@ class Bundle:
         name: title of the model card, e.g. the name of the run.
         generator: latents float32 `(n, prior.size)` -> samples `(n, *shape)` in model units
             (images in [-1, 1], vectors standardised).
-        prior: where latents come from; its `sample` and `truncate` must consist of stateless
-            TensorFlow ops.
+        prior: where latents come from; its methods must consist of stateless TensorFlow ops.
         to_user_units: samples in model units -> uint8 images or float32 vectors; TensorFlow ops.
         kind: `"image"` or `"vector"`.
         facts: JSON-ready description for the card. Read, when present: `manifest` (with the
@@ -86,6 +103,16 @@ class Bundle:
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample without the batch axis."""
         return self._shape
+
+    @property
+    def encodes(self) -> bool:
+        """Whether a sample is a picture that a PNG can hold."""
+        return self.kind == "image" and self.shape[-1] in PNG_CHANNELS
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data specification of the manifest; empty if there is none."""
+        return (self.facts.get("manifest") or {}).get("data") or {}
 
     @property
     def output_name(self) -> str:

@@ -5,18 +5,18 @@ writes `outputs.npz` and `measured.json` there. It imports what a consumer of th
 have and nothing of ours, so what it computes does not depend on the process that exported.
 """
 
+import importlib.util
 import json
 import os
 import statistics
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 BATCHES = (1, 64)
-COUNT, SEED = 8, 7
-TRUNCATIONS = (0.0, 0.5, 1.0)
 SECONDS_PER_BATCH = 1.0  # a slow generator is timed three times, a quick one up to fifty
 
 
@@ -27,27 +27,15 @@ class SavedModelArtefact:
         import tensorflow as tf
 
         self.tf = tf
-        self.model = tf.saved_model.load(path)
+        self.path, self.model = path, tf.saved_model.load(path)
         self.function = self.model.signatures["serving_default"]
 
     def __call__(self, z: np.ndarray) -> dict[str, np.ndarray]:
         return {k: v.numpy() for k, v in self.function(z=self.tf.constant(z)).items()}
 
     def draws(self) -> dict[str, np.ndarray]:
-        """The `sample` signature: one seed twice, then another; the same seed truncated."""
-        sample, count = self.model.signatures["sample"], self.tf.constant(COUNT)
-        drawn = {}
-        for prefix, seed in (("first", SEED), ("again", SEED), ("other", SEED + 1)):
-            outputs = sample(count=count, seed=self.tf.constant(seed))
-            drawn |= {f"{prefix}/{k}": v.numpy() for k, v in outputs.items()}
-        if "sample_truncated" not in self.model.signatures:
-            return drawn
-        truncated = self.model.signatures["sample_truncated"]
-        for amount in TRUNCATIONS:
-            truncation = self.tf.constant(amount)
-            outputs = truncated(count=count, seed=self.tf.constant(SEED), truncation=truncation)
-            drawn |= {f"truncated {amount}/{k}": v.numpy() for k, v in outputs.items()}
-        return drawn
+        """What the signatures that draw give, see `check_draws.py`."""
+        return beside("check_draws").draws(self.model, self.path)
 
 
 class LiteRTArtefact:
@@ -68,6 +56,14 @@ class LiteRTArtefact:
 
 
 ARTEFACTS = {"saved_model": SavedModelArtefact, "litert": LiteRTArtefact}
+
+
+def beside(name: str) -> ModuleType:
+    """The module in a file of this folder, which is kept off the module path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def latency(artefact, latents: np.ndarray) -> float:

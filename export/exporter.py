@@ -10,9 +10,10 @@ from typing import Any
 
 from export.bundle import Bundle
 from export.card import CARD_JSON, CARD_MARKDOWN, PICTURE, describe, read_card, write_card
+from export.differences import keras_samples, largest_difference
 from export.errors import ExportError
 from export.formats import chosen_formats
-from export.parity import Reference, draw_latents, keras_samples, largest_difference, verify
+from export.parity import Reference, draw_latents, verify
 from export.precision import computing_in_float32
 
 

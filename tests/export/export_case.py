@@ -33,17 +33,46 @@ REPORT = {
 
 @dataclasses.dataclass(frozen=True)
 class NormalPrior:
-    """The part of a prior that artefacts use."""
+    """The part of a prior that artefacts use, with classes behind a normal if there are any."""
 
     size: int
     name: str = "normal"
     truncates: bool = True
+    classes: int = 0
+    path: str = "arc"
+
+    @property
+    def others(self):
+        """Coordinates that are no class."""
+        return self.size - self.classes
+
+    @property
+    def noise_size(self):
+        return self.others + bool(self.classes)
+
+    @property
+    def continuous_mask(self):
+        return np.arange(self.size) < self.others
+
+    def from_uniform(self, noise):
+        normal = 2.0 * noise[:, : self.others] - 1.0  # uniform will do
+        steps = tf.range(self.classes, dtype=tf.float32)
+        labels = tf.equal(steps, tf.floor(noise[:, self.others :] * self.classes))
+        return tf.concat([normal, tf.cast(labels, tf.float32)], axis=-1) if self.classes else normal
+
+    def labels(self, latents):
+        return latents[:, self.others :]
+
+    def with_labels(self, latents, labels):
+        known = tf.reduce_any(labels != 0, axis=-1, keepdims=True)
+        wanted = tf.where(known, labels, self.labels(latents))
+        return tf.concat([latents[:, : self.others], wanted], axis=-1)
 
     def sample(self, count, seed):
-        return tf.random.stateless_normal((count, self.size), seed)
+        return self.from_uniform(tf.random.stateless_uniform((count, self.noise_size), seed))
 
     def truncate(self, latents, amount):
-        return amount * latents
+        return tf.concat([amount * latents[:, : self.others], self.labels(latents)], axis=-1)
 
     def numpy_code(self, count):
         return f"z = random.normal(size=({count}, {self.size}))"
@@ -103,12 +132,12 @@ def make_image_bundle(**changes):
     return Bundle(**({"generator": image_generator()} | fields | changes))
 
 
-def make_vector_bundle():
-    return Bundle(
-        name="ring-run",
-        generator=vector_generator(),
-        prior=NormalPrior(2),
-        to_user_units=to_units,
-        kind="vector",
-        facts={"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
-    )
+def make_vector_bundle(**changes):
+    fields = {
+        "name": "ring-run",
+        "prior": NormalPrior(2),
+        "to_user_units": to_units,
+        "kind": "vector",
+        "facts": {"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
+    }
+    return Bundle(**({"generator": vector_generator()} | fields | changes))

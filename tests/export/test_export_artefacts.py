@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from export_case import NormalPrior, make_image_bundle
 
 from export import litert
 from export.errors import ExportError
@@ -68,64 +67,6 @@ def test_litert_serves_any_batch(case):
         assert output.dtype == np.float32
         expected = bundle.generator(z, training=False).numpy()
         np.testing.assert_allclose(output, expected, atol=1e-5)
-
-
-def test_sample_signature_is_a_function_of_its_seed(case):
-    bundle, _, directory = case
-    model = tf.saved_model.load(str(directory / "saved_model"))
-
-    def draw(count, seed):
-        drawn = model.signatures["sample"](count=tf.constant(count), seed=tf.constant(seed))
-        return drawn["samples"].numpy(), drawn["latents"].numpy()
-
-    samples, z = draw(5, 3)
-    again, other = draw(5, 3), draw(5, 4)
-    np.testing.assert_array_equal(samples, again[0])
-    np.testing.assert_array_equal(z, again[1])
-    assert not np.array_equal(samples, other[0])
-    assert samples.shape == (5, *bundle.shape)
-    assert samples.dtype == (np.uint8 if bundle.kind == "image" else np.float32)
-    expected = bundle.to_user_units(bundle.generator(z, training=False)).numpy()
-    allowed = 1 if bundle.kind == "image" else 1e-4
-    assert np.abs(samples.astype(float) - expected.astype(float)).max() <= allowed
-
-
-def test_truncated_samples_are_those_of_truncated_latents(case):
-    bundle, _, directory = case
-    model = tf.saved_model.load(str(directory / "saved_model"))
-    given = {"count": tf.constant(5), "seed": tf.constant(3)}
-    plain = {k: v.numpy() for k, v in model.signatures["sample"](**given).items()}
-    for amount in (0.0, 0.3, 1.0):
-        drawn = model.signatures["sample_truncated"](**given, truncation=tf.constant(amount))
-        z = drawn["latents"].numpy()
-        np.testing.assert_allclose(z, amount * plain["latents"], rtol=1e-6)
-        expected = bundle.to_user_units(bundle.generator(z, training=False)).numpy()
-        allowed = 1 if bundle.kind == "image" else 1e-4
-        samples = drawn["samples"].numpy()
-        assert samples.dtype == expected.dtype
-        assert np.abs(samples.astype(float) - expected.astype(float)).max() <= allowed
-    np.testing.assert_array_equal(samples, plain["samples"])  # by nothing: as `sample`
-
-
-@pytest.mark.parametrize("amount", [-0.1, 1.5, float("nan")])
-def test_truncation_out_of_range_is_refused(image_export, amount):
-    model = tf.saved_model.load(str(Path(image_export["directory"]) / "saved_model"))
-    given = {"count": tf.constant(1), "seed": tf.constant(1)}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`truncation` must lie between 0 an"):
-        model.signatures["sample_truncated"](**given, truncation=tf.constant(amount))
-
-
-def test_a_prior_that_does_not_truncate_gets_no_such_signature(tmp_path):
-    bundle = make_image_bundle(prior=NormalPrior(8, truncates=False))
-    write_saved_model(bundle, tmp_path / "saved_model")
-    model = tf.saved_model.load(str(tmp_path / "saved_model"))
-    assert set(model.signatures) == {"serving_default", "sample"}
-
-
-def test_sample_refuses_an_impossible_count(image_export):
-    model = tf.saved_model.load(str(Path(image_export["directory"]) / "saved_model"))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`count` must be at least 1"):
-        model.signatures["sample"](count=tf.constant(0), seed=tf.constant(1))
 
 
 def test_litert_needs_no_tensorflow(case):

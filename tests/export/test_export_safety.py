@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle, vector_generator
 
-from export import exporter, parity
+from export import exporter
 from export.bundle import Bundle
+from export.differences import largest_difference
 from export.errors import ExportError
 from export.exporter import export
 from export.formats import FORMATS
@@ -166,55 +167,5 @@ def test_unconvertible_generator_names_the_operation(tmp_path):
 
 
 def test_not_a_number_is_never_within_tolerance():
-    assert parity.largest_difference(np.array([0.0, np.nan]), np.zeros(2)) == np.inf
-    assert parity.largest_difference(np.array([0.0, -0.5]), np.zeros(2)) == 0.5
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda a: a["again/samples"].__iadd__(1), "different samples for the same seed"),
-        (lambda a: a.update({"other/latents": a["first/latents"]}), "same latents for different"),
-        (lambda a: a.update(_both(a, a["first/samples"][:3])), "must return `samples` uint8"),
-        (
-            lambda a: a.update(_both(a, 255 - a["first/samples"])),
-            "differs from the Keras generator",
-        ),
-        (
-            lambda a: a["truncated 0.5/latents"].__imul__(1.1),
-            r"`sample_truncated` .*differs from the prior's truncation to 0.5",
-        ),
-        (
-            lambda a: a["truncated 0.0/samples"].__iadd__(9),
-            r"`sample_truncated` .*differs from the Keras generator",
-        ),
-        (lambda a: a.pop("truncated 1.0/latents"), "`sample_truncated` .*is missing for the prior"),
-    ],
-)
-def test_wrong_draws_are_found(image_bundle, change, message):
-    z = np.random.default_rng(2).normal(size=(4, 8)).astype("float32")
-    samples = image_bundle.to_user_units(image_bundle.generator(z)).numpy()
-    arrays = {f"{k}/samples": samples.copy() for k in ("first", "again", "other")}
-    arrays |= {"first/latents": z, "again/latents": z, "other/latents": z + 1}
-    for name, amount in parity.TRUNCATED.items():
-        truncated = np.float32(amount) * z
-        arrays[f"{name}/latents"] = truncated
-        output = image_bundle.generator(truncated)
-        arrays[f"{name}/samples"] = image_bundle.to_user_units(output).numpy()
-    form = FORMATS["saved_model"]
-    assert parity.verify_draws(image_bundle, form, arrays, 1e-4) <= 1
-    change(arrays)
-    with pytest.raises(ExportError, match=message):
-        parity.verify_draws(image_bundle, form, arrays, 1e-4)
-
-
-def test_truncation_that_the_prior_does_not_have_is_found():
-    fixed = make_image_bundle(prior=NormalPrior(8, truncates=False))
-    form, arrays = FORMATS["saved_model"], {"truncated 0.5/latents": np.zeros((4, 8))}
-    with pytest.raises(ExportError, match=r"`sample_truncated` .*must not exist for the prior"):
-        list(parity.verify_truncated(fixed, form, arrays, 1e-4))
-    assert list(parity.verify_truncated(fixed, form, {}, 1e-4)) == []
-
-
-def _both(arrays, samples):
-    return {"first/samples": samples, "again/samples": samples}
+    assert largest_difference(np.array([0.0, np.nan]), np.zeros(2)) == np.inf
+    assert largest_difference(np.array([0.0, -0.5]), np.zeros(2)) == 0.5

@@ -9,7 +9,7 @@ import pytest
 from run_case import ganapp
 from table_run_case import TABLE, people
 
-from export.parity import largest_difference
+from export.differences import largest_difference
 from ganapp.loading import load_config, preset_names
 from ganapp.runner.compose import compose
 from training.data import DataSpec

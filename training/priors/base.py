@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -19,6 +20,10 @@ class Prior:
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
+    path: ClassVar[str] = "straight"
+    """The way between latents for those without `interpolate`: `"straight"` or along an `"arc"`.
+
+    Of the coordinates that are no class of `Conditional`, which goes straight."""
 
     @property
     def size(self) -> int:
@@ -29,6 +34,16 @@ class Prior:
     def classes(self) -> int:
         """How many classes the latents choose from; 0 if they say nothing of classes."""
         return 0
+
+    @property
+    def noise_size(self) -> int:
+        """How many uniform numbers make one latent, see `from_uniform`."""
+        return self.size
+
+    @property
+    def continuous_mask(self) -> np.ndarray:
+        """Which coordinates can change a little, those of categories cannot: bool `(size,)`."""
+        return np.ones(self.size, bool)
 
     @property
     def generator_size(self) -> int:
@@ -52,6 +67,21 @@ class Prior:
 
         Returns:
             float32 `(count, size)`.
+        """
+        raise NotImplementedError
+
+    def from_uniform(self, noise: tf.Tensor) -> tf.Tensor:
+        """Latents of this prior made of uniform numbers drawn elsewhere.
+
+        The same distribution as `sample`, other numbers. It consists of operations that every
+        runtime has, and a latent is a function of its own row, so that whoever can draw uniform
+        numbers draws latents: artefacts and servers do.
+
+        Args:
+            noise: independent uniform float32 numbers in [0, 1), `(n, noise_size)`.
+
+        Returns:
+            float32 `(n, size)`.
         """
         raise NotImplementedError
 

@@ -3,10 +3,12 @@
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from training.priors.base import Prior, separate_seeds
 from training.priors.paths import straight
+from training.priors.uniforms import category_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,18 @@ class Conditional(Prior):
         return self.base.size + self.classes
 
     @property
+    def path(self) -> str:
+        return self.base.path
+
+    @property
+    def noise_size(self) -> int:
+        return self.base.noise_size + 1
+
+    @property
+    def continuous_mask(self):
+        return np.append(self.base.continuous_mask, np.zeros(self.classes, bool))
+
+    @property
     def generator_size(self) -> int:
         return self.base.generator_size + self.classes
 
@@ -69,6 +83,11 @@ class Conditional(Prior):
         labels = tf.random.stateless_categorical(logits, count, of_labels, tf.int32)[0]
         one_hot = tf.one_hot(labels, self.classes)
         return tf.concat([self.base.sample(count, of_base), one_hot], axis=-1)
+
+    def from_uniform(self, noise):
+        size = self.base.noise_size
+        labels = category_of(noise[:, size:], self.shares)
+        return tf.concat([self.base.from_uniform(noise[:, :size]), labels], axis=-1)
 
     def numpy_code(self, count):
         shares = ", ".join(f"{share:.6g}" for share in self.shares)

@@ -7,6 +7,7 @@ import statistics
 import tensorflow as tf
 
 from training.priors.base import SizedPrior, checked_numbers
+from training.priors.inverse_normal import centred, normal_from_uniform, normal_of
 from training.priors.paths import arc, straight
 
 LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -17,10 +18,14 @@ class Normal(SizedPrior):
     """Standard normal in `size` dimensions. Truncation shrinks towards 0."""
 
     name = "normal"
+    path = "arc"
     formula = "z ~ N(0, I)"
 
     def sample(self, count, seed):
         return tf.random.stateless_normal((count, self.size), seed)
+
+    def from_uniform(self, noise):
+        return normal_from_uniform(noise)
 
     def numpy_code(self, count):
         return f"z = random.normal(size=({count}, {self.size}))"
@@ -46,6 +51,7 @@ class TruncatedNormal(SizedPrior):
 
     bound: float = 2.0
     name = "truncated_normal"
+    path = "arc"
     reference = "Brock et al., 2019, arXiv:1809.11096"
     formula = "z ~ N(0, I) given |z_i| <= bound"
 
@@ -59,6 +65,10 @@ class TruncatedNormal(SizedPrior):
         lowest = statistics.NormalDist().cdf(-self.bound)
         normal = tf.math.ndtri(lowest + uniform * (1 - 2 * lowest))
         return tf.clip_by_value(normal, -self.bound, self.bound)  # rounding, and ndtri(0) = -inf
+
+    def from_uniform(self, noise):
+        inside = math.erf(self.bound / math.sqrt(2))  # share of a normal that is not cut off
+        return tf.clip_by_value(normal_of(inside * centred(noise)), -self.bound, self.bound)
 
     def numpy_code(self, count):
         return "\n".join(
@@ -94,6 +104,9 @@ class Uniform(SizedPrior):
     def sample(self, count, seed):
         return tf.random.stateless_uniform((count, self.size), seed, minval=-1.0, maxval=1.0)
 
+    def from_uniform(self, noise):
+        return 2.0 * noise - 1.0
+
     def numpy_code(self, count):
         return f"z = random.uniform(-1, 1, size=({count}, {self.size}))"
 
@@ -119,6 +132,7 @@ class Sphere(SizedPrior):
     """
 
     name = "sphere"
+    path = "arc"
     reference = "Karras et al., 2018, arXiv:1710.10196"
     formula = "z = sqrt(size) e / |e|, e ~ N(0, I)"
 
@@ -133,6 +147,11 @@ class Sphere(SizedPrior):
         normal = tf.random.stateless_normal((count, self.size), seed)
         length = tf.norm(normal, axis=-1, keepdims=True)
         return math.sqrt(self.size) * tf.math.divide_no_nan(normal, length)
+
+    def from_uniform(self, noise):
+        normal = normal_from_uniform(noise)
+        squares = tf.reduce_sum(normal**2, axis=-1, keepdims=True)  # above 0: no cell is at 0
+        return math.sqrt(self.size) * normal / tf.sqrt(squares)
 
     def numpy_code(self, count):
         return "\n".join(

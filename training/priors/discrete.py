@@ -4,10 +4,12 @@ import dataclasses
 import math
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
 
 from training.priors.base import Prior, SizedPrior, separate_seeds
 from training.priors.continuous import Normal, Uniform
+from training.priors.uniforms import category_of
 from training.registry import Registry
 
 CONTINUOUS = Registry("distribution of continuous coordinates", [Uniform, Normal])
@@ -39,7 +41,14 @@ class Bernoulli(SizedPrior):
 
     def sample(self, count, seed):
         uniform = tf.random.stateless_uniform((count, self.size), seed)
-        return tf.cast(uniform < self.probability, tf.float32)
+        return self.from_uniform(uniform)
+
+    def from_uniform(self, noise):
+        return tf.cast(noise < self.probability, tf.float32)
+
+    @property
+    def continuous_mask(self):
+        return np.zeros(self.size, bool)
 
     def numpy_code(self, count):
         return f"z = random.binomial(1, {self.probability}, size=({count}, {self.size}))"
@@ -101,6 +110,14 @@ class Categorical(Prior):
         """The prior of the continuous coordinates; `None` without any."""
         return CONTINUOUS[self.distribution](size=self.continuous) if self.continuous else None
 
+    @property
+    def noise_size(self) -> int:
+        return len(self.categories) + self.continuous
+
+    @property
+    def continuous_mask(self):
+        return np.arange(self.size) >= sum(self.categories)
+
     def split(self, latents: tf.Tensor) -> list[tf.Tensor]:
         """The one-hot blocks, then the continuous coordinates: each `(n, width)`."""
         return tf.split(latents, [*self.categories, self.continuous], axis=-1)
@@ -113,6 +130,14 @@ class Categorical(Prior):
         ]
         if self.remainder:
             parts.append(self.remainder.sample(count, for_remainder))
+        return tf.concat(parts, axis=-1)
+
+    def from_uniform(self, noise):
+        parts = [
+            category_of(noise[:, i : i + 1], [1 / n] * n) for i, n in enumerate(self.categories)
+        ]
+        if self.remainder:
+            parts.append(self.remainder.from_uniform(noise[:, len(self.categories) :]))
         return tf.concat(parts, axis=-1)
 
     def numpy_code(self, count):

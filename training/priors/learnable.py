@@ -100,6 +100,14 @@ class LearnableMixture(Prior):
         return self.components + self.dimension
 
     @property
+    def noise_size(self) -> int:
+        return self.draws.noise_size
+
+    @property
+    def continuous_mask(self):
+        return self.draws.continuous_mask
+
+    @property
     def generator_size(self) -> int:
         """Dimension of a latent behind the layer with the means."""
         return self.dimension
@@ -138,6 +146,9 @@ class LearnableMixture(Prior):
 
     def sample(self, count, seed):
         return self.draws.sample(count, seed)
+
+    def from_uniform(self, noise):
+        return self.draws.from_uniform(noise)
 
     def numpy_code(self, count):
         return self.draws.numpy_code(count)

@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from training.priors.base import SizedPrior, checked_numbers, separate_seeds
+from training.priors.inverse_normal import normal_from_uniform
 from training.priors.paths import straight
+from training.priors.uniforms import category_of
 
 
 @functools.lru_cache(maxsize=32)
@@ -67,6 +69,10 @@ class GaussianMixture(SizedPrior):
         check_mixture(self.components, self.radius, self.sigma, self.seed)
 
     @property
+    def noise_size(self) -> int:
+        return self.size + 1
+
+    @property
     def means(self) -> np.ndarray:
         """float32 `(components, size)`."""
         return mixture_means(self.components, self.size, self.radius, self.seed)
@@ -78,6 +84,11 @@ class GaussianMixture(SizedPrior):
         )
         normal = tf.random.stateless_normal((count, self.size), for_normal)
         return tf.gather(tf.constant(self.means), component) + self.sigma * normal
+
+    def from_uniform(self, noise):
+        component = category_of(noise[:, :1], [1 / self.components] * self.components)
+        means = tf.matmul(component, tf.constant(self.means))
+        return means + self.sigma * normal_from_uniform(noise[:, 1:])
 
     def numpy_code(self, count):
         draw = f"np.random.RandomState({self.seed}).normal(size=({self.components}, {self.size}))"

@@ -199,7 +199,10 @@ class TableCodec:
         values = centres + scalars * tf.reduce_sum(mode * modes["reaches"], axis=2)
         rounds = np.array([c.decimals is not None for c in columns])
         steps = np.array([10.0 ** (c.decimals or 0) for c in columns], np.float32)
-        values = tf.where(rounds, tf.round(values * steps) / steps, values)
+        # LiteRT's converter makes of a division by constants a product that is not quite the same,
+        # 59.859997 for 59.86; it cannot where the divisor seems to depend on the value.
+        divisors = tf.where(values < np.inf, steps, 1.0)
+        values = tf.where(rounds, tf.round(values * steps) / divisors, values)
         limits = np.array([(c.minimum, c.maximum) for c in columns], np.float32)
         values = tf.minimum(tf.maximum(values, limits[:, 0]), limits[:, 1])
         missing = tf.argmax(self._gathered(padded, layout.present), axis=2) > 0

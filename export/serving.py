@@ -1,0 +1,161 @@
+"""serving.json: what a server must know of a version folder, without TensorFlow and our code."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+
+from export.bundle import Bundle
+from export.directions import Directions
+from export.sampling import SCALARS, asked
+
+SCHEMA = "ganapp-serving/1"
+EXTRA = "assets.extra"
+SERVING = f"{EXTRA}/serving.json"
+LATENTS, UNITS = f"{EXTRA}/latents.tflite", f"{EXTRA}/units.tflite"
+TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")
+LEVELS = {"levels": True}
+
+
+def serving_kind(bundle: Bundle) -> str:
+    """`"image"`, `"vector"`, or `"table"` of vectors that are rows of one."""
+    return "table" if bundle.data.get("table") else bundle.kind
+
+
+def class_names(bundle: Bundle) -> list[str]:
+    """A name for each class that latents choose from; numbers where the data do not name them."""
+    count, names = bundle.prior.classes, bundle.data.get("classes") or ()
+    return [str(name) for name in (names if len(names) == count else range(count))]
+
+
+def columns_of(bundle: Bundle) -> list[dict[str, Any]] | None:
+    """The columns of a table in its order, those that samples lack as `constant`; else `None`."""
+    table = bundle.data.get("table")
+    if not table:
+        return None
+    columns = []
+    for column in table["columns"]:
+        known = {name: column[name] for name in TABLE_FIELDS if name in column}
+        if known["kind"] == "numeric":
+            known["integer"] = column["decimals"] == 0
+        columns.append(known)
+    return columns
+
+
+def units_of(bundle: Bundle) -> dict[str, Any]:
+    """How model units become the user's: the first way that gives what `to_user_units` gives.
+
+    Returns:
+        `{"levels": True}`, `{"mean": ..., "scale": ...}`, or the path of a graph.
+    """
+    probes = np.random.default_rng(0).uniform(-1.1, 1.1, (64, *bundle.shape)).astype(np.float32)
+    expected = np.asarray(bundle.to_user_units(tf.constant(probes)))
+    if expected.dtype == np.uint8:
+        levels = np.clip(np.round((probes + np.float32(1)) * np.float32(127.5)), 0, 255)
+        if np.array_equal(levels.astype(np.uint8), expected):
+            return LEVELS
+    mean, scale = (np.asarray(bundle.data.get(k) or (), np.float32) for k in ("mean", "scale"))
+    if mean.shape == scale.shape == bundle.shape and expected.dtype == np.float32:
+        size = np.abs(expected).max(initial=1.0)
+        if np.allclose(probes * scale + mean, expected, rtol=0, atol=1e-6 * size):
+            return {"mean": mean.tolist(), "scale": scale.tolist()}
+    return {"graph": UNITS}
+
+
+def signatures_of(bundle: Bundle) -> dict[str, dict[str, Any]]:
+    """Inputs, outputs and defaults of everything the model can be asked for, by name."""
+    latents = _tensor(tf.float32, (None, bundle.prior.size))
+    drawing = {
+        "inputs": {name: _tensor(SCALARS[name], ()) for name in ("count", "seed", *asked(bundle))},
+        "defaults": asked(bundle),
+    }
+    user = tf.function(bundle.to_user_units, autograph=False).get_concrete_function(
+        tf.TensorSpec((None, *bundle.shape), tf.float32)
+    )
+    samples = _tensor(user.outputs[0].dtype, user.outputs[0].shape)
+    output = _tensor(tf.float32, (None, *bundle.shape))
+    found = {
+        "serving_default": {
+            "inputs": {"z": latents},
+            "outputs": {bundle.output_name: output},
+            "defaults": {},
+        },
+        "sample": drawing | {"outputs": {"samples": samples, "latents": latents}},
+    }
+    if bundle.encodes:
+        pictures = {"image_bytes": _tensor(tf.string, (None,))}
+        found["sample_png"] = drawing | {"outputs": pictures}
+    return found
+
+
+def serving_document(
+    bundle: Bundle, *, name: str, artefacts: Mapping[str, str], directions: Directions
+) -> dict[str, Any]:
+    """All of serving.json but the checksums, see `write_serving`.
+
+    Args:
+        bundle: what was exported.
+        name: of the model.
+        artefacts: path inside the version folder by format.
+        directions: of the generator.
+    """
+    prior = bundle.prior
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "kind": serving_kind(bundle),
+        "output": {"name": bundle.output_name, "shape": list(bundle.shape)},
+        "latent": {
+            "size": prior.size,
+            "prior": prior.name,
+            "path": prior.path,
+            "truncates": bool(prior.truncates),
+            "noise_size": prior.noise_size,
+            "classes": class_names(bundle),
+        },
+        "units": units_of(bundle),
+        "columns": columns_of(bundle),
+        "directions": {
+            "vectors": [_rounded(vector) for vector in directions.vectors],
+            "spread": _rounded(directions.spread),
+        },
+        "signatures": signatures_of(bundle),
+        "artefacts": dict(artefacts),
+    }
+
+
+def write_serving(document: Mapping[str, Any], folder: Path) -> None:
+    """Writes serving.json with the checksums of all other files of a version folder.
+
+    Once more for a folder to which files were added: the document may be what was read from it.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / SERVING)
+    sums = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    text = json.dumps(dict(document) | {"files": sums}, ensure_ascii=False, allow_nan=False)
+    (folder / SERVING).write_text(text + "\n", encoding="utf-8")
+
+
+def add_checksums(folder: Path) -> None:
+    """Brings the checksums in serving.json up to date after files were added to its folder."""
+    write_serving(json.loads((folder / SERVING).read_text(encoding="utf-8")), folder)
+
+
+def _tensor(dtype: tf.DType, shape: Any) -> dict[str, Any]:
+    sizes = [-1 if side is None else int(side) for side in shape]
+    return {"dtype": types_pb2.DataType.Name(dtype.as_datatype_enum), "shape": sizes}
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """Seven digits, all that float32 has."""
+    return [float(f"{value:.7g}") if math.isfinite(value) else 0.0 for value in values.tolist()]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

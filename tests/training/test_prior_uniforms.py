@@ -1,0 +1,140 @@
+"""Latents made of uniform numbers: the distribution of every prior, in plain arithmetic."""
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+from prior_case import CASES, SEED
+
+from training.priors import Conditional, Prior, TruncatedNormal
+from training.priors.inverse_normal import centred, normal_from_uniform, normal_of
+from training.priors.uniforms import category_of
+
+MANY = 20_000
+SHARES = (0.6, 0.3, 0.1)
+WITH_CLASSES = {
+    f"{name} with classes": Conditional(base=p, shares=SHARES) for name, p in CASES.items()
+}
+ALL = CASES | WITH_CLASSES
+ALL |= {f"bound {b}": TruncatedNormal(size=2, bound=b) for b in (0.01, 12.0)}
+
+
+def uniforms(prior, count):
+    shape = (count, prior.noise_size)
+    return tf.random.stateless_uniform(shape, tf.constant([5, 6]), alg="philox")
+
+
+@pytest.fixture(params=ALL, scope="module")
+def draws(request):
+    """(prior, its own draws, those of uniform numbers): `(20000, size)` each."""
+    prior = ALL[request.param]
+    return (
+        prior,
+        prior.sample(MANY, SEED).numpy(),
+        prior.from_uniform(uniforms(prior, MANY)).numpy(),
+    )
+
+
+def test_every_coordinate_has_the_distribution_of_the_prior(draws):
+    prior, expected, actual = draws
+    assert actual.shape == (MANY, prior.size)
+    assert actual.dtype == np.float32
+    for mine, theirs in zip(actual.T, expected.T, strict=True):
+        assert scipy.stats.ks_2samp(mine, theirs).pvalue > 1e-4
+
+
+def test_coordinates_depend_on_each_other_as_in_the_prior(draws):
+    """Means and products of two, within five standard errors of their difference."""
+    _, expected, actual = draws
+
+    def products(z):
+        left, right = np.triu_indices(z.shape[1])
+        z = z.astype("float64")
+        return np.concatenate([z, z[:, left] * z[:, right]], axis=1)
+
+    mine, theirs = products(actual), products(expected)
+    error = np.sqrt((mine.var(axis=0) + theirs.var(axis=0)) / MANY)
+    difference = np.abs(mine.mean(axis=0) - theirs.mean(axis=0))
+    assert (difference <= 5 * error + 1e-6).all()
+
+
+def test_draws_have_the_support_and_the_densities(draws):
+    prior, expected, actual = draws
+    mine, theirs = (prior.log_density(z).numpy() for z in (actual, expected))
+    assert np.isfinite(mine).all()
+    # Rounded: densities that are the same everywhere differ in their last digits.
+    assert scipy.stats.ks_2samp(mine.round(3), theirs.round(3)).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("value", [0.0, 0.5, 1 - 2**-23])
+def test_the_ends_of_the_interval_are_latents_too(name, value):
+    prior = ALL[name]
+    latents = prior.from_uniform(tf.fill((2, prior.noise_size), np.float32(value)))
+    assert np.isfinite(prior.log_density(latents)).all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_latent_is_a_function_of_its_own_row(name):
+    prior = ALL[name]
+    noise = uniforms(prior, 9)
+    rows = [prior.from_uniform(noise[i : i + 1]).numpy()[0] for i in range(9)]
+    np.testing.assert_allclose(prior.from_uniform(noise), rows, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_coordinates_that_are_not_continuous_have_few_values(name):
+    prior = ALL[name]
+    latents = prior.from_uniform(uniforms(prior, 100)).numpy()
+    mask = prior.continuous_mask
+    assert mask.shape == (prior.size,)
+    found = [len(np.unique(column)) for column in latents.T]
+    assert [count > 2 for count in found] == mask.tolist()
+
+
+def test_which_way_priors_go():
+    ways = {name: prior.path for name, prior in CASES.items()}
+    assert {name for name, way in ways.items() if way == "arc"} == {
+        *("normal", "truncated_normal", "sphere")
+    }
+    assert set(ways.values()) == {"arc", "straight"}
+    for name, prior in CASES.items():
+        assert WITH_CLASSES[f"{name} with classes"].path == prior.path
+
+
+def test_normal_numbers_are_exact_to_a_millionth():
+    cells = np.concatenate([np.arange(3000), np.arange(0, 2**23, 997), 2**23 - 1 - np.arange(3000)])
+    uniform = (cells * 2.0**-23).astype(np.float32)
+    np.testing.assert_array_equal(uniform, cells * 2.0**-23)  # what TensorFlow draws
+    expected = scipy.special.ndtri((cells + 0.5) * 2.0**-23)
+    np.testing.assert_allclose(normal_from_uniform(uniform), expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(
+        normal_from_uniform(uniform[:3000]), -normal_from_uniform(uniform[-3000:])
+    )
+
+
+def test_the_middle_of_each_cell_is_exact():
+    cells = np.array([0, 1, 2**22 - 1, 2**22, 2**23 - 2, 2**23 - 1])
+    found = centred(tf.constant(cells * 2.0**-23, tf.float32)).numpy()
+    np.testing.assert_array_equal(found.astype("float64"), (2 * cells + 1) * 2.0**-23 - 1)
+
+
+def test_what_lies_at_the_very_ends_stays_finite():
+    found = normal_of(tf.constant([-1.0, 0.0, 1.0])).numpy()
+    assert np.isfinite(found).all()
+    assert found[1] == 0
+    assert found[2] == -found[0] > 5
+
+
+def test_categories_share_the_interval():
+    uniform = tf.constant([[0.0], [0.59], [0.61], [0.9], [1 - 2**-23]])
+    np.testing.assert_array_equal(category_of(uniform, SHARES).numpy().argmax(1), [0, 0, 1, 2, 2])
+    for count in (2, 3, 7, 100):
+        drawn = category_of(uniform, [1 / count] * count).numpy()
+        np.testing.assert_array_equal(drawn.sum(axis=1), 1)
+
+
+def test_a_prior_must_say_how():
+    with pytest.raises(NotImplementedError):
+        Prior().from_uniform(tf.zeros((1, 1)))
