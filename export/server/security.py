@@ -11,7 +11,8 @@ KEY_VARIABLE = "GANAPP_API_KEY"
 # itself, for the model card.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 # The model card is text with its own style and pictures; no script runs there, so a card that
 # somebody tampered with can do nothing.

@@ -49,6 +49,8 @@ export class Grid {
     this.root.style.setProperty("--columns", this.columns);
     this.root.style.setProperty("--columns-narrow", Math.min(this.columns, 8));
     this.root.style.setProperty("--width", rows[0].samples[0][0].length);
+    const longest = Math.max(...rows.map((row) => (row.name ?? "").length));
+    this.root.style.setProperty("--title", Math.min(12, longest + 1));
     this.focusable(0);
   }
 

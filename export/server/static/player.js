@@ -13,10 +13,12 @@ export class Player {
     Object.assign(this, { canvas, position, button: play, strip });
     this.frames = [];
     this.playing = false;
-    play.addEventListener("click", () => this.toggle(!this.playing));
+    play.addEventListener("click", () => this.frames.length && this.toggle(!this.playing));
     position.addEventListener("input", () => {
       this.toggle(false);
-      this.show(Number(position.value));
+      if (this.frames.length) {
+        this.show(Number(position.value));
+      }
     });
   }
 

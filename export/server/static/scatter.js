@@ -6,6 +6,7 @@ import { columnsOf, shown } from "./sheet.js";
 const EDGE = { left: 56, right: 12, top: 12, bottom: 44 };
 const NEAR = 24; // pixels from a point within which a pointer means it
 const TICK_EVERY = 70; // pixels
+const HINT = "Point at a sample, or move with the arrow keys, to read its values.";
 
 /** A scatter plot; hovering or arrow keys tell a point's values, a click or Enter chooses it. */
 export class Scatter extends Plot {
@@ -29,6 +30,7 @@ export class Scatter extends Plot {
     this.at = null;
     this.path = [];
     this.changed = null;
+    this.value.textContent = HINT;
   }
 
   mark(from, to) {
@@ -48,7 +50,7 @@ export class Scatter extends Plot {
       return;
     }
     this.at = index;
-    this.value.textContent = index === null ? "" : this.text(index);
+    this.value.textContent = index === null ? HINT : this.text(index);
     this.drawLater();
   }
 
@@ -171,11 +173,11 @@ export class Scatter extends Plot {
     }
     context.fillStyle = colour("text");
     context.textAlign = "center";
-    context.fillText(this.columns[0].name, EDGE.left + across / 2, height - 8);
+    context.fillText(`${this.columns[0].name} (units of the data)`, EDGE.left + across / 2, height - 8);
     context.save();
     context.translate(12, EDGE.top + up / 2);
     context.rotate(-Math.PI / 2);
-    context.fillText(this.columns[1].name, 0, 0);
+    context.fillText(`${this.columns[1].name} (units of the data)`, 0, 0);
     context.restore();
     context.textAlign = "left";
   }

@@ -45,9 +45,8 @@ export class Tools {
     this.directed = Boolean(possible && info.directions?.vectors.length);
     find("directions").hidden = !this.directed;
     find("directions-pair").hidden = find("walk-body").hidden = kind !== "image";
-    const [one, two] = kind === "image" ? ["a picture", "two pictures"] : ["a point", "two points"];
-    find("walk-hint").textContent = `Choose ${two} to walk from one to the other.`;
-    find("directions-hint").textContent = `Choose ${one} to change it.`;
+    this.word = kind === "image" ? "picture" : "point";
+    find("directions-hint").textContent = `Choose a ${this.word} to change it.`;
     find("walk-download").hidden = ![1, 3, 4].includes(info.output.shape[2]);
     if (this.directed) {
       this.sliders.build(info.directions);
@@ -63,7 +62,7 @@ export class Tools {
     const latents = rows.flatMap((row) => row.latents);
     this.player.stop();
     find("walk-body").hidden = this.kind !== "image" || to === null;
-    find("walk-hint").hidden = to !== null;
+    find("walk-hint").textContent = this.hint(from, to);
     find("directions-body").hidden = from === null;
     find("directions-hint").hidden = from !== null;
     if (find("tools").hidden) {
@@ -76,6 +75,15 @@ export class Tools {
     if (to !== null) {
       await this.walk(from, to, latents);
     }
+  }
+
+  hint(from, to) {
+    if (from === null) {
+      return `Choose two ${this.word}s to walk from one to the other.`;
+    }
+    return to === null
+      ? `Choose another ${this.word} to walk there from ${this.word} ${from + 1}.`
+      : `From ${this.word} ${from + 1} to ${this.word} ${to + 1}.`;
   }
 
   select(index, samples, latents, truncation, places) {
