@@ -27,6 +27,7 @@ with quiet_stderr():
     from export.server.batching import Batcher, Batching
     from export.server.engines import Engine, open_engine
     from export.server.spec import Latent, ServingSpec
+    from export.static_shapes import static_shapes
     from models.networks import dcgan_generator, mlp_generator
 
 ENGINES = ("litert", "onnx", "saved_model")
@@ -50,9 +51,12 @@ def write(generator: keras.Model, size: int, folder: Path) -> ServingSpec:
         lambda z: {"image": generator(z, training=False)}, input_signature=signature
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
-    concrete = function.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-    (folder / PATHS["litert"]).write_bytes(converter.convert())
+    with static_shapes(generator):  # traced anew, as an export does
+        concrete = tf.function(
+            lambda z: {"image": generator(z, training=False)}, input_signature=signature
+        ).get_concrete_function()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+        (folder / PATHS["litert"]).write_bytes(converter.convert())
 
     import tf2onnx
 

@@ -12,6 +12,7 @@ from export.bundle import Bundle
 from export.errors import ExportError
 from export.native import native_stderr
 from export.saved_model import generator_function, trackable
+from export.static_shapes import static_shapes
 
 
 def write_litert(bundle: Bundle, path: Path) -> None:
@@ -27,7 +28,11 @@ def write_litert(bundle: Bundle, path: Path) -> None:
         ExportError: the generator uses an operation LiteRT does not have.
     """
     try:
-        with native_stderr(), upsampling_as_one_operation(bundle.generator):
+        with (
+            native_stderr(),
+            upsampling_as_one_operation(bundle.generator),
+            static_shapes(bundle.generator),
+        ):
             function = generator_function(bundle).get_concrete_function()
             converter = tf.lite.TFLiteConverter.from_concrete_functions(
                 [function], trackable(bundle)

@@ -1,5 +1,7 @@
 """The exports of this folder, made once: TensorFlow starts slowly."""
 
+import shutil
+
 import pytest
 from export_case import image_generator, make_image_bundle, make_vector_bundle
 from PIL import Image
@@ -53,3 +55,15 @@ def version_folders(tmp_path_factory):
     write_version(models / "points" / "1", name="points", kind="vector")
     write_version(models / "table" / "1", name="table", kind="vector", graph=True)
     return models
+
+
+@pytest.fixture
+def models(version_folders, tmp_path):
+    """A folder of models with the first version of digits."""
+    shutil.copytree(version_folders / "digits" / "1", tmp_path / "models" / "digits" / "1")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def second(version_folders):
+    return version_folders / "digits" / "2"

@@ -77,7 +77,7 @@ def test_links_out_of_the_folder_are_refused(folder, tmp_path):
     outside = tmp_path / "outside.tflite"
     (folder / "model.tflite").rename(outside)
     (folder / "model.tflite").symlink_to(outside)
-    with pytest.raises(BrokenVersion, match=r"`model.tflite` must not be a link out"):
+    with pytest.raises(BrokenVersion, match=r"`model.tflite` must not be a link that leads out"):
         ServingSpec.read(folder)
 
 

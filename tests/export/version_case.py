@@ -1,6 +1,7 @@
 """Version folders with tiny generators, laid out as `ganapp export` lays them out."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import tempfile
@@ -80,7 +81,7 @@ def write_version(folder, *, name="digits", kind="image", seed=0, formats=("lite
         _write_litert(folder / PATHS["litert"], generator, tensors)
     if "onnx" in formats:
         _write_onnx(folder / PATHS["onnx"], generator, spec)
-    _write_latents(folder / "assets.extra/latents.tflite")
+    (folder / "assets.extra/latents.tflite").write_bytes(latents_graph())
     if graph:
         given = tf.TensorSpec((None, *tensors.shape), tf.float32, name=output)
         units = tf.function(lambda x: {"samples": to_user_units(x, kind)}, input_signature=[given])
@@ -163,7 +164,9 @@ def _write_saved_model(folder, tensors, generator, kind):
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-def _write_latents(path):
+@functools.cache  # the same for every version
+def latents_graph():
+    """`latents.tflite` as bytes."""
     specs = [
         tf.TensorSpec((None, NOISE), tf.float32, name="noise"),
         tf.TensorSpec((), tf.int32, name="class_"),
@@ -181,7 +184,7 @@ def _write_latents(path):
         inputs["class"].CopyFrom(inputs["class_"])
         del inputs["class_"]
         graph.write_bytes(saved.SerializeToString())
-        path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(directory).convert())
+        return tf.lite.TFLiteConverter.from_saved_model(directory).convert()
 
 
 def _write_litert(path, function, tensors):

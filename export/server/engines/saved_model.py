@@ -4,7 +4,13 @@ import contextlib
 
 import numpy as np
 
+from export.server.engines.blocks import in_blocks
 from export.server.spec import SAVED_MODEL, BrokenVersion, ServingSpec, inside
+
+# TensorFlow's convolutions divide their work by the size of the batch, and a row's samples differ
+# by 1e-7 between batches; in batches of one size they are the same bits. A batch of 16 takes twice
+# as long as one of 1, and four of 16 a fifth longer than one of 64 (28x28 DCGAN).
+BLOCK = 16
 
 
 class SavedModelEngine:
@@ -41,6 +47,9 @@ class SavedModelEngine:
 
     def generate(self, z: np.ndarray) -> np.ndarray:
         """See `Engine`."""
+        return in_blocks(self._block, z, BLOCK)
+
+    def _block(self, z: np.ndarray) -> np.ndarray:
         return self._function(z=self._constant(z))[self._output].numpy()
 
     def close(self) -> None:
