@@ -1,7 +1,6 @@
 """What handlers share: the models, the limits, and the way from a request to a prediction."""
 
 import asyncio
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -40,13 +39,11 @@ class Context:
         repository: the models.
         limits: see `Limits`.
         stopping: set when the server was told to stop: it is no longer ready.
-        started: when it started, seconds.
     """
 
     repository: Models
     limits: Limits = field(default_factory=Limits)
     stopping: bool = False
-    started: float = field(default_factory=time.time)
 
     async def json_object(self, request: Request) -> dict[str, Any]:
         """The JSON object in a request's body.

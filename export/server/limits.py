@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class Limits:
             raise InvalidArgument(
                 f"Expected 1 to {self.samples} samples in a request. Received: {count}"
             )
-        each = sum(int(np.prod(np.abs(info.shape[1:]))) for info in signature.outputs.values())
+        each = sum(abs(math.prod(info.shape[1:])) for info in signature.outputs.values())
         if count * each > self.elements:
             raise InvalidArgument(
                 f"Expected a request for at most {self.elements} numbers, "

@@ -21,6 +21,7 @@ from export.server.metrics import Metrics
 from export.server.security import KEY_VARIABLE
 from export.server.slow_clients import Patience, patient
 
+BACKLOG = 2048  # connections that may wait to be accepted
 Tell = Callable[[str], None]
 
 
@@ -88,6 +89,7 @@ def serve(
             "it behind a proxy that asks who they are."
         )
     app = make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
+    raise_file_limit()
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         asyncio.run(run(app, listener, settings, tell))
 
@@ -125,6 +127,15 @@ def make_repository(
         raise StartError(str(error)) from error
 
 
+def raise_file_limit() -> None:
+    """Lets the process open as many connections as the system allows; shells start with 1,024."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def is_loopback(host: str) -> bool:
     """Whether only programs of this machine reach an address."""
     try:
@@ -139,12 +150,20 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         StartError: if the address is taken, not allowed or not this machine's.
     """
+    listener = None
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.create_server(address[:2], family=family, backlog=2048)
+        # Not `socket.create_server`: without the protocol's number asyncio does not see that its
+        # connections are TCP, leaves Nagle's algorithm on, and every answer takes 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:  # also of names that nobody knows
+        if listener is not None:
+            listener.close()
         if error.errno == errno.EADDRINUSE:
             raise StartError(
                 f"`--port` must be free, but something listens at {host}:{port} already."

@@ -16,16 +16,17 @@ class Patience:
             the end of its headers.
         header_bytes: most bytes of request line and headers (431).
         body_seconds: how often the speed of a body is looked at.
-        body_rate: least bytes a second, on average since the headers.
-        write_seconds: without a byte taken by a client that the server has bytes for.
+        write_seconds: how often the speed is looked at with which an answer is taken.
+        rate: least bytes a second of either: of a body on average since the headers, of an answer
+            since the last look.
         idle_seconds: between two requests of a connection.
     """
 
     header_seconds: float = 10.0
     header_bytes: int = 64 * 2**10
     body_seconds: float = 10.0
-    body_rate: float = 16 * 2**10
-    write_seconds: float = 30.0
+    write_seconds: float = 10.0
+    rate: float = 8 * 2**10
     idle_seconds: float = 75.0
 
 
@@ -86,14 +87,26 @@ class PatientProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._write_clock is None:
-            seconds = self.patience.write_seconds
-            self._write_clock = self.loop.call_later(seconds, self.transport.abort)
+            self._start_write_clock()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._write_clock is not None:
             self._write_clock.cancel()
             self._write_clock = None
+
+    def _start_write_clock(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        seconds = self.patience.write_seconds
+        self._write_clock = self.loop.call_later(seconds, self._check_write, waiting)
+
+    def _check_write(self, before: int) -> None:
+        # Nothing is added while writing is paused, so what is gone was taken.
+        taken = before - self.transport.get_write_buffer_size()
+        if taken >= self.patience.rate * self.patience.write_seconds:
+            self._start_write_clock()
+        else:
+            self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
         # Closing would wait for bytes that this client does not take.
@@ -126,7 +139,7 @@ class PatientProtocol(HttpToolsProtocol):
     def _check_body(self) -> None:
         elapsed = self.loop.time() - (self._body_since or 0.0)
         # Bytes that wait here because a handler does not want them yet are no fault of the client.
-        if self.flow.read_paused or self._body_bytes >= self.patience.body_rate * elapsed:
+        if self.flow.read_paused or self._body_bytes >= self.patience.rate * elapsed:
             self._start_clock(self.patience.body_seconds, self._check_body)
         else:
             self._cut(408, "The body came too slowly.")

@@ -26,6 +26,7 @@ QUICK = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
+KEYS = st.sampled_from(["z", "count", "seed", "class", "b64"])
 VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -1,0 +1,89 @@
+"""`ganapp serve` on a folder as `ganapp export` lays it out."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from version_case import SHAPE, SIZE, write_version
+
+from export.server.serve import listen
+from ganapp import cli
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serve") / "export"
+    write_version(folder / "models" / "digits" / "2", formats=("litert", "onnx"))
+    return folder
+
+
+def refused(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["ganapp", "serve", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_nothing_to_serve(monkeypatch, capsys, tmp_path):
+    assert "`DIR` must be a folder" in refused(monkeypatch, capsys, tmp_path / "none")
+    said = refused(monkeypatch, capsys, tmp_path, "--port", 0)
+    assert "`DIR` must hold an export" in said
+
+
+def test_an_engine_that_is_none_or_not_in_the_export(monkeypatch, capsys, exported):
+    said = refused(monkeypatch, capsys, exported, "--engine", "jax")
+    assert "`--engine` must be one of litert" in said
+    said = refused(monkeypatch, capsys, exported, "--engine", "saved_model", "--port", 0)
+    assert "'digits' cannot be served" in said
+    assert "litert, onnx" in said
+
+
+def test_a_port_in_use(monkeypatch, capsys, exported):
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        said = refused(monkeypatch, capsys, exported, "--port", port)
+    assert f"something listens at 127.0.0.1:{port} already" in said
+
+
+def test_other_machines_without_a_key(monkeypatch, capsys, exported):
+    monkeypatch.delenv("GANAPP_API_KEY", raising=False)
+    arguments = (exported, "--host", "203.0.113.7", "--port", 0)  # no address of this machine
+    assert "Warning: Anybody who reaches 203.0.113.7" in refused(monkeypatch, capsys, *arguments)
+    monkeypatch.setenv("GANAPP_API_KEY", "key")
+    assert "Warning" not in refused(monkeypatch, capsys, *arguments)
+
+
+@pytest.mark.parametrize("engine", ["litert", "onnx"])
+def test_serves_until_it_is_told_to_stop(exported, engine):
+    command = ["-m", "ganapp", "serve", str(exported), "--port", "0", "--engine", engine]
+    process = subprocess.Popen(
+        [sys.executable, *command, "--drain", "0"],
+        cwd=ROOT,
+        env=os.environ | {"GANAPP_API_KEY": "key"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = re.search(r"digits at (http://127\.0\.0\.1:\d+)/", process.stdout.readline())[1]
+        body = json.dumps({"instances": [[0.0] * SIZE] * 3}).encode()
+        request = urllib.request.Request(
+            f"{url}/v1/models/digits/versions/2:predict", body, {"X-API-Key": "key"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            predictions = json.load(answer)["predictions"]
+        assert len(predictions) == 3
+        assert len(predictions[0]) == SHAPE[0]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.communicate()
