@@ -244,9 +244,10 @@ def test_a_prior_that_cannot_be_converted_is_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_tables_take_their_units_along(tmp_path):
+def test_tables_take_their_units_along(tmp_path, capfd):
     bundle = table_bundle()
     write_surroundings(bundle, tmp_path, name="shop", artefacts={"litert": "model.tflite"})
+    assert capfd.readouterr() == ("", "")
     document = json.loads((tmp_path / serving.SERVING).read_text())
     assert document["kind"] == "table"
     assert document["units"] == {"graph": "assets.extra/units.tflite"}
