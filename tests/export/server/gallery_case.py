@@ -41,7 +41,7 @@ def write_models(root):
     write_version(root / "points" / "1", name="points", kind="vector")
     write_version(root / "table" / "1", name="table", kind="vector", graph=True)
     _make_table(root / "table" / "1")
-    for folder in root.glob("*/*"):
+    for folder in root.glob("*/[0-9]"):
         card = "<style>p { color: teal }</style><p>What it is</p><script>alert(1)</script>"
         (folder / "assets.extra/model_card.html").write_text(card)
 
