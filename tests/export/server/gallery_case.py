@@ -180,8 +180,11 @@ class Page:
     def pixels(self, selector):
         """Grey levels of the canvases that a selector finds, each a flat list."""
         return self.run(
+            # By way of another canvas: the browser warns of reading often from one it draws fast.
             "return [...document.querySelectorAll(arguments[0])].map((canvas) => {"
-            "  const context = canvas.getContext('2d');"
+            "  const copy = new OffscreenCanvas(canvas.width, canvas.height);"
+            "  const context = copy.getContext('2d', { willReadFrequently: true });"
+            "  context.drawImage(canvas, 0, 0);"
             "  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);"
             "  return [...data].filter((_, place) => place % 4 === 0);"
             "})",
