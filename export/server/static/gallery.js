@@ -1,6 +1,6 @@
 // The page: choosers, the samples of a seed, what is done with those that are chosen.
 
-import { Api, Refusal } from "./api.js";
+import { Api, Refusal, storedKey } from "./api.js";
 import { askKey, showCard } from "./dialogs.js";
 import { Lines } from "./lines.js";
 import { Grid } from "./pictures.js";
@@ -79,6 +79,7 @@ function option(value, text, disabled = false) {
 
 async function start() {
   models = (await api.json("gallery.json")).models;
+  find("foot").hidden = storedKey() !== null; // links cannot send the key
   find("model").replaceChildren(...models.map(({ name }) => option(name, name)));
   await openModel();
 }

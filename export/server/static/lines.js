@@ -17,7 +17,7 @@ export class Lines extends Plot {
     if (!this.rows.length || !width) {
       return;
     }
-    const columns = columnsOf(this.info);
+    const columns = columnsOf(this.info, this.rows);
     const ranges = columns.map((_, i) => range(this.samples.map((sample) => sample[i]), 0));
     const gap = (width - EDGE.left - EDGE.right) / Math.max(1, columns.length - 1);
     const inner = height - EDGE.top - EDGE.bottom;

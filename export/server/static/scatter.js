@@ -25,7 +25,7 @@ export class Scatter extends Plot {
 
   show(rows, info) {
     super.show(rows, info);
-    this.columns = columnsOf(info);
+    this.columns = columnsOf(info, rows);
     this.order = [...this.samples.keys()].sort((a, b) => this.samples[a][0] - this.samples[b][0]);
     this.at = null;
     this.path = [];

@@ -1,11 +1,11 @@
 // Samples as numbers: the sheet of a table, and that of any other vectors.
 
 /** Columns of a table as the model describes them; of vectors `x0`, `x1` and so on. */
-export function columnsOf(info) {
+export function columnsOf(info, rows) {
   if (info.columns) {
     return info.columns;
   }
-  return Array.from({ length: info.output.shape[0] }, (_, i) => ({
+  return Array.from({ length: rows[0].samples[0].length }, (_, i) => ({
     name: `x${i}`,
     kind: "numeric",
   }));
@@ -98,7 +98,7 @@ export class Sheet {
     const total = rows.reduce((sum, row) => sum + row.samples.length, 0);
     caption.className = "unseen";
     caption.textContent = `${total} samples of ${info.name}`;
-    const columns = columnsOf(info);
+    const columns = columnsOf(info, rows);
     table.append(caption, header(columns, rows[0].titled), body(rows, columns));
     this.root.replaceChildren(table);
   }

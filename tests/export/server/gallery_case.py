@@ -91,7 +91,9 @@ def browsing(downloads):
 
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER["chromium"]
-    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
+    switches = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage")
+    quiet = ("disable-extensions", "disable-background-networking", "disable-component-update")
+    for switch in (*switches, *quiet):
         options.add_argument(f"--{switch}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, Service(BROWSER["chromedriver"]))

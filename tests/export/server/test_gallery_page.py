@@ -205,8 +205,10 @@ def test_sheet_of_a_table(page):
 
 
 def test_scatter(page):
-    page.open("model=points&count=50&class=all")
+    page.open("model=points&count=2")
     page.until("document.querySelector('.plot').width > 300")
+    page.run("location.hash = '#model=points&count=50&class=all'")
+    page.until("document.querySelectorAll('.key-entry').length === 2")
     assert [entry.text for entry in page.all(".key-entry")] == list(CLASSES)
     plot = page.find(".plot")
     plot.send_keys("\ue014")
@@ -252,7 +254,7 @@ def test_parallel_coordinates(page):
         "  const view = document.querySelector('#view');"
         "  view.replaceChildren();"
         "  const samples = [[0, 1, 2], [1, null, 2]];"
-        "  const info = { name: 'm', columns: null, output: { shape: [3] } };"
+        "  const info = { name: 'm', columns: null };"
         "  new Lines(view).show([{ name: null, titled: false, samples }], info);"
         "  requestAnimationFrame(() => requestAnimationFrame(done));"
         "})"
@@ -314,6 +316,18 @@ def test_the_sentence_of_the_server_is_shown(page):
     page.errors()  # browsers put every status of 400 and more into the console
     page.set("#count", 3)
     page.drawn()
+    assert not page.find("#error").is_displayed()
+
+
+def test_a_version_that_is_gone_gives_way_to_the_next(page):
+    gone = '{ status: 404, body: \'{"error": "Servable not found"}\' }'
+    predictions = "asked.filter(([path]) => path.endsWith(':predict')).length"
+    last = "asked.at(-1)[0].endsWith(':predict')"
+    page.open(stub=f"(asked) => {last} && {predictions} === 2 ? {gone} : null")
+    page.drawn()
+    page.set("#seed", 6)
+    page.until("document.querySelector('#status').textContent.includes('seed 6')")
+    assert page.run("return window.asked.filter(([path]) => path === 'gallery.json').length") == 2
     assert not page.find("#error").is_displayed()
 
 
