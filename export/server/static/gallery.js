@@ -2,20 +2,11 @@
 
 import { Api, Refusal, storedKey } from "./api.js";
 import { askKey, showCard } from "./dialogs.js";
-import { Lines } from "./lines.js";
-import { Grid } from "./pictures.js";
-import { Scatter } from "./scatter.js";
-import { Sheet } from "./sheet.js";
+import { KINDS, kindOf } from "./kinds.js";
 import { EVERY_CLASS, LARGEST_SEED, readState, writeState } from "./state.js";
 import { Tools } from "./tools.js";
 
 const NUMBERS_AT_ONCE = 1_500_000; // of an answer: below what the server gives by default
-const KINDS = {
-  image: { view: Grid, count: 16, word: "Pictures", file: "png" },
-  scatter: { view: Scatter, count: 500, word: "Points", file: "csv" },
-  lines: { view: Lines, count: 200, word: "Samples", file: "csv" },
-  table: { view: Sheet, count: 25, word: "Rows", file: "csv" },
-};
 const OF_EVERY_CLASS = 8; // pictures, unless the person says how many
 
 const find = (id) => document.getElementById(id);
@@ -62,13 +53,6 @@ function remember(change) {
 function base(version = info?.version) {
   const name = `v1/models/${encodeURIComponent(state.model)}`;
   return version ? `${name}/versions/${version}` : name;
-}
-
-function kindOf({ kind, output }) {
-  if (kind !== "vector") {
-    return kind;
-  }
-  return { 1: "table", 2: "scatter" }[output.shape[0]] ?? "lines";
 }
 
 function option(value, text, disabled = false) {
