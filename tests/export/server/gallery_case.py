@@ -10,7 +10,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 from version_case import write_serving, write_version
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +25,10 @@ COLUMNS = [
     {"name": "town", "kind": "categorical", "categories": ["Ulm", "<b>Bonn</b>"]},
 ]
 BROWSER = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+MISSING = " and ".join(name for name, path in BROWSER.items() if path is None)
+NEEDS_BROWSER = pytest.mark.skipif(
+    bool(MISSING), reason=f"needs {MISSING}: apt install chromium chromium-driver"
+)
 # A page of the browser's own that answers instead of the server, for what it is hard to bring to.
 STUB = """
 const real = window.fetch;
@@ -86,9 +94,6 @@ def serving(root):
 @contextlib.contextmanager
 def browsing(downloads):
     """Headless Chromium, which saves files in a folder."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER["chromium"]
     switches = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage")
@@ -150,14 +155,47 @@ class Page:
 
     def until(self, condition, what="the page"):
         """Waits until a JavaScript expression is true, and returns its value."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
         return WebDriverWait(self.driver, 20, 0.05).until(
             lambda _: self.run(f"return {condition}"), f"{what}: {condition}"
         )
 
+    def says(self, words, where="#status"):
+        """Waits until words stand somewhere."""
+        self.until(f"document.querySelector({where!r}).textContent.includes({words!r})")
+
     def drawn(self):
-        self.until("/samples of/.test(document.querySelector('#status').textContent)")
+        self.says("samples of")
+
+    def counts(self, selector, number):
+        """Waits until a selector finds so many elements."""
+        self.until(f"document.querySelectorAll({selector!r}).length === {number}")
+
+    def walks(self, *ends):
+        """Clicks pictures and waits for the walk between them."""
+        for end in ends:
+            self.all(".tile")[end].click()
+        self.counts("#walk-strip canvas", 8)
+
+    def at(self, words):
+        """Waits until the address holds words."""
+        self.until(f"location.hash.includes({words!r})")
+
+    def reopen(self):
+        """Opens the address that is shown, as somebody does to whom it was sent."""
+        self.open("&".join(f"{key}={value}" for key, value in self.state().items()))
+
+    def press(self, *keys):
+        """Presses keys where the focus is."""
+        for key in keys:
+            self.driver.switch_to.active_element.send_keys(key)
+
+    def imported(self, module, expression, *arguments):
+        """What an expression of a module's names, and of `a` (the arguments), gives."""
+        return self.driver.execute_async_script(
+            "const a = [...arguments]; const done = a.pop();"
+            f"import('/static/{module}.js').then((m) => ({expression})).then(done);",
+            *arguments,
+        )
 
     def find(self, selector):
         return self.driver.find_element("css selector", selector)
@@ -205,8 +243,6 @@ class Page:
 
     def downloaded(self, name):
         """The path of a file once it is whole."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
         path = self.downloads / name
         WebDriverWait(self.driver, 20, 0.05).until(lambda _: path.is_file(), f"{name} is saved")
         return path

@@ -5,33 +5,15 @@ import json
 
 import numpy as np
 import pytest
-from gallery_case import BROWSER, MOST_SAMPLES, Page, browsing, serving, write_models
+from gallery_case import NEEDS_BROWSER
 from PIL import Image
+from selenium.webdriver import ActionChains, Keys
 from version_case import CLASSES, SHAPE
 
 from export.server import pictures
 
-missing = [name for name, path in BROWSER.items() if path is None]
-pytestmark = pytest.mark.skipif(
-    bool(missing), reason=f"needs Debian's {' and '.join(missing)}: apt install chromium-driver"
-)
+pytestmark = NEEDS_BROWSER
 SIZE = SHAPE[0]
-
-
-@pytest.fixture(scope="module")
-def shared_page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gallery")
-    write_models(folder / "models")
-    (folder / "downloads").mkdir()
-    with serving(folder) as address, browsing(folder / "downloads") as driver:
-        yield Page(driver, address, folder / "downloads")
-
-
-@pytest.fixture
-def page(shared_page):
-    shared_page.errors()
-    yield shared_page
-    assert shared_page.errors() == []
 
 
 def drawn_by_server(page, model="digits", **inputs):
@@ -44,18 +26,18 @@ def test_a_seed_gives_its_pictures(page):
     assert page.text("h1") == "digits"
     assert page.pixels(".tile canvas") == drawn_by_server(page, count=16, seed=0)
     page.set("#seed", 7)
-    page.until("document.querySelector('#status').textContent.includes('seed 7')")
+    page.says("seed 7")
     page.set("#count", 5)
-    page.until("document.querySelectorAll('.tile').length === 5")
+    page.counts(".tile", 5)
     assert page.pixels(".tile canvas") == drawn_by_server(page, count=5, seed=7)
     page.find("#new-seed").click()
     page.until("!location.hash.includes('seed=7')")
     page.drawn()
     seed = int(page.state()["seed"])
-    page.until(f"document.querySelector('#status').textContent.includes('seed {seed}')")
+    page.says(f"seed {seed}")
     shown = page.pixels(".tile canvas")
     assert shown == drawn_by_server(page, count=5, seed=seed)
-    page.open("&".join(f"{key}={value}" for key, value in page.state().items()))  # a shared link
+    page.reopen()
     assert page.pixels(".tile canvas") == shown
 
 
@@ -64,7 +46,7 @@ def test_versions(page):
     first = page.pixels(".tile canvas")
     assert first == drawn_by_server(page, "digits/versions/1", count=16, seed=1)
     page.set("#version", "")
-    page.until("document.querySelector('#status').textContent.includes('version 2')")
+    page.says("version 2")
     assert page.pixels(".tile canvas") != first
     assert page.pixels(".tile canvas") == drawn_by_server(page, count=16, seed=1)
 
@@ -72,10 +54,7 @@ def test_versions(page):
 def test_walk(page):
     page.open("seed=3")
     assert not page.find("#walk-body").is_displayed()
-    tiles = page.all(".tile")
-    tiles[2].click()
-    tiles[9].click()
-    page.until("document.querySelectorAll('#walk-strip canvas').length === 8")
+    page.walks(2, 9)
     assert page.state() | {"from": "2", "to": "9"} == page.state()
     grid, strip = page.pixels(".tile canvas"), page.pixels("#walk-strip canvas")
     assert strip[0] == grid[2]
@@ -106,16 +85,10 @@ def test_a_walk_plays_by_itself(page):
 @pytest.mark.parametrize("end", [[-1.0, 2.0, 0.5, 0.0, 1.0], [-0.5, -1.0, 1.5, 1.0, 0.0]])
 def test_latents_of_the_walk_are_those_of_the_server(page, path, end):
     start = [0.5, 1.0, -1.5, 1.0, 0.0]  # opposite to the second end
-    found = page.driver.execute_async_script(
-        "const [start, end, latent, done] = arguments;"
-        "import('/static/latents.js').then(({ walk }) => done(walk(start, end, 7, latent)));",
-        start,
-        end,
-        {"path": path, "classes": CLASSES, "size": 5},
-    )
-    expected = pictures.walk(
-        np.array(start), np.array(end), frames=7, path=path, classes=len(CLASSES)
-    )
+    latent = {"path": path, "classes": CLASSES, "size": 5}
+    found = page.imported("latents", "m.walk(a[0], a[1], 7, a[2])", start, end, latent)
+    ends = (np.array(start), np.array(end))
+    expected = pictures.walk(*ends, frames=7, path=path, classes=len(CLASSES))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -128,7 +101,7 @@ def test_directions(page):
     url = "document.querySelector('#after').toDataURL()"
     unchanged = page.run(f"return {url}")
     page.set("#sliders label:first-child input", 2.5)
-    page.until("location.hash.includes('directions=2.5')")
+    page.at("directions=2.5")
     page.until(f"{url} !== {json.dumps(unchanged)}")
     (changed,) = page.pixels("#after")
     sample = page.predict("digits", "sample", count=16, seed=3)
@@ -138,7 +111,7 @@ def test_directions(page):
     expected = page.predict("digits", "serving_default", z=[moved.tolist()])
     levels = np.clip(np.round((np.ravel(expected) + 1) * 127.5), 0, 255)
     assert np.abs(levels - changed).max() <= 1
-    page.open("&".join(f"{key}={value}" for key, value in page.state().items()))
+    page.reopen()
     page.until("document.querySelector('#sliders input').value === '2.5'")
     page.find("#reset").click()
     page.until("!location.hash.includes('directions')")
@@ -147,25 +120,22 @@ def test_directions(page):
 def test_classes_and_truncation(page):
     page.open("seed=2")
     page.set("#class", "all")
-    page.until("document.querySelectorAll('.row').length === 2")
+    page.counts(".row", 2)
     assert [title.text for title in page.all(".row-title")] == list(CLASSES)
     expected = [drawn_by_server(page, count=8, seed=2, **{"class": c}) for c in range(len(CLASSES))]
     assert page.pixels(".tile canvas") == [*expected[0], *expected[1]]
     page.find("#download").click()
     with Image.open(page.downloaded("digits-seed2.png")) as png:
         assert png.size == (8 * (SIZE + pictures.GAP) - pictures.GAP, 2 * SIZE + pictures.GAP)
-    tiles = page.all(".tile")
-    tiles[3].click()
-    tiles[12].click()  # from one class to the other
-    page.until("document.querySelectorAll('#walk-strip canvas').length === 8")
+    page.walks(3, 12)  # from one class to the other
     page.find("#walk-download").click()
     with Image.open(page.downloaded("digits-walk-seed2.gif")) as gif:
         gif.seek(23)
         assert np.abs(np.ravel(gif.convert("L")) - np.array(expected[1][4], float)).max() <= 2
     page.set("#class", "odd")
     page.set("#truncation", 0)
-    page.until("location.hash.includes('truncation=0')")
-    page.until("document.querySelectorAll('.row').length === 1")
+    page.at("truncation=0")
+    page.counts(".row", 1)
     pictures_of = "[...document.querySelectorAll('.tile canvas')].map((each) => each.toDataURL())"
     page.until(f"new Set({pictures_of}).size === 1")  # all are the likeliest one
 
@@ -173,15 +143,11 @@ def test_classes_and_truncation(page):
 def test_keyboard(page):
     page.open("seed=3")
     page.run("document.querySelector('.tile').focus()")
-    keys = {"right": "\ue014", "down": "\ue015", "enter": "\ue007", "end": "\ue010"}
-    page.driver.switch_to.active_element.send_keys(keys["right"])
-    page.driver.switch_to.active_element.send_keys(keys["down"])
-    page.driver.switch_to.active_element.send_keys(keys["enter"])
-    page.until("location.hash.includes('from=5')")  # four in a row
+    page.press(Keys.RIGHT, Keys.DOWN, Keys.ENTER)
+    page.at("from=5")  # four in a row
     assert page.all(".tile")[5].get_attribute("aria-pressed") == "true"
-    page.driver.switch_to.active_element.send_keys(keys["end"])
-    page.driver.switch_to.active_element.send_keys(" ")
-    page.until("location.hash.includes('to=15')")
+    page.press(Keys.END, " ")
+    page.at("to=15")
     assert len(page.all(".tile[tabindex='0']")) == 1
 
 
@@ -208,10 +174,10 @@ def test_scatter(page):
     page.open("model=points&count=2")
     page.until("document.querySelector('.plot').width > 300")
     page.run("location.hash = '#model=points&count=50&class=all'")
-    page.until("document.querySelectorAll('.key-entry').length === 2")
+    page.counts(".key-entry", 2)
     assert [entry.text for entry in page.all(".key-entry")] == list(CLASSES)
     plot = page.find(".plot")
-    plot.send_keys("\ue014")
+    plot.send_keys(Keys.RIGHT)
     samples = page.predict("points", "sample", count=50, seed=0, **{"class": 0})["samples"]
     samples += page.predict("points", "sample", count=50, seed=0, **{"class": 1})["samples"]
     leftmost = int(np.argmin(np.array(samples)[:, 0]))
@@ -219,45 +185,38 @@ def test_scatter(page):
     assert text.startswith(f"Point {leftmost + 1}, class {CLASSES[leftmost // 50]}, x0 = ")
     x0, x1 = (float(part.split(" = ")[1]) for part in text.split(", ")[2:])
     np.testing.assert_allclose([x0, x1], samples[leftmost], rtol=1e-4)
-    page.run("document.activeElement.blur(); window.scrollTo(0, 0)")
-    # Where the drawing says the point is, a pointer finds it.
     blank = page.run("return document.querySelector('.plot').toDataURL()")
-    plot.send_keys("\ue007")
-    page.until(f"location.hash.includes('from={leftmost}')")
-    plot.send_keys("\ue010\ue014\ue014\ue007")
-    page.until("location.hash.includes('to=')")
+    plot.send_keys(Keys.ENTER)
+    page.at(f"from={leftmost}")
+    plot.send_keys(Keys.END, Keys.RIGHT, Keys.RIGHT, Keys.ENTER)
+    page.at("to=")
     page.until("document.querySelector('#walk-hint').textContent.startsWith('From point')")
     assert page.run("return document.querySelector('.plot').toDataURL()") != blank
     page.set("#sliders label:first-child input", 1)
-    page.until("location.hash.includes('directions=1')")
+    page.at("directions=1")
     assert len(page.all("tbody tr")) == 100  # the numbers, for whoever does not see the plot
 
 
 def test_hovering_tells_values(page):
-    from selenium.webdriver import ActionChains
-
     page.open("model=points&count=1")
     page.until("document.querySelector('.plot').width > 300")
     # The only point is the middle of both axes.
     plot = page.find(".plot")
-    across = (56 - 12) / 2
-    up = (12 - 44) / 2
-    ActionChains(page.driver).move_to_element_with_offset(plot, across, up).perform()
+    margins = ((56 - 12) / 2, (12 - 44) / 2)
+    ActionChains(page.driver).move_to_element_with_offset(plot, *margins).perform()
     page.until("document.querySelector('.value').textContent.startsWith('Point 1, x0 = ')")
 
 
 def test_parallel_coordinates(page):
     page.open("model=points&count=1")
-    page.driver.execute_async_script(
-        "const done = arguments[arguments.length - 1];"
-        "import('/static/lines.js').then(({ Lines }) => {"
-        "  const view = document.querySelector('#view');"
-        "  view.replaceChildren();"
-        "  const samples = [[0, 1, 2], [1, null, 2]];"
-        "  const info = { name: 'm', columns: null };"
-        "  new Lines(view).show([{ name: null, titled: false, samples }], info);"
-        "  requestAnimationFrame(() => requestAnimationFrame(done));"
-        "})"
+    rows = [{"name": None, "titled": False, "samples": [[0, 1, 2], [1, None, 2]]}]
+    page.run("document.querySelector('#view').replaceChildren()")
+    page.imported(
+        "lines",
+        "new m.Lines(document.querySelector('#view')).show(...a), new Promise((resolve) =>"
+        " requestAnimationFrame(() => requestAnimationFrame(() => resolve())))",
+        rows,
+        {"name": "m", "columns": None},
     )
     assert len(set(page.pixels(".plot")[0])) > 3
     assert page.text(".sheet") == ""  # folded
@@ -282,88 +241,10 @@ def test_a_narrow_screen(page, model):
 
 def test_everything_has_a_name(page):
     page.open("seed=1&from=1&to=2")
-    page.until("document.querySelectorAll('#walk-strip canvas').length === 8")
+    page.walks()
     elements = page.all("button, input, select, [role=img], [role=group], [role=region], iframe")
     visible = [element for element in elements if element.is_displayed()]
     assert len(visible) > 30
     assert [e.get_attribute("outerHTML") for e in visible if not e.accessible_name] == []
     assert visible[-1].accessible_name
     assert "start of the walk" in page.all(".tile")[1].accessible_name
-
-
-def test_model_card(page):
-    page.open()
-    page.find("#card-button").click()
-    page.until("document.querySelector('#card').open")
-    page.driver.switch_to.frame(page.find("#card-frame"))
-    try:
-        page.until("document.body.textContent.includes('What it is')")
-        assert page.find("p").value_of_css_property("color") == "rgba(0, 128, 128, 1)"
-    finally:
-        page.driver.switch_to.default_content()
-    page.find("#card-close").click()
-    assert not page.find("#card").is_displayed()
-    complaints = page.errors()  # that the script of the card did not run
-    assert all("sandboxed" in complaint or "script" in complaint for complaint in complaints)
-
-
-def test_the_sentence_of_the_server_is_shown(page):
-    page.open("count=601", stub="() => null")
-    page.until("!document.querySelector('#error').hidden")
-    assert page.text("#error") == (
-        f"Expected 1 to {MOST_SAMPLES} samples in a request. Received: 601"
-    )
-    page.errors()  # browsers put every status of 400 and more into the console
-    page.set("#count", 3)
-    page.drawn()
-    assert not page.find("#error").is_displayed()
-
-
-def test_a_version_that_is_gone_gives_way_to_the_next(page):
-    gone = '{ status: 404, body: \'{"error": "Servable not found"}\' }'
-    predictions = "asked.filter(([path]) => path.endsWith(':predict')).length"
-    last = "asked.at(-1)[0].endsWith(':predict')"
-    page.open(stub=f"(asked) => {last} && {predictions} === 2 ? {gone} : null")
-    page.drawn()
-    page.set("#seed", 6)
-    page.until("document.querySelector('#status').textContent.includes('seed 6')")
-    assert page.run("return window.asked.filter(([path]) => path === 'gallery.json').length") == 2
-    assert not page.find("#error").is_displayed()
-
-
-def test_a_busy_server_is_asked_again(page):
-    busy = '{ status: 429, headers: { "Retry-After": "0.2" }, body: \'{"error": "busy"}\' }'
-    page.open(stub=f"(asked) => asked.length < 4 ? {busy} : null")
-    page.until("/trying again/.test(document.querySelector('#status').textContent)")
-    page.drawn()
-    paths = page.run("return window.asked.map(([path]) => path)")
-    assert paths[:4] == ["gallery.json"] * 4
-    page.open(stub=f"() => ({busy})".replace("0.2", "0.01"))
-    page.until("!document.querySelector('#error').hidden")
-    assert page.text("#error") == "busy"
-
-
-def test_the_key_is_asked_for(page):
-    expected = "söme key".encode().decode("latin1")
-    refused = '{ status: 401, body: \'{"error": "Expected the API key"}\' }'
-    page.open(stub=f"(asked) => asked.at(-1)[1] === {json.dumps(expected)} ? null : {refused}")
-    try:
-        page.until("document.querySelector('#key').open")
-        assert page.text("#key-sentence") == "Expected the API key"
-        page.find("#key-value").send_keys("other\n")
-        page.until("window.asked.length === 2 && document.querySelector('#key').open")
-        page.find("#key-value").send_keys("söme key\n")
-        page.drawn()
-        assert len(page.all(".tile")) == 16
-        page.find("#card-button").click()
-        page.until("document.querySelector('#card').open")
-        assert "What it is" in page.find("#card-frame").get_attribute("srcdoc")
-        page.errors()  # the style and the script of the card are refused
-    finally:
-        page.run("sessionStorage.clear()")
-
-
-def test_a_server_that_is_gone(page):
-    page.open(stub="() => { throw new TypeError('Failed to fetch'); }")
-    page.until("!document.querySelector('#error').hidden")
-    assert page.text("#error") == "The server cannot be reached: is it still running?"
