@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -42,6 +43,15 @@ V2 = [
     *(("GET", f"{model}/ready", inference_protocol.model_ready) for model in _MODELS),
     *(("POST", f"{model}/infer", inference_protocol.infer) for model in _MODELS),
 ]
+
+
+class _Static(StaticFiles):
+    """Files of the page, which browsers ask about anew each time: after an update none is old."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 class Server:
@@ -89,7 +99,7 @@ class Server:
         return Router(
             [
                 *routes,
-                Mount("/static", StaticFiles(directory=STATIC)),
+                Mount("/static", _Static(directory=STATIC)),
             ],
             redirect_slashes=False,
             default=_nothing,

@@ -152,7 +152,10 @@ async def sample_csv(context: Context, request: Request, target: Target) -> Resp
 
 
 async def walk_gif(context: Context, request: Request, target: Target) -> Response:
-    """The way from one sample of a seed to another, through the latents between them."""
+    """The way from one sample of a seed to another, through the latents between them.
+
+    With `class=all` samples are counted through the rows of the grid: `count` of each class.
+    """
     query = request.query_params
     most = context.limits.samples - 1
     ends = [
@@ -164,13 +167,15 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
     with context.repository.lease(*target.model) as servable:
         _check_images(servable)
         draw = read_draw(request, servable, context.limits, count=max(ends) + 1)
-        if len(draw.classes) > 1:
-            raise InvalidArgument("`class` must be one class here. Received: class='all'")
-        if max(ends) >= draw.count:
-            raise InvalidArgument(f"`from` and `to` must be below `count`. Received: {max(ends)}")
-        (drawn,) = await draw_samples(context, request, servable, draw)
+        if max(ends) >= draw.count * len(draw.classes):
+            raise InvalidArgument(
+                f"`from` and `to` must be below the number of samples, "
+                f"{draw.count * len(draw.classes)}. Received: {max(ends)}"
+            )
+        drawn = await draw_samples(context, request, servable, draw)
+        latents = np.concatenate([outputs["latents"] for outputs in drawn])
         z = pictures.walk(
-            *(drawn["latents"][end] for end in ends),
+            *(latents[end] for end in ends),
             frames=frames,
             path=servable.spec.latent.path,
             classes=len(servable.spec.latent.classes),

@@ -7,10 +7,12 @@ from export.server.errors import ServerError
 from export.server.limits import App, Receive, Scope, Send
 
 KEY_VARIABLE = "GANAPP_API_KEY"
-# Nothing of the page comes from anywhere else, and nobody may put it into a frame.
+# Nothing of the page comes from anywhere else, and nobody may put it into a frame; it has one
+# itself, for the model card.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 # The model card is text with its own style and pictures; no script runs there, so a card that
 # somebody tampered with can do nothing.

@@ -1,6 +1,7 @@
 """The server in this process, before a repository of fakes."""
 
 import pytest
+from gallery_case import Page, browsing, serving, write_models
 from server_case import FakeRepository, Model, write_card
 from starlette.testclient import TestClient
 
@@ -37,3 +38,21 @@ def app(repository, limits):
 def client(app):
     with TestClient(app, raise_server_exceptions=True) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def shared_page(tmp_path_factory):
+    """A server process of tiny models and one browser for all tests of the page."""
+    folder = tmp_path_factory.mktemp("gallery")
+    write_models(folder / "models")
+    (folder / "downloads").mkdir()
+    with serving(folder) as address, browsing(folder / "downloads") as driver:
+        yield Page(driver, address, folder / "downloads")
+
+
+@pytest.fixture
+def page(shared_page):
+    """The page, of which the console must have nothing to complain at the end."""
+    shared_page.errors()
+    yield shared_page
+    assert shared_page.errors() == []

@@ -64,6 +64,16 @@ def test_walk(client, model):
         np.testing.assert_allclose(np.float32(gif.convert("L")), expected, atol=2)
 
 
+def test_walk_from_class_to_class(client, model):
+    answer = client.get("/v1/models/digits/walk.gif?seed=2&count=3&class=all&from=1&to=5&frames=2")
+    assert answer.status_code == 200, answer.text
+    gif = Image.open(io.BytesIO(answer.content))
+    for frame, (class_, place) in enumerate([(0, 1), (1, 2)]):
+        gif.seek(frame)
+        expected = images(model, count=3, seed=2, **{"class": class_})[place]
+        np.testing.assert_allclose(np.float32(gif.convert("L")), expected, atol=2)
+
+
 def test_walk_keeps_to_the_shell_and_moves_the_class_straight():
     start, end = draw(count=2, seed=3)
     way = pictures.walk(start, end, frames=5, path="arc", classes=len(CLASSES))
@@ -139,7 +149,7 @@ def test_a_card_outside_the_folder_is_not_shown(client, model, tmp_path_factory)
         "digits/walk.gif?frames=1",
         "digits/walk.gif?frames=65",
         "digits/walk.gif?to=64",
-        "digits/walk.gif?class=all",
+        "digits/walk.gif?class=all&count=2&to=4",
         "digits/walk.gif?count=2&to=2",
         "people/sample.png",
         "people/walk.gif",
