@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.running import markdown
 from benchmarks.serving_load import Load, Server, request_body
 
-ROUNDS = 5
+ROUNDS = 4
 HEAD = ["", "answers/s", "CPU ms an answer", "p50 ms", "p99 ms", "rows a batch", "MB", "grew by"]
 # Fewer rows may wait than clients ask for, who ask again as soon as they are refused.
 OVERLOAD = {"max_batch_size": 8, "max_enqueued_batches": 4}
@@ -72,12 +72,11 @@ def row_of(name: str, loads: list[Load]) -> list[str]:
 
 
 def ratios(alone: list[Load], gathered: list[Load]) -> str:
-    """How many times the throughput, and for how much of the processor."""
-    pairs = list(zip(alone, gathered, strict=True))
-    rate = statistics.median(b.rate / a.rate for a, b in pairs)
-    processor = statistics.median(
-        a.processor_milliseconds / b.processor_milliseconds for a, b in pairs
-    )
+    """How many times the throughput, and for how much of the processor, over all rounds."""
+    rate = sum(load.rate for load in gathered) / sum(load.rate for load in alone)
+    seconds = [sum(load.processor_seconds for load in loads) for loads in (alone, gathered)]
+    answers = [sum(load.statuses.get("200", 0) for load in loads) for loads in (alone, gathered)]
+    processor = answers[1] / seconds[1] * seconds[0] / answers[0]
     return f"Batches: {rate:.2f} times the answers/s, {processor:.2f} times per processor second."
 
 
@@ -123,8 +122,8 @@ def overload(options: argparse.Namespace) -> dict:
         cells = [f"{rows[row]}", f"{good:,.0f}", f"{refused:,.0f}", str(statuses(loads))]
         lines.append([f"{row} the {capacity} rows that may wait", *cells])
     print(markdown(lines))
-    pairs = zip(found["within"], found["beyond"], strict=True)
-    kept = statistics.median(b.rate / a.rate for a, b in pairs)
+    within, beyond = (sum(load.rate for load in loads) for loads in found.values())
+    kept = beyond / within
     print(f"Beyond capacity {kept:.0%} of the answers within it are given.\n", flush=True)
     return {name: [vars(load) for load in loads] for name, loads in found.items()}
 

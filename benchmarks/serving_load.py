@@ -50,6 +50,7 @@ class Load:
         refusals: other answers a second.
         p50: milliseconds to an answer, the middle one.
         p99: and that of the slowest hundredth.
+        processor_seconds: of the server.
         processor_milliseconds: of the server, for each answer 200.
         rows_a_batch: on average.
         memory_before: resident, in MB.
@@ -61,6 +62,7 @@ class Load:
     refusals: float
     p50: float
     p99: float
+    processor_seconds: float
     processor_milliseconds: float
     rows_a_batch: float
     memory_before: float
@@ -115,6 +117,7 @@ class Server:
             refusals=(answered - good) / said["seconds"],
             p50=said["p50"],
             p99=said["p99"],
+            processor_seconds=after[1] - processor,
             processor_milliseconds=1e3 * (after[1] - processor) / max(1, good),
             rows_a_batch=(after[3] - rows) / max(1, after[2] - batches),
             memory_before=memory,

@@ -31,7 +31,13 @@ def native_stderr(chatter: re.Pattern[bytes] | None = None) -> Iterator[None]:
     except OSError:  # a daemon without stderr: nothing to keep off the screen
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    try:
+        held = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # a container that may write nowhere: then all is shown
+        os.close(original)
+        yield
+        return
+    with held:
         os.dup2(held.fileno(), 2)
         try:
             yield
