@@ -1,8 +1,8 @@
 """The server as a Ray Serve application: replicas of it on one machine or many.
 
 `serve run export.deploy.ray_serve:application models=/srv/models replicas=2`, with what
-requirements-ray.txt names. Every replica watches the folder, which must be at the same path on every
-machine, and batches what it is sent.
+requirements-ray.txt names. Every replica watches the folder, which must be at the same path on
+every machine, and batches what it is sent.
 """
 
 from collections.abc import Callable

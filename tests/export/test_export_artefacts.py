@@ -161,9 +161,11 @@ def test_warnings_are_let_through_where_chatter_is_known(capfd, monkeypatch):
         os.write(2, b"I0000 00:00 cpu_feature_guard.cc:210] This is fast\nlast")
         assert capfd.readouterr().err == ""
     assert capfd.readouterr().err == "WARNING: odd\nlast"
-    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # a container that may write nowhere
-    with native_stderr(CHATTER):
-        os.write(2, b"INFO: shown")
+    # A container that may write nowhere.
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/nowhere")
+        with native_stderr(CHATTER):
+            os.write(2, b"INFO: shown")
     assert capfd.readouterr().err == "INFO: shown"
 
 

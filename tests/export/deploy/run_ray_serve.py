@@ -1,8 +1,9 @@
-"""Two replicas on a local Ray cluster: `run_ray_serve.py MODELS PORT`; prints what they did."""
+"""Two replicas on a local Ray cluster: `run_ray_serve.py MODELS PORT OUT`; OUT gets what they did."""
 
 import json
 import sys
 import urllib.request
+from pathlib import Path
 
 import ray
 from ray import serve
@@ -14,7 +15,7 @@ BODY = json.dumps({"signature_name": "sample_png", "inputs": {"count": 2, "seed"
 
 def main() -> None:
     models, port = sys.argv[1], int(sys.argv[2])
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     serve.run(application({"models": models, "replicas": "2"}), name="ganapp")
     try:
@@ -32,7 +33,7 @@ def main() -> None:
             "first": answers[0],
             "versions": [each["version"] for each in status],
         }
-        print(json.dumps(found))
+        Path(sys.argv[3]).write_text(json.dumps(found))
     finally:
         serve.shutdown()
         ray.shutdown()

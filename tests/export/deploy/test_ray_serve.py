@@ -57,9 +57,10 @@ def test_a_replica_starts_with_its_application(models):
 @pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: requirements-ray.txt"
 )
-def test_two_replicas_answer_like_the_version_itself(models, free_port):
+def test_two_replicas_answer_like_the_version_itself(models, free_port, tmp_path):
+    out = tmp_path / "found.json"
     done = subprocess.run(
-        [sys.executable, str(HERE / "run_ray_serve.py"), str(models), str(free_port)],
+        [sys.executable, str(HERE / "run_ray_serve.py"), str(models), str(free_port), str(out)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
         capture_output=True,
@@ -67,7 +68,7 @@ def test_two_replicas_answer_like_the_version_itself(models, free_port):
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(out.read_text())
     assert (found["running"], found["different"], found["versions"]) == (2, 1, ["1"])
     pictures = [base64.b64decode(each["b64"]) for each in found["first"]]
     assert pictures == sampled(models / "digits" / "1")
