@@ -3,8 +3,9 @@
 The same generator with the same weights, float32, on the same number of threads: LiteRT and
 onnxruntime as the server runs them, and, given `--torch-python`, PyTorch eager, rebuilt layer by
 layer from the export's model.keras. All must give the same samples (1e-5). Every round gives each
-of them a short turn, so whatever else the machine does falls on all alike; ratios are medians of
-the ratios within a round. Processor time, summed over threads, says more on a busy machine.
+of them a short turn, of which the quickest call counts, and ratios are medians of the ratios within
+a round: so whatever else the machine does falls on all alike. Processor time is summed over
+threads. On a busy machine `--threads 1` says more than two that wait for each other.
 
 Use: python -m benchmarks.runtimes --export DIR [--torch-python FILE] [--threads N] [--json FILE]
 """
@@ -129,12 +130,16 @@ def timed(engine: Engine, z: np.ndarray, calls: int) -> list[list[float]]:
 
 
 def measured(turns: dict[str, Turn], z: np.ndarray, calls: int, rounds: int) -> dict:
-    """Seconds a call `(rounds, 2)`: the median by the clock, the mean of the processors."""
+    """Seconds a call `(rounds, 2)` by the clock and of the processors: the least of each turn.
+
+    Other processes only add: a library whose threads wait for each other by spinning, as PyTorch's
+    OpenMP does, takes tens of milliseconds for a call whenever one of them is not running.
+    """
     found: dict[str, list] = {name: [] for name in turns}
     for _ in range(rounds):
         for name, turn in turns.items():
             seconds = np.array(turn(z, calls))
-            found[name].append([np.median(seconds[:, 0]), np.mean(seconds[:, 1])])
+            found[name].append(seconds.min(axis=0))
     return {name: np.array(values) for name, values in found.items()}
 
 
