@@ -70,8 +70,7 @@ def serve(
         warn: where to say what the user should think over.
 
     Raises:
-        StartError: if there is nothing to serve, the engine cannot serve it, or the address is
-            taken.
+        StartError: nothing to serve, an engine that cannot, or an address that is taken.
     """
     metrics = Metrics()
     repository = make_repository(
