@@ -1,4 +1,4 @@
-"""Two replicas on a local Ray cluster: `run_ray_serve.py MODELS PORT OUT`; OUT gets what they did."""
+"""Two replicas on a local Ray cluster: `run_ray_serve.py MODELS PORT OUT` writes what they did."""
 
 import json
 import sys
