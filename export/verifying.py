@@ -135,12 +135,23 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
         yield Checked(path=each["path"], difference=difference, tolerance=allowed)
 
 
-def _own_faults(folder: Path) -> list[str]:
-    """What differs from the list in a version's `serving.json`, which travels with the folder."""
+def files_of_version(folder: Path) -> dict[str, str]:
+    """The checksums in a version's `serving.json`, which travel with the folder, by path.
+
+    Raises:
+        ExportError: it cannot be read or lists no files.
+    """
     sums = _read(folder / EXTRA / SERVING).get("files")
     if not isinstance(sums, dict) or not all(map(is_below, sums)):
+        raise ExportError(f"{folder / EXTRA / SERVING} must list the files of the version.")
+    return sums
+
+
+def _own_faults(folder: Path) -> list[str]:
+    try:
+        return faults(folder, files_of_version(folder))
+    except ExportError:
         return [f"{EXTRA}/{SERVING} lists no files"]
-    return faults(folder, sums)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ CONFIGURED = (
 REGISTRIES = ("models.networks", "models.conditions", "training")
 ANYWHERE = "training.files"  # the standard library only
 # What commands start without the runner, because it needs no TensorFlow.
-LIGHT = ("export.errors", "export.server", "export.verifying")
+LIGHT = ("export.errors", "export.publishing", "export.server", "export.verifying")
 
 
 def files_of(room):

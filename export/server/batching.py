@@ -188,13 +188,18 @@ class Batcher:
 
     def _pump_soon(self, delay: float = 0.0) -> None:
         """Looks at the queue after the callbacks that are due: they may bring company."""
-        if self._wake is not None:
+        if isinstance(self._wake, asyncio.TimerHandle):
             self._wake.cancel()
+        elif self._wake is not None and not delay:
+            return  # put off by every newcomer it would come late or, under load, never
         loop = asyncio.get_running_loop()
         self._wake = loop.call_later(delay, self._pump) if delay else loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         """Starts as many batches as there are free threads and due rows."""
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
         while self._rows and self._running < self.parameters.num_batch_threads:
             delay = self._due()
             if delay > 0:

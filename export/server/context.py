@@ -1,6 +1,7 @@
 """What handlers share: the models, the limits, and the way from a request to a prediction."""
 
 import asyncio
+import contextlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from export.server.errors import InvalidArgument, ServerError
+from export.server.errors import InvalidArgument, NotFound, ServerError, Unavailable
 from export.server.json_body import check_size, parse_object, shown, write
 from export.server.limits import Limits
 
@@ -44,6 +45,20 @@ class Context:
     repository: Models
     limits: Limits = field(default_factory=Limits)
     stopping: bool = False
+
+    def admit(self, name: str, version: int | None, label: str | None = None) -> None:
+        """Refuses a request whose model takes none now, before its body is read and parsed.
+
+        What is wrong with the request itself is said later, by whoever has read it.
+
+        Raises:
+            Overloaded: the queue of the model is full.
+        """
+        with (
+            contextlib.suppress(InvalidArgument, NotFound, Unavailable),
+            self.repository.lease(name, version, label) as servable,
+        ):
+            servable.admit()
 
     async def json_object(self, request: Request) -> dict[str, Any]:
         """The JSON object in a request's body.

@@ -91,8 +91,9 @@ async def infer(context: Context, request: Request) -> Response:
     """Runs a signature on the tensors of a request."""
     if "inference-header-content-length" in request.headers:
         raise InvalidArgument("Binary tensors are an extension that is not offered: send JSON.")
-    body = await context.json_object(request)
     name, version = _target(request)
+    context.admit(name, version)
+    body = await context.json_object(request)
     parameters = _object(body.get("parameters"), "parameters")
     asked = parameters.get("signature", DEFAULT_SIGNATURE)
     with context.repository.lease(name, version) as servable:

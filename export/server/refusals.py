@@ -1,7 +1,9 @@
 """Errors as answers: `{"error": sentence}` with the status that says what kind it is."""
 
+import asyncio
 import json
 import logging
+import time
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -11,13 +13,38 @@ from export.server.errors import ServerError
 from export.server.limits import App, Receive, Scope, Send, drain
 
 LOG = logging.getLogger("ganapp.server")
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class Pace:
+    """Spaces refusals out where there are many, so that they leave time for answers.
+
+    Clients that ask again as soon as they are refused otherwise keep the event loop busy with
+    refusing them: of 200 such clients a ninth of the answers was left of what 32 got. A few are
+    refused at once.
+
+    Args:
+        rate: refusals a second.
+        longest: seconds that one is held back at most; so many clients are beyond help.
+    """
+
+    def __init__(self, *, rate: float = 100.0, longest: float = 1.0) -> None:
+        self.step, self.longest = 1 / rate, longest
+        self._next = 0.0
+
+    def seconds(self) -> float:
+        """How long to hold back a refusal that is due now."""
+        now = time.monotonic()
+        self._next = min(max(self._next + self.step, now), now + self.longest)
+        return self._next - now
 
 
 class AnswerErrors:
     """Middleware: whatever is raised becomes an answer, and the connection stays usable."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, pace: Pace | None = None) -> None:
         self.app = app
+        self.pace = pace or Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,13 +65,17 @@ class AnswerErrors:
 
         try:
             await self.app(scope, noted_receive, noted_send)
+            return
         except Exception as error:
             response = answer_to(error)
             if started:  # too late for another answer: the connection is cut
                 raise
-            # Whoever waits for "100 Continue" has sent nothing that could be in the way.
-            waits = any(name == b"expect" for name, _ in scope["headers"])
-            await _send_then_drain(response, send, None if ended or waits else noted_receive)
+        # Not above: there the error would hold the request's body for as long.
+        if response.status_code in BUSY:
+            await asyncio.sleep(self.pace.seconds())
+        # Whoever waits for "100 Continue" has sent nothing that could be in the way.
+        waits = any(name == b"expect" for name, _ in scope["headers"])
+        await _send_then_drain(response, send, None if ended or waits else noted_receive)
 
 
 async def _send_then_drain(response: Response, send: Send, receive: Receive | None) -> None:
@@ -73,7 +104,7 @@ def answer_to(error: Exception) -> Response:
 
 def _headers_of(error: ServerError) -> dict[str, str]:
     headers = {}
-    if error.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+    if error.status in BUSY:
         headers["Retry-After"] = str(getattr(error, "retry_after", 1))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

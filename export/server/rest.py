@@ -38,6 +38,7 @@ async def model_metadata(context: Context, request: Request, target: Target) -> 
 
 async def predict(context: Context, request: Request, target: Target) -> Response:
     """Runs a signature on rows (`instances`) or columns (`inputs`)."""
+    context.admit(*target.model)
     body = await context.json_object(request)
     name = signature_name(body)
     with context.repository.lease(*target.model) as servable:

@@ -140,6 +140,15 @@ class Servable:
         checked = checked_inputs(self.signatures[signature_name], inputs)
         return await self._handlers[signature_name](checked, deadline)
 
+    def admit(self) -> None:
+        """Refuses a request for a single sample if the queue would, before its body is read.
+
+        Raises:
+            Overloaded: the queue is full.
+            Unavailable: the version is being unloaded.
+        """
+        self._batcher.admit(1)
+
     async def close(self) -> None:
         """Finishes what was accepted, then frees the engine."""
         await self._batcher.close()

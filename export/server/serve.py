@@ -14,6 +14,7 @@ from typing import Any
 
 import uvicorn
 
+from export.native import CHATTER, native_stderr
 from export.server.app import Server, make_app
 from export.server.errors import ServerError, StartError
 from export.server.limits import Limits
@@ -69,11 +70,8 @@ def serve(
         warn: where to say what the user should think over.
 
     Raises:
-        StartError: if there is nothing to serve, the engine cannot serve it, or the address is
-            taken.
+        StartError: nothing to serve, an engine that cannot, or an address that is taken.
     """
-    if not root.is_dir():
-        raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
     metrics = Metrics()
     repository = make_repository(
         root,
@@ -84,14 +82,18 @@ def serve(
         metrics=metrics,
     )
     if not is_loopback(settings.host) and not settings.api_key:
-        warn(
-            f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
-            "it behind a proxy that asks who they are."
-        )
+        warn(_exposed(settings.host))
     app = make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
     raise_file_limit()
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         asyncio.run(run(app, listener, settings, tell))
+
+
+def _exposed(host: str) -> str:
+    return (
+        f"Anybody who reaches {host} can use this server: set {KEY_VARIABLE}, or put it behind a "
+        "proxy that asks who they are."
+    )
 
 
 def make_repository(
@@ -106,12 +108,14 @@ def make_repository(
     """The repository of models, whose batches and queue `metrics` counts.
 
     Raises:
-        StartError: if an argument is out of range or `engine` is unknown.
+        StartError: if `root` is no folder, an argument is out of range or `engine` is unknown.
     """
     from export.server.batching import Batching, Hooks
     from export.server.engines import ENGINES
     from export.server.repository import Repository
 
+    if not root.is_dir():
+        raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
     if engine not in ENGINES:
         raise StartError(f"`--engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
     try:
@@ -181,7 +185,8 @@ async def run(app: Server, listener: socket.socket, settings: Settings, tell: Te
         StartError: if no model can be served.
     """
     repository = app.context.repository
-    await repository.start()
+    with native_stderr(CHATTER):  # LiteRT and TensorFlow say how they run; warnings are let through
+        await repository.start()
     try:
         check_models(repository)
         config = uvicorn.Config(

@@ -103,3 +103,23 @@ def verify(
         verify_export(directory, lambda line: console.print(line, soft_wrap=True))
     except ExportError as error:
         raise UserError(str(error)) from error
+
+
+@app.command()
+def publish(
+    export_directory: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="What `export` wrote.")
+    ],
+    models: Annotated[
+        Path, typer.Argument(metavar="MODELS", help="The folder that a server watches.")
+    ],
+) -> None:
+    """Copy an export's versions into a folder of models, whole, each as the next version."""
+    from export.errors import ExportError
+    from export.publishing import publish as publish_export
+
+    try:
+        for folder in publish_export(export_directory, models):
+            console.print(f"Published {folder}", soft_wrap=True)
+    except ExportError as error:
+        raise UserError(str(error)) from error

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 import keras
@@ -13,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export import litert
 from export.errors import ExportError
 from export.litert import write_litert
-from export.native import native_stderr
+from export.native import CHATTER, native_stderr
 from export.precision import computing_in_float32
 from export.saved_model import write_saved_model
 
@@ -152,6 +153,20 @@ def test_native_chatter_is_held_back_and_kept_with_an_error(capfd):
     assert caught.value.__notes__ == ["the cause"]
     os.write(2, b"later")
     assert capfd.readouterr().err == "later"
+
+
+def test_warnings_are_let_through_where_chatter_is_known(capfd, monkeypatch):
+    with native_stderr(CHATTER):
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nWARNING: odd\n\n")
+        os.write(2, b"I0000 00:00 cpu_feature_guard.cc:210] This is fast\nlast")
+        assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == "WARNING: odd\nlast"
+    # A container that may write nowhere.
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/nowhere")
+        with native_stderr(CHATTER):
+            os.write(2, b"INFO: shown")
+    assert capfd.readouterr().err == "INFO: shown"
 
 
 def test_writers_are_quiet(image_bundle, tmp_path, capfd):

@@ -105,6 +105,22 @@ def test_rows_wait_for_company_as_long_as_told():
     run(test, max_batch_size=4, batch_timeout_micros=200_000)
 
 
+def test_newcomers_do_not_put_a_batch_off():
+    async def test(batcher, function):
+        async def come(turn):
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            depths.append(batcher.depth)
+            await batcher.submit(rows(turn))
+
+        depths = []
+        # In every turn of the loop somebody comes before the batcher gets to look at its queue.
+        await asyncio.gather(*map(come, reversed(range(8))))
+        assert max(depths) < 4
+
+    run(test, num_batch_threads=8)
+
+
 def test_a_full_queue_refuses():
     async def test(batcher, function):
         running = await start(batcher, rows(0, 0))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from export.server.errors import InvalidArgument, NotFound
+from export.server.errors import InvalidArgument, NotFound, Overloaded
 
 NORMALS, CLASSES = 4, ("even", "odd")
 SIZE, SHAPE = NORMALS + len(CLASSES), (6, 5, 1)
@@ -51,11 +51,11 @@ def signatures(output, shape, samples, classes):
 
 
 class Model:
-    """One version; `delay` seconds and `failure` are for tests to set."""
+    """One version; `delay` (seconds), `failure` and `full` are for tests to set."""
 
     def __init__(self, name, folder, version=1, kind="image"):
         self.name, self.version, self.kind = name, version, kind
-        self.delay, self.failure, self.deadlines = 0.0, None, []
+        self.delay, self.failure, self.full, self.deadlines = 0.0, None, False, []
         shape = {"image": SHAPE, "table": (3,), "vector": (2,)}[kind]
         output = "image" if kind == "image" else "vector"
         samples = tensor("DT_UINT8" if kind == "image" else "DT_FLOAT", -1, *shape)
@@ -73,6 +73,10 @@ class Model:
             ),
             document={"name": name, "kind": kind, "files": {"model.tflite": "00"}},
         )
+
+    def admit(self):
+        if self.full:
+            raise Overloaded("The queue is full.", retry_after=3)
 
     async def predict(self, name, inputs, deadline):
         self.deadlines.append(deadline)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from server_case import draw
@@ -12,6 +14,7 @@ from export.server.app import make_app
 from export.server.errors import InvalidArgument
 from export.server.json_body import check_size
 from export.server.limits import Limits
+from export.server.refusals import Pace
 
 PREDICT = "/v1/models/digits:predict"
 ROWS = draw(count=3, seed=1).tolist()
@@ -50,6 +53,48 @@ def test_a_long_body_of_unknown_length_is_refused_while_it_is_read(app):
     (start, read_before), *_ = request(app, iter([b"x" * 1000] * 1000))
     assert start["status"] == 413
     assert read_before < 22_000
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/v2/models/digits/infer"])
+def test_a_full_queue_refuses_before_the_body_is_read(app, model, path):
+    model.full = True
+    (start, read_before), *_ = request(app, iter([b"x" * 1000] * 10), path=path)
+    assert (start["status"], read_before) == (429, 0)
+    assert (b"retry-after", b"3") in start["headers"]
+
+
+def test_refusals_are_spaced_where_there_are_many(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    pace = Pace(rate=10, longest=0.45)
+    held = [pace.seconds() for _ in range(6)]
+    assert held == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.45])
+    now += 60
+    assert pace.seconds() == 0
+
+
+def test_a_crowd_that_is_refused_waits_and_others_do_not(repository, model):
+    app = make_app(repository)
+
+    async def ask(client, path, seconds):
+        start = time.monotonic()
+        answer = await client.post(path, json={})
+        assert (time.monotonic() - start > 0.1) == seconds
+        return answer.status_code
+
+    async def within():
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
+            crowd = [asyncio.create_task(client.post(PREDICT, json={})) for _ in range(30)]
+            await asyncio.sleep(0.02)
+            model.full = False
+            assert await ask(client, PREDICT, False) == 400  # no refusal for want of room
+            model.full = True
+            assert await ask(client, PREDICT, True) == 429
+            assert {(await each).status_code for each in crowd} == {429}
+
+    model.full = True
+    asyncio.run(within())
 
 
 @pytest.mark.parametrize("length", [b"-1", b"x", "٣".encode(), b"9" * 5000])

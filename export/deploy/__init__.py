@@ -1,0 +1,1 @@
+"""Recipes for serving on other machines; see docs/deploy.md."""
