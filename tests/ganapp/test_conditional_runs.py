@@ -98,7 +98,7 @@ def test_a_run_told_clusters(tmp_path, monkeypatch):
         ("digits", "data.labelled=1.5", r"`data.labelled`.* less than or equal to 1"),
         ("digits", "data.labelled_seed=3", r"`labelled_seed` chooses the labels that `labelled`"),
         ("digits", "data.labeled=0.1", r"Did you mean `labelled`"),
-        ("wine", "data.labelled=0.5", r"`data.labelled` cannot hide the labels of a table"),
+        ("wine", "data.labelled=0.5", r"`generator.condition` .* some rows lack the label 'class'"),
         ("digits", "data.clusters=1", r"`data.clusters`.* greater than or equal to 2"),
         ("digits", "data.clusters=10", r"classes that nobody is told; add generator.condition="),
         (
