@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PARTIAL, PREVIOUS = ".partial", ".previous"  # of folders whose names begin with .
-YOUNG_SECONDS = 60.0  # between being made and being held a folder looks like a killed process's
+YOUNG_SECONDS = 10.0  # between being made and being held a folder looks like a killed process's
 
 
 def left_by_a_killed_process(path: Path) -> bool:

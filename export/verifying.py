@@ -95,11 +95,14 @@ def check_sums(directory: Path) -> dict[str, str]:
         ) from error
     except ExportError as error:
         raise ExportError(f"{directory / SUMS} is damaged. {error}") from error
-    found = faults(directory, sums)
-    found += [f"{name} was added" for name in _added(directory, {*sums, SUMS})]
-    for folder in version_folders(directory):
-        place = folder.relative_to(directory).as_posix()
-        found += [f"{place}/{fault}" for fault in _own_faults(folder)]
+    try:
+        found = faults(directory, sums)
+        found += [f"{name} was added" for name in _added(directory, {*sums, SUMS})]
+        for folder in version_folders(directory):
+            place = folder.relative_to(directory).as_posix()
+            found += [f"{place}/{fault}" for fault in _own_faults(folder)]
+    except OSError as error:  # no right to read a file, or a name longer than any can be
+        raise ExportError(f"{directory} cannot be read: {error}") from error
     if found:
         raise _failed(directory, found)
     return sums
@@ -221,7 +224,7 @@ def _own_faults(folder: Path) -> list[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ExportError(f"{path} cannot be read: it holds no table.")

@@ -71,6 +71,9 @@ def test_checksums_that_lead_out_are_refused(copy):
     sums.write_text(f"{'0' * 64}  ../../etc/passwd\n" + sums.read_text())
     with pytest.raises(ExportError, match=r"SHA256SUMS is damaged.*\.\./\.\./etc/passwd"):
         check_sums(copy)
+    sums.write_text(f"{'0' * 64}  {'a' * 300}\n")
+    with pytest.raises(ExportError, match=r"given cannot be read: .*File name too long"):
+        check_sums(copy)
     sums.unlink()
     with pytest.raises(ExportError, match="must be what `ganapp export` wrote"):
         check_sums(copy)
@@ -127,6 +130,9 @@ def test_a_card_that_somebody_sealed_again(copy):
         path.write_text(json.dumps(card | change))
         with pytest.raises(ExportError, match=message):
             list(check_version(copy, version))
+    path.write_text("[" * 100_000)
+    with pytest.raises(ExportError, match="cannot be read: maximum recursion"):
+        list(check_version(copy, version))
 
 
 def test_kept_samples_that_are_none(copy):

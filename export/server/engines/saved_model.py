@@ -63,9 +63,11 @@ class SavedModelEngine:
 
 
 def _check_listed(spec: ServingSpec, folder: Path) -> None:
-    """Refuses a graph or variables that no checksum is known of."""
+    """Refuses a graph, variables or assets that no checksum is known of."""
     # Also the other names under which TensorFlow looks for a graph.
-    loaded = [*folder.glob("saved_model.*"), *(folder / "variables").rglob("*")]
+    loaded = list(folder.glob("saved_model.*"))
+    for name in ("variables", "assets"):
+        loaded += (folder / name).rglob("*")
     for path in sorted(loaded):
         relative = path.relative_to(spec.folder).as_posix()
         if (path.is_file() or path.is_symlink()) and relative not in spec.files:
