@@ -20,6 +20,7 @@ def copy(vector_export, tmp_path):
 
 
 def test_a_whole_export_is_verified(copy):
+    (copy / ".given.0123abcd.previous").mkdir()
     said = []
     found = verify_export(copy, said.append)
     assert [each.path for each in found] == [
@@ -28,7 +29,8 @@ def test_a_whole_export_is_verified(copy):
     ]
     assert all(each.difference <= 1e-5 for each in found)
     assert "files are as they were written" in said[0]
-    assert said[2].startswith("models/ring-run/1/model.tflite: largest difference")
+    assert said[1].startswith(".given.0123abcd.previous is no part of it")
+    assert said[3].startswith("models/ring-run/1/model.tflite: largest difference")
 
 
 @pytest.mark.parametrize(
