@@ -4,6 +4,7 @@ DIR/model_card.{md,json,html}, samples.png, SHA256SUMS describe what was exporte
 DIR/models/NAME/VERSION/ is one servable, as TensorFlow Serving reads it. Needs no TensorFlow.
 """
 
+import json
 import re
 from pathlib import Path, PurePosixPath
 
@@ -11,9 +12,12 @@ from export.errors import ExportError
 
 CARD_JSON, CARD_MARKDOWN, CARD_HTML = "model_card.json", "model_card.md", "model_card.html"
 PICTURE, SUMS, MODELS = "samples.png", "SHA256SUMS", "models"
+LABELS = "labels.json"  # in a model's folder, written by whoever serves it: of no version
 EXTRA, SERVING, REFERENCE = "assets.extra", "serving.json", "reference.npz"
 ON_TOP = (CARD_MARKDOWN, CARD_JSON, CARD_HTML, PICTURE, SUMS)
 LARGEST_VERSION = 2**31 - 1
+RESERVED = (MODELS, EXTRA)  # folders that say what the folder around them is
+LONGEST_NAME = 200  # characters; folders made aside have longer names, and 255 is the most
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -21,9 +25,17 @@ def safe_name(name: str) -> str:
     """A name for a model that is also a folder's and a part of an address.
 
     Args:
-        name: of a run, say; other characters than letters, digits, `_`, `.` and `-` become `-`.
+        name: of a run, say; other characters than letters, digits, `_`, `.` and `-` become `-`,
+            what is too long is cut, and a reserved name gets `-model` after it.
     """
-    return _UNSAFE.sub("-", name).strip(".-") or "model"
+    safe = _UNSAFE.sub("-", name).strip(".-")[:LONGEST_NAME].strip(".-") or "model"
+    return f"{safe}-model" if safe in RESERVED else safe
+
+
+def may_be_served(name: str) -> bool:
+    """Whether a folder of this name can be a model's."""
+    fits = 1 <= len(name) <= LONGEST_NAME and name not in RESERVED
+    return fits and not name.startswith(".") and not _UNSAFE.search(name)
 
 
 def version_folder(name: str, version: int) -> PurePosixPath:
@@ -34,8 +46,9 @@ def version_folder(name: str, version: int) -> PurePosixPath:
     """
     if safe_name(name) != name:
         raise ExportError(
-            "`name` must consist of letters, digits, `_`, `.` and `-` and begin and end with none "
-            f"of the last two. Received: name={name!r}"
+            "`name` must consist of letters, digits, `_`, `.` and `-`, begin and end with none of "
+            f"the last two, have at most {LONGEST_NAME} characters and not be "
+            f"{' or '.join(RESERVED)}. Received: name={name[: 2 * LONGEST_NAME]!r}"
         )
     if not 1 <= version <= LARGEST_VERSION:
         raise ExportError(
@@ -52,3 +65,29 @@ def version_folders(directory: Path) -> list[Path]:
         if path.name.isdecimal() and path.is_dir() and not path.is_symlink()
     ]
     return sorted(found, key=lambda path: (path.parent.name, int(path.name)))
+
+
+def labels(model: Path) -> dict[str, int]:
+    """The labels of a model: `labels.json` in its folder, e.g. `{"stable": 1}`.
+
+    Args:
+        model: the folder of its versions.
+
+    Returns:
+        none if there is no such file or it is a link that leads out of the folder.
+
+    Raises:
+        ValueError: it is not a JSON object of whole numbers.
+    """
+    path = model / LABELS
+    if not path.is_file() or not path.resolve().is_relative_to(model.resolve()):
+        return {}
+    try:
+        given = json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError(f"`{LABELS}` must be an object of version numbers.") from error
+    if not isinstance(given, dict) or not all(type(value) is int for value in given.values()):
+        raise ValueError(
+            f"`{LABELS}` must be an object of version numbers. Received: {given!r:.200}"
+        )
+    return given

@@ -11,7 +11,7 @@ from pathlib import Path
 from export.checksums import faults
 from export.errors import ExportError
 from export.layout import LARGEST_VERSION, MODELS, SUMS, version_folders
-from export.staging import PARTIAL
+from export.leftovers import PARTIAL
 from export.verifying import check_sums, files_of_version
 
 

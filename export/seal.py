@@ -7,6 +7,8 @@ from export.checksums import as_text, files_below, from_text, sums_of
 from export.errors import ExportError
 from export.layout import EXTRA, SERVING, SUMS
 
+DEEP = 3  # models/NAME/VERSION
+
 
 def seal(folder: Path) -> None:
     """Lists every other file of a version, with its checksum, in its `serving.json`."""
@@ -21,7 +23,8 @@ def write_sums(directory: Path, out: Path, place: PurePosixPath) -> None:
 
     Args:
         directory: the new export, complete but for this file.
-        out: where it goes; the lines of its other versions are kept.
+        out: where it goes; the lines of its other versions are kept, but for those whose folder
+            somebody has deleted, which would be missing for ever.
         place: folder of the new version.
     """
     try:
@@ -31,7 +34,12 @@ def write_sums(directory: Path, out: Path, place: PurePosixPath) -> None:
     others = {
         name: digest
         for name, digest in kept.items()
-        if "/" in name and not PurePosixPath(name).is_relative_to(place)
+        if not PurePosixPath(name).is_relative_to(place) and _is_of_a_version(out, name)
     }
     sums = others | sums_of(directory, files_below(directory))
     (directory / SUMS).write_text(as_text(sums), encoding="utf-8")
+
+
+def _is_of_a_version(out: Path, name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return len(parts) > DEEP and out.joinpath(*parts[:DEEP]).is_dir()

@@ -12,9 +12,15 @@ from typing import Any
 from export.checksums import files_below
 from export.errors import ExportError
 from export.layout import CARD_JSON, EXTRA, MODELS, ON_TOP, SERVING
+from export.leftovers import (
+    PARTIAL,
+    PREVIOUS,
+    held,
+    left_by_a_killed_process,
+    remove_stale,
+)
 
 SCHEMA = "ganapp-model-card/2"
-PARTIAL, PREVIOUS = ".partial", ".previous"  # what a killed process may leave; names begin with .
 
 
 def read_card(directory: Path) -> dict[str, Any] | None:
@@ -34,7 +40,7 @@ def refuse_foreign(out: Path, folder: PurePosixPath) -> None:
         ExportError: `out` is a file, or a directory with content that is not ours.
     """
     try:
-        present = {path.name for path in out.iterdir() if not _left_by_a_killed_process(path)}
+        present = {path.name for path in out.iterdir() if not left_by_a_killed_process(path)}
     except FileNotFoundError:
         return
     except OSError as error:
@@ -72,6 +78,8 @@ def _foreign(out: Path, folder: PurePosixPath) -> list[str]:
 def staging(out: Path, paths: Sequence[str]) -> Iterator[Path]:
     """A folder whose content moves to `out` when the block succeeds and vanishes when it fails.
 
+    Such folders of exports that were killed are removed first.
+
     Args:
         out: directory of the export. Where it exists the folder lies within, on the same disk.
         paths: what of `out` is replaced, each whole or taken away, see `put_in_place`.
@@ -81,15 +89,18 @@ def staging(out: Path, paths: Sequence[str]) -> Iterator[Path]:
     """
     made = [p for p in (out.parent, *out.parent.parents) if not os.path.lexists(p)]
     beside = out if out.is_dir() else out.parent
+    for folder in {out, out.parent}:
+        remove_stale(folder, out.name)
     directory = beside / f".{out.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
     try:
         directory.mkdir(parents=True)
-        yield directory
-        if out.is_dir():
-            put_in_place(directory, out, paths)
-            shutil.rmtree(directory, ignore_errors=True)
-        else:
-            directory.rename(out)
+        with held(directory):
+            yield directory
+            if out.is_dir():
+                put_in_place(directory, out, paths)
+                shutil.rmtree(directory, ignore_errors=True)
+            else:
+                directory.rename(out)
     except BaseException as error:  # KeyboardInterrupt too must leave nothing behind
         shutil.rmtree(directory, ignore_errors=True)
         for parent in made:
@@ -105,7 +116,9 @@ def staging(out: Path, paths: Sequence[str]) -> Iterator[Path]:
 def put_in_place(directory: Path, out: Path, paths: Sequence[str]) -> None:
     """Moves each path from `directory` to `out`; all of them, or `out` is as before.
 
-    A server that watches `out` sees the old version or the new one: each is one rename away.
+    Each is whole at any moment, but between two renames neither the old nor the new one is there:
+    a server that watches `out` may see none, and `ganapp serve` goes on with the one it has loaded
+    until it has looked twice without it.
 
     Args:
         directory: what is new; a path that is not there is taken away from `out`.
@@ -138,10 +151,6 @@ def put_in_place(directory: Path, out: Path, paths: Sequence[str]) -> None:
             shutil.rmtree(previous, ignore_errors=True)
         raise
     shutil.rmtree(previous, ignore_errors=True)
-
-
-def _left_by_a_killed_process(path: Path) -> bool:
-    return path.name.startswith(".") and path.suffix in (PARTIAL, PREVIOUS)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

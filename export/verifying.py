@@ -6,7 +6,8 @@ written, and each artefact is run in a fresh process on latents whose samples we
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,18 @@ import numpy as np
 
 from export.checksums import faults, files_below, from_text, is_below
 from export.errors import ExportError
-from export.layout import CARD_JSON, EXTRA, REFERENCE, SERVING, SUMS, version_folders
+from export.layout import (
+    CARD_JSON,
+    EXTRA,
+    LABELS,
+    MODELS,
+    REFERENCE,
+    SERVING,
+    SUMS,
+    labels,
+    version_folders,
+)
+from export.leftovers import left_by_a_killed_process
 from export.staging import SCHEMA
 from export.workers import Artefact, Worker
 
@@ -56,6 +68,8 @@ def verify_export(
     directory = Path(directory)
     sums = check_sums(directory)
     said(f"{len(sums)} files are as they were written.")
+    for path in filter(left_by_a_killed_process, sorted(directory.iterdir())):
+        said(f"{path.name} is no part of it: an export that was killed has left it.")
     checked = []
     for folder in version_folders(directory):
         for found in check_version(directory, folder):
@@ -81,12 +95,14 @@ def check_sums(directory: Path) -> dict[str, str]:
         ) from error
     except ExportError as error:
         raise ExportError(f"{directory / SUMS} is damaged. {error}") from error
-    found = faults(directory, sums)
-    below = {path.relative_to(directory).as_posix() for path in files_below(directory)}
-    found += [f"{name} was added" for name in sorted(below - {*sums, SUMS})]
-    for folder in version_folders(directory):
-        place = folder.relative_to(directory).as_posix()
-        found += [f"{place}/{fault}" for fault in _own_faults(folder)]
+    try:
+        found = faults(directory, sums)
+        found += [f"{name} was added" for name in _added(directory, {*sums, SUMS})]
+        for folder in version_folders(directory):
+            place = folder.relative_to(directory).as_posix()
+            found += [f"{place}/{fault}" for fault in _own_faults(folder)]
+    except OSError as error:  # no right to read a file, or a name longer than any can be
+        raise ExportError(f"{directory} cannot be read: {error}") from error
     if found:
         raise _failed(directory, found)
     return sums
@@ -104,21 +120,8 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
             f"{folder / EXTRA / CARD_JSON} must be of the schema {SCHEMA}; export the run again. "
             f"Received: schema={card.get('schema')!r}"
         )
-    try:
-        with np.load(folder / EXTRA / REFERENCE) as kept:
-            latents, samples = kept["z"], kept["samples"]
-    except (OSError, KeyError, ValueError) as error:
-        raise ExportError(f"{folder / EXTRA / REFERENCE} cannot be read: {error}") from error
-    for each in card["artefacts"]:
-        if not is_below(each["path"]):
-            raise ExportError(f"An artefact must lie in {directory}. Received: {each['path']}")
-        artefact = Artefact(
-            title=f"{each['title']} ({each['path']})",
-            runtime=each["runtime"],
-            path=directory / each["path"],
-            output=card["output"]["name"],
-            modules=tuple(each["modules"]),
-        )
+    latents, samples = _reference(folder / EXTRA / REFERENCE)
+    for each, artefact in _artefacts(card, directory, folder / EXTRA / CARD_JSON):
         with Worker(artefact) as worker:
             answer, _ = worker.run(latents, (1, len(latents) - 1))
         difference = np.inf
@@ -135,6 +138,54 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
         yield Checked(path=each["path"], difference=difference, tolerance=allowed)
 
 
+def _reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The latents and samples that were kept."""
+    try:
+        # Opened here, for `load` leaves files open that it cannot read.
+        with path.open("rb") as file, np.load(file) as kept:
+            latents, samples = kept["z"], kept["samples"]
+    # `load` returns an array of what is an array, no table of them, whose `with` is a TypeError.
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ExportError(f"{path} cannot be read: {error}") from error
+    if latents.ndim != 2 or len(latents) < 2:
+        raise ExportError(f"{path} must hold rows of latents. Received: shape={latents.shape}")
+    return latents, samples
+
+
+def _artefacts(
+    card: Mapping[str, Any], directory: Path, path: Path
+) -> list[tuple[dict[str, Any], Artefact]]:
+    """What the card at `path` says of each artefact, and how it is run.
+
+    Raises:
+        ExportError: the card is not as an export writes it, whatever its checksum.
+    """
+    try:
+        found = [
+            (
+                {"path": each["path"], "difference": float(each["difference"])},
+                Artefact(
+                    title=f"{each['title']} ({each['path']})",
+                    runtime=each["runtime"],
+                    path=directory / each["path"],
+                    output=card["output"]["name"],
+                    modules=tuple(each["modules"]),
+                ),
+            )
+            for each in card["artefacts"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        missing = isinstance(error, KeyError)
+        raise ExportError(
+            f"{path} must be as `ganapp export` wrote it, but "
+            f"{f'`{error.args[0]}` is missing' if missing else error}; export the run again."
+        ) from error
+    for each, _ in found:
+        if not is_below(each["path"]):
+            raise ExportError(f"An artefact must lie in {directory}. Received: {each['path']}")
+    return found
+
+
 def files_of_version(folder: Path) -> dict[str, str]:
     """The checksums in a version's `serving.json`, which travel with the folder, by path.
 
@@ -147,6 +198,22 @@ def files_of_version(folder: Path) -> dict[str, str]:
     return sums
 
 
+def _added(directory: Path, listed: set[str]) -> Iterator[str]:
+    """What nobody listed, but for labels, which whoever serves the export may write and change."""
+    for path in files_below(directory):
+        relative = path.relative_to(directory)
+        if relative.as_posix() in listed or left_by_a_killed_process(directory / relative.parts[0]):
+            continue
+        if relative.match(f"{MODELS}/*/{LABELS}") and len(relative.parts) == 3:
+            try:
+                labels(path.parent)
+            except ValueError as error:
+                raise ExportError(f"{path} holds no labels of versions: {error}") from error
+            if not path.is_symlink():
+                continue
+        yield relative.as_posix()
+
+
 def _own_faults(folder: Path) -> list[str]:
     try:
         return faults(folder, files_of_version(folder))
@@ -157,7 +224,7 @@ def _own_faults(folder: Path) -> list[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ExportError(f"{path} cannot be read: it holds no table.")

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from export.layout import labels as labels_in
 from export.server import scanning
 from export.server.batching import Batching, Hooks
 from export.server.engines import ENGINES
@@ -29,7 +30,7 @@ class Repository:
 
     Args:
         root: an export, a folder of models, a model (the folder of its versions) or a version
-            folder; links that lead out of it are not followed.
+            folder; links that lead out of it, or of a model's folder, are not followed.
         engine: a key of `export.server.engines.ENGINES`.
         batching: how requests are gathered.
         poll_seconds: between looks at the folder; 0 looks once.
@@ -57,12 +58,13 @@ class Repository:
             raise ValueError(
                 f"`engine` must be one of {', '.join(ENGINES)}. Received: engine={engine!r}"
             )
-        self.root = scanning.layout(Path(root)).root
+        self.root = scanning.layout(Path(root), lambda sentence: None).root  # said when it looks
         self.poll_seconds = poll_seconds
         self._options = {"engine": engine, "batching": batching, "num_threads": num_threads}
         self._options["samples_limit"] = samples_limit
         self._hooks = hooks or (lambda name, version: Hooks())
         self._models: dict[str, Versions] = {}
+        self._said: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
         self._poller: asyncio.Task | None = None
 
@@ -138,7 +140,7 @@ class Repository:
             try:
                 found, labels = await asyncio.to_thread(self._look)
             except OSError as error:  # e.g. a network drive that is away: what is loaded stays
-                logger.warning("%s could not be read: %s", self.root, error)
+                self._say({f"{self.root} could not be read: {error}"})
                 return
             for name in sorted(set(found) | set(self._models)):
                 if name not in self._models:
@@ -158,17 +160,25 @@ class Repository:
                 logger.exception("looking at %s failed", self.root)
 
     def _look(self) -> tuple[dict[str, dict[int, Found]], dict[str, Labels]]:
-        there, found, labels = scanning.layout(self.root), {}, {}
+        said: set[str] = set()
+        there, found, labels = scanning.layout(self.root, said.add), {}, {}
         for name, folder in there.models.items():
-            if versions := scanning.versions(there.root, folder):
+            if versions := scanning.versions(folder, said.add):
                 found[name] = versions
             try:
-                labels[name] = scanning.labels(folder)
+                labels[name] = labels_in(folder)
             except ValueError as error:
-                logger.warning("labels of %s stay as they were: %s", name, error)
+                said.add(f"labels of {name} stay as they were: {error}")
         if there.alone is not None and (one := scanning.complete(there.alone)) is not None:
             found[one.name] = {one.number: one}
+        self._say(said)
         return found, labels
+
+    def _say(self, sentences: set[str]) -> None:
+        """Logs what the last look did not find: folders are looked at every few seconds."""
+        for sentence in sorted(sentences - self._said):
+            logger.warning("%s", sentence)
+        self._said = sentences
 
     def _loader(self, name: str) -> Callable[[Found, int], Servable]:
         def load(found: Found, version: int) -> Servable:

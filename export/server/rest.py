@@ -1,8 +1,9 @@
 """TF Serving's REST API, version 1: status, metadata, predict, classify, regress.
 
-Paths, methods, forms of requests and answers and the status of errors are TF Serving's, so that
-clients move between the two unchanged. What is more than TF Serving: inputs with a default may be
-left out of `inputs` and of the objects in `instances`.
+Paths, methods, forms of requests and answers are TF Serving's, so that clients move between the
+two unchanged, and so is the status of errors but for those that docs/serving.md lists. What is
+more than TF Serving: inputs with a default may be left out of `inputs` and of the objects in
+`instances`.
 """
 
 from typing import Any

@@ -1,22 +1,21 @@
 """Which versions of which models lie in a folder. Reads names and sizes, never contents."""
 
 import dataclasses
-import json
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+from export.layout import MODELS, may_be_served
 from export.server.spec import EXTRA, BrokenVersion, IncompleteVersion, ServingSpec
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 NUMBER = re.compile(r"[0-9]{1,18}")  # int64, as TF Serving's versions
-LABELS = "labels.json"
-MODELS = "models"
 FINGERPRINTED = 10_000  # files of a version folder; more are no export
 
 logger = logging.getLogger(__name__)
 
+Say = Callable[[str], None]
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
@@ -55,8 +54,12 @@ class Layout:
     alone: Path | None = None
 
 
-def layout(root: Path) -> Layout:
+def layout(root: Path, say: Say = logger.warning) -> Layout:
     """Sees whether `root` is a version folder, a model, a folder of models or an export.
+
+    Args:
+        root: what to look at.
+        say: where to say what is left out, and why.
 
     Raises:
         NotADirectoryError: it is no folder.
@@ -69,20 +72,25 @@ def layout(root: Path) -> Layout:
     if any((folder / EXTRA).is_dir() for folder in _numbered(root).values()):
         return Layout(root, {root.name: root})
     folder = root / MODELS if (root / MODELS).is_dir() else root
-    children = sorted(child for child in folder.iterdir() if NAME.fullmatch(child.name))
+    if not _within(root, folder, say):
+        return Layout(root, {})
+    children = sorted(child for child in folder.iterdir() if may_be_served(child.name))
     models = {
-        child.name: child
-        for child in children
-        if not child.name.startswith(".") and child.is_dir() and _within(root, child)
+        child.name: child for child in children if child.is_dir() and _within(folder, child, say)
     }
     return Layout(root, models)
 
 
-def versions(root: Path, model: Path) -> dict[int, Found]:
-    """The complete version folders of a model; half-written ones are left out."""
+def versions(model: Path, say: Say = logger.warning) -> dict[int, Found]:
+    """The complete version folders of a model; half-written ones are left out.
+
+    Args:
+        model: folder of its versions; a link out of it could make a version of another model's.
+        say: where to say what else is left out, and why.
+    """
     found = {}
     for number, folder in _numbered(model).items():
-        if _within(root, folder) and (one := complete(folder)) is not None:
+        if _within(model, folder, say) and (one := complete(folder)) is not None:
             found[number] = one
     return found
 
@@ -99,24 +107,7 @@ def complete(folder: Path) -> Found | None:
         fingerprint = _fingerprint(folder)
     except OSError:  # it is being deleted
         return None
-    return Found(folder.resolve(), fingerprint, name if NAME.fullmatch(name) else folder.name)
-
-
-def labels(model: Path) -> dict[str, int]:
-    """The labels of a model: `labels.json` in its folder, e.g. `{"stable": 1}`.
-
-    Raises:
-        ValueError: it is not a JSON object of whole numbers.
-    """
-    path = model / LABELS
-    if not path.is_file() or not path.resolve().is_relative_to(model.resolve()):
-        return {}
-    given = json.loads(path.read_bytes())
-    if not isinstance(given, dict) or not all(type(value) is int for value in given.values()):
-        raise ValueError(
-            f"`{LABELS}` must be an object of version numbers. Received: {given!r:.200}"
-        )
-    return given
+    return Found(folder.resolve(), fingerprint, name if may_be_served(name) else folder.name)
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
@@ -124,10 +115,10 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return {int(child.name): child for child in sorted(children) if child.is_dir()}
 
 
-def _within(root: Path, folder: Path) -> bool:
-    if folder.resolve().is_relative_to(root):
+def _within(parent: Path, folder: Path, say: Say) -> bool:
+    if folder.resolve().is_relative_to(parent.resolve()):
         return True
-    logger.warning("%s is a link that leads out of %s: not served", folder, root)
+    say(f"{folder} is a link that leads out of {parent}: not served")
     return False
 
 

@@ -23,6 +23,7 @@ from export.server.security import KEY_VARIABLE
 from export.server.slow_clients import Patience, patient
 
 BACKLOG = 2048  # connections that may wait to be accepted
+LONGEST = 3600  # seconds of a deadline or of draining
 Tell = Callable[[str], None]
 
 
@@ -38,6 +39,9 @@ class Settings:
         drain_seconds: for which a server that is told to stop (SIGTERM) is not ready but still
             takes requests, so that whoever sends them has time to notice.
         api_key: what requests must carry; from the environment.
+
+    Raises:
+        StartError: a time is not from 0 to 3600 seconds.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +50,15 @@ class Settings:
     patience: Patience = field(default_factory=Patience)
     drain_seconds: float = 1.0
     api_key: str | None = field(default_factory=lambda: os.environ.get(KEY_VARIABLE) or None)
+
+    def __post_init__(self) -> None:
+        """Refuses times that no server should wait for; NaN is between no two numbers."""
+        times = {"--deadline": self.limits.deadline, "--drain": self.drain_seconds}
+        for name, seconds in times.items():
+            if not 0 <= seconds <= LONGEST:
+                raise StartError(
+                    f"`{name}` must be from 0 to {LONGEST} seconds. Received: {seconds}"
+                )
 
 
 def serve(
@@ -165,6 +178,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
+    except UnicodeError as error:  # a part of a name has at most 63 characters
+        raise StartError(
+            f"`--host` must be an address or a name of this machine. Received: {host[:200]!r}"
+        ) from error
     except OSError as error:  # also of names that nobody knows
         if listener is not None:
             listener.close()

@@ -14,7 +14,7 @@ SCHEMA = "ganapp-serving/1"
 EXTRA = "assets.extra"
 SERVING = f"{EXTRA}/serving.json"
 LATENTS = f"{EXTRA}/latents.tflite"
-# The only files that are ever loaded: graphs of tensors, never anything that runs code of ours.
+# What is loaded, but for a SavedModel: graphs of tensors, never anything that runs code of ours.
 LOADED = (".tflite", ".onnx")
 SAVED_MODEL = "saved_model.pb"
 LONGEST = 32 * 2**20  # bytes of serving.json: directions of a generator are a table of numbers

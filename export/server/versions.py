@@ -104,11 +104,16 @@ class Versions:
     async def update(self, found: Mapping[int, Found], *, patient: bool) -> None:
         """Loads what is new and wanted, then unloads what is no longer.
 
+        What is served is unloaded after two looks without it: where a version is replaced in place
+        one look may fall between the two renames.
+
         Args:
             found: complete folders by number.
             patient: whether content that cannot be loaded, and that the last update did not see, is
                 tried once more by the next: its files may still be growing.
         """
+        seen = dict(found)
+        found = seen | self._just_gone(seen)
         tried: set[int] = set()
         while (number := self._next(found, tried)) is not None:
             tried.add(number)
@@ -120,7 +125,7 @@ class Versions:
                 self.retire(entry)
             elif number not in found and entry.servable is None:
                 del self.entries[number]
-        self._seen = dict(found)
+        self._seen = seen
         self._broken = {n: of for n, of in self._broken.items() if found.get(n) == of}
 
     def retire(self, entry: Entry) -> None:
@@ -136,6 +141,14 @@ class Versions:
         for entry in self.entries.values():
             self.retire(entry)
         await asyncio.gather(*self._closing)
+
+    def _just_gone(self, found: Mapping[int, Found]) -> dict[int, Found]:
+        """What is served and was there at the last look, but is not now."""
+        return {
+            number: entry.found
+            for number, entry in self.entries.items()
+            if entry.available and number in self._seen and number not in found
+        }
 
     def _next(self, found: Mapping[int, Found], tried: set[int]) -> int | None:
         """The first wanted version whose content is not loaded yet."""

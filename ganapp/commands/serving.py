@@ -11,6 +11,8 @@ from ganapp.errors import UserError
 
 app = typer.Typer()
 
+LONGEST = 3600  # seconds; longer waits are mistakes, and `inf` is no time to wait for
+
 
 @app.command()
 def serve(
@@ -31,7 +33,12 @@ def serve(
     ] = 64,
     batch_timeout_micros: Annotated[
         int,
-        typer.Option("--batch-timeout-micros", min=0, help="Wait for company, microseconds."),
+        typer.Option(
+            "--batch-timeout-micros",
+            min=0,
+            max=LONGEST * 10**6,
+            help="Wait for company, microseconds.",
+        ),
     ] = 0,
     max_enqueued_batches: Annotated[
         int,
@@ -41,7 +48,13 @@ def serve(
         int, typer.Option("--num-batch-threads", min=1, help="Batches run at the same time.")
     ] = 1,
     deadline: Annotated[
-        float, typer.Option("--deadline", min=0.01, help="Seconds until an answer is due (504).")
+        float,
+        typer.Option(
+            "--deadline",
+            min=0.01,
+            max=LONGEST,
+            help="Seconds until an answer is due (504).",
+        ),
     ] = 30.0,
     max_samples: Annotated[
         int, typer.Option("--max-samples", min=1, help="Most samples of a request (400).")
@@ -50,11 +63,22 @@ def serve(
         int, typer.Option("--max-body-bytes", min=1, help="Longest body of a request (413).")
     ] = 16 * 2**20,
     poll: Annotated[
-        float, typer.Option("--poll", min=0.1, help="Seconds between looks for new versions.")
+        float,
+        typer.Option(
+            "--poll",
+            min=0.1,
+            max=LONGEST,
+            help="Seconds between looks for new versions.",
+        ),
     ] = 2.0,
     drain: Annotated[
         float,
-        typer.Option("--drain", min=0.0, help="Seconds not ready but serving, after SIGTERM."),
+        typer.Option(
+            "--drain",
+            min=0.0,
+            max=LONGEST,
+            help="Seconds not ready but serving, after SIGTERM.",
+        ),
     ] = 1.0,
 ) -> None:
     """Serve an export: TF Serving's REST API, Open Inference Protocol v2, and a page to look at."""

@@ -3,14 +3,15 @@
 import dataclasses
 import itertools
 import json
+import os
 
 import pytest
 
-from export import staging
+from export import leftovers, staging
 from export.errors import ExportError
 from export.exporter import export
 from export.formats import FORMATS
-from export.layout import safe_name, version_folder
+from export.layout import may_be_served, safe_name, version_folder
 
 LITERT = ("litert",)
 ON_TOP = {"model_card.md", "model_card.json", "model_card.html", "SHA256SUMS"}
@@ -103,6 +104,28 @@ def test_what_is_written_aside_lies_on_the_same_disk(tmp_path):
     assert (out / "a").read_text() == "new"
 
 
+def test_what_a_killed_export_left_is_removed(tmp_path):
+    out = tmp_path / "out"
+    places = [
+        folder / f".{name}.partial"
+        for folder in (tmp_path, out)
+        for name in ("out.0123abcd", "out.4567abcd", "another.0123abcd", "out.0123abcd.more")
+    ]
+    for place in places:
+        (place / "models").mkdir(parents=True)
+    previous = out / ".out.0123abcd.previous"  # perhaps the only copy
+    previous.mkdir()
+    for place in (*places, previous):
+        os.utime(place, (0, 0))
+    os.utime(places[1])  # just made
+    with leftovers.held(places[5]), staging.staging(out, ("a",)):
+        pass
+    assert {place for place in places if not place.exists()} == {places[0], places[4]}
+    assert previous.exists()
+    leftovers.remove_stale(out, "out")
+    assert not places[5].exists()
+
+
 def test_moving_is_undone_when_a_rename_fails(tmp_path, monkeypatch):
     out, new = tmp_path / "export", tmp_path / "new"
     paths = ("models/a/1", "card", "picture")
@@ -136,6 +159,8 @@ def test_moving_is_undone_when_a_rename_fails(tmp_path, monkeypatch):
     [
         ({"name": "../x"}, r"`name` must consist of letters.*'\.\./x'"),
         ({"name": ""}, "`name` must consist"),
+        ({"name": "a" * 201}, "at most 200 characters"),
+        ({"name": "models"}, r"not be models or assets\.extra\. Received: name='models'"),
         ({"version": 0}, "`version` must be from 1 .*version=0"),
         ({"batch": 0}, "`batch` must be at least 1"),
     ],
@@ -149,4 +174,9 @@ def test_bad_options_are_refused(image_bundle, tmp_path, options, message):
 def test_names_become_safe():
     assert safe_name("a run/ü 1") == "a-run-1"
     assert safe_name("..") == "model"
+    assert safe_name("models") == "models-model"
+    assert safe_name("a" * 199 + "-b") == "a" * 199
+    assert version_folder(safe_name("b" * 300), 1).parts[1] == "b" * 200
+    assert all(map(may_be_served, ("a", "b" * 200, "digits_0.1")))
+    assert not any(map(may_be_served, ("", ".a", "b" * 201, "a b", "models", "assets.extra")))
     assert str(version_folder("digits_0.1", 12)) == "models/digits_0.1/12"

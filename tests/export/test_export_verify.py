@@ -2,12 +2,14 @@
 
 import json
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 
+from export.checksums import as_text, files_below, from_text, sums_of
 from export.errors import ExportError
+from export.seal import write_sums
 from export.verifying import check_sums, check_version, verify_export
 
 
@@ -18,6 +20,7 @@ def copy(vector_export, tmp_path):
 
 
 def test_a_whole_export_is_verified(copy):
+    (copy / ".given.0123abcd.previous").mkdir()
     said = []
     found = verify_export(copy, said.append)
     assert [each.path for each in found] == [
@@ -26,7 +29,8 @@ def test_a_whole_export_is_verified(copy):
     ]
     assert all(each.difference <= 1e-5 for each in found)
     assert "files are as they were written" in said[0]
-    assert said[2].startswith("models/ring-run/1/model.tflite: largest difference")
+    assert said[1].startswith(".given.0123abcd.previous is no part of it")
+    assert said[3].startswith("models/ring-run/1/model.tflite: largest difference")
 
 
 @pytest.mark.parametrize(
@@ -69,9 +73,85 @@ def test_checksums_that_lead_out_are_refused(copy):
     sums.write_text(f"{'0' * 64}  ../../etc/passwd\n" + sums.read_text())
     with pytest.raises(ExportError, match=r"SHA256SUMS is damaged.*\.\./\.\./etc/passwd"):
         check_sums(copy)
+    sums.write_text(f"{'0' * 64}  {'a' * 300}\n")
+    with pytest.raises(ExportError, match=r"given cannot be read: .*File name too long"):
+        check_sums(copy)
     sums.unlink()
     with pytest.raises(ExportError, match="must be what `ganapp export` wrote"):
         check_sums(copy)
+
+
+def test_labels_are_whoever_serves_its_own(copy):
+    """The documented file changes while an export is served, and is no part of what was written."""
+    labels = copy / "models" / "ring-run" / "labels.json"
+    labels.write_text('{"stable": 1}')
+    before = check_sums(copy)
+    labels.write_text('{"stable": "1"}')
+    with pytest.raises(ExportError, match=r"labels\.json holds no labels .*'1'"):
+        check_sums(copy)
+    labels.unlink()
+    labels.symlink_to(copy / "elsewhere.json")
+    with pytest.raises(ExportError, match=r"labels\.json was added"):
+        check_sums(copy)
+    labels.rename(copy / "models" / "labels.json")
+    with pytest.raises(ExportError, match=r"models/labels\.json was added"):
+        check_sums(copy)
+    (copy / "models" / "labels.json").unlink()
+    (copy / ".given.0123abcd.partial" / "models").mkdir(parents=True)
+    (copy / ".given.0123abcd.partial" / "half").write_text("half")
+    assert check_sums(copy) == before
+
+
+def test_versions_that_somebody_deleted_are_no_longer_listed(copy, tmp_path):
+    version = copy / "models" / "ring-run" / "1"
+    shutil.copytree(version, copy / "models" / "ring-run" / "2")
+    (copy / "SHA256SUMS").write_text(as_text(sums_of(copy, files_below(copy))))
+    new = tmp_path / "new" / "models" / "ring-run" / "3"
+    shutil.copytree(version, new)
+    shutil.rmtree(version)
+    write_sums(tmp_path / "new", copy, PurePosixPath("models/ring-run/3"))
+    listed = from_text((tmp_path / "new" / "SHA256SUMS").read_text())
+    assert {name.split("/")[2] for name in listed} == {"2", "3"}
+
+
+def test_a_card_that_somebody_sealed_again(copy):
+    version = copy / "models" / "ring-run" / "1"
+    path = version / "assets.extra" / "model_card.json"
+    card = json.loads(path.read_text())
+    artefact = card["artefacts"][0]
+    without = {key: value for key, value in artefact.items() if key != "runtime"}
+    for change, message in (
+        ({"artefacts": [without]}, "`runtime` is missing"),
+        ({"artefacts": 3}, "must be as `ganapp export` wrote it"),
+        ({"artefacts": ["x"]}, "must be as `ganapp export` wrote it"),
+        ({"artefacts": [artefact | {"path": 3}]}, "must be as `ganapp export` wrote it"),
+        ({"artefacts": [artefact | {"difference": None}]}, "must be as `ganapp export`"),
+        ({"artefacts": [artefact | {"runtime": "none"}]}, "failed in a fresh process"),
+        ({"output": {}}, "`name` is missing"),
+    ):
+        path.write_text(json.dumps(card | change))
+        with pytest.raises(ExportError, match=message):
+            list(check_version(copy, version))
+    path.write_text("[" * 100_000)
+    with pytest.raises(ExportError, match="cannot be read: maximum recursion"):
+        list(check_version(copy, version))
+
+
+def test_kept_samples_that_are_none(copy):
+    version = copy / "models" / "ring-run" / "1"
+    path = version / "assets.extra" / "reference.npz"
+    whole = path.read_bytes()
+    for content in (b"", b"PK\x03\x04" + bytes(40), whole[: len(whole) // 2], b"none"):
+        path.write_bytes(content)
+        with pytest.raises(ExportError, match=r"reference\.npz cannot be read"):
+            list(check_version(copy, version))
+    np.savez(path, z=np.float32(1), samples=np.float32(1))
+    with pytest.raises(ExportError, match=r"must hold rows of latents.*shape=\(\)"):
+        list(check_version(copy, version))
+    with path.open("wb") as file:  # one array and no table of them
+        np.save(file, np.zeros(3))
+    with pytest.raises(ExportError, match=r"reference\.npz cannot be read"):
+        list(check_version(copy, version))
 
 
 def test_a_card_of_another_layout_is_refused(copy):

@@ -47,14 +47,14 @@ def test_each_copy_is_the_next_version(exported, served):
     assert publish(exported, served) == [served / "digits" / "8"]
     original = exported / "models" / "digits" / "1"
     assert everything(first) == everything(second) == everything(original)
-    assert set(scanning.versions(served, served / "digits")) == {1, 2, 8}
+    assert set(scanning.versions(served / "digits")) == {1, 2, 8}
 
 
 def test_a_folder_is_never_seen_half_written(exported, served, monkeypatch):
     seen = []
 
     def looked(*arguments):
-        seen.append(scanning.versions(served, served / "digits"))
+        seen.append(scanning.versions(served / "digits"))
         return shutil.copy2(*arguments)
 
     replace_copytree(monkeypatch, functools.partial(shutil.copytree, copy_function=looked))

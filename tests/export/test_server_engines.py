@@ -1,5 +1,6 @@
 """Engines give the same samples, for a row in any company, and refuse what is not theirs."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,10 @@ def test_litert_is_served_without_tensorflow(version_folders):
     command = [sys.executable, "-c", code, str(version_folders / "digits" / "2")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index"])
+def test_a_saved_model_is_listed_whole(spec, name):
+    files = {path: digest for path, digest in spec.files.items() if path != name}
+    with pytest.raises(BrokenVersion, match=f"`files` must list .*'{name}'"):
+        open_engine("saved_model", dataclasses.replace(spec, files=files))

@@ -93,6 +93,26 @@ def test_links_out_of_the_root_are_not_followed(models, second, tmp_path):
     run(models, test)
 
 
+def test_a_model_has_no_versions_of_another(models, second, caplog):
+    """A link that stays in the root would serve one model's samples under another's name."""
+    shutil.copytree(second, models / "letters" / "1")
+    (models / "digits" / "2").symlink_to("../letters/1")
+    (models / "digits" / "3").symlink_to("1")
+    (models / "aside").symlink_to("..")
+
+    async def test(repository):
+        assert repository.models() == {"digits": {3: "AVAILABLE"}, "letters": {1: "AVAILABLE"}}
+        (models / "letters" / "labels.json").write_text("{")
+        for _ in range(3):
+            await repository.refresh()
+
+    run(models, test)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == len(set(said)) == 3  # each once, however often it looks
+    assert "digits/2 is a link that leads out of" in said[1]
+    assert said[2].startswith("labels of letters stay as they were")
+
+
 def test_it_looks_by_itself(models, second):
     async def test(repository):
         shutil.copytree(second, models / "digits" / "2")

@@ -33,6 +33,8 @@ def test_a_new_version_takes_over_without_a_failed_request(models, second):
             await asyncio.sleep(0.03)
             shutil.rmtree(models / "digits" / "2")
             await repository.refresh()
+            assert served(repository) == 2  # it may be about to come back
+            await repository.refresh()
             assert served(repository) == 1
         stop.set()
         await asyncio.gather(*clients)  # raises what any of them met
@@ -142,6 +144,29 @@ def test_other_content_under_the_same_number_is_taken(models, second):
             after = (await new.predict("serving_default", {"z": Z}))["image"]
         assert np.abs(after - before).max() > 0.01
         assert repository.status("digits", 1)[0].error_code == "OK"
+
+    run(models, test)
+
+
+def test_a_look_between_two_renames_retires_nothing(models, second, tmp_path):
+    """As when an export is written over: the old version is moved away, then the new one in."""
+
+    async def test(repository):
+        with repository.lease("digits") as old:
+            pass
+        (models / "digits" / "1").rename(tmp_path / "previous")
+        await repository.refresh()
+        assert states(repository) == {1: "AVAILABLE"}
+        shutil.copytree(second, models / "digits" / "1")
+        await repository.refresh()
+        with repository.lease("digits") as new:
+            assert new is not old
+        shutil.rmtree(models / "digits" / "1")
+        await repository.refresh()
+        assert served(repository) == 1
+        await repository.refresh()
+        with pytest.raises(NotFound):
+            served(repository)
 
     run(models, test)
 

@@ -1,6 +1,7 @@
 """SavedModel: the generator in TensorFlow, which takes seconds and hundreds of MB to start."""
 
 import contextlib
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,9 @@ BLOCK = 16
 class SavedModelEngine:
     """`serving_default` of the SavedModel in the version folder.
 
+    TensorFlow runs whatever operations its graph has, those that read files among them: an export
+    that is served so must be trusted. Its files must at least be those that serving.json lists.
+
     TensorFlow has one pool of threads for the whole process, so `num_threads` counts for the first
     model that is loaded.
 
@@ -25,7 +29,7 @@ class SavedModelEngine:
         num_threads: within one call.
 
     Raises:
-        BrokenVersion: TensorFlow cannot load it.
+        BrokenVersion: TensorFlow cannot load it, or a file of it is not listed.
     """
 
     def __init__(self, spec: ServingSpec, artefact: str, *, num_threads: int = 1) -> None:
@@ -33,6 +37,7 @@ class SavedModelEngine:
 
         relative = spec.artefacts[artefact]
         folder = inside(spec.folder, f"{relative}/{SAVED_MODEL}").parent
+        _check_listed(spec, folder)
         with contextlib.suppress(RuntimeError):  # TensorFlow has started already, see above
             tf.config.threading.set_intra_op_parallelism_threads(num_threads)
         try:
@@ -55,3 +60,18 @@ class SavedModelEngine:
     def close(self) -> None:
         """See `Engine`."""
         del self._model, self._function
+
+
+def _check_listed(spec: ServingSpec, folder: Path) -> None:
+    """Refuses a graph, variables or assets that no checksum is known of."""
+    # Also the other names under which TensorFlow looks for a graph.
+    loaded = list(folder.glob("saved_model.*"))
+    for name in ("variables", "assets"):
+        loaded += (folder / name).rglob("*")
+    for path in sorted(loaded):
+        relative = path.relative_to(spec.folder).as_posix()
+        if (path.is_file() or path.is_symlink()) and relative not in spec.files:
+            raise BrokenVersion(
+                f"`files` must list all of the SavedModel. Received: {relative!r}, which is not in "
+                "it; export the model again."
+            )

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from version_case import SHAPE, SIZE, write_version
 
-from export.server.serve import listen
+from export.server.errors import StartError
+from export.server.limits import Limits
+from export.server.serve import Settings, listen
 from ganapp import cli
 
 ROOT = Path(__file__).parents[3]
@@ -60,6 +62,26 @@ def test_other_machines_without_a_key(monkeypatch, capsys, exported):
     assert "Warning: Anybody who reaches 203.0.113.7" in refused(monkeypatch, capsys, *arguments)
     monkeypatch.setenv("GANAPP_API_KEY", "key")
     assert "Warning" not in refused(monkeypatch, capsys, *arguments)
+
+
+@pytest.mark.parametrize("option", ["--drain", "--deadline", "--poll"])
+@pytest.mark.parametrize("value", ["inf", "nan", "1e9"])
+def test_times_that_never_end(monkeypatch, capsys, exported, option, value):
+    said = refused(monkeypatch, capsys, exported, option, value, "--port", 0)
+    assert f"Invalid value for '{option}'" in said
+    assert "equal to 3600" in said
+
+
+def test_times_are_refused_of_programs_too():
+    for options in ({"drain_seconds": float("inf")}, {"limits": Limits(deadline=float("nan"))}):
+        with pytest.raises(StartError, match="must be from 0 to 3600 seconds"):
+            Settings(**options)
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b"])
+def test_a_name_that_is_none(host):
+    with pytest.raises(StartError, match=rf"`--host` must be .*'{host}'"):
+        listen(host, 0)
 
 
 @pytest.mark.parametrize("engine", ["litert", "onnx"])
