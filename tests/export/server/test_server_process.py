@@ -143,6 +143,21 @@ def test_slow_clients_are_cut_off(start):
     assert (server.process.returncode, out, err) == (0, "", "")
 
 
+CHUNKED = HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize("trailer", [b"X: y\r\n" * 100, b"x" * 600], ids=["many", "one"])
+def test_endless_trailers_are_cut_off(start, trailer):
+    server = start(delay=0.0)
+    with server.connect() as connection:
+        connection.sendall(CHUNKED + b"Y: z\r\n\r\n")  # a few are taken, and not looked at
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+        connection.sendall(CHUNKED + b"Y: " + trailer * 10)
+        data, _ = received(connection)  # more than memory for headers, and the end is not in sight
+    assert (data[9:12], b"trailers" in data) == (b"431", True)
+    assert server.predict() == 200
+
+
 LINES = [b"", b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Transfer-Encoding: chunked\r\n"]
 LINES += [b"Content-Length: -1\r\n", b"X-\xff: \x00\r\n", b"Expect: 100-continue\r\n"]
 PATHS = [
