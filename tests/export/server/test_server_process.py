@@ -151,9 +151,12 @@ def test_endless_trailers_are_cut_off(start, trailer):
     server = start(delay=0.0)
     with server.connect() as connection:
         connection.sendall(CHUNKED + b"Y: z\r\n\r\n")  # a few are taken, and not looked at
-        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
-        connection.sendall(CHUNKED + b"Y: " + trailer * 10)
-        data, _ = received(connection)  # more than memory for headers, and the end is not in sight
+        assert received(connection)[0][9:12] == b"400"
+    with server.connect() as connection:
+        connection.sendall(CHUNKED + b"Y: ")
+        time.sleep(0.05)
+        connection.sendall(trailer * 10)  # more than headers may have, with no end in sight
+        data, _ = received(connection)
     assert (data[9:12], b"trailers" in data) == (b"431", True)
     assert server.predict() == 200
 
