@@ -49,6 +49,18 @@ def test_a_long_body_is_refused_before_it_is_read(app):
     assert (end["more_body"], read_in_the_end) == (False, 10_000)
 
 
+@pytest.mark.parametrize("path", [PREDICT, "/v1/models/none:predict", "/v9"])
+def test_whoever_waits_to_send_a_body_is_refused_for_good(app, model, path):
+    """The body may be sent for all that, and would be taken for the next request."""
+    model.full = True
+    headers = [(b"expect", b"100-Continue"), (b"content-length", b"1000")]
+    sent = request(app, iter([b"x" * 1000]), headers=headers, path=path)
+    closes = (b"connection", b"close") in [(n.lower(), v) for n, v in sent[0][0]["headers"]]
+    asked = sent[-1][1] > 0  # then the client was told to go on, and all of the body was read
+    assert closes != asked
+    assert closes == (path != "/v1/models/none:predict")
+
+
 def test_a_long_body_of_unknown_length_is_refused_while_it_is_read(app):
     (start, read_before), *_ = request(app, iter([b"x" * 1000] * 1000))
     assert start["status"] == 413
