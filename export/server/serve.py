@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import errno
-import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -19,7 +19,7 @@ from export.server.app import Server, make_app
 from export.server.errors import ServerError, StartError
 from export.server.limits import Limits
 from export.server.metrics import Metrics
-from export.server.security import KEY_VARIABLE
+from export.server.security import KEY_VARIABLE, is_loopback
 from export.server.slow_clients import Patience, patient
 
 BACKLOG = 2048  # connections that may wait to be accepted
@@ -81,9 +81,12 @@ def serve(
         samples=settings.limits.samples,
         metrics=metrics,
     )
-    if not is_loopback(settings.host) and not settings.api_key:
+    local = is_loopback(settings.host)
+    if not local and not settings.api_key:
         warn(_exposed(settings.host))
-    app = make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
+    app = make_app(
+        repository, settings.limits, metrics=metrics, api_key=settings.api_key, local=local
+    )
     raise_file_limit()
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         asyncio.run(run(app, listener, settings, tell))
@@ -138,14 +141,6 @@ def raise_file_limit() -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -266,10 +261,29 @@ class GracefulServer(uvicorn.Server):
     def stop(self, seconds: float) -> None:
         """Is no longer ready at once, and takes no more connections after `seconds`.
 
-        A second call waits for nothing.
+        A second call waits for nothing and cuts off what is being answered.
         """
         if self.app.context.stopping:
             self.should_exit = self.force_exit = True
+            self._cut_off()
             return
         self.app.context.stopping = True
+        hurry(self.app.context.repository)
         asyncio.get_running_loop().call_later(seconds, setattr, self, "should_exit", True)
+
+    def _cut_off(self) -> None:
+        """Ends the requests under way, on whose leases the repository would wait."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # else a traceback for each
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+
+def hurry(repository: Any) -> None:
+    """Lets no request wait for company any more, which will hardly come."""
+    for name, versions in repository.models().items():
+        for version, state in versions.items():
+            if str(state) == "AVAILABLE":
+                with repository.lease(name, version) as servable:
+                    servable.hurry()

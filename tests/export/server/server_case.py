@@ -78,6 +78,9 @@ class Model:
         if self.full:
             raise Overloaded("The queue is full.", retry_after=3)
 
+    def hurry(self):
+        self.hurried = True
+
     async def predict(self, name, inputs, deadline):
         self.deadlines.append(deadline)
         await asyncio.sleep(self.delay)
@@ -136,6 +139,8 @@ class FakeRepository:
         self.running = True
 
     async def stop(self):
+        while self.leased:
+            await asyncio.sleep(0.01)
         self.running = False
 
     def models(self):

@@ -94,6 +94,20 @@ def test_sigterm_under_load_loses_nothing(start):
     assert (server.process.returncode, out, err) == (0, "", "")
 
 
+def test_a_second_interrupt_waits_for_nothing(start):
+    server = start(delay=30)
+    with server.connect() as connection:
+        connection.sendall(HEAD % len(BODY) + BODY)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(timeout=0.5)
+        server.process.send_signal(signal.SIGINT)
+        out, err = server.process.communicate(timeout=3)
+        assert (server.process.returncode, out, err) == (0, "", "")
+        assert received(connection)[0] == b""
+
+
 def received(connection):
     """What the server sent until it closed the connection, and after how many seconds."""
     start, data = time.monotonic(), bytearray()
