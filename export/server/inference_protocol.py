@@ -36,8 +36,11 @@ async def live(context: Context, request: Request) -> Response:
 
 
 async def ready(context: Context, request: Request) -> Response:
-    """200 if every model has a version that serves and the server is not being stopped."""
-    models = context.repository.models()
+    """200 if every model that was there at the start, or has served since, serves.
+
+    Never while the server is being stopped.
+    """
+    models = context.repository.relied_on()
     good = bool(models) and all(map(_serves, models.values())) and not context.stopping
     return await json_response({"ready": good}, status=200 if good else 503)
 

@@ -133,7 +133,7 @@ class FakeRepository:
         self.versions = {}
         for model in models:
             self.versions.setdefault(model.name, {})[model.version] = model
-        self.states, self.labels, self.leased = {}, {}, 0
+        self.states, self.labels, self.leased, self.newcomers = {}, {}, 0, set()
 
     async def start(self):
         self.running = True
@@ -148,6 +148,9 @@ class FakeRepository:
             name: {v: self.states.get((name, v), "AVAILABLE") for v in versions}
             for name, versions in self.versions.items()
         }
+
+    def relied_on(self):
+        return {name: of for name, of in self.models().items() if name not in self.newcomers}
 
     def status(self, name, version=None):
         found = self.models().get(name, {})
