@@ -157,6 +157,17 @@ def test_slow_clients_are_cut_off(start):
     assert (server.process.returncode, out, err) == (0, "", "")
 
 
+def test_a_request_that_goes_on_after_its_answer_is_ended(start):
+    server = start(delay=0.0)
+    for path, status in ((b"/v2", b"200"), (b"/v9", b"404")):
+        head = b"GET %b HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 90\r\n\r\n"
+        with server.connect() as connection:
+            connection.sendall(head % path)
+            data, seconds = received(connection)
+        assert (data.count(b"HTTP/1.1 "), data[9:12]) == (1, status)
+        assert seconds < 0.4  # not by the clock on the body
+
+
 CHUNKED = HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n"
 
 
