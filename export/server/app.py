@@ -18,7 +18,7 @@ from export.server.metrics import Metrics, Observe
 from export.server.openapi import document
 from export.server.paths import Endpoint, dispatcher
 from export.server.refusals import AnswerErrors
-from export.server.security import ApiKey, SecurityHeaders
+from export.server.security import ApiKey, LocalHosts, SecurityHeaders
 
 STATIC = Path(__file__).with_name("static")
 
@@ -61,13 +61,18 @@ class Server:
         context: models, limits, whether it is being stopped.
         metrics: figures for `/metrics`.
         api_key: what requests must carry, or `None`.
+        local: whether only this machine reaches it.
     """
 
-    def __init__(self, context: Context, metrics: Metrics, api_key: str | None) -> None:
+    def __init__(
+        self, context: Context, metrics: Metrics, api_key: str | None, *, local: bool = False
+    ) -> None:
         self.context = context
         self.metrics = metrics
         routes = _by_version(dispatcher(context, V1), self._router())
         self._stack: App = LimitRequests(routes, context.limits)
+        if local and not api_key:
+            self._stack = LocalHosts(self._stack)
         self._stack = AnswerErrors(ApiKey(self._stack, api_key))
         self._stack = SecurityHeaders(self._drained(Observe(self._stack, metrics)))
 
@@ -168,6 +173,7 @@ def make_app(
     *,
     metrics: Metrics | None = None,
     api_key: str | None = None,
+    local: bool = False,
 ) -> Server:
     """The server for a repository of models.
 
@@ -176,7 +182,8 @@ def make_app(
         limits: see `Limits`.
         metrics: the figures to add to, for those that the batches are counted in.
         api_key: what every request but health checks and the page must carry; `None` for none.
+        local: whether only this machine reaches it; without a key, requests must then name it.
     """
     metrics = metrics or Metrics()
     metrics.watch(repository)
-    return Server(Context(repository, limits or Limits()), metrics, api_key)
+    return Server(Context(repository, limits or Limits()), metrics, api_key, local=local)

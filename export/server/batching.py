@@ -110,7 +110,7 @@ class Batcher:
         self._rows = 0  # that wait
         self._running = 0  # batches
         self._seconds_per_row = 0.0
-        self._closing = False
+        self._closing = self._hurried = False
         self._idle = asyncio.Event()
         self._wake: asyncio.Handle | None = None
 
@@ -170,6 +170,11 @@ class Batcher:
                 retry_after=max(1, seconds),
             )
 
+    def hurry(self) -> None:
+        """Lets no rows wait for company from now on."""
+        self._hurried = True
+        self._pump_soon()
+
     async def close(self) -> None:
         """Finishes what was accepted, accepts nothing more and ends the threads."""
         self._closing = True
@@ -211,7 +216,7 @@ class Batcher:
         """Seconds until the next batch has to start."""
         while not self._waiting[0].untaken:  # answered late or abandoned
             self._waiting.popleft()
-        if self._rows >= self.parameters.max_batch_size or self._closing:
+        if self._rows >= self.parameters.max_batch_size or self._closing or self._hurried:
             return 0.0
         limit = self.parameters.batch_timeout_micros / 1e6
         return limit - (time.monotonic() - self._waiting[0].since)

@@ -23,6 +23,9 @@ class Models(Protocol):
     def models(self) -> dict[str, dict[int, str]]:
         """The state of every version of every model."""
 
+    def relied_on(self) -> dict[str, dict[int, str]]:
+        """Those of `models` without which the server is not ready."""
+
     def status(self, name: str, version: int | None = None) -> Any:
         """States in TF Serving's words, see `rest.model_status`."""
 

@@ -36,8 +36,11 @@ async def live(context: Context, request: Request) -> Response:
 
 
 async def ready(context: Context, request: Request) -> Response:
-    """200 if every model has a version that serves and the server is not being stopped."""
-    models = context.repository.models()
+    """200 if every model that was there at the start, or has served since, serves.
+
+    Never while the server is being stopped.
+    """
+    models = context.repository.relied_on()
     good = bool(models) and all(map(_serves, models.values())) and not context.stopping
     return await json_response({"ready": good}, status=200 if good else 503)
 
@@ -49,7 +52,7 @@ def _serves(versions: dict[int, Any]) -> bool:
 def _target(request: Request) -> tuple[str, int | None]:
     version = request.path_params.get("version")
     if version is not None:
-        version = whole_number(version[:19], "version", least=0, most=LARGEST_VERSION)
+        version = whole_number(version, "version", least=0, most=LARGEST_VERSION)
     return request.path_params["name"], version
 
 
@@ -158,10 +161,10 @@ def _read(tensor: dict[str, Any], name: str, info: Any) -> np.ndarray:
         )
     if (tensor.get("parameters") or {}) == BASE64 and array.dtype == object:
         array[:] = [_decoded(value, name) for value in array]
-    # A scalar may be given as one value: the protocol has no empty shapes in some clients.
-    array = array.reshape(() if not info.shape and count == 1 else shape)
-    check_shape(array, name, info)
-    return array
+    if not info.shape and count == 1:  # some clients have no empty shapes, and send a scalar as [1]
+        shape = []
+    check_shape(shape, name, info)  # first: numpy cannot make some shapes, even of no values
+    return array.reshape(shape)
 
 
 def _decoded(value: bytes, name: str) -> bytes:

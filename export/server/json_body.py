@@ -66,9 +66,17 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 def _parse_lenient(body: bytes, first: Exception) -> Any:
     try:
-        return json.loads(body.decode())
+        value = json.loads(body.decode())
     except (ValueError, RecursionError):
         return _refuse(first)
+    if b"\\u" in body:  # by which Python's parser takes half of a surrogate pair, and no answer can
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise InvalidArgument(
+                "JSON Parse error: expected whole surrogate pairs in strings. Received: half of one"
+            ) from None
+    return value
 
 
 def _refuse(error: Exception) -> Any:

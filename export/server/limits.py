@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from export.server.errors import DeadlineExceeded, InvalidArgument, TooLarge, Unavailable
+from export.server.errors import (
+    DeadlineExceeded,
+    InvalidArgument,
+    ServerError,
+    TooLarge,
+    Unavailable,
+)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -89,6 +95,7 @@ class LimitRequests:
             raise Unavailable(
                 f"The server answers at most {self.limits.requests} requests at once: try again."
             )
+        check_encoding(scope)
         check_announced_length(scope, self.limits.body_bytes)
         self.under_way += 1
         # Handlers pass it on, so that what waits in a queue is dropped there.
@@ -103,6 +110,21 @@ class LimitRequests:
             ) from None
         finally:
             self.under_way -= 1
+
+
+def check_encoding(scope: Scope) -> None:
+    """Refuses a compressed body: what it holds could not be told from its bytes.
+
+    Raises:
+        ServerError: 415, if `Content-Encoding` names anything but identity.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise ServerError(
+                415,
+                "`Content-Encoding` must be identity, for bodies are taken as they are. "
+                f"Received: {ascii(value.decode('latin-1'))[:60]}; send it without compression",
+            )
 
 
 def check_announced_length(scope: Scope, most: int) -> None:

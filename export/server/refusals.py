@@ -50,7 +50,7 @@ class AnswerErrors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = ended = False
+        started = asked = ended = False
 
         async def noted_send(message) -> None:
             nonlocal started
@@ -58,7 +58,8 @@ class AnswerErrors:
             await send(message)
 
         async def noted_receive():
-            nonlocal ended
+            nonlocal asked, ended
+            asked = True
             message = await receive()
             ended = ended or not message.get("more_body", False)
             return message
@@ -73,9 +74,18 @@ class AnswerErrors:
         # Not above: there the error would hold the request's body for as long.
         if response.status_code in BUSY:
             await asyncio.sleep(self.pace.seconds())
-        # Whoever waits for "100 Continue" has sent nothing that could be in the way.
-        waits = any(name == b"expect" for name, _ in scope["headers"])
+        # Whoever waits for "100 Continue", which the first look at the body sends, has sent nothing
+        # that could be in the way, but may do so yet: nothing after it would be understood.
+        waits = not asked and _expects_continue(scope)
+        if waits:
+            response.headers["Connection"] = "close"
         await _send_then_drain(response, send, None if ended or waits else noted_receive)
+
+
+def _expects_continue(scope: Scope) -> bool:
+    return any(
+        name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
+    )
 
 
 async def _send_then_drain(response: Response, send: Send, receive: Receive | None) -> None:

@@ -65,6 +65,8 @@ class Repository:
         self._hooks = hooks or (lambda name, version: Hooks())
         self._models: dict[str, Versions] = {}
         self._said: set[str] = set()
+        self._relied_on: set[str] = set()  # models that were there at first or have served since
+        self._first_look = True
         self._one_at_a_time = asyncio.Lock()
         self._poller: asyncio.Task | None = None
 
@@ -88,6 +90,14 @@ class Repository:
         return {
             name: {each.version: each.state for each in self.status(name)} for name in self._models
         }
+
+    def relied_on(self) -> dict[str, dict[int, State]]:
+        """Those of `models` that were there at the first look or have served since.
+
+        One that came later and cannot be loaded is nobody's yet, and no reason to take the others
+        away from those who ask for them.
+        """
+        return {name: of for name, of in self.models().items() if name in self._relied_on}
 
     def status(self, name: str, version: int | None = None) -> list[VersionStatus]:
         """States of a model's versions, highest first.
@@ -150,6 +160,10 @@ class Repository:
                 await versions.update(found.get(name, {}), patient=patient)
                 if not versions.entries:
                     del self._models[name]
+                if self._first_look or versions.latest() is not None:
+                    self._relied_on.add(name)
+            self._relied_on &= set(self._models)
+            self._first_look = False
 
     async def _poll(self) -> None:
         while True:

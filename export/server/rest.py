@@ -6,6 +6,7 @@ more than TF Serving: inputs with a default may be left out of `inputs` and of t
 `instances`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -159,17 +160,17 @@ def _tensor(value: Any, name: str, signature: Any) -> np.ndarray:
         array = to_array(value, info.dtype)
     except InvalidArgument as error:
         raise InvalidArgument(f"`{name}`: {error.sentence}") from None
-    check_shape(array, name, info)
+    check_shape(array.shape, name, info)
     return array
 
 
-def check_shape(array: np.ndarray, name: str, info: Any) -> None:
-    """Refuses a tensor that does not fit its input.
+def check_shape(shape: Sequence[int], name: str, info: Any) -> None:
+    """Refuses the shape of a tensor that does not fit its input.
 
     Raises:
         InvalidArgument: if the shape differs where the signature says one.
     """
-    expected, received = list(info.shape), list(array.shape)
+    expected, received = list(info.shape), list(shape)
     fits = len(expected) == len(received) and all(
         wanted in (-1, size) for wanted, size in zip(expected, received, strict=True)
     )

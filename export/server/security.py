@@ -1,6 +1,7 @@
 """Who may ask, and what browsers are told to refuse."""
 
 import hmac
+import ipaddress
 from collections.abc import Iterable
 
 from export.server.errors import ServerError
@@ -27,7 +28,7 @@ HEADERS = {
     b"content-security-policy": PAGE_POLICY.encode(),
 }
 # Health is asked for by machines without a key; the page holds no data and asks for the key.
-OPEN_PATHS = ("/v2/health/live", "/v2/health/ready", "/", "/favicon.ico")
+OPEN_PATHS = ("/v2/health/live", "/v2/health/ready", "/")
 OPEN_FOLDERS = ("/static/",)
 
 
@@ -47,6 +48,45 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class LocalHosts:
+    """Middleware: refuses requests whose `Host` is a name that this machine has not given itself.
+
+    A server that only programs of this machine reach needs no key, but a browser is one of them: a
+    site may let its own name point to 127.0.0.1 (DNS rebinding), and its scripts could then read
+    every answer.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"host" and not is_loopback(host_of(value.decode("latin-1"))):
+                    raise ServerError(
+                        421,
+                        "`Host` must be localhost, 127.x.x.x or [::1] while the server listens "
+                        f"there without a key. Received: {ascii(value.decode('latin-1'))[:80]}; "
+                        f"ask one of these, or set {KEY_VARIABLE}",
+                    )
+        await self.app(scope, receive, send)
+
+
+def host_of(header: str) -> str:
+    """The name or address in a `Host` header, without port and brackets."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach a name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 class ApiKey:

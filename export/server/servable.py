@@ -149,6 +149,10 @@ class Servable:
         """
         self._batcher.admit(1)
 
+    def hurry(self) -> None:
+        """Lets no request wait for company from now on: the server is being stopped."""
+        self._batcher.hurry()
+
     async def close(self) -> None:
         """Finishes what was accepted, then frees the engine."""
         await self._batcher.close()

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import errno
-import ipaddress
+import logging
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,8 +18,9 @@ from export.server.app import Server, make_app
 from export.server.errors import ServerError, StartError
 from export.server.limits import Limits
 from export.server.metrics import Metrics
-from export.server.security import KEY_VARIABLE
+from export.server.security import KEY_VARIABLE, is_loopback
 from export.server.slow_clients import Patience, patient
+from export.server.stopping import GracefulServer
 
 BACKLOG = 2048  # connections that may wait to be accepted
 LONGEST = 3600  # seconds of a deadline or of draining
@@ -94,9 +94,12 @@ def serve(
         samples=settings.limits.samples,
         metrics=metrics,
     )
-    if not is_loopback(settings.host) and not settings.api_key:
+    local = is_loopback(settings.host)
+    if not local and not settings.api_key:
         warn(_exposed(settings.host))
-    app = make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
+    app = make_app(
+        repository, settings.limits, metrics=metrics, api_key=settings.api_key, local=local
+    )
     raise_file_limit()
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         asyncio.run(run(app, listener, settings, tell))
@@ -153,14 +156,6 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens at an address.
 
@@ -202,10 +197,11 @@ async def run(app: Server, listener: socket.socket, settings: Settings, tell: Te
         StartError: if no model can be served.
     """
     repository = app.context.repository
-    with native_stderr(CHATTER):  # LiteRT and TensorFlow say how they run; warnings are let through
-        await repository.start()
     try:
-        check_models(repository)
+        with said_once():
+            with native_stderr(CHATTER):  # LiteRT and TensorFlow say how they run
+                await repository.start()
+            check_models(repository)
         config = uvicorn.Config(
             app,
             http=patient(settings.patience),
@@ -224,6 +220,24 @@ async def run(app: Server, listener: socket.socket, settings: Settings, tell: Te
         await server.serve(sockets=[listener])
     finally:
         await repository.stop()
+
+
+@contextlib.contextmanager
+def said_once() -> Iterator[None]:
+    """Holds back what is logged of versions that cannot be served, and drops what an error says."""
+    held: list[logging.LogRecord] = []
+    log, said = logging.getLogger("export.server.versions"), ""
+    log.addFilter(hold := lambda record: held.append(record))
+    try:
+        yield
+    except StartError as error:
+        said = str(error)
+        raise
+    finally:
+        log.removeFilter(hold)
+        for record in held:
+            if not (record.args and str(record.args[-1]) in said):
+                log.handle(record)
 
 
 def _greeting(repository: Any, listener: socket.socket) -> str:
@@ -252,41 +266,3 @@ def check_models(repository: Any) -> None:
             if message:
                 raise StartError(f"The model {name!r} cannot be served. {message}")
     raise StartError(f"No version of {', '.join(models)} can be served.")
-
-
-class GracefulServer(uvicorn.Server):
-    """uvicorn's server, which tells others that it is about to stop, and then exits with 0."""
-
-    def __init__(self, config: uvicorn.Config, app: Server, drain_seconds: float) -> None:
-        super().__init__(config)
-        self.app = app
-        self.drain_seconds = drain_seconds
-        self.on_start: Callable[[], None] = lambda: None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.on_start()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals for as long as it serves; uvicorn's own would raise them again at the end."""
-        loop = asyncio.get_running_loop()
-        waits = {signal.SIGTERM: self.drain_seconds, signal.SIGINT: 0.0}
-        for number, seconds in waits.items():
-            loop.add_signal_handler(number, self.stop, seconds)
-        try:
-            yield
-        finally:
-            for number in waits:
-                loop.remove_signal_handler(number)
-
-    def stop(self, seconds: float) -> None:
-        """Is no longer ready at once, and takes no more connections after `seconds`.
-
-        A second call waits for nothing.
-        """
-        if self.app.context.stopping:
-            self.should_exit = self.force_exit = True
-            return
-        self.app.context.stopping = True
-        asyncio.get_running_loop().call_later(seconds, setattr, self, "should_exit", True)

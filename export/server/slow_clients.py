@@ -14,7 +14,8 @@ class Patience:
     Args:
         header_seconds: from the first byte of a request (or from the start of the connection) to
             the end of its headers.
-        header_bytes: most bytes of request line and headers (431).
+        header_bytes: most bytes of request line and headers, and of what is no body after them:
+            trailers, sizes of chunks (431).
         body_seconds: how often the speed of a body is looked at.
         write_seconds: how often the speed is looked at with which an answer is taken.
         rate: least bytes a second of either: of a body on average since the headers, of an answer
@@ -39,7 +40,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._clock: asyncio.TimerHandle | None = None  # on what is being read
         self._write_clock: asyncio.TimerHandle | None = None
-        self._header_bytes = 0
+        self._bare_bytes = 0  # since the last byte of a body, or the start of a request
         self._body_bytes = 0
         self._body_since: float | None = None  # `None`: no body is being read
 
@@ -57,32 +58,45 @@ class PatientProtocol(HttpToolsProtocol):
             return
         if self._clock is None:  # the first byte of a request
             self._expect_headers()
-        if self._body_since is None:
-            self._header_bytes += len(data)
+        self._bare_bytes += len(data)
         super().data_received(data)
-        if self._header_bytes > self.patience.header_bytes and self._clock is not None:
-            self._cut(431, "The headers are longer than the server takes.")
+        if self._bare_bytes > self.patience.header_bytes and self._clock is not None:
+            kind = "headers" if self._body_since is None else "trailers"
+            self._cut(431, f"The {kind} are longer than the server takes.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._clock is None:  # another request in the same packet
             self._expect_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Nobody reads trailers, and uvicorn would keep any number of them among the headers.
+        if self._body_since is None:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._header_bytes = self._body_bytes = 0
+        self._bare_bytes = self._body_bytes = 0
         self._body_since = self.loop.time()
         self._start_clock(self.patience.body_seconds, self._check_body)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
+        self._bare_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._body_since = None
-        self._header_bytes = 0
+        self._bare_bytes = 0
         self._stop_clock()
+
+    def on_response_complete(self) -> None:
+        # Whatever is left of a request that has its answer would be read for nothing.
+        if self._body_since is not None and self.cycle.response_complete:
+            self._stop_clock()
+            self.transport.close()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -116,7 +130,7 @@ class PatientProtocol(HttpToolsProtocol):
             super().timeout_keep_alive_handler()
 
     def _expect_headers(self) -> None:
-        self._header_bytes = 0
+        self._bare_bytes = 0
         self._start_clock(self.patience.header_seconds, self._headers_late)
 
     def _start_clock(self, seconds: float, late) -> None:
@@ -131,7 +145,7 @@ class PatientProtocol(HttpToolsProtocol):
     def _headers_late(self) -> None:
         if self._busy():  # the next request is begun while this one is being answered
             self._start_clock(self.patience.header_seconds, self._headers_late)
-        elif self._header_bytes:
+        elif self._bare_bytes:
             self._cut(408, "The headers took too long.")
         else:
             self.transport.close()

@@ -105,6 +105,20 @@ def test_rows_wait_for_company_as_long_as_told():
     run(test, max_batch_size=4, batch_timeout_micros=200_000)
 
 
+def test_a_server_that_stops_waits_for_no_company():
+    async def test(batcher, function):
+        waiting = asyncio.create_task(batcher.submit(rows(1)))
+        await asyncio.sleep(0.01)
+        assert function.batches == []
+        batcher.hurry()
+        for last in (waiting, batcher.submit(rows(2))):
+            async with asyncio.timeout(5):
+                await last
+        assert function.batches == [[1], [2]]
+
+    run(test, max_batch_size=4, batch_timeout_micros=60_000_000)
+
+
 def test_newcomers_do_not_put_a_batch_off():
     async def test(batcher, function):
         async def come(turn):

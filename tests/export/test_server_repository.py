@@ -77,6 +77,24 @@ def test_labels_keep_a_version_and_name_it(models, second):
     run(models, test)
 
 
+def test_a_newcomer_is_relied_on_once_it_has_served(models, second):
+    async def test(repository):
+        (folder := models / "letters" / "1").parent.mkdir()
+        shutil.copytree(second, folder)
+        spec = folder / "assets.extra" / "serving.json"
+        whole = spec.read_text()
+        spec.write_text("{}")
+        for _ in range(2):  # the first look may have come while the folder was being written
+            await repository.refresh()
+        assert repository.models()["letters"] == {1: "END"}
+        assert set(repository.relied_on()) == {"digits"}
+        spec.write_text(whole)
+        await repository.refresh()
+        assert repository.relied_on()["letters"] == {1: "AVAILABLE"}
+
+    run(models, test)
+
+
 def test_links_out_of_the_root_are_not_followed(models, second, tmp_path):
     (models / "digits" / "2").symlink_to(second)
     (models / "letters").symlink_to(second.parent)

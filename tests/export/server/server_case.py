@@ -78,6 +78,9 @@ class Model:
         if self.full:
             raise Overloaded("The queue is full.", retry_after=3)
 
+    def hurry(self):
+        self.hurried = True
+
     async def predict(self, name, inputs, deadline):
         self.deadlines.append(deadline)
         await asyncio.sleep(self.delay)
@@ -130,12 +133,14 @@ class FakeRepository:
         self.versions = {}
         for model in models:
             self.versions.setdefault(model.name, {})[model.version] = model
-        self.states, self.labels, self.leased = {}, {}, 0
+        self.states, self.labels, self.leased, self.newcomers = {}, {}, 0, set()
 
     async def start(self):
         self.running = True
 
     async def stop(self):
+        while self.leased:
+            await asyncio.sleep(0.01)
         self.running = False
 
     def models(self):
@@ -143,6 +148,9 @@ class FakeRepository:
             name: {v: self.states.get((name, v), "AVAILABLE") for v in versions}
             for name, versions in self.versions.items()
         }
+
+    def relied_on(self):
+        return {name: of for name, of in self.models().items() if name not in self.newcomers}
 
     def status(self, name, version=None):
         found = self.models().get(name, {})

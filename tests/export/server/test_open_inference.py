@@ -1,6 +1,7 @@
 """Open Inference Protocol v2: health, metadata, infer."""
 
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -38,6 +39,8 @@ def test_server_and_health(client, app, repository):
 def test_not_ready_while_a_model_has_no_version_that_serves(client, repository):
     repository.states["ring", 1] = "LOADING"
     assert client.get("/v2/health/ready").status_code == 503
+    repository.newcomers.add("ring")  # which nobody can have used yet
+    assert client.get("/v2/health/ready").status_code == 200
     repository.versions.clear()
     assert client.get("/v2/health/ready").status_code == 503
 
@@ -99,6 +102,7 @@ REFUSED = {
     "another shape": {"inputs": [tensor(shape=[SIZE, 3])]},
     "too few values": {"inputs": [tensor(data=[1.0])]},
     "huge shape": {"inputs": [tensor(shape=[2**40, 2**40])]},
+    "huge shape of nothing": {"inputs": [tensor(shape=[0, *[2**31 - 1] * 3], data=[])]},
     "negative sizes": {"inputs": [tensor(shape=[-3, -SIZE])]},
     "true for a size": {"inputs": [tensor(shape=[True, SIZE])]},
     "text": {"inputs": [tensor(data=["a"] * Z.size)]},
@@ -119,6 +123,13 @@ def test_refused(client, body):
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize(("id_", "status"), [(r"\ud800", 400), (r"\ud83d\ude00", 200)])
+def test_half_a_character_beside_nan(client, id_, status):
+    body = json.dumps({"inputs": [tensor()], "unread": float("nan")})
+    answer = client.post(INFER, content=f'{{"id": "{id_}", {body[1:]}')
+    assert answer.status_code == status, answer.text
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -127,6 +138,7 @@ def test_refused(client, body):
         ("GET", "/v2/nothing", 404),
         ("POST", "/v2/models/none/infer", 404),
         ("POST", f"/v2/models/digits/versions/{'9' * 40}/infer", 400),
+        ("POST", f"/v2/models/digits/versions/{'1'.zfill(20)}/infer", 400),  # not 0 of 19 digits
         ("POST", "/v2/models/digits/versions/x/infer", 400),
     ],
 )

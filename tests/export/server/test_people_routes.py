@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from server_case import CLASSES, COLUMNS, SHAPE, draw, levels
+from starlette.testclient import TestClient
 
 from export.server import pictures
 from export.server.app import STATIC, make_app
@@ -186,8 +187,6 @@ def test_the_page_needs_no_other_host():
 
 
 def test_api_key(repository, limits):
-    from starlette.testclient import TestClient
-
     client = TestClient(make_app(repository, limits, api_key="söme key"))
     key = "söme key".encode()
     for path in ("/v1/models/digits", "/v2", "/metrics", "/gallery.json", "/v9"):
@@ -200,3 +199,31 @@ def test_api_key(repository, limits):
             assert client.get(path, headers=headers).status_code == expected
     for path in ("/", "/v2/health/live", "/v2/health/ready"):
         assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("localhost:8501", True),
+        ("LOCALHOST", True),
+        ("127.0.0.1:8501", True),
+        ("127.8.8.8", True),
+        ("[::1]:8501", True),
+        ("site.example:8501", False),
+        ("127.0.0.1.site.example", False),
+        ("localhost.site.example", False),
+        ("10.0.0.1", False),
+        ("[::2]", False),
+        ("[", False),
+    ],
+)
+def test_names_of_other_machines(repository, host, good):
+    """A site whose name points to 127.0.0.1 would read what the server tells this machine."""
+    client = TestClient(make_app(repository, local=True), base_url="http://127.0.0.1")
+    answer = client.get("/gallery.json", headers={"Host": host})
+    assert answer.status_code == (200 if good else 421)
+    assert good or "`Host`" in answer.json()["error"]
+    keyed = TestClient(
+        make_app(repository, local=True, api_key="key")
+    )  # a proxy passes its name on
+    assert keyed.get("/v2", headers={"Host": host, "X-API-Key": "key"}).status_code == 200

@@ -1,6 +1,7 @@
 """`ganapp serve` on a folder as `ganapp export` lays it out."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from version_case import SHAPE, SIZE, write_version
 
 from export.server.errors import StartError
 from export.server.limits import Limits
-from export.server.serve import Settings, listen
+from export.server.serve import Settings, listen, said_once
 from ganapp import cli
 
 ROOT = Path(__file__).parents[3]
@@ -41,12 +42,29 @@ def test_nothing_to_serve(monkeypatch, capsys, tmp_path):
     assert "`DIR` must hold an export" in said
 
 
-def test_an_engine_that_is_none_or_not_in_the_export(monkeypatch, capsys, exported):
+def test_an_engine_that_is_none_or_not_in_the_export(monkeypatch, capsys, caplog, exported):
     said = refused(monkeypatch, capsys, exported, "--engine", "jax")
     assert "`--engine` must be one of litert" in said
     said = refused(monkeypatch, capsys, exported, "--engine", "saved_model", "--port", 0)
     assert "'digits' cannot be served" in said
     assert "litert, onnx" in said
+    assert caplog.messages == []  # not as a warning too
+
+
+def test_what_the_error_does_not_say_is_still_logged(caplog):
+    log = logging.getLogger("export.server.versions")
+
+    @said_once()
+    def fail():
+        log.warning("%s is not served: %s", "a", "it is broken")
+        log.warning("%s is not served: %s", "b", "it is empty")
+        raise StartError("The model 'a' cannot be served. it is broken")
+
+    with pytest.raises(StartError):
+        fail()
+    with said_once():
+        log.warning("%s is not served: %s", "c", "it is broken")
+    assert caplog.messages == ["b is not served: it is empty", "c is not served: it is broken"]
 
 
 def test_a_port_in_use(monkeypatch, capsys, exported):

@@ -1,6 +1,7 @@
 """Limits: each with its status, before what it protects is spent."""
 
 import asyncio
+import gzip
 import json
 import time
 
@@ -47,6 +48,18 @@ def test_a_long_body_is_refused_before_it_is_read(app):
     assert "100000000" in json.loads(body["body"])["error"]
     # The rest is read away after the answer, so that the client gets to read it.
     assert (end["more_body"], read_in_the_end) == (False, 10_000)
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/v1/models/none:predict", "/v9"])
+def test_whoever_waits_to_send_a_body_is_refused_for_good(app, model, path):
+    """The body may be sent for all that, and would be taken for the next request."""
+    model.full = True
+    headers = [(b"expect", b"100-Continue"), (b"content-length", b"1000")]
+    sent = request(app, iter([b"x" * 1000]), headers=headers, path=path)
+    closes = (b"connection", b"close") in [(n.lower(), v) for n, v in sent[0][0]["headers"]]
+    asked = sent[-1][1] > 0  # then the client was told to go on, and all of the body was read
+    assert closes != asked
+    assert closes == (path != "/v1/models/none:predict")
 
 
 def test_a_long_body_of_unknown_length_is_refused_while_it_is_read(app):
@@ -101,6 +114,15 @@ def test_a_crowd_that_is_refused_waits_and_others_do_not(repository, model):
 def test_strange_lengths(app, length):
     (start, _), *_ = request(app, iter([]), headers=[(b"content-length", length)])
     assert start["status"] == (413 if length.isdigit() else 400)
+
+
+def test_compressed_bodies(client):
+    packed = gzip.compress(json.dumps({"instances": ROWS}).encode())
+    answer = client.post(PREDICT, content=packed, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 415
+    assert "`Content-Encoding`" in answer.json()["error"]
+    identity = {"Content-Encoding": "identity"}
+    assert client.post(PREDICT, json={"instances": ROWS}, headers=identity).status_code == 200
 
 
 def test_values_and_depth_of_json(client):

@@ -94,6 +94,20 @@ def test_sigterm_under_load_loses_nothing(start):
     assert (server.process.returncode, out, err) == (0, "", "")
 
 
+def test_a_second_interrupt_waits_for_nothing(start):
+    server = start(delay=30)
+    with server.connect() as connection:
+        connection.sendall(HEAD % len(BODY) + BODY)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(timeout=0.5)
+        server.process.send_signal(signal.SIGINT)
+        out, err = server.process.communicate(timeout=3)
+        assert (server.process.returncode, out, err) == (0, "", "")
+        assert received(connection)[0] == b""
+
+
 def received(connection):
     """What the server sent until it closed the connection, and after how many seconds."""
     start, data = time.monotonic(), bytearray()
@@ -141,6 +155,35 @@ def test_slow_clients_are_cut_off(start):
     server.process.send_signal(signal.SIGINT)
     out, err = server.process.communicate(timeout=5)
     assert (server.process.returncode, out, err) == (0, "", "")
+
+
+def test_a_request_that_goes_on_after_its_answer_is_ended(start):
+    server = start(delay=0.0)
+    for path, status in ((b"/v2", b"200"), (b"/v9", b"404")):
+        head = b"GET %b HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 90\r\n\r\n"
+        with server.connect() as connection:
+            connection.sendall(head % path)
+            data, seconds = received(connection)
+        assert (data.count(b"HTTP/1.1 "), data[9:12]) == (1, status)
+        assert seconds < 0.4  # not by the clock on the body
+
+
+CHUNKED = HEAD.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize("trailer", [b"X: y\r\n" * 100, b"x" * 600], ids=["many", "one"])
+def test_endless_trailers_are_cut_off(start, trailer):
+    server = start(delay=0.0)
+    with server.connect() as connection:
+        connection.sendall(CHUNKED + b"Y: z\r\n\r\n")  # a few are taken, and not looked at
+        assert received(connection)[0][9:12] == b"400"
+    with server.connect() as connection:
+        connection.sendall(CHUNKED + b"Y: ")
+        time.sleep(0.05)
+        connection.sendall(trailer * 10)  # more than headers may have, with no end in sight
+        data, _ = received(connection)
+    assert (data[9:12], b"trailers" in data) == (b"431", True)
+    assert server.predict() == 200
 
 
 LINES = [b"", b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Transfer-Encoding: chunked\r\n"]

@@ -1,0 +1,70 @@
+"""How the server ends: signals, those who are still being answered, and those who wait."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from export.server.app import Server
+
+
+class GracefulServer(uvicorn.Server):
+    """uvicorn's server, which tells others that it is about to stop, and then exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, app: Server, drain_seconds: float) -> None:
+        super().__init__(config)
+        self.app = app
+        self.drain_seconds = drain_seconds
+        self.on_start: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_start()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals for as long as it serves; uvicorn's own would raise them again at the end."""
+        loop = asyncio.get_running_loop()
+        waits = {signal.SIGTERM: self.drain_seconds, signal.SIGINT: 0.0}
+        for number, seconds in waits.items():
+            loop.add_signal_handler(number, self.stop, seconds)
+        try:
+            yield
+        finally:
+            for number in waits:
+                loop.remove_signal_handler(number)
+
+    def stop(self, seconds: float) -> None:
+        """Is no longer ready at once, and takes no more connections after `seconds`.
+
+        A second call waits for nothing and cuts off what is being answered.
+        """
+        if self.app.context.stopping:
+            self.should_exit = self.force_exit = True
+            self._cut_off()
+            return
+        self.app.context.stopping = True
+        hurry(self.app.context.repository)
+        asyncio.get_running_loop().call_later(seconds, setattr, self, "should_exit", True)
+
+    def _cut_off(self) -> None:
+        """Ends the requests under way, on whose leases the repository would wait."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # else a traceback for each
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+
+def hurry(repository: Any) -> None:
+    """Lets no request wait for company any more, which will hardly come."""
+    for name, versions in repository.models().items():
+        for version, state in versions.items():
+            if str(state) == "AVAILABLE":
+                with repository.lease(name, version) as servable:
+                    servable.hurry()
