@@ -21,6 +21,7 @@ class Patience:
         rate: least bytes a second of either: of a body on average since the headers, of an answer
             since the last look.
         idle_seconds: between two requests of a connection.
+        last_request_seconds: for a request that is on its way when the server stops.
     """
 
     header_seconds: float = 10.0
@@ -29,6 +30,7 @@ class Patience:
     write_seconds: float = 10.0
     rate: float = 8 * 2**10
     idle_seconds: float = 75.0
+    last_request_seconds: float = 0.25
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -121,6 +123,20 @@ class PatientProtocol(HttpToolsProtocol):
             self._start_write_clock()
         else:
             self.transport.abort()
+
+    def shutdown(self) -> None:
+        """Ends the connection with the answer under way, or soon where none is.
+
+        A request may be on its way on an idle connection; closing at once would reset it.
+        """
+        if self._busy():
+            super().shutdown()
+        else:
+            self.loop.call_later(self.patience.last_request_seconds, self._shut_down_now)
+
+    def _shut_down_now(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         # Closing would wait for bytes that this client does not take.
