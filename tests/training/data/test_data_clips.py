@@ -159,14 +159,14 @@ def test_a_frame_that_claims_to_be_huge_is_refused_from_its_header(folder):
 
 def test_frames_are_read_like_other_images(folder):
     """What is transparent is white, 16 bits are scaled, and nothing starts another program."""
-    clear = PIL.Image.new("RGBA", (10, 6), (9, 9, 9, 0))
-    deep = PIL.Image.fromarray(np.full((6, 10), 40 * 257, np.uint16))
+    clear = PIL.Image.new("RGBA", (10, 8), (9, 9, 9, 0))
+    deep = PIL.Image.fromarray(np.full((8, 10), 40 * 257, np.uint16))
     clear.save(folder / "clip0" / "0.png")
     deep.save(folder / "clip0" / "1.png")
     source = SOURCES["video"](path=str(folder), frames=2)
     clips = np.concatenate([source.train, source.held_out])[:, :, 0, 0, 0]
     assert [255, 40] in clips.tolist()
-    picture = encoded(PIL.Image.new("RGB", (10, 6)), "EPS")
+    picture = encoded(PIL.Image.new("RGB", (10, 8)), "EPS")
     (folder / "clip0" / "0.png").write_bytes(picture)
     with pytest.raises(ValueError, match="but it is none of PNG, JPEG"):
         SOURCES["video"](path=str(folder))
