@@ -4,9 +4,13 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-import keras
 import pytest
-import tensorflow as tf
+
+from ganapp.quiet import quiet_stderr
+
+with quiet_stderr():  # it greets whoever runs several processes of pytest
+    import keras
+    import tensorflow as tf
 
 # Two CPU devices give a real two-replica run on any machine; only possible before TensorFlow's
 # first operation.
