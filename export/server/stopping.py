@@ -52,6 +52,39 @@ class GracefulServer(uvicorn.Server):
         hurry(self.app.context.repository)
         asyncio.get_running_loop().call_later(seconds, setattr, self, "should_exit", True)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        waiting = await self._close_ports(sockets or [])
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        await super().shutdown(sockets)
+
+    async def _close_ports(self, sockets: list[socket.socket]) -> list[socket.socket]:
+        """Takes no more connections; returns those that the system had taken in the meantime.
+
+        Closing a port resets them, and with them the requests that are on their way.
+        """
+        loop = asyncio.get_running_loop()
+        for listener in sockets:
+            loop.remove_reader(listener)
+        for _ in range(2):  # for asyncio to finish those that it has accepted
+            await asyncio.sleep(0)
+        waiting = []
+        for listener in sockets:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    waiting.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            connection.setblocking(False)
+        return waiting
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes one for each connection."""
+        return self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     def _cut_off(self) -> None:
         """Ends the requests under way, on whose leases the repository would wait."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # else a traceback for each
