@@ -1,7 +1,9 @@
 """The lists of checksums that close an export. Needs no TensorFlow."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from export.checksums import as_text, files_below, from_text, sums_of
 from export.errors import ExportError
@@ -10,12 +12,19 @@ from export.layout import EXTRA, SERVING, SUMS
 DEEP = 3  # models/NAME/VERSION
 
 
-def seal(folder: Path) -> None:
-    """Lists every other file of a version, with its checksum, in its `serving.json`."""
+def write_serving(document: Mapping[str, Any], folder: Path) -> None:
+    """Writes `serving.json` with the checksums of all other files of a version folder."""
     path = folder / EXTRA / SERVING
-    serving = json.loads(path.read_text(encoding="utf-8"))
-    serving["files"] = sums_of(folder, [each for each in files_below(folder) if each != path])
-    path.write_text(json.dumps(serving, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    sums = sums_of(folder, [each for each in files_below(folder) if each != path])
+    whole = dict(document) | {"files": sums}
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def seal(folder: Path) -> None:
+    """Brings the checksums in `serving.json` up to date after files were added to its folder."""
+    path = folder / EXTRA / SERVING
+    write_serving(json.loads(path.read_text(encoding="utf-8")), folder)
 
 
 def write_sums(directory: Path, out: Path, place: PurePosixPath) -> None:

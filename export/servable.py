@@ -15,8 +15,10 @@ from export.differences import keras_samples, largest_difference
 from export.directions import principal_directions
 from export.draws import verify_latents
 from export.errors import ExportError
+from export.layout import EXTRA
 from export.sampling import asked, uniform_noise, write_latents, write_units
-from export.serving import LATENTS, SERVING, UNITS, serving_document, write_serving
+from export.seal import write_serving
+from export.serving import LATENTS, UNITS, serving_document
 from export.warmup import write_warmup
 
 CHECK = Path(__file__).with_name("check_graphs.py")
@@ -31,7 +33,7 @@ def write_surroundings(
 
     These are the graph that makes latents of noise, where needed one for the user's units, the
     directions of the generator, requests that warm a SavedModel up, and last serving.json, whose
-    presence tells that the folder is whole. For files added later see `serving.add_checksums`.
+    presence tells that the folder is whole. For files added later see `seal.seal`.
 
     Args:
         bundle: what was exported, computing in float32 (see `export.precision`).
@@ -42,7 +44,7 @@ def write_surroundings(
     Raises:
         ExportError: a graph cannot be converted or gives something else, or the disk refused.
     """
-    (version_folder / SERVING).parent.mkdir(exist_ok=True)
+    (version_folder / EXTRA).mkdir(exist_ok=True)
     document = serving_document(
         bundle, name=name, artefacts=artefacts, directions=principal_directions(bundle)
     )

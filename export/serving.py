@@ -1,10 +1,7 @@
 """serving.json: what a server must know of a version folder, without TensorFlow and our code."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +10,10 @@ from tensorflow.core.framework import types_pb2
 
 from export.bundle import Bundle
 from export.directions import Directions
+from export.layout import EXTRA
 from export.sampling import SCALARS, asked
 
 SCHEMA = "ganapp-serving/1"
-EXTRA = "assets.extra"
-SERVING = f"{EXTRA}/serving.json"
 LATENTS, UNITS = f"{EXTRA}/latents.tflite", f"{EXTRA}/units.tflite"
 TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")
 LEVELS = {"levels": True}
@@ -97,7 +93,7 @@ def signatures_of(bundle: Bundle) -> dict[str, dict[str, Any]]:
 def serving_document(
     bundle: Bundle, *, name: str, artefacts: Mapping[str, str], directions: Directions
 ) -> dict[str, Any]:
-    """All of serving.json but the checksums, see `write_serving`.
+    """All of serving.json but the checksums, see `seal.write_serving`.
 
     Args:
         bundle: what was exported.
@@ -130,22 +126,6 @@ def serving_document(
     }
 
 
-def write_serving(document: Mapping[str, Any], folder: Path) -> None:
-    """Writes serving.json with the checksums of all other files of a version folder.
-
-    Once more for a folder to which files were added: the document may be what was read from it.
-    """
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / SERVING)
-    sums = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-    text = json.dumps(dict(document) | {"files": sums}, ensure_ascii=False, allow_nan=False)
-    (folder / SERVING).write_text(text + "\n", encoding="utf-8")
-
-
-def add_checksums(folder: Path) -> None:
-    """Brings the checksums in serving.json up to date after files were added to its folder."""
-    write_serving(json.loads((folder / SERVING).read_text(encoding="utf-8")), folder)
-
-
 def _tensor(dtype: tf.DType, shape: Any) -> dict[str, Any]:
     sizes = [-1 if side is None else int(side) for side in shape]
     return {"dtype": types_pb2.DataType.Name(dtype.as_datatype_enum), "shape": sizes}
@@ -154,8 +134,3 @@ def _tensor(dtype: tf.DType, shape: Any) -> dict[str, Any]:
 def _rounded(values: np.ndarray) -> list[float]:
     """Seven digits, all that float32 has."""
     return [float(f"{value:.7g}") if math.isfinite(value) else 0.0 for value in values.tolist()]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -45,24 +45,7 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], l
     widths = image_channels(height, width)
     few = spec.examples is not None and spec.examples < FEW_IMAGES
     start, end = image_penalty(height * width, augmented=few)
-    tables = {
-        "generator": {
-            "network": "dcgan",
-            # The last doubling makes the image: as many maps of the same width as halvings.
-            "channels": widths[:0:-1] or widths,
-            "normalisation": "none",
-            "upsampling": "transposed",
-            "depth": 2,
-            "output": "doubling",
-            "prior": {"name": "normal", "size": 64},
-            "optimizer": _adam(1e-3, 5e-5),
-        },
-        "discriminator": {
-            "network": "dcgan",
-            "channels": widths,
-            "depth": 2,
-            "optimizer": _adam(1e-3, 5e-5),
-        },
+    tables = _image_networks(widths) | {
         "objective": {
             "name": "non_saturating",
             "penalties": {"r1": {"weight": {"start": start, "end": end}}},
@@ -87,6 +70,29 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], l
             tables, np.bincount(labels[labels >= 0], minlength=max(2, len(spec.classes)))
         )
     return tables, [*reasons, _length(tables)]
+
+
+def _image_networks(widths: list[int]) -> dict[str, Any]:
+    """The tables of both networks, of the discriminator's channels, finest map first."""
+    return {
+        "generator": {
+            "network": "dcgan",
+            # The last doubling makes the image: as many maps of the same width as halvings.
+            "channels": widths[:0:-1] or widths,
+            "normalisation": "none",
+            "upsampling": "transposed",
+            "depth": 2,
+            "output": "doubling",
+            "prior": {"name": "normal", "size": 64},
+            "optimizer": _adam(1e-3, 5e-5),
+        },
+        "discriminator": {
+            "network": "dcgan",
+            "channels": widths,
+            "depth": 2,
+            "optimizer": _adam(1e-3, 5e-5),
+        },
+    }
 
 
 def _told_classes(tables: dict[str, Any], counts: np.ndarray) -> list[str]:

@@ -16,8 +16,10 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from export import sampling, servable, serving
 from export.bundle import Bundle
 from export.errors import ExportError
+from export.layout import EXTRA, SERVING
 from export.litert import write_litert
 from export.saved_model import write_saved_model
+from export.seal import seal
 from export.servable import verify_latents_graph, verify_units_graph, write_surroundings
 from export.warmup import WARM_UP
 from training.data import DataSpec
@@ -81,7 +83,7 @@ def folder(bundle, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def document(folder):
-    return json.loads((folder / serving.SERVING).read_text())
+    return json.loads((folder / EXTRA / SERVING).read_text())
 
 
 def run(path, **inputs):
@@ -124,8 +126,8 @@ def test_checksums_cover_every_other_file(folder, document, tmp_path):
         document["files"]
     )
     (folder / "assets.extra" / "model_card.html").write_text("a card")
-    serving.add_checksums(folder)
-    again = json.loads((folder / serving.SERVING).read_text())
+    seal(folder)
+    again = json.loads((folder / EXTRA / SERVING).read_text())
     assert again["files"] == sums(folder) != document["files"]
     assert {k: v for k, v in again.items() if k != "files"} == {
         k: v for k, v in document.items() if k != "files"
@@ -248,7 +250,7 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     bundle = table_bundle()
     write_surroundings(bundle, tmp_path, name="shop", artefacts={"litert": "model.tflite"})
     assert capfd.readouterr() == ("", "")
-    document = json.loads((tmp_path / serving.SERVING).read_text())
+    document = json.loads((tmp_path / EXTRA / SERVING).read_text())
     assert document["kind"] == "table"
     assert document["units"] == {"graph": "assets.extra/units.tflite"}
     assert [column["name"] for column in document["columns"]] == [c.name for c in TABLE.columns]
@@ -293,4 +295,4 @@ def test_an_unwritable_graph_leaves_no_document(tmp_path, monkeypatch, bundle):
     monkeypatch.setattr(servable, "write_latents", fails)
     with pytest.raises(ExportError, match="differs"):
         write_surroundings(bundle, tmp_path, name="digits", artefacts={})
-    assert not (tmp_path / serving.SERVING).exists()
+    assert not (tmp_path / EXTRA / SERVING).exists()

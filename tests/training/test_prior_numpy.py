@@ -4,8 +4,13 @@ import ast
 
 import numpy as np
 import pytest
-import scipy.stats
-from prior_case import CASES, SEED
+from prior_case import (
+    CASES,
+    SEED,
+    assert_same_coordinates,
+    assert_same_densities,
+    assert_same_dependence,
+)
 
 from training.priors import PRIORS, GaussianMixture, Prior, TruncatedNormal
 
@@ -35,34 +40,11 @@ def draws(request):
     return prior, prior.sample(MANY, SEED).numpy(), numpy_draws(prior, MANY).astype("float32")
 
 
-def test_every_coordinate_has_the_same_distribution(draws):
-    _, expected, actual = draws
-    assert actual.shape == expected.shape
-    for mine, theirs in zip(actual.T, expected.T, strict=True):
-        assert scipy.stats.ks_2samp(mine, theirs).pvalue > 1e-4
-
-
-def test_coordinates_depend_on_each_other_in_the_same_way(draws):
-    """Means and covariances, within five standard errors of their difference."""
-    _, expected, actual = draws
-
-    def products(z):
-        left, right = np.triu_indices(z.shape[1])
-        z = z.astype("float64")
-        return np.concatenate([z, z[:, left] * z[:, right]], axis=1)
-
-    mine, theirs = products(actual), products(expected)
-    error = np.sqrt((mine.var(axis=0) + theirs.var(axis=0)) / MANY)
-    difference = np.abs(mine.mean(axis=0) - theirs.mean(axis=0))
-    assert (difference <= 5 * error + 1e-6).all()
-
-
-def test_draws_have_the_support_and_the_densities(draws):
+def test_draws_are_distributed_as_tensorflows(draws):
     prior, expected, actual = draws
-    mine, theirs = (prior.log_density(z).numpy() for z in (actual, expected))
-    assert np.isfinite(mine).all()
-    # Rounded: densities that are the same everywhere differ in their last digits.
-    assert scipy.stats.ks_2samp(mine.round(3), theirs.round(3)).pvalue > 1e-4
+    assert_same_coordinates(actual, expected)
+    assert_same_dependence(actual, expected)
+    assert_same_densities(prior, actual, expected)
 
 
 @pytest.mark.parametrize("case", CASES)

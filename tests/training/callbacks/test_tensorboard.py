@@ -76,7 +76,8 @@ def test_a_resumed_run_appends_a_file(tmp_path):
     resumed.step.assign(4)
     resumed.train(4, [log(tmp_path)])
     assert len(list(tmp_path.iterdir())) == 2
-    assert steps(read(tmp_path)["losses/generator"]) == [2, 4, 6, 8]
+    # TensorBoard reads files by their names; two of one second and one process come as text: 10, 9.
+    assert sorted(steps(read(tmp_path)["losses/generator"])) == [2, 4, 6, 8]
 
 
 def test_histograms_images_and_evaluation(tmp_path):
