@@ -12,8 +12,9 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from export.server import inference_protocol, people, rest
+from export.server.asgi import App, Receive, Scope, Send
 from export.server.context import Context, Models, json_response
-from export.server.limits import App, LimitRequests, Limits, Receive, Scope, Send
+from export.server.limits import LimitRequests, Limits
 from export.server.metrics import Metrics, Observe
 from export.server.openapi import document
 from export.server.paths import Endpoint, dispatcher

@@ -3,24 +3,20 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from export.server.asgi import App, Receive, Scope, Send
+from export.server.encodings import unpacked
 from export.server.errors import (
     DeadlineExceeded,
     InvalidArgument,
-    ServerError,
     TooLarge,
     Unavailable,
 )
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +91,15 @@ class LimitRequests:
             raise Unavailable(
                 f"The server answers at most {self.limits.requests} requests at once: try again."
             )
-        check_encoding(scope)
-        check_announced_length(scope, self.limits.body_bytes)
+        most = self.limits.body_bytes
+        check_announced_length(scope, most)
+        body = unpacked(scope, _counted(receive, most), most)
         self.under_way += 1
         # Handlers pass it on, so that what waits in a queue is dropped there.
         scope["state"]["deadline"] = asyncio.get_running_loop().time() + self.limits.deadline
         try:
             async with asyncio.timeout_at(scope["state"]["deadline"]):
-                await self.app(scope, _counted(receive, self.limits.body_bytes), send)
+                await self.app(scope, body, send)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"There was no answer within {self.limits.deadline:g} s: "
@@ -110,21 +107,6 @@ class LimitRequests:
             ) from None
         finally:
             self.under_way -= 1
-
-
-def check_encoding(scope: Scope) -> None:
-    """Refuses a compressed body: what it holds could not be told from its bytes.
-
-    Raises:
-        ServerError: 415, if `Content-Encoding` names anything but identity.
-    """
-    for name, value in scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise ServerError(
-                415,
-                "`Content-Encoding` must be identity, for bodies are taken as they are. "
-                f"Received: {ascii(value.decode('latin-1'))[:60]}; send it without compression",
-            )
 
 
 def check_announced_length(scope: Scope, most: int) -> None:

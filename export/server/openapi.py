@@ -12,7 +12,7 @@ _SENTENCES = {
     404: "There is no such model or version, or the model has no such thing.",
     405: "The path has other methods.",
     413: "The body is too long.",
-    415: "The body is compressed (`Content-Encoding`).",
+    415: "The body is compressed with something else than gzip (`Content-Encoding`).",
     421: "`Host` is not this machine, to which a server without a key keeps.",
     429: "The queue is full; `Retry-After` says for how many seconds.",
     503: "The model is being loaded, or the server is full or being stopped.",

@@ -4,8 +4,8 @@ import hmac
 import ipaddress
 from collections.abc import Iterable
 
+from export.server.asgi import App, Receive, Scope, Send
 from export.server.errors import ServerError
-from export.server.limits import App, Receive, Scope, Send
 
 KEY_VARIABLE = "GANAPP_API_KEY"
 # Nothing of the page comes from anywhere else, and nobody may put it into a frame; it has one

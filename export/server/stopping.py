@@ -28,16 +28,15 @@ class GracefulServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals for as long as it serves; uvicorn's own would raise them again at the end."""
+        """Handles signals until the loop ends; uvicorn's own would raise them again at the end.
+
+        Also after the last answer, while models are put away: a second Ctrl-C does no harm there.
+        """
         loop = asyncio.get_running_loop()
         waits = {signal.SIGTERM: self.drain_seconds, signal.SIGINT: 0.0}
         for number, seconds in waits.items():
             loop.add_signal_handler(number, self.stop, seconds)
-        try:
-            yield
-        finally:
-            for number in waits:
-                loop.remove_signal_handler(number)
+        yield
 
     def stop(self, seconds: float) -> None:
         """Is no longer ready at once, and takes no more connections after `seconds`.

@@ -1,4 +1,4 @@
-"""A server process before a fake model: `run_server.py FOLDER SECONDS_A_REQUEST`."""
+"""A server process before a fake model: `run_server.py FOLDER SECONDS_A_REQUEST SECONDS_TO_END`."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,20 @@ PATIENCE = Patience(
 LIMITS = Limits(body_bytes=100_000, deadline=5.0)
 
 
+class SlowToEnd(FakeRepository):
+    """Takes its time to put its models away, and says when it begins to."""
+
+    async def stop(self):
+        if seconds := float(sys.argv[3]):
+            print("Putting models away.", flush=True)
+            await asyncio.sleep(seconds)
+        await super().stop()
+
+
 def main() -> None:
     model = Model("digits", Path(sys.argv[1]))
     model.delay = float(sys.argv[2])
-    app = make_app(FakeRepository(model), LIMITS)
+    app = make_app(SlowToEnd(model), LIMITS)
     settings = Settings(port=0, patience=PATIENCE, limits=LIMITS, drain_seconds=0.5)
     with contextlib.closing(listen("127.0.0.1", 0)) as listener:
         asyncio.run(run(app, listener, settings, lambda sentence: print(sentence, flush=True)))

@@ -1,7 +1,6 @@
 """Limits: each with its status, before what it protects is spent."""
 
 import asyncio
-import gzip
 import json
 import time
 
@@ -114,15 +113,6 @@ def test_a_crowd_that_is_refused_waits_and_others_do_not(repository, model):
 def test_strange_lengths(app, length):
     (start, _), *_ = request(app, iter([]), headers=[(b"content-length", length)])
     assert start["status"] == (413 if length.isdigit() else 400)
-
-
-def test_compressed_bodies(client):
-    packed = gzip.compress(json.dumps({"instances": ROWS}).encode())
-    answer = client.post(PREDICT, content=packed, headers={"Content-Encoding": "gzip"})
-    assert answer.status_code == 415
-    assert "`Content-Encoding`" in answer.json()["error"]
-    identity = {"Content-Encoding": "identity"}
-    assert client.post(PREDICT, json={"instances": ROWS}, headers=identity).status_code == 200
 
 
 def test_values_and_depth_of_json(client):

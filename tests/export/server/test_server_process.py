@@ -27,12 +27,12 @@ BODY = json.dumps({"instances": draw(count=2, seed=0).tolist()}).encode()
 
 
 class Process:
-    """A server of the fake model that takes `delay` seconds a request."""
+    """A server of the fake model that takes `delay` seconds a request, and `end` to end."""
 
-    def __init__(self, folder, delay):
+    def __init__(self, folder, delay, end):
         environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "run_server.py"), str(folder), str(delay)],
+            [sys.executable, str(HERE / "run_server.py"), str(folder), str(delay), str(end)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -61,8 +61,8 @@ class Process:
 def start(tmp_path):
     started = []
 
-    def start(delay):
-        started.append(Process(tmp_path, delay))
+    def start(delay, end=0.0):
+        started.append(Process(tmp_path, delay, end))
         return started[-1]
 
     yield start
@@ -106,6 +106,15 @@ def test_a_second_interrupt_waits_for_nothing(start):
         out, err = server.process.communicate(timeout=3)
         assert (server.process.returncode, out, err) == (0, "", "")
         assert received(connection)[0] == b""
+
+
+def test_an_interrupt_after_the_last_answer_does_no_harm(start):
+    server = start(delay=0.0, end=0.5)
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.stdout.readline() == "Putting models away.\n"
+    server.process.send_signal(signal.SIGINT)
+    out, err = server.process.communicate(timeout=5)
+    assert (server.process.returncode, out, err) == (0, "", "")
 
 
 def received(connection):
