@@ -88,11 +88,11 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
         )
-        found = re.search(r"Serving (\S+) at (http://\S+)/ ", self.process.stdout.readline())
+        found = re.search(r"Serving ([^\s,]+).* at (http://\S+)/ ", self.process.stdout.readline())
         if found is None:
             raise SystemExit("The server did not start; what it said is above.")
         self.address = found[2]
-        self.predict = f"{self.address}/v1/models/{found[1].rstrip(',')}:predict"
+        self.predict = f"{self.address}/v1/models/{found[1]}:predict"
 
     def bear(self, body: bytes, *, clients: int, seconds: float) -> Load:
         """Lets clients send a body again and again for some seconds."""
@@ -130,11 +130,14 @@ class Server:
         self.process.wait()
         self.process.stdout.close()
 
+    def memory(self) -> float:
+        """Resident MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+
     def _state(self) -> tuple[float, float, float, float]:
         """Resident MB, processor seconds so far, batches so far and rows in them."""
-        process = Path("/proc", str(self.process.pid))
-        resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         figures = urllib.request.urlopen(f"{self.address}/metrics").read().decode()
         count, total = (
             sum(
@@ -143,7 +146,7 @@ class Server:
             )
             for kind in ("count", "sum")
         )
-        return int(resident[1]) / 1024, (int(fields[11]) + int(fields[12])) / TICKS, count, total
+        return self.memory(), (int(fields[11]) + int(fields[12])) / TICKS, count, total
 
 
 def request_body(export: Path) -> bytes:

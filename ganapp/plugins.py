@@ -23,6 +23,7 @@ from models.networks import DISCRIMINATORS, GENERATORS
 from training.baselines import BASELINES
 from training.constraints import CONSTRAINTS
 from training.data import MODE_METRICS, SOURCES
+from training.data.cache import CacheDir
 from training.evaluation.choices import FEATURES
 from training.objectives import OBJECTIVES
 from training.optimizers import OPTIMIZERS, optimizer_options
@@ -86,6 +87,8 @@ def lacks_metric(source: str, metric: Any) -> bool:
 def _option_type(hint: Any) -> Any:
     if hint in (Path, Path | None):
         return Annotated[hint, pydantic.BeforeValidator(_absolute)]
+    if hint == CacheDir:
+        return Annotated[str, pydantic.AfterValidator(lambda name: name and _from_here(name))]
     return scheduled(NotNegative) if is_scheduled(hint) else hint
 
 
@@ -95,7 +98,11 @@ def _absolute(value: Any) -> Any:
         return value
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"must be a path. Received: {value!r}")
-    return Path(os.path.abspath(os.path.expanduser(value)))
+    return Path(_from_here(value))
+
+
+def _from_here(name: str) -> str:
+    return os.path.abspath(os.path.expanduser(name))
 
 
 def checked_options(

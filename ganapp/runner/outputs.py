@@ -92,9 +92,8 @@ def sample(
     how = "" if truncation == 1 else f", truncation {truncation:g}"
     if classes is not None:
         how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
-    console.print(
-        f"{out}: {draw.count} samples of step {step:,}, seed {seed}{how}.", soft_wrap=True
-    )
+    many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
+    console.print(f"{out}: {many} of step {step:,}, seed {seed}{how}.", soft_wrap=True)
 
 
 def _check_truncation(prior: Prior, truncation: float) -> None:

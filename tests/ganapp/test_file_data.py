@@ -66,6 +66,9 @@ def test_a_path_is_saved_as_the_current_directory_has_it(place, monkeypatch):
     assert left_out.data.options["labels_path"] is None
     whole = load_config("digits", ["data={source='npy', path='x.npy', labels_path='y.npy'}"])
     assert whole.data.options["labels_path"] == str(place / "y.npy")
+    assert config.data.options["cache_dir"] == ""  # the default one
+    kept = load_config("tiny.toml", ["data.cache_dir=made"])
+    assert kept.data.options["cache_dir"] == str(place / "made")
 
 
 @pytest.mark.parametrize("source", ["csv", "parquet", "video", "npz", "npy", "folder"])

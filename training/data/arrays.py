@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from training.data.array_forms import form_of, is_stored_form, moments, number_labels
-from training.data.cache import Prepared, cache_folder, key_of, prepared, write_rows
+from training.data.cache import CacheDir, Prepared, cache_folder, key_of, prepared, write_rows
 from training.data.checks import check_columns, check_count, check_differ, check_exists
 from training.data.contents import NOTES, file_key
 from training.data.folder import Share
@@ -39,7 +39,7 @@ def npz(
     examples_key: str = "",
     labels_key: str = "",
     held_out: Share = 0.1,
-    cache_dir: str = "",
+    cache_dir: CacheDir = "",
 ) -> MemmapSource:
     """Images or vectors in a .npz, named as in Keras's data sets or as the options say.
 
@@ -73,7 +73,7 @@ def npz(
 
 
 def npy(
-    *, path: Path, labels_path: Path | None = None, held_out: Share = 0.1, cache_dir: str = ""
+    *, path: Path, labels_path: Path | None = None, held_out: Share = 0.1, cache_dir: CacheDir = ""
 ) -> MemmapSource:
     """Images or vectors in a .npy, read from where they lie if they are uint8 images or float32.
 

@@ -14,12 +14,13 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from training.files import write_atomically
 
+CacheDir = Annotated[str, "folder or empty"]  # empty for the default
 FORMAT = 2  # of the cache; another one is another key
 BLOCK = 1 << 24  # bytes read or written at once
 
@@ -46,7 +47,7 @@ def default_cache() -> Path:
     return Path(os.environ.get("GANAPP_CACHE", Path.home() / ".cache" / "ganapp"))
 
 
-def cache_folder(cache_dir: str) -> Path:
+def cache_folder(cache_dir: CacheDir) -> Path:
     """The folder that the option `cache_dir` means; empty for the default."""
     return Path(cache_dir).expanduser() if cache_dir else default_cache()
 

@@ -5,13 +5,13 @@ import io
 
 import numpy as np
 
-from training.data.cache import cache_folder
+from training.data.cache import CacheDir, cache_folder
 from training.data.downloads import quiet
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
 
 
-def digits(*, cache_dir: str = "") -> ArraySource:
+def digits(*, cache_dir: CacheDir = "") -> ArraySource:
     """scikit-learn's 8x8 digits through TensorFlow Datasets.
 
     Args:

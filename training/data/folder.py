@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import annotated_types
 import numpy as np
 
-from training.data.cache import cache_folder, key_of
+from training.data.cache import CacheDir, cache_folder, key_of
 from training.data.checks import check_classes, check_exists
 from training.data.contents import NOTES, below_common, images_key
 from training.data.image_cache import ImageOptions, Marks, image_source
@@ -36,7 +36,7 @@ def folder(
     held_out: Share = 0.1,
     bad_share: BadShare = 0.01,
     max_pixels: Pixels = 50_000_000,
-    cache_dir: str = "",
+    cache_dir: CacheDir = "",
 ) -> MemmapSource:
     """Images in a folder or in a .zip or .tar archive of one, which is read in place.
 

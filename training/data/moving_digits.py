@@ -9,6 +9,7 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
+from training.data.cache import CacheDir
 from training.data.digits import digits as digit_images
 from training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW, keys
 from training.data.source import ArraySource, Source
@@ -105,7 +106,7 @@ class MovingSource(Source):
 
 
 def moving_digits(
-    *, frames: Frames = 10, size: Side = 20, digits: Several = 2, cache_dir: str = ""
+    *, frames: Frames = 10, size: Side = 20, digits: Several = 2, cache_dir: CacheDir = ""
 ) -> MovingSource:
     """Clips of scikit-learn's 8x8 digits that move straight and bounce off the edges.
 

@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from training.data.cache import CacheDir
 from training.data.digits import digits
 from training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW
 from training.data.source import ArraySource, Source
@@ -122,7 +123,7 @@ class StackedSource(Source):
         return tf.reduce_sum(classes * self._place_values, axis=1)
 
 
-def stacked_digits(*, cache_dir: str = "") -> StackedSource:
+def stacked_digits(*, cache_dir: CacheDir = "") -> StackedSource:
     """Three of scikit-learn's 8x8 digits as the channels of an image; label 100 a + 10 b + c.
 
     Training stacks are made of the training digits, held-out stacks of the held-out digits.

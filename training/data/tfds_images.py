@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from training.data.cache import cache_folder, key_of
+from training.data.cache import CacheDir, cache_folder, key_of
 from training.data.checks import check_classes
 from training.data.downloads import download_and_prepare, quiet
 from training.data.folder import Channels, Share, Size
@@ -31,7 +31,7 @@ def tfds_images(
     resize: Resize = "crop",
     channels: Channels = 0,
     held_out: Share = 0.1,
-    cache_dir: str = "",
+    cache_dir: CacheDir = "",
 ) -> MemmapSource:
     """An image data set of TensorFlow Datasets, prepared already or downloaded.
 
