@@ -59,10 +59,12 @@ class Hooks:
     Args:
         on_batch: rows of a batch that is started.
         on_queue: rows that wait, whenever their number changes.
+        on_close: there will be no more of either.
     """
 
     on_batch: Callable[[int], None] = lambda size: None
     on_queue: Callable[[int], None] = lambda depth: None
+    on_close: Callable[[], None] = lambda: None
 
 
 @dataclasses.dataclass(eq=False)
@@ -183,6 +185,7 @@ class Batcher:
             self._pump()
             await self._idle.wait()
         self._pool.shutdown(wait=False)
+        self.hooks.on_close()
 
     def _count(self, change: int) -> None:
         if change:

@@ -52,12 +52,18 @@ class Metrics:
             registry=self.registry,
         )
 
-    def of_batches(self, name: str, version: int) -> dict[str, Callable[[int], None]]:
+    def of_batches(self, name: str, version: int) -> dict[str, Callable[..., None]]:
         """What a version's batches are told to: the arguments of `batching.Hooks`."""
         labels = (name, str(version))
-        return {
-            "on_batch": self.batch_rows.labels(*labels).observe,
-            "on_queue": self.queue_rows.labels(*labels).set,
+
+        def forget() -> None:  # else every version that ever was would be told of for ever
+            self.batch_rows.remove(*labels)
+            self.queue_rows.remove(*labels)
+
+        return {  # looked up each time: the same number may be loaded again before it is forgotten
+            "on_batch": lambda size: self.batch_rows.labels(*labels).observe(size),
+            "on_queue": lambda depth: self.queue_rows.labels(*labels).set(depth),
+            "on_close": forget,
         }
 
     def watch(self, repository: Models) -> None:

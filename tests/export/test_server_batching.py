@@ -222,21 +222,27 @@ def test_batches_run_at_the_same_time():
 
 
 def test_hooks_are_told():
-    batches, queue = [], []
+    batches, queue, closed = [], [], []
 
     async def test(batcher, function):
         tasks = await start(batcher, rows(0), rows(1, 2, 3))
         function.gate.set()
         await asyncio.gather(*tasks)
+        assert not closed
 
     run(
         test,
         held=True,
         max_batch_size=2,
-        hooks=Hooks(on_batch=batches.append, on_queue=queue.append),
+        hooks=Hooks(
+            on_batch=batches.append,
+            on_queue=queue.append,
+            on_close=lambda: closed.append(len(queue)),
+        ),
     )
     assert batches == [2, 2]
     assert queue == [1, 4, 2, 0]
+    assert closed == [4]  # once, after the last row
 
 
 def test_every_answer_is_its_own_in_any_traffic():

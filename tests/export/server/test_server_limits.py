@@ -204,6 +204,9 @@ def test_figures(client, app):
     hooks = app.metrics.of_batches("digits", 3)
     hooks["on_batch"](7)
     hooks["on_queue"](5)
+    past = app.metrics.of_batches("digits", 2)
+    past["on_batch"](1)
+    past["on_close"]()
     families = text_string_to_metric_families(client.get("/metrics").text)
     samples = {
         (each.name, *sorted(each.labels.items())): each.value
@@ -227,4 +230,5 @@ def test_figures(client, app):
     model, version = ("model", "digits"), ("version", "3")
     assert samples["ganapp_batch_rows_sum", model, version] == 7
     assert samples["ganapp_queue_rows", model, version] == 5
+    assert not any(("version", "2") in key for key in samples)
     assert samples["ganapp_model_version", model, ("state", "AVAILABLE"), version] == 1
