@@ -71,6 +71,13 @@ _TENSOR = {
     "datatype": _TEXT,
     "shape": {"type": "array", "items": {"type": "integer"}},
 }
+_TENSORS: Json = {
+    "type": "array",
+    "items": _object(
+        _TENSOR | {"parameters": _PARAMETERS, "data": {"type": "array"}},
+        required=["name", "shape", "datatype", "data"],
+    ),
+}
 SCHEMAS: Json = {
     "Error": _object({"error": _TEXT}),
     "PredictRequest": {
@@ -116,13 +123,7 @@ SCHEMAS: Json = {
         {
             "id": _TEXT,
             "parameters": _PARAMETERS,
-            "inputs": {
-                "type": "array",
-                "items": _object(
-                    _TENSOR | {"parameters": _PARAMETERS, "data": {"type": "array"}},
-                    required=["name", "shape", "datatype", "data"],
-                ),
-            },
+            "inputs": _TENSORS,
             "outputs": {
                 "type": "array",
                 "items": _object({"name": _TEXT, "parameters": _PARAMETERS}, required=["name"]),
@@ -136,13 +137,7 @@ SCHEMAS: Json = {
             "model_version": _TEXT,
             "id": _TEXT,
             "parameters": _PARAMETERS,
-            "outputs": {
-                "type": "array",
-                "items": _object(
-                    _TENSOR | {"parameters": _PARAMETERS, "data": {"type": "array"}},
-                    required=["name", "shape", "datatype", "data"],
-                ),
-            },
+            "outputs": _TENSORS,
         },
         required=["model_name", "model_version", "outputs"],
     ),

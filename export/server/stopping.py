@@ -54,7 +54,8 @@ class GracefulServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         waiting = await self._close_ports(sockets or [])
         for connection in waiting:
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+            with contextlib.suppress(OSError):  # whoever has gone meanwhile needs no answer
+                await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
         await super().shutdown(sockets)
 
     async def _close_ports(self, sockets: list[socket.socket]) -> list[socket.socket]:
@@ -69,7 +70,7 @@ class GracefulServer(uvicorn.Server):
             await asyncio.sleep(0)
         waiting = []
         for listener in sockets:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):  # none is left, or no more files may be open
                 while True:
                     waiting.append(listener.accept()[0])
         for server in self.servers:
