@@ -154,9 +154,9 @@ def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], 
 def _about_label(spec: DataSpec) -> list[str]:
     """Which column of a table may be its label, where none is."""
     table = spec.table
-    if table is None or table.label or not table.categorical:
+    if table is None or table.label or not table.one_hot:
         return []
-    names = [table.names[place] for place in table.categorical]
+    names = [table.names[place] for place in table.one_hot]
     shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
     return [
         f"label: none, so nothing says how useful the samples are; of the categories {shown} one "

@@ -29,6 +29,8 @@ from training.priors import PRIORS, Conditional
 
 ARTEFACTS = {"saved_model": ".", "litert": "model.tflite"}
 MODES = {"weights": (0.5, 0.5), "means": (1.0, 50.0), "scales": (1.0, 9.0), "reaches": (4.0, 36.0)}
+CITIES = tuple(map(str, range(40)))
+POINTS = tuple(map(tuple, np.random.default_rng(1).uniform(-1, 1, (41, 4)).tolist()))
 NUMBERS = {"dtype": "Float64", "minimum": -3.0, "maximum": 86.0}
 TABLE = TableCodec(
     columns=(
@@ -37,16 +39,14 @@ TABLE = TableCodec(
         Categorical(name="kind", dtype="str", categories=("a", "b", "c"), missing=True),
         Numeric(name="pieces", decimals=0, missing=False, **NUMBERS, **MODES),
         Numeric(name="weight", decimals=None, missing=False, **NUMBERS, **MODES),
+        Categorical(name="city", dtype="str", categories=CITIES, missing=True, points=POINTS),
     )
 )
 SPEC = DataSpec(
     name="shop",
     kind="vector",
     shape=(TABLE.width,),
-    examples=100,
-    held_out=10,
-    mean=(0.0,) * 4,
-    scale=(1.0,) * 4,
+    **{"examples": 100, "held_out": 10, "mean": (0.0,) * 5, "scale": (1.0,) * 5},
     table=TABLE,
 )
 
@@ -251,20 +251,22 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     write_surroundings(bundle, tmp_path, name="shop", artefacts={"litert": "model.tflite"})
     assert capfd.readouterr() == ("", "")
     document = json.loads((tmp_path / EXTRA / SERVING).read_text())
-    assert document["kind"] == "table"
-    assert document["units"] == {"graph": "assets.extra/units.tflite"}
+    graph = {"graph": "assets.extra/units.tflite"}
+    assert (document["kind"], document["units"]) == ("table", graph)
     assert [column["name"] for column in document["columns"]] == [c.name for c in TABLE.columns]
-    price, country, kind, pieces, weight = document["columns"]
-    assert (price["kind"], price["missing"], price["integer"]) == ("numeric", True, False)
+    price, country, kind, pieces, weight, city = document["columns"]
+    assert [price[key] for key in ("kind", "missing", "integer")] == ["numeric", True, False]
     assert (country["kind"], country["value"]) == ("constant", "IS")
     assert (kind["categories"], kind["missing"]) == (["a", "b", "c"], True)
+    assert (city["categories"], "points" in city) == (list(CITIES), False)
     assert (pieces["integer"], weight["integer"]) == (True, False)
-    assert document["signatures"]["sample"]["outputs"]["samples"]["shape"] == [-1, 4]
+    assert document["signatures"]["sample"]["outputs"]["samples"]["shape"] == [-1, 5]
     assert not (tmp_path / WARM_UP).exists()
     codes = np.random.default_rng(0).uniform(-1, 1, (3000, TABLE.width)).astype("float32")
     found = run(tmp_path / serving.UNITS, vector=codes)["samples"]
     np.testing.assert_array_equal(found, SPEC.to_user_units(codes))
-    assert np.isnan(found[:, [0, 1]]).any(axis=0).all()
+    assert np.isnan(found[:, [0, 1, 4]]).any(axis=0).all()
+    assert set(found[:, 4][~np.isnan(found[:, 4])]) == set(range(40))
     assert not np.isnan(found[:, [2, 3]]).any()
     verify_units_graph(bundle, tmp_path / serving.UNITS)
     other = make_vector_bundle()

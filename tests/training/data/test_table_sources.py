@@ -88,6 +88,7 @@ def table(**columns):
 
 NUMBERED = [f"person {i}" for i in range(60)]
 MIXED = [*map(str, np.arange(59) + 0.5), "n.a.!"]
+WORDS = pd.DataFrame({"x": np.arange(300) % 7, "c": [f"word {i % 150}" for i in range(300)]})
 CASES = {
     "few": (table()[:40], {}, "at least 50 rows. Received: 40 rows"),
     "absent label": (table(), {"label": "z"}, "`label` must name columns of the table, x, y. "),
@@ -107,6 +108,41 @@ CASES = {
         {"categorical": ("c",)},
         None,
     ),
+    "more than one-hot": (
+        WORDS,
+        {},
+        "300 rows, e.g. 'word 0'; embed it with `embedded = ['c']`, or leave the column out with "
+        "`drop = ['c']`",
+    ),
+    "codes": (
+        WORDS.assign(c=WORDS["c"].str.replace("word ", "007")),
+        {"categorical": ("c",)},
+        "150 different values in 300 rows, e.g. '0070'; embed it with `embedded = ['c']`",
+    ),
+    "more than labels": (WORDS, {"label": "c"}, "e.g. 'word 0', which `drop = ['c']` leaves out"),
+    "an identifier": (
+        table(c=NUMBERED),
+        {"embedded": ("c",)},
+        "'c' must hold numbers, or categories that repeat, at most 100. Received: 60 different "
+        "values in 60 rows, e.g. 'person 0', which `drop = ['c']` leaves out",
+    ),
+    "more than embedded": (
+        pd.DataFrame({"c": [f"word {i % 1001}" for i in range(2002)]}),
+        {"embedded": ("c",)},
+        "'c' must have at most 1000 categories to be embedded. Received: 1001, e.g. 'word 0'; ",
+    ),
+    "absent embedded": (table(), {"embedded": ("q",)}, "Received: embedded='q'"),
+    "embedded numbers": (
+        table(),
+        {"embedded": ("x",)},
+        "`embedded` must name columns of categories. Received: 'x', numbers, which `categorical = ",
+    ),
+    "embedded label": (
+        table(c=["a", "b"] * 30),
+        {"label": "c", "embedded": ("c",)},
+        "`embedded` must not name the `label`. Received: 'c' for both",
+    ),
+    "embedded constant": (table(c="a"), {"embedded": ("c",)}, "Received: 'c', always 'a'"),
     "too many": (
         table(c=range(60)).loc[np.arange(60).repeat(3)].assign(d=np.arange(180)),
         {"categorical": ("d",)},

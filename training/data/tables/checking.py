@@ -1,5 +1,6 @@
 """What a table must be to be learnt, each complaint in one sentence."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,9 +15,26 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 50
 MOST_CATEGORIES = 100
+# Every one of them needs rows to be learnt from, and is an entry of its own in the figures.
+MOST_EMBEDDED = 1000
 PLAIN = (str, int, float, bool)
 # What programs write where they know no number; in a column of categories each may be one.
 NO_NUMBER = {"na", "n/a", "nan", "null", "none", "nil", "-", "?", "."}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the options say of a column.
+
+    Args:
+        forced: whether it holds categories whatever it looks like.
+        embedded: whether these become points.
+        label: whether it holds the class.
+    """
+
+    forced: bool
+    embedded: bool
+    label: bool
 
 
 class LeftOut:
@@ -122,8 +140,9 @@ def check_table(frame: "pandas.DataFrame", *, label: str, named: dict[str, Seque
                 f"`{option}` must name columns of the table, {listed(known)}. "
                 f"Received: {option}={absent!r}"
             )
-    if label in named.get("drop", ()) and label:
-        raise ValueError(f"`drop` must not name the `label`. Received: {label!r} for both")
+    for option in ("drop", "embedded"):
+        if label and label in named.get(option, ()):
+            raise ValueError(f"`{option}` must not name the `label`. Received: {label!r} for both")
     if len(frame) < LEAST_ROWS:
         raise ValueError(
             f"The table must have at least {LEAST_ROWS} rows. Received: {len(frame)} rows"
@@ -142,7 +161,7 @@ def check_label(series: "pandas.Series") -> None:
 
 
 def check_column(
-    series: "pandas.Series", values: list[Value], *, as_categories: bool, forced: bool
+    series: "pandas.Series", values: list[Value], *, as_categories: bool, asked: Asked
 ) -> None:
     """Refuses a column that is neither numbers nor categories.
 
@@ -150,7 +169,7 @@ def check_column(
         series: with its name.
         values: the different ones, missing ones left out.
         as_categories: whether it is read as categories.
-        forced: whether an option asks for that.
+        asked: what the options say of it.
 
     Raises:
         ValueError: what it must be, what it is, and how to leave it out.
@@ -159,7 +178,7 @@ def check_column(
     if not values:
         raise ValueError(f"The column {name!r} must hold a value. Received: none at all, {out}")
     if as_categories:
-        _check_categories(series, values, forced)
+        _check_categories(series, values, asked)
         return
     numbers = series.dropna().to_numpy("float64")
     if not np.isfinite(numbers).all():
@@ -195,7 +214,12 @@ def ordered(values: Sequence[Value]) -> list[Value]:
     return sorted(values, key=lambda value: (type(value).__name__, value))
 
 
-def _check_categories(series: "pandas.Series", values: list[Value], forced: bool) -> None:
+def not_to_embed(name: str, received: str) -> ValueError:
+    """The error that a column has no categories to embed."""
+    return ValueError(f"`embedded` must name columns of categories. Received: {name!r}, {received}")
+
+
+def _check_categories(series: "pandas.Series", values: list[Value], asked: Asked) -> None:
     name, out = series.name, LeftOut(series.name)
     foreign = next((value for value in values if type(value) not in PLAIN), None)
     if foreign is not None:
@@ -203,22 +227,42 @@ def _check_categories(series: "pandas.Series", values: list[Value], forced: bool
             f"The column {name!r} must hold numbers, text or booleans. "
             f"Received: {type(foreign).__name__}, e.g. {foreign!s}, {out}"
         )
-    if len(values) <= MOST_CATEGORIES and (forced or len(values) <= series.count() / 2):
-        return
-    messy = [value for value in values if not parses(value)]
-    if len(messy) < len(values) / 2 and not is_number(series):
+    repeat = len(values) <= series.count() / 2
+    if asked.embedded and repeat:
+        _check_embedded(name, values)
+    elif asked.embedded or len(values) > MOST_CATEGORIES or not (repeat or asked.forced):
+        messy = [value for value in values if not parses(value)]
+        may_embed = repeat and len(values) <= MOST_EMBEDDED and not asked.label
+        numbers = len(messy) < len(values) / 2 and not is_number(series) and not asked.forced
+        if numbers and (messy or not may_embed):
+            raise ValueError(_of_numbers(name, values, messy))
+        cure = f"; embed it with `embedded = [{str(name)!r}]`, or {_told(name)}"
         raise ValueError(
-            f"The column {name!r} must hold numbers or nothing in a cell. Received: {len(messy)} "
-            f"values that are no numbers, e.g. {messy[0]!r}; correct them, or {_told(name)}"
-            if messy
-            else f"The column {name!r} must hold numbers. Received: numbers written as text, "
-            f"e.g. {values[0]!r}, {out}"
+            f"The column {name!r} must hold numbers, or categories that repeat, at most "
+            f"{MOST_CATEGORIES}. Received: {len(values)} different values in {series.count()} "
+            f"rows, e.g. {values[0]!r}{cure if may_embed else f', {out}'}"
         )
-    raise ValueError(
-        f"The column {name!r} must hold numbers, or categories that repeat, at most "
-        f"{MOST_CATEGORIES}. Received: {len(values)} different values in {series.count()} rows, "
-        f"e.g. {values[0]!r}, {out}"
+
+
+def _of_numbers(name: object, values: list[Value], messy: list[Value]) -> str:
+    """The sentence on a column of numbers in which some are text."""
+    if not messy:
+        return (
+            f"The column {name!r} must hold numbers. Received: numbers written as text, "
+            f"e.g. {values[0]!r}, {LeftOut(name)}"
+        )
+    return (
+        f"The column {name!r} must hold numbers or nothing in a cell. Received: {len(messy)} "
+        f"values that are no numbers, e.g. {messy[0]!r}; correct them, or {_told(name)}"
     )
+
+
+def _check_embedded(name: object, values: list[Value]) -> None:
+    if len(values) > MOST_EMBEDDED:
+        raise ValueError(
+            f"The column {name!r} must have at most {MOST_EMBEDDED} categories to be embedded. "
+            f"Received: {len(values)}, e.g. {values[0]!r}; put rare ones together, or {_told(name)}"
+        )
 
 
 def _told(name: object) -> str:

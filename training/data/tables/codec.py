@@ -1,9 +1,11 @@
-"""Tables to vectors and back: mode-specific normalisation and one-hot categories.
+"""Tables to vectors and back: mode-specific normalisation, one-hot and embedded categories.
 
 Reference: Xu et al., 2019, arXiv:1907.00503 (CTGAN).
 """
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +33,8 @@ class TableCodec:
     *User units* of a table are float32 `(n, columns)`: numbers as they are, categories as their
     codes, NaN where a value is missing; constant columns are left out. *Model units* are float32
     `(n, width)`: of a number its distance from the mean of its mode, in reaches (-1 to 1), and
-    which mode that is; one-hot categories; and one-hot present or missing.
+    which mode that is; one-hot categories, or their points where a column is embedded; and one-hot
+    present or missing.
 
     A number belongs to the mode most likely to have drawn it, where the paper draws one of the
     likely modes: so a row has one code, for every epoch, for held-out rows and for diagnostics,
@@ -68,6 +71,16 @@ class TableCodec:
         """Places of the categorical columns in user units."""
         return tuple(i for i, c in enumerate(self.varying) if isinstance(c, Categorical))
 
+    @cached_property
+    def one_hot(self) -> tuple[int, ...]:
+        """Those of the categorical columns with an entry of model units for each category."""
+        return tuple(i for i in self.categorical if not self.varying[i].points)
+
+    @cached_property
+    def embedded(self) -> tuple[int, ...]:
+        """Those of the categorical columns whose categories are points in model units."""
+        return tuple(i for i in self.categorical if self.varying[i].points)
+
     @property
     def label_place(self) -> int | None:
         """Place of the label in user units; `None` without one."""
@@ -88,22 +101,31 @@ class TableCodec:
         """Place in model units of the label's first category, the others behind it, or `None`."""
         if not self.label:
             return None
-        return int(self._layout.categories[self.categorical.index(self.label_place), 0])
+        return int(self._layout.categories[self.one_hot.index(self.label_place), 0])
 
     def encode(self, rows: tf.Tensor) -> tf.Tensor:
         """User units `(n, columns)` to model units `(n, width)`, both float32."""
-        parts = [*self._encoded_numbers(rows), *self._encoded_categories(rows)]
+        parts = [
+            *self._encoded_numbers(rows),
+            *self._encoded_categories(rows),
+            *self._encoded_points(rows),
+        ]
         return tf.gather(tf.concat(parts, axis=1), self._order_of_parts, axis=1)
 
     def decode(self, codes: tf.Tensor) -> tf.Tensor:
         """Model units `(n, width)` to user units `(n, columns)`, both float32.
 
-        Blocks need not be one-hot: their largest entry counts. Numbers have the decimals of their
-        column again and stay within its range.
+        Blocks need not be one-hot: their largest entry counts. Of an embedded column the nearest
+        point does, the first of several. Numbers have the decimals of their column again and stay
+        within its range.
         """
         padded = tf.pad(codes, [[0, 0], [0, 1]], constant_values=IMPOSSIBLE)
-        parts = [*self._decoded_numbers(padded), *self._decoded_categories(padded)]
-        order = np.argsort([*self.numeric, *self.categorical])
+        parts = [
+            *self._decoded_numbers(padded),
+            *self._decoded_categories(padded),
+            *self._decoded_points(codes),
+        ]
+        order = np.argsort([*self.numeric, *self.one_hot, *self.embedded])
         return tf.gather(tf.concat(parts, axis=1), order, axis=1)
 
     def to_frame(self, rows: np.ndarray) -> Any:
@@ -133,15 +155,17 @@ class TableCodec:
         return make_layout(*self._columns_by_kind)
 
     @property
-    def _columns_by_kind(self) -> tuple[list[Numeric], list[Categorical]]:
-        numeric = [self.varying[i] for i in self.numeric]
-        return numeric, [self.varying[i] for i in self.categorical]
+    def _columns_by_kind(self) -> tuple[list[Numeric], list[Categorical], list[Categorical]]:
+        """Numeric, one-hot and embedded columns."""
+        places = (self.numeric, self.one_hot, self.embedded)
+        return tuple([self.varying[i] for i in some] for some in places)
 
     @cached_property
     def _order_of_parts(self) -> np.ndarray:
         """Which entry of the parts, side by side, becomes each entry of model units."""
         parts = (self._layout.scalars, self._layout.modes, self._layout.present)
-        places = np.concatenate([part.ravel() for part in (*parts, self._layout.categories)])
+        parts = (*parts, self._layout.categories, *self._layout.points)
+        places = np.concatenate([part.ravel() for part in parts])
         order = np.empty(self.width, int)
         order[places[places != NOWHERE]] = np.flatnonzero(places != NOWHERE)
         return order
@@ -183,9 +207,9 @@ class TableCodec:
         ]
 
     def _encoded_categories(self, rows: tf.Tensor) -> list[tf.Tensor]:
-        if not self.categorical:
+        if not self.one_hot:
             return []
-        codes = tf.gather(rows, self.categorical, axis=1)
+        codes = tf.gather(rows, self.one_hot, axis=1)
         codes = tf.where(tf.math.is_nan(codes), self._missing_codes, codes)
         count, width = self._layout.categories.shape
         return [tf.reshape(tf.one_hot(tf.cast(codes, tf.int32), width), (-1, count * width))]
@@ -212,17 +236,47 @@ class TableCodec:
         return [tf.where(missing, np.float32("nan"), values)]
 
     def _decoded_categories(self, padded: tf.Tensor) -> list[tf.Tensor]:
-        if not self.categorical:
+        if not self.one_hot:
             return []
         found = tf.argmax(self._gathered(padded, self._layout.categories), axis=2)
         codes = tf.cast(found, tf.float32)
         return [tf.where(codes >= self._missing_codes, np.float32("nan"), codes)]
 
+    def _encoded_points(self, rows: tf.Tensor) -> list[tf.Tensor]:
+        parts = []
+        for place in self.embedded:
+            column, codes = self.varying[place], rows[:, place]
+            codes = tf.where(tf.math.is_nan(codes), float(len(column.categories)), codes)
+            points = np.array(column.points, np.float32)
+            parts.append(tf.gather(points, tf.cast(codes, tf.int32)))
+        return parts
+
+    def _decoded_points(self, codes: tf.Tensor) -> list[tf.Tensor]:
+        parts = []
+        columns = self._columns_by_kind[2]
+        for column, places in zip(columns, self._layout.points, strict=True):
+            found = tf.cast(nearest(tf.gather(codes, places, axis=1), column.points), tf.float32)
+            missing = found >= len(column.categories)
+            parts.append(tf.where(missing, np.float32("nan"), found)[:, tf.newaxis])
+        return parts
+
     @property
     def _missing_codes(self) -> np.ndarray:
-        """Float32 `(categorical,)`: one more than each column's last code."""
+        """Float32 `(one-hot,)`: one more than each column's last code."""
         return np.array([len(c.categories) for c in self._columns_by_kind[1]], np.float32)
 
     def _gathered(self, padded: tf.Tensor, places: np.ndarray) -> tf.Tensor:
         # The padding is the last entry: where a column has none, the impossible one.
         return tf.gather(padded, np.where(places == NOWHERE, self.width, places), axis=1)
+
+
+def nearest(codes: tf.Tensor, points: Sequence[Sequence[float]]) -> tf.Tensor:
+    """Which of `k` points lies nearest to each of `(n, d)`: int64 `(n,)`, the first of several.
+
+    Coordinate by coordinate. The product of matrices that tells the same has the rounding of
+    squares that cancel, and on a GPU that of ten bits; the differences of all at once are d times
+    the memory.
+    """
+    coordinates = np.array(points, np.float32).T
+    squares = (tf.square(codes[:, i, tf.newaxis] - each) for i, each in enumerate(coordinates))
+    return tf.argmin(functools.reduce(tf.add, squares), axis=1)

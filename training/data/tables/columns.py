@@ -61,13 +61,21 @@ class Categorical:
         dtype: pandas type that a written table has again.
         categories: the values, in their order.
         missing: whether values are missing.
+        points: of an embedded column, a point in [-1, 1]^d for each category, and last for missing
+            where values are; empty where categories are one-hot.
     """
 
     name: str
     dtype: str
     categories: tuple[Value, ...]
     missing: bool
+    points: tuple[tuple[float, ...], ...] = ()
     kind: str = dataclasses.field(default="categorical", init=False)
+
+    @property
+    def entries(self) -> int:
+        """How many values there are, missing among them."""
+        return len(self.categories) + self.missing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,18 +99,26 @@ KINDS = {"numeric": Numeric, "categorical": Categorical, "constant": Constant}
 
 
 MODES = ("weights", "means", "scales", "reaches")  # what is fitted, up to rounding
+ROUNDING = 1e-3  # of modes in their own units, of points in those of the box that they lie in
 
 
 def alike(first: Column, second: Column) -> bool:
     """Whether two columns are the same, but for the rounding of another machine."""
     one, other = dataclasses.asdict(first), dataclasses.asdict(second)
     modes = [(one.pop(name, ()), other.pop(name, ())) for name in MODES]
-    return one == other and all(
-        len(a) == len(b) and np.allclose(a, b, rtol=1e-3, atol=0.0) for a, b in modes
+    points = [np.array(column.pop("points", ())) for column in (one, other)]
+    if one != other or points[0].shape != points[1].shape:
+        return False
+    return bool(np.allclose(*points, rtol=0.0, atol=ROUNDING)) and all(
+        len(a) == len(b) and np.allclose(a, b, rtol=ROUNDING, atol=0.0) for a, b in modes
     )
 
 
 def column_from_dict(fields: dict[str, Any]) -> Column:
     """Reads what `dataclasses.asdict` made of a column, before or after JSON."""
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items() if k != "kind"}
-    return KINDS[fields["kind"]](**values)
+    return KINDS[fields["kind"]](**{k: _frozen(v) for k, v in fields.items() if k != "kind"})
+
+
+def _frozen(value: Any) -> Any:
+    """The value with tuples for lists, however deep."""
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from training.data.tables.checking import LeftOut, check_column, is_number, ordered
+from training.data.tables.checking import (
+    Asked,
+    LeftOut,
+    check_column,
+    is_number,
+    not_to_embed,
+    ordered,
+)
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Column, Constant, Numeric, Value
+from training.data.tables.embedding import points_of
 
 if TYPE_CHECKING:
     import pandas
@@ -31,18 +39,20 @@ def fit_table(
     *,
     label: str = "",
     categorical: Sequence[str] = (),
+    embedded: Sequence[str] = (),
     components: int = 10,
 ) -> TableCodec:
     """What the columns of a table are.
 
     Types, categories and ranges are those of the whole table, as its owner knows them; the modes of
-    numeric columns are those of the training rows alone.
+    numeric columns and the points of embedded categories are those of the training rows alone.
 
     Args:
         frame: at least two columns that vary.
         training: int, the rows that are trained on.
         label: name of the column that holds the class, or empty.
         categorical: names of columns that hold categories whatever they look like.
+        embedded: names of columns of categories that become points; not the label.
         components: most modes of a numeric column.
 
     Raises:
@@ -50,7 +60,13 @@ def fit_table(
     """
     forced = {*categorical, *([label] if label else [])}
     columns = tuple(
-        _column(frame[name], training, name in forced, components) for name in frame.columns
+        _column(
+            frame[name],
+            training,
+            Asked(forced=name in forced, embedded=name in embedded, label=name == label),
+            components,
+        )
+        for name in frame.columns
     )
     varying = [column for column in columns if not isinstance(column, Constant)]
     if not varying:
@@ -60,18 +76,33 @@ def fit_table(
     columns = tuple(
         dataclasses.replace(c, missing=False) if partly and c.name == label else c for c in columns
     )
-    return TableCodec(columns=columns, label=label, partly_labelled=partly)
+    table = TableCodec(columns=columns, label=label, partly_labelled=partly)
+    return _embedded(table, table.from_frame(frame.iloc[training]), embedded) if embedded else table
 
 
-def _column(series: "pandas.Series", training: np.ndarray, forced: bool, components: int) -> Column:
+def _embedded(table: TableCodec, rows: np.ndarray, names: Sequence[str]) -> TableCodec:
+    """The table with points for the categories of some columns."""
+    points = {name: points_of(table.names.index(name), table.varying, rows) for name in set(names)}
+    columns = (
+        dataclasses.replace(c, points=points[c.name]) if c.name in points else c
+        for c in table.columns
+    )
+    return dataclasses.replace(table, columns=tuple(columns))
+
+
+def _column(series: "pandas.Series", training: np.ndarray, asked: Asked, components: int) -> Column:
     name, dtype = str(series.name), str(series.dtype)
     values = _distinct(series)
     missing = bool(series.isna().any())
     if len(values) == 1 and not missing:
+        if asked.embedded:
+            raise not_to_embed(name, f"always {values[0]!r}")
         return Constant(name=name, dtype=dtype, value=values[0])
     # Two values are a category whatever they are, and one that may be missing likewise.
-    as_categories = forced or not is_number(series) or len(values) <= 2
-    check_column(series, values, as_categories=as_categories, forced=forced)
+    as_categories = asked.forced or not is_number(series) or len(values) <= 2
+    if asked.embedded and not as_categories:
+        raise not_to_embed(name, f"numbers, which `categorical = [{name!r}]` takes for names")
+    check_column(series, values, as_categories=as_categories, asked=asked)
     if as_categories:
         found = tuple(ordered(values))
         return Categorical(name=name, dtype=dtype, categories=found, missing=missing)

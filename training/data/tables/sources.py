@@ -11,8 +11,8 @@ from training.data.source import ArraySource
 from training.data.spec import DataSpec
 from training.data.tables.checking import check_label, check_names, check_table
 from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Constant
 from training.data.tables.fitting import fit_table
+from training.data.tables.notes import notes
 from training.data.tables.reading import read_csv, read_parquet, read_table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ Args:
     label: name of the column that holds the class, if one does.
     held_out: share of the rows that are kept away from training.
     categorical: names of columns of numbers that are categories.
+    embedded: names of columns of categories that become points, like ones near each other.
     drop: names of columns to leave out.
     components: most modes of a numeric column.
     split: seed of the choice of held-out rows.
@@ -56,6 +57,7 @@ def _of_file(
         label: str = "",
         held_out: Share = 0.2,
         categorical: tuple[str, ...] = (),
+        embedded: tuple[str, ...] = (),
         drop: tuple[str, ...] = (),
         components: Count = 10,
         split: Seed = 0,
@@ -66,6 +68,7 @@ def _of_file(
             label=label,
             held_out=held_out,
             categorical=categorical,
+            embedded=embedded,
             drop=drop,
             components=components,
             split=split,
@@ -129,6 +132,7 @@ def table_source(
     label: str = "",
     held_out: float = 0.2,
     categorical: Sequence[str] = (),
+    embedded: Sequence[str] = (),
     drop: Sequence[str] = (),
     components: int = 10,
     split: int = 0,
@@ -143,6 +147,7 @@ def table_source(
         label: name of the column that holds the class; empty when none does.
         held_out: share of the rows that are kept away from training, of each class alike.
         categorical: names of columns that are categories whatever they look like.
+        embedded: names of columns of categories that become points, like ones near each other.
         drop: names of columns to leave out.
         components: most modes of a numeric column.
         split: seed of the choice of held-out rows.
@@ -152,22 +157,23 @@ def table_source(
     Raises:
         ValueError: what cannot be learnt, in one sentence.
     """
-    frame = _learnable(frame, label, categorical, drop)
+    named = {"categorical": categorical, "embedded": embedded, "drop": drop}
+    frame = _learnable(frame, label, named)
     parts = _split(frame, label, held_out, split)
-    categorical = _still(categorical, drop)
-    table = fit_table(frame, parts[0], label=label, categorical=categorical, components=components)
+    still = {k: _still(names, drop) for k, names in named.items() if k != "drop"}
+    table = fit_table(frame, parts[0], label=label, components=components, **still)
     about = {"name": name, "description": description, "licence": licence}
     return _source(table, table.from_frame(frame), *parts, about)
 
 
 def _learnable(
-    frame: "pandas.DataFrame", label: str, categorical: Sequence[str], drop: Sequence[str]
+    frame: "pandas.DataFrame", label: str, named: dict[str, Sequence[str]]
 ) -> "pandas.DataFrame":
     """The columns that are to be learnt, once they are found to be such as can be."""
     check_names([str(column) for column in frame.columns])
     frame = frame.rename(columns=str)
-    check_table(frame, label=label, named={"categorical": categorical, "drop": drop})
-    frame = frame.drop(columns=list(drop))
+    check_table(frame, label=label, named=named)
+    frame = frame.drop(columns=list(named["drop"]))
     if label:
         check_label(frame[label])
     return frame
@@ -190,8 +196,7 @@ def _source(
         about: name, description and licence for the `DataSpec`.
     """
     mean, scale = _moments(table, rows[training])
-    said = (*_about_constants(table), *_about_codes(table))
-    description = " ".join([about["description"], *said]).strip()
+    description = " ".join([about["description"], *notes(table)]).strip()
     spec = DataSpec(
         kind="vector",
         shape=(table.width,),
@@ -259,27 +264,6 @@ def _moments(table: TableCodec, rows: np.ndarray) -> tuple[tuple[float, ...], tu
 def _classes(table: TableCodec) -> tuple[str, ...]:
     place = table.label_place
     return () if place is None else tuple(map(str, table.varying[place].categories))
-
-
-def _about_constants(table: TableCodec) -> list[str]:
-    constant = [repr(c.name) for c in table.columns if isinstance(c, Constant)]
-    if not constant:
-        return []
-    return [f"Always the same, so not learnt but put back: {', '.join(constant)}."]
-
-
-def _about_codes(table: TableCodec) -> list[str]:
-    """Which columns are digits that say no number, as postcodes do."""
-    codes = [
-        repr(column.name)
-        for column in table.columns
-        if isinstance(column, Categorical)
-        and all(isinstance(value, str) and value.isdecimal() for value in column.categories)
-        and any(value.startswith("0") and value != "0" for value in column.categories)
-    ]
-    if not codes:
-        return []
-    return [f"With leading zeros, so categories and no numbers: {', '.join(codes)}."]
 
 
 csv = _of_file(
