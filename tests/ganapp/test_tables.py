@@ -132,3 +132,24 @@ def test_a_missing_value_is_no_difference_where_both_miss_it():
     assert largest_difference(holes, holes) == np.inf
     assert largest_difference(values, holes, missing=True) == np.inf
     assert largest_difference(values + 0.5, values, missing=True) == 0.5
+
+
+def test_a_column_with_more_categories_than_are_one_hot(tmp_path):
+    frame, run, out = people(400), tmp_path / "run", tmp_path / "x.csv"
+    frame["street"] = [f"{i % 160} Market St" for i in range(400)]
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    (tmp_path / "people.toml").write_text(TABLE.format(path=tmp_path / "people.csv"))
+    said = ganapp("train", tmp_path / "people.toml", "--run", run)
+    assert said.code == 2
+    assert "embed it with `embedded = ['street']`" in said.errors.replace("\n", " ")
+    setting = ("--set", 'data.embedded=["street"]')
+    said = ganapp("train", tmp_path / "people.toml", "--run", run, *setting)
+    assert said.code == 0, said
+    assert ganapp("sample", run, "--out", out, "--count", 200).code == 0
+    found = pd.read_csv(out)
+    assert list(found.columns) == list(frame.columns)
+    assert set(found["street"]) <= set(frame["street"])
+    assert found["street"].nunique() > 1
+    spec = DataSpec.from_dict(json.loads((run / "manifest.json").read_text())["data"])
+    assert np.shape(spec.table.columns[4].points) == (160, 9)
+    assert spec.shape[0] < 40

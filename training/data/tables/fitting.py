@@ -58,14 +58,8 @@ def fit_table(
     Raises:
         ValueError: what cannot be learnt, in one sentence.
     """
-    forced = {*categorical, *([label] if label else [])}
     columns = tuple(
-        _column(
-            frame[name],
-            training,
-            Asked(forced=name in forced, embedded=name in embedded, label=name == label),
-            components,
-        )
+        _column(frame[name], training, _asked(name, label, categorical, embedded), components)
         for name in frame.columns
     )
     varying = [column for column in columns if not isinstance(column, Constant)]
@@ -78,6 +72,12 @@ def fit_table(
     )
     table = TableCodec(columns=columns, label=label, partly_labelled=partly)
     return _embedded(table, table.from_frame(frame.iloc[training]), embedded) if embedded else table
+
+
+def _asked(name: str, label: str, categorical: Sequence[str], embedded: Sequence[str]) -> Asked:
+    is_label = bool(label) and name == label
+    forced = is_label or name in categorical
+    return Asked(forced=forced, embedded=name in embedded, label=is_label)
 
 
 def _embedded(table: TableCodec, rows: np.ndarray, names: Sequence[str]) -> TableCodec:
