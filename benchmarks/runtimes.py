@@ -2,10 +2,11 @@
 
 The same generator with the same weights, float32, on the same number of threads: LiteRT and
 onnxruntime as the server runs them, and, given `--torch-python`, PyTorch eager, rebuilt layer by
-layer from the export's model.keras. All must give the same samples (1e-5). Every round gives each
-of them a short turn, of which the quickest call counts, and ratios are medians of the ratios within
-a round: so whatever else the machine does falls on all alike. Processor time is summed over
-threads. On a busy machine `--threads 1` says more than two that wait for each other.
+layer from the export's model.keras. All must give the same samples (1e-3, an eighth of a grey
+level). Every round gives each of them a short turn, of which the quickest call counts, and ratios
+are medians of the ratios within a round: so whatever else the machine does falls on all alike.
+Processor time is summed over threads. On a busy machine `--threads 1` says more than two that wait
+for each other.
 
 Use: python -m benchmarks.runtimes --export DIR [--torch-python FILE] [--threads N] [--json FILE]
 """
@@ -28,7 +29,7 @@ from export.server.engines import Engine, open_engine
 from export.server.spec import ServingSpec
 
 BATCHES = {1: 40, 16: 12, 64: 6}  # calls in a turn
-TOLERANCE = 1e-5
+TOLERANCE = 1e-3  # PyTorch sums some convolutions otherwise, 9e-5; other weights differ by 1
 FIRST = "litert"
 Turn = Callable[[np.ndarray, int], list[list[float]]]
 

@@ -1,6 +1,7 @@
 """Figures for Prometheus at `/metrics`: requests, their time, batches, the queue, versions."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -102,6 +103,9 @@ class Observe:
     def __init__(self, app: App, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
+        # Looking a series up takes longer than counting. Routes and statuses are few.
+        self._requests = functools.cache(metrics.requests.labels)
+        self._seconds = functools.cache(metrics.seconds.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -125,5 +129,5 @@ class Observe:
             self.metrics.under_way.dec()
             route = state.get("template", UNKNOWN)
             method = scope["method"] if scope["method"] in METHODS else UNKNOWN
-            self.metrics.requests.labels(method, route, status).inc()
-            self.metrics.seconds.labels(route).observe(clock() - start)
+            self._requests(method, route, status).inc()
+            self._seconds(route).observe(clock() - start)

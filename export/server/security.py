@@ -1,5 +1,6 @@
 """Who may ask, and what browsers are told to refuse."""
 
+import functools
 import hmac
 import ipaddress
 from collections.abc import Iterable
@@ -81,6 +82,7 @@ def host_of(header: str) -> str:
     return header.partition(":")[0]
 
 
+@functools.lru_cache(maxsize=32)  # every request of a client has the same
 def is_loopback(host: str) -> bool:
     """Whether only programs of this machine reach a name or address."""
     try:
