@@ -144,8 +144,8 @@ def test_presets_as_json():
 def images(tmp_path_factory):
     """Instead of data that would have to be downloaded."""
     path = tmp_path_factory.mktemp("images") / "images.npz"
-    x = np.random.default_rng(0).integers(0, 255, (3400, 28, 28), np.uint8)
-    np.savez(path, x=x, y=np.arange(3400) % 10)
+    x = np.random.default_rng(0).integers(0, 255, (5600, 28, 28), np.uint8)
+    np.savez(path, x=x, y=np.arange(5600) % 10)
     return ("--data", f"npz:{path}")
 
 
