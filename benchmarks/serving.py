@@ -97,9 +97,11 @@ def batching(options: argparse.Namespace, engine: str) -> dict:
     }
     body = request_body(options.export)
     with servers(options.export, settings) as running:
+        starts = ", ".join(f"{server.start_seconds:.2f}" for server in running.values())
         found = compared(running, body, clients=options.clients, seconds=options.seconds)
     print(markdown([HEAD, *(row_of(name, loads) for name, loads in found.items())]))
     print(ratios(*found.values()))
+    print(f"Seconds from the command until it serves: {starts}.")
     print(f"Statuses: { ({name: statuses(loads) for name, loads in found.items()}) }\n", flush=True)
     return {name: [vars(load) for load in loads] for name, loads in found.items()}
 

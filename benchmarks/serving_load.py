@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -81,6 +82,7 @@ class Server:
         words = [w for k, v in options.items() for w in (f"--{k.replace('_', '-')}", str(v))]
         command = [sys.executable, "-m", "ganapp", "serve", str(export), "--port", "0", *words]
         environment = {key: value for key, value in os.environ.items() if key != "GANAPP_API_KEY"}
+        begin = time.monotonic()
         self.process = subprocess.Popen(
             [*command, "--drain", "0"],
             cwd=ROOT,
@@ -89,6 +91,7 @@ class Server:
             text=True,
         )
         found = re.search(r"Serving ([^\s,]+).* at (http://\S+)/ ", self.process.stdout.readline())
+        self.start_seconds = time.monotonic() - begin
         if found is None:
             raise SystemExit("The server did not start; what it said is above.")
         self.address = found[2]
