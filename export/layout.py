@@ -14,6 +14,7 @@ CARD_JSON, CARD_MARKDOWN, CARD_HTML = "model_card.json", "model_card.md", "model
 PICTURE, SUMS, MODELS = "samples.png", "SHA256SUMS", "models"
 LABELS = "labels.json"  # in a model's folder, written by whoever serves it: of no version
 EXTRA, SERVING, REFERENCE = "assets.extra", "serving.json", "reference.npz"
+LATENTS, UNITS = f"{EXTRA}/latents.tflite", f"{EXTRA}/units.tflite"  # below a version
 ON_TOP = (CARD_MARKDOWN, CARD_JSON, CARD_HTML, PICTURE, SUMS)
 LARGEST_VERSION = 2**31 - 1
 RESERVED = (MODELS, EXTRA)  # folders that say what the folder around them is

@@ -15,10 +15,10 @@ from export.differences import keras_samples, largest_difference
 from export.directions import principal_directions
 from export.draws import verify_latents
 from export.errors import ExportError
-from export.layout import EXTRA
+from export.layout import EXTRA, LATENTS, UNITS
 from export.sampling import asked, uniform_noise, write_latents, write_units
 from export.seal import write_serving
-from export.serving import LATENTS, UNITS, serving_document
+from export.serving import serving_document
 from export.warmup import write_warmup
 
 CHECK = Path(__file__).with_name("check_graphs.py")

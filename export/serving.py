@@ -10,11 +10,10 @@ from tensorflow.core.framework import types_pb2
 
 from export.bundle import Bundle
 from export.directions import Directions
-from export.layout import EXTRA
+from export.layout import UNITS
 from export.sampling import SCALARS, asked
 
 SCHEMA = "ganapp-serving/1"
-LATENTS, UNITS = f"{EXTRA}/latents.tflite", f"{EXTRA}/units.tflite"
 TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")
 LEVELS = {"levels": True}
 

@@ -11,6 +11,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
+from export.layout import EXTRA
 from export.server import pictures
 from export.server.context import Context, json_response
 from export.server.errors import InvalidArgument, NotFound
@@ -23,7 +24,6 @@ from export.server.tensors import to_array
 LARGEST_SEED = 2**31 - 1
 MOST_FRAMES = 240
 EVERY_CLASS = "all"
-EXTRA = "assets.extra"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ import threading
 
 import numpy as np
 
+from export.layout import LATENTS
 from export.server.engines.litert import Resident
 from export.server.noise import uniform
-from export.server.spec import LATENTS, BrokenVersion, ServingSpec
+from export.server.spec import BrokenVersion, ServingSpec
 
 AS_DRAWN = -1  # the class that leaves latents as they were drawn
 

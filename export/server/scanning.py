@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from export.layout import MODELS, may_be_served
-from export.server.spec import EXTRA, BrokenVersion, IncompleteVersion, ServingSpec
+from export.layout import EXTRA, MODELS, may_be_served
+from export.server.spec import BrokenVersion, IncompleteVersion, ServingSpec
 
 NUMBER = re.compile(r"[0-9]{1,18}")  # int64, as TF Serving's versions
 FINGERPRINTED = 10_000  # files of a version folder; more are no export

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from export import layout
+from export.layout import EXTRA, LATENTS
 from export.server.errors import ServerError
 
 SCHEMA = "ganapp-serving/1"
-EXTRA = "assets.extra"
-SERVING = f"{EXTRA}/serving.json"
-LATENTS = f"{EXTRA}/latents.tflite"
+SERVING = f"{EXTRA}/{layout.SERVING}"
 # What is loaded, but for a SavedModel: graphs of tensors, never anything that runs code of ours.
 LOADED = (".tflite", ".onnx")
 SAVED_MODEL = "saved_model.pb"

@@ -16,7 +16,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from export import sampling, servable, serving
 from export.bundle import Bundle
 from export.errors import ExportError
-from export.layout import EXTRA, SERVING
+from export.layout import EXTRA, LATENTS, SERVING, UNITS
 from export.litert import write_litert
 from export.saved_model import write_saved_model
 from export.seal import seal
@@ -167,7 +167,7 @@ def test_the_graph_of_latents_draws_what_the_saved_model_draws(folder, bundle):
         tensors = {k: tf.constant(v) for k, v in given.items()}
         expected = sample(count=tf.constant(5), seed=tf.constant(seed), **tensors)["latents"]
         noise = tf.random.stateless_uniform((5, 7), [0x5A11, seed], alg="philox").numpy()
-        found = run(folder / serving.LATENTS, noise=noise, **given)["latents"]
+        found = run(folder / LATENTS, noise=noise, **given)["latents"]
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -222,10 +222,10 @@ def test_every_prior_leaves_as_a_graph(name, tmp_path):
 def test_a_wrong_graph_of_latents_is_found(bundle, folder, tmp_path):
     other = make_image_bundle(prior=NormalPrior(8, classes=4))
     with pytest.raises(ExportError, match=r"graph latents\.tflite failed in a fresh process"):
-        verify_latents_graph(other, folder / serving.LATENTS)
+        verify_latents_graph(other, folder / LATENTS)
     shifted = make_image_bundle(prior=Shifted(8, classes=2))
     with pytest.raises(ExportError, match="graph of latents differs from the prior's latents"):
-        verify_latents_graph(shifted, folder / serving.LATENTS)
+        verify_latents_graph(shifted, folder / LATENTS)
 
 
 class Shifted(NormalPrior):
@@ -263,15 +263,15 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     assert document["signatures"]["sample"]["outputs"]["samples"]["shape"] == [-1, 5]
     assert not (tmp_path / WARM_UP).exists()
     codes = np.random.default_rng(0).uniform(-1, 1, (3000, TABLE.width)).astype("float32")
-    found = run(tmp_path / serving.UNITS, vector=codes)["samples"]
+    found = run(tmp_path / UNITS, vector=codes)["samples"]
     np.testing.assert_array_equal(found, SPEC.to_user_units(codes))
     assert np.isnan(found[:, [0, 1, 4]]).any(axis=0).all()
     assert set(found[:, 4][~np.isnan(found[:, 4])]) == set(range(40))
     assert not np.isnan(found[:, [2, 3]]).any()
-    verify_units_graph(bundle, tmp_path / serving.UNITS)
+    verify_units_graph(bundle, tmp_path / UNITS)
     other = make_vector_bundle()
     with pytest.raises(ExportError, match=r"graph units\.tflite failed in a fresh process"):
-        verify_units_graph(other, tmp_path / serving.UNITS)
+        verify_units_graph(other, tmp_path / UNITS)
 
 
 def test_units_are_told_in_the_simplest_way_that_is_true():
