@@ -19,8 +19,9 @@ from export.server.metrics import Metrics, Observe
 from export.server.openapi import document
 from export.server.paths import Endpoint, dispatcher
 from export.server.refusals import AnswerErrors
-from export.server.security import ApiKey, LocalHosts, SecurityHeaders
+from export.server.security import HEADERS, ApiKey, LocalHosts, SecurityHeaders
 
+LAST_HEADERS = HEADERS | {b"connection": b"close"}
 STATIC = Path(__file__).with_name("static")
 
 V1 = [
@@ -75,24 +76,19 @@ class Server:
         if local and not api_key:
             self._stack = LocalHosts(self._stack)
         self._stack = AnswerErrors(ApiKey(self._stack, api_key))
-        self._stack = SecurityHeaders(self._drained(Observe(self._stack, metrics)))
+        self._stack = SecurityHeaders(Observe(self._stack, metrics), self._headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # then the router raises what it refuses, for `AnswerErrors`
         await self._stack(scope, receive, send)
 
-    def _drained(self, app: App) -> App:
-        """While the server is being stopped every answer ends its connection.
+    def _headers(self) -> dict[bytes, bytes]:
+        """What every answer carries; while the server is being stopped each ends its connection.
 
         Clients that keep connections then open the next one elsewhere, instead of losing a request
         on one that is closed under it.
         """
-        closing = SecurityHeaders(app, {b"connection": b"close"})
-
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await (closing if self.context.stopping else app)(scope, receive, send)
-
-        return application
+        return LAST_HEADERS if self.context.stopping else HEADERS
 
     def _router(self) -> Router:
         pages = [

@@ -9,7 +9,6 @@ waits for company, and under load batches grow by themselves while the threads a
 import asyncio
 import collections
 import concurrent.futures
-import contextlib
 import dataclasses
 import math
 import time
@@ -20,6 +19,7 @@ import numpy as np
 from export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
 
 Run = Callable[[np.ndarray], np.ndarray]
+AT_ONCE = 8  # answers that are handed out before the event loop looks at all else
 MEMORY = 0.8  # share of the old value in the running mean of seconds a row
 
 
@@ -57,13 +57,13 @@ class Hooks:
     """What is told to whoever counts; called on the event loop, so they must be quick.
 
     Args:
+        on_open: there is a queue; a function that says how many rows wait in it.
         on_batch: rows of a batch that is started.
-        on_queue: rows that wait, whenever their number changes.
-        on_close: there will be no more of either.
+        on_close: there will be no more batches, and nothing waits.
     """
 
+    on_open: Callable[[Callable[[], int]], None] = lambda depth: None
     on_batch: Callable[[int], None] = lambda size: None
-    on_queue: Callable[[int], None] = lambda depth: None
     on_close: Callable[[], None] = lambda: None
 
 
@@ -81,10 +81,18 @@ class _Request:
 
     def receive(self, start: int, rows: np.ndarray) -> None:
         """Keeps the answer to the rows from `start` on; the last one completes the future."""
-        self.parts[start] = rows
-        if sum(map(len, self.parts.values())) == len(self.z) and not self.future.done():
-            ordered = [self.parts[at] for at in sorted(self.parts)]
-            self.future.set_result(ordered[0] if len(ordered) == 1 else np.concatenate(ordered))
+        if len(rows) < len(self.z):
+            self.parts[start] = rows
+            if sum(map(len, self.parts.values())) < len(self.z):
+                return
+            rows = np.concatenate([self.parts[at] for at in sorted(self.parts)])
+        if not self.future.done():
+            self.future.set_result(rows)
+
+    def fail(self, error: ServerError) -> None:
+        """Ends the wait with an error."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 Part = tuple[_Request, int, int]  # rows [start, stop) of a request
@@ -115,6 +123,7 @@ class Batcher:
         self._closing = self._hurried = False
         self._idle = asyncio.Event()
         self._wake: asyncio.Handle | None = None
+        self.hooks.on_open(lambda: self._rows)
 
     @property
     def depth(self) -> int:
@@ -129,18 +138,19 @@ class Batcher:
     async def submit(self, z: np.ndarray, deadline: float | None = None) -> np.ndarray:
         """Runs rows, in whatever company.
 
-        A caller that is cancelled takes its waiting rows out of the queue.
+        A caller that is cancelled, as by its deadline, takes its waiting rows out of the queue.
 
         Args:
             z: rows `(n, size)`, at least one.
-            deadline: as `time.monotonic()` counts; `None` for no limit.
+            deadline: as `time.monotonic()` counts, after which nothing is begun; `None` for no
+                limit. The wait for what was begun in time is for the caller to end.
 
         Returns:
             `(n, ...)`, what `run` makes of them.
 
         Raises:
             Overloaded: the queue is full.
-            DeadlineExceeded: there was no answer in time.
+            DeadlineExceeded: it had passed.
             Unavailable: the batcher is closed.
             ServerError: `run` failed (500).
         """
@@ -150,12 +160,8 @@ class Batcher:
         self._count(len(z))
         self._pump_soon()
         try:
-            async with asyncio.timeout_at(deadline):
-                return await request.future
-        except TimeoutError:
-            raise late() from None
+            return await request.future
         finally:
-            request.future.cancel()
             self._count(-request.untaken)
             request.taken = len(request.z)
 
@@ -190,7 +196,6 @@ class Batcher:
     def _count(self, change: int) -> None:
         if change:
             self._rows += change
-            self.hooks.on_queue(self._rows)
         if not self._rows and not self._running:
             self._idle.set()
 
@@ -242,35 +247,39 @@ class Batcher:
         self._running += 1
         self._count(-size)
         self.hooks.on_batch(size)
-        rows = [request.z[start:stop] for request, start, stop in parts]
-        job = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, rows)
-        job.add_done_callback(lambda done: self._finish(parts, done))
+        self._pool.submit(self._work, parts, asyncio.get_running_loop())
 
-    def _timed(self, rows: list[np.ndarray]) -> tuple[np.ndarray, float]:
-        start = time.perf_counter()
-        result = self._run(rows[0] if len(rows) == 1 else np.concatenate(rows))
-        return result, time.perf_counter() - start
+    def _work(self, parts: list[Part], loop: asyncio.AbstractEventLoop) -> None:
+        """Runs a batch; in a thread."""
+        begin = time.perf_counter()
+        try:
+            rows = [request.z[start:stop] for request, start, stop in parts]
+            result = self._run(rows[0] if len(rows) == 1 else np.concatenate(rows))
+        except Exception as error:  # whatever the engine raises is told to those who asked
+            loop.call_soon_threadsafe(self._finish, parts, failed(error))
+        else:
+            each = (time.perf_counter() - begin) / len(result)
+            self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
+            loop.call_soon_threadsafe(self._finish, parts, result)
 
-    def _finish(self, parts: list[Part], done: asyncio.Future) -> None:
+    def _finish(self, parts: list[Part], result: np.ndarray | ServerError) -> None:
         self._running -= 1
-        with contextlib.suppress(asyncio.CancelledError):
-            self._hand_out(parts, done)
         self._count(0)
         self._pump()
+        self._hand_out(parts, result)
 
-    def _hand_out(self, parts: list[Part], done: asyncio.Future) -> None:
-        if error := done.exception():
-            for request, _, _ in parts:
-                if not request.future.done():
-                    request.future.set_exception(failed(error))
-            return
-        result, seconds = done.result()
-        each = seconds / len(result)
-        self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
-        at = 0
-        for request, start, stop in parts:
-            request.receive(start, result[at : at + stop - start])
-            at += stop - start
+    def _hand_out(self, parts: list[Part], result: np.ndarray | ServerError) -> None:
+        """Gives answers a few at a time: writing them all would keep the next batch waiting."""
+        now, later = parts[:AT_ONCE], parts[AT_ONCE:]
+        if isinstance(result, ServerError):
+            for request, _, _ in now:
+                request.fail(result)
+        else:
+            for request, start, stop in now:
+                request.receive(start, result[: stop - start])
+                result = result[stop - start :]
+        if later:
+            asyncio.get_running_loop().call_soon(self._hand_out, later, result)
 
 
 def late() -> DeadlineExceeded:

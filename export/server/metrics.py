@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -15,6 +15,7 @@ from export.server.context import Models
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
+Depth = Callable[[], int]  # rows that wait in a queue
 UNKNOWN = "unknown"  # paths and methods that are none: a label must not take what clients invent
 
 
@@ -46,24 +47,26 @@ class Metrics:
             buckets=ROWS,
             registry=self.registry,
         )
-        self.queue_rows = Gauge(
-            "ganapp_queue_rows",
-            "Samples that wait for a batch.",
-            ("model", "version"),
-            registry=self.registry,
-        )
+        self._queues: dict[tuple[str, str], Depth] = {}
+        self.registry.register(_Queues(self._queues))
 
     def of_batches(self, name: str, version: int) -> dict[str, Callable[..., None]]:
         """What a version's batches are told to: the arguments of `batching.Hooks`."""
         labels = (name, str(version))
+        mine: list[Depth] = []
+
+        def remember(depth: Depth) -> None:
+            mine.append(depth)
+            self._queues[labels] = depth
 
         def forget() -> None:  # else every version that ever was would be told of for ever
             self.batch_rows.remove(*labels)
-            self.queue_rows.remove(*labels)
+            if self._queues.get(labels) in mine:
+                del self._queues[labels]
 
         return {  # looked up each time: the same number may be loaded again before it is forgotten
+            "on_open": remember,
             "on_batch": lambda size: self.batch_rows.labels(*labels).observe(size),
-            "on_queue": lambda depth: self.queue_rows.labels(*labels).set(depth),
             "on_close": forget,
         }
 
@@ -74,6 +77,24 @@ class Metrics:
     def response(self) -> Response:
         """All figures in Prometheus's text format."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Queues:
+    """One gauge a version: rows that wait, asked for when somebody looks and not before."""
+
+    def __init__(self, queues: Mapping[tuple[str, str], Depth]) -> None:
+        self.queues = queues
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "ganapp_queue_rows", "Samples that wait for a batch.", labels=("model", "version")
+        )
+        for labels, depth in self.queues.items():
+            family.add_metric(labels, depth())
+        yield family
 
 
 class _Versions:
@@ -106,6 +127,8 @@ class Observe:
         # Looking a series up takes longer than counting. Routes and statuses are few.
         self._requests = functools.cache(metrics.requests.labels)
         self._seconds = functools.cache(metrics.seconds.labels)
+        self.under_way = 0
+        metrics.under_way.set_function(lambda: self.under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,11 +145,11 @@ class Observe:
                 status = str(message["status"])
             await send(message)
 
-        self.metrics.under_way.inc()
+        self.under_way += 1
         try:
             await self.app(scope, receive, counted)
         finally:
-            self.metrics.under_way.dec()
+            self.under_way -= 1
             route = state.get("template", UNKNOWN)
             method = scope["method"] if scope["method"] in METHODS else UNKNOWN
             self._requests(method, route, status).inc()

@@ -1,5 +1,6 @@
 """The paths of version 1: TF Serving's, and beside them those for people."""
 
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -87,16 +88,19 @@ class Endpoint:
 def dispatcher(context: Context, endpoints: list[Endpoint]) -> Callable:
     """The ASGI application of version 1; anything unknown is a malformed request (400)."""
 
+    @functools.lru_cache(maxsize=64)  # most requests ask the same as those before
+    def found(method: str, path: str) -> tuple[Handler, Target, str]:
+        for endpoint in endpoints:
+            target = endpoint.target(method, path)
+            if target is not None:
+                return endpoint.handler, target, endpoint.template(target)
+        raise InvalidArgument(f"Malformed request: {method} {path[:200]}")
+
     async def application(scope, receive, send) -> None:
-        request = Request(scope, receive, send)
         raw = scope.get("raw_path") or scope["path"].encode()
         path = raw.split(b"?")[0].decode("latin-1")
-        for endpoint in endpoints:
-            target = endpoint.target(request.method, path)
-            if target is not None:
-                request.state.template = endpoint.template(target)
-                response = await endpoint.handler(context, request, target)
-                return await response(scope, receive, send)
-        raise InvalidArgument(f"Malformed request: {request.method} {path[:200]}")
+        handler, target, scope["state"]["template"] = found(scope["method"], path)
+        response = await handler(context, Request(scope, receive, send), target)
+        await response(scope, receive, send)
 
     return application

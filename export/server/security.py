@@ -3,7 +3,7 @@
 import functools
 import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from export.server.asgi import App, Receive, Scope, Send
 from export.server.errors import ServerError
@@ -34,17 +34,22 @@ OPEN_FOLDERS = ("/static/",)
 
 
 class SecurityHeaders:
-    """Middleware: headers on every answer, unless the answer sets its own."""
+    """Middleware: headers on every answer, unless the answer sets its own.
 
-    def __init__(self, app: App, headers: dict[bytes, bytes] | None = None) -> None:
+    Args:
+        app: what it stands before.
+        headers: gives those of an answer that begins now.
+    """
+
+    def __init__(self, app: App, headers: Callable[[], dict[bytes, bytes]] = lambda: HEADERS):
         self.app = app
-        self.headers = HEADERS if headers is None else headers
+        self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message) -> None:
             if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                missing = [pair for pair in self.headers.items() if pair[0] not in present]
+                own = [name for name, _ in message["headers"]]
+                missing = [pair for pair in self.headers().items() if pair[0] not in own]
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.server.batching import Batcher, Batching, Hooks, late
+from export.server.batching import Batcher, Batching, Hooks
 from export.server.engines import Engine, open_engine
 from export.server.errors import InvalidArgument, Overloaded
 from export.server.inputs import checked_inputs, scalar
@@ -122,7 +122,8 @@ class Servable:
         Args:
             signature_name: a key of `signatures`.
             inputs: by name; those with a default may be left out.
-            deadline: as `time.monotonic()` counts; `None` for no limit.
+            deadline: as `time.monotonic()` counts, after which nothing is begun; `None` for no
+                limit.
 
         Returns:
             outputs by name; `image_bytes` are `bytes` in an array of dtype object.
@@ -130,7 +131,7 @@ class Servable:
         Raises:
             InvalidArgument: there is no such signature, or an input is wrong.
             Overloaded: the queue is full.
-            DeadlineExceeded: there was no answer in time.
+            DeadlineExceeded: it had passed.
             ServerError: the engine failed (500).
         """
         if signature_name not in self.signatures:  # TF Serving's words
@@ -179,12 +180,12 @@ class Servable:
         truncation = scalar(inputs, "truncation", 0, 1, 1.0)
         latents = await self._drawn(count, deadline, count, seed, class_, truncation)
         samples = await self._batcher.submit(latents, deadline)
-        units = await self._help(deadline, self._sampler.to_user_units, samples)
+        units = await self._help(self._sampler.to_user_units, samples)
         return {"samples": units, "latents": latents}
 
     async def _sample_png(self, inputs: Arrays, deadline: float | None) -> Arrays:
         images = (await self._sample(inputs, deadline))["samples"]
-        return {"image_bytes": await self._help(deadline, _png, images)}
+        return {"image_bytes": await self._help(_png, images)}
 
     async def _drawn(self, rows: int, deadline: float | None, *arguments: float) -> np.ndarray:
         """Latents, unless so many are being drawn or waiting that the queue would not take them."""
@@ -195,17 +196,13 @@ class Servable:
             )
         self._drawing += rows
         try:
-            return await self._help(deadline, self._sampler.latents, *arguments)
+            return await self._help(self._sampler.latents, *arguments)
         finally:
             self._drawing -= rows
 
-    async def _help(self, deadline: float | None, function: Callable, *arguments) -> np.ndarray:
+    async def _help(self, function: Callable, *arguments) -> np.ndarray:
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await loop.run_in_executor(self._helper, function, *arguments)
-        except TimeoutError:
-            raise late() from None
+        return await loop.run_in_executor(self._helper, function, *arguments)
 
 
 def _png(images: np.ndarray) -> np.ndarray:

@@ -102,7 +102,11 @@ def serve(
     )
     raise_file_limit()
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
-        asyncio.run(run(app, listener, settings, tell))
+        try:
+            asyncio.run(run(app, listener, settings, tell))
+        except KeyboardInterrupt:  # another Ctrl-C, when the loop that heeds them has ended
+            if not app.context.stopping:
+                raise
 
 
 def _exposed(host: str) -> str:

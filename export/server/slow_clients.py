@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from export.server.clock import Clock
+from export.server.one_packet import OnePacket
+
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
@@ -40,35 +43,35 @@ class PatientProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments, **options) -> None:
         super().__init__(*arguments, **options)
-        self._clock: asyncio.TimerHandle | None = None  # on what is being read
+        self._clock = Clock(self.loop)  # on what is being read
         self._write_clock: asyncio.TimerHandle | None = None
         self._bare_bytes = 0  # since the last byte of a body, or the start of a request
         self._body_bytes = 0
         self._body_since: float | None = None  # `None`: no body is being read
 
     def connection_made(self, transport) -> None:
-        super().connection_made(transport)
+        super().connection_made(OnePacket(transport))
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
+        self._clock.close()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._clock is None:  # the first byte of a request
+        if not self._clock.running:  # the first byte of a request
             self._expect_headers()
         self._bare_bytes += len(data)
         super().data_received(data)
-        if self._bare_bytes > self.patience.header_bytes and self._clock is not None:
+        if self._bare_bytes > self.patience.header_bytes and self._clock.running:
             kind = "headers" if self._body_since is None else "trailers"
             self._cut(431, f"The {kind} are longer than the server takes.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._clock is None:  # another request in the same packet
+        if not self._clock.running:  # another request in the same packet
             self._expect_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -80,7 +83,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._bare_bytes = self._body_bytes = 0
         self._body_since = self.loop.time()
-        self._start_clock(self.patience.body_seconds, self._check_body)
+        self._clock.start(self.patience.body_seconds, self._check_body)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -91,12 +94,13 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._body_since = None
         self._bare_bytes = 0
-        self._stop_clock()
+        self._clock.stop()
 
     def on_response_complete(self) -> None:
+        self.transport.flush()
         # Whatever is left of a request that has its answer would be read for nothing.
         if self._body_since is not None and self.cycle.response_complete:
-            self._stop_clock()
+            self._clock.stop()
             self.transport.close()
         super().on_response_complete()
 
@@ -147,20 +151,11 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _expect_headers(self) -> None:
         self._bare_bytes = 0
-        self._start_clock(self.patience.header_seconds, self._headers_late)
-
-    def _start_clock(self, seconds: float, late) -> None:
-        self._stop_clock()
-        self._clock = self.loop.call_later(seconds, late)
-
-    def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
+        self._clock.start(self.patience.header_seconds, self._headers_late)
 
     def _headers_late(self) -> None:
         if self._busy():  # the next request is begun while this one is being answered
-            self._start_clock(self.patience.header_seconds, self._headers_late)
+            self._clock.start(self.patience.header_seconds, self._headers_late)
         elif self._bare_bytes:
             self._cut(408, "The headers took too long.")
         else:
@@ -170,7 +165,7 @@ class PatientProtocol(HttpToolsProtocol):
         elapsed = self.loop.time() - (self._body_since or 0.0)
         # Bytes that wait here because a handler does not want them yet are no fault of the client.
         if self.flow.read_paused or self._body_bytes >= self.patience.rate * elapsed:
-            self._start_clock(self.patience.body_seconds, self._check_body)
+            self._clock.start(self.patience.body_seconds, self._check_body)
         else:
             self._cut(408, "The body came too slowly.")
 
@@ -179,7 +174,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _cut(self, status: int, sentence: str) -> None:
         """Ends the connection, with an answer where none has begun."""
-        self._stop_clock()
+        self._clock.stop()
         if self.transport.is_closing():
             return
         reading_headers = self._body_since is None

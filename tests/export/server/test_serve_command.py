@@ -1,5 +1,6 @@
 """`ganapp serve` on a folder as `ganapp export` lays it out."""
 
+import contextlib
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from version_case import SHAPE, SIZE, write_version
 
+from export.server import serve as serving
 from export.server.errors import StartError
 from export.server.limits import Limits
 from export.server.serve import Settings, listen, said_once
@@ -100,6 +102,18 @@ def test_times_are_refused_of_programs_too():
 def test_a_name_that_is_none(host):
     with pytest.raises(StartError, match=rf"`--host` must be .*'{host}'"):
         listen(host, 0)
+
+
+@pytest.mark.parametrize("stopping", [True, False])
+def test_another_interrupt_after_the_last_answer(monkeypatch, exported, stopping):
+    async def interrupted(app, *_):
+        app.context.stopping = stopping
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serving, "run", interrupted)
+    options = {"engine": "litert", "batching": {}, "poll_seconds": 1.0, "tell": print}
+    with contextlib.nullcontext() if stopping else pytest.raises(KeyboardInterrupt):
+        serving.serve(exported, settings=Settings(port=0), warn=print, **options)
 
 
 @pytest.mark.parametrize("engine", ["litert", "onnx"])

@@ -201,12 +201,14 @@ def test_figures(client, app):
     client.get("/v1/models/none")
     client.get("/invented/1")
     client.request("INVENT", "/v2")
-    hooks = app.metrics.of_batches("digits", 3)
-    hooks["on_batch"](7)
-    hooks["on_queue"](5)
-    past = app.metrics.of_batches("digits", 2)
-    past["on_batch"](1)
-    past["on_close"]()
+    # The third is the second loaded again, before the second is closed.
+    past, old, new = (app.metrics.of_batches("digits", number) for number in (2, 3, 3))
+    for hooks, depth in ((past, 6), (old, 4), (new, 5)):
+        hooks["on_open"](lambda depth=depth: depth)
+        hooks["on_batch"](depth)
+    for hooks in (past, old):
+        hooks["on_close"]()
+    new["on_batch"](7)
     families = text_string_to_metric_families(client.get("/metrics").text)
     samples = {
         (each.name, *sorted(each.labels.items())): each.value

@@ -117,6 +117,15 @@ def test_an_interrupt_after_the_last_answer_does_no_harm(start):
     assert (server.process.returncode, out, err) == (0, "", "")
 
 
+def test_an_answer_without_a_body_comes_at_once(start):
+    connection = http.client.HTTPConnection("127.0.0.1", start(delay=0.0).port, timeout=5)
+    for _ in range(2):
+        connection.request("HEAD", "/")
+        with connection.getresponse() as answer:
+            assert (answer.status, answer.read()) == (200, b"")
+    connection.close()
+
+
 def received(connection):
     """What the server sent until it closed the connection, and after how many seconds."""
     start, data = time.monotonic(), bytearray()

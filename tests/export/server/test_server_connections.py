@@ -1,0 +1,168 @@
+"""The clock of a connection, and its answers in one write."""
+
+import asyncio
+import types
+
+import pytest
+
+from export.server.clock import Clock
+from export.server.one_packet import OnePacket
+
+HEAD, BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"{}"
+
+
+class Time:
+    """An event loop's time, that moves when it is told to."""
+
+    def __init__(self):
+        self.now, self.timers, self.made = 0.0, [], 0
+
+    def time(self):
+        return self.now
+
+    def call_at(self, when, function):
+        timer = types.SimpleNamespace(when=lambda: when, function=function)
+        timer.cancel = lambda: self.timers.remove(timer)
+        self.timers.append(timer)
+        self.made += 1
+        return timer
+
+    def pass_until(self, moment):
+        while due := [timer for timer in self.timers if timer.when() <= moment]:
+            first = min(due, key=lambda timer: timer.when())
+            self.timers.remove(first)
+            self.now = max(self.now, first.when())
+            first.function()
+        self.now = moment
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def clock(time):
+    return Clock(time)
+
+
+def test_a_clock_goes_off_once_and_on_time(time, clock):
+    late = []
+    clock.start(5.0, lambda: late.append(time.now))
+    time.pass_until(4.9)
+    assert clock.running
+    assert not late
+    time.pass_until(20.0)
+    assert late == [5.0]
+    assert not clock.running
+    assert not time.timers
+
+
+def test_a_clock_that_is_set_again_needs_no_other_timer(time, clock):
+    late = []
+    for second in range(100):
+        time.pass_until(second)
+        clock.start(10.0, lambda: late.append(("again", time.now)))
+        clock.stop()
+        clock.start(10.0, lambda: late.append(("last", time.now)))
+    assert time.made < 15
+    time.pass_until(200.0)
+    assert late == [("last", 109.0)]
+
+
+def test_a_clock_may_be_set_to_an_earlier_time(time, clock):
+    late = []
+    clock.start(10.0, lambda: late.append("first"))
+    clock.start(1.0, lambda: late.append(time.now))
+    time.pass_until(30.0)
+    assert late == [1.0]
+    assert not time.timers
+
+
+@pytest.mark.parametrize("end", [Clock.stop, Clock.close])
+def test_a_clock_that_is_stopped_does_not_go_off(time, clock, end):
+    late = []
+    clock.start(10.0, lambda: late.append(1))
+    end(clock)
+    assert not clock.running
+    assert len(time.timers) == (end is Clock.stop)
+    time.pass_until(30.0)
+    assert not late
+    clock.start(10.0, lambda: late.append(time.now))
+    time.pass_until(50.0)
+    assert late == [40.0]
+
+
+def test_what_is_late_may_set_its_clock_again(time, clock):
+    late = []
+
+    def again():
+        late.append(time.now)
+        if len(late) < 3:
+            clock.start(2.0, again)
+
+    clock.start(2.0, again)
+    time.pass_until(30.0)
+    assert late == [2.0, 4.0, 6.0]
+
+
+class Written(asyncio.Transport):
+    """A transport that remembers."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes, self.closed = [], False
+
+    def write(self, data):
+        assert not self.closed
+        self.writes.append(data)
+
+    def close(self):
+        self.closed = True
+
+    def abort(self):
+        self.closed = True
+
+    def get_write_buffer_size(self):
+        return 7
+
+
+@pytest.fixture
+def written():
+    return Written()
+
+
+def test_head_and_body_leave_together(written):
+    transport = OnePacket(written)
+    transport.write(HEAD)
+    assert not written.writes
+    assert transport.get_write_buffer_size() == len(HEAD) + 7
+    transport.write(BODY)
+    assert written.writes == [HEAD + BODY]
+    assert transport.get_write_buffer_size() == 7
+    transport.write(BODY)
+    assert written.writes == [HEAD + BODY, BODY]
+    transport.flush()
+    assert len(written.writes) == 2
+
+
+@pytest.mark.parametrize("end", [OnePacket.flush, OnePacket.close])
+def test_a_head_without_a_body_leaves_at_the_end(written, end):
+    transport = OnePacket(written)
+    transport.write(HEAD)
+    end(transport)
+    assert written.writes == [HEAD]
+    assert written.closed == (end is OnePacket.close)
+
+
+def test_a_client_that_waits_to_go_on_is_told_at_once(written):
+    OnePacket(written).write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert len(written.writes) == 1
+
+
+def test_an_aborted_connection_gets_nothing_more(written):
+    transport = OnePacket(written)
+    transport.write(HEAD)
+    transport.abort()
+    assert written.closed
+    assert not written.writes
