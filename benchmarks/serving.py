@@ -17,13 +17,19 @@ import os
 import shutil
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.running import markdown
-from benchmarks.serving_load import Load, Server, request_body
+from benchmarks.serving_load import Load, Server, request_body, serving_file
+from export.server.engines import open_engine
+from export.server.spec import ServingSpec
 
 ROUNDS = 4
+TOGETHER = 64  # rows of a batch at most
 HEAD = ["", "answers/s", "CPU ms an answer", "p50 ms", "p99 ms", "rows a batch", "MB", "grew by"]
 # Fewer rows may wait than clients ask for, who ask again as soon as they are refused.
 OVERLOAD = {"max_batch_size": 8, "max_enqueued_batches": 4}
@@ -89,11 +95,28 @@ def statuses(loads: list[Load]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
+def engine_rates(export: Path, engine: str, seconds: float = 2.0) -> tuple[float, float]:
+    """Rows a second of the engine without a server, in one thread: one by one, and 64 at once."""
+    spec = ServingSpec.read(serving_file(export).parents[1])
+    running = open_engine(engine, spec)
+    rates = []
+    for rows in (1, TOGETHER):
+        z = np.random.default_rng(0).normal(size=(rows, spec.latent.size)).astype(np.float32)
+        running.generate(z)
+        begin, calls = time.perf_counter(), 0
+        while (passed := time.perf_counter() - begin) < seconds:
+            running.generate(z)
+            calls += 1
+        rates.append(calls * rows / passed)
+    running.close()
+    return rates[0], rates[1]
+
+
 def batching(options: argparse.Namespace, engine: str) -> dict:
     """One engine: each request alone, and up to 64 together."""
     settings = {
         f"{engine}, alone": {"engine": engine, "max_batch_size": 1, "max_enqueued_batches": 4096},
-        f"{engine}, up to 64": {"engine": engine, "max_batch_size": 64},
+        f"{engine}, up to {TOGETHER}": {"engine": engine, "max_batch_size": TOGETHER},
     }
     body = request_body(options.export)
     with servers(options.export, settings) as running:
@@ -101,6 +124,12 @@ def batching(options: argparse.Namespace, engine: str) -> dict:
         found = compared(running, body, clients=options.clients, seconds=options.seconds)
     print(markdown([HEAD, *(row_of(name, loads) for name, loads in found.items())]))
     print(ratios(*found.values()))
+    single, together = engine_rates(options.export, engine)
+    bound = together / statistics.median(load.rate for load in found[next(iter(found))])
+    print(
+        f"The engine without a server, one thread: {single:,.0f} rows/s one by one, "
+        f"{together:,.0f} {TOGETHER} at once, which is {bound:.2f} times what `alone` answers."
+    )
     print(f"Seconds from the command until it serves: {starts}.")
     print(f"Statuses: { ({name: statuses(loads) for name, loads in found.items()}) }\n", flush=True)
     return {name: [vars(load) for load in loads] for name, loads in found.items()}

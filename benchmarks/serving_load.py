@@ -152,11 +152,16 @@ class Server:
         return self.memory(), (int(fields[11]) + int(fields[12])) / TICKS, count, total
 
 
-def request_body(export: Path) -> bytes:
-    """A request for one sample of a fixed latent."""
+def serving_file(export: Path) -> Path:
+    """What the first version in an export says of itself."""
     path = next(iter(sorted(export.glob("models/*/*/assets.extra/serving.json"))), None)
     if path is None:
         raise SystemExit(f"`--export` must be what `ganapp export` wrote. Received: {export}")
-    size = json.loads(path.read_text())["latent"]["size"]
+    return path
+
+
+def request_body(export: Path) -> bytes:
+    """A request for one sample of a fixed latent."""
+    size = json.loads(serving_file(export).read_text())["latent"]["size"]
     latent = [round((7 * place % 11 - 5) / 5, 1) for place in range(size)]
     return json.dumps({"instances": [latent]}).encode()
