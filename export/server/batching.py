@@ -118,7 +118,7 @@ class Batcher:
         )
         self._waiting: collections.deque[_Request] = collections.deque()
         self._rows = 0  # that wait
-        self._running = 0  # batches
+        self._running = self._answering = 0  # batches in a thread, and those handed out
         self._seconds_per_row = 0.0
         self._closing = self._hurried = False
         self._idle = asyncio.Event()
@@ -186,7 +186,7 @@ class Batcher:
     async def close(self) -> None:
         """Finishes what was accepted, accepts nothing more and ends the threads."""
         self._closing = True
-        while self._running or self._rows:
+        while self._running or self._rows or self._answering:
             self._idle.clear()
             self._pump()
             await self._idle.wait()
@@ -196,7 +196,7 @@ class Batcher:
     def _count(self, change: int) -> None:
         if change:
             self._rows += change
-        if not self._rows and not self._running:
+        if not (self._rows or self._running or self._answering):
             self._idle.set()
 
     def _pump_soon(self, delay: float = 0.0) -> None:
@@ -251,20 +251,19 @@ class Batcher:
 
     def _work(self, parts: list[Part], loop: asyncio.AbstractEventLoop) -> None:
         """Runs a batch; in a thread."""
-        begin = time.perf_counter()
         try:
+            begin = time.perf_counter()
             rows = [request.z[start:stop] for request, start, stop in parts]
             result = self._run(rows[0] if len(rows) == 1 else np.concatenate(rows))
-        except Exception as error:  # whatever the engine raises is told to those who asked
-            loop.call_soon_threadsafe(self._finish, parts, failed(error))
-        else:
             each = (time.perf_counter() - begin) / len(result)
             self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
-            loop.call_soon_threadsafe(self._finish, parts, result)
+        except Exception as error:  # whatever the engine raises is told to those who asked
+            result = failed(error)
+        loop.call_soon_threadsafe(self._finish, parts, result)
 
     def _finish(self, parts: list[Part], result: np.ndarray | ServerError) -> None:
         self._running -= 1
-        self._count(0)
+        self._answering += 1
         self._pump()
         self._hand_out(parts, result)
 
@@ -280,6 +279,9 @@ class Batcher:
                 result = result[stop - start :]
         if later:
             asyncio.get_running_loop().call_soon(self._hand_out, later, result)
+        else:
+            self._answering -= 1
+            self._count(0)
 
 
 def late() -> DeadlineExceeded:

@@ -11,6 +11,9 @@ from typing import Any
 import uvicorn
 
 from export.server.app import Server
+from export.server.newcomers import ignore_newcomers
+
+HANDSHAKE_SECONDS = 0.25  # for which connections that are being opened are waited for
 
 
 class GracefulServer(uvicorn.Server):
@@ -64,6 +67,8 @@ class GracefulServer(uvicorn.Server):
         Closing a port resets them, and with them the requests that are on their way.
         """
         loop = asyncio.get_running_loop()
+        if all(map(ignore_newcomers, sockets)):
+            await asyncio.sleep(HANDSHAKE_SECONDS)
         for listener in sockets:
             loop.remove_reader(listener)
         for _ in range(2):  # for asyncio to finish those that it has accepted

@@ -206,6 +206,11 @@ def test_everybody_in_a_large_batch_is_answered():
         bad = [batcher.submit(rows(-1)) for _ in range(40)]
         for error in await asyncio.gather(*bad, return_exceptions=True):
             assert isinstance(error, ServerError)
+        function.gate.clear()
+        tasks = await start(batcher, *map(rows, range(40)))
+        function.gate.set()
+        await batcher.close()
+        assert all(task.done() for task in tasks)
 
     run(test, held=True)
 

@@ -1,0 +1,46 @@
+"""A port that lets in who has knocked, and nobody else."""
+
+import socket
+import sys
+
+import pytest
+
+from export.server import newcomers
+from export.server.newcomers import ignore_newcomers
+
+
+@pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["4", "6"])
+def listener(request):
+    family, address = request.param
+    with socket.socket(family) as listening:
+        try:
+            listening.bind((address, 0))
+        except OSError as error:
+            pytest.skip(f"this machine has no {address}: {error}")
+        listening.listen(8)
+        yield listening
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can do it")
+def test_who_has_knocked_is_let_in_and_nobody_else(listener):
+    address = listener.getsockname()[:2]
+    with socket.create_connection(address, timeout=5) as early:
+        assert ignore_newcomers(listener)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(address, timeout=0.2)
+        early.sendall(b"asked before")
+        with listener.accept()[0] as connection:
+            assert connection.recv(100) == b"asked before"
+            connection.sendall(b"answered")
+            assert early.recv(100) == b"answered"
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_systems_that_cannot_say_so(monkeypatch, listener):
+    monkeypatch.setattr(newcomers, "_ATTACH_FILTER", 12345)
+    assert not ignore_newcomers(listener)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert not ignore_newcomers(listener)
+    socket.create_connection(listener.getsockname()[:2], timeout=5).close()
