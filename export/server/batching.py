@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
+from export.server.waiting import Part, Waiting
 
 Run = Callable[[np.ndarray], np.ndarray]
 AT_ONCE = 8  # answers that are handed out before the event loop looks at all else
@@ -57,7 +58,8 @@ class Hooks:
     """What is told to whoever counts; called on the event loop, so they must be quick.
 
     Args:
-        on_open: there is a queue; a function that says how many rows wait in it.
+        on_open: there is a queue, from the first request on; a function that says how many rows
+            wait in it.
         on_batch: rows of a batch that is started.
         on_close: there will be no more batches, and nothing waits.
     """
@@ -65,37 +67,6 @@ class Hooks:
     on_open: Callable[[Callable[[], int]], None] = lambda depth: None
     on_batch: Callable[[int], None] = lambda size: None
     on_close: Callable[[], None] = lambda: None
-
-
-@dataclasses.dataclass(eq=False)
-class _Request:
-    z: np.ndarray
-    future: asyncio.Future
-    since: float
-    taken: int = 0
-    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
-
-    @property
-    def untaken(self) -> int:
-        return len(self.z) - self.taken
-
-    def receive(self, start: int, rows: np.ndarray) -> None:
-        """Keeps the answer to the rows from `start` on; the last one completes the future."""
-        if len(rows) < len(self.z):
-            self.parts[start] = rows
-            if sum(map(len, self.parts.values())) < len(self.z):
-                return
-            rows = np.concatenate([self.parts[at] for at in sorted(self.parts)])
-        if not self.future.done():
-            self.future.set_result(rows)
-
-    def fail(self, error: ServerError) -> None:
-        """Ends the wait with an error."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-Part = tuple[_Request, int, int]  # rows [start, stop) of a request
 
 
 class Batcher:
@@ -116,14 +87,14 @@ class Batcher:
         self._pool = concurrent.futures.ThreadPoolExecutor(
             self.parameters.num_batch_threads, thread_name_prefix="batch"
         )
-        self._waiting: collections.deque[_Request] = collections.deque()
+        self._waiting: collections.deque[Waiting] = collections.deque()
         self._rows = 0  # that wait
         self._running = self._answering = 0  # batches in a thread, and those handed out
         self._seconds_per_row = 0.0
         self._closing = self._hurried = False
         self._idle = asyncio.Event()
         self._wake: asyncio.Handle | None = None
-        self.hooks.on_open(lambda: self._rows)
+        self._open = False
 
     @property
     def depth(self) -> int:
@@ -138,32 +109,36 @@ class Batcher:
     async def submit(self, z: np.ndarray, deadline: float | None = None) -> np.ndarray:
         """Runs rows, in whatever company.
 
-        A caller that is cancelled, as by its deadline, takes its waiting rows out of the queue.
+        A caller that is cancelled takes its waiting rows out of the queue.
 
         Args:
             z: rows `(n, size)`, at least one.
-            deadline: as `time.monotonic()` counts, after which nothing is begun; `None` for no
-                limit. The wait for what was begun in time is for the caller to end.
+            deadline: as `time.monotonic()` counts, after which no row is run any more; `None` for
+                no limit. Whoever does not want to wait for a thread or a batch that is running
+                has to end the wait.
 
         Returns:
             `(n, ...)`, what `run` makes of them.
 
         Raises:
             Overloaded: the queue is full.
-            DeadlineExceeded: it had passed.
+            DeadlineExceeded: it passed before the rows were run.
             Unavailable: the batcher is closed.
             ServerError: `run` failed (500).
         """
         self.admit(len(z), deadline)
-        request = _Request(z, asyncio.get_running_loop().create_future(), time.monotonic())
+        if not self._open:  # not sooner: what fails its warm-up has none
+            self._open = True
+            self.hooks.on_open(lambda: self._rows)
+        future = asyncio.get_running_loop().create_future()
+        request = Waiting(z, future, time.monotonic(), math.inf if deadline is None else deadline)
         self._waiting.append(request)
         self._count(len(z))
         self._pump_soon()
         try:
-            return await request.future
+            return await future
         finally:
-            self._count(-request.untaken)
-            request.taken = len(request.z)
+            self._drop(request)
 
     def admit(self, rows: int, deadline: float | None = None) -> None:
         """Refuses what `submit` would refuse now; a queue with nothing in it takes any number."""
@@ -199,6 +174,11 @@ class Batcher:
         if not (self._rows or self._running or self._answering):
             self._idle.set()
 
+    def _drop(self, request: Waiting) -> None:
+        """Lets none of its rows wait any more."""
+        self._count(-request.untaken)
+        request.taken = len(request.z)
+
     def _pump_soon(self, delay: float = 0.0) -> None:
         """Looks at the queue after the callbacks that are due: they may bring company."""
         if isinstance(self._wake, asyncio.TimerHandle):
@@ -218,7 +198,8 @@ class Batcher:
             if delay > 0:
                 self._pump_soon(delay)
                 return
-            self._start(self._take())
+            if parts := self._take():
+                self._start(parts)
 
     def _due(self) -> float:
         """Seconds until the next batch has to start."""
@@ -230,9 +211,13 @@ class Batcher:
         return limit - (time.monotonic() - self._waiting[0].since)
 
     def _take(self) -> list[Part]:
-        parts, room = [], self.parameters.max_batch_size
+        """Rows of the next batch; none, if all that waited had waited too long."""
+        parts, room, now = [], self.parameters.max_batch_size, time.monotonic()
         while room and self._waiting:
             request = self._waiting[0]
+            if request.untaken and request.deadline <= now:
+                self._drop(request)
+                request.fail(late())
             start = request.taken
             request.taken = min(len(request.z), start + room)
             if request.taken > start:
@@ -257,22 +242,23 @@ class Batcher:
             result = self._run(rows[0] if len(rows) == 1 else np.concatenate(rows))
             each = (time.perf_counter() - begin) / len(result)
             self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
-        except Exception as error:  # whatever the engine raises is told to those who asked
-            result = failed(error)
-        loop.call_soon_threadsafe(self._finish, parts, result)
+        except BaseException as error:  # whatever it is, it is told to those who asked
+            loop.call_soon_threadsafe(self._finish, parts, error)
+        else:
+            loop.call_soon_threadsafe(self._finish, parts, result)
 
-    def _finish(self, parts: list[Part], result: np.ndarray | ServerError) -> None:
+    def _finish(self, parts: list[Part], result: np.ndarray | BaseException) -> None:
         self._running -= 1
         self._answering += 1
         self._pump()
         self._hand_out(parts, result)
 
-    def _hand_out(self, parts: list[Part], result: np.ndarray | ServerError) -> None:
+    def _hand_out(self, parts: list[Part], result: np.ndarray | BaseException) -> None:
         """Gives answers a few at a time: writing them all would keep the next batch waiting."""
         now, later = parts[:AT_ONCE], parts[AT_ONCE:]
-        if isinstance(result, ServerError):
+        if isinstance(result, BaseException):
             for request, _, _ in now:
-                request.fail(result)
+                request.fail(failed(result))
         else:
             for request, start, stop in now:
                 request.receive(start, result[: stop - start])

@@ -11,7 +11,7 @@ _PROGRAM = (
     (0x30, 0, 0, _FLAGS),  # load the byte
     (0x45, 0, 1, _SYN),  # if the flag is set
     (0x06, 0, 0, 0),  # then keep nothing of the packet
-    (0x06, 0, 0, 0xFFFF),  # else all of it
+    (0x06, 0, 0, 0xFFFFFFFF),  # else all of it
 )
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER, which the module `socket` does not name
 

@@ -3,21 +3,23 @@
 import asyncio
 from typing import Any
 
-_CONTINUE = b"HTTP/1.1 100"
+COPIED_BYTES = 64 * 2**10  # a body from which on a second write costs less than to copy it
+_HEAD, _CONTINUE = b"HTTP/1.1 ", b"HTTP/1.1 100"
 
 
 class OnePacket:
     """A transport that holds the head of an answer back until the first bytes of its body.
 
     uvicorn writes them apart, and each write is a system call, and on loopback the client's wake-up
-    too. Whoever writes a head has to call `flush` when the answer is complete: it may have no body.
+    too. A head whose body takes its time, or that has none, leaves in the next turn of the loop.
 
     Args:
         transport: what is written to; all else is its own affair.
+        loop: the event loop.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
         self._head = b""
 
     def __getattr__(self, name: str) -> Any:
@@ -26,25 +28,27 @@ class OnePacket:
         return found
 
     def write(self, data: bytes) -> None:
-        """Sends it, or keeps it if it is the head of an answer."""
-        if self._head:
+        """Sends it, or keeps it for a moment if it is the head of an answer."""
+        if self._head and len(data) < COPIED_BYTES:
             self._head, data = b"", self._head + data
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(_CONTINUE):
+        elif self._head:
+            self._flush()
+        elif data[: len(_HEAD)] == _HEAD and data[: len(_CONTINUE)] != _CONTINUE:
             self._head = data
+            self._loop.call_soon(self._flush)
             return
         self._transport.write(data)
 
-    def flush(self) -> None:
-        """Sends what is held back."""
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
-
     def close(self) -> None:
         """Closes when everything is sent."""
-        self.flush()
+        self._flush()
         self._transport.close()
 
     def get_write_buffer_size(self) -> int:
         """Bytes that are not sent yet."""
         return len(self._head) + self._transport.get_write_buffer_size()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)

@@ -110,7 +110,12 @@ async def draw_samples(
         inputs = {name: to_array(*value) for name, value in asked.items() if name in known}
         return await context.predict(request, servable, "sample", inputs)
 
-    return list(await asyncio.gather(*map(of_class, draw.classes)))
+    try:
+        async with asyncio.TaskGroup() as group:  # which ends the others when one is refused
+            tasks = [group.create_task(of_class(number)) for number in draw.classes]
+    except ExceptionGroup as refused:
+        raise refused.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _check_images(servable: Any) -> None:

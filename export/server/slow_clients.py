@@ -50,7 +50,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._body_since: float | None = None  # `None`: no body is being read
 
     def connection_made(self, transport) -> None:
-        super().connection_made(OnePacket(transport))
+        super().connection_made(OnePacket(transport, self.loop))
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -97,7 +97,6 @@ class PatientProtocol(HttpToolsProtocol):
         self._clock.stop()
 
     def on_response_complete(self) -> None:
-        self.transport.flush()
         # Whatever is left of a request that has its answer would be read for nothing.
         if self._body_since is not None and self.cycle.response_complete:
             self._clock.stop()

@@ -59,6 +59,8 @@ class GracefulServer(uvicorn.Server):
         for connection in waiting:
             with contextlib.suppress(OSError):  # whoever has gone meanwhile needs no answer
                 await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        if self.force_exit:
+            self._cut_off()
         await super().shutdown(sockets)
 
     async def _close_ports(self, sockets: list[socket.socket]) -> list[socket.socket]:
@@ -67,8 +69,10 @@ class GracefulServer(uvicorn.Server):
         Closing a port resets them, and with them the requests that are on their way.
         """
         loop = asyncio.get_running_loop()
-        if all(map(ignore_newcomers, sockets)):
-            await asyncio.sleep(HANDSHAKE_SECONDS)
+        if not self.force_exit and all(map(ignore_newcomers, sockets)):
+            end = loop.time() + HANDSHAKE_SECONDS
+            while loop.time() < end and not self.force_exit:
+                await asyncio.sleep(0.01)
         for listener in sockets:
             loop.remove_reader(listener)
         for _ in range(2):  # for asyncio to finish those that it has accepted

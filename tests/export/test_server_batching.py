@@ -7,56 +7,10 @@ import time
 
 import numpy as np
 import pytest
+from batching_case import rows, run, start
 
-from export.server.batching import Batcher, Batching, Hooks
-from export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
-
-
-class Doubling:
-    """Doubles rows, once `gate` is open, and remembers what it was given."""
-
-    def __init__(self, held=False):
-        self.batches, self.gate = [], threading.Event()
-        if not held:
-            self.gate.set()
-
-    def __call__(self, z):
-        assert self.gate.wait(10)
-        self.batches.append(z[:, 0].tolist())
-        if (z < 0).any():
-            raise ValueError("negative\nand a trace")
-        return 2 * z
-
-    @property
-    def sizes(self):
-        return [len(batch) for batch in self.batches]
-
-
-def rows(*values):
-    return np.array(values, np.float32)[:, np.newaxis]
-
-
-def run(test, *, held=False, hooks=None, **parameters):
-    """Calls `await test(batcher, function)` and closes the batcher."""
-
-    async def within():
-        function = Doubling(held)
-        batcher = Batcher(function, Batching(**parameters), hooks)
-        try:
-            async with asyncio.timeout(20):
-                await test(batcher, function)
-        finally:
-            function.gate.set()
-            await batcher.close()
-
-    asyncio.run(within())
-
-
-async def start(batcher, *submissions, **options):
-    """Tasks of submissions, after the first batch has been started."""
-    tasks = [asyncio.create_task(batcher.submit(z, **options)) for z in submissions]
-    await asyncio.sleep(0.01)
-    return tasks
+from export.server.batching import Batching, Hooks
+from export.server.errors import Overloaded
 
 
 def test_rows_that_wait_are_run_together():
@@ -150,86 +104,6 @@ def test_a_full_queue_refuses():
     run(test, held=True, max_batch_size=2, max_enqueued_batches=2)
 
 
-def test_late_rows_are_dropped_and_not_run():
-    async def test(batcher, function):
-        running = await start(batcher, rows(0))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await batcher.submit(rows(1, 1), deadline=time.monotonic() + 0.05)
-        (waiting,) = await start(batcher, rows(2))
-        assert batcher.depth == 1
-        with pytest.raises(DeadlineExceeded):  # refused before it is queued
-            await batcher.submit(rows(5), deadline=time.monotonic() - 1)
-        function.gate.set()
-        await asyncio.gather(*running, waiting)
-        assert function.batches == [[0], [2]]
-
-    run(test, held=True)
-
-
-def test_rows_of_clients_that_left_are_dropped():
-    async def test(batcher, function):
-        running = await start(batcher, rows(0))
-        left, waiting = await start(batcher, rows(*[1] * 20), rows(2))
-        left.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await left
-        assert batcher.depth == 1
-        function.gate.set()
-        await asyncio.gather(*running, waiting)
-        assert function.batches == [[0], [2]]
-
-    run(test, held=True, max_batch_size=8)
-
-
-def test_a_failure_is_told_to_its_batch_alone():
-    async def test(batcher, function):
-        answers = await asyncio.gather(
-            batcher.submit(rows(-1)), batcher.submit(rows(1)), return_exceptions=True
-        )
-        for answer in answers:
-            assert isinstance(answer, ServerError)
-            assert (answer.status, str(answer)) == (500, "The model could not be run: negative")
-        np.testing.assert_array_equal(await batcher.submit(rows(2)), rows(4))
-
-    run(test)
-
-
-def test_everybody_in_a_large_batch_is_answered():
-    async def test(batcher, function):
-        tasks = await start(batcher, rows(0))
-        tasks += await start(batcher, *map(rows, range(40)))
-        function.gate.set()
-        answers = await asyncio.gather(*tasks)
-        assert [answer[0, 0] for answer in answers] == [0, *range(0, 80, 2)]
-        assert function.sizes == [1, 40]
-        bad = [batcher.submit(rows(-1)) for _ in range(40)]
-        for error in await asyncio.gather(*bad, return_exceptions=True):
-            assert isinstance(error, ServerError)
-        function.gate.clear()
-        tasks = await start(batcher, *map(rows, range(40)))
-        function.gate.set()
-        await batcher.close()
-        assert all(task.done() for task in tasks)
-
-    run(test, held=True)
-
-
-def test_closing_finishes_what_was_accepted():
-    async def test(batcher, function):
-        tasks = await start(batcher, rows(0), rows(1), rows(2))
-        closing = asyncio.create_task(batcher.close())
-        await asyncio.sleep(0.01)
-        with pytest.raises(Unavailable):
-            await batcher.submit(rows(3))
-        assert not closing.done()
-        function.gate.set()
-        await closing
-        assert [task.result()[0, 0] for task in tasks] == [0, 2, 4]
-
-    run(test, held=True, max_batch_size=1, batch_timeout_micros=5_000_000)
-
-
 def test_batches_run_at_the_same_time():
     async def test(batcher, function):
         both = threading.Barrier(2)
@@ -243,9 +117,9 @@ def test_hooks_are_told():
     batches, queues, closed = [], [], []
 
     async def test(batcher, function):
-        (depth,) = queues
-        assert depth() == 0
+        assert not queues
         tasks = await start(batcher, rows(0), rows(1, 2, 3))
+        (depth,) = queues
         assert depth() == 2  # two are being run
         function.gate.set()
         await asyncio.gather(*tasks)

@@ -1,8 +1,10 @@
 """Pictures, sheets, walks and the card; the page and what protects it."""
 
+import asyncio
 import csv
 import io
 import re
+import types
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from PIL import Image
 from server_case import CLASSES, COLUMNS, SHAPE, draw, levels
 from starlette.testclient import TestClient
 
-from export.server import pictures
+from export.server import people, pictures
 from export.server.app import STATIC, make_app
+from export.server.errors import Overloaded
 
 HEIGHT, WIDTH, _ = SHAPE
 
@@ -52,6 +55,30 @@ def test_a_row_a_class(client, model):
     for row, _ in enumerate(CLASSES):
         expected = images(model, count=3, seed=0, **{"class": row})
         np.testing.assert_array_equal(cell(grid, row, 2), expected[2])
+
+
+def test_one_class_that_is_refused_ends_the_others():
+    ended = []
+
+    class Busy:
+        async def predict(self, request, servable, name, inputs):
+            if inputs["class"] == 1:
+                raise Overloaded("The queue is full.")
+            try:
+                await asyncio.sleep(30)
+            finally:
+                ended.append(int(inputs["class"]))
+
+    known = {"sample": types.SimpleNamespace(inputs={"class": None})}
+    servable = types.SimpleNamespace(signatures=known)
+
+    async def ask():
+        draw = people.Draw(count=1, seed=0, classes=(0, 1, 2))
+        with pytest.raises(Overloaded):
+            await people.draw_samples(Busy(), None, servable, draw)
+        assert sorted(ended) == [0, 2]
+
+    asyncio.run(ask())
 
 
 def test_walk(client, model):

@@ -4,9 +4,12 @@ import asyncio
 import types
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from export.server.clock import Clock
 from export.server.one_packet import OnePacket
+from export.server.slow_clients import PatientProtocol
 
 HEAD, BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"{}"
 
@@ -26,6 +29,9 @@ class Time:
         self.timers.append(timer)
         self.made += 1
         return timer
+
+    def call_soon(self, function):
+        return self.call_at(self.now, function)
 
     def pass_until(self, moment):
         while due := [timer for timer in self.timers if timer.when() <= moment]:
@@ -115,13 +121,16 @@ class Written(asyncio.Transport):
 
     def write(self, data):
         assert not self.closed
-        self.writes.append(data)
+        self.writes.append(bytes(data))
 
     def close(self):
         self.closed = True
 
     def abort(self):
         self.closed = True
+
+    def is_closing(self):
+        return self.closed
 
     def get_write_buffer_size(self):
         return 7
@@ -132,37 +141,64 @@ def written():
     return Written()
 
 
-def test_head_and_body_leave_together(written):
-    transport = OnePacket(written)
+@pytest.fixture
+def transport(written, time):
+    return OnePacket(written, time)
+
+
+def test_head_and_body_leave_together(written, transport, time):
     transport.write(HEAD)
     assert not written.writes
     assert transport.get_write_buffer_size() == len(HEAD) + 7
     transport.write(BODY)
     assert written.writes == [HEAD + BODY]
     assert transport.get_write_buffer_size() == 7
-    transport.write(BODY)
+    transport.write(memoryview(BODY))
+    time.pass_until(1.0)
     assert written.writes == [HEAD + BODY, BODY]
-    transport.flush()
-    assert len(written.writes) == 2
 
 
-@pytest.mark.parametrize("end", [OnePacket.flush, OnePacket.close])
-def test_a_head_without_a_body_leaves_at_the_end(written, end):
-    transport = OnePacket(written)
+def test_a_long_body_is_not_copied(written, transport, time):
+    body = bytes(2**20)
     transport.write(HEAD)
-    end(transport)
+    transport.write(body)
+    time.pass_until(1.0)
+    assert written.writes == [HEAD, body]
+
+
+def test_a_head_whose_body_takes_its_time_does_not_wait_for_it(written, transport, time):
+    transport.write(HEAD)
+    time.pass_until(0.0)
     assert written.writes == [HEAD]
-    assert written.closed == (end is OnePacket.close)
+    transport.write(BODY)
+    assert written.writes == [HEAD, BODY]
 
 
-def test_a_client_that_waits_to_go_on_is_told_at_once(written):
-    OnePacket(written).write(b"HTTP/1.1 100 Continue\r\n\r\n")
+def test_a_head_without_a_body_leaves_before_the_connection_ends(written, transport, time):
+    transport.write(HEAD)
+    transport.close()
+    time.pass_until(1.0)
+    assert written.writes == [HEAD]
+    assert written.closed
+
+
+def test_a_client_that_waits_to_go_on_is_told_at_once(written, transport):
+    transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert len(written.writes) == 1
 
 
-def test_an_aborted_connection_gets_nothing_more(written):
-    transport = OnePacket(written)
+def test_an_aborted_connection_gets_nothing_more(written, transport, time):
     transport.write(HEAD)
     transport.abort()
+    time.pass_until(1.0)
     assert written.closed
     assert not written.writes
+
+
+def test_a_lost_connection_leaves_nothing_in_the_event_loop(written, time):
+    config = uvicorn.Config(lambda: None, ws="none", lifespan="off", log_config=None)
+    protocol = PatientProtocol(config=config, server_state=ServerState(), app_state={}, _loop=time)
+    protocol.connection_made(written)
+    assert time.timers
+    protocol.connection_lost(None)
+    assert not time.timers

@@ -1,12 +1,16 @@
 """A port that lets in who has knocked, and nobody else."""
 
+import asyncio
+import contextlib
 import socket
 import sys
 
 import pytest
+import uvicorn
 
 from export.server import newcomers
 from export.server.newcomers import ignore_newcomers
+from export.server.stopping import GracefulServer
 
 
 @pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["4", "6"])
@@ -36,6 +40,35 @@ def test_who_has_knocked_is_let_in_and_nobody_else(listener):
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can do it")
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_port_that_closes_takes_all_who_have_knocked(listener, forced):
+    server = GracefulServer(uvicorn.Config(None, log_config=None), None, 0.0)
+    server.servers, server.force_exit = [], forced
+    address = listener.getsockname()[:2]
+
+    async def come_late():
+        await asyncio.sleep(0.05)
+        with contextlib.closing(socket.socket(listener.family)) as late:
+            late.setblocking(False)
+            async with asyncio.timeout(0.1):
+                await asyncio.get_running_loop().sock_connect(late, address)
+
+    async def close():
+        closing = asyncio.create_task(server._close_ports([listener]))
+        late = await asyncio.gather(come_late(), return_exceptions=True)
+        return await closing, late[0]
+
+    listener.setblocking(False)
+    with socket.create_connection(address, timeout=5) as early:
+        taken, late = asyncio.run(close())
+        assert [each.getpeername()[:2] for each in taken] == [early.getsockname()[:2]]
+        # Whoever is told to stop for the second time waits for nobody.
+        assert isinstance(late, type(None) if forced else TimeoutError)
+    for each in taken:
+        each.close()
 
 
 def test_systems_that_cannot_say_so(monkeypatch, listener):
