@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-COPIED_BYTES = 64 * 2**10  # a body from which on a second write costs less than to copy it
+COPIED_BYTES = 64 * 2**10  # from which on a body is written apart instead of copied
 _HEAD, _CONTINUE = b"HTTP/1.1 ", b"HTTP/1.1 100"
 
 

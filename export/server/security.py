@@ -41,7 +41,7 @@ class SecurityHeaders:
         headers: gives those of an answer that begins now.
     """
 
-    def __init__(self, app: App, headers: Callable[[], dict[bytes, bytes]] = lambda: HEADERS):
+    def __init__(self, app: App, headers: Callable[[], dict[bytes, bytes]]) -> None:
         self.app = app
         self.headers = headers
 
