@@ -2,6 +2,8 @@
 
 import os
 
+import training.kernels  # noqa: F401  (fast CPU kernels, before TensorFlow is imported)
+
 __version__ = "0.1.0"
 
 # TensorFlow's C++ side talks to stderr before Python can ask it not to; what matters arrives as

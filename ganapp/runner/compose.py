@@ -22,6 +22,7 @@ from training.data import MODE_METRICS, Source
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
+from training.kernels import kernels
 from training.objectives import Objective
 from training.optimizers import OptimizerConfig
 from training.schedules import Anneal
@@ -96,6 +97,7 @@ class Experiment:
             "steps_per_epoch": self.steps_per_epoch,
             "total_steps": self.total_steps,
             "replicas": self.strategy.num_replicas_in_sync,
+            "kernels": kernels(),
         }
 
 

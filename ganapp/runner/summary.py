@@ -1,10 +1,12 @@
 """What a person sees before and after a run."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +16,7 @@ from training.data import Source
 from training.evaluation.baseline_table import about_seconds
 from training.evaluation.remarks import about_weak_features, missing_in_short
 from training.evaluation.report import verdict
+from training.kernels import kernels
 from training.objectives import Objective
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}
@@ -32,6 +35,8 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
         table.add_row(name, text)
     table.add_row("run", str(directory))
     console.print(table)
+    for note in experiment.source.notes:
+        console.print(f"- {note}", style="dim", markup=False, highlight=False, soft_wrap=True)
     for sentence in warnings(experiment.config, kind=experiment.source.spec.kind):
         warn(sentence)
 
@@ -49,8 +54,15 @@ def _plan(experiment: Experiment) -> dict[str, str]:
         "objective": _about_objective(gan.objective),
         "training": f"{training.epochs} epochs of {experiment.steps_per_epoch} steps, batch "
         f"{training.batch_size}, {training.precision}, seed {training.seed}",
-        "devices": f"{replicas} replica{'s' if replicas > 1 else ''}",
+        "devices": f"{replicas} replica{'s' if replicas > 1 else ''}, {_about_devices()}",
     }
+
+
+def _about_devices() -> str:
+    """The GPUs, or the CPU's cores and kernels: what a step takes depends on them."""
+    if gpus := tf.config.list_physical_devices("GPU"):
+        return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"
+    return f"{os.cpu_count()} CPU cores, {kernels()} kernels"
 
 
 def _about_data(source: Source) -> str:

@@ -29,7 +29,8 @@ class Source(abc.ABC):
     of labelled grey images that the channels of a stack are drawn from. `metrics` are figures that
     only such sources have and that may choose the best checkpoint. `clips` tells sources of clips,
     which no network makes, before anything is read. `bad_files` are those that were
-    left out, by name with the reason of each.
+    left out, by name with the reason of each. `notes` are sentences on what was assumed of the
+    user's data, each with the setting that says otherwise.
     """
 
     spec: DataSpec
@@ -39,6 +40,7 @@ class Source(abc.ABC):
     modes: Any = None
     singles: Any = None
     bad_files: Mapping[str, str] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def rows(
