@@ -27,7 +27,8 @@ with quiet_stderr():
     import numpy as np
     import tensorflow as tf
 
-    from benchmarks.throughput_bare import BareStep, floating_operations
+    from benchmarks.flops import floating_operations
+    from benchmarks.throughput_bare import BareStep
     from benchmarks.throughput_cases import CASES, DCGAN, Case
     from benchmarks.throughput_tensorflow import Bare, Fit, Rate
 
@@ -190,7 +191,7 @@ def measured_case(name: str, options: argparse.Namespace, torch: Torch | None) -
     case = CASES[name]
     step = BareStep(case, ema=False)
     real = tf.zeros((case.batch, *step.discriminator.input_shape[1:]))
-    work = floating_operations(step, real)
+    work = float(floating_operations(step, tf.TensorSpec(real.shape, real.dtype)))
     if torch and name in {torch_case for torch_case, _ in torch.about["settings"]}:
         check_same_size(step, torch)
     dtype = "bfloat16" if options.precision == "mixed_bfloat16" else "float32"

@@ -118,39 +118,3 @@ def compiled_loop(step: BareStep, steps: int) -> Any:
         return losses
 
     return run
-
-
-def operations(graph: tf.Graph, results: list) -> list:
-    """The operations of `graph` that are run: those behind its results and its assignments."""
-    open_ends = [tensor.op for tensor in results] + list(graph.control_outputs)
-    needed = {}
-    while open_ends:
-        operation = open_ends.pop()
-        if operation.name not in needed:
-            needed[operation.name] = operation
-            open_ends += [tensor.op for tensor in operation.inputs] + operation.control_inputs
-    return list(needed.values())
-
-
-def floating_operations(step: BareStep, real: tf.Tensor) -> float:
-    """Multiplications and additions of all convolutions and matrix products of one step.
-
-    Counted in the traced graph, forwards and backwards; a convolution's zero padding counts.
-    Everything else (activations, normalisation, optimizers) is left out.
-    """
-    concrete = tf.function(step).get_concrete_function(tf.TensorSpec(real.shape, real.dtype))
-    return float(sum(_cost(op) for op in operations(concrete.graph, concrete.graph.outputs)))
-
-
-def _cost(operation: tf.Operation) -> int:
-    inputs, result = operation.inputs, operation.outputs[0].shape if operation.outputs else None
-    if operation.type == "MatMul":
-        inner = inputs[0].shape[0 if operation.get_attr("transpose_a") else 1]
-        return 2 * result.num_elements() * inner
-    if operation.type == "Conv2D":
-        return 2 * result.num_elements() * inputs[1].shape[:3].num_elements()
-    if operation.type == "Conv2DBackpropInput":  # as many as the forward convolution has
-        return 2 * inputs[2].shape.num_elements() * inputs[1].shape[:3].num_elements()
-    if operation.type == "Conv2DBackpropFilter":
-        return 2 * inputs[2].shape.num_elements() * result[:3].num_elements()
-    return 0

@@ -18,14 +18,15 @@ from training.callbacks.evaluate import Evaluate
 from training.callbacks.guard import NonFiniteGuard
 from training.callbacks.metrics import MetricsLog
 from training.callbacks.samples import SampleGrids
-from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
+from training.callbacks.tensorboard import TensorBoardLog
 from training.callbacks.theory import CompareWithTheory
 from training.checkpoints import Checkpoints
 from training.distribution import is_chief
 from training.evaluation.checks import NotComputable
 
-SHOWN_IMAGES, SHOWN_POINTS, SCORED_EXAMPLES = 64, 1000, 512
-COMPARED = 2000  # points of each kind
+SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
+COMPARED = 1000  # points of each kind: the cost grows with the square
+CELLS = 80  # along each axis of a map
 
 
 def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> list:
@@ -43,7 +44,7 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, consol
             configuration=as_toml(experiment.config),
             last=total,
         ),
-        *_pictures(experiment, run, board),
+        _pictures(experiment, run, board),
         _evaluation(experiment, run, metrics, board),
         watch(experiment, run, metrics, board, console),
         *_theory(experiment, metrics, board),
@@ -51,31 +52,20 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, consol
     ]
 
 
-def _pictures(experiment: Experiment, run: Run, board: Board) -> list:
-    """Sample grids beside real ones, and score histograms."""
-    source, total = experiment.source, experiment.total_steps
-    cadence, spec = experiment.config.training.sample_every, source.spec
-    shown = SHOWN_IMAGES if spec.kind == "image" else SHOWN_POINTS
-    scored, labels = source.held_out_examples(SCORED_EXAMPLES)
-    return [
-        SampleGrids(
-            run.samples,
-            cadence,
-            draw=painter(source),
-            real=source.training_examples(shown)[0],
-            count=shown,
-            to_user_units=spec.to_user_units,
-            board=board,
-            last=total,
-        ),
-        ScoreHistograms(
-            board,
-            cadence,
-            real=np.asarray(spec.to_model_units(scored)),
-            labels=labels,
-            last=total,
-        ),
-    ]
+def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
+    """Sample grids beside real ones."""
+    source = experiment.source
+    shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
+    return SampleGrids(
+        run.samples,
+        experiment.config.training.sample_every,
+        draw=painter(source),
+        real=source.training_examples(shown)[0],
+        count=shown,
+        to_user_units=source.spec.to_user_units,
+        board=board,
+        last=experiment.total_steps,
+    )
 
 
 def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
@@ -87,7 +77,7 @@ def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
         return []
 
     def compare(fake: np.ndarray) -> tuple:
-        compared = theory.compare(fake)
+        compared = theory.compare(fake, cells=CELLS)
         return compared.scalars(), compared.maps
 
     return [

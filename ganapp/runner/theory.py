@@ -53,8 +53,12 @@ class Theory:
         if any(isinstance(x, COMPARING) for x in self._gan.discriminator._flatten_layers()):
             raise NotComputable("the discriminator compares the examples of a minibatch")
 
-    def compare(self, fake: np.ndarray) -> "Comparison":
+    def compare(self, fake: np.ndarray, *, cells: int = CELLS) -> "Comparison":
         """Compares on `fake`, `(n, 2)` generated points in user units.
+
+        Args:
+            fake: the points; one half makes the density, the other is judged.
+            cells: of the maps, along each axis.
 
         Raises:
             NotComputable: the objective's scores are no log density ratio, or the generated points
@@ -70,7 +74,7 @@ class Theory:
             real=self._real[half:],
             fake=fake[half:],
         )
-        return Comparison(found, self._maps(log_ratio, density, fake), density)
+        return Comparison(found, self._maps(log_ratio, density, fake, cells), density)
 
     def quadrature(self, fake: np.ndarray, density: KernelDensity) -> dict[str, Any]:
         """What an optimal discriminator's value is by integration, free of the points' chance.
@@ -106,10 +110,12 @@ class Theory:
             return with_best_offset(self._scores, real=real, fake=fake)
         return log_ratio_of(objective, self._scores)
 
-    def _maps(self, log_ratio: Callable, density: Callable, fake: np.ndarray) -> PIL.Image.Image:
+    def _maps(
+        self, log_ratio: Callable, density: Callable, fake: np.ndarray, count: int
+    ) -> PIL.Image.Image:
         low, high = np.percentile(np.concatenate([self._real, fake]), [0.5, 99.5], axis=0)
         margin = 0.1 * (high - low)
-        cells = regular_cells(low - margin, high + margin, (CELLS, CELLS))
+        cells = regular_cells(low - margin, high + margin, (count, count))
         optimal = self._source.density.log_density(cells.points) - density(cells.points)
         learnt = np.asarray(log_ratio(cells.points))
         return maps.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)

@@ -18,6 +18,7 @@ from training.distribution import is_chief
 from training.evaluation.features import compared_in
 
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
+EXAMINED = 3  # each third look examines examples, too, which takes as long as some steps
 EXAMPLES = 512  # of each kind
 
 
@@ -31,6 +32,7 @@ def watch(
     held_out, held_out_labels = source.held_out_examples(EXAMPLES)
     return Watch(
         math.ceil(total / LOOKS),
+        examine_every=EXAMINED,
         training=training,
         held_out=held_out,
         labels=judged_alike(training_labels, held_out_labels),
@@ -41,6 +43,7 @@ def watch(
         recorded_every=experiment.config.training.log_every,
         histories=experiment.histories,
         sinks=(metrics.watch, board.watch, announced.watch),
+        histograms=board.histograms,
         about={
             "modes": source.modes,
             "objective": experiment.gan.objective,
@@ -79,9 +82,11 @@ class Announcer:
         self._console = console
         self._known = {row["name"] for row in alarms_in(run)}
 
-    def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
+    def watch(
+        self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm] | None
+    ) -> None:
         """Prints what is new."""
-        for alarm in alarms:
+        for alarm in alarms or ():
             if alarm.key not in self._known:
                 self._known.add(alarm.key)
                 self._console.print(
@@ -107,5 +112,5 @@ def alarms_in(run: Run) -> list[dict[str, Any]]:
 
 
 def looks_in(run: Run) -> list[int]:
-    """The steps at which the run was looked at."""
-    return [row["step"] for row in run.read_metrics() if "watch" in row]
+    """The steps at which the run's examples were looked at."""
+    return [row["step"] for row in run.read_metrics() if "alarms" in row.get("watch", {})]

@@ -4,7 +4,7 @@ They act on *completed generator steps*, never on epochs, and speak only to the 
 model (`step`, `generate`, `sample_latents`, `scores`). The order in the list given to `fit` counts:
 
 1. `NonFiniteGuard`: nothing below may record or save a diverged step;
-2. `MetricsLog`, `TensorBoardLog`, `SampleGrids`, `ScoreHistograms`;
+2. `MetricsLog`, `TensorBoardLog`, `SampleGrids`;
 3. `Evaluate`, which also keeps the best checkpoint; `Watch`, which reads what the ones before it
    have recorded; `CompareWithTheory`;
 4. `CheckpointEvery`: whatever a step has to record is on disk before the step can be restored, so

@@ -35,10 +35,14 @@ class MetricsLog(StepCallback):
         """Appends `{"step": step, "evaluation": values}`; fits `Evaluate(sinks=...)`."""
         self._append({"step": step, "evaluation": _finite(values)})
 
-    def watch(self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm]) -> None:
-        """Appends distances and alarms under `"watch"`; fits `Watch(sinks=...)`."""
-        sentences = {alarm.key: alarm.sentence for alarm in alarms}
-        self._append({"step": step, "watch": {**_finite(distances), "alarms": sentences}})
+    def watch(
+        self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm] | None
+    ) -> None:
+        """Appends distances under `"watch"`, and alarms where examples were examined."""
+        row: dict[str, Any] = _finite(distances)
+        if alarms is not None:
+            row["alarms"] = {alarm.key: alarm.sentence for alarm in alarms}
+        self._append({"step": step, "watch": row})
 
     def theory(self, step: int, figures: Mapping[str, float], picture: Any = None) -> None:
         """Appends figures under `"theory"`; fits `CompareWithTheory(sinks=...)`."""

@@ -55,6 +55,7 @@ class SampleGrids(StepCallback):
         self.directory, self.draw, self.board = Path(directory), draw, board
         self.count, self.to_user_units, self.seed = count, to_user_units, seed
         self._real = draw(np.asarray(real))
+        self._real_is_shown = False
 
     def on_step(self, step: int, logs: dict[str, Any]) -> None:
         latents = self.model.sample_latents(self.count, seed=self.seed)
@@ -65,12 +66,13 @@ class SampleGrids(StepCallback):
             ("real examples", self._real),
         ]
         buffer = io.BytesIO()
-        side_by_side(panels).save(buffer, format="PNG")
+        side_by_side(panels).save(buffer, format="PNG", compress_level=1)
         write_atomically(self.directory / f"step-{step:06d}.png", buffer.getvalue())
         if self.board is not None:
-            tags = ("samples/ema", "samples/raw", "samples/real")
-            panel_images = (ema, raw, self._real)
-            self.board.images(step, dict(zip(tags, panel_images, strict=True)))
+            shown = {"samples/ema": ema, "samples/raw": raw}
+            if not self._real_is_shown:  # it never changes
+                shown["samples/real"], self._real_is_shown = self._real, True
+            self.board.images(step, shown)
 
     def _picture(self, latents: Any, *, ema: bool) -> PIL.Image.Image:
         samples = self.model.generate(latents=latents, ema=ema)

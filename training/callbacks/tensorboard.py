@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from training.callbacks.board import Board
 from training.callbacks.cadence import StepCallback
 
@@ -82,41 +80,3 @@ class TensorBoardLog(StepCallback):
             speed = (step - previous) * self.examples_per_step / (now - then)
             values["throughput/examples_per_second"] = speed
         self.board.scalars(step, values)
-
-
-class ScoreHistograms(StepCallback):
-    """Writes how the discriminator's scores of real and of generated examples are distributed.
-
-    Two distributions that part company show an overfitted or too strong discriminator long
-    before the means do.
-
-    Args:
-        board: where to.
-        every: steps between two histograms.
-        real: fixed real examples `(n, *shape)` in model units; as many are generated.
-        labels: of the real ones, int `(n,)`, for a discriminator that goes by classes.
-        seed: of the latents.
-        last: total steps of the run, which get histograms, too.
-    """
-
-    def __init__(
-        self,
-        board: Board,
-        every: int,
-        *,
-        real: np.ndarray,
-        labels: np.ndarray | None = None,
-        seed: int = 0,
-        last: int | None = None,
-    ) -> None:
-        super().__init__(every, last=last)
-        self.board, self.real, self.labels, self.seed = board, real, labels, seed
-
-    def on_step(self, step: int, logs: dict[str, Any]) -> None:
-        fake = self.model.generate(len(self.real), seed=self.seed, ema=False)
-        asked = self.model.asked(len(self.real), seed=self.seed)
-        scores = {
-            "scores/real_histogram": np.asarray(self.model.scores(self.real, self.labels)),
-            "scores/fake_histogram": np.asarray(self.model.scores(fake, asked)),
-        }
-        self.board.histograms(step, scores)

@@ -16,9 +16,12 @@ REAL_COLOUR, FAKE_COLOUR, MARK_COLOUR = "#9aa0a6", "#1f6fb4", "#d1495b"
 HELD_OUT_COLOUR, GOOD_COLOUR, DARK = "#2a9d5c", "#2a9d5c", "#3c4043"
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure; width and height in hundreds of pixels."""
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """An empty figure; width and height in hundreds of pixels.
+
+    `layout=None` leaves the margins to the caller.
+    """
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 

@@ -132,7 +132,9 @@ def scatter(
     """
     samples = _finite("samples", samples)
     real = None if real is None else _finite("real", real)
-    figure, axes = _figure(7.2, 7.2)
+    # Drawn along the training: to find margins out takes longer than to draw.
+    figure, axes = _figure(7.2, 7.2, layout=None)
+    figure.subplots_adjust(left=0.09, right=0.98, bottom=0.07, top=0.98)
     if samples.shape[1] == 1:
         _histogram(axes, samples, centres, real)
     else:
@@ -258,8 +260,8 @@ def _two_components(reference: np.ndarray):
     return lambda values: ((values - mean) / scale) @ directions[:2].T
 
 
-def _figure(width: float, height: float):
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+def _figure(width: float, height: float, layout: str | None = "constrained"):
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,7 +14,7 @@ from training.diagnostics.history import WeightHistory
 STEPS = 100
 
 
-def watch(model, *, sinks, series=dict, every=4):
+def watch(model, *, sinks, series=dict, every=4, **options):
     """Of data that the stand-in's generator, one Gaussian, never reaches the half of."""
     random = np.random.default_rng(0)
     real = random.normal(size=(800, 2)) * [1, 1] + [[9, 0]] * (np.arange(800) % 4 > 0)[:, None]
@@ -33,6 +33,7 @@ def watch(model, *, sinks, series=dict, every=4):
         },
         sinks=sinks,
         last=STEPS,
+        **options,
     )
 
 
@@ -48,6 +49,23 @@ def test_looks_at_the_raw_generator_and_tells_all_sinks():
         assert "low_coverage" not in names[step]
     distances = [values["generator_distance"] for _, values, _ in told]
     assert distances[0] == 0 < distances[1] < distances[2]  # the weights grow exponentially
+
+
+def test_weights_are_looked_at_more_often_than_examples():
+    model, told, shown = StandIn(), [], {}
+    sinks = [lambda *told_now: told.append(told_now)]
+    model.train(
+        STEPS,
+        [watch(model, sinks=sinks, every=7, examine_every=3, histograms=shown.__setitem__)],
+    )
+    assert [step for step, _, _ in told] == [*range(7, STEPS, 7), STEPS]
+    examined = [step for step, _, alarms in told if alarms is not None]
+    assert examined == [21, 42, 63, 84, STEPS]  # the last always
+    assert list(shown) == examined
+    assert {tag: len(scores) for tag, scores in shown[21].items()} == {
+        "scores/real_histogram": 400,
+        "scores/fake_histogram": 400,
+    }
 
 
 def test_samples_nowhere_near_the_data_are_told_of_from_half_of_the_run_on():
@@ -91,3 +109,15 @@ def test_tensorboard_shows_them(tmp_path):
     texts = [e.tensor_proto.string_val[0].decode() for e in events.Tensors("alarms")]
     assert any("**low_coverage**" in text and "cover" in text for text in texts)
     assert len(texts) < len(events.Tensors("alarms/raised"))  # only when something is new
+
+
+def test_a_look_at_the_weights_alone_records_no_alarms(tmp_path):
+    model, board, metrics = StandIn(), Board(tmp_path), MetricsLog(tmp_path / "metrics.jsonl", 10)
+    sinks = [board.watch, metrics.watch]
+    model.train(STEPS, [watch(model, sinks=sinks, every=20, examine_every=2)])
+    board.close()
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    assert [e.step for e in events.Tensors("distances/generator")] == [20, 40, 60, 80, 100]
+    assert [e.step for e in events.Tensors("alarms/raised")] == [40, 80, 100]
+    rows = [json.loads(line) for line in metrics.path.read_text().splitlines()]
+    assert [row["step"] for row in rows if "alarms" in row["watch"]] == [40, 80, 100]

@@ -20,7 +20,7 @@ from training.callbacks.interrupt import Interrupt
 from training.callbacks.metrics import MetricsLog, truncate_metrics
 from training.callbacks.progress import ProgressDisplay
 from training.callbacks.samples import SampleGrids
-from training.callbacks.tensorboard import ScoreHistograms, TensorBoardLog
+from training.callbacks.tensorboard import TensorBoardLog
 from training.checkpoints import Checkpoints, load_latest
 from training.objectives import NonSaturating
 from training.penalties import R1
@@ -66,7 +66,6 @@ def run(folder, *extra, per_execution=1, batch=batch_at):
         log,
         TensorBoardLog(board, 2, examples_per_step=4, configuration="seed = 0"),
         SampleGrids(folder / "samples", 4, board=board, last=TOTAL, **grids),
-        ScoreHistograms(board, 4, real=real),
         Evaluate(lambda x: {"spread": float(x.std())}, 4, **judge),
         CheckpointEvery(checkpoints.save, 4, last=TOTAL),
         *extra,
