@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from export.bundle import Bundle
 from export.errors import ExportError
 from export.native import native_stderr
 
 
 def write_keras(bundle: Bundle, path: Path) -> None:
-    """Writes the generator with its configuration and weights.
+    """Writes the generator with its configuration and weights, of Keras's own layers if it can.
+
+    A layer of ours that stands for layers of Keras (`stock_layers`) is written as those, so that
+    the file needs no code of ours.
 
     Args:
         bundle: what to export, computing in float32 (see `export.precision`).
@@ -23,10 +28,28 @@ def write_keras(bundle: Bundle, path: Path) -> None:
     """
     try:
         with native_stderr():
-            bundle.generator.save(path)
+            _with_stock_layers(bundle.generator).save(path)
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ExportError(f"The generator could not be saved by Keras: {reason}") from error
+
+
+def _with_stock_layers(network: keras.Model) -> keras.Model:
+    """The network itself, or a copy without layers that only train faster."""
+    if not any(hasattr(layer, "stock_layers") for layer in network.layers):
+        return network
+
+    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(layer, "stock_layers"):
+            return layer(*args, **kwargs)
+        (x,) = args
+        for stock in layer.stock_layers():
+            x = stock(x)
+        return x
+
+    copy = keras.models.clone_model(network, call_function=call)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def modules_in(path: Path) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from models.layers.maxout import Maxout
 from models.layers.minibatch import MinibatchDiscrimination, MinibatchStandardDeviation
 from models.layers.normalisation import ExampleNormalization
 from models.layers.reconstruction import ReconstructionScore
+from models.layers.upsampling import UpsamplingConv2D
 
 __all__ = [
     "Beside",
@@ -27,4 +28,5 @@ __all__ = [
     "MinibatchStandardDeviation",
     "ReconstructionScore",
     "StatelessDropout",
+    "UpsamplingConv2D",
 ]

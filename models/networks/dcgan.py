@@ -9,6 +9,7 @@ from typing import Literal
 
 import keras
 
+from models.layers import UpsamplingConv2D
 from models.networks.blocks import (
     Rate,
     Width,
@@ -24,8 +25,7 @@ from models.networks.blocks import (
 
 def _nearest(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     # Nearest, not bilinear: resizing by bilinear has wrong second-order gradients in TensorFlow.
-    x = keras.layers.UpSampling2D(2, interpolation="nearest")(x)
-    return keras.layers.Conv2D(channels, 3, padding="same")(x)
+    return UpsamplingConv2D(channels)(x)
 
 
 def _transposed(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:

@@ -8,7 +8,7 @@ import dataclasses
 
 import keras
 
-from models.layers import Gain, GroupedConv2D
+from models.layers import Gain, GroupedConv2D, UpsamplingConv2D
 from models.networks.blocks import activated
 
 GROUP_WIDTH = 16  # channels in a group of a grouped convolution, as in R3GAN
@@ -47,7 +47,8 @@ class SNGANBlocks:
         """Doubles both sides."""
         # The 1x1 convolution and the doubling commute; the convolution first is a fourth the work.
         shortcut = _doubled(self._convolved(x, width, 1))
-        x = keras.layers.Add()([shortcut, self._branch(self._activated(x), width, _doubled)])
+        branch = self._branch(self._activated(x), width, UpsamplingConv2D)
+        x = keras.layers.Add()([shortcut, branch])
         return self._deepened(x)
 
     def to_image(self, x: keras.KerasTensor, colours: int) -> keras.KerasTensor:
@@ -79,17 +80,18 @@ class SNGANBlocks:
             x = keras.layers.Add()([x, self._branch(self._activated(x), x.shape[-1])])
         return x
 
-    def _branch(self, activation, width, resampled=lambda x: x):
-        x = self._convolved(resampled(activation), width, 3, gain=2.0)
+    def _branch(self, activation, width, kind=keras.layers.Conv2D):
+        x = self._convolved(activation, width, 3, gain=2.0, kind=kind)
         return self._convolved(self._activated(x), width, 3, gain=2.0)
 
     def _activated(self, x):
         return activated(x, self.normalisation, "relu")
 
     @staticmethod
-    def _convolved(x, width, size, gain=1.0):
+    def _convolved(x, width, size, gain=1.0, kind=keras.layers.Conv2D):
         initial = keras.initializers.VarianceScaling(gain, "fan_avg", "uniform")
-        return keras.layers.Conv2D(width, size, padding="same", kernel_initializer=initial)(x)
+        options = {"kernel_size": size, "padding": "same", "kernel_initializer": initial}
+        return kind(width, **options)(x)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

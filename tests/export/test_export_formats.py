@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 from pathlib import Path
 
 import keras
@@ -19,6 +20,7 @@ from export.losses import Figures, loss
 from export.precision import computing_in_float32
 from export.workers import Artefact, Worker
 from models.layers.gain import Gain
+from models.networks.dcgan import dcgan_generator
 
 NAMES = [
     "saved_model",
@@ -125,6 +127,16 @@ FIGURES = Figures(
     values={"coverage": 0.9, "frechet_distance": 1.0},
     noise={"coverage": 0.02, "frechet_distance": 0.1},
 )
+
+
+def test_keras_file_of_a_faster_layer_needs_no_code_of_ours(tmp_path):
+    generator = dcgan_generator(8, (8, 8, 1), channels=(4, 4), upsampling="nearest")
+    path, z = tmp_path / "model.keras", np.random.default_rng(0).normal(size=(5, 8))
+    write_keras(types.SimpleNamespace(generator=generator), path)
+    assert modules_in(path) == ()
+    again = keras.saving.load_model(path)
+    np.testing.assert_allclose(again(z), generator(z), atol=1e-6)
+    assert again.output_names == generator.output_names
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import Gain, GroupedConv2D, Maxout, ReconstructionScore, grouped
+from models.layers import (
+    Gain,
+    GroupedConv2D,
+    Maxout,
+    ReconstructionScore,
+    UpsamplingConv2D,
+    grouped,
+)
 from models.networks.mlp import mlp_discriminator, mlp_generator
 from tests.case import rows
 
@@ -130,3 +137,40 @@ def test_a_saved_layer_is_the_same(name, tmp_path):
     examples = rows(4, (3, 2, 4))
     np.testing.assert_array_equal(copy(examples), model(examples))
     assert copy.output_shape == (None, *model(examples).shape[1:])
+
+
+def upsampling_network(**options):
+    inputs = keras.Input((3, 5, 4))
+    return keras.Model(inputs, UpsamplingConv2D(6, **options)(inputs))
+
+
+@pytest.mark.parametrize("options", [{}, {"use_bias": False, "activation": "tanh"}])
+def test_upsampling_convolution_is_upsampling_then_convolution(options):
+    network, inputs = upsampling_network(**options), rows(2, (3, 5, 4))
+    for weight in network.weights:
+        weight.assign(np.random.default_rng(1).normal(size=weight.shape))
+    stock = keras.Sequential([keras.Input((3, 5, 4)), *network.layers[-1].stock_layers()])
+    stock.set_weights(network.get_weights())
+    np.testing.assert_array_equal(network(inputs), stock(inputs))
+    np.testing.assert_allclose(network(inputs, training=True), stock(inputs), atol=2e-5)
+    assert network.output_shape == stock.output_shape == (None, 6, 10, 6)
+
+
+def test_upsampling_convolution_has_the_same_gradients():
+    network, inputs = upsampling_network(), tf.constant(rows(2, (3, 5, 4)))
+    found = []
+    for training in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = tf.reduce_sum(network(inputs, training=training) ** 3)
+        found.append(tape.gradient(loss, [inputs, *(x.value for x in network.weights)]))
+    for cheap, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(cheap, plain, rtol=1e-3, atol=1e-3)
+
+
+def test_upsampling_convolution_survives_its_configuration():
+    network = upsampling_network(activation="relu")
+    again = keras.Model.from_config(network.get_config())
+    again.set_weights(network.get_weights())
+    inputs = rows(2, (3, 5, 4))
+    np.testing.assert_array_equal(again(inputs), network(inputs))

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.layers import ExampleNormalization
+from models.layers import ExampleNormalization, UpsamplingConv2D
 from models.networks import DISCRIMINATORS, GENERATORS
 from models.networks.dcgan import dcgan_discriminator, dcgan_generator
 from models.networks.mlp import mlp_discriminator, mlp_generator
@@ -64,7 +64,7 @@ def test_depth_of_dcgan():
     generator = dcgan_generator(4, (8, 8, 1), upsampling="nearest", **options)
     discriminator = dcgan_discriminator((8, 8, 1), **options)
     for network, resampling, refining in ((generator, 0, 2 * 3 + 1), (discriminator, 2, 2 * 2)):
-        convolutions = [x for x in network.layers if type(x) is keras.layers.Conv2D]
+        convolutions = [x for x in network.layers if isinstance(x, keras.layers.Conv2D)]
         sizes = [x.kernel_size for x in convolutions]
         assert (sizes.count((4, 4)), sizes.count((3, 3))) == (resampling, refining)
     # Normalised everywhere but after the discriminator's very first convolution.
@@ -86,8 +86,8 @@ def test_dcgan_options(normalisation, up, down):
             found = [x for x in network.layers if isinstance(x, kind)]
             assert len(found) == (count if name == normalisation else 0)
             assert all(x.synchronized for x in found if name == "batch")
-    upsamplings = [x for x in generator.layers if isinstance(x, keras.layers.UpSampling2D)]
-    assert [x.interpolation for x in upsamplings] == (["nearest"] * 2 if up == "nearest" else [])
+    upsamplings = [x for x in generator.layers if isinstance(x, UpsamplingConv2D)]
+    assert len(upsamplings) == (2 if up == "nearest" else 0)
 
 
 def test_the_last_doubling_makes_the_image():
