@@ -7,7 +7,7 @@ RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-times lint format clean
 
 demo: .venv/installed
 	$(BIN)/python -m ganapp train digits --run $(RUN)
@@ -20,6 +20,10 @@ demo: .venv/installed
 # A process a core; the tests of a file share what they set up.
 test: .venv/installed-dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# The same, and the thirty slowest tests at the end.
+test-times: .venv/installed-dev
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations=30 --durations-min=0.5
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -13,11 +13,14 @@ import argparse
 import dataclasses
 import fractions
 
-import tensorflow as tf
+from ganapp.quiet import quiet_stderr
 
-from ganapp.loading import load_config, preset_names
-from ganapp.runner.compose import Experiment, compose
-from models.gan import GAN
+with quiet_stderr():
+    import tensorflow as tf
+
+    from ganapp.loading import load_config, preset_names
+    from ganapp.runner.compose import Experiment, compose
+    from models.gan import GAN
 
 
 def training_operations(experiment: Experiment) -> float:
