@@ -52,8 +52,7 @@ def sample(
         out: `.npz` (`samples` in user units, `latents` and, if there are classes, `labels`), `.png`
             (a picture), `.gif` (a walk through the latents), of a table `.csv` or `.parquet` with
             its columns and types; or of images a new or an empty folder, for a picture of each.
-        folder: that `out` is one, whatever its name; those without a suffix and those that exist
-            are in any case.
+        folder: that `out` is one, whatever its name; it is one without a suffix in any case.
         which: `"best"` or `"last"` checkpoint.
         console: where to write.
 
@@ -61,8 +60,9 @@ def sample(
         UserError: if there is no generator yet, the prior has nothing to truncate towards, the
             generator knows no such class, or `out` cannot be written.
     """
-    folder = folder or out.is_dir() or not out.suffix
-    if not folder and out.suffix.lower() not in WRITERS:
+    is_file = out.suffix.lower() in WRITERS
+    folder = folder or not out.suffix or (out.is_dir() and not is_file)
+    if not (folder or is_file):
         raise UserError(
             f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
             f"Received: {out}"
@@ -74,7 +74,7 @@ def sample(
     if not 0 <= truncation <= 1:
         raise UserError(f"`--truncation` must lie between 0 and 1. Received: {truncation}")
     parent = out.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not parent.is_dir() or not os.access(parent, os.W_OK) or (out.is_dir() and not folder):
         raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
     if folder:
         check_out(out)
@@ -115,7 +115,7 @@ def _check_kind(spec: DataSpec, out: Path, folder: bool) -> None:
             "`--out` can be a folder for images of 1, 3 or 4 channels alone, a picture for each. "
             f"Received: {out} for {what}"
         )
-    if out.suffix.lower() in OF_TABLES and spec.table is None:
+    if not folder and out.suffix.lower() in OF_TABLES and spec.table is None:
         raise UserError(
             f"`--out` can end in {' or '.join(OF_TABLES)} for tables alone. Received: {out} for "
             f"the {spec.kind}s of {spec.name!r}"

@@ -102,9 +102,9 @@ def _refuse_changes(run: Run, before: Config, after: Config) -> None:
     for tables in (old, new):
         for place in PLACES:  # the content is compared instead
             tables["data"].pop(place, None)
-    if new["training"]["epochs"] > old["training"]["epochs"]:
-        new["training"]["epochs"] = old["training"]["epochs"]
-    if changed := differences(old, new):
+    changed = differences(old, new)
+    longer = new["training"]["epochs"] > old["training"]["epochs"]
+    if len(changed) > longer:  # more epochs alone are no reason
         raise UserError(
             f"The run {run.directory} was started with another configuration; a run is resumed "
             "as it was, with more `training.epochs` at most, so train a new one instead. "
