@@ -38,9 +38,12 @@ def test_what_is_set_holds():
 def test_what_does_not_fit_the_run_is_scaled_and_said():
     found = cadences(200, evaluate_every=5000, checkpoint_every=201, log_every=50)
     assert (found.log, found.checkpoint, found.evaluate) == (50, 40, 100)
-    assert found.notes == (
-        "`training.checkpoint_every` is 201, more than the 200 steps of this run; it is taken as 40",
-        "`training.evaluate_every` is 5,000, more than the 200 steps of this run; it is taken as 100",
+    assert found.notes == tuple(
+        f"`training.{name}` is {given}, more than the 200 steps of this run; it is taken as {taken}"
+        for name, given, taken in (
+            ("checkpoint_every", "201", 40),
+            ("evaluate_every", "5,000", 100),
+        )
     )
 
 

@@ -58,7 +58,7 @@ def test_a_run_that_has_kept_nothing(tmp_path):
 
 
 def test_a_damaged_file_is_named(tmp_path):
-    _, found = kept(load_config("ring"), SOURCES["ring"](), tmp_path)
+    kept(load_config("ring"), SOURCES["ring"](), tmp_path)
     content = (tmp_path / "data.npz").read_bytes()
     for broken in (content[:100], b"", b"no archive"):
         (tmp_path / "data.npz").write_bytes(broken)
