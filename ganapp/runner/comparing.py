@@ -20,6 +20,7 @@ from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import asked, generated, reported
 from ganapp.runner.pictures import painter
 from ganapp.runner.same_data import changes, check_comparable, compose_run
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
 from training.evaluation.judge import Judge
@@ -64,7 +65,10 @@ def compare(
         raise UserError(f"`compare` takes at least two runs. Received: {len(directories)}")
     runs = [open_run(directory) for directory in directories]
     judges: dict[str, Judge] = {}
-    judged = [_judged(run, judges) for run in runs]
+    judged = []
+    for number, run in enumerate(runs, 1):
+        with stage(f"Judging {run.name}, run {number} of {len(runs)}"):
+            judged.append(_judged(run, judges))
     for sentence in differences(judged):
         warn(sentence)
     content = content_of(judged, resamples=RESAMPLES, method=METHOD)

@@ -19,6 +19,7 @@ from ganapp.runner.judging import generated
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import painter
 from ganapp.runner.same_data import changes, moved_config, place_settings
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
 from training.data import DataSpec
@@ -62,17 +63,20 @@ def export(
     except ExportError as error:
         raise UserError(str(error).replace("`formats`", "`--format`")) from error
     run = open_run(directory)
-    judge = _judge(run, moved_config(run, place_settings(run, data)))
+    config = moved_config(run, place_settings(run, data))
     generator, step = open_generator(run, which)
+    with stage("Preparing the judge"):
+        judge = _judge(run, config)
     try:
-        card = export_bundle(
-            _bundle(generator, run, step, which, judge),
-            out or run.export,
-            formats,
-            name=name,
-            version=version,
-            batch=batch,
-        )
+        with stage("Writing the artefacts and checking each in a fresh process"):
+            card = export_bundle(
+                _bundle(generator, run, step, which, judge),
+                out or run.export,
+                formats,
+                name=name,
+                version=version,
+                batch=batch,
+            )
     except ExportError as error:
         raise UserError(str(error)) from error
     _show(card, console)

@@ -19,6 +19,7 @@ from ganapp.runner.same_data import (
     moved_config,
     place_settings,
 )
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
@@ -59,25 +60,30 @@ def evaluate(
         settings = [*overrides, *place_settings(run, data)]
         experiment = compose_run(run, moved_config(run, settings, sections=("evaluation",)))
     check_comparable(experiment, run)
-    last, samples = _judged(experiment, run, "last")
+    with stage("Judging the last generator"):
+        last, samples = _judged(experiment, run, "last")
     best = None
     try:
-        best, samples = _judged(experiment, run, "best")
+        with stage("Judging the best generator"):
+            best, samples = _judged(experiment, run, "best")
     except UserError as error:  # the last one is whole: judge what there is
         warn(f"{error} Only the last generator is judged.")
     source, judge = experiment.source.judged, experiment.judge
+    with stage("Drawing the report"):
+        drawn = draw_pictures(
+            source, judge, run.directory, samples, best or last, whose="the best generator"
+        ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
+    with stage("Judging the baselines"):
+        baselines = baseline_rows(experiment.config.evaluation, source, judge)
     write_report(
         run.directory,
         title=run.name,
         best=best,
         last=last,
-        pictures=draw_pictures(
-            source, judge, run.directory, samples, best or last, whose="the best generator"
-        )
-        | draw_curves(run, best, last, metric=experiment.config.evaluation.metric),
+        pictures=drawn,
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
-        baselines=baseline_rows(experiment.config.evaluation, source, judge),
+        baselines=baselines,
         seconds=judge.baseline_seconds,
     )
     report = run.read_report()
