@@ -139,6 +139,13 @@ def test_best_and_last_are_two_generators(finished, tmp_path):
     assert f"samples of step {steps['last']:,}" in said.output, "the last serves as the best"
 
 
+def test_a_run_of_before_gives_the_same_samples(finished, tmp_path):
+    """It has kept nothing of its data, which are read again."""
+    expected = sampled(finished, tmp_path / "a.png", "--count", 5)
+    (finished / "data.npz").unlink()
+    assert sampled(finished, tmp_path / "b.png", "--count", 5) == expected
+
+
 def test_pictures_and_walks(finished_digits, tmp_path):
     for count in (1, 3):
         sampled(finished_digits, tmp_path / "x.png", "--count", count)
