@@ -60,8 +60,8 @@ def ended_schedules(experiment: Experiment) -> str | None:
     if not ends:
         return None
     return (
-        f"The run was started for {experiment.scheduled_steps:,} steps. What moved over them stays "
-        f"at its end after them, and is not stretched: {', '.join(ends)}."
+        f"The run was started for {experiment.scheduled_steps:,} steps, and these values had "
+        f"reached their ends there; they are held, not stretched: {', '.join(ends)}."
     )
 
 

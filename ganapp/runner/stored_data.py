@@ -38,8 +38,10 @@ class StoredData:
     backdrop: Backdrop
 
     def write(self, run: Run) -> None:
-        """Writes all but `spec`, which is in the manifest, to the run; the same data, the same
-        bytes."""
+        """Writes all but `spec`, which is in the manifest, to the run.
+
+        The same data give the same bytes.
+        """
         arrays: dict[str, np.ndarray] = {
             "class_shares": np.asarray(self.class_shares, np.float64),
             "stacked": np.asarray(self.backdrop.stacked),

@@ -54,7 +54,7 @@ def _plan(experiment: Experiment) -> dict[str, str]:
         "objective": _about_objective(gan.objective),
         "training": f"{_about_length(experiment)}, batch {training.batch_size}, "
         f"{training.precision}, seed {training.seed}",
-        "along it": _about_cadences(experiment),
+        "records": _about_cadences(experiment),
         "devices": f"{replicas} replica{'s' if replicas > 1 else ''}, {_about_devices()}",
     }
 
