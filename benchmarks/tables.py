@@ -26,9 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_stderr():
     import numpy as np
 
-    from ganapp.loading import load_saved
-    from ganapp.runner.compose import compose
-    from ganapp.runner.generator import load_generator
+    from ganapp.runner.generator import open_generator
     from ganapp.runner.outputs import generated_from
     from ganapp.runs import open_run
     from training.baselines import BASELINES, RealData
@@ -131,12 +129,10 @@ def gan_row(split: Split, data: str, number: int, setting: str) -> Row:
     """A trained preset."""
     settings = [f"data.split={number}", f"training.seed={number}", *SETTINGS[setting]]
     report = train(data, f"{data}-{setting}-{number}", settings, folder="tables")
-    run = open_run(Path(report["directory"]))
-    experiment = compose(load_saved(run.config))
-    load_generator(experiment, run, "best")
+    generator, _ = open_generator(open_run(Path(report["directory"])), "best")
 
     def draw(count: int, seed: int) -> np.ndarray:
-        return generated_from(experiment, experiment.gan.sample_latents(count, seed=seed))
+        return generated_from(generator, generator.gan.sample_latents(count, seed=seed))
 
     figures = (report["best"] or report["last"])["figures"]
     return split.judged(f"GAN, {setting}", draw, figures["closest_record"]["value"])

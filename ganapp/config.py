@@ -181,6 +181,7 @@ class ObjectiveConfig(PluginSection):
 class TrainingConfig(Section):
     """How long, how fast, how exactly. All `*_every` count generator steps.
 
+    `*_every` left out goes by the length of the run, see `ganapp.runner.cadences`.
     `steps_per_epoch` left out means one pass over the data. `replicas` 0 means every GPU of this
     machine, or one CPU; above 0 on a machine without GPUs it means that many logical CPU devices.
     `ema_half_life` is in images, 0 switches the average off.
@@ -197,10 +198,10 @@ class TrainingConfig(Section):
     replicas: Annotated[int, pydantic.Field(ge=0)] = 0
     ema_half_life: Weight = 10_000.0
     ema_warm_up: Fraction = 0.05
-    log_every: Positive = 50
-    checkpoint_every: Positive = 500
-    sample_every: Positive = 500
-    evaluate_every: Positive = 1000
+    log_every: Positive | None = None
+    checkpoint_every: Positive | None = None
+    sample_every: Positive | None = None
+    evaluate_every: Positive | None = None
     keep_checkpoints: Positive = 3
 
 

@@ -134,7 +134,11 @@ def _legend(judged: dict) -> str:
 def _paths(run: Run) -> list[tuple[str, Path]]:
     return [
         ("report", run.directory / "report.md"),
-        *(("samples", path) for path in sorted(run.directory.glob("*.[pgn][npi][gfz]"))),
+        *(
+            ("samples", path)
+            for path in sorted(run.directory.glob("*.[pgn][npi][gfz]"))
+            if path != run.data
+        ),
         *_artefacts(run),
         ("model card", run.export / "model_card.md"),
     ]

@@ -39,6 +39,11 @@ class Run:
         return self.directory / "manifest.json"
 
     @property
+    def data(self) -> Path:
+        """What drawing samples needs of the data, beside the manifest."""
+        return self.directory / "data.npz"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints of the whole training state."""
         return self.directory / "checkpoints"
@@ -142,12 +147,13 @@ class Run:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise self._damaged(path) from error
+            raise self.damaged(path) from error
         if not isinstance(content, dict):
-            raise self._damaged(path)
+            raise self.damaged(path)
         return content
 
-    def _damaged(self, path: Path) -> UserError:
+    def damaged(self, path: Path) -> UserError:
+        """What to say of a file of the run that cannot be read."""
         return UserError(
             f"The file {path} is damaged; delete it, and `python -m ganapp resume "
             f"{self.directory}` writes it again."

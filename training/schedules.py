@@ -37,7 +37,14 @@ def _cosine(start: float, end: float, updates: int):
 
 
 def _exponential(start: float, end: float, updates: int):
-    return keras.optimizers.schedules.ExponentialDecay(start, updates, decay_rate=end / start)
+    return HeldExponential(start, updates, decay_rate=end / start)
+
+
+class HeldExponential(keras.optimizers.schedules.ExponentialDecay):
+    """Keras's exponential decay, which stays at its end as the other shapes do."""
+
+    def __call__(self, step: Any) -> Any:
+        return super().__call__(keras.ops.minimum(step, self.decay_steps))
 
 
 SHAPES = Registry(

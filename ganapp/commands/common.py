@@ -18,6 +18,12 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated."),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="PATH", help="Where the data of the run lie now, if they were moved."
+    ),
+]
 CheckpointOption = Annotated[
     str,
     typer.Option("--checkpoint", help="Which generator: 'best' by the run's metric, or 'last'."),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ganapp.commands.common import SetOption, console, runner
+from ganapp.commands.common import DataOption, SetOption, console, runner
 from ganapp.errors import UserError
 from ganapp.runs import open_run
 
@@ -31,6 +31,7 @@ def evaluate(
         ),
     ] = None,
     overrides: SetOption = None,
+    data: DataOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Of --samples: folder for report and pictures.")
     ] = None,
@@ -45,8 +46,12 @@ def evaluate(
         if out is not None:
             raise UserError("`--out` is for --samples; a run's report goes to its own directory.")
         open_run(run)
-        runner().evaluate(run, console=console, as_json=as_json, overrides=overrides or [])
+        runner().evaluate(
+            run, console=console, as_json=as_json, overrides=overrides or [], data=data
+        )
         return
+    if data is not None:
+        raise UserError("`--data` is for a run; --real names the data of --samples.")
     if not samples.exists():
         raise UserError(f"`--samples` must be a file or a folder. Received: {samples}")
     runner().evaluate_samples(
@@ -83,6 +88,11 @@ def diagnose(
         list[str] | None,
         typer.Option("--objective", help="Of --dirac; may be repeated [default: all]."),
     ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Of RUN: data.path, where its data lie."),
+    ] = None,
+    data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Of RUN; print as JSON.")] = False,
 ) -> None:
     """Say why a run fails: theory against what was learnt, and alarms with a remedy each."""
@@ -90,10 +100,12 @@ def diagnose(
         raise UserError("`diagnose` takes either a run directory or --dirac.")
     if dirac and as_json:
         raise UserError("`--json` is for a run; `diagnose --dirac` draws a picture.")
+    if dirac and (overrides or data is not None):
+        raise UserError("`--set` and `--data` are for a run; `diagnose --dirac` has no data.")
     if dirac:
         runner().dirac(objectives or [], out=out or Path("dirac.png"), console=console)
         return
     if objectives or out is not None:
         raise UserError("`--objective` and `--out` are for `diagnose --dirac`, not for a run.")
     open_run(run)
-    runner().diagnose(run, console=console, as_json=as_json)
+    runner().diagnose(run, console=console, as_json=as_json, overrides=overrides or [], data=data)

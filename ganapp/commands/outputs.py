@@ -1,11 +1,19 @@
 """What leaves a run: samples and artefacts."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ganapp.commands.common import CheckpointOption, RunArgument, check_checkpoint, console, runner
+from ganapp.commands.common import (
+    CheckpointOption,
+    DataOption,
+    RunArgument,
+    check_checkpoint,
+    console,
+    runner,
+)
 from ganapp.errors import UserError
 from ganapp.runs import open_run
 
@@ -16,8 +24,13 @@ app = typer.Typer()
 def sample(
     run: RunArgument,
     out: Annotated[
-        Path,
-        typer.Option("--out", help="File ending in .npz, .png or .gif; of tables .csv, .parquet."),
+        str,
+        typer.Option(
+            "--out",
+            metavar="PATH",
+            help="File ending in .npz, .png or .gif; of tables .csv, .parquet; of images also a "
+            "folder/ for single pictures.",
+        ),
     ],
     count: Annotated[int, typer.Option("--count", help="How many samples.")] = 64,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same file.")] = 0,
@@ -48,7 +61,8 @@ def sample(
         seed=seed,
         truncation=truncation,
         classes=classes,
-        out=out,
+        out=Path(out),
+        folder=out.endswith(os.sep),
         which=checkpoint,
         console=console,
     )
@@ -75,6 +89,7 @@ def export(
         typer.Option("--batch", help="Latents in a call of a LiteRT file [default: any number]."),
     ] = None,
     checkpoint: CheckpointOption = "best",
+    data: DataOption = None,
 ) -> None:
     """Export a trained generator; every artefact is verified in a fresh process."""
     open_run(run)
@@ -88,6 +103,7 @@ def export(
         name=name,
         version=version,
         batch=batch,
+        data=data,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ganapp.commands.common import RunArgument, SetOption, console, runner
+from ganapp.commands.common import DataOption, RunArgument, SetOption, console, runner
 from ganapp.errors import UserError
 from ganapp.runs import open_run
 
@@ -68,9 +68,19 @@ def resume(
         str | None,
         typer.Option("--config", help="A preset or TOML file that must equal the run's own."),
     ] = None,
-    overrides: SetOption = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="More training.epochs make the run longer; data.path is where its data lie now.",
+        ),
+    ] = None,
+    data: DataOption = None,
 ) -> None:
     """Continue a run to its configured end, exactly as if it had never stopped."""
     open_run(run)
-    code = runner().resume(run, preset_or_file=config, overrides=overrides or [], console=console)
+    code = runner().resume(
+        run, preset_or_file=config, overrides=overrides or [], data=data, console=console
+    )
     raise typer.Exit(code)

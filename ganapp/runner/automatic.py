@@ -197,9 +197,6 @@ def _training(spec: DataSpec, steps: int, batch: int) -> dict[str, Any]:
         "steps_per_epoch": per_epoch,
         "batch_size": batch,
         "ema_half_life": 500.0 * batch,  # 500 steps, as in R3GAN
-        "evaluate_every": per_epoch * 4,
-        "checkpoint_every": per_epoch * 2,
-        "sample_every": per_epoch * 2,
     }
 
 

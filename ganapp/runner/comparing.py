@@ -16,11 +16,11 @@ from ganapp.runner.comparison import (
     differences,
     table_of,
 )
-from ganapp.runner.compose import compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import asked, generated, reported
 from ganapp.runner.pictures import painter
-from ganapp.runner.same_data import changes
+from ganapp.runner.same_data import changes, check_comparable, compose_run
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
 from training.evaluation.judge import Judge
@@ -65,7 +65,10 @@ def compare(
         raise UserError(f"`compare` takes at least two runs. Received: {len(directories)}")
     runs = [open_run(directory) for directory in directories]
     judges: dict[str, Judge] = {}
-    judged = [_judged(run, judges) for run in runs]
+    judged = []
+    for number, run in enumerate(runs, 1):
+        with stage(f"Judging {run.name}, run {number} of {len(runs)}"):
+            judged.append(_judged(run, judges))
     for sentence in differences(judged):
         warn(sentence)
     content = content_of(judged, resamples=RESAMPLES, method=METHOD)
@@ -88,22 +91,25 @@ def compare(
 
 
 def _judged(run: Run, judges: dict[str, Judge]) -> Judged:
-    experiment = compose(load_saved(run.config))
+    experiment = compose_run(
+        run,
+        load_saved(run.config),
+        hint=f"Say where they are now by `data.path` in {run.config}.",
+    )
     step = load_generator(experiment, run, "best")
-    changed = changes(experiment, run)
-    if changed:
-        warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
+    check_comparable(experiment, run)
     evaluation = experiment.config.evaluation
     samples = generated(experiment, evaluation.samples, evaluation.seed)
     # Fitting a judge takes longest: runs on the same data share it.
     key = json.dumps([experiment.config.data.model_dump(), evaluation.model_dump()], default=str)
     judge = judges.setdefault(key, experiment.judge) if key not in judges else judges[key]
     # A report on data that have changed since may be on either: judged anew it is on these.
+    changed = changes(experiment.source, experiment.config, run) is not None
     report = None if changed else _saved_report(run, judge, step, len(samples))
     if report is None:
         report = {"step": step, **reported(experiment, judge, samples)}
     reach = _reach(report, judge.spreads(samples, labels=asked(experiment), resamples=RESAMPLES))
-    picture = painter(experiment.source)(samples[:GRID])
+    picture = painter(experiment.data.backdrop)(samples[:GRID])
     data = experiment.source.fingerprint() or str(experiment.config.data.model_dump())
     return Judged(run, report, reach, picture, data)
 

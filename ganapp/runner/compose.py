@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import platform
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,14 @@ import tensorflow as tf
 
 from ganapp import __version__
 from ganapp.config import Config, OptimizerSection
+from ganapp.runner.cadences import Cadences, cadences_of
 from ganapp.runner.judges import check_baselines, checked_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.networks import make_discriminator, make_generator, make_prior
+from ganapp.runner.stored_data import StoredData, stored_data_of
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
-from training.data import MODE_METRICS, Source
+from training.data import MODE_METRICS, DataSpec, Source
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
 from training.evaluation.judge import Judge
@@ -40,6 +43,9 @@ class Experiment:
         strategy: where the updates happen.
         gan: networks and prior, compiled.
         steps_per_epoch: generator steps of an epoch.
+        data: what the networks were made for. Of a run that goes on or is judged it is what the
+            run has kept, whatever the source holds now.
+        lengths: total steps that the run had before it was made longer, the first one first.
     """
 
     config: Config
@@ -47,11 +53,32 @@ class Experiment:
     strategy: tf.distribute.Strategy
     gan: GAN
     steps_per_epoch: int
+    data: StoredData
+    lengths: tuple[int, ...] = ()
 
     @property
     def total_steps(self) -> int:
         """Generator steps of the whole run."""
         return self.config.training.epochs * self.steps_per_epoch
+
+    @property
+    def scheduled_steps(self) -> int:
+        """Steps over which schedules run: those that the run was started for.
+
+        A run that is made longer holds their ends, so that what it has trained is what it was.
+        """
+        return self.lengths[0] if self.lengths else self.total_steps
+
+    @property
+    def spec(self) -> DataSpec:
+        """What the generator makes."""
+        return self.data.spec
+
+    @cached_property
+    def cadences(self) -> Cadences:
+        """How often the run is recorded, judged and saved."""
+        config = self.config
+        return cadences_of(config.training, config.evaluation, self.scheduled_steps)
 
     @property
     def examples_per_step(self) -> int:
@@ -86,9 +113,8 @@ class Experiment:
         """What everything downstream needs to know of the run."""
         networks = {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
         return {
-            "versions": {"ganapp": __version__}
-            | {name: importlib.metadata.version(name) for name in VERSIONS},
-            "data": self.source.spec.as_dict(),
+            "versions": versions(),
+            "data": self.spec.as_dict(),
             "data_fingerprint": self.source.fingerprint(),
             "latent": self.config.generator.prior.model_dump(mode="json"),
             "seed": self.config.training.seed,
@@ -96,20 +122,33 @@ class Experiment:
             "parameters": {name: network.count_params() for name, network in networks.items()},
             "steps_per_epoch": self.steps_per_epoch,
             "total_steps": self.total_steps,
+            "extended_from": list(self.lengths),
             "replicas": self.strategy.num_replicas_in_sync,
             "kernels": kernels(),
         }
 
 
-def compose(config: Config) -> Experiment:
+def versions() -> dict[str, str]:
+    """Of Python, of ganapp and of the libraries whose results a run depends on."""
+    libraries = {name: importlib.metadata.version(name) for name in VERSIONS}
+    return {"python": platform.python_version(), "ganapp": __version__} | libraries
+
+
+def compose(
+    config: Config, *, stored: StoredData | None = None, lengths: tuple[int, ...] = ()
+) -> Experiment:
     """Builds everything a run needs; nothing is written.
+
+    Args:
+        config: of the run.
+        stored: what the run has kept of its data; read from the source when `None`.
+        lengths: see `Experiment`.
 
     Raises:
         UserError: if the parts do not fit each other.
     """
     training = config.training
-    if training.deterministic:
-        tf.config.experimental.enable_op_determinism()
+    _compute_deterministically(config)
     with _default_precision_after(), as_user_errors(config.data.source):
         strategy = make_strategy(training.replicas)
         source = config.data.build()
@@ -120,12 +159,35 @@ def compose(config: Config) -> Experiment:
         _check_clips(source)
         _check_images(config, source)
         config.evaluation.features.build().check(source.judged.spec)
+        data = stored or stored_data_of(config, source)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)
         with strategy.scope():
-            gan = _compiled_gan(config, source, steps * training.epochs)
-    return Experiment(config, source, strategy, gan, steps)
+            gan = _compiled_gan(config, data, (*lengths, steps * training.epochs)[0])
+    return Experiment(config, source, strategy, gan, steps, data, lengths)
+
+
+def compose_gan(config: Config, data: StoredData, steps: int) -> GAN:
+    """The networks of a run without its data, to load a generator into; on one device.
+
+    Args:
+        config: of the run.
+        data: what the run has kept of its data.
+        steps: of the run.
+
+    Raises:
+        UserError: if the parts do not fit each other.
+    """
+    _compute_deterministically(config)
+    with _default_precision_after(), as_user_errors(config.data.source):
+        keras.config.set_dtype_policy(config.training.precision)
+        return _compiled_gan(config, data, steps)
+
+
+def _compute_deterministically(config: Config) -> None:
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager
@@ -136,12 +198,12 @@ def _default_precision_after() -> Iterator[None]:
         keras.config.set_dtype_policy("float32")
 
 
-def _compiled_gan(config: Config, source: Source, total_steps: int) -> GAN:
-    training, shape = config.training, source.spec.shape
-    prior = make_prior(config, source)
+def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
+    training, shape = config.training, data.spec.shape
+    prior = make_prior(config, data.class_shares)
     gan = GAN(
-        make_generator(config, prior, source.spec),
-        make_discriminator(config, prior, source.spec),
+        make_generator(config, prior, data.spec),
+        make_discriminator(config, prior, data.spec),
         prior,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 from rich.console import Console
 
 from ganapp.errors import UserError
-from ganapp.loading import load_saved
-from ganapp.runner.compose import Experiment, compose
-from ganapp.runner.generator import check_table
+from ganapp.runner.compose import Experiment
 from ganapp.runner.remedies import ruled_out
+from ganapp.runner.same_data import (
+    check_comparable,
+    compose_run,
+    moved_config,
+    place_settings,
+)
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
 from ganapp.runner.watching import judged_alike
@@ -32,7 +37,14 @@ POINTS = 2000  # scored of each kind
 SEED = 2  # of the latents; the report's and the choice of the best use others
 
 
-def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dict[str, Any]:
+def diagnose(
+    directory: Path,
+    *,
+    console: Console,
+    as_json: bool = False,
+    overrides: Sequence[str] = (),
+    data: str | None = None,
+) -> dict[str, Any]:
     """Looks for the reasons why a run fails; writes `diagnosis.json` and pictures beside it.
 
     The discriminator and the raw generator of the last checkpoint are looked at, because they
@@ -42,6 +54,8 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
         directory: the run directory.
         console: where to write.
         as_json: print JSON instead of sentences.
+        overrides: `data.key=value` settings of where the data lie.
+        data: where the data lie now.
 
     Returns:
         What `diagnosis.json` says.
@@ -50,7 +64,9 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
         UserError: if there is no run or no checkpoint.
     """
     run = open_run(directory)
-    experiment = compose(load_saved(run.config))
+    settings = [*overrides, *place_settings(run, data)]
+    experiment = compose_run(run, moved_config(run, settings))
+    check_comparable(experiment, run)
     step = _load_players(experiment, run)
     look = _look(experiment, run)
     folder = run.directory / "diagnosis"
@@ -76,7 +92,6 @@ def diagnose(directory: Path, *, console: Console, as_json: bool = False) -> dic
 
 
 def _load_players(experiment: Experiment, run: Run) -> int:
-    check_table(experiment, run)
     state = experiment.gan.state()
     wanted = {name: state[name] for name in ("generator", "discriminator")}
     try:
@@ -93,25 +108,25 @@ def _load_players(experiment: Experiment, run: Run) -> int:
 
 def _look(experiment: Experiment, run: Run) -> Look:
     """The players as they are, and what the run has recorded."""
-    source, gan = experiment.source, experiment.gan
+    source, gan, spec = experiment.source, experiment.gan, experiment.spec
     training, training_labels = source.training_examples(POINTS)
     held_out, held_out_labels = source.held_out_examples(POINTS)
-    inputs = [np.asarray(source.spec.to_model_units(real)) for real in (training, held_out)]
+    inputs = [np.asarray(spec.to_model_units(real)) for real in (training, held_out)]
     labels = judged_alike(training_labels, held_out_labels)
     fake = gan.generate(POINTS, seed=SEED, ema=False)
     return Look(
         training=training,
         held_out=held_out,
-        fake=np.asarray(source.spec.to_user_units(fake)),
+        fake=np.asarray(spec.to_user_units(fake)),
         training_scores=gan.scores(inputs[0], labels[0]),
         held_out_scores=gan.scores(inputs[1], labels[1]),
         fake_scores=gan.scores(fake, gan.asked(POINTS, seed=SEED)),
         series=run.read_series(),
-        every=experiment.config.training.log_every,
+        every=experiment.cadences.log,
         objective=gan.objective,
         modes=source.modes,
         ruled_out=ruled_out(experiment),
-        features=compared_in(source.spec),
+        features=compared_in(spec),
     )
 
 
@@ -153,12 +168,12 @@ def _compare(experiment: Experiment, look: Look, folder: Path) -> dict[str, Any]
 
 def _duality_gap(experiment: Experiment, look: Look) -> dict[str, Any]:
     """How much either player gains by a little training alone; the reason where it has no value."""
-    gan, source = experiment.gan, experiment.source
+    gan = experiment.gan
     if gan.packing > 1:
         return {"reason": "the discriminator judges packs"}
     if gan.classes:
         return {"reason": "the players go by classes"}
-    real = np.asarray(source.spec.to_model_units(look.training))
+    real = np.asarray(experiment.spec.to_model_units(look.training))
     try:
         found = duality_gap(
             gan.generator,

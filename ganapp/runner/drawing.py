@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.errors import UserError
-from ganapp.runner.compose import Experiment
+from ganapp.runner.generator import HasGenerator
 from training.sentences import did_you_mean, listed
 
 EVERY_CLASS = "all"
@@ -14,10 +14,10 @@ EVERY_CLASS = "all"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Which latents of an experiment's prior are asked for.
+    """Which latents of a generator's prior are asked for.
 
     Args:
-        experiment: with the generator loaded.
+        generator: as loaded from a run.
         count: how many, at least 1.
         seed: the same seed gives the same latents.
         truncation: 1 for latents as the prior has them, 0 for the likeliest (`Prior.truncate`).
@@ -25,7 +25,7 @@ class Draw:
         columns: of a picture; `None` for a square one.
     """
 
-    experiment: Experiment
+    generator: HasGenerator
     count: int
     seed: int
     truncation: float
@@ -34,22 +34,22 @@ class Draw:
 
     def latents(self, seed: int | None = None) -> tf.Tensor:
         """Float32 `(count, size)`, of another seed if one is given."""
-        gan = self.experiment.gan
+        gan = self.generator.gan
         seed = self.seed if seed is None else seed
         drawn = gan.sample_latents(self.count, seed=seed, labels=self.labels)
         return gan.prior.truncate(drawn, self.truncation)
 
     def labels_of(self, latents: tf.Tensor) -> np.ndarray | None:
         """The class that each of the latents asks for, int `(count,)`; `None` without classes."""
-        prior = self.experiment.gan.prior
+        prior = self.generator.gan.prior
         return np.argmax(prior.labels(latents), axis=1) if prior.classes else None
 
 
-def asked_classes(experiment: Experiment, classes: str | None, count: int) -> np.ndarray | None:
+def asked_classes(generator: HasGenerator, classes: str | None, count: int) -> np.ndarray | None:
     """The class of each sample.
 
     Args:
-        experiment: of the run.
+        generator: of the run.
         classes: a class's name or number, `"all"`, or `None`.
         count: how many of each class.
 
@@ -60,7 +60,7 @@ def asked_classes(experiment: Experiment, classes: str | None, count: int) -> np
     Raises:
         UserError: the generator was not told classes, or there is no such class.
     """
-    known, names = experiment.gan.classes, experiment.source.spec.classes
+    known, names = generator.gan.classes, generator.spec.classes
     if classes is None:
         return None
     if not known:

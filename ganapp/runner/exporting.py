@@ -1,6 +1,6 @@
 """What leaves a run to stay: verified artefacts with a model card."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,15 @@ from export.bundle import Bundle
 from export.errors import ExportError
 from export.exporter import export as export_bundle
 from export.formats import chosen_formats
+from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import load_saved
-from ganapp.runner.compose import Experiment, compose
-from ganapp.runner.generator import load_generator
+from ganapp.runner.generator import Generator, open_generator
+from ganapp.runner.judges import checked_judge
 from ganapp.runner.judging import generated
+from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import painter
+from ganapp.runner.same_data import changes, moved_config, place_settings
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
 from training.data import DataSpec
@@ -34,6 +37,7 @@ def export(
     name: str | None = None,
     version: int = 1,
     batch: int | None = None,
+    data: str | None = None,
 ) -> dict[str, Any]:
     """Writes verified artefacts of a run's generator with a model card.
 
@@ -46,6 +50,7 @@ def export(
         name: of the model, as it is served; the run's when `None`.
         version: of the model, as it is served.
         batch: how many latents a call of a LiteRT file takes; any number when `None`.
+        data: where the data of the run lie now, on which the artefacts are judged.
 
     Returns:
         The model card as data.
@@ -58,30 +63,58 @@ def export(
     except ExportError as error:
         raise UserError(str(error).replace("`formats`", "`--format`")) from error
     run = open_run(directory)
-    experiment = compose(load_saved(run.config))
-    step = load_generator(experiment, run, which)
+    config = moved_config(run, place_settings(run, data))
+    generator, step = open_generator(run, which)
+    with stage("Preparing the judge"):
+        judge = _judge(run, config)
     try:
-        card = export_bundle(
-            _bundle(experiment, run, step, which),
-            out or run.export,
-            formats,
-            name=name,
-            version=version,
-            batch=batch,
-        )
+        with stage("Writing the artefacts and checking each in a fresh process"):
+            card = export_bundle(
+                _bundle(generator, run, step, which, judge),
+                out or run.export,
+                formats,
+                name=name,
+                version=version,
+                batch=batch,
+            )
     except ExportError as error:
         raise UserError(str(error)) from error
     _show(card, console)
     return card
 
 
-def _bundle(experiment: Experiment, run: Run, step: int, which: str) -> Bundle:
-    spec, gan = experiment.source.spec, experiment.gan
+def _judge(run: Run, config: Config) -> Callable[[np.ndarray], dict[str, float]] | None:
+    """What gives the figures of samples; `None` where the data of the run are away or changed."""
+    without = "the artefacts are compared with the generator sample by sample, but not judged"
+    try:
+        with as_user_errors(config.data.source):
+            source = config.data.build()
+    except UserError as error:
+        warn(
+            f"The data of the run {run.directory} are not there, so {without}. {error} `--data "
+            "PATH` says where they are now."
+        )
+        return None
+    changed = changes(source, config, run)
+    if changed:
+        warn(f"{changed[0]}, so {without}. {changed[1]}")
+        return None
+    judge = checked_judge(config.evaluation, source, cache=config.data.cache)
 
-    def judge(samples: np.ndarray) -> dict[str, float]:
-        found = experiment.judge.judge(samples)
-        return {key: value for key, value in found.items() if value is not None}
+    def figures(samples: np.ndarray) -> dict[str, float]:
+        return {key: value for key, value in judge.judge(samples).items() if value is not None}
 
+    return figures
+
+
+def _bundle(
+    generator: Generator,
+    run: Run,
+    step: int,
+    which: str,
+    judge: Callable[[np.ndarray], dict[str, float]] | None,
+) -> Bundle:
+    spec, gan = generator.spec, generator.gan
     return Bundle(
         name=run.name,
         generator=gan.ema_generator,
@@ -89,13 +122,13 @@ def _bundle(experiment: Experiment, run: Run, step: int, which: str) -> Bundle:
         to_user_units=spec.to_user_units,
         kind=spec.kind,
         facts={
-            "manifest": run.read_manifest() or experiment.manifest(),
-            "configuration": experiment.config.model_dump(mode="json", exclude_none=True),
+            "manifest": run.read_manifest() or {},
+            "configuration": generator.config.model_dump(mode="json", exclude_none=True),
             "report": run.read_report(),
             "step": step,
             "checkpoint": which,
         },
-        picture=painter(experiment.source)(generated(experiment, _shown(spec), 0)),
+        picture=painter(generator.data.backdrop)(generated(generator, _shown(spec), 0)),
         judge=judge,
     )
 

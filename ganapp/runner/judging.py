@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import load_saved, read_toml, validated
-from ganapp.overrides import with_overrides
 from ganapp.runner.baselines import baseline_rows
-from ganapp.runner.compose import Experiment, compose
-from ganapp.runner.generator import load_generator
+from ganapp.runner.compose import Experiment
+from ganapp.runner.generator import HasGenerator, load_generator
 from ganapp.runner.pictures import draw_curves, draw_pictures
-from ganapp.runner.same_data import changes
+from ganapp.runner.same_data import (
+    check_comparable,
+    compose_run,
+    moved_config,
+    place_settings,
+)
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
 from ganapp.runs import Run, open_run
@@ -32,6 +35,7 @@ def evaluate(
     console: Console,
     as_json: bool = False,
     overrides: Sequence[str] = (),
+    data: str | None = None,
     experiment: Experiment | None = None,
 ) -> dict[str, Any]:
     """Judges the best and the last generator of a run and writes `report.json` and `report.md`.
@@ -40,7 +44,9 @@ def evaluate(
         directory: the run directory.
         console: where to write.
         as_json: print the report as JSON instead of a table.
-        overrides: `evaluation.key=value` settings other than the run's own.
+        overrides: `evaluation.key=value` settings other than the run's own, and those of where
+            the data lie.
+        data: where the data lie now.
         experiment: as composed already, to save doing it again.
 
     Returns:
@@ -50,29 +56,34 @@ def evaluate(
         UserError: if there is no run or no checkpoint, or a setting is not of the evaluation.
     """
     run = open_run(directory)
-    experiment = experiment or compose(_configuration(run, overrides))
-    changed = changes(experiment, run)
-    if changed:
-        warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
-    last, samples = _judged(experiment, run, "last")
+    if experiment is None:
+        settings = [*overrides, *place_settings(run, data)]
+        experiment = compose_run(run, moved_config(run, settings, sections=("evaluation",)))
+    check_comparable(experiment, run)
+    with stage("Judging the last generator"):
+        last, samples = _judged(experiment, run, "last")
     best = None
     try:
-        best, samples = _judged(experiment, run, "best")
+        with stage("Judging the best generator"):
+            best, samples = _judged(experiment, run, "best")
     except UserError as error:  # the last one is whole: judge what there is
         warn(f"{error} Only the last generator is judged.")
     source, judge = experiment.source.judged, experiment.judge
+    with stage("Drawing the report"):
+        drawn = draw_pictures(
+            source, judge, run.directory, samples, best or last, whose="the best generator"
+        ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
+    with stage("Judging the baselines"):
+        baselines = baseline_rows(experiment.config.evaluation, source, judge)
     write_report(
         run.directory,
         title=run.name,
         best=best,
         last=last,
-        pictures=draw_pictures(
-            source, judge, run.directory, samples, best or last, whose="the best generator"
-        )
-        | draw_curves(run, best, last, metric=experiment.config.evaluation.metric),
+        pictures=drawn,
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
-        baselines=baseline_rows(experiment.config.evaluation, source, judge),
+        baselines=baselines,
         seconds=judge.baseline_seconds,
     )
     report = run.read_report()
@@ -84,10 +95,10 @@ def evaluate(
     return report
 
 
-def generated(experiment: Experiment, count: int, seed: int) -> np.ndarray:
+def generated(generator: HasGenerator, count: int, seed: int) -> np.ndarray:
     """Samples of the averaged generator in user units; many of them on the disk."""
-    units = experiment.source.spec.to_user_units
-    return generated_rows(experiment.gan, count, seed=seed, units=units)
+    units = generator.spec.to_user_units
+    return generated_rows(generator.gan, count, seed=seed, units=units)
 
 
 def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any], np.ndarray]:
@@ -112,7 +123,7 @@ def reported(experiment: Experiment, judge: Judge, samples: np.ndarray) -> dict[
 
 def paths_of(experiment: Experiment) -> Paths:
     """What the averaged generator draws between latents, in user units that are not rounded."""
-    gan, spec = experiment.gan, experiment.source.spec
+    gan, spec = experiment.gan, experiment.spec
 
     def generate(latents: Any) -> np.ndarray:
         samples = gan.generate(latents=latents)
@@ -125,21 +136,3 @@ def paths_of(experiment: Experiment) -> Paths:
         interpolate=gan.prior.interpolate,
         generate=generate,
     )
-
-
-def _configuration(run: Run, overrides: Sequence[str]) -> Config:
-    """The run's, with other settings of its evaluation: those change nothing of the training."""
-    check_overrides(overrides)
-    if not overrides:
-        return load_saved(run.config)
-    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
-
-
-def check_overrides(overrides: Sequence[str]) -> None:
-    """Refuses settings of anything but the evaluation."""
-    for override in overrides:
-        if not override.startswith("evaluation."):
-            raise UserError(
-                "`evaluate --set` takes settings of the evaluation, for example "
-                f"evaluation.features=classifier. Received: {override!r}"
-            )

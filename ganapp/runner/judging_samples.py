@@ -17,6 +17,7 @@ from ganapp.runner.judges import checked_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.samples import Samples, check_out, read_samples
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
 from training.data.source import Source
@@ -55,8 +56,10 @@ def evaluate_samples(
     config = _configuration(real, overrides)
     check_out(out)
     read = read_samples(samples)
-    source, judge = _source_and_judge(config)
-    report = _report(read(source.spec), samples, source, judge, out)
+    with stage("Preparing the real data and the judge"):
+        source, judge = _source_and_judge(config)
+    with stage("Judging the samples"):
+        report = _report(read(source.spec), samples, source, judge, out)
     said = verdict(report, SUBJECT)
     content = {"title": str(samples), "verdict": said, "best": None, "last": report}
     if as_json:

@@ -22,18 +22,20 @@ from training.priors import Conditional, Prior
 UNCONDITIONAL = "none"
 
 
-def make_prior(config: Config, source: Source) -> Prior:
+def make_prior(config: Config, shares: tuple[float, ...]) -> Prior:
     """The latents' distribution, with a class for each where the generator is told one.
 
-    Raises:
-        ValueError: the generator is to be told classes that the data do not have, or that no part
-            of the discriminator looks at, or the other way round.
+    Args:
+        config: of the run.
+        shares: of each class in the training examples, see `class_shares`.
     """
     base = config.generator.prior.build()
-    _check_conditions(config, source.spec)
-    if config.generator.condition == UNCONDITIONAL:
-        return base
-    return Conditional(base=base, shares=class_shares(source))
+    return Conditional(base=base, shares=shares) if is_told_classes(config) else base
+
+
+def is_told_classes(config: Config) -> bool:
+    """Whether the generator is told which class to make."""
+    return config.generator.condition != UNCONDITIONAL
 
 
 def class_shares(source: Source) -> tuple[float, ...]:
@@ -106,8 +108,13 @@ def _classifies(config: Config) -> bool:
     return any(member.classifies for member in config.objective.stabilisers.values())
 
 
-def _check_conditions(config: Config, spec: DataSpec) -> None:
-    told = config.generator.condition != UNCONDITIONAL
+def check_conditions(config: Config, spec: DataSpec) -> None:
+    """Refuses classes that one player is told and the other does not look at.
+
+    Raises:
+        ValueError: a sentence that names the setting.
+    """
+    told = is_told_classes(config)
     judged = config.discriminator.condition != UNCONDITIONAL or _classifies(config)
     if spec.partly_labelled and not told:
         raise ValueError(

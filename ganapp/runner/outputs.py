@@ -2,27 +2,30 @@
 
 import io
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import tensorflow as tf
 from rich.console import Console
 
 from ganapp.errors import UserError
-from ganapp.loading import load_saved
-from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.drawing import EVERY_CLASS, Draw, asked_classes
-from ganapp.runner.generator import load_generator
+from ganapp.runner.generator import HasGenerator, open_generator
 from ganapp.runner.pictures import painter
+from ganapp.runner.samples import check_out
 from ganapp.runs import open_run
+from training.data import DataSpec
 from training.evaluation.clip_pictures import animated
 from training.files import write_atomically
 from training.priors import Prior
 from training.registry import Registry
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of a picture, by its channels
 
 
 def sample(
@@ -33,6 +36,7 @@ def sample(
     truncation: float,
     classes: str | None = None,
     out: Path,
+    folder: bool = False,
     which: str,
     console: Console,
 ) -> None:
@@ -46,8 +50,9 @@ def sample(
         classes: name or number of the class to ask for, `"all"` for `count` of each, or `None` for
             classes as they come.
         out: `.npz` (`samples` in user units, `latents` and, if there are classes, `labels`), `.png`
-            (a picture), `.gif` (a walk through the latents), or of a table `.csv` or `.parquet`
-            with its columns and types.
+            (a picture), `.gif` (a walk through the latents), of a table `.csv` or `.parquet` with
+            its columns and types; or of images a new or an empty folder, for a picture of each.
+        folder: that `out` is one, whatever its name; it is one without a suffix in any case.
         which: `"best"` or `"last"` checkpoint.
         console: where to write.
 
@@ -55,8 +60,13 @@ def sample(
         UserError: if there is no generator yet, the prior has nothing to truncate towards, the
             generator knows no such class, or `out` cannot be written.
     """
-    if out.suffix.lower() not in WRITERS:
-        raise UserError(f"`--out` must end in {', '.join(WRITERS)}. Received: {out}")
+    is_file = out.suffix.lower() in WRITERS
+    folder = folder or not out.suffix or (out.is_dir() and not is_file)
+    if not (folder or is_file):
+        raise UserError(
+            f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
+            f"Received: {out}"
+        )
     if count < 1:
         raise UserError(f"`--count` must be at least 1. Received: {count}")
     if not 0 <= seed < 2**31:
@@ -64,29 +74,28 @@ def sample(
     if not 0 <= truncation <= 1:
         raise UserError(f"`--truncation` must lie between 0 and 1. Received: {truncation}")
     parent = out.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK) or out.is_dir():
+    if not parent.is_dir() or not os.access(parent, os.W_OK) or (out.is_dir() and not folder):
         raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
+    if folder:
+        check_out(out)
     run = open_run(directory)
-    experiment = compose(load_saved(run.config))
-    _check_truncation(experiment.gan.prior, truncation)
-    if out.suffix.lower() in OF_TABLES and experiment.source.spec.table is None:
-        raise UserError(
-            f"`--out` can end in {' or '.join(OF_TABLES)} for tables alone. Received: {out} for "
-            f"the {experiment.source.spec.kind}s of {experiment.source.spec.name!r}"
-        )
-    step = load_generator(experiment, run, which)
-    labels = asked_classes(experiment, classes, count)
+    generator, step = open_generator(run, which)
+    _check_truncation(generator.gan.prior, truncation)
+    _check_kind(generator.spec, out, folder)
+    labels = asked_classes(generator, classes, count)
     draw = Draw(
-        experiment=experiment,
+        generator=generator,
         count=count if labels is None else len(labels),
         seed=seed,
         truncation=truncation,
         labels=labels,
         columns=count if classes == EVERY_CLASS else None,
     )
-    content = WRITERS[out.suffix.lower()](draw)
     try:
-        write_atomically(out, content)
+        if folder:
+            _write_pictures(draw, out)
+        else:
+            write_atomically(out, WRITERS[out.suffix.lower()](draw))
     except OSError as error:
         raise UserError(f"`--out` cannot be written: {out} ({error.strerror}).") from error
     how = "" if truncation == 1 else f", truncation {truncation:g}"
@@ -94,6 +103,37 @@ def sample(
         how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
     many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
     console.print(f"{out}: {many} of step {step:,}, seed {seed}{how}.", soft_wrap=True)
+
+
+def _check_kind(spec: DataSpec, out: Path, folder: bool) -> None:
+    """Refuses files for data that they cannot hold."""
+    if folder and (spec.kind != "image" or spec.shape[-1] not in MODES):
+        what = f"the {spec.kind}s of {spec.name!r}"
+        if spec.kind == "image":
+            what += f", which have {spec.shape[-1]} channels"
+        raise UserError(
+            "`--out` can be a folder for images of 1, 3 or 4 channels alone, a picture for each. "
+            f"Received: {out} for {what}"
+        )
+    if not folder and out.suffix.lower() in OF_TABLES and spec.table is None:
+        raise UserError(
+            f"`--out` can end in {' or '.join(OF_TABLES)} for tables alone. Received: {out} for "
+            f"the {spec.kind}s of {spec.name!r}"
+        )
+
+
+def _write_pictures(draw: Draw, out: Path) -> None:
+    """Writes a picture of each sample, `000000.png` and so on, all of them or none."""
+    samples = generated_from(draw.generator, draw.latents())
+    digits = max(6, len(str(len(samples) - 1)))
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent) as scratch:
+        folder = Path(scratch) / out.name
+        folder.mkdir()
+        for number, pixels in enumerate(samples):
+            mode = MODES[pixels.shape[-1]]
+            picture = PIL.Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+            picture.save(folder / f"{number:0{digits}}.png")
+        os.replace(folder, out)  # onto an empty folder, too
 
 
 def _check_truncation(prior: Prior, truncation: float) -> None:
@@ -107,7 +147,7 @@ def _check_truncation(prior: Prior, truncation: float) -> None:
 
 def _npz(draw: Draw) -> bytes:
     latents = draw.latents()
-    samples = generated_from(draw.experiment, latents)
+    samples = generated_from(draw.generator, latents)
     buffer = io.BytesIO()
     labels = draw.labels_of(latents)
     known = {} if labels is None else {"labels": labels}
@@ -117,8 +157,8 @@ def _npz(draw: Draw) -> bytes:
 
 def _png(draw: Draw) -> bytes:
     buffer = io.BytesIO()
-    samples = generated_from(draw.experiment, draw.latents())
-    picture = painter(draw.experiment.source, columns=draw.columns)(samples)
+    samples = generated_from(draw.generator, draw.latents())
+    picture = painter(draw.generator.data.backdrop, columns=draw.columns)(samples)
     picture.save(buffer, format="PNG")
     return buffer.getvalue()
 
@@ -129,14 +169,14 @@ def _gif(draw: Draw) -> bytes:
     The stops are truncated and not the way between them, which would jump where the nearest mean
     of a mixture changes.
     """
-    experiment, prior = draw.experiment, draw.experiment.gan.prior
-    paint = painter(experiment.source, columns=draw.columns)
+    generator, prior = draw.generator, draw.generator.gan.prior
+    paint = painter(generator.data.backdrop, columns=draw.columns)
     stops = [draw.latents(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):
         for frame in range(GIF_FRAMES):
             latents = prior.interpolate(start, end, frame / GIF_FRAMES)
-            frames.append(paint(generated_from(experiment, latents)))
+            frames.append(paint(generated_from(generator, latents)))
     return animated(frames, milliseconds=GIF_MILLISECONDS)
 
 
@@ -152,14 +192,14 @@ def _parquet(draw: Draw) -> bytes:
 
 def _frame(draw: Draw) -> Any:
     """The samples as a pandas table with the columns and types of the data."""
-    rows = generated_from(draw.experiment, draw.latents())
-    return draw.experiment.source.spec.table.to_frame(rows)
+    rows = generated_from(draw.generator, draw.latents())
+    return draw.generator.spec.table.to_frame(rows)
 
 
-def generated_from(experiment: Experiment, latents: tf.Tensor) -> np.ndarray:
+def generated_from(generator: HasGenerator, latents: tf.Tensor) -> np.ndarray:
     """The averaged generator's samples of given latents, in user units."""
-    samples = experiment.gan.generate(latents=latents)
-    return np.asarray(experiment.source.spec.to_user_units(samples))
+    samples = generator.gan.generate(latents=latents)
+    return np.asarray(generator.spec.to_user_units(samples))
 
 
 OF_TABLES: dict[str, Callable[[Draw], bytes]] = {".csv": _csv, ".parquet": _parquet}

@@ -1,5 +1,6 @@
 """Pictures of samples beside a report, drawn by what the source is."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 import PIL.Image
 
 from ganapp.runs import Run
-from training.data import Source
+from training.data import DataSpec, Source
+from training.data.mixtures import Mixture
 from training.evaluation import pictures
 from training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
 from training.evaluation.curves import evaluation_curves
@@ -18,29 +20,62 @@ from training.evaluation.table_pictures import marginal_page
 from training.files import write_atomically
 
 GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
+POINTS = 1000  # real ones behind those of the samples
 
 
-def painter(source: Source, columns: int | None = None) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples of this source: a grid of images, columns of a table, or points.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Backdrop:
+    """What pictures of samples show besides them.
+
+    Args:
+        spec: of the data.
+        stacked: whether the channels of an image are pictures by themselves.
+        modes: the known mixture, or `None`.
+        real: real examples in user units of a table, or of points without known modes.
+    """
+
+    spec: DataSpec
+    stacked: bool = False
+    modes: Mixture | None = None
+    real: np.ndarray | None = None
+
+
+def backdrop_of(source: Source, *, examples: int | None = None) -> Backdrop:
+    """The backdrop of pictures of this source.
 
     Args:
         source: of the data.
+        examples: of a table, how many real rows; all when `None`.
+    """
+    spec, modes, real = source.spec, source.modes, None
+    if spec.table is not None:
+        real, _ = source.training_examples(examples)
+    elif spec.kind == "vector" and modes is None:
+        real, _ = source.held_out_examples(POINTS)
+    return Backdrop(spec=spec, stacked=source.singles is not None, modes=modes, real=real)
+
+
+def painter(
+    backdrop: Backdrop, columns: int | None = None
+) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples: a grid of images, columns of a table, or points.
+
+    Args:
+        backdrop: what the samples imitate.
         columns: of a grid; as near to a square as possible when `None`.
     """
-    if source.singles is not None:
+    spec, modes = backdrop.spec, backdrop.modes
+    if backdrop.stacked:
         return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
-    if source.spec.kind == "image":
+    if spec.kind == "image":
         return lambda samples: pictures.image_grid(samples, columns)
-    if source.spec.kind == "video":
+    if spec.kind == "video":
         return film_strips
-    if source.spec.table is not None:
-        real, _ = source.training_examples()
-        return functools.partial(marginal_page, table=source.spec.table, real=real)
-    if source.modes is None:
-        return functools.partial(pictures.scatter, real=source.held_out_examples(1000)[0])
-    return functools.partial(
-        pictures.scatter, centres=source.modes.centres, sigma=source.modes.sigma
-    )
+    if spec.table is not None:
+        return functools.partial(marginal_page, table=spec.table, real=backdrop.real)
+    if modes is None:
+        return functools.partial(pictures.scatter, real=backdrop.real)
+    return functools.partial(pictures.scatter, centres=modes.centres, sigma=modes.sigma)
 
 
 def draw_pictures(
@@ -66,7 +101,7 @@ def draw_pictures(
     folder.mkdir(exist_ok=True)
     # Columns of a table are judged by all samples, images and points by a few.
     some = samples if spec.table is not None else samples[:GRID]
-    drawn = {f"Samples of {whose}": ("samples", painter(source)(some))}
+    drawn = {f"Samples of {whose}": ("samples", painter(backdrop_of(source))(some))}
     if spec.pixels:
         picture = _above_nearest(source, judge, samples)
         drawn["Samples above their nearest training examples"] = ("neighbours", picture)

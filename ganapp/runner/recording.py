@@ -31,15 +31,16 @@ CELLS = 80  # along each axis of a map
 
 def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> list:
     """The callbacks that record a run, in the order that makes a resumed run exact."""
-    training, total = experiment.config.training, experiment.total_steps
+    cadences, total = experiment.cadences, experiment.total_steps
+    precision = experiment.config.training.precision
     board = Board(run.logs)
-    metrics = MetricsLog(run.metrics, training.log_every, last=total)
+    metrics = MetricsLog(run.metrics, cadences.log, last=total)
     return [
-        NonFiniteGuard(loss_scaling=training.precision == "mixed_float16"),
+        NonFiniteGuard(loss_scaling=precision == "mixed_float16"),
         metrics,
         TensorBoardLog(
             board,
-            training.log_every,
+            cadences.log,
             examples_per_step=experiment.examples_per_step,
             configuration=as_toml(experiment.config),
             last=total,
@@ -48,7 +49,7 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, consol
         _evaluation(experiment, run, metrics, board),
         watch(experiment, run, metrics, board, console),
         *_theory(experiment, metrics, board),
-        CheckpointEvery(checkpoints.save, training.checkpoint_every, last=total),
+        CheckpointEvery(checkpoints.save, cadences.checkpoint, last=total),
     ]
 
 
@@ -58,8 +59,8 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
     shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
     return SampleGrids(
         run.samples,
-        experiment.config.training.sample_every,
-        draw=painter(source),
+        experiment.cadences.sample,
+        draw=painter(experiment.data.backdrop),
         real=source.training_examples(shown)[0],
         count=shown,
         to_user_units=source.spec.to_user_units,
@@ -83,7 +84,7 @@ def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
     return [
         CompareWithTheory(
             compare,
-            experiment.config.training.evaluate_every,
+            experiment.cadences.evaluate,
             count=COMPARED,
             to_user_units=spec.to_user_units,
             sinks=(metrics.theory, board.theory),
@@ -105,8 +106,8 @@ def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Bo
     )
     return Evaluate(
         experiment.judge.judge,
-        experiment.config.training.evaluate_every,
-        count=evaluation.samples,
+        experiment.cadences.evaluate,
+        count=experiment.cadences.samples,
         to_user_units=experiment.source.spec.to_user_units,
         sinks=(metrics.evaluation, board.evaluation, best.offer),
         # Other latents than the final report's: the best is not chosen on its own test.

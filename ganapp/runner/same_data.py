@@ -1,10 +1,111 @@
-"""Whether the data of a run are still what it was started on."""
+"""Where the data of a run are now, and whether they are still what it was started on."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.runner.compose import Experiment
+from ganapp.loading import load_saved, read_toml, validated
+from ganapp.overrides import with_overrides
+from ganapp.plugins import options_model
+from ganapp.runner.compose import Experiment, compose
+from ganapp.runner.stored_data import read_stored_data
+from ganapp.runner.summary import warn
 from ganapp.runs import Run
+from training.data import DataSpec, Source
+from training.data.tables.codec import TableCodec
+from training.data.tables.columns import Column
+
+# Options of data sources that say where files lie: they may change, for what was read there is
+# compared with what the run was started on.
+PLACES = ("path", "labels_path", "data_dir", "cache_dir")
+HINT = "`--data PATH` says where they are now."
+
+
+def place_settings(run: Run, data: str | None) -> list[str]:
+    """The setting that `--data` stands for: where the data of this run lie now.
+
+    Args:
+        run: the run.
+        data: a path, perhaps with the name of the run's source in front (`csv:people.csv`).
+
+    Raises:
+        UserError: the data of the run do not come from a path.
+    """
+    if data is None:
+        return []
+    source = load_saved(run.config).data.source
+    options = options_model("data", source).model_fields
+    if "path" not in options:
+        raise UserError(
+            f"`--data` says where the files of a run lie now, and the run {run.directory} has "
+            f"none: its data are {source!r}. Received: {data}"
+        )
+    name, colon, rest = data.partition(":")
+    path = rest if colon and name == source else data
+    if not Path(path).expanduser().exists():
+        raise UserError(f"`--data` must be a file or folder that exists. Received: {data}")
+    return [f"data.path={_quoted(path)}"]
+
+
+def moved_config(run: Run, overrides: Sequence[str], sections: Sequence[str] = ()) -> Config:
+    """The run's configuration with its data in another place, and settings of some sections.
+
+    Args:
+        run: the run.
+        overrides: `key=value` settings.
+        sections: that they may change, e.g. `evaluation`; beside the places of data.
+
+    Raises:
+        UserError: a setting of anything else.
+    """
+    if not overrides:
+        return load_saved(run.config)
+    places = tuple(f"data.{name}" for name in PLACES)
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key in places or key.startswith(tuple(f"{section}." for section in sections)):
+            continue
+        examples = ["data.path=elsewhere/people.csv"]
+        allowed = "where the data lie now"
+        if "evaluation" in sections:
+            examples.append("evaluation.features=classifier")
+            allowed = f"the evaluation and of {allowed}"
+        raise UserError(
+            f"`--set` takes settings of {allowed} here, for example {' and '.join(examples)}. "
+            f"Received: {override!r}"
+        )
+    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
+
+
+def compose_run(
+    run: Run, config: Config, *, lengths: tuple[int, ...] = (), hint: str = HINT
+) -> Experiment:
+    """A run that has begun, with its data.
+
+    Args:
+        run: the run.
+        config: its configuration, perhaps with its data in another place.
+        lengths: see `Experiment`.
+        hint: how to say where the data are now.
+
+    Raises:
+        UserError: the data are not there, or the parts do not fit each other.
+    """
+    try:
+        return compose(config, stored=read_stored_data(run), lengths=lengths)
+    except UserError as error:
+        raise with_hint(error, config, hint) from error
+
+
+def with_hint(error: UserError, config: Config, hint: str = HINT) -> UserError:
+    """The same complaint, with a hint if the data are not where they were."""
+    path = config.data.options.get("path")
+    if path is None or Path(path).expanduser().exists():
+        return error
+    return UserError(f"The data of this run are no longer where they were. {error}. {hint}")
 
 
 def check_data(experiment: Experiment, run: Run) -> None:
@@ -13,26 +114,79 @@ def check_data(experiment: Experiment, run: Run) -> None:
     Raises:
         UserError: if their content is not what the run's manifest says.
     """
-    changed = changes(experiment, run)
+    saved = (run.read_manifest() or {}).get("data", {}).get("table")
+    table = experiment.source.spec.table
+    if saved and table is not None and not TableCodec.from_dict(saved).is_like(table):
+        raise UserError(
+            f"The table of the run {run.directory} has changed since it was trained; put the old "
+            f"file back or train anew. Received: {experiment.config.data.options.get('path')}"
+        )
+    changed = changes(experiment.source, experiment.config, run)
     if changed:
         raise UserError(f"{changed[0]}; put the old ones back or train anew. {changed[1]}")
 
 
-def changes(experiment: Experiment, run: Run) -> tuple[str, str] | None:
+def check_comparable(experiment: Experiment, run: Run) -> None:
+    """Refuses to judge with data that are of another kind than those of the run, warns of others.
+
+    Raises:
+        UserError: the run's samples cannot be compared with such examples.
+    """
+    changed = changes(experiment.source, experiment.config, run)
+    ours, theirs = experiment.spec, experiment.source.spec
+    if not _comparable(ours, theirs):
+        raise UserError(
+            f"The data of the run {run.directory} have changed since it was trained, and its "
+            "samples cannot be compared with what they are now: the columns, categories, shapes "
+            "or classes are others. Put the old ones back, or say where they are with `--data "
+            f"PATH`. Received: {_place(experiment.config)}"
+        )
+    if changed:
+        warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
+
+
+def changes(source: Source, config: Config, run: Run) -> tuple[str, str] | None:
     """What to say of data that are not those of the run's training, and what came instead."""
     manifest = run.read_manifest() or {}
-    known, found = manifest.get("data_fingerprint"), experiment.source.fingerprint()
+    known, found = manifest.get("data_fingerprint"), source.fingerprint()
     if not known or known == found:  # runs of before have none
         return None
-    options = experiment.config.data.options
-    where = next((options[key] for key in ("path", "name") if key in options), None)
-    then, now = _counts(manifest.get("data", {})), _counts(experiment.source.spec.as_dict())
+    then, now = _counts(manifest.get("data", {})), _counts(source.spec.as_dict())
     differ = f" ({then} then, {now} now)" if then != now else ""
     return (
         f"The data of the run {run.directory} have changed since it was started{differ}",
-        f"Received: {experiment.config.data.source if where is None else where}",
+        f"Received: {_place(config)}",
     )
+
+
+def _place(config: Config) -> Any:
+    options = config.data.options
+    found = next((options[key] for key in ("path", "name") if key in options), None)
+    return config.data.source if found is None else found
 
 
 def _counts(spec: dict[str, Any]) -> str:
     return f"{spec.get('examples')} training and {spec.get('held_out')} held-out examples"
+
+
+def _comparable(ours: DataSpec, theirs: DataSpec) -> bool:
+    """Whether examples of both mean the same in user units."""
+    same = (ours.kind, ours.user_shape, ours.classes) == (
+        theirs.kind,
+        theirs.user_shape,
+        theirs.classes,
+    )
+    if not same or (ours.table is None) != (theirs.table is None):
+        return False
+    if ours.table is None:
+        return True
+    return list(map(_meaning, ours.table.varying)) == list(map(_meaning, theirs.table.varying))
+
+
+def _meaning(column: Column) -> tuple[str, str, tuple]:
+    return column.kind, column.name, tuple(getattr(column, "categories", ()))
+
+
+def _quoted(path: str) -> str:
+    """A path as a TOML value, whatever is in its name."""
+    return json.dumps(path, ensure_ascii=False)

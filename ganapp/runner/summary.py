@@ -35,7 +35,7 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
         table.add_row(name, text)
     table.add_row("run", str(directory))
     console.print(table)
-    for note in experiment.source.notes:
+    for note in (*experiment.source.notes, *experiment.cadences.notes):
         console.print(f"- {note}", style="dim", markup=False, highlight=False, soft_wrap=True)
     for sentence in warnings(experiment.config, kind=experiment.source.spec.kind):
         warn(sentence)
@@ -52,10 +52,27 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     return rows | {
         "prior": f"{config.generator.prior.name}, {gan.prior.size} dimensions",
         "objective": _about_objective(gan.objective),
-        "training": f"{training.epochs} epochs of {experiment.steps_per_epoch} steps, batch "
-        f"{training.batch_size}, {training.precision}, seed {training.seed}",
+        "training": f"{_about_length(experiment)}, batch {training.batch_size}, "
+        f"{training.precision}, seed {training.seed}",
+        "records": _about_cadences(experiment),
         "devices": f"{replicas} replica{'s' if replicas > 1 else ''}, {_about_devices()}",
     }
+
+
+def _about_length(experiment: Experiment) -> str:
+    epochs = experiment.config.training.epochs
+    return (
+        f"{epochs:,} epoch{'s' if epochs > 1 else ''} x {experiment.steps_per_epoch:,} steps = "
+        f"{experiment.total_steps:,} steps"
+    )
+
+
+def _about_cadences(experiment: Experiment) -> str:
+    cadences = experiment.cadences
+    return (
+        f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} samples, every "
+        f"{cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint"
+    )
 
 
 def _about_devices() -> str:

@@ -42,6 +42,7 @@ class Theory:
 
     def __init__(self, experiment: Experiment, real: np.ndarray) -> None:
         self._gan, self._source, self._real = experiment.gan, experiment.source, real
+        self._spec = experiment.spec
         if self._source.density is None:
             raise NotComputable("the data's density is not known")
         if self._source.spec.shape != (2,):
@@ -102,7 +103,7 @@ class Theory:
         return {"reason": reason}
 
     def _scores(self, points: np.ndarray) -> np.ndarray:
-        return self._gan.scores(np.asarray(self._source.spec.to_model_units(points)))
+        return self._gan.scores(np.asarray(self._spec.to_model_units(points)))
 
     def _log_ratio(self, real: np.ndarray, fake: np.ndarray) -> Callable:
         objective = self._gan.objective

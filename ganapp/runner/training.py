@@ -11,15 +11,20 @@ from pathlib import Path
 import tensorflow as tf
 from rich.console import Console
 
-from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import as_toml, differences, load_config, load_saved, validated
+from ganapp.loading import as_toml, load_saved
 from ganapp.runner.choosing import chosen_config
 from ganapp.runner.compose import Experiment, compose
-from ganapp.runner.generator import check_table
 from ganapp.runner.judging import evaluate
 from ganapp.runner.recording import recorders
-from ganapp.runner.same_data import check_data
+from ganapp.runner.resuming import (
+    changed_setting,
+    ended_schedules,
+    lengths_before,
+    resumed_config,
+    settings_before,
+)
+from ganapp.runner.same_data import check_data, compose_run, place_settings
 from ganapp.runner.summary import show_plan, warn
 from ganapp.runs import (
     Run,
@@ -29,6 +34,7 @@ from ganapp.runs import (
     next_directory,
     open_run,
 )
+from training.callbacks.board import truncate_events
 from training.callbacks.guard import NonFiniteError
 from training.callbacks.interrupt import Interrupt
 from training.callbacks.metrics import truncate_metrics
@@ -95,14 +101,17 @@ def resume(
     *,
     preset_or_file: str | None = None,
     overrides: Sequence[str] = (),
+    data: str | None = None,
     console: Console,
 ) -> int:
     """Continues a run to its configured end, exactly as if it had never stopped.
 
     Args:
         directory: the run directory.
-        preset_or_file: a configuration to compare with the run's; it must be the same.
-        overrides: `key=value` settings to compare with the run's.
+        preset_or_file: a configuration to compare with the run's; it must be the same, but for
+            more epochs and another place of the data.
+        overrides: `key=value` settings, likewise.
+        data: where the data lie now.
         console: where to write.
 
     Returns:
@@ -112,10 +121,13 @@ def resume(
         UserError: if there is no run, or the configurations differ.
     """
     run = open_run(directory)
-    config = load_saved(run.config)
-    _refuse_differences(run, config, preset_or_file, overrides)
-    experiment = compose(config)
+    config = resumed_config(run, preset_or_file, [*overrides, *place_settings(run, data)])
+    experiment = compose_run(run, config, lengths=lengths_before(run, config))
     show_plan(experiment, directory, console)
+    if sentence := ended_schedules(experiment):
+        console.print(sentence, highlight=False, soft_wrap=True)
+    if sentence := changed_setting(run.read_manifest() or {}):
+        warn(sentence)
     return _run_to_end(experiment, run, console)
 
 
@@ -127,23 +139,6 @@ def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         yield Run(Path(scratch))
-
-
-def _refuse_differences(run, config, preset_or_file, overrides) -> None:
-    started = (run.read_manifest() or {}).get("configuration")
-    if started is not None:  # the file may have been edited since
-        _refuse_changes(run, validated(started, str(run.manifest)), config)
-    if preset_or_file is not None or overrides:
-        _refuse_changes(run, config, load_config(preset_or_file or str(run.config), overrides))
-
-
-def _refuse_changes(run: Run, before: Config, after: Config) -> None:
-    tables = [config.model_dump(mode="json", exclude_none=True) for config in (before, after)]
-    if changed := differences(*tables):
-        raise UserError(
-            f"The run {run.directory} was started with another configuration; a run is resumed "
-            f"as it was, so train a new one instead. Differences: {'; '.join(changed)}."
-        )
 
 
 def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
@@ -172,7 +167,6 @@ def _judge(experiment: Experiment, run: Run, console: Console) -> int:
 
 
 def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
-    check_table(experiment, run)
     check_data(experiment, run)
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -186,14 +180,34 @@ def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
     except CheckpointError as error:
         raise UserError(str(error)) from error
     with _place_to_write(experiment, run) as record:
-        write_atomically(record.manifest, json.dumps(experiment.manifest(), indent=2) + "\n")
+        _describe(experiment, run, record, start)
         _list_bad_files(experiment, record)
         truncate_metrics(record.metrics, start)
+        truncate_events(record.logs, start)
         if start:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
         if start >= experiment.total_steps:
             return 0
         return _fit(experiment, record, checkpoints, console)
+
+
+def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
+    """Writes what everything downstream needs to know of the run.
+
+    Args:
+        experiment: of the run.
+        run: as it was before.
+        record: where this process records.
+        start: the step that it goes on from.
+    """
+    manifest = experiment.manifest()
+    if before := settings_before(run.read_manifest() or {}, start):
+        manifest["settings_before"] = before
+    # Longer, or with its data in another place: before the manifest, which is compared with it.
+    if record.config.exists() and load_saved(record.config) != experiment.config:
+        write_atomically(record.config, as_toml(experiment.config))
+    experiment.data.write(record)
+    write_atomically(record.manifest, json.dumps(manifest, indent=2) + "\n")
 
 
 def _list_bad_files(experiment: Experiment, run: Run) -> None:

@@ -40,7 +40,7 @@ def watch(
         to_user_units=source.spec.to_user_units,
         to_model_units=source.spec.to_model_units,
         series=run.read_series,
-        recorded_every=experiment.config.training.log_every,
+        recorded_every=experiment.cadences.log,
         histories=experiment.histories,
         sinks=(metrics.watch, board.watch, announced.watch),
         histograms=board.histograms,

@@ -149,9 +149,13 @@ def test_only_corrupt_checkpoints(finished, place, command):
 
 
 OUTPUTS = {
-    "sample --out x.jpg": "`--out` must end in .npz, .png, .gif, .csv, .parquet. Received: x.jpg",
+    "sample --out x.jpg": "`--out` must end in .npz, .png, .gif, .csv, .parquet, or be a folder",
     "sample --out none/x.png": "/none is not a writable folder",
     "sample --out folder.png": "`--out` cannot be written",
+    "sample --out pictures": "`--out` can be a folder for images of 1, 3 or 4 channels alone",
+    "sample --out pictures.png/": "`--out` can be a folder for images of 1, 3 or 4 channels",
+    "sample --out full/": "`--out` must be an empty or a new folder",
+    "export --data x.csv": "`--data` says where the files of a run lie now, and the run",
     "sample --out /proc/x.npz": "`--out` cannot be written: /proc/x.npz",
     "sample --out x.npz --count 0": "`--count` must be at least 1. Received: 0",
     "sample --out x.npz --seed -1": "at least 0 and below 2147483648. Received: -1",

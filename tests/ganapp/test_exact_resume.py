@@ -1,7 +1,9 @@
 """Killed at any moment and resumed = never killed, to the last bit of every variable."""
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import time
 
 import pytest
 from lives_case import ENVIRONMENT, ROOT
-from run_case import assert_same_run, newest, written
+from run_case import assert_same_run, newest, tensors, written
 
 from training.checkpoints import list_steps
 
@@ -64,6 +66,24 @@ def test_save_termination_damage_and_report(lives, folder, digits):
     assert life.code == 0, life.output
     assert "Continuing from step 18 of 18." in life.output
     assert_same_run(run, digits[0])
+
+
+def test_a_longer_run_struck_on_its_way(lives, folder, ring):
+    """A finished run goes on; struck and resumed, it ends as one that went on undisturbed."""
+    runs = [folder / name for name in ("longer", "longer-broken")]
+    for run in runs:
+        shutil.copytree(ring[0], run)
+    unbroken, broken = runs
+    settings = ("--set", "training.epochs=5")
+    life = lives("resume", unbroken, *settings, run=unbroken)
+    assert life.code == 0, life.output
+    assert "Continuing from step 24 of 40." in life.output
+    assert tensors(unbroken)["counters/0"] == 40
+    assert lives("resume", broken, *settings, run=broken, at="step 34").code == KILLED
+    life = lives("resume", broken, run=broken)
+    assert life.code == 0, life.output
+    assert_same_run(broken, unbroken)
+    assert json.loads((broken / "manifest.json").read_text())["extended_from"] == [24]
 
 
 @pytest.mark.parametrize("seed", [20])

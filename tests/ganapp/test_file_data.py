@@ -152,6 +152,13 @@ def test_a_run_goes_on_with_the_same_images_in_an_archive(place):
     (place / "archive").rename(place / "images")
     resumed = ganapp("resume", "run")
     assert resumed.code == 0, resumed.errors
+    (place / "images").rename(place / "archive.zip")
+    lost = ganapp("evaluate", "run")
+    assert lost.code == 2
+    assert "The data of this run are no longer where they were." in lost.errors
+    assert ganapp("sample", "run", "--out", "pictures", "--count", 3).code == 0
+    judged = ganapp("evaluate", "run", "--data", "archive.zip")
+    assert (judged.code, judged.errors) == (0, "")
 
 
 def test_listing_says_what_must_be_given():

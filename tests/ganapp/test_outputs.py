@@ -7,7 +7,9 @@ import PIL.Image
 import pytest
 from run_case import ganapp, written
 
+from ganapp.runner.samples import read_samples
 from training.checkpoints import list_steps
+from training.data import DataSpec
 
 COLUMNS = ("value", "matched", "floor", "baseline")
 
@@ -44,6 +46,30 @@ def test_images_in_user_units(finished_digits, tmp_path):
     assert len(np.unique(samples.reshape(7, -1), axis=0)) == 7
     assert written(finished_digits) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "x.npz"]
+
+
+def test_single_pictures_are_those_of_the_arrays(finished_digits, tmp_path):
+    """They are read as samples again, in their order."""
+    options, folder = ("--count", 5, "--seed", 1), tmp_path / "pictures"
+    for out in (f"{folder}/", f"{tmp_path}/named.png/"):
+        said = ganapp("sample", finished_digits, "--out", out, *options)
+        assert (said.code, said.errors) == (0, "")
+    assert [path.name for path in sorted(folder.iterdir())] == [f"00000{i}.png" for i in range(5)]
+    assert written(folder) == written(tmp_path / "named.png")
+    sampled(finished_digits, tmp_path / "x.npz", *options)
+    with np.load(tmp_path / "x.npz") as file:
+        samples = file["samples"]
+    spec = DataSpec.from_dict(json.loads((finished_digits / "manifest.json").read_text())["data"])
+    np.testing.assert_array_equal(read_samples(folder)(spec).values, samples)
+    again = ganapp("sample", finished_digits, "--out", folder, *options)
+    assert again.code == 2, "what is there stays"
+    assert "`--out` must be an empty or a new folder" in again.errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "named.png",
+        "pictures",
+        "run",
+        "x.npz",
+    ]
 
 
 def test_vectors_in_user_units(finished, tmp_path):
@@ -111,6 +137,13 @@ def test_best_and_last_are_two_generators(finished, tmp_path):
     (finished / "checkpoints" / "best").rename(tmp_path / "gone")
     said = ganapp("sample", finished, "--out", tmp_path / "x.npz")
     assert f"samples of step {steps['last']:,}" in said.output, "the last serves as the best"
+
+
+def test_a_run_of_before_gives_the_same_samples(finished, tmp_path):
+    """It has kept nothing of its data, which are read again."""
+    expected = sampled(finished, tmp_path / "a.png", "--count", 5)
+    (finished / "data.npz").unlink()
+    assert sampled(finished, tmp_path / "b.png", "--count", 5) == expected
 
 
 def test_pictures_and_walks(finished_digits, tmp_path):

@@ -10,7 +10,7 @@ from run_case import ganapp
 from table_run_case import TABLE, people
 
 from export.differences import largest_difference
-from ganapp.loading import load_config, preset_names
+from ganapp.loading import load_config, load_saved, preset_names
 from ganapp.runner.compose import compose
 from training.data import DataSpec
 
@@ -82,20 +82,61 @@ def test_diagnose_looks_through_the_holes(run):
     assert "local duality gap" in said.output
 
 
-def test_a_table_that_has_changed_is_refused(run, tmp_path):
-    """Its codes would be read as other numbers and other categories."""
+def test_a_table_that_has_changed_is_nothing_to_samples(run, tmp_path):
+    """Their columns are in the run; but they are not judged by other ones, nor trained on them."""
+    path, files = run.parent / "people.csv", [tmp_path / name for name in ("a.csv", "b.png")]
+    before = path.read_bytes()
+    expected = [samples_in(run, file) for file in files]
+    try:
+        path.write_bytes(before.replace("Łódź".encode(), b"Lima"))
+        assert [samples_in(run, file) for file in files] == expected
+        for command in ("diagnose", "evaluate", "resume"):
+            said = ganapp(command, run)
+            assert said.code == 2
+            assert "changed since it was trained" in said.errors
+    finally:
+        path.write_bytes(before)
+
+
+def samples_in(run, file):
+    said = ganapp("sample", run, "--out", file, "--count", 20)
+    assert (said.code, said.errors) == (0, "")
+    return file.read_bytes()
+
+
+def test_a_table_may_lie_elsewhere(run, tmp_path):
+    """Samples need the run alone; who needs the table is told where it is."""
+    path, elsewhere = run.parent / "people.csv", tmp_path / "elsewhere.csv"
+    before = samples_in(run, tmp_path / "a.csv")
+    path.rename(elsewhere)
+    try:
+        assert samples_in(run, tmp_path / "a.csv") == before
+        for command in ("evaluate", "resume", "diagnose"):
+            said = ganapp(command, run)
+            assert said.code == 2
+            assert "`--data PATH` says where they are now." in said.errors
+        said = ganapp("evaluate", run, "--set", f"data.path={elsewhere}")
+        assert (said.code, said.errors) == (0, "")
+        assert load_saved(run / "config.toml").data.options["path"] == str(path)
+        said = ganapp("resume", run, "--data", f"csv:{elsewhere}")
+        assert (said.code, said.errors) == (0, "")
+        assert load_saved(run / "config.toml").data.options["path"] == str(elsewhere)
+    finally:
+        elsewhere.rename(path)
+    assert ganapp("resume", run, "--data", path).code == 0
+
+
+def test_a_table_with_a_further_row_is_judged_with_a_warning(run, tmp_path):
     path = run.parent / "people.csv"
     before = path.read_bytes()
     try:
-        path.write_bytes(before.replace("Łódź".encode(), b"Lima"))
-        for command in (("sample", run, "--out", tmp_path / "x.csv"), ("diagnose", run)):
-            said = ganapp(*command)
-            assert said.code == 2
-            assert "has changed since it was trained" in said.errors
+        path.write_bytes(before + b"44,Oslo,20000.5,IT\n")
+        said = ganapp("evaluate", run)
+        assert said.code == 0, said.errors
+        assert "the figures are of other examples than it saw" in said.errors
         assert ganapp("resume", run).code == 2
     finally:
         path.write_bytes(before)
-    assert not list(tmp_path.iterdir())
 
 
 def test_vectors_and_images_are_no_tables(finished, tmp_path):

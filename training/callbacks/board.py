@@ -1,12 +1,14 @@
 """Writes TensorBoard event files; the one place that knows `tf.summary`."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.image.metadata import create_summary_metadata
@@ -23,8 +25,8 @@ class Board:
     `tf.summary.scalar` take as long as a training step of a small network.
 
     The file is opened at the first write, and every call flushes, so that a killed run shows all
-    it did. Each process appends a file of its own; where a resumed run repeats steps of a killed
-    one, TensorBoard shows the newer points, because the steps of a tag went back.
+    it did. Each process appends a file of its own; `truncate_events` drops the steps that a resumed
+    run is about to repeat.
 
     Args:
         directory: the folder, e.g. `<run>/logs`.
@@ -114,3 +116,40 @@ def _image_pb(tag: str, image: PIL.Image.Image) -> Summary:
         ),
     )
     return Summary(value=[value])
+
+
+def truncate_events(directory: str | Path, step: int) -> int:
+    """Drops from event files what a resumed run is about to write again; the rest keeps its bytes.
+
+    Args:
+        directory: a folder written by `Board`; it need not exist.
+        step: the restored step. Events of later steps go, as does a record that a killed process
+            left half written; of a run that starts over everything does.
+
+    Returns:
+        How many events were dropped.
+    """
+    return sum(_truncate(path, step) for path in sorted(Path(directory).glob("*.tfevents.*")))
+
+
+def _truncate(path: Path, step: int) -> int:
+    dropped, whole = 0, True
+    temporary = path.with_name(".events.tmp")  # no name that TensorBoard reads
+    try:
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            try:
+                for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+                    event = tf.compat.v1.Event.FromString(record)
+                    kept = 0 < step >= event.step
+                    dropped += not kept
+                    if kept:
+                        writer.write(record)
+            except (tf.errors.DataLossError, DecodeError):
+                whole = False
+        if not step:
+            path.unlink()
+        elif dropped or not whole:
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return dropped

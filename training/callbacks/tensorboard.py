@@ -44,7 +44,8 @@ class TensorBoardLog(StepCallback):
         board: where to.
         every: steps between two points.
         examples_per_step: examples that one generator step consumes, for the throughput.
-        configuration: the resolved configuration, written once as a text, in TOML.
+        configuration: the resolved configuration, written once as a text, in TOML, when the run
+            begins.
         last: total steps of the run, which get a point, too.
         clock: seconds from some origin.
     """
@@ -62,14 +63,12 @@ class TensorBoardLog(StepCallback):
         super().__init__(every, last=last)
         self.board, self.examples_per_step, self.clock = board, examples_per_step, clock
         self.configuration = configuration
-        self._begun = False
         self._mark = (0, 0.0)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self._mark = (self._step, self.clock())
-        if not self._begun:  # `fit` may begin more than once in a run
-            self._begun = True
+        if self._step == 0:  # `fit` may begin more than once in a run
             self.board.text(0, "configuration", f"```toml\n{self.configuration.strip()}\n```")
 
     def on_step(self, step: int, logs: dict[str, Any]) -> None:

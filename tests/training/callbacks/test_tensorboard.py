@@ -7,7 +7,7 @@ import tensorflow as tf
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training.callbacks.board import Board
+from training.callbacks.board import Board, truncate_events
 from training.callbacks.tensorboard import TensorBoardLog, tag_of
 
 SCALARS = {
@@ -78,6 +78,48 @@ def test_a_resumed_run_appends_a_file(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     # TensorBoard reads files by their names; two of one second and one process come as text: 10, 9.
     assert sorted(steps(read(tmp_path)["losses/generator"])) == [2, 4, 6, 8]
+
+
+def raw_steps(folder):
+    """Every event with a value, as a reader sees it that knows nothing of restarts."""
+    events = (
+        tf.compat.v1.Event.FromString(record)
+        for path in sorted(folder.iterdir())
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    )
+    return [event.step for event in events if event.HasField("summary")]
+
+
+def test_a_resumed_run_leaves_every_step_once(tmp_path):
+    StandIn().train(6, [log(tmp_path)])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert truncate_events(tmp_path, 6) == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert truncate_events(tmp_path, 3) > 0
+    assert set(raw_steps(tmp_path)) == {0, 2}
+    resumed = StandIn()
+    resumed.step.assign(3)
+    resumed.train(3, [log(tmp_path)])
+    points = read(tmp_path)
+    assert steps(points["losses/generator"]) == [2, 4, 6]
+    assert steps(points["configuration"]) == [0]
+
+
+def test_half_an_event_of_a_killed_run_goes(tmp_path):
+    StandIn().train(4, [log(tmp_path)])
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    truncate_events(tmp_path, 4)
+    assert 0 < path.stat().st_size < len(whole) - 5
+    assert set(raw_steps(tmp_path)) == {0, 2, 4}
+
+
+def test_a_run_that_starts_over_has_no_events(tmp_path):
+    StandIn().train(4, [log(tmp_path)])
+    truncate_events(tmp_path, 0)
+    assert not list(tmp_path.iterdir())
+    assert truncate_events(tmp_path / "none", 3) == 0
 
 
 def test_histograms_images_and_evaluation(tmp_path):

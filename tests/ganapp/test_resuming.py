@@ -1,0 +1,104 @@
+"""What may differ when a run goes on, and what is said of it."""
+
+import json
+import types
+
+import pytest
+from run_case import RING
+
+from ganapp.errors import UserError
+from ganapp.loading import as_toml, load_config
+from ganapp.runner import resuming
+from ganapp.runner.resuming import (
+    changed_setting,
+    ended_schedules,
+    lengths_before,
+    resumed_config,
+    settings_before,
+)
+from ganapp.runs import Run
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run on the ring that has one checkpoint, as its files say."""
+    (tmp_path / "ring.toml").write_text(RING)
+    config = load_config(str(tmp_path / "ring.toml"))
+    manifest = {
+        "configuration": config.model_dump(mode="json", exclude_none=True),
+        "total_steps": 24,
+        "versions": resuming.versions(),
+        "kernels": resuming.kernels(),
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "config.toml").write_text(as_toml(config))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "ckpt-24.index").touch()
+    return Run(tmp_path)
+
+
+def test_more_epochs_make_a_run_longer(run):
+    config = resumed_config(run, None, ["training.epochs=5"])
+    assert config.training.epochs == 5
+    assert lengths_before(run, config) == (24,)
+    assert lengths_before(run, resumed_config(run, None, [])) == ()
+
+
+def test_an_edited_file_does_the_same(run):
+    run.config.write_text(run.config.read_text().replace("epochs = 3", "epochs = 4"))
+    config = resumed_config(run, None, [])
+    assert (config.training.epochs, lengths_before(run, config)) == (4, (24,))
+
+
+def test_a_run_made_longer_twice_remembers_both(run):
+    manifest = run.read_manifest() | {"extended_from": [8, 16]}
+    run.manifest.write_text(json.dumps(manifest))
+    assert lengths_before(run, resumed_config(run, None, [])) == (8, 16)
+    assert lengths_before(run, resumed_config(run, None, ["training.epochs=9"])) == (8, 16, 24)
+
+
+def test_what_has_not_begun_is_a_longer_run(run):
+    (run.checkpoints / "ckpt-24.index").unlink()
+    assert lengths_before(run, resumed_config(run, None, ["training.epochs=5"])) == ()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["training.epochs=2", "training.steps_per_epoch=16", "training.seed=3", "data.sigma=0.5"],
+)
+def test_nothing_else_may_differ(run, setting):
+    with pytest.raises(UserError, match="train a new one instead") as caught:
+        resumed_config(run, None, [setting])
+    assert setting.split("=")[0] in str(caught.value)
+
+
+def test_schedules_that_ended_are_named():
+    config = load_config("ring")
+    experiment = types.SimpleNamespace(config=config, lengths=(), scheduled_steps=100)
+    assert ended_schedules(experiment) is None
+    experiment.lengths = (100,)
+    sentence = ended_schedules(experiment)
+    assert "started for 100 steps" in sentence
+    for name in ("generator.optimizer", "discriminator.optimizer", "objective.penalties.r1"):
+        assert f"`{name}." in sentence
+
+
+def test_one_warning_names_both_versions(run):
+    manifest = run.read_manifest()
+    assert changed_setting(manifest) is None
+    now = manifest["versions"]["keras"]
+    manifest["versions"] |= {"keras": "2.0.1", "ganapp": "0.0.1"}
+    manifest["kernels"] = "abacus"
+    sentence = changed_setting(manifest)
+    assert f"keras 2.0.1 (now {now})" in sentence
+    assert "ganapp 0.0.1 (now" in sentence
+    assert f"the CPU kernels abacus (now {resuming.kernels()})" in sentence
+    assert "tensorflow" not in sentence
+    assert settings_before(manifest, 12) == [
+        {"until_step": 12, "versions": manifest["versions"], "kernels": "abacus"}
+    ]
+
+
+def test_what_a_manifest_does_not_say_is_not_compared():
+    assert changed_setting({}) is None
+    assert settings_before({}, 12) == []
