@@ -8,6 +8,7 @@ import numpy as np
 
 from ganapp.errors import UserError
 from training.data import DataSpec
+from training.data.limits import check_table
 from training.data.tables.checking import is_number
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Column, Numeric
@@ -38,6 +39,7 @@ def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
             f"the {spec.kind}s of {spec.name!r}"
         )
     try:
+        check_table(path)
         frame = READERS[path.suffix.lower()](path, spec.table).rename(columns=str)
         _check_columns(spec.table, frame)
         return spec.table.from_frame(frame)
