@@ -121,9 +121,9 @@ def check_table(path: Path, max_bytes: int = TABLE_BYTES, max_columns: int = TAB
         ValueError: in one sentence.
     """
     with contextlib.suppress(*DAMAGED), path.open("rb") as file:
-        start = file.read(len(PARQUET))
+        start = file.read(max(map(len, (PARQUET, *UNPACKED))))
         file.seek(0)
-        if start == PARQUET:
+        if start.startswith(PARQUET):
             _check_parquet(path, max_bytes, max_columns)
         else:
             unpack = next((UNPACKED[magic] for magic in UNPACKED if start.startswith(magic)), None)
