@@ -8,6 +8,7 @@ import bz2
 import contextlib
 import gzip
 import io
+import itertools
 import lzma
 import re
 import tarfile
@@ -19,7 +20,14 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import annotated_types
 
-from training.array_files import MAX_BYTES, DamagedError, npy_header, npz_header, npz_names
+from training.array_files import (
+    MAX_BYTES,
+    UNREADABLE,
+    DamagedError,
+    npy_header,
+    npz_header,
+    npz_names,
+)
 
 if TYPE_CHECKING:
     import pyarrow.parquet
@@ -46,13 +54,27 @@ UNPACKED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
 PARQUET = b"PAR1"
 ROWS = 2**16  # of a Parquet file looked at once, at most
 # What a reader of the same file will say in words of its own.
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, *UNREADABLE)
 
 # Images are compressed already, so what unpacks to more than this many times its size is none.
 RATIO = 100
 ARCHIVE_BYTES = 2**30  # to which any archive may unpack
 MEMBER_BYTES = 2**24  # to which any member may
 NOTE_BYTES = 2**20  # of a name or note in a tar, which Python reads whole
+
+
+class LimitError(ValueError):
+    """A file of data is larger than a setting allows.
+
+    Args:
+        limit: what is limited, the beginning of a sentence.
+        advice: what to do.
+        received: limit and size.
+    """
+
+    def __init__(self, limit: str, advice: str, received: str) -> None:
+        super().__init__(f"{limit}; {advice}. Received: {received}")
+        self.limit, self.received = limit, received
 
 
 def check_npy(path: Path) -> None:
@@ -62,7 +84,10 @@ def check_npy(path: Path) -> None:
         ValueError: it is damaged, claims more than it holds, or holds too many examples; the end
             of a sentence.
     """
-    shape = npy_header(path).shape
+    _check_examples(npy_header(path).shape)
+
+
+def _check_examples(shape: tuple[int, ...]) -> None:
     if shape and shape[0] > EXAMPLES:
         raise ValueError(f"it holds {shape[0]:,} examples, more than {EXAMPLES:,}")
 
@@ -95,7 +120,9 @@ def check_npz(path: Path, names: Iterable[str], max_bytes: int = MAX_BYTES) -> N
     found = 0
     for name in names:
         try:
-            found += npz_header(path, name).nbytes
+            header = npz_header(path, name)
+            _check_examples(header.shape)
+            found += header.nbytes
         except DamagedError as error:
             raise ValueError(f"The file {path} is damaged: {error.__cause__}") from error
         except ValueError as error:
@@ -135,32 +162,38 @@ def check_table(path: Path, max_bytes: int = TABLE_BYTES, max_columns: int = TAB
 
 def _check_text(path: Path, file: IO[bytes], max_bytes: int, max_columns: int) -> None:
     longest, total, lines, columns, unfinished = max_columns * LINE_BYTES, 0, 0, 1, 0
-    block = file.read(max(BLOCK, longest + 1))
-    head = b"\n".join(io.BytesIO(block).readlines()[:FIRST_LINES]) if b"\n" in block else block
-    while block:
+    for block in _blocks(file, max(BLOCK, longest + 1)):
         # Lines that begin and end within a block are short enough; those across blocks add up.
         first, last = block.find(b"\n"), block.rfind(b"\n")
         unfinished += len(block) if first < 0 else first
         if unfinished > longest:
-            raise ValueError(
-                f"{path.name} must be a table whose lines have at most {longest:,} bytes, "
-                f"{LINE_BYTES:,} for each of `max_columns`; allow more with `--set "
-                f"data.max_columns={2 * max_columns}`. Received: {max_columns=}, and a line of "
-                f"more than {longest:,} bytes"
+            raise LimitError(
+                f"{path.name} must be a table whose lines have at most {LINE_BYTES:,} bytes for "
+                "each of `max_columns`",
+                f"allow longer ones with `--set data.max_columns={2 * max_columns}`",
+                f"max_columns={max_columns}, and a line of more than {longest:,} bytes",
             )
         if not total:
-            columns = _columns(head)
+            columns = _columns(block)
             _check_columns(path, columns, max_columns)
         if first >= 0:
             unfinished = len(block) - 1 - last
         total, lines = total + len(block), lines + block.count(b"\n")
         _check_bytes(path, max(total, CELL_BYTES * lines * columns), max_bytes, partly=True)
+
+
+def _blocks(file: IO[bytes], first: int) -> Iterator[bytes]:
+    """A text in pieces, the first of another size; every line ends as on this system."""
+    block = file.read(first)
+    while block:
+        yield block if b"\n" in block else block.replace(b"\r", b"\n")
         block = file.read(BLOCK)
 
 
-def _columns(head: bytes) -> int:
+def _columns(text: bytes) -> int:
     """Of the widest of the first lines, whatever stands between its values."""
-    bare = [QUOTED.sub(b"", line) for line in head.splitlines()]
+    lines = itertools.islice(io.BytesIO(text), FIRST_LINES)
+    bare = [QUOTED.sub(b"", line) for line in lines]
     return max((line.count(bytes([sep])) + 1 for line in bare for sep in SEPARATORS), default=1)
 
 
@@ -168,11 +201,8 @@ def _check_parquet(path: Path, max_bytes: int, max_columns: int) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowException:
-        return  # what is no Parquet file the reader says
-    with file:
+    # What is no Parquet file, or a damaged one, its reader will say.
+    with contextlib.suppress(pyarrow.ArrowException), pyarrow.parquet.ParquetFile(path) as file:
         about = file.metadata
         _check_columns(path, about.num_columns, max_columns)
         _check_bytes(path, CELL_BYTES * about.num_rows * about.num_columns, max_bytes)
@@ -200,13 +230,16 @@ def _check_texts(
     import pyarrow
     import pyarrow.compute
 
+    types, schema = pyarrow.types, file.schema_arrow
     rows = min(max(max_bytes // longest, 1), ROWS)
-    names = [f.name for f in file.schema_arrow if not pyarrow.types.is_primitive(f.type)]
+    names = [field.name for field in schema if not types.is_primitive(field.type)]
+    plain = (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())
+    once = [field.name for field in schema if field.type in plain]
     total = 0
-    with pyarrow.parquet.ParquetFile(path, read_dictionary=names) as lean:
+    with pyarrow.parquet.ParquetFile(path, read_dictionary=once) as lean:
         for batch in lean.iter_batches(rows, columns=names):
             for column in batch.columns:
-                if pyarrow.types.is_dictionary(column.type):
+                if types.is_dictionary(column.type) and column.type.value_type in plain:
                     lengths = pyarrow.compute.binary_length(column.dictionary)
                     total += pyarrow.compute.sum(lengths.take(column.indices)).as_py() or 0
                 else:
@@ -216,26 +249,29 @@ def _check_texts(
 
 def _check_columns(path: Path, columns: int, most: int) -> None:
     if columns > most:
-        raise ValueError(
-            f"`max_columns` is how many columns {path.name} may have; leave some out, or allow "
-            f"them with `--set data.max_columns={columns}`. Received: max_columns={most}, and "
-            f"{columns:,} columns"
+        raise LimitError(
+            f"`max_columns` is how many columns {path.name} may have",
+            f"leave some out of the file, or allow them with `--set data.max_columns={columns}`",
+            f"max_columns={most}, and {columns:,} columns",
         )
 
 
 def _check_bytes(path: Path, found: int, most: int, *, partly: bool = False) -> None:
     """Refuses too many bytes; `partly` if there may be more of them than were found."""
     if found > most:
-        raise ValueError(
-            f"`max_bytes` is what {path.name} may take unpacked; if you trust the file and have "
-            f"the memory, allow it with `--set data.max_bytes={2 * found if partly else found}`. "
-            f"Received: max_bytes={most}, and {'more than ' * partly}{found:,} bytes"
+        raise LimitError(
+            f"`max_bytes` is what {path.name} may take unpacked",
+            "if you trust the file and have the memory, allow it with "
+            f"`--set data.max_bytes={2 * found if partly else found}`",
+            f"max_bytes={most}, and {'more than ' * partly}{found:,} bytes",
         )
 
 
 def _first_member(file: IO[bytes]) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
-    return archive.open(archive.infolist()[0])
+    for member in archive.infolist():
+        return archive.open(member)
+    raise EOFError("it is empty")
 
 
 class _TarInfo(tarfile.TarInfo):

@@ -1,6 +1,7 @@
 """Files of data that unpack to far more than they are: refused before they are read."""
 
 import bz2
+import decimal
 import gzip
 import io
 import lzma
@@ -86,10 +87,12 @@ def test_a_bomb_in_a_npz_and_the_setting_that_allows_it(tmp_path, cache):
     assert found.spec.examples + found.spec.held_out == 60
 
 
-def test_arrays_with_more_examples_than_can_be_drawn_from(tmp_path, monkeypatch):
+def test_arrays_with_more_examples_than_can_be_drawn_from(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(limits, "EXAMPLES", 59)
     np.save(tmp_path / "x.npy", np.zeros((60, 8, 8), np.uint8))
     refused(lambda: npy(path=tmp_path / "x.npy"), "60 examples, more than 59")
+    np.savez(tmp_path / "x.npz", x=np.zeros((60, 8, 8), np.uint8))
+    refused(lambda: npz(path=tmp_path / "x.npz", cache_dir=str(cache)), "60 examples, more than 59")
 
 
 def test_a_bomb_of_clips(tmp_path):
@@ -131,6 +134,7 @@ def test_what_is_damaged_its_reader_refuses(written):
     limits.check_table(written(gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "x.csv.gz"))
     limits.check_table(written(b"PAR1 and no more", "x.parquet"))
     limits.check_table(written(b"PK\x03\x04", "x.zip"))
+    limits.check_table(written(b"PK\x05\x06" + bytes(18), "empty.zip"))
     limits.check_table(written(b"", "x.csv"))
 
 
@@ -151,6 +155,27 @@ def test_parquet_files_in_which_a_long_text_stands_once(tmp_path):
     assert path.stat().st_size < MEGABYTE
     limits.check_table(path, max_bytes=10 * MEGABYTE)
     refused(lambda: limits.check_table(path, max_bytes=5 * MEGABYTE), "more than 10,000,000 bytes")
+
+
+def test_columns_that_are_no_text_do_not_hide_one_that_is(tmp_path):
+    columns = {
+        "price": pyarrow.array([decimal.Decimal("1.25")] * 1000),
+        "tags": pyarrow.array([["a", "b"]] * 1000),
+        "size": pyarrow.array(np.arange(1000) % 5).dictionary_encode(),
+        "bytes": pyarrow.array([b"y"] * 1000),
+        "text": pyarrow.array(["x" * 10_000] * 1000).dictionary_encode(),
+    }
+    path = tmp_path / "x.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    limits.check_table(path, max_bytes=11 * MEGABYTE)
+    refused(lambda: limits.check_table(path, max_bytes=5 * MEGABYTE), "more than 10,0")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_end_as_they_do_anywhere(written, monkeypatch, end):
+    monkeypatch.setattr(limits, "BLOCK", 1024)
+    path = written(end.join([b"a,b", *[b"1,22"] * 5000]), "x.csv")
+    limits.check_table(path, max_columns=2)
 
 
 @pytest.mark.parametrize("read", [read_csv, read_parquet])
