@@ -4,11 +4,11 @@ DIR/model_card.{md,json,html}, samples.png, SHA256SUMS describe what was exporte
 DIR/models/NAME/VERSION/ is one servable, as TensorFlow Serving reads it. Needs no TensorFlow.
 """
 
-import json
 import re
 from pathlib import Path, PurePosixPath
 
 from export.errors import ExportError
+from training.files import read_json
 
 CARD_JSON, CARD_MARKDOWN, CARD_HTML = "model_card.json", "model_card.md", "model_card.html"
 PICTURE, SUMS, MODELS = "samples.png", "SHA256SUMS", "models"
@@ -83,10 +83,7 @@ def labels(model: Path) -> dict[str, int]:
     path = model / LABELS
     if not path.is_file() or not path.resolve().is_relative_to(model.resolve()):
         return {}
-    try:
-        given = json.loads(path.read_bytes())
-    except RecursionError as error:
-        raise ValueError(f"`{LABELS}` must be an object of version numbers.") from error
+    given = read_json(path)
     if not isinstance(given, dict) or not all(type(value) is int for value in given.values()):
         raise ValueError(
             f"`{LABELS}` must be an object of version numbers. Received: {given!r:.200}"

@@ -1,7 +1,6 @@
 """Putting an export in place whole or not at all, beside what is not its own."""
 
 import contextlib
-import json
 import os
 import shutil
 import uuid
@@ -19,6 +18,7 @@ from export.leftovers import (
     left_by_a_killed_process,
     remove_stale,
 )
+from training.files import read_json
 
 SCHEMA = "ganapp-model-card/2"
 
@@ -155,7 +155,7 @@ def put_in_place(directory: Path, out: Path, paths: Sequence[str]) -> None:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -5,8 +5,6 @@ written, and each artefact is run in a fresh process on latents whose samples we
 """
 
 import dataclasses
-import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,8 @@ from export.layout import (
 from export.leftovers import left_by_a_killed_process
 from export.staging import SCHEMA
 from export.workers import Artefact, Worker
+from training.array_files import MAX_BYTES, UNREADABLE, npz_header, npz_names
+from training.files import read_bytes, read_json
 
 NAMED = 5  # faults in one sentence
 ROOM, ROUNDING = 2.0, 1e-4
@@ -88,8 +88,8 @@ def check_sums(directory: Path) -> dict[str, str]:
         ExportError: see `verify_export`.
     """
     try:
-        sums = from_text((directory / SUMS).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        sums = from_text(read_bytes(directory / SUMS).decode())
+    except (OSError, ValueError) as error:
         raise ExportError(
             f"{directory} must be what `ganapp export` wrote, and its {SUMS} cannot be read."
         ) from error
@@ -141,11 +141,15 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
 def _reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The latents and samples that were kept."""
     try:
+        if missing := {"z", "samples"} - set(npz_names(path)):
+            raise ValueError(f"it holds no array called {missing.pop()!r}")
+        size = sum(npz_header(path, each).nbytes for each in ("z", "samples"))
+        if size > MAX_BYTES:
+            raise ValueError(f"it unpacks to {size:,} bytes, more than {MAX_BYTES:,}")
         # Opened here, for `load` leaves files open that it cannot read.
-        with path.open("rb") as file, np.load(file) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             latents, samples = kept["z"], kept["samples"]
-    # `load` returns an array of what is an array, no table of them, whose `with` is a TypeError.
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, *UNREADABLE) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     if latents.ndim != 2 or len(latents) < 2:
         raise ExportError(f"{path} must hold rows of latents. Received: shape={latents.shape}")
@@ -223,8 +227,8 @@ def _own_faults(folder: Path) -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ExportError(f"{path} cannot be read: it holds no table.")

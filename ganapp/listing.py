@@ -12,6 +12,7 @@ from rich.text import Text
 from ganapp.errors import UserError
 from ganapp.loading import read_toml
 from ganapp.runs import Run, open_run, runs_in
+from training.files import read_json
 
 OVERVIEW = (
     "precision",
@@ -29,6 +30,9 @@ OVERVIEW = (
 )
 FIGURES = ("frechet_distance", "coverage", "precision", "recall", "high_quality")
 
+
+# What reading a report ends in whose tables and numbers are others than `ganapp` writes.
+MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 
 # What `list` knows; written out here because the members' modules take seconds to import.
 FAMILIES = (
@@ -81,7 +85,7 @@ def runs_table(folder: Path) -> Table:
     for run in runs_in(folder):
         try:
             table.add_row(*_row(run))
-        except UserError:  # one damaged run must not hide the others
+        except (UserError, *MISSHAPEN):  # one damaged run must not hide the others
             table.add_row(run.name, "damaged")
     return table
 
@@ -98,6 +102,21 @@ def overview(directory: Path, console: Console) -> None:
     if judged is None:
         console.print(f"The run {run.directory} is not evaluated yet; resume it to its end first.")
         return
+    try:
+        table, legend = _figures(run, judged), _legend(judged)
+    except MISSHAPEN as error:
+        raise run.damaged(run.report) from error
+    console.print(table)
+    console.print(legend, style="dim", highlight=False, soft_wrap=True)
+    lines = [(title, str(path)) for title, path in _paths(run) if path.exists()]
+    lines.append(("TensorBoard", f"tensorboard --logdir {run.logs}"))
+    width = max(len(title) for title, _ in lines)
+    for title, text in lines:
+        console.print(f"{title:<{width}} {text}", soft_wrap=True, highlight=False)
+
+
+def _figures(run: Run, judged: dict[str, Any]) -> Table:
+    """The main figures of a generator beside those they are to be compared with."""
     table = Table(
         box=None,
         pad_edge=False,
@@ -112,13 +131,7 @@ def overview(directory: Path, console: Console) -> None:
             figure = judged["figures"][name]
             values = [figure[column] for column in ("value", "baseline", "matched", "floor")]
             table.add_row(figure["name"], *map(_short, values))
-    console.print(table)
-    console.print(_legend(judged), style="dim", highlight=False, soft_wrap=True)
-    lines = [(title, str(path)) for title, path in _paths(run) if path.exists()]
-    lines.append(("TensorBoard", f"tensorboard --logdir {run.logs}"))
-    width = max(len(title) for title, _ in lines)
-    for title, text in lines:
-        console.print(f"{title:<{width}} {text}", soft_wrap=True, highlight=False)
+    return table
 
 
 def _legend(judged: dict) -> str:
@@ -147,7 +160,7 @@ def _paths(run: Run) -> list[tuple[str, Path]]:
 def _artefacts(run: Run) -> list[tuple[str, Path]]:
     """Those that the export of a run says it has."""
     try:
-        card = json.loads((run.export / "model_card.json").read_bytes())
+        card = read_json(run.export / "model_card.json")
         return [(each["title"], run.export / each["path"]) for each in card["artefacts"]]
     except (OSError, ValueError, KeyError, TypeError):  # none, or damaged: `verify` says what
         return []

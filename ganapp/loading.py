@@ -10,7 +10,9 @@ import pydantic
 import tomli_w
 
 from ganapp.errors import UserError
+from training.files import read_bytes
 
+LONGEST = 2**20  # bytes of a configuration
 PRESETS = Path(__file__).parent / "presets"
 FILLED_IN = (  # by the objective's paper, where a configuration leaves it out
     ("generator", "optimizer"),
@@ -103,10 +105,12 @@ def load_saved(path: Path) -> Any:
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; a `UserError` when it cannot be read or parsed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_bytes(path, LONGEST).decode())
     except OSError as error:
         raise UserError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise UserError(f"The configuration {path} is nested too deeply.") from error
+    except ValueError as error:  # of TOML, of UTF-8, of numbers with thousands of digits
         raise UserError(f"The configuration {path} is not valid TOML: {error}.") from error
 
 

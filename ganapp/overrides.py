@@ -83,7 +83,7 @@ def _toml_value(text: str) -> Any:
     """The value as TOML has it; what TOML cannot read is a string (paths need no quotes)."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return float(text) if NUMBER.fullmatch(text) else text
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import math
 import os
 import re
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganapp.errors import InUseError, UserError
-from training.files import write_atomically
+from training.files import LONGEST, parse_json, read_json, write_atomically
 
 # What a `train` leaves that was killed while it claimed its directory; the next one may have it.
 CLAIM = {".lock", ".config.toml.tmp"}
@@ -94,7 +93,10 @@ class Run:
 
     def read_report(self) -> dict[str, Any] | None:
         """The final evaluation, or `None` when there is none yet; a `UserError` if damaged."""
-        return self._read_json(self.report)
+        report = self._read_json(self.report)
+        if not all(isinstance((report or {}).get(part) or {}, dict) for part in ("best", "last")):
+            raise self.damaged(self.report)
+        return report
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
         """Rows of `metrics.jsonl`; a row that is half written or damaged is left out.
@@ -103,15 +105,16 @@ class Run:
         """
         if not self.metrics.exists():
             return
-        for line in self.metrics.read_bytes().splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-                continue
-            if isinstance(row.get("watch", {}), dict):
-                yield row
+        with self.metrics.open("rb") as file:
+            while line := file.readline(LONGEST):
+                try:
+                    row = parse_json(line)
+                except ValueError:
+                    continue
+                if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+                    continue
+                if isinstance(row.get("watch", {}), dict):
+                    yield row
 
     def read_series(self) -> dict[str, list[float]]:
         """Every scalar of `metrics.jsonl` by its name, in the order of the steps.
@@ -143,7 +146,7 @@ class Run:
 
     def _read_json(self, path: Path) -> dict[str, Any] | None:
         try:
-            content = json.loads(path.read_bytes())
+            content = read_json(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -153,7 +156,7 @@ class Run:
         return content
 
     def damaged(self, path: Path) -> UserError:
-        """What to say of a file of the run that cannot be read."""
+        """What to say of a file of the run that is not as it was written."""
         return UserError(
             f"The file {path} is damaged; delete it, and `python -m ganapp resume "
             f"{self.directory}` writes it again."

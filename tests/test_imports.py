@@ -20,7 +20,8 @@ CONFIGURED = (
     "section.py",
 )
 REGISTRIES = ("models.networks", "models.conditions", "training")
-ANYWHERE = ("training.files", "training.kernels")  # the standard library only
+# The standard library and numpy only.
+ANYWHERE = ("training.array_files", "training.files", "training.kernels")
 # What commands start without the runner, because it needs no TensorFlow.
 LIGHT = ("export.errors", "export.publishing", "export.server", "export.verifying")
 

@@ -1,8 +1,12 @@
-"""Writing files so that a killed process never leaves half of one. Standard library only."""
+"""Files written whole or not at all, and read only up to a length. Standard library only."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
+from typing import Any
+
+LONGEST = 64 * 2**20  # bytes of a configuration, a report or a card
 
 
 def write_atomically(path: str | os.PathLike, content: bytes | str) -> None:
@@ -28,3 +32,47 @@ def write_atomically(path: str | os.PathLike, content: bytes | str) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def read_bytes(path: str | os.PathLike, longest: int = LONGEST) -> bytes:
+    """The content of a file that describes something; of a longer one nothing is read.
+
+    Args:
+        path: of the file.
+        longest: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is longer; the end of a sentence.
+    """
+    with open(path, "rb") as file:
+        content = file.read(longest + 1)
+    if len(content) > longest:
+        raise ValueError(f"it has more than {longest:,} bytes")
+    return content
+
+
+def read_json(path: str | os.PathLike, longest: int = LONGEST) -> Any:
+    """What a JSON file holds.
+
+    Args:
+        path: of the file.
+        longest: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is longer, no JSON, or nested more deeply than can be read.
+    """
+    return parse_json(read_bytes(path, longest))
+
+
+def parse_json(content: bytes) -> Any:
+    """What JSON says.
+
+    Raises:
+        ValueError: it is none, or nested more deeply than can be read.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

@@ -1,4 +1,4 @@
-"""JSON in and out: checked before it is parsed, written as TF Serving writes it."""
+"""JSON in and out: checked before it is parsed, written so that every client reads it."""
 
 import json
 import re
@@ -97,22 +97,10 @@ def write(value: Any) -> bytes:
     """JSON of Python values and numpy arrays.
 
     Floats get the fewest digits that read back the same, float32 as float32, whole ones end in
-    `.0`; what is not finite becomes NaN, Infinity and -Infinity, which JSON proper does not know
-    and TF Serving and most clients do.
+    `.0`. What is not finite becomes null: JSON has no NaN, and a browser's `JSON.parse` refuses
+    the whole answer of TF Serving, which writes it all the same.
     """
-    if _finite(value):
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
-    return json.dumps(value, default=_plain, separators=(",", ":")).encode()
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, np.ndarray | np.floating):
-        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
-    if isinstance(value, dict):
-        return all(map(_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_finite, value))
-    return True
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _plain(value: Any) -> Any:

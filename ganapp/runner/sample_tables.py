@@ -8,6 +8,7 @@ import numpy as np
 
 from ganapp.errors import UserError
 from training.data import DataSpec
+from training.data.limits import LimitError, check_table
 from training.data.tables.checking import is_number
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Column, Numeric
@@ -38,6 +39,7 @@ def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
             f"the {spec.kind}s of {spec.name!r}"
         )
     try:
+        check_table(path)
         frame = READERS[path.suffix.lower()](path, spec.table).rename(columns=str)
         _check_columns(spec.table, frame)
         return spec.table.from_frame(frame)
@@ -45,6 +47,11 @@ def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
         raise UserError(f"`--samples` cannot be read: {path} ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise UserError(f"`--samples` must be UTF-8 text. Received: {path}") from error
+    except LimitError as error:
+        raise UserError(
+            f"`--samples` {path}: {error.limit}; give fewer rows or columns. "
+            f"Received: {error.received}"
+        ) from error
     except ValueError as error:  # pandas' and pyarrow's own errors among them
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"`--samples` {path}: {reason}") from error

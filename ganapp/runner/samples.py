@@ -1,8 +1,6 @@
 """Samples that a person names on the command line."""
 
 import dataclasses
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 
 from ganapp.errors import UserError
 from ganapp.runner.sample_tables import READERS, rows_of_table
+from training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
 from training.data import DataSpec
 from training.data.images import SUFFIXES, BadImageError, read_pixels
 from training.rows_on_disk import rows_of
@@ -82,24 +81,32 @@ def check_out(out: Path | None) -> None:
 def _arrays(path: Path) -> Samples:
     try:
         if path.suffix.lower() == ".npy":  # of many samples those in use are read alone
+            npy_header(path)
             return Samples(np.load(path, mmap_mode="r", allow_pickle=False))
+        names = npz_names(path)
+        name = next((name for name in ARRAYS if name in names), names[0] if names else "")
+        if name not in ARRAYS and len(names) != 1:
+            raise UserError(
+                f"`--samples` must hold an array called 'samples'. Received: {path} with "
+                f"{', '.join(names) or 'nothing'}"
+            )
+        used = [name, *(["labels"] if "labels" in names else [])]
+        size = sum(npz_header(path, each).nbytes for each in used)
+        if size > MAX_BYTES:
+            raise UserError(
+                f"`--samples` must be a .npz whose samples unpack to at most {MAX_BYTES:,} bytes; "
+                "save more of them as a .npy, which is read from the disk. "
+                f"Received: {path} with {size:,} bytes"
+            )
         # Of a damaged file numpy itself would leave the handle open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            names = found.files
-            for name in (*ARRAYS, *(names if len(names) == 1 else ())):
-                if name in names:
-                    return Samples(found[name], found["labels"] if "labels" in names else None)
+            return Samples(*(found[each] for each in used))
     except OSError as error:
         raise UserError(f"`--samples` cannot be read: {path} ({error.strerror}).") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, *UNREADABLE) as error:
         raise UserError(
-            f"`--samples` must be a whole file of numbers. Received: {path}, which is damaged or "
-            "holds objects"
+            f"`--samples` must be a whole file of numbers. Received: {path}; {error}"
         ) from error
-    raise UserError(
-        f"`--samples` must hold an array called 'samples'. Received: {path} with "
-        f"{', '.join(names) or 'nothing'}"
-    )
 
 
 def _pictures(files: list[Path], spec: DataSpec) -> np.ndarray:

@@ -1,7 +1,9 @@
 """An export that is looked at again, later, by whoever was given it."""
 
+import io
 import json
 import shutil
+import zipfile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -133,8 +135,20 @@ def test_a_card_that_somebody_sealed_again(copy):
         with pytest.raises(ExportError, match=message):
             list(check_version(copy, version))
     path.write_text("[" * 100_000)
-    with pytest.raises(ExportError, match="cannot be read: maximum recursion"):
+    with pytest.raises(ExportError, match="cannot be read: it is nested too deeply"):
         list(check_version(copy, version))
+
+
+def claim_shape(path, shape):
+    """Writes a .npz of two arrays of which the first claims a shape that it has not."""
+    np.savez(path, z=np.zeros((2, 2), np.float32), samples=np.zeros((2, 2), np.float32))
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with zipfile.ZipFile(path, "w") as archive, io.BytesIO() as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        archive.writestr("z.npy", file.getvalue() + bytes(64))
+        archive.writestr("samples.npy", content["samples.npy"])
 
 
 def test_kept_samples_that_are_none(copy):
@@ -145,6 +159,16 @@ def test_kept_samples_that_are_none(copy):
         path.write_bytes(content)
         with pytest.raises(ExportError, match=r"reference\.npz cannot be read"):
             list(check_version(copy, version))
+    for shape, reason in (
+        ((-3, 2), "the impossible shape"),
+        ((10**12, 9), "claims 36,000,000,000,000 bytes"),
+    ):
+        claim_shape(path, shape)
+        with pytest.raises(ExportError, match=rf"reference\.npz cannot be read: .*{reason}"):
+            list(check_version(copy, version))
+    np.savez(path, z=np.array([{}, []]), samples=np.zeros((2, 2)))
+    with pytest.raises(ExportError, match=r"reference\.npz cannot be read: .* Python objects"):
+        list(check_version(copy, version))
     np.savez(path, z=np.float32(1), samples=np.float32(1))
     with pytest.raises(ExportError, match=r"must hold rows of latents.*shape=\(\)"):
         list(check_version(copy, version))

@@ -8,8 +8,12 @@ import pytest
 from run_case import ganapp
 from table_run_case import people
 
+from ganapp.errors import UserError
+from ganapp.runner import samples as samples_of_people
 from ganapp.runner.samples import read_samples
 from training.data import SOURCES, DataSpec
+from training.data.limits import TABLE_COLUMNS
+from training.data.tables.sources import parquet
 
 KINDS = ("csv", "parquet")
 IMAGES = DataSpec(name="x", kind="image", shape=(6, 4, 3), examples=1, held_out=1)
@@ -148,3 +152,22 @@ def test_pictures_that_cannot_be_used_are_named(tmp_path):
     PIL.Image.new("L", (8, 8)).save(picture)
     PIL.Image.new("L", (9, 8)).save(tmp_path / "1.png")
     assert "must all have one size. Received" in refused(tmp_path, "digits")
+
+
+def test_samples_that_claim_or_unpack_to_too_much(tmp_path, table, monkeypatch):
+    np.savez_compressed(tmp_path / "x.npz", samples=np.zeros((60, 6, 4, 3), np.uint8))
+    assert len(read_samples(tmp_path / "x.npz")(IMAGES).values) == 60
+    monkeypatch.setattr(samples_of_people, "MAX_BYTES", 4319)
+    with pytest.raises(UserError, match=r"save more of them as a \.npy.* with 4,320 bytes"):
+        read_samples(tmp_path / "x.npz")
+    for shape in ((-60, 6, 4, 3), (10**12, 6, 4, 3)):
+        with (tmp_path / "x.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(bytes(60))
+        with pytest.raises(UserError, match=r"must be a whole file of numbers.* its header claims"):
+            read_samples(tmp_path / "x.npy")
+    real, _ = table
+    (tmp_path / "wide.csv").write_text(",".join(map(str, range(TABLE_COLUMNS + 1))) + "\n")
+    with pytest.raises(UserError, match=r"give fewer rows or columns.* max_columns=10000"):
+        read_samples(tmp_path / "wide.csv")(parquet(path=real.partition(":")[2]).spec)

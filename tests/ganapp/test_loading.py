@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from run_case import RING
 
 from ganapp.errors import UserError
-from ganapp.loading import config_path, differences, load_config, preset_path
+from ganapp.loading import LONGEST, config_path, differences, load_config, preset_path
 
 
 @pytest.fixture
@@ -137,6 +137,9 @@ FILES = {
     "binary": (b"\xff\xfe\x00\x80", "is not valid TOML"),
     "broken": (b"[data\nsource=1", "is not valid TOML"),
     "twice": (b"[data]\na=1\na=2", "is not valid TOML"),
+    "deep": (b"a = " + b"[" * 50_000 + b"]" * 50_000, "is nested too deeply"),
+    "long": (b"#" * (LONGEST + 1), "is not valid TOML: it has more than 1,048,576 bytes"),
+    "digits": (b"a = 1" + b"0" * 9_999, "is not valid TOML: Exceeds the limit"),
     "empty": (b"", "`data` is missing. `generator` is missing."),
 }
 

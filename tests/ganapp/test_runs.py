@@ -1,5 +1,7 @@
 """The run directory: who may make it, who may train in it, what is read from it."""
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -8,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from lives_case import ROOT
+from rich.console import Console
 
 from ganapp.errors import InUseError, UserError
+from ganapp.listing import overview, runs_table
 from ganapp.runs import (
     Run,
     check_free,
@@ -19,6 +23,7 @@ from ganapp.runs import (
     open_run,
     runs_in,
 )
+from training.files import read_json
 
 TOML = "[data]\nsource = 'ring'\n"
 CLAIM = """
@@ -158,12 +163,13 @@ def test_metrics_leave_out_what_is_damaged(tmp_path):
     run = Run(tmp_path)
     assert list(run.read_metrics()) == []
     run.metrics.write_bytes(
-        b'{"step": 1, "a": 0.5}\n\xff\xfe\n[]\n7\n{"a": 1}\n{"step": 2}\n{"step": 3, "a'
+        b'{"step": 1, "a": 0.5}\n' + b"[" * 50_000 + b"\n"
+        b'\xff\xfe\n[]\n7\n{"a": 1}\n{"step": 2}\n{"step": 3, "a'
     )
     assert list(run.read_metrics()) == [{"step": 1, "a": 0.5}, {"step": 2}]
 
 
-@pytest.mark.parametrize("content", [b"", b'{"best": {', b"[]", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b'{"best": {', b"[]", b"\xff\xfe", b"[" * 50_000])
 def test_a_damaged_report_or_manifest_is_a_sentence(tmp_path, content):
     run = Run(tmp_path)
     assert run.read_report() is run.read_manifest() is None
@@ -175,3 +181,31 @@ def test_a_damaged_report_or_manifest_is_a_sentence(tmp_path, content):
         run.read_report()
     with pytest.raises(UserError, match=r"manifest.json is damaged; delete it"):
         run.read_manifest()
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"best": [1]},
+        {"best": {"step": 1}},
+        {"best": {"step": 1, "figures": 3, "counts": {}}},
+        {"last": {"step": "x", "figures": {"precision": 3}}},
+    ],
+)
+def test_a_report_of_another_shape_is_damaged(tmp_path, report):
+    run = Run(tmp_path / "a")
+    run.directory.mkdir()
+    run.config.write_text(TOML)
+    run.report.write_text(json.dumps(report))
+    console = Console(file=io.StringIO())
+    with pytest.raises(UserError, match=r"report.json is damaged; delete it"):
+        overview(run.directory, console)
+    assert runs_table(tmp_path).row_count == 1
+
+
+def test_a_report_longer_than_any_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_json, "__defaults__", (100,))
+    run = Run(tmp_path)
+    run.report.write_text(" " * 99 + "{}")
+    with pytest.raises(UserError, match=r"report.json is damaged"):
+        run.read_report()

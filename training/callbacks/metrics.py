@@ -8,7 +8,7 @@ from typing import Any
 
 from training.callbacks.cadence import StepCallback
 from training.diagnostics.alarms import Alarm
-from training.files import write_atomically
+from training.files import parse_json, write_atomically
 
 
 class MetricsLog(StepCallback):
@@ -77,7 +77,7 @@ def truncate_metrics(path: str | Path, step: int) -> int:
 
 def _is_kept(line: bytes, step: int) -> bool:
     try:
-        return line.endswith(b"\n") and json.loads(line)["step"] <= step
+        return line.endswith(b"\n") and parse_json(line)["step"] <= step
     except (ValueError, KeyError, TypeError):
         return False
 

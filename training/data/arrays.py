@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from training.array_files import MAX_BYTES
 from training.data.array_forms import form_of, is_stored_form, moments, number_labels
 from training.data.cache import CacheDir, Prepared, cache_folder, key_of, prepared, write_rows
 from training.data.checks import check_columns, check_count, check_differ, check_exists
 from training.data.contents import NOTES, file_key
 from training.data.folder import Share
 from training.data.image_files import DAMAGED
+from training.data.limits import MaxBytes, arrays_in, check_npy, check_npz
 from training.data.memmap import MemmapSource, split_order
 from training.data.spec import DataSpec
 
@@ -39,6 +41,7 @@ def npz(
     examples_key: str = "",
     labels_key: str = "",
     held_out: Share = 0.1,
+    max_bytes: MaxBytes = MAX_BYTES,
     cache_dir: CacheDir = "",
 ) -> MemmapSource:
     """Images or vectors in a .npz, named as in Keras's data sets or as the options say.
@@ -52,11 +55,13 @@ def npz(
         labels_key: name of the array with their labels; likewise.
         held_out: share of the examples that is not trained on where no `x_test` says it; at least
             1 and at most 10,000.
+        max_bytes: to which its arrays may unpack; more are refused before any of them is.
         cache_dir: where the unpacked examples are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when
             empty.
     """
     check_exists("path", path)
     keys = _keys(path, examples_key, labels_key)
+    check_npz(path, filter(None, keys), max_bytes)
 
     def make(folder: Path) -> dict[str, Any]:
         examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
@@ -176,10 +181,7 @@ def _source(
 
 def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
     """Names of training examples, their labels, held-out examples, their labels; empty for none."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"`path` must be a .npz file. Received: path={str(path)!r}")
-    with zipfile.ZipFile(path) as archive:
-        names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+    names = arrays_in(path)
     for option, key in {"examples_key": examples_key, "labels_key": labels_key}.items():
         if key and key not in names:
             raise ValueError(
@@ -221,6 +223,7 @@ def _loaded(path: Path, name: str) -> np.ndarray:
         ValueError: the file holds none, is cut short, or holds Python objects.
     """
     try:
+        check_npy(path)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(

@@ -19,6 +19,7 @@ import PIL.Image
 
 from training.data.cache import BLOCK
 from training.data.images import SUFFIXES, BadImageError, open_image
+from training.data.limits import is_bomb, is_tar, members_within, open_tar
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ROOM = 1 << 20  # bytes that an image file may have beside its pixels
@@ -101,7 +102,7 @@ def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Read
     """The one of three that reads what lies there."""
     if path.is_dir():
         return folder
-    for is_such, reader in ((zipfile.is_zipfile, zipped), (tarfile.is_tarfile, tarred)):
+    for is_such, reader in ((zipfile.is_zipfile, zipped), (is_tar, tarred)):
         if is_such(path):
             return lambda path, most: _guarded(path, reader(path, most))
     raise ValueError(
@@ -177,6 +178,8 @@ def _members_of_zip(
             reason = "it is a link"
         elif member.flag_bits & 1:
             reason = "it is encrypted"
+        elif is_bomb(member):
+            reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
         yield member, reason
 
 
@@ -201,10 +204,10 @@ def _sums_of_zip(path: Path, max_pixels: int) -> Iterator[Checksum]:
 
 
 def _members_of_tar(
-    archive: tarfile.TarFile, max_pixels: int
+    path: Path, archive: tarfile.TarFile, max_pixels: int
 ) -> Iterator[tuple[tarfile.TarInfo, str]]:
     """The members that are named like images, with why they must not be read."""
-    for member in archive:
+    for member in members_within(path, archive):
         if member.isdir() or not _is_image(member.name):
             continue
         reason = _reason(member.name, member.size, max_pixels)
@@ -214,8 +217,8 @@ def _members_of_tar(
 
 
 def _in_tar(path: Path, max_pixels: int) -> Iterator[Example]:
-    with tarfile.open(path, "r|*") as archive:  # one pass: a compressed file cannot seek
-        for member, reason in _members_of_tar(archive, max_pixels):
+    with open_tar(path) as archive:  # one pass: a compressed file cannot seek
+        for member, reason in _members_of_tar(path, archive, max_pixels):
             if reason:
                 yield _refused(member.name, reason)
             else:
@@ -223,8 +226,8 @@ def _in_tar(path: Path, max_pixels: int) -> Iterator[Example]:
 
 
 def _sums_of_tar(path: Path, max_pixels: int) -> Iterator[Checksum]:
-    with tarfile.open(path, "r|*") as archive:
-        for member, reason in _members_of_tar(archive, max_pixels):
+    with open_tar(path) as archive:
+        for member, reason in _members_of_tar(path, archive, max_pixels):
             crc = 0 if reason else _crc(archive.extractfile(member))
             yield _plain(member.name), member.size, crc, reason
 

@@ -1,16 +1,16 @@
 """`video`: clips from a folder of clip folders, or from an .npz."""
 
 import re
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Annotated
 
 import annotated_types
 import numpy as np
 
+from training.array_files import MAX_BYTES, UNREADABLE
 from training.data.checks import check_differ, check_size
 from training.data.images import SUFFIXES, BadImageError, read_pixels
+from training.data.limits import MaxBytes, arrays_in, check_npz
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
 
@@ -26,7 +26,14 @@ class ClipSource(ArraySource):
     clips = True
 
 
-def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0.1) -> ClipSource:
+def video(
+    *,
+    path: Path,
+    frames: Whole = 0,
+    size: Whole = 0,
+    held_out: Share = 0.1,
+    max_bytes: MaxBytes = MAX_BYTES,
+) -> ClipSource:
     """Clips of equal length and size, held in memory.
 
     Args:
@@ -37,6 +44,7 @@ def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0
         size: height and width that frames of a folder are cut and resized to, as images of the
             source `folder` are; as they are when 0.
         held_out: share of the clips that training never sees, the same ones every time.
+        max_bytes: to which the clips of an .npz may unpack; more are refused before any of them is.
 
     Raises:
         ValueError: there is no such file, too few clips, or clips that do not fit each other, are
@@ -46,7 +54,7 @@ def video(*, path: Path, frames: Whole = 0, size: Whole = 0, held_out: Share = 0
     if place.is_dir():
         clips = _from_folder(place, frames, size)
     elif place.suffix == ".npz" and place.is_file():
-        clips = _from_archive(place, frames, size)
+        clips = _from_archive(place, frames, size, max_bytes)
     else:
         raise ValueError(
             "`path` must be a folder of clip folders or an .npz of clips, and exist. "
@@ -128,10 +136,10 @@ def _is_grey(frame: np.ndarray) -> bool:
     return bool((frame == frame[..., :1]).all())
 
 
-def _from_archive(path: Path, frames: int, size: int) -> np.ndarray:
+def _from_archive(path: Path, frames: int, size: int, max_bytes: int) -> np.ndarray:
     if size:
         raise ValueError(f"`size` is for folders of frames. Received: size={size} for {path}")
-    clips = _only_array(path)
+    clips = _only_array(path, max_bytes)
     clips = clips[..., None] if clips.ndim == 4 else clips
     if clips.ndim != 5 or clips.dtype != np.uint8 or 0 in clips.shape:
         raise ValueError(
@@ -147,18 +155,21 @@ def _from_archive(path: Path, frames: int, size: int) -> np.ndarray:
     return clips[:, : frames or None]
 
 
-def _only_array(path: Path) -> np.ndarray:
+def _only_array(path: Path, max_bytes: int) -> np.ndarray:
     """The array called `clips`, or the only one."""
+    names = arrays_in(path)
+    if "clips" not in names and len(names) != 1:
+        raise ValueError(
+            "`path` must hold its clips as `clips`. "
+            f"Received: {path} with {', '.join(names) or 'none'}"
+        )
+    name = "clips" if "clips" in names else names[0]
+    check_npz(path, [name], max_bytes)
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            names = arrays.files
-            if "clips" in names or len(names) == 1:
-                return arrays["clips" if "clips" in names else names[0]]
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"`path` must be a whole .npz. Received: {path}") from error
-    raise ValueError(
-        f"`path` must hold its clips as `clips`. Received: {path} with {', '.join(names) or 'none'}"
-    )
+            return arrays[name]
+    except (OSError, *UNREADABLE) as error:
+        raise ValueError(f"`path` must be a whole .npz. Received: {path} ({error})") from error
 
 
 def _check_length(frames: int) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from server_case import SHAPE, SIZE, draw, levels
 
 from export.server.errors import DeadlineExceeded, Overloaded, Unavailable
+from export.server.json_body import write
 
 PREDICT = "/v1/models/digits:predict"
 ROWS = draw(count=3, seed=1).tolist()
@@ -118,12 +119,38 @@ def test_numbers_are_short_and_decimal(client, model):
     assert text == '{"outputs":[0.2,3.0,1e-10]}'
 
 
-def test_what_is_not_finite_is_written_and_read_as_tf_serving_does(client):
+def test_what_is_not_finite_is_written_as_null_and_read_as_tf_serving_reads_it(client):
     answer = client.post("/v1/models/people:predict", json={"inputs": [[-1.0] * SIZE]})
-    assert answer.text == '{"outputs":[[NaN,0.0,-1.0]]}'
+    assert answer.text == '{"outputs":[[null,0.0,-1.0]]}'
     body = json.dumps({"inputs": [[float("nan"), float("inf")] + [-float("inf")] * 4]})
     text = client.post("/v1/models/ring:predict", content=body).text
-    assert text == '{"outputs":[[NaN,Infinity]]}'
+    assert text == '{"outputs":[[null,null]]}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.float32([np.nan, np.inf, -np.inf]),
+        np.float64([np.nan, np.inf, -np.inf]),
+        np.float16([np.nan, np.inf, -np.inf]),
+        np.float32([[np.nan, np.inf], [-np.inf, 1]]).T[:, 0:1],
+        np.float32("nan"),
+        [{"a": float("inf")}, -float("inf"), np.float64("nan")],
+    ],
+)
+def test_no_answer_holds_what_json_does_not_know(value):
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    text = write({"outputs": value})
+    assert b"null" in text
+    json.loads(text, parse_constant=refuse)
+
+
+def test_rows_of_the_inference_protocol_hold_null_where_values_are_missing(client):
+    tensor = {"name": "z", "shape": [1, SIZE], "datatype": "FP32", "data": [-1.0] * SIZE}
+    answer = client.post("/v2/models/people/infer", json={"inputs": [tensor]})
+    assert answer.json()["outputs"][0]["data"] == [None, 0.0, -1.0]
 
 
 def test_versions_and_labels(client, repository):

@@ -144,7 +144,7 @@ def test_mistakes_in_files_are_sentences(folder, tmp_path):
     refused("at least 4 clips", path=str(tmp_path / "few.npz"))
     refused("frames=4 for clips of 3", path=str(tmp_path / "few.npz"), frames=4)
     (tmp_path / "broken.npz").write_bytes(b"PK")
-    refused("must be a whole .npz", path=str(tmp_path / "broken.npz"))
+    refused("must be a .npz", path=str(tmp_path / "broken.npz"))
 
 
 def test_a_frame_that_claims_to_be_huge_is_refused_from_its_header(folder):

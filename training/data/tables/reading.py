@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.data.limits import TABLE_BYTES, TABLE_COLUMNS, check_table
 from training.data.tables.checking import (
     check_header,
     check_index,
@@ -25,7 +26,12 @@ CODE = r"[+-]?0\d+"  # digits that a number would not keep
 
 
 def read_table(
-    path: Path, read: Callable[[Path, Collection[str]], "pandas.DataFrame"], text: Collection[str]
+    path: Path,
+    read: Callable[[Path, Collection[str]], "pandas.DataFrame"],
+    text: Collection[str],
+    *,
+    max_bytes: int = TABLE_BYTES,
+    max_columns: int = TABLE_COLUMNS,
 ) -> "pandas.DataFrame":
     """What `read` makes of a file.
 
@@ -33,13 +39,16 @@ def read_table(
         path: of the file; may begin with `~`.
         read: `read_csv` or `read_parquet`.
         text: names of columns that hold categories.
+        max_bytes: see `check_table`.
+        max_columns: likewise.
 
     Raises:
-        ValueError: it cannot be read, or holds no table.
+        ValueError: it cannot be read, is too large, or holds no table.
     """
     file, received = Path(path).expanduser(), f"Received: path={str(path)!r}"
     if not file.is_file():
         raise ValueError(f"`path` must be a file that can be read. {received}")
+    check_table(file, max_bytes, max_columns)
     try:
         return read(file, text)
     except UnicodeDecodeError as error:

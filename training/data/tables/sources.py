@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import annotated_types
 import numpy as np
 
+from training.data.limits import TABLE_BYTES, TABLE_COLUMNS, MaxBytes, MaxColumns
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
 from training.data.tables.checking import check_label, check_names, check_table
@@ -37,6 +38,8 @@ Args:
     drop: names of columns to leave out.
     components: most modes of a numeric column.
     split: seed of the choice of held-out rows.
+    max_bytes: that the table may take unpacked, as text or at 8 bytes a cell.
+    max_columns: that it may have.
 """
 
 
@@ -61,9 +64,12 @@ def _of_file(
         drop: tuple[str, ...] = (),
         components: Count = 10,
         split: Seed = 0,
+        max_bytes: MaxBytes = TABLE_BYTES,
+        max_columns: MaxColumns = TABLE_COLUMNS,
     ) -> ArraySource:
+        text = {*categorical, label} - {""}
         return table_source(
-            read_table(path, read, {*categorical, label} - {""}),
+            read_table(path, read, text, max_bytes=max_bytes, max_columns=max_columns),
             name=name,
             label=label,
             held_out=held_out,
