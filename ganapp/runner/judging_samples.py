@@ -21,7 +21,8 @@ from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
 from training.data.source import Source
 from training.evaluation.judge import Judge
-from training.evaluation.report import verdict, write_report
+from training.evaluation.report import write_report
+from training.evaluation.verdict import verdict
 
 SUBJECT = "This sample"
 

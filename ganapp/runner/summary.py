@@ -14,8 +14,9 @@ from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
 from training.data import Source
 from training.evaluation.baseline_table import about_seconds
+from training.evaluation.lost_tails import about_lost_tails
 from training.evaluation.remarks import about_weak_features, missing_in_short
-from training.evaluation.report import verdict
+from training.evaluation.verdict import verdict
 from training.kernels import kernels
 from training.objectives import Objective
 
@@ -172,6 +173,7 @@ def _remarks(chosen: dict[str, Any]) -> Iterator[str]:
         yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
     if (caution := about_weak_features(chosen)) is not None:
         yield caution
+    yield from about_lost_tails(chosen)
 
 
 def short_number(value: float | None) -> str:

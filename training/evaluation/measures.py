@@ -14,6 +14,7 @@ from training.evaluation.clip_measures import CLIP_MEASURES
 from training.evaluation.distances import frechet_distance, kernel_distance
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.further_measures import FURTHER_MEASURES
+from training.evaluation.lost_tails import LOST_TAILS
 from training.evaluation.measure import (
     DISTANCES,
     LABELS,
@@ -222,7 +223,9 @@ MEASURES: tuple[Measure, ...] = (
         applies=_is_table,
         compute=closeness,
         real=of_training,
+        resample=further_resampling.closeness,
     ),
+    LOST_TAILS,
     *CLIP_MEASURES,
     *CLASS_MEASURES,
     *FURTHER_MEASURES,

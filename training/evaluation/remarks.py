@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from training.evaluation.lost_tails import about_lost_tails
 from training.sentences import MOST
 
 SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are a weak judge
@@ -21,6 +22,7 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
     lines += _about_errors(details) + _about_tests(details) + _about_ranks(report)
     if "class_coverage" in details:
         lines.append(_about_coverage(details["class_coverage"]))
+    lines += [f"- {sentence}" for sentence in about_lost_tails(report)]
     copies = details.get("memorised")
     if copies is not None:
         lines.append(
