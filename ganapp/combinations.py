@@ -159,8 +159,8 @@ RULES = (
     ),
     Rule(
         _untold_clusters,
-        "`data.clusters` makes classes that nobody is told; add "
-        "generator.condition='concatenation' and discriminator.condition='projection'.",
+        "`data.clusters` makes classes that nobody is told; add `--set "
+        "generator.condition=concatenation --set discriminator.condition=projection`.",
     ),
     Rule(
         _adaptive_to_energies,

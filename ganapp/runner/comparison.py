@@ -8,7 +8,8 @@ from typing import Any
 import PIL.Image
 from rich.table import Table
 
-from ganapp.runner.summary import ARROWS, short_number
+from ganapp.listing import short_number
+from ganapp.runner.summary import ARROWS
 from ganapp.runs import Run
 from training.evaluation.report import BADNESS
 

@@ -18,7 +18,7 @@ from ganapp.runner.generator import load_generator
 from ganapp.runner.pictures import draw_curves, draw_pictures
 from ganapp.runner.same_data import changes
 from ganapp.runner.summary import show_figures, warn
-from ganapp.runner.watching import alarms_in, looks_in
+from ganapp.runner.watching import alarms_in, looks_in, undecided_in
 from ganapp.runs import Run, open_run
 from training.evaluation.judge import Judge
 from training.evaluation.path_length import Paths
@@ -72,6 +72,7 @@ def evaluate(
         | draw_curves(run, best, last, metric=experiment.config.evaluation.metric),
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
+        undecided=undecided_in(run, experiment),
         baselines=baseline_rows(experiment.config.evaluation, source, judge),
         seconds=judge.baseline_seconds,
     )
@@ -140,6 +141,6 @@ def check_overrides(overrides: Sequence[str]) -> None:
     for override in overrides:
         if not override.startswith("evaluation."):
             raise UserError(
-                "`evaluate --set` takes settings of the evaluation, for example "
-                f"evaluation.features=classifier. Received: {override!r}"
+                "`evaluate --set` takes settings of the evaluation, for example `--set "
+                f"evaluation.features=classifier`. Received: {override!r}"
             )

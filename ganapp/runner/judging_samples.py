@@ -73,7 +73,7 @@ def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
         if not override.startswith(("data.", "evaluation.")):
             raise UserError(
                 "`evaluate --samples --set` takes settings of the real data and of the evaluation, "
-                "for example data.size=64 and evaluation.features=classifier. "
+                "for example `--set data.size=64 --set evaluation.features=classifier`. "
                 f"Received: {override!r}"
             )
     return validated(with_overrides(tables_of(real), overrides), real, JudgedData)

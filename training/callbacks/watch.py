@@ -17,6 +17,7 @@ EARLIEST = {
     "low_coverage": 0.25,
     "missing_modes": 0.25,
     "low_precision": 0.5,
+    "lost_tails": 0.5,
     "wandering": 1.0,
 }
 Sink = Callable[[int, Mapping[str, float], Sequence[Alarm]], Any]
@@ -42,7 +43,8 @@ class Watch(StepCallback):
         histories: of the players' weights; their state belongs into the checkpoints.
         sinks: called in turn with `(step, distances, alarms)`; the distances of the players'
             weights from their average over the training are named `<player>_distance`.
-        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`, `features`).
+        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`, `table`,
+            `features`).
         seed: of the latents.
         last: total steps of the run, at which it looks, too.
     """

@@ -58,7 +58,7 @@ def _kernel(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values,
 def _classes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     judge = evidence.classifier
     found = judge.figures(batch.features(evidence.label_space))
-    names = [_class_name(evidence, label) for label in judge.classes]
+    names = [evidence.class_name(label) for label in judge.classes]
     values = {
         "classes_found": found.found,
         "smallest_class_share": found.smallest_share,
@@ -112,11 +112,6 @@ def _stacks(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values,
         "expected_kl": expected_kl,
         "channel_histograms": [np.bincount(c, minlength=each).tolist() for c in classes.T],
     }
-
-
-def _class_name(evidence: Evidence, label: int) -> str:
-    names = evidence.spec.classes
-    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def _has_modes(evidence: Evidence) -> bool:

@@ -49,7 +49,8 @@ def about_weak_features(report: Mapping[str, Any]) -> str | None:
 
 def _about_coverage(covered: Mapping[str, Any]) -> str:
     """How much of each class is covered; of many classes, of those that are covered least."""
-    each = list(zip(covered["classes"], covered["each"], strict=True))
+    names = covered.get("names", covered["classes"])  # reports of old have none
+    each = list(zip(names, covered["each"], strict=True))
     which = "classes"
     if len(each) > MOST:
         which = f"the {MOST} of {len(each)} classes that are covered least"

@@ -24,6 +24,7 @@ def write_report(
     notes: tuple[str, ...] = (),
     alarms: Sequence[Mapping[str, Any]] = (),
     looks: int = 0,
+    undecided: Mapping[str, str] | None = None,
     baselines: Sequence[Mapping[str, Any]] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
@@ -41,6 +42,7 @@ def write_report(
         alarms: raised while it was trained, each with `name`, `first` and `last` (steps), `looks`
             and `sentence`.
         looks: how often it was looked at for alarms.
+        undecided: alarms that no look could raise, with the reason.
         baselines: rows of `baseline_table`.
         seconds: that the baseline of every report took, to `fit` and to `sample`. They stand in
             `report.md` only: the `report.json` of a resumed run is that of one never stopped.
@@ -69,11 +71,13 @@ def write_report(
         "alarms": [dict(alarm) for alarm in alarms],
         "looks": looks,
     }
+    if looks:
+        content["undecided"] = dict(undecided or {})
     if baselines:
         content["baselines"] = [dict(row) for row in baselines]
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
-    notes = (*notes, *_about_alarms(alarms, looks, last["step"]))
+    notes = (*notes, *_about_alarms(alarms, looks, last["step"], undecided or {}))
     if seconds:
         notes = (about_seconds(chosen, seconds), *notes)
     notes = (*baseline_table(chosen, baselines), *notes)
@@ -102,12 +106,24 @@ def _page(title, best, last, pictures, notes) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _about_alarms(alarms: Sequence[Mapping[str, Any]], looks: int, end: int) -> list[str]:
+def about_undecided(undecided: Mapping[str, str]) -> list[str]:
+    """A sentence on the alarms that could not be raised, if there are any."""
+    if not undecided:
+        return []
+    named = "; ".join(f"{name} ({reason})" for name, reason in undecided.items())
+    return [f"Undecided: {named}."]
+
+
+def _about_alarms(
+    alarms: Sequence[Mapping[str, Any]], looks: int, end: int, undecided: Mapping[str, str]
+) -> list[str]:
     """What was wrong along the training, and whether it still is."""
     if not looks:
         return []
+    open_questions = about_undecided(undecided)
     if not alarms:
-        return [f"No alarm in {looks} looks along the training."]
+        found = "No alarm" if not undecided else "Nothing of what could be decided was found"
+        return [" ".join([f"{found} in {looks} looks along the training.", *open_questions])]
     lines = []
     for alarm in alarms:
         when = f"step {alarm['first']:,}"
@@ -116,13 +132,15 @@ def _about_alarms(alarms: Sequence[Mapping[str, Any]], looks: int, end: int) -> 
             when = f"{alarm['looks']} of {looks} looks, {steps}"
         still = ", still at the end" if alarm["last"] >= end else ""
         lines.append(f"- **{alarm['name']}** ({when}{still}): {alarm['sentence']}")
-    return ["Alarms along the training:", "\n".join(lines)]
+    return ["Alarms along the training:", "\n".join(lines), *open_questions]
 
 
 def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
     chosen = last if best is None else best
     stepless = last["step"] is None
-    heads = ("figure", "best", "samples" if stepless else "last", "matched")
+    once = best is not None and best["step"] == last["step"]  # the same generator, shown once
+    single = "samples" if stepless else ("best = last" if once else "last")
+    heads = ("figure", "best", single, "matched")
     heads += ("floor = held-out real",)
     heads += (f"baseline = {chosen['baseline']}", "better", "space", "counts")
     rows = [heads, ("---", *("---:",) * 5, *("---",) * 3)]
@@ -139,7 +157,7 @@ def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
                 _counts(figure),
             )
         )
-    rows = [(row[0], *row[2:]) for row in rows] if stepless else rows
+    rows = [(row[0], *row[2:]) for row in rows] if stepless or once else rows
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
