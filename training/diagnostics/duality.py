@@ -101,13 +101,15 @@ def duality_gap(
         game.train(players, role)
         ends[role] = game.values(players, *judging)
     # Each extreme is over all networks, these among them: training can have overshot.
-    gains = {role: GAIN[role] * float(np.mean(end - present)) for role, end in ends.items()}
-    overshot = tuple(role for role, gain in gains.items() if gain < 0)
-    ends |= dict.fromkeys(overshot, present)
-    worst_case, best_response = ends["discriminator"], ends["generator"]
+    with np.errstate(over="ignore", invalid="ignore"):  # of copies that diverged
+        gains = {role: GAIN[role] * float(np.mean(end - present)) for role, end in ends.items()}
+        overshot = tuple(role for role, gain in gains.items() if gain < 0)
+        ends |= dict.fromkeys(overshot, present)
+        worst_case, best_response = ends["discriminator"], ends["generator"]
+        error = float(np.std(worst_case - best_response) / np.sqrt(len(present)))
     return DualityGap(
         gap=float(worst_case.mean() - best_response.mean()),
-        standard_error=float(np.std(worst_case - best_response) / np.sqrt(len(present))),
+        standard_error=error,
         overshot=overshot,
         worst_case=float(worst_case.mean()),
         best_response=float(best_response.mean()),

@@ -18,6 +18,7 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
     if (caution := about_weak_features(report)) is not None:
         lines.append(f"- {caution}")
+    lines += _about_classes(details.get("classes_found", {}))
     lines += _about_stacks(report) + _about_fewer_samples(report)
     lines += _about_errors(details) + _about_tests(details) + _about_ranks(report)
     if "class_coverage" in details:
@@ -45,6 +46,25 @@ def about_weak_features(report: Mapping[str, Any]) -> str | None:
         "examples flatter: it sees little of what a person sees, so poor samples pass. Look at the "
         "pictures, and compare such figures with each other only."
     )
+
+
+def _about_classes(found: Mapping[str, Any]) -> list[str]:
+    """Which class is rarest, which commonest, beside their shares of the training data."""
+    total, known = (sum(found.get(key, ())) for key in ("histogram", "training_histogram"))
+    if not total or not known:
+        return []
+    shares = [
+        (count / total, name, count_of_training / known)
+        for count, name, count_of_training in zip(
+            found["histogram"], found["names"], found["training_histogram"], strict=True
+        )
+    ]
+    ends = {"smallest": min(shares), "largest": max(shares)}
+    text = ", ".join(
+        f"{which} class: {name} ({share:.1%}; {training:.1%} of the training data)"
+        for which, (share, name, training) in ends.items()
+    )
+    return [f"- {text[0].upper()}{text[1:]}."]
 
 
 def _about_coverage(covered: Mapping[str, Any]) -> str:
