@@ -102,12 +102,10 @@ def overview(directory: Path, console: Console) -> None:
     if judged is None:
         console.print(_not_evaluated(run), soft_wrap=True, highlight=False)
         return
-    table = Table(
-        box=None,
-        pad_edge=False,
-        title=f"{run.name}, generator of step {judged['step']:,}",
-        title_justify="left",
+    console.print(
+        f"{run.name}, generator of step {judged['step']:,}", highlight=False, soft_wrap=True
     )
+    table = Table(box=None, pad_edge=False)
     table.add_column("")
     for heading in ("generated", "mixture", "matched", "held-out real"):
         table.add_column(heading, justify="right")
