@@ -128,5 +128,5 @@ def _combinations(family: str, member: Any) -> str:
         ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"
         limits.append(f"scores are relative; density ratio: {ratio}")
     if family == "data" and getattr(typing.get_type_hints(member).get("return"), "clips", False):
-        return "any baseline for clips (`ganapp baseline`); no network makes clips yet"
+        return "any baseline for clips (`python -m ganapp baseline`); no network makes clips yet"
     return "; ".join([COMBINES[family], *limits])

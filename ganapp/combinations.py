@@ -159,19 +159,21 @@ RULES = (
     ),
     Rule(
         _untold_clusters,
-        "`data.clusters` makes classes that nobody is told; add "
-        "generator.condition='concatenation' and discriminator.condition='projection'.",
+        "`data.clusters` makes classes that nobody is told; add `--set "
+        "generator.condition=concatenation --set discriminator.condition=projection`.",
     ),
     Rule(
         _adaptive_to_energies,
         "`objective.stabilisers.adaptive_augment` augments more while real images score above 0, "
-        "and minus an energy or a reconstruction error never does; use diff_augment.",
+        "and minus an energy or a reconstruction error never does; use `--set "
+        "'objective.stabilisers.diff_augment={}'`.",
     ),
     Rule(
         _adaptive_to_unsigned_scores,
         "`objective.stabilisers.adaptive_augment` takes scores above 0 for real, which those of "
         "this objective are not (a critic's and relative scores have no zero of their own, others "
-        "have it elsewhere); use diff_augment, or an objective such as 'non_saturating'.",
+        "have it elsewhere); use `--set 'objective.stabilisers.diff_augment={}'`, or an objective "
+        "such as `--set objective.name=non_saturating`.",
         fatal=False,
     ),
     Rule(

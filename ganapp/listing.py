@@ -1,6 +1,7 @@
 """Runs at a glance: read from their files alone, without TensorFlow."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,10 @@ def runs_table(folder: Path) -> Table:
 
 
 def overview(directory: Path, console: Console) -> None:
-    """The main figures of a run with baseline and floor, and the paths of what it made.
+    """The verdict and main figures of a run with baseline and floor, and the paths of what it made.
+
+    They are those that `evaluate` wrote last; where the run has gone on since, or was never
+    evaluated, that is said with the command that does it.
 
     Raises:
         UserError: if the folder holds no run.
@@ -100,14 +104,20 @@ def overview(directory: Path, console: Console) -> None:
     report = run.read_report() or {}
     judged = report.get("best") or report.get("last")
     if judged is None:
-        console.print(f"The run {run.directory} is not evaluated yet; resume it to its end first.")
+        console.print(_not_evaluated(run), soft_wrap=True, highlight=False)
         return
     try:
-        table, legend = _figures(run, judged), _legend(judged)
+        table, legend = _figures(judged), _legend(judged)
+        title, stale = f"{run.name}, generator of step {judged['step']:,}", _gone_on(run, report)
     except MISSHAPEN as error:
         raise run.damaged(run.report) from error
+    console.print(title, highlight=False, soft_wrap=True)
     console.print(table)
     console.print(legend, style="dim", highlight=False, soft_wrap=True)
+    if verdict := report.get("verdict"):
+        console.print(verdict, highlight=False, soft_wrap=True)
+    if stale is not None:
+        console.print(stale, style="yellow", highlight=False, soft_wrap=True)
     lines = [(title, str(path)) for title, path in _paths(run) if path.exists()]
     lines.append(("TensorBoard", f"tensorboard --logdir {run.logs}"))
     width = max(len(title) for title, _ in lines)
@@ -115,14 +125,9 @@ def overview(directory: Path, console: Console) -> None:
         console.print(f"{title:<{width}} {text}", soft_wrap=True, highlight=False)
 
 
-def _figures(run: Run, judged: dict[str, Any]) -> Table:
+def _figures(judged: dict[str, Any]) -> Table:
     """The main figures of a generator beside those they are to be compared with."""
-    table = Table(
-        box=None,
-        pad_edge=False,
-        title=f"{run.name}, generator of step {judged['step']:,}",
-        title_justify="left",
-    )
+    table = Table(box=None, pad_edge=False)
     table.add_column("")
     for heading in ("generated", "mixture", "matched", "held-out real"):
         table.add_column(heading, justify="right")
@@ -130,7 +135,7 @@ def _figures(run: Run, judged: dict[str, Any]) -> Table:
         if name in judged["figures"]:
             figure = judged["figures"][name]
             values = [figure[column] for column in ("value", "baseline", "matched", "floor")]
-            table.add_row(figure["name"], *map(_short, values))
+            table.add_row(figure["name"], *map(short_number, values))
     return table
 
 
@@ -166,8 +171,43 @@ def _artefacts(run: Run) -> list[tuple[str, Path]]:
         return []
 
 
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+def short_number(value: float | None) -> str:
+    """Three digits, or a dash where there is no value."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+
+
+def _last_checkpoint(run: Run) -> int | None:
+    """The step of the newest checkpoint."""
+    steps = [int(path.stem.removeprefix("ckpt-")) for path in run.checkpoints.glob("ckpt-*.index")]
+    return max(steps, default=None)
+
+
+def _not_evaluated(run: Run) -> str:
+    """How far the run is, and how to judge it as it is or to its end."""
+    resume = f"`python -m ganapp resume {shlex.quote(str(run.directory))}` continues it"
+    step = _last_checkpoint(run)
+    if step is None:
+        return f"The run {run.directory} is not evaluated yet and has no checkpoint; {resume}."
+    judge = f"`python -m ganapp evaluate {shlex.quote(str(run.directory))}`"
+    return (
+        f"The run {run.directory} is not evaluated yet. Its last checkpoint is of step {step:,}: "
+        f"{judge} judges that one, and {resume}."
+    )
+
+
+def _gone_on(run: Run, report: dict[str, Any]) -> str | None:
+    """That there is a later checkpoint than the last one that was judged."""
+    judged, step = (report.get("last") or {}).get("step"), _last_checkpoint(run)
+    if judged is None or step is None or step <= judged:
+        return None
+    return (
+        f"The run has gone on to step {step:,} since it was evaluated at step {judged:,}: "
+        f"`python -m ganapp evaluate {shlex.quote(str(run.directory))}` judges it anew."
+    )
 
 
 def _row(run: Run) -> list[str]:
@@ -182,7 +222,7 @@ def _row(run: Run) -> list[str]:
         _setting(config, "data", "source"),
         _setting(config, "objective", "name"),
         f"{last:,}",
-        *map(_short, values),
+        *map(short_number, values),
     ]
 
 

@@ -174,7 +174,9 @@ def open_run(directory: Path) -> Run:
         what = "holds no run (no config.toml in it)"
         if not directory.is_dir():
             what = "is a file" if directory.exists() else "does not exist"
-        raise UserError(f"The run directory {directory} {what}; `ganapp train` makes one.")
+        raise UserError(
+            f"The run directory {directory} {what}; `python -m ganapp train` makes one."
+        )
     return run
 
 
@@ -247,5 +249,7 @@ def runs_in(folder: Path) -> list[Run]:
         UserError: if there is no such folder.
     """
     if not folder.is_dir():
-        raise UserError(f"The folder {folder} does not exist; `ganapp train` makes runs in it.")
+        raise UserError(
+            f"The folder {folder} does not exist; `python -m ganapp train` makes runs in it."
+        )
     return [Run(path) for path in sorted(folder.iterdir()) if (path / "config.toml").is_file()]

@@ -260,7 +260,7 @@ def check_models(repository: Any) -> None:
     if not models:
         raise StartError(
             "`DIR` must hold an export (models/NAME/VERSION/assets.extra/serving.json), "
-            "but there is none in it: run `ganapp export`."
+            "but there is none in it: run `python -m ganapp export RUN`."
         )
     if any("AVAILABLE" in map(str, versions.values()) for versions in models.values()):
         return

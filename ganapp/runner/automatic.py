@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.data.spec import DataSpec
+from training.sentences import set_option
 
 # Below these a discriminator soon knows its images by heart (Karras et al., 2020,
 # arXiv:2006.06676, see trouble below some ten thousand; Zhao et al., 2020, arXiv:2006.10738).
@@ -160,7 +161,7 @@ def _about_label(spec: DataSpec) -> list[str]:
     shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
     return [
         f"label: none, so nothing says how useful the samples are; of the categories {shown} one "
-        f"may be what is to be told: `--set data.label={names[0]!r}`"
+        f"may be what is to be told: `{set_option('data.label', names[0])}`"
     ]
 
 

@@ -109,7 +109,9 @@ def _judged(run: Run, judges: dict[str, Judge]) -> Judged:
     if report is None:
         report = {"step": step, **reported(experiment, judge, samples)}
     reach = _reach(report, judge.spreads(samples, labels=asked(experiment), resamples=RESAMPLES))
-    picture = painter(experiment.data.backdrop)(samples[:GRID])
+    # Columns of a table are judged by all samples, images and points by a few.
+    some = samples if experiment.source.spec.table is not None else samples[:GRID]
+    picture = painter(experiment.data.backdrop)(some)
     data = experiment.source.fingerprint() or str(experiment.config.data.model_dump())
     return Judged(run, report, reach, picture, data)
 

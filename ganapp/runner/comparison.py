@@ -8,9 +8,10 @@ from typing import Any
 import PIL.Image
 from rich.table import Table
 
-from ganapp.runner.summary import ARROWS, short_number
+from ganapp.listing import short_number
+from ganapp.runner.summary import ARROWS
 from ganapp.runs import Run
-from training.evaluation.report import BADNESS
+from training.evaluation.verdict import BADNESS
 
 # Of a figure and of its report: what must be equal for two values to be compared.
 OF_FIGURE, OF_REPORT = (

@@ -287,7 +287,7 @@ def _check_clips(source: Source) -> None:
         shape = " x ".join(map(str, source.spec.shape))
         raise ValueError(
             "`data.source` must hold images or vectors, because no network makes clips yet "
-            "(`ganapp baseline` does). "
+            "(`python -m ganapp baseline` does). "
             f"Received: data.source={source.spec.name!r}, which holds clips of {shape}"
         )
 

@@ -21,16 +21,25 @@ from ganapp.runner.same_data import (
 )
 from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
-from ganapp.runner.watching import judged_alike
+from ganapp.runner.watching import columns_of, judged_alike
 from ganapp.runs import Run, open_run
 from training.checkpoints import CheckpointError, load_latest
 from training.diagnostics import maps
-from training.diagnostics.alarms import Alarm, low_coverage, low_precision, missing_modes
+from training.diagnostics.alarms import (
+    Alarm,
+    lost_tails,
+    low_coverage,
+    low_precision,
+    missing_modes,
+)
 from training.diagnostics.duality import duality_gap
 from training.diagnostics.spectrum import spectrum
-from training.diagnostics.watch import Look, alarms_of
+from training.diagnostics.watch import Look, alarms_of, undecided_alarms
 from training.evaluation.checks import NotComputable
 from training.evaluation.features import compared_in
+from training.evaluation.lost_tails import KEY as LOST_TAILS
+from training.evaluation.lost_tails import LostTail
+from training.evaluation.report import about_undecided
 from training.files import write_atomically
 
 POINTS = 2000  # scored of each kind
@@ -78,6 +87,13 @@ def diagnose(
     content = {
         "step": step,
         "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],
+        "undecided": undecided_alarms(
+            look.series,
+            training=len(look.training),
+            held_out=len(look.held_out),
+            fake=len(look.fake),
+            columns=columns_of(experiment),
+        ),
         "discriminator": comparison,
         "duality_gap": _duality_gap(experiment, look),
         "pictures": _draw(run, look, folder),
@@ -126,6 +142,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
         objective=gan.objective,
         modes=source.modes,
         ruled_out=ruled_out(experiment),
+        table=spec.table,
         features=compared_in(spec),
     )
 
@@ -149,7 +166,14 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
         if sum(details.get("histogram", [])):
             counts = np.asarray(details[shares], float) if shares else None
             expected = None if counts is None else counts / counts.sum()
-            found.append(missing_modes(details["histogram"], expected, kind=kind))
+            found.append(
+                missing_modes(
+                    details["histogram"], expected, kind=kind, names=details.get("names", ())
+                )
+            )
+    tails = [LostTail(**each) for each in judged["details"].get(LOST_TAILS, {}).get("found", [])]
+    if tails:
+        found.append(lost_tails(tails, generated=judged["figures"][LOST_TAILS]["generated"]))
     return [alarm for alarm in found if alarm is not None]
 
 
@@ -186,6 +210,12 @@ def _duality_gap(experiment: Experiment, look: Look) -> dict[str, Any]:
         return {"reason": str(error)}
     if not math.isfinite(found.gap):
         return {"reason": "the copies diverged"}
+    if len(found.overshot) == 2:
+        return dataclasses.asdict(found) | {
+            "reason": f"undecided, because in {found.steps} steps neither copy became better than "
+            f"the player it was made of (the value is {found.value:.4f}); at an equilibrium none "
+            "can, but a copy that overshoots does not either"
+        }
     return dataclasses.asdict(found)
 
 
@@ -216,6 +246,11 @@ def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
             ("distance_to_half", "mean |D - 1/2|"),
         ):
             console.print(f"{text:<32}{learnt[name]:>9.4f}   floor {floor[name]:.4f}")
+        if learnt["clipped"] > 0.01:
+            console.print(
+                f"At {learnt['clipped']:.0%} of the points a log ratio was cut at +-10: its error "
+                "is a lower bound."
+            )
         exact = found["quadrature"]
         by_quadrature = f"{exact['optimal_value']:.4f}" if "optimal_value" in exact else "-"
         console.print(f"{'-log 4 + 2 JSD by quadrature':<32}{by_quadrature:>9}")
@@ -226,9 +261,15 @@ def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
         )
     gap = content["duality_gap"]
     if "reason" in gap:
-        console.print(f"No duality gap: {gap['reason']}.")
+        console.print(f"No duality gap: {gap['reason']}.", soft_wrap=True)
     else:
-        console.print(f"{'local duality gap':<32}{gap['gap']:>9.4f}")
+        error = f"   standard error {gap['standard_error']:.4f}"
+        console.print(f"{'local duality gap':<32}{gap['gap']:>9.4f}{error}")
+        for player in gap["overshot"]:
+            console.print(
+                f"At least: in {gap['steps']} steps no better {player} was found, so how much it "
+                "could gain is undecided."
+            )
         console.print(
             f"{gap['worst_case']:.4f} against a better discriminator, {gap['best_response']:.4f} "
             f"against a better generator, {gap['value']:.4f} as they are; {gap['steps']} steps of "
@@ -238,5 +279,8 @@ def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
     for alarm in content["alarms"]:
         console.print(f"Alarm ({alarm['name']}): {alarm['sentence']}", soft_wrap=True)
     if not content["alarms"]:
-        console.print("No alarm.")
+        decided = not content["undecided"]
+        console.print("No alarm." if decided else "Nothing of what could be decided was found.")
+    for sentence in about_undecided(content["undecided"]):
+        console.print(sentence, soft_wrap=True)
     console.print(f"Pictures and figures: {folder}", soft_wrap=True)

@@ -21,7 +21,7 @@ from ganapp.runner.same_data import (
 )
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
-from ganapp.runner.watching import alarms_in, looks_in
+from ganapp.runner.watching import alarms_in, looks_in, undecided_in
 from ganapp.runs import Run, open_run
 from training.evaluation.judge import Judge
 from training.evaluation.path_length import Paths
@@ -83,6 +83,7 @@ def evaluate(
         pictures=drawn,
         alarms=alarms_in(run),
         looks=len(looks_in(run)),
+        undecided=undecided_in(run, experiment),
         baselines=baselines,
         seconds=judge.baseline_seconds,
     )

@@ -22,7 +22,8 @@ from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
 from training.data.source import Source
 from training.evaluation.judge import Judge
-from training.evaluation.report import verdict, write_report
+from training.evaluation.report import write_report
+from training.evaluation.verdict import verdict
 
 SUBJECT = "This sample"
 
@@ -75,7 +76,7 @@ def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
         if not override.startswith(("data.", "evaluation.")):
             raise UserError(
                 "`evaluate --samples --set` takes settings of the real data and of the evaluation, "
-                "for example data.size=64 and evaluation.features=classifier. "
+                "for example `--set data.size=64 --set evaluation.features=classifier`. "
                 f"Received: {override!r}"
             )
     return validated(with_overrides(tables_of(real), overrides), real, JudgedData)

@@ -128,7 +128,8 @@ def check_conditions(config: Config, spec: DataSpec) -> None:
     if told:
         raise ValueError(
             "`generator.condition` needs a discriminator that looks at the class: set "
-            "`discriminator.condition` ('projection'), or the stabiliser 'auxiliary_classifier'. "
+            "`--set discriminator.condition=projection`, or `--set "
+            "'objective.stabilisers.auxiliary_classifier={}'`. "
             f"Received: generator.condition={config.generator.condition!r} alone"
         )
     raise ValueError(

@@ -16,7 +16,7 @@ from training.evaluation import pictures
 from training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
 from training.evaluation.curves import evaluation_curves
 from training.evaluation.judge import Judge
-from training.evaluation.table_pictures import marginal_page
+from training.evaluation.table_pictures import association_page, marginal_page
 from training.files import write_atomically
 
 GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
@@ -102,6 +102,10 @@ def draw_pictures(
     # Columns of a table are judged by all samples, images and points by a few.
     some = samples if spec.table is not None else samples[:GRID]
     drawn = {f"Samples of {whose}": ("samples", painter(backdrop_of(source))(some))}
+    if spec.table is not None and len(spec.table.varying) > 1:
+        real, _ = source.training_examples()
+        picture = association_page(samples, table=spec.table, real=real)
+        drawn["How columns go together"] = ("associations", picture)
     if spec.pixels:
         picture = _above_nearest(source, judge, samples)
         drawn["Samples above their nearest training examples"] = ("neighbours", picture)

@@ -22,6 +22,7 @@ def ruled_out(experiment: Experiment) -> frozenset[str]:
         # Under a gradient penalty, one example's gradient would count the others.
         "minibatch": discriminator.options.get("minibatch") != "none"
         or any(penalty.per_example_gradient for penalty in objective.penalties),
+        "components": int(config.data.options.get("components", 20)) >= 20,
         "adaptive_augment": not objective.score_sign_means_real,
         "clipnorm": all(optimizer.options.get("clipnorm") for optimizer in optimizers),
         "falling_rates": not any(

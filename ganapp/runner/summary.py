@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from ganapp.combinations import warnings
+from ganapp.listing import short_number
 from ganapp.runner.compose import Experiment
 from training.data import Source
 from training.evaluation.baseline_table import about_seconds
+from training.evaluation.lost_tails import about_lost_tails
 from training.evaluation.remarks import about_weak_features, missing_in_short
-from training.evaluation.report import verdict
+from training.evaluation.verdict import verdict
 from training.kernels import kernels
 from training.objectives import Objective
 
@@ -135,8 +137,9 @@ def show_figures(
     for sentence in missing_in_short(chosen, report["last"] if report["best"] else None):
         console.print(f"- {sentence}", style="dim", markup=False, highlight=False)
     for remark in (*_remarks(chosen), *([about_seconds(chosen, seconds)] if seconds else ())):
-        console.print(remark, style="dim")
-    console.print(verdict(chosen, "This sample") if title else verdict(chosen))
+        console.print(remark, style="dim", highlight=False, soft_wrap=True)
+    said = verdict(chosen, "This sample") if title else verdict(chosen)
+    console.print(said, highlight=False, soft_wrap=True)
 
 
 def _figures_table(report: dict[str, Any], title: str) -> Table:
@@ -152,14 +155,15 @@ def _figures_table(report: dict[str, Any], title: str) -> Table:
         pad_edge=False,
     )
     table.add_column("figure", no_wrap=True)
-    judged = ("samples",) if step is None else ("last",)
-    first = ("best", "last") if best else judged
+    once = best is None or best["step"] == last["step"]  # the same generator is not shown twice
+    single = "last" if best is None else "best = last"
+    first = ("samples" if step is None else single,) if once else ("best", "last")
     for heading in (*first, "matched", "floor", "baseline"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("space")
     table.add_column("counts", justify="right", no_wrap=True)
     for key, figure in chosen["figures"].items():
-        columns = [figure["value"]] + ([last["figures"][key]["value"]] if best else [])
+        columns = [figure["value"]] + ([] if once else [last["figures"][key]["value"]])
         columns += [figure[name] for name in ("matched", "floor", "baseline")]
         real = figure["real"]
         table.add_row(
@@ -189,12 +193,4 @@ def _remarks(chosen: dict[str, Any]) -> Iterator[str]:
         yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
     if (caution := about_weak_features(chosen)) is not None:
         yield caution
-
-
-def short_number(value: float | None) -> str:
-    """Three digits, or a dash where there is no value."""
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+    yield from about_lost_tails(chosen)

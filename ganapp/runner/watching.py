@@ -14,6 +14,7 @@ from training.callbacks.board import Board
 from training.callbacks.metrics import MetricsLog
 from training.callbacks.watch import Watch
 from training.diagnostics.alarms import Alarm
+from training.diagnostics.watch import undecided_alarms
 from training.distribution import is_chief
 from training.evaluation.features import compared_in
 
@@ -48,6 +49,7 @@ def watch(
             "modes": source.modes,
             "objective": experiment.gan.objective,
             "ruled_out": ruled_out(experiment),
+            "table": source.spec.table,
             "features": compared_in(source.spec),
         },
         last=total,
@@ -109,6 +111,26 @@ def alarms_in(run: Run) -> list[dict[str, Any]]:
             known = found.setdefault(name, {"name": name, "first": row["step"], "looks": 0})
             known |= {"last": row["step"], "looks": known["looks"] + 1, "sentence": sentence}
     return list(found.values())
+
+
+def undecided_in(run: Run, experiment: Experiment) -> dict[str, str]:
+    """The alarms that no look at a run could raise, with the reason."""
+    spec = experiment.source.spec
+    training = EXAMPLES if spec.examples is None else min(EXAMPLES, spec.examples)
+    return undecided_alarms(
+        run.read_series(),
+        training=training,
+        held_out=min(EXAMPLES, spec.held_out),
+        fake=EXAMPLES,
+        columns=columns_of(experiment),
+    )
+
+
+def columns_of(experiment: Experiment) -> int:
+    """Columns whose tails are looked at: of tables and of vectors without known modes."""
+    source = experiment.source
+    judged = source.spec.kind == "vector" and source.modes is None
+    return source.spec.user_shape[0] if judged else 0
 
 
 def looks_in(run: Run) -> list[int]:

@@ -204,7 +204,7 @@ def test_adaptive_augmentation_is_fine_with_a_sign(settings):
 
 @pytest.mark.parametrize("preset", ["digits-ebgan", "digits-began"])
 def test_adaptive_augmentation_of_energies_is_refused(preset):
-    with pytest.raises(UserError, match="reconstruction error never does; use diff_augment"):
+    with pytest.raises(UserError, match="reconstruction error never does; use `--set"):
         load_config(preset, [ADAPTIVE])
     with pytest.raises(UserError, match="Received: 'autoencoder'"):
         load_config("digits", [ADAPTIVE, "discriminator={network='autoencoder'}"])

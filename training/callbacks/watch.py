@@ -17,6 +17,7 @@ EARLIEST = {
     "low_coverage": 0.25,
     "missing_modes": 0.25,
     "low_precision": 0.5,
+    "lost_tails": 0.5,
     "wandering": 1.0,
 }
 Sink = Callable[[int, Mapping[str, float], Sequence[Alarm] | None], Any]
@@ -48,7 +49,8 @@ class Watch(StepCallback):
             `alarms` is `None` where no examples were examined.
         histograms: called with `(step, scores)`, those of held-out and generated examples by the
             tag that they are shown under.
-        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`, `features`).
+        about: what else a `Look` knows (`objective`, `modes`, `ruled_out`, `table`,
+            `features`).
         seed: of the latents.
         last: total steps of the run, at which it looks, too.
     """

@@ -174,7 +174,7 @@ def _source(
         mean=tuple(about["mean"]),
         scale=tuple(about["scale"]),
         description=f"{'Vectors' if kind == 'vector' else 'Images'} of {path.name}{levels}.",
-        licence=f"unknown: {path}",
+        licence="unknown",
     )
     return MemmapSource(spec, examples, found.labels, order=order, fingerprint=found.fingerprint)
 

@@ -80,7 +80,7 @@ def _source(
         spec={
             "name": "folder",
             "description": f"Images of {path.name}.",
-            "licence": f"unknown: {path}",
+            "licence": "unknown",
         },
     )
 

@@ -209,6 +209,7 @@ def _mentioned(bad: dict[str, str]) -> str:
 def _disagree(first: str, shape: tuple, other: str, found: tuple) -> str:
     sizes = [f"{name} has {s[1]} x {s[0]}" for name, s in ((first, shape), (other, found))]
     return (
-        "`size` must be given where the images differ in size, for example size=32. "
+        "`size` must be given where the images differ in size: `--size 32` beside `--data`, "
+        "else `--set data.size=32`. "
         f"Received: size=0, and {' pixels, '.join(sizes)} pixels"
     )

@@ -104,7 +104,8 @@ def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
         for frame in decoded:
             if frame.shape != shape:
                 raise ValueError(
-                    "`size` must be given where frames have different sizes. Received: size=0, "
+                    "`size` must be given where frames have different sizes, for example "
+                    "`--set data.size=64`. Received: size=0, "
                     f"and frames of {shape[1]}x{shape[0]} and, in {clip}, "
                     f"{frame.shape[1]}x{frame.shape[0]} pixels"
                 )

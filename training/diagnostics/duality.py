@@ -23,6 +23,8 @@ from training.optimizers import OptimizerConfig, adam
 
 OPTIMIZER = adam(1e-3, 0.5, 0.999)  # faster than most GANs' own: the copies have few steps
 
+GAIN = {"generator": -1.0, "discriminator": 1.0}  # which way of the value is each player's own
+
 Value = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -32,11 +34,14 @@ class DualityGap:
 
     `gap` = `worst_case` - `best_response`. `worst_case`: the value against the discriminator that
     the generator fears most; `best_response`: that of the generator which the discriminator fears
-    most; `value`: that of the players themselves, which lies between them. `steps` of each copy,
-    `trained` examples they were taken on.
+    most; `value`: that of the players themselves, which lies between them. `standard_error` of the
+    gap. `overshot`: the players whose copy ended worse than it began; what they could gain is
+    undecided, and counts as nothing. `steps` of each copy, `trained` examples they were taken on.
     """
 
     gap: float
+    standard_error: float
+    overshot: tuple[str, ...]
     worst_case: float
     best_response: float
     value: float
@@ -90,19 +95,25 @@ def duality_gap(
     training, judging = (real[:half], latents[:half]), (real[half:], latents[half:])
     game = _Game(value or _value_of(objective), training, steps, batch_size, optimizer, seed)
     as_they_are = {"generator": generator, "discriminator": discriminator}
-    present, ends = game.value(as_they_are, *judging), {}
+    present, ends = game.values(as_they_are, *judging), {}
     for role, network in as_they_are.items():
         players = as_they_are | {role: copy_of(network)}
         game.train(players, role)
-        ends[role] = game.value(players, *judging)
+        ends[role] = game.values(players, *judging)
     # Each extreme is over all networks, these among them: training can have overshot.
-    worst_case = max(ends["discriminator"], present)
-    best_response = min(ends["generator"], present)
+    with np.errstate(over="ignore", invalid="ignore"):  # of copies that diverged
+        gains = {role: GAIN[role] * float(np.mean(end - present)) for role, end in ends.items()}
+        overshot = tuple(role for role, gain in gains.items() if gain < 0)
+        ends |= dict.fromkeys(overshot, present)
+        worst_case, best_response = ends["discriminator"], ends["generator"]
+        error = float(np.std(worst_case - best_response) / np.sqrt(len(present)))
     return DualityGap(
-        gap=worst_case - best_response,
-        worst_case=worst_case,
-        best_response=best_response,
-        value=present,
+        gap=float(worst_case.mean() - best_response.mean()),
+        standard_error=error,
+        overshot=overshot,
+        worst_case=float(worst_case.mean()),
+        best_response=float(best_response.mean()),
+        value=float(present.mean()),
         steps=steps,
         trained=half,
         judged=len(real) - half,
@@ -154,18 +165,26 @@ class _Game:
         self._value, self._examples, self._optimizer = value, examples, optimizer
         self.steps, self.batch_size, self.seed = steps, batch_size, seed
 
-    def value(self, players: dict[str, keras.Model], real: ArrayLike, latents: ArrayLike) -> float:
-        """Mean value over all examples, in batches of equal weight per example."""
-        total = 0.0
+    def values(
+        self, players: dict[str, keras.Model], real: ArrayLike, latents: ArrayLike
+    ) -> np.ndarray:
+        """The value at each pair of examples, float64 `(n,)`, in batches."""
+        parts = []
         for start in range(0, len(real), self.batch_size):
             rows = slice(start, start + self.batch_size)
-            part = self._mean(players, tf.constant(real[rows]), tf.constant(latents[rows]))
-            total += float(part) * len(real[rows])
-        return total / len(real)
+            found = self._scored(players, tf.constant(real[rows]), tf.constant(latents[rows]))
+            found = np.asarray(found, np.float64)
+            count = len(real[rows])
+            # One value for the whole batch stands for each of its pairs.
+            each = (
+                found.reshape(count, -1).mean(axis=1) if found.size % count == 0 else found.mean()
+            )
+            parts.append(np.broadcast_to(each, (count,)))
+        return np.concatenate(parts)
 
     def train(self, players: dict[str, keras.Model], role: str) -> None:
         """Raises the value by the discriminator's weights, or lowers it by the generator's."""
-        sign = -1.0 if role == "discriminator" else 1.0
+        sign = -GAIN[role]
         variables = players[role].trainable_variables
         optimizer = self._optimizer.build(self.steps)
         optimizer.build(variables)
@@ -188,12 +207,15 @@ class _Game:
             step(tf.constant(real), tf.constant(latents))
 
     def _mean(self, players: dict[str, keras.Model], real: Any, latents: Any) -> tf.Tensor:
+        return tf.reduce_mean(self._scored(players, real, latents))
+
+    def _scored(self, players: dict[str, keras.Model], real: Any, latents: Any) -> tf.Tensor:
         fake = players["generator"](latents, training=False)
         scores = [
             tf.cast(players["discriminator"](examples, training=False), tf.float32)
             for examples in (real, fake)
         ]
-        return tf.reduce_mean(self._value(*scores))
+        return self._value(*scores)
 
     def _batches(self) -> Any:
         """As many minibatches as steps; each pass over the examples in another order."""

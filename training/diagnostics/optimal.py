@@ -49,7 +49,8 @@ class DiscriminatorFigures:
     `value_gap_error`: the standard error of their difference. `log_ratio_error`: mean absolute
     difference of the log density ratios, each cut at +-10. `calibration_error`: expected absolute
     difference of predicted and observed, weighted by the points in a bin. `distance_to_half`:
-    E|D - 1/2|, 0 at the equilibrium; `optimal_distance_to_half` that of D*.
+    E|D - 1/2|, 0 at the equilibrium; `optimal_distance_to_half` that of D*. `clipped`: the share of
+    points, half of them real, at which either log ratio was cut: its error is a lower bound.
     """
 
     absolute_error: float
@@ -62,6 +63,7 @@ class DiscriminatorFigures:
     calibration: Calibration
     distance_to_half: float
     optimal_distance_to_half: float
+    clipped: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,7 @@ def discriminator_figures(
     is_real = np.asarray(is_real, dtype=bool)
     learnt, best = (_ratios(values, is_real) for values in (log_ratio, optimal_log_ratio))
     weights = _weights(is_real)
+    cut = np.abs(np.stack([np.asarray(log_ratio), np.asarray(optimal_log_ratio)])) > CLIP
     d, optimal = expit(learnt), expit(best)
     curve = calibration(d, is_real, bins=bins)
     terms, best_terms = (_value_terms(ratio, is_real) for ratio in (learnt, best))
@@ -156,6 +159,7 @@ def discriminator_figures(
         calibration=curve,
         distance_to_half=float(weights @ np.abs(d - 0.5)),
         optimal_distance_to_half=float(weights @ np.abs(optimal - 0.5)),
+        clipped=float(weights @ cut.any(axis=0)),
     )
 
 

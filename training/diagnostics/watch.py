@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from training.data.tables.codec import TableCodec
 from training.diagnostics.alarms import (
     Alarm,
     discriminator_overfitting,
     duplicates,
     gradient_norms,
+    lost_tails,
     low_coverage,
     low_precision,
     missing_modes,
@@ -18,13 +20,21 @@ from training.diagnostics.alarms import (
     saturation,
     wandering,
 )
+from training.diagnostics.alarms.dynamics import LEAST_DISTANCES, LEAST_NORMS
+from training.diagnostics.alarms.samples import LEAST_SAMPLES
+from training.diagnostics.spectrum import LEAST as LEAST_GAPS
 from training.evaluation.checks import NotComputable
+from training.evaluation.lost_tails import LEAST as LEAST_ROWS
+from training.evaluation.lost_tails import find_lost_tails
 from training.evaluation.modes import count_modes
 from training.evaluation.neighbours import NeighbourBalls, neighbour_figures
 
 NEIGHBOURS = 5
 # Coverage costs the square of the examples, and a look must not be felt in the training's time.
 COVERED = 1000
+# Of a look that finds a lost tail where there is none: a run has many looks.
+TAIL_CHANCE = 1e-3
+TAIL_COLUMNS = 200  # a look at more takes a second; the report looks at all
 PLAYERS = ("generator", "discriminator")
 
 
@@ -44,6 +54,7 @@ class Look:
         objective: that is played, to know where the generator's loss is flat.
         modes: the known mixture of the data (`centres`, `sigma`), if there is one.
         ruled_out: names of the remedies that the run uses already or that are not for it.
+        table: the codec of a table.
         features: maps examples to `(n, d)`, where they are compared; as they are when `None`.
     """
 
@@ -58,6 +69,7 @@ class Look:
     objective: Any = None
     modes: Any = None
     ruled_out: Container[str] = ()
+    table: TableCodec | None = None
     features: Callable[[np.ndarray], np.ndarray] | None = None
 
 
@@ -66,6 +78,53 @@ def alarms_of(look: Look) -> list[Alarm]:
     groups = (_of_scores(look), _of_series(look), _of_samples(look))
     found = [alarm for group in groups for alarm in group if alarm is not None]
     return [alarm.without(look.ruled_out) for alarm in found]
+
+
+def undecided_alarms(
+    series: Mapping[str, Sequence[float]],
+    *,
+    training: int,
+    held_out: int,
+    fake: int,
+    columns: int = 0,
+) -> dict[str, str]:
+    """The alarms that could not be raised, whatever is the matter, with the reason.
+
+    Args:
+        series: what the run has recorded.
+        training: examples of a look that were trained on.
+        held_out: real ones that were not.
+        fake: generated ones.
+        columns: of vectors and tables.
+    """
+    lengths = {
+        "oscillation": ("the score gap", len(series.get("score_gap", ())), LEAST_GAPS),
+        "vanishing and exploding gradients": (
+            "gradient norms",
+            min(len(series.get(f"{player}_gradient_norm", ())) for player in PLAYERS),
+            LEAST_NORMS,
+        ),
+        "wandering": (
+            "distances of the weights",
+            min(len(series.get(f"{player}_distance", ())) for player in PLAYERS),
+            LEAST_DISTANCES,
+        ),
+    }
+    found = {
+        name: f"{count} values of {what}, {least} are needed"
+        for name, (what, count, least) in lengths.items()
+        if count < least
+    }
+    fewest = min(training, fake)
+    if fewest < LEAST_SAMPLES:
+        found["duplicates"] = f"{fewest} examples, {LEAST_SAMPLES} are needed"
+    if (fewest := min(training, held_out, fake)) <= NEIGHBOURS:
+        found["low_coverage and low_precision"] = f"{fewest} examples, {NEIGHBOURS + 1} are needed"
+    if columns and min(training + held_out, fake) < LEAST_ROWS:
+        found["lost_tails"] = f"fewer than {LEAST_ROWS} rows"
+    if columns > TAIL_COLUMNS:
+        found["lost_tails"] = f"{columns} columns, looked at in the report only"
+    return found
 
 
 def _of_scores(look: Look) -> Iterator[Alarm | None]:
@@ -88,11 +147,26 @@ def _of_samples(look: Look) -> Iterator[Alarm | None]:
     features = look.features or _flat
     training, held_out, fake = map(features, (look.training, look.held_out, look.fake))
     yield duplicates(fake, training)
-    yield _of_neighbours(training, held_out, fake)
+    far = _of_neighbours(training, held_out, fake)
+    yield far
+    # What is far from the data, or leaves out whole parts of them, has their tails neither.
+    few = look.fake.ndim == 2 and look.fake.shape[1] <= TAIL_COLUMNS
+    if far is None and few and look.modes is None:
+        yield _of_tails(look)
     if look.modes is not None:
         counted = count_modes(fake, centres=look.modes.centres, sigma=look.modes.sigma)
         # Of a sample without any good point the coverage says enough.
         yield missing_modes(counted.histogram) if counted.histogram.any() else None
+
+
+def _of_tails(look: Look) -> Alarm | None:
+    """Spread, extremes, rare categories and missing shares, column by column."""
+    real = np.concatenate([look.training, look.held_out])
+    try:
+        found = find_lost_tails(look.fake, real, table=look.table, chance=TAIL_CHANCE)
+    except NotComputable:
+        return None
+    return lost_tails(found, generated=len(look.fake))
 
 
 def _of_neighbours(training: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> Alarm | None:

@@ -35,7 +35,8 @@ def _coverage(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Value
         neighbours=batch.neighbours,
     )
     values = {"class_coverage": found.mean, "smallest_class_coverage": found.smallest}
-    return values, {"classes": list(found.classes), "each": list(found.each)}
+    names = [evidence.class_name(label) for label in found.classes]
+    return values, {"classes": list(found.classes), "names": names, "each": list(found.each)}
 
 
 def _transfer(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:

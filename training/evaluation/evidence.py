@@ -239,6 +239,11 @@ class Evidence:
         features = self.held_out.features(self.label_space)[known]
         return self.classifier.accuracy(features, self.held_out_labels[known])
 
+    def class_name(self, label: int) -> str:
+        """The name of a class, or its number where classes have no names."""
+        names = self.spec.classes
+        return names[label] if 0 <= label < len(names) else str(label)
+
     @functools.cached_property
     def stack_judge(self) -> StackJudge:
         """Fitted on the training singles; only for sources that have them."""

@@ -21,6 +21,7 @@ from training.evaluation.tables import associations, marginals
 from training.evaluation.transport import BLOCK_MEBIBYTES, mean_distance
 
 MOST_PAIRS = 120  # of columns: a hundred times their associations take some ten seconds
+MOST_CELLS = 300_000  # of samples: a hundred times their marginals take some ten seconds
 
 Resampled = dict[str, np.ndarray]
 
@@ -116,8 +117,13 @@ def stacks(evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndarr
 
 
 def columns(evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndarray) -> Resampled:
-    """Marginals and, of at most 120 pairs of columns, associations of a table, each `(r,)`."""
+    """Marginals and, of at most 120 pairs of columns, associations of a table, each `(r,)`.
+
+    Nothing of more than 300,000 cells.
+    """
     table, real = evidence.spec.table, reference.samples
+    if batch.samples.size > MOST_CELLS:
+        return {}
     drawn = [np.repeat(batch.samples, row, axis=0) for row in weights]
     found = {"marginals": np.array([marginals(table, rows, real).mean() for rows in drawn])}
     pairs = np.tril_indices(len(table.varying), -1)
@@ -126,6 +132,17 @@ def columns(evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndar
         errors = [np.abs(associations(table, rows)[pairs] - expected).mean() for rows in drawn]
         found["associations"] = np.array(errors)
     return found
+
+
+def closeness(evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndarray) -> Resampled:
+    """The distance to the closest record `(r,)`: a weighted median over that of held-out rows."""
+    test = evidence.memorisation_test
+    if not test.median > 0:
+        return {}
+    distances = np.sort(test.train(batch.features(evidence.neighbour_space))[0])
+    # Rows are exchangeable, so the weights need not be sorted with them.
+    places = (np.cumsum(weights, axis=1) <= weights.sum(axis=1, keepdims=True) / 2).sum(axis=1)
+    return {"closest_record": distances[np.minimum(places, len(distances) - 1)] / test.median}
 
 
 def asked(evidence: Evidence, batch: Batch, reference: Batch, weights: np.ndarray) -> Resampled:

@@ -21,6 +21,8 @@ from training.evaluation.stacks import Singles
 from training.evaluation.terms import TimedMixture, figure_terms, known_before
 
 REFERENCES = ("all", "train")
+RESAMPLES = 50  # for the errors that a verdict respects: a tenth of an error off
+MOST_RESAMPLED = 25_000_000  # pairs of samples and real examples: a second of neighbours
 
 
 class Judge:
@@ -172,8 +174,9 @@ class Judge:
             "floor": self._floor(len(batch), matched),
             "baseline": self._baseline(len(batch)),
         }
+        errors = self._errors(batch)
         figures = {
-            key: self._figure(key, measure, columns, len(batch))
+            key: self._figure(key, measure, columns, len(batch)) | errors.get(key, {})
             for measure in self._measures
             if measure.fits(batch)
             for key in measure.better
@@ -293,6 +296,19 @@ class Judge:
         matched = self._matched_count(measure, generated)
         sides = self._evidence, self._reference()
         return figure_terms(measure, *sides, generated=generated, matched=matched)
+
+    def _errors(self, batch: Batch) -> dict[str, dict[str, float]]:
+        """Standard errors of what a verdict counts, by figure; not where they would take long."""
+        pairs = len(batch) * len(self._reference())
+        counted = [
+            measure
+            for measure in self._measures
+            # What has a limit of samples costs their square.
+            if measure.when == "always" and (measure.most is None or pairs <= MOST_RESAMPLED)
+        ]
+        sides = batch, self._reference()
+        found = spreads(counted, self._evidence, *sides, resamples=RESAMPLES, seed=self.seed)
+        return {key: {"standard_error": error} for key, error in found.items()}
 
     def _header(self, generated: int) -> dict[str, Any]:
         settings = {key: getattr(self, key) for key in ("reference", "neighbours", "seed")}

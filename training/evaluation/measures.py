@@ -14,6 +14,7 @@ from training.evaluation.clip_measures import CLIP_MEASURES
 from training.evaluation.distances import frechet_distance, kernel_distance
 from training.evaluation.evidence import Batch, Evidence
 from training.evaluation.further_measures import FURTHER_MEASURES
+from training.evaluation.lost_tails import LOST_TAILS
 from training.evaluation.measure import (
     DISTANCES,
     LABELS,
@@ -57,7 +58,7 @@ def _kernel(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values,
 def _classes(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:
     judge = evidence.classifier
     found = judge.figures(batch.features(evidence.label_space))
-    names = [_class_name(evidence, label) for label in judge.classes]
+    names = [evidence.class_name(label) for label in judge.classes]
     values = {
         "classes_found": found.found,
         "smallest_class_share": found.smallest_share,
@@ -111,11 +112,6 @@ def _stacks(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values,
         "expected_kl": expected_kl,
         "channel_histograms": [np.bincount(c, minlength=each).tolist() for c in classes.T],
     }
-
-
-def _class_name(evidence: Evidence, label: int) -> str:
-    names = evidence.spec.classes
-    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def _has_modes(evidence: Evidence) -> bool:
@@ -222,7 +218,9 @@ MEASURES: tuple[Measure, ...] = (
         applies=_is_table,
         compute=closeness,
         real=of_training,
+        resample=further_resampling.closeness,
     ),
+    LOST_TAILS,
     *CLIP_MEASURES,
     *CLASS_MEASURES,
     *FURTHER_MEASURES,

@@ -31,6 +31,7 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "closest_record": "distance to closest record",
     "frame_distance": "Fréchet distance of frames",
     "change_distance": "Fréchet distance of changes",
+    "lost_tails": "columns with lost tails",
 }
 
 
@@ -63,8 +64,8 @@ class Report:
         network: hash of the feature space's network and its options; empty where it has none.
         baseline: name of the baseline.
         figures: by key: name, better, space, value, generated, real, matched, floor,
-            matched_generated, matched_real, baseline, `reasons` for those that are `None`, and
-            `main`: whether a verdict counts it.
+            matched_generated, matched_real, baseline, `reasons` for those that are `None`, `main`:
+            whether a verdict counts it, and `standard_error` of the value where it was resampled.
         details: by the first key of a measure: what else it found about the generated samples.
     """
 

@@ -68,9 +68,14 @@ def path_length(
         np.asarray(paths.generate(paths.interpolate(start, end, fraction)))
         for fraction in (places, places + np.float32(epsilon))
     ]
-    if not all(np.isfinite(part).all() for part in samples):
+    # A missing value is one, which the space of tables has a place for; a value that is infinite,
+    # or NaN in the space, comes of a generator that diverged.
+    parts = [np.asarray(space(part)) for part in samples]
+    if any(np.isinf(part).any() for part in samples) or not all(
+        np.isfinite(part).all() for part in parts
+    ):
         raise NotComputable("The generator's samples on a path are not finite")
-    here, there = (as_features("features", space(part)) for part in samples)
+    here, there = (as_features("features", part) for part in parts)
     speeds = np.square(there - here).sum(axis=1) / epsilon**2
     low, high = np.percentile(speeds, [1.0, 99.0], method="nearest")
     kept = speeds[(speeds >= low) & (speeds <= high)]

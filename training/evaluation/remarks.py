@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from training.evaluation.lost_tails import about_lost_tails
 from training.sentences import MOST
 
 SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are a weak judge
@@ -17,10 +18,12 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"- The classifier labels {accuracy:.1%} of the held-out examples correctly.")
     if (caution := about_weak_features(report)) is not None:
         lines.append(f"- {caution}")
+    lines += _about_classes(details.get("classes_found", {}))
     lines += _about_stacks(report) + _about_fewer_samples(report)
     lines += _about_errors(details) + _about_tests(details) + _about_ranks(report)
     if "class_coverage" in details:
         lines.append(_about_coverage(details["class_coverage"]))
+    lines += [f"- {sentence}" for sentence in about_lost_tails(report)]
     copies = details.get("memorised")
     if copies is not None:
         lines.append(
@@ -45,9 +48,29 @@ def about_weak_features(report: Mapping[str, Any]) -> str | None:
     )
 
 
+def _about_classes(found: Mapping[str, Any]) -> list[str]:
+    """Which class is rarest, which commonest, beside their shares of the training data."""
+    total, known = (sum(found.get(key, ())) for key in ("histogram", "training_histogram"))
+    if not total or not known:
+        return []
+    shares = [
+        (count / total, name, count_of_training / known)
+        for count, name, count_of_training in zip(
+            found["histogram"], found["names"], found["training_histogram"], strict=True
+        )
+    ]
+    ends = {"smallest": min(shares), "largest": max(shares)}
+    text = ", ".join(
+        f"{which} class: {name} ({share:.1%}; {training:.1%} of the training data)"
+        for which, (share, name, training) in ends.items()
+    )
+    return [f"- {text[0].upper()}{text[1:]}."]
+
+
 def _about_coverage(covered: Mapping[str, Any]) -> str:
     """How much of each class is covered; of many classes, of those that are covered least."""
-    each = list(zip(covered["classes"], covered["each"], strict=True))
+    names = covered.get("names", covered["classes"])  # reports of old have none
+    each = list(zip(names, covered["each"], strict=True))
     which = "classes"
     if len(each) > MOST:
         which = f"the {MOST} of {len(each)} classes that are covered least"

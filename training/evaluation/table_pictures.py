@@ -1,4 +1,4 @@
-"""A page of a table's columns: real values against generated ones."""
+"""Pages of a table's columns and of their pairs: real values against generated ones."""
 
 import math
 
@@ -13,11 +13,14 @@ from PIL import Image
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Numeric
 from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR
+from training.evaluation.tables import associations
 
 ACROSS, PANEL = 5, (2.1, 1.6)  # panels in a row, inches of a panel
 HEADER = 0.4  # inches, for the legend
 MOST_PANELS, MOST_BARS, MOST_LETTERS = 60, 8, 22
-BINS = 24
+BINS, LEAST_BINS = 24, 6
+HEAVY = 5.0  # ranges of the middle eighty per cent from the median to the farthest value
+MOST_PAIRED, MOST_WRITTEN = 40, 12  # columns of a heat map, and of one with numbers in it
 
 
 def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
@@ -59,9 +62,53 @@ def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
 
 
+def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
+    """How columns go together, pair by pair: of real rows, of generated ones, and the difference.
+
+    Args:
+        samples: `(n, columns)` in user units.
+        table: the codec, with at least two varying columns.
+        real: `(m, columns)`.
+
+    Returns:
+        An RGB picture; of the first 40 columns if there are more.
+    """
+    few = TableCodec(columns=table.varying[:MOST_PAIRED])
+    count = len(few.varying)
+    matrices = [associations(few, side[:, :count]) for side in (real, samples)]
+    side = max(2.6, 0.24 * count)
+    figure = Figure(figsize=(3 * side + 2.0, side + 1.4), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 3, sharey=True)
+    names = [_short(column.name, 14) for column in few.varying]
+    titles = ("real", "generated", "generated less real")
+    for axes, title, values in zip(
+        panels, titles, (*matrices, matrices[1] - matrices[0]), strict=True
+    ):
+        shown = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+        axes.set_title(title, fontsize=9)
+        axes.set_xticks(range(count), names, rotation=90, fontsize=7)
+        axes.set_yticks(range(count), names, fontsize=7)
+        for row, column in np.ndindex(values.shape) if count <= MOST_WRITTEN else ():
+            value = values[row, column]
+            axes.text(
+                column,
+                row,
+                f"{value:.1f}".replace("-0.0", "0.0"),
+                ha="center",
+                va="center",
+                fontsize=6,
+                color="white" if abs(value) > 0.6 else "black",
+            )
+    figure.colorbar(shown, ax=panels, shrink=0.8, label="correlation, Cramer's V, or ratio")
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+
+
 def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray) -> None:
     sides = [side[~np.isnan(side)].astype(np.float64) for side in (real, samples)]
-    edges = _edges(column)
+    width = _linear_width(sides[0], column)
+    edges = _edges(column, min(len(side) for side in sides), width)
     looks = (
         {"color": REAL_COLOUR, "alpha": 0.6},
         {"color": SAMPLE_COLOUR, "histtype": "step", "linewidth": 1.3},
@@ -72,18 +119,48 @@ def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray)
             axes.hist(side, edges, weights=weights, **look)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    if width is None:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    else:
+        axes.set_xscale("asinh", linear_width=width)
+        axes.set_xticks(*_ticks(edges))
+        axes.minorticks_off()
     if column.missing:
         shares = [100 * np.isnan(side).mean() for side in (real, samples)]
         axes.set_xlabel(f"missing: {shares[0]:.0f} % real, {shares[1]:.0f} % generated", fontsize=6)
 
 
-def _edges(column: Numeric) -> np.ndarray:
-    """Bins over the column's range; whole numbers, if they are few, have a bin each."""
+def _edges(column: Numeric, rows: int, width: float | None) -> np.ndarray:
+    """Bins over the column's range, fewer for few rows, whose heights would be noise.
+
+    Whole numbers, if they are few, have a bin each; bins of a heavy tail become wider outwards.
+    """
     low, high = column.minimum, column.maximum
-    if column.decimals == 0 and high - low < 2 * BINS:
+    bins = int(np.clip(2 * np.cbrt(rows), LEAST_BINS, BINS))
+    if column.decimals == 0 and high - low < 2 * bins:
         return np.arange(low, high + 2) - 0.5
-    return np.linspace(low, high, BINS + 1)
+    if width is None and column.decimals == 0:  # as many whole numbers in each bin
+        step = np.ceil((high - low + 1) / bins)
+        return np.arange(low, high + step + 1, step) - 0.5
+    if width is None:
+        return np.linspace(low, high, bins + 1)
+    return width * np.sinh(np.linspace(np.arcsinh(low / width), np.arcsinh(high / width), bins + 1))
+
+
+def _linear_width(real: np.ndarray, column: Numeric) -> float | None:
+    """Of a column with a heavy tail, up to where its axis is linear; else `None`."""
+    if not len(real):
+        return None
+    low, middle, high = np.percentile(real, (10, 50, 90))
+    farthest = max(column.maximum - middle, middle - column.minimum)
+    heavy = high > low and farthest > HEAVY * (high - low)
+    return float(high - low) / 4 if heavy else None
+
+
+def _ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
+    """A few places along a stretched axis, rounded to one digit."""
+    places = [float(f"{edges[int(place)]:.1g}") for place in np.linspace(0, len(edges) - 1, 4)]
+    return places, [f"{place:g}" if abs(place) < 1e4 else f"{place:.0e}" for place in places]
 
 
 def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray) -> None:

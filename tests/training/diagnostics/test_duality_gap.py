@@ -58,6 +58,38 @@ def test_the_bilinear_game(theta, psi):
     assert (found.steps, found.trained, found.judged) == (7, 10, 10)
 
 
+def test_what_the_copies_could_gain_is_undecided_where_they_overshoot():
+    """A huge rate throws both copies past every better player: a gap of 0 would be a lie."""
+    networks = dirac(0.5, -0.3)
+    options = {"objective": WGAN(), "steps": 1, "value": lambda r, f: -tf.square(f - 0.1) * f * f}
+    found = duality_gap(*networks, **options, optimizer=SGD, **zeros())
+    assert found.overshot == ()
+    lost = duality_gap(
+        *networks,
+        **options,
+        optimizer=OptimizerConfig(name="sgd", learning_rate=100.0),
+        **zeros(),
+    )
+    assert "discriminator" in lost.overshot
+    assert lost.worst_case == lost.value
+
+
+def test_the_gap_has_the_error_of_its_examples():
+    networks = mlp_networks()
+    random = np.random.default_rng(1)
+    errors = [
+        duality_gap(
+            *networks,
+            objective=Minimax(),
+            steps=20,
+            real=random.normal(size=(count, 2)),
+            latents=random.normal(size=(count, 3)),
+        ).standard_error
+        for count in (200, 3200)
+    ]
+    assert 0 < errors[1] < errors[0] / 2
+
+
 def test_another_value_and_optimizer():
     """Adam goes about its rate each step under a constant gradient; here of twice the value."""
     networks = dirac(0.5, -0.3)

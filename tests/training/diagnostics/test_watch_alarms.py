@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.data.mixtures import Mixture
-from training.diagnostics.watch import Look, alarms_of
+from training.diagnostics.watch import TAIL_COLUMNS, Look, alarms_of, undecided_alarms
 from training.objectives import FGAN, OBJECTIVES, WGAN
 
 CENTRES = np.array([[-3.0, 0.0], [3.0, 0.0]])
@@ -101,3 +101,30 @@ def test_saturation_is_looked_for_whatever_the_objective(objective, alarmed):
     rejected = {"training_scores": scores(0, 8.0), "held_out_scores": scores(1, 8.0)}
     found = names(objective=objective, **rejected, fake_scores=scores(2, -8.0))
     assert found == ({"saturation"} if alarmed else set())
+
+
+def test_lost_tails_of_vectors_are_looked_for():
+    random = np.random.default_rng(0)
+    looked = {
+        "training": random.standard_t(3, (500, 2)),
+        "held_out": random.standard_t(3, (500, 2)),
+    }
+    fake = random.standard_t(3, (500, 2))
+    assert names(**looked, fake=fake, modes=None) == set()
+    cut = np.stack([np.clip(fake[:, 0], -1.2, 1.2), fake[:, 1]], axis=1)
+    assert names(**looked, fake=cut, modes=None) == {"lost_tails"}
+
+
+def test_what_could_not_be_decided_is_named():
+    counts = {"training": 500, "held_out": 500, "fake": 500}
+    assert undecided_alarms(HEALTHY.series, **counts) == {}
+    short = {"score_gap": [1.0] * 12, "generator_distance": [1.0] * 30}
+    found = undecided_alarms(short, training=100, held_out=3, fake=500, columns=TAIL_COLUMNS + 1)
+    assert found == {
+        "oscillation": "12 values of the score gap, 32 are needed",
+        "vanishing and exploding gradients": "0 values of gradient norms, 20 are needed",
+        "wandering": "0 values of distances of the weights, 20 are needed",
+        "duplicates": "100 examples, 300 are needed",
+        "low_coverage and low_precision": "3 examples, 6 are needed",
+        "lost_tails": f"{TAIL_COLUMNS + 1} columns, looked at in the report only",
+    }

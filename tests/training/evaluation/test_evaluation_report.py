@@ -9,7 +9,8 @@ from evaluation_cases import GRID, grid_points, vector_spec
 from training.evaluation import report as module
 from training.evaluation.judge import Judge
 from training.evaluation.remarks import missing_in_short, remarks
-from training.evaluation.report import losses_to_baseline, verdict, write_report
+from training.evaluation.report import write_report
+from training.evaluation.verdict import losses_to_baseline, verdict
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,28 @@ def test_both_files_hold_both_checkpoints(tmp_path, judged):
     assert set(rows) == {"figure", "---", *(figure["name"] for figure in best["figures"].values())}
     assert {len(row) for row in rows.values()} == {8}
     assert sorted(item.name for item in tmp_path.iterdir()) == ["report.json", "report.md"]
+
+
+def test_no_alarm_is_said_only_where_all_could_be_decided(tmp_path, judged):
+    said = {}
+    for undecided in ({}, {"oscillation": "12 values of the score gap, 32 are needed"}):
+        path = write_report(
+            tmp_path, title="t", best=None, last=judged[1], looks=25, undecided=undecided
+        )
+        said[bool(undecided)] = path.read_text()
+    assert "No alarm in 25 looks along the training." in said[False]
+    assert "No alarm" not in said[True]
+    assert (
+        "Nothing of what could be decided was found in 25 looks along the training. Undecided: "
+        "oscillation (12 values of the score gap, 32 are needed)." in said[True]
+    )
+    assert json.loads((tmp_path / "report.json").read_text())["undecided"] == undecided
+
+
+def test_classes_are_named_by_their_names(judged):
+    details = {"class_coverage": {"classes": [0, 1], "names": ["cat", "dog"], "each": [0.5, 0.25]}}
+    said = "\n".join(remarks({**judged[0], "details": details}))
+    assert "- Coverage within classes: cat: 0.50, dog: 0.25." in said
 
 
 def test_coverage_of_many_classes_names_those_covered_least(judged):
@@ -144,7 +167,7 @@ def test_few_samples_and_missing_main_figures_get_no_verdict(judged):
     )
     count = len(losses_to_baseline(worse))
     assert count > 0
-    assert said.endswith(f" figures {count} are worse.")
+    assert f" figures {count} are worse." in said
 
 
 def test_reasons_in_short_name_columns_only_where_a_value_is_there(judged):

@@ -1,5 +1,7 @@
 """Distances, tests and scores against independent implementations and closed forms."""
 
+import dataclasses
+
 import numpy as np
 import ot
 import prdc
@@ -185,6 +187,25 @@ def linear_paths(scale):
         interpolate=lambda start, end, fraction: start + fraction * (end - start),
         generate=lambda latents: scale * np.asarray(latents, np.float64),
     )
+
+
+def test_a_missing_value_on_a_path_is_no_fault_of_the_generator():
+    class Holes:
+        name = "holes"
+
+        def __call__(self, samples):
+            return np.nan_to_num(samples)
+
+    def generate(latents):
+        samples = np.array(latents, np.float64)
+        samples[::3, 0] = np.nan
+        return samples
+
+    paths = dataclasses.replace(linear_paths(1.0), generate=generate)
+    assert path_length(paths, Holes())[0] > 0
+    paths = dataclasses.replace(paths, generate=lambda latents: np.array(latents) * np.inf)
+    with pytest.raises(NotComputable, match="not finite"):
+        path_length(paths, Holes())
 
 
 def test_the_path_length_of_a_linear_generator_is_its_squared_speed():

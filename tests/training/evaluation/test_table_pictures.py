@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Numeric
 from training.evaluation.pictures import SAMPLE_COLOUR
-from training.evaluation.table_pictures import marginal_page
+from training.evaluation.table_pictures import association_page, marginal_page
 
 
 def numeric(name: str, **changes) -> Numeric:
@@ -52,3 +52,30 @@ def test_of_very_many_columns_the_first_are_drawn():
     changed = rows.copy()
     changed[:, 60:] = 0
     np.testing.assert_array_equal(page, marginal_page(changed, table=table, real=rows))
+
+
+def test_a_heavy_tail_and_few_rows_are_still_read():
+    draw = np.random.default_rng(0)
+    values = np.exp(draw.normal(3, 1.5, (2000, 1))).astype(np.float32)
+    column = numeric("amount", minimum=float(values.min()), maximum=float(values.max()))
+    table = TableCodec(columns=(column,))
+    page = np.asarray(marginal_page(values, table=table, real=values), int)
+    grey = (np.abs(page - (195, 198, 201)).max(axis=2) < 12).sum(axis=0)
+    assert np.count_nonzero(grey) > 60  # pixels across: the bulk is not one bar
+    few = marginal_page(values[:40], table=table, real=values)
+    assert blue(few) > 0
+
+
+def test_the_heat_map_shows_what_no_longer_goes_together():
+    table = TableCodec(columns=(numeric("a"), numeric("b"), numeric("c")))
+    draw = np.random.default_rng(0)
+    real = draw.normal(size=(300, 3)).astype(np.float32)
+    real[:, 1] = real[:, 0]
+    apart = draw.normal(size=(300, 3)).astype(np.float32)
+
+    def blueness(samples):
+        page = np.asarray(association_page(samples, table=table, real=real), int)
+        third = page[:, 2 * page.shape[1] // 3 - 60 :]
+        return int(np.count_nonzero(third[..., 2] - third[..., 0] > 60))
+
+    assert blueness(apart) > blueness(real)

@@ -8,6 +8,7 @@ from training.diagnostics.alarms.dynamics import (
 )
 from training.diagnostics.alarms.samples import (
     duplicates,
+    lost_tails,
     low_coverage,
     low_precision,
     missing_modes,
@@ -20,6 +21,7 @@ __all__ = [
     "discriminator_overfitting",
     "duplicates",
     "gradient_norms",
+    "lost_tails",
     "low_coverage",
     "low_precision",
     "missing_modes",

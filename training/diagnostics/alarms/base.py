@@ -16,7 +16,7 @@ class Remedy:
     Args:
         name: of the member or option, by which a run says what it uses already; empty for advice
             that always holds.
-        setting: as it is written in a configuration.
+        setting: what to try in words, with options of the command line in backticks.
     """
 
     name: str = ""

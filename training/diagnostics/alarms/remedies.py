@@ -1,43 +1,56 @@
-"""What to try: settings as a configuration writes them, named by what they switch on."""
+"""What to try: settings to copy onto the command line, named by what they switch on."""
+
+import shlex
 
 from training.diagnostics.alarms.base import Remedy
 
-PACKING = Remedy(name="packing", setting="`[discriminator] packing = 2`")
-MINIBATCH = Remedy(name="minibatch", setting='`[discriminator] minibatch = "standard_deviation"`')
-RELATIVISTIC = Remedy(name="relativistic", setting='`[objective] name = "relativistic"`')
-NON_SATURATING = Remedy(name="non_saturating", setting='`[objective] name = "non_saturating"`')
-WGAN_GP = Remedy(name="wgan_gp", setting='`[objective] name = "wgan_gp"`')
+
+def _set(*settings: str) -> str:
+    """Settings as a shell takes them."""
+    return f"`{' '.join(f'--set {shlex.quote(setting)}' for setting in settings)}`"
+
+
+def _of_both(setting: str) -> str:
+    """A setting of both optimizers."""
+    return _set(*(f"{player}.optimizer.{setting}" for player in ("generator", "discriminator")))
+
+
+def _stabiliser(name: str, options: str = "={}") -> Remedy:
+    return Remedy(name=name, setting=_set(f"objective.stabilisers.{name}{options}"))
+
+
+PACKING = Remedy(name="packing", setting=_set("discriminator.packing=2"))
+MINIBATCH = Remedy(name="minibatch", setting=_set("discriminator.minibatch=standard_deviation"))
+RELATIVISTIC = Remedy(name="relativistic", setting=_set("objective.name=relativistic"))
+NON_SATURATING = Remedy(name="non_saturating", setting=_set("objective.name=non_saturating"))
+WGAN_GP = Remedy(name="wgan_gp", setting=_set("objective.name=wgan_gp"))
 ALTERNATIVE_GOAL = Remedy(
-    name="alternative_goal", setting='`[objective] generator_goal = "alternative"`'
+    name="alternative_goal", setting=_set("objective.generator_goal=alternative")
 )
-R1 = Remedy(name="r1", setting="`[objective.penalties] r1 = { weight = 1.0 }`")
-STRONGER_PENALTY = Remedy(setting="a larger `weight` of the gradient penalty")
+R1 = Remedy(name="r1", setting=_set("objective.penalties.r1.weight=1.0"))
+STRONGER_PENALTY = Remedy(setting="a larger weight of the gradient penalty")
 SPECTRAL_NORM = Remedy(
-    name="spectral_norm", setting='`[objective] constraint = { name = "spectral_norm" }`'
+    name="spectral_norm", setting=_set("objective.constraint.name=spectral_norm")
 )
-PULLING_AWAY = Remedy(name="pulling_away", setting="`[objective.stabilisers] pulling_away = {}`")
-INSTANCE_NOISE = Remedy(
-    name="instance_noise", setting="`[objective.stabilisers] instance_noise = { sigma = 0.1 }`"
-)
-HISTORICAL_AVERAGE = Remedy(
-    name="historical_average", setting="`[objective.stabilisers] historical_average = {}`"
-)
-ADAPTIVE_AUGMENT = Remedy(
-    name="adaptive_augment", setting="`[objective.stabilisers] adaptive_augment = {}`"
-)
-DIFF_AUGMENT = Remedy(name="diff_augment", setting="`[objective.stabilisers] diff_augment = {}`")
+PULLING_AWAY = _stabiliser("pulling_away")
+INSTANCE_NOISE = _stabiliser("instance_noise", ".sigma=0.1")
+HISTORICAL_AVERAGE = _stabiliser("historical_average")
+ADAPTIVE_AUGMENT = _stabiliser("adaptive_augment")
+DIFF_AUGMENT = _stabiliser("diff_augment")
 MORE_DATA = Remedy(setting="more data")
 SMALLER_DISCRIMINATOR = Remedy(setting="a smaller discriminator")
-SMALLER_RATES = Remedy(setting="smaller learning rates with `beta_1 = 0.0`")
+SMALLER_RATES = Remedy(
+    setting=f"smaller learning rates, such as {_of_both('learning_rate=5e-5')}",
+)
 FALLING_RATES = Remedy(
     name="falling_rates",
-    setting="falling learning rates, `learning_rate = { start = 2e-4, end = 1e-5 }` of the "
-    "optimizers",
+    setting=f"falling learning rates, {_of_both('learning_rate={start=2e-4, end=1e-5}')}",
 )
-CLIPNORM = Remedy(name="clipnorm", setting="`clipnorm = 1.0` in the optimizer's table")
+CLIPNORM = Remedy(name="clipnorm", setting=_of_both("clipnorm=1.0"))
 FEWER_DISCRIMINATOR_STEPS = Remedy(
-    name="one_discriminator_step", setting="fewer `[objective] discriminator_steps`"
+    name="one_discriminator_step", setting=_set("objective.discriminator_steps=1")
 )
+COMPONENTS = Remedy(name="components", setting=_set("data.components=20"))
 LONGER = Remedy(setting="a longer training")
 
 AGAINST_COLLAPSE = (PACKING, MINIBATCH, RELATIVISTIC, R1)

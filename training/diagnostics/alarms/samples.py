@@ -1,4 +1,6 @@
-"""Alarms on generated samples: mode collapse in three disguises."""
+"""Alarms on generated samples: mode collapse in its disguises."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,6 +10,7 @@ from scipy.stats import binom
 from training.diagnostics.alarms import remedies
 from training.diagnostics.alarms.base import Alarm
 from training.evaluation.checks import as_features, same_width
+from training.evaluation.lost_tails import LostTail
 from training.evaluation.modes import FAIR_PART
 
 # Pairs of real examples this near are its near-duplicates: one in a thousand of them, so that a
@@ -25,6 +28,7 @@ COVERAGE_SHARE = 0.7
 PRECISION_SHARE = 0.5
 # Chance that a perfect sampler has as poor a mode somewhere, over all modes together.
 MODE_CHANCE = 1e-4
+MOST_TAILS = 3  # findings that an alarm names
 
 
 def duplicates(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Alarm | None:
@@ -111,7 +115,11 @@ def low_precision(precision: float, floor: float, *, generated: int, real: int) 
 
 
 def missing_modes(
-    histogram: ArrayLike, shares: ArrayLike | None = None, *, kind: str = "modes"
+    histogram: ArrayLike,
+    shares: ArrayLike | None = None,
+    *,
+    kind: str = "modes",
+    names: Sequence[str] = (),
 ) -> Alarm | None:
     """Known modes or classes have fewer samples than a perfect sampler would give them.
 
@@ -121,6 +129,7 @@ def missing_modes(
         histogram: generated samples per mode, int `(m,)`, at least one in total.
         shares: of the data per mode `(m,)`, summing to 1; equal when not given.
         kind: `"modes"` or `"classes"`, for the sentence.
+        names: of the modes; their numbers when there are none.
     """
     histogram = np.asarray(histogram)
     count = len(histogram)
@@ -141,13 +150,41 @@ def missing_modes(
     missing = np.flatnonzero(poor & unlikely)
     if len(missing) == 0:
         return None
-    names = ", ".join(str(place) for place in missing[:8]) + (", ..." if len(missing) > 8 else "")
+    named = [names[place] if len(names) else str(place) for place in missing[:8]]
+    shown = ", ".join(named) + (", ..." if len(missing) > 8 else "")
     return Alarm(
         name="missing_modes",
-        seen=f"{len(missing)} of {count} {kind} ({names}) have less than {FAIR_PART:.0%} of their "
+        seen=f"{len(missing)} of {count} {kind} ({shown}) have less than {FAIR_PART:.0%} of their "
         f"share of {total} samples",
         meaning="the generator has dropped them",
         remedies=remedies.AGAINST_COLLAPSE,
+    )
+
+
+def lost_tails(found: Sequence[LostTail], *, generated: int) -> Alarm | None:
+    """Columns whose spread, extremes, rare categories or missing shares are not the data's.
+
+    Args:
+        found: by `find_lost_tails`.
+        generated: samples it was found in.
+    """
+    if not found:
+        return None
+    columns = len({each.column for each in found})
+    shown = "; ".join(each.sentence for each in found[:MOST_TAILS])
+    more = f"; and {len(found) - MOST_TAILS} more" if len(found) > MOST_TAILS else ""
+    numbers = any(each.kind.endswith("tail") or each.kind == "spread" for each in found)
+    return Alarm(
+        name="lost_tails",
+        seen=f"of {generated} samples {columns} column{'s are' if columns > 1 else ' is'} not like "
+        f"the data beyond chance ({shown}{more})",
+        meaning="averages hide that the rarest values are missing or too many",
+        remedies=(
+            *([remedies.COMPONENTS] if numbers else []),
+            remedies.PACKING,
+            remedies.MINIBATCH,
+            remedies.LONGER,
+        ),
     )
 
 
