@@ -1,6 +1,7 @@
 """A page of a table's columns: real values against generated ones."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from PIL import Image
 
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Numeric
-from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR
+from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal
 
 ACROSS, PANEL = 5, (2.1, 1.6)  # panels in a row, inches of a panel
 HEADER = 0.4  # inches, for the legend
@@ -20,13 +21,20 @@ MOST_PANELS, MOST_BARS, MOST_LETTERS = 60, 8, 22
 BINS = 24
 
 
-def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
+def marginal_page(
+    samples: np.ndarray,
+    *,
+    table: TableCodec,
+    real: np.ndarray,
+    names: tuple[str, str] = ("real", "generated"),
+) -> Image.Image:
     """Every column in a panel of its own: a histogram of numbers, bars of categories.
 
     Args:
         samples: `(n, columns)` in user units, drawn in blue.
         table: the codec.
         real: `(m, columns)`, in grey behind.
+        names: of the grey rows and of the blue ones, for the legend.
 
     Returns:
         An RGB picture; of the first 60 columns if there are more.
@@ -43,12 +51,13 @@ def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7, length=2)
         axes.set_title(_short(column.name), fontsize=8)
-        DRAWING[column.kind](axes, column, samples[:, place], real[:, place])
+        sides = {names[0]: real[:, place], names[1]: samples[:, place]}
+        DRAWING[column.kind](axes, column, sides)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     handles = [
         Patch(color=colour, label=label)
-        for colour, label in ((REAL_COLOUR, "real"), (SAMPLE_COLOUR, "generated"))
+        for colour, label in zip((REAL_COLOUR, SAMPLE_COLOUR), names, strict=True)
     ]
     more = len(table.varying) - len(shown)
     title = f"{more} further columns are not shown" if more else None
@@ -59,14 +68,15 @@ def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
 
 
-def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray) -> None:
-    sides = [side[~np.isnan(side)].astype(np.float64) for side in (real, samples)]
+def _numbers(axes: Axes, column: Numeric, sides: Mapping[str, np.ndarray]) -> None:
+    present = [side[~np.isnan(side)].astype(np.float64) for side in sides.values()]
     edges = _edges(column)
     looks = (
-        {"color": REAL_COLOUR, "alpha": 0.6},
+        # One shape and no bars: these take seconds in sixty panels.
+        {"color": REAL_COLOUR, "alpha": 0.6, "histtype": "stepfilled"},
         {"color": SAMPLE_COLOUR, "histtype": "step", "linewidth": 1.3},
     )
-    for side, look in zip(sides, looks, strict=True):
+    for side, look in zip(present, looks, strict=True):
         if len(side):
             weights = np.full(len(side), 1 / len(side))
             axes.hist(side, edges, weights=weights, **look)
@@ -74,8 +84,8 @@ def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if column.missing:
-        shares = [100 * np.isnan(side).mean() for side in (real, samples)]
-        axes.set_xlabel(f"missing: {shares[0]:.0f} % real, {shares[1]:.0f} % generated", fontsize=6)
+        shares = (f"{100 * np.isnan(side).mean():.0f} % {name}" for name, side in sides.items())
+        axes.set_xlabel(f"missing: {', '.join(shares)}", fontsize=6)
 
 
 def _edges(column: Numeric) -> np.ndarray:
@@ -86,9 +96,9 @@ def _edges(column: Numeric) -> np.ndarray:
     return np.linspace(low, high, BINS + 1)
 
 
-def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray) -> None:
+def _bars(axes: Axes, column: Categorical, named: Mapping[str, np.ndarray]) -> None:
     count = len(column.categories)
-    sides = real, samples
+    sides = list(named.values())
     if not column.missing:  # NaN is a label that is not known, of which the bars say nothing
         sides = [side[~np.isnan(side)] for side in sides]
     shares = [
@@ -115,7 +125,7 @@ def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray
 
 
 def _short(text: str, most: int = MOST_LETTERS) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return literal(text if len(text) <= most else text[: most - 1] + "…")
 
 
 DRAWING = {"numeric": _numbers, "categorical": _bars}
