@@ -20,6 +20,7 @@ from ganapp.runner.compose import compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.judging import asked, generated, reported
 from ganapp.runner.pictures import painter
+from ganapp.runner.progress import progress
 from ganapp.runner.same_data import changes
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
@@ -65,7 +66,10 @@ def compare(
         raise UserError(f"`compare` takes at least two runs. Received: {len(directories)}")
     runs = [open_run(directory) for directory in directories]
     judges: dict[str, Judge] = {}
-    judged = [_judged(run, judges) for run in runs]
+    judged = []
+    for place, run in enumerate(runs, start=1):
+        with progress(f"Judging {run.name} ({place} of {len(runs)})"):
+            judged.append(_judged(run, judges))
     for sentence in differences(judged):
         warn(sentence)
     content = content_of(judged, resamples=RESAMPLES, method=METHOD)

@@ -23,6 +23,7 @@ from ganapp.overrides import with_overrides
 from ganapp.plugins import option_names
 from ganapp.runner.baselines import tables_of
 from ganapp.runner.mistakes import as_user_errors
+from ganapp.runner.progress import progress
 from training.data import DataSpec, Source, findings
 from training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
 from training.data.image_files import image_files
@@ -88,7 +89,7 @@ def data_page(
     """
     _check_png(png)
     config = _data_config(text, size, overrides)
-    with as_user_errors(config.source):
+    with as_user_errors(config.source), progress(f"Reading {_printable(text)}"):
         source = config.build()
         examples = _examples(source)
         content = _content(source, examples, config)

@@ -16,6 +16,7 @@ from ganapp.runner.baselines import baseline_rows
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.generator import load_generator
 from ganapp.runner.pictures import draw_curves, draw_pictures
+from ganapp.runner.progress import progress
 from ganapp.runner.same_data import changes
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in
@@ -93,8 +94,9 @@ def generated(experiment: Experiment, count: int, seed: int) -> np.ndarray:
 def _judged(experiment: Experiment, run: Run, which: str) -> tuple[dict[str, Any], np.ndarray]:
     step = load_generator(experiment, run, which)
     evaluation = experiment.config.evaluation
-    samples = generated(experiment, evaluation.samples, evaluation.seed)
-    return {"step": step, **reported(experiment, experiment.judge, samples)}, samples
+    with progress(f"Judging the {which} generator, {evaluation.samples:,} samples"):
+        samples = generated(experiment, evaluation.samples, evaluation.seed)
+        return {"step": step, **reported(experiment, experiment.judge, samples)}, samples
 
 
 def asked(experiment: Experiment) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from ganapp.runner.baselines import tables_of
 from ganapp.runner.judges import checked_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
+from ganapp.runner.progress import progress
 from ganapp.runner.samples import Samples, check_out, read_samples
 from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
@@ -91,7 +92,9 @@ def _report(
 ) -> dict[str, Any]:
     """Judges what `samples` holds; writes the report and its pictures where a folder is given."""
     try:
-        report = judge.report(given.values, labels=_labels(given, samples, source)).as_dict()
+        labels = _labels(given, samples, source)
+        with progress(f"Judging {len(given.values):,} samples of {samples.name}"):
+            report = judge.report(given.values, labels=labels).as_dict()
     except ValueError as error:
         raise UserError(f"{samples}: {str(error).strip()}") from error
     if out is not None:
