@@ -66,10 +66,7 @@ def compare(
         raise UserError(f"`compare` takes at least two runs. Received: {len(directories)}")
     runs = [open_run(directory) for directory in directories]
     judges: dict[str, Judge] = {}
-    judged = []
-    for place, run in enumerate(runs, start=1):
-        with progress(f"Judging {run.name} ({place} of {len(runs)})"):
-            judged.append(_judged(run, judges))
+    judged = [_judged(run, judges) for run in runs]
     for sentence in differences(judged):
         warn(sentence)
     content = content_of(judged, resamples=RESAMPLES, method=METHOD)
@@ -98,15 +95,18 @@ def _judged(run: Run, judges: dict[str, Judge]) -> Judged:
     if changed:
         warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
     evaluation = experiment.config.evaluation
-    samples = generated(experiment, evaluation.samples, evaluation.seed)
-    # Fitting a judge takes longest: runs on the same data share it.
-    key = json.dumps([experiment.config.data.model_dump(), evaluation.model_dump()], default=str)
-    judge = judges.setdefault(key, experiment.judge) if key not in judges else judges[key]
-    # A report on data that have changed since may be on either: judged anew it is on these.
-    report = None if changed else _saved_report(run, judge, step, len(samples))
-    if report is None:
-        report = {"step": step, **reported(experiment, judge, samples)}
-    reach = _reach(report, judge.spreads(samples, labels=asked(experiment), resamples=RESAMPLES))
+    with progress(f"Judging {run.name}, {evaluation.samples:,} samples"):
+        samples = generated(experiment, evaluation.samples, evaluation.seed)
+        # Fitting a judge takes longest: runs on the same data share it.
+        settings = [experiment.config.data.model_dump(), evaluation.model_dump()]
+        key = json.dumps(settings, default=str)
+        judge = judges.setdefault(key, experiment.judge) if key not in judges else judges[key]
+        # A report on data that have changed since may be on either: judged anew it is on these.
+        report = None if changed else _saved_report(run, judge, step, len(samples))
+        if report is None:
+            report = {"step": step, **reported(experiment, judge, samples)}
+        errors = judge.spreads(samples, labels=asked(experiment), resamples=RESAMPLES)
+    reach = _reach(report, errors)
     picture = painter(experiment.source)(samples[:GRID])
     data = experiment.source.fingerprint() or str(experiment.config.data.model_dump())
     return Judged(run, report, reach, picture, data)

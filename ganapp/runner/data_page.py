@@ -41,7 +41,7 @@ POINTS, CLIPS = 3_000, 10  # in a picture
 SIZED = 200  # image files whose size is looked up
 SHOWN_CLASSES, SHOWN_COLUMNS, SHOWN_REASONS, SHOWN_CATEGORIES = 30, 60, 10, 4
 BAR, LETTERS = 24, 16  # letters of the bar of the largest class, and of a category
-SHARED = 0.05  # of the rows have the commonest value, or it is not shown
+SHARED = 0.1  # of the rows have the commonest value, or it is not shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +89,9 @@ def data_page(
     """
     _check_png(png)
     config = _data_config(text, size, overrides)
-    with as_user_errors(config.source), progress(f"Reading {_printable(text)}"):
+    with as_user_errors(config.source):
         source = config.build()
+    with as_user_errors(config.source), progress(f"Looking at {_printable(text)}"):
         examples = _examples(source)
         content = _content(source, examples, config)
         picture = None if png is None else _picture(source, examples, _title(content, config))

@@ -112,7 +112,7 @@ def test_stacks_and_clips_are_drawn(tmp_path):
         assert picture.exists()
 
 
-def test_names_that_are_no_text_are_written_out(tmp_path):
+def test_names_that_are_no_text_are_written_out(tmp_path, cache):
     draw = np.random.default_rng(0)
     folder = os.path.join(os.fsencode(tmp_path), b"x", b"caf\xe9")
     os.makedirs(folder)
