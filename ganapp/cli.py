@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ganapp.commands import baseline, judging, listing, outputs, serving, training
+from ganapp.commands import baseline, data, judging, listing, outputs, serving, training
 from ganapp.errors import UserError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (training, outputs, serving, judging, baseline, listing):
+for group in (data, training, outputs, serving, judging, baseline, listing):
     app.add_typer(group.app)
 
 

@@ -2,6 +2,7 @@
 
 from ganapp.runner.baselines import baseline
 from ganapp.runner.comparing import compare
+from ganapp.runner.data_page import data_page
 from ganapp.runner.diagnosing import diagnose
 from ganapp.runner.dirac_game import dirac
 from ganapp.runner.exporting import export
@@ -15,6 +16,7 @@ __all__ = [
     "announce",
     "baseline",
     "compare",
+    "data_page",
     "diagnose",
     "dirac",
     "evaluate",

@@ -20,6 +20,7 @@ from ganapp.runner.judges import check_baselines, judged_count, make_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.samples import check_out
+from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures
 from ganapp.runs import next_directory
 from training.baselines import Fitted, RealData
@@ -69,7 +70,8 @@ def baseline(
         row, samples, fitted = _fit_and_judge(
             config.baseline, config.evaluation, source, judge, seed=config.evaluation.seed
         )
-        report = judge.report(samples).as_dict()
+        with stage(f"Judging {len(samples):,} samples of the {fitted.name}"):
+            report = judge.report(samples).as_dict()
     subject = f"The {fitted.name}"
     last = {**report, "step": None, "subject": subject}
     directory = _new_folder(out, folder, f"baseline-{name}-{config.data.source}")

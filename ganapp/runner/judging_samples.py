@@ -95,7 +95,8 @@ def _report(
 ) -> dict[str, Any]:
     """Judges what `samples` holds; writes the report and its pictures where a folder is given."""
     try:
-        report = judge.report(given.values, labels=_labels(given, samples, source)).as_dict()
+        labels = _labels(given, samples, source)
+        report = judge.report(given.values, labels=labels).as_dict()
     except ValueError as error:
         raise UserError(f"{samples}: {str(error).strip()}") from error
     if out is not None:

@@ -21,6 +21,7 @@ from ganapp.runs import claim_run
 
 COMMANDS = {
     "train": ("PRESET_OR_TOML", "--run", "--set", "--dry-run"),
+    "data": ("DATA", "--size", "--set", "--png", "--json"),
     "resume": ("RUN", "--config", "--set"),
     "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--checkpoint"),
     "evaluate": ("RUN", "--samples", "--real", "--set", "--json"),

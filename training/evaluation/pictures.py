@@ -66,6 +66,11 @@ def image_grid(
     return Image.fromarray(sheet)
 
 
+def literal(text: str) -> str:
+    """The text as matplotlib writes it letter by letter: what is between dollars is no formula."""
+    return text.replace("$", r"\$")
+
+
 def side_by_side(samples: np.ndarray) -> np.ndarray:
     """Each channel as its own grey image, left to right: `(n, h, w, c)` to `(n, h, c w, 1)`."""
     # For channels that are pictures by themselves: stacked digits cannot be read as colours.
@@ -164,7 +169,7 @@ def class_histogram(
     """
     count = len(histogram)
     places = np.arange(count)
-    names = [str(place) for place in places] if names is None else list(names)
+    names = [str(place) for place in places] if names is None else [*map(literal, names)]
     figure, axes = _figure(7.2, 3.6)
     sets = [("generated", histogram, SAMPLE_COLOUR)]
     if training_histogram is not None:

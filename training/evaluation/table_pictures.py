@@ -1,6 +1,7 @@
 """Pages of a table's columns and of their pairs: real values against generated ones."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from PIL import Image
 
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Numeric
-from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR
+from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal
 from training.evaluation.tables import associations
 
 ACROSS, PANEL = 5, (2.1, 1.6)  # panels in a row, inches of a panel
@@ -23,13 +24,20 @@ HEAVY = 5.0  # ranges of the middle eighty per cent from the median to the farth
 MOST_PAIRED, MOST_WRITTEN = 40, 12  # columns of a heat map, and of one with numbers in it
 
 
-def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
+def marginal_page(
+    samples: np.ndarray,
+    *,
+    table: TableCodec,
+    real: np.ndarray,
+    names: tuple[str, str] = ("real", "generated"),
+) -> Image.Image:
     """Every column in a panel of its own: a histogram of numbers, bars of categories.
 
     Args:
         samples: `(n, columns)` in user units, drawn in blue.
         table: the codec.
         real: `(m, columns)`, in grey behind.
+        names: of the grey rows and of the blue ones, for the legend.
 
     Returns:
         An RGB picture; of the first 60 columns if there are more.
@@ -46,12 +54,13 @@ def marginal_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7, length=2)
         axes.set_title(_short(column.name), fontsize=8)
-        DRAWING[column.kind](axes, column, samples[:, place], real[:, place])
+        sides = {names[0]: real[:, place], names[1]: samples[:, place]}
+        DRAWING[column.kind](axes, column, sides)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     handles = [
         Patch(color=colour, label=label)
-        for colour, label in ((REAL_COLOUR, "real"), (SAMPLE_COLOUR, "generated"))
+        for colour, label in zip((REAL_COLOUR, SAMPLE_COLOUR), names, strict=True)
     ]
     more = len(table.varying) - len(shown)
     title = f"{more} further columns are not shown" if more else None
@@ -105,15 +114,16 @@ def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
 
 
-def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray) -> None:
-    sides = [side[~np.isnan(side)].astype(np.float64) for side in (real, samples)]
-    width = _linear_width(sides[0], column)
-    edges = _edges(column, min(len(side) for side in sides), width)
+def _numbers(axes: Axes, column: Numeric, sides: Mapping[str, np.ndarray]) -> None:
+    present = [side[~np.isnan(side)].astype(np.float64) for side in sides.values()]
+    width = _linear_width(present[0], column)
+    edges = _edges(column, min(len(side) for side in present), width)
     looks = (
-        {"color": REAL_COLOUR, "alpha": 0.6},
+        # One shape and no bars: these take seconds in sixty panels.
+        {"color": REAL_COLOUR, "alpha": 0.6, "histtype": "stepfilled"},
         {"color": SAMPLE_COLOUR, "histtype": "step", "linewidth": 1.3},
     )
-    for side, look in zip(sides, looks, strict=True):
+    for side, look in zip(present, looks, strict=True):
         if len(side):
             weights = np.full(len(side), 1 / len(side))
             axes.hist(side, edges, weights=weights, **look)
@@ -126,8 +136,8 @@ def _numbers(axes: Axes, column: Numeric, samples: np.ndarray, real: np.ndarray)
         axes.set_xticks(*_ticks(edges))
         axes.minorticks_off()
     if column.missing:
-        shares = [100 * np.isnan(side).mean() for side in (real, samples)]
-        axes.set_xlabel(f"missing: {shares[0]:.0f} % real, {shares[1]:.0f} % generated", fontsize=6)
+        shares = (f"{100 * np.isnan(side).mean():.0f} % {name}" for name, side in sides.items())
+        axes.set_xlabel(f"missing: {', '.join(shares)}", fontsize=6)
 
 
 def _edges(column: Numeric, rows: int, width: float | None) -> np.ndarray:
@@ -163,9 +173,9 @@ def _ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
     return places, [f"{place:g}" if abs(place) < 1e4 else f"{place:.0e}" for place in places]
 
 
-def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray) -> None:
+def _bars(axes: Axes, column: Categorical, named: Mapping[str, np.ndarray]) -> None:
     count = len(column.categories)
-    sides = real, samples
+    sides = list(named.values())
     if not column.missing:  # NaN is a label that is not known, of which the bars say nothing
         sides = [side[~np.isnan(side)] for side in sides]
     shares = [
@@ -192,7 +202,7 @@ def _bars(axes: Axes, column: Categorical, samples: np.ndarray, real: np.ndarray
 
 
 def _short(text: str, most: int = MOST_LETTERS) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return literal(text if len(text) <= most else text[: most - 1] + "…")
 
 
 DRAWING = {"numeric": _numbers, "categorical": _bars}
