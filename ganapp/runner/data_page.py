@@ -23,6 +23,7 @@ from ganapp.overrides import with_overrides
 from ganapp.plugins import option_names
 from ganapp.runner.baselines import tables_of
 from ganapp.runner.mistakes import as_user_errors
+from ganapp.runner.stages import stage
 from training.data import DataSpec, Source, findings
 from training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
 from training.data.image_files import image_files
@@ -90,7 +91,7 @@ def data_page(
     config = _data_config(text, size, overrides)
     with as_user_errors(config.source):
         source = config.build()
-    with as_user_errors(config.source), progress(f"Looking at {_printable(text)}"):
+    with as_user_errors(config.source), stage(f"Looking at {_printable(text)}"):
         examples = _examples(source)
         content = _content(source, examples, config)
         picture = None if png is None else _picture(source, examples, _title(content, config))
