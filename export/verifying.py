@@ -88,11 +88,13 @@ def check_sums(directory: Path) -> dict[str, str]:
         ExportError: see `verify_export`.
     """
     try:
-        sums = from_text(read_bytes(directory / SUMS).decode())
+        text = read_bytes(directory / SUMS).decode()
     except (OSError, ValueError) as error:
         raise ExportError(
             f"{directory} must be what `ganapp export` wrote, and its {SUMS} cannot be read."
         ) from error
+    try:
+        sums = from_text(text)
     except ExportError as error:
         raise ExportError(f"{directory / SUMS} is damaged. {error}") from error
     try:

@@ -166,7 +166,7 @@ def test_kept_samples_that_are_none(copy):
         claim_shape(path, shape)
         with pytest.raises(ExportError, match=rf"reference\.npz cannot be read: .*{reason}"):
             list(check_version(copy, version))
-    np.savez(path, z=np.array([{}, []]), samples=np.zeros((2, 2)))
+    np.savez(path, z=np.array([{}, []], object), samples=np.zeros((2, 2)))
     with pytest.raises(ExportError, match=r"reference\.npz cannot be read: .* Python objects"):
         list(check_version(copy, version))
     np.savez(path, z=np.float32(1), samples=np.float32(1))

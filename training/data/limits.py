@@ -49,7 +49,8 @@ UNPACKED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
-    b"PK\x03\x04": lambda file: _first_member(file),
+    b"\x28\xb5\x2f\xfd": lambda file: _zstd(file),
+    b"PK\x03\x04": lambda file: _largest_member(file),
 }
 PARQUET = b"PAR1"
 ROWS = 2**16  # of a Parquet file looked at once, at most
@@ -267,11 +268,17 @@ def _check_bytes(path: Path, found: int, most: int, *, partly: bool = False) -> 
         )
 
 
-def _first_member(file: IO[bytes]) -> IO[bytes]:
+def _zstd(file: IO[bytes]) -> IO[bytes]:
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(file, "zstd")
+
+
+def _largest_member(file: IO[bytes]) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
-    for member in archive.infolist():
-        return archive.open(member)
-    raise EOFError("it is empty")
+    if not archive.infolist():
+        raise EOFError("it is empty")
+    return archive.open(max(archive.infolist(), key=lambda member: member.file_size))
 
 
 class _TarInfo(tarfile.TarInfo):

@@ -29,6 +29,10 @@ def xz(content):
     return lzma.compress(content, preset=0)  # others take 90 MB
 
 
+def zstd(content):
+    return pyarrow.compress(content, "zstd", asbytes=True)
+
+
 def zipped(content, name="x.csv"):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -100,7 +104,7 @@ def test_a_bomb_of_clips(tmp_path):
     refused(lambda: video(path=tmp_path / "x.npz", max_bytes=2000), "data.max_bytes=2560")
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, xz, zipped])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, xz, zstd, zipped])
 def test_texts_that_are_too_large(written, pack):
     rows = b"a,b\n" + b"1,22\n" * 5000
     path = written(pack(rows), "x.csv")
@@ -108,7 +112,7 @@ def test_texts_that_are_too_large(written, pack):
     refused(lambda: limits.check_table(path, max_bytes=5001 * 2 * 8 - 1), "set data.max_bytes=")
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, xz, zipped])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, xz, zstd, zipped])
 @pytest.mark.parametrize("text", [b"a" * 30_000, b"a,b\n1,2\n3," + b"4" * 30_000 + b"\n5,6\n"])
 def test_lines_that_are_too_long(written, monkeypatch, pack, text):
     monkeypatch.setattr(limits, "BLOCK", 1024)
