@@ -29,7 +29,7 @@ from training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
 from training.data.image_files import image_files
 from training.data.images import BadImageError, own_limit
 from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Constant
+from training.data.tables.columns import Categorical, Column, Constant
 from training.evaluation.data_pictures import clip_sheet, image_sheet, point_sheet, titled
 from training.evaluation.table_pictures import marginal_page
 from training.files import write_atomically
@@ -244,56 +244,94 @@ def _pixels(facts: PixelFacts) -> dict[str, Any]:
     return {"minimum": facts.minimum, "maximum": facts.maximum, "mean": round(facts.mean, 2)}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ColumnSummary:
+    """What was understood of a column.
+
+    Args:
+        name: of the column.
+        kind: `number`, `category`, `label` or `constant`.
+        values: the range, or how many categories and the first of them.
+        missing: share of the rows without a value.
+        form: how values are written.
+        note: what was assumed; or nothing.
+    """
+
+    name: str
+    kind: str
+    values: str = ""
+    missing: float = 0.0
+    form: str = ""
+    note: str = ""
+
+
+def described(table: TableCodec) -> list[ColumnSummary]:
+    """What a codec knows of each column, in the order of the table."""
+    return [_summary(column, table) for column in table.columns]
+
+
+def _summary(column: Column, table: TableCodec) -> ColumnSummary:
+    if isinstance(column, Constant):
+        return ColumnSummary(name=column.name, kind="constant", values=_short(str(column.value)))
+    if isinstance(column, Categorical):
+        return ColumnSummary(
+            name=column.name,
+            kind="label" if column.name == table.label else "category",
+            values=_listed([str(value) for value in column.categories]),
+            form=f"embedded in {len(column.points[0])} dimensions" if column.points else "",
+        )
+    decimals = column.decimals
+    form = _several(decimals, "decimal") if decimals else {None: "", 0: "whole"}[decimals]
+    limits = f"{_number(column.minimum)} to {_number(column.maximum)}"
+    return ColumnSummary(name=column.name, kind="number", values=limits, form=form)
+
+
 def _columns(spec: DataSpec, rows: np.ndarray) -> list[tuple[dict[str, Any], ColumnFacts | None]]:
     """Every column in words, and what its rows hold; nothing of those that are not learnt."""
     if spec.table is None:
-        named = [{"name": f"column {place}", "kind": "numeric"} for place in range(rows.shape[1])]
-    else:
-        named = described(spec.table)
-    found, place = [], 0
-    for column in named:
-        if column["kind"] == "constant":
-            found.append((column, None))
+        named = [f"column {place}" for place in range(rows.shape[1])]
+        measured = [findings.column_facts(name, rows[:, i]) for i, name in enumerate(named)]
+        return [
+            ({"name": each.name, "kind": "number", "values": _limits(each)} | _measured(each), each)
+            for each in measured
+        ]
+    found, places = [], {name: place for place, name in enumerate(spec.table.names)}
+    for summary in described(spec.table):
+        row = {
+            key: _printable(text)
+            for key, text in dataclasses.asdict(summary).items()
+            if isinstance(text, str)
+        }
+        place = places.get(summary.name)
+        if place is None:
+            found.append((row, None))
             continue
-        categories = column.get("categories")
+        categories = getattr(spec.table.varying[place], "categories", None)
         facts = findings.column_facts(
-            column["name"], rows[:, place], categories=categories is not None
+            summary.name, rows[:, place], categories=categories is not None
         )
-        place += 1
-        found.append((column | _measured(facts, categories), facts))
+        found.append((row | _measured(facts, categories), facts))
     return found
 
 
-def described(table: TableCodec) -> list[dict[str, Any]]:
-    """What a codec knows of each column: name, kind, categories or range, and a note."""
-    rows = []
-    for column in table.columns:
-        row = {"name": _printable(column.name), "kind": column.kind}
-        if isinstance(column, Constant):
-            row["note"] = f"always {column.value!r}"
-        elif isinstance(column, Categorical):
-            row["categories"] = [_printable(str(value)) for value in column.categories]
-            if column.points:
-                row["note"] = f"embedded in {len(column.points[0])} dimensions"
-        elif column.decimals is not None:
-            row["note"] = _several(column.decimals, "decimal") if column.decimals else "whole"
-        if column.name == table.label and table.label:
-            row["note"] = "the class"
-        rows.append(row)
-    return rows
-
-
-def _measured(facts: ColumnFacts, categories: Sequence[str] | None) -> dict[str, Any]:
+def _measured(facts: ColumnFacts, categories: Sequence[Any] | None = None) -> dict[str, Any]:
     """What the rows of a column hold, as JSON has it."""
     common = {"distinct": facts.distinct, "missing": facts.missing, "commonest_share": facts.share}
     if categories is not None:
-        place = facts.commonest
-        return common | {"commonest": None if place is None else categories[int(place)]}
+        names, place = [_printable(str(value)) for value in categories], facts.commonest
+        return common | {
+            "categories": names,
+            "commonest": None if place is None else names[int(place)],
+        }
     return common | {
         "minimum": facts.minimum,
         "maximum": facts.maximum,
         "commonest": facts.commonest,
     }
+
+
+def _limits(facts: ColumnFacts) -> str:
+    return f"{_number(facts.minimum)} to {_number(facts.maximum)}"
 
 
 def _left_out(source: Source) -> dict[str, Any]:
@@ -503,7 +541,7 @@ def _column_table(content: dict[str, Any]) -> Iterator[Table]:
     if not rows:
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("column", "kind", "range or categories", "missing", "commonest", "note"):
+    for heading in ("column", "kind", "range or categories", "missing", "commonest", "form, note"):
         right = heading == "missing"
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for row in rows[:SHOWN_COLUMNS]:
@@ -511,10 +549,10 @@ def _column_table(content: dict[str, Any]) -> Iterator[Table]:
         table.add_row(
             row["name"],
             row["kind"],
-            _range(row),
+            row["values"],
             _percent(missing) if missing else "",
             _commonest(row),
-            row.get("note", ""),
+            ", ".join(filter(None, (row.get("form"), row.get("note")))),
         )
     if len(rows) > SHOWN_COLUMNS:
         more = len(rows) - SHOWN_COLUMNS
@@ -522,15 +560,11 @@ def _column_table(content: dict[str, Any]) -> Iterator[Table]:
     yield table
 
 
-def _range(row: dict[str, Any]) -> str:
-    if "categories" in row:
-        names = row["categories"]
-        more = len(names) - SHOWN_CATEGORIES
-        some = ", ".join(_short(name) for name in names[:SHOWN_CATEGORIES])
-        return f"{len(names):,}: {some}" + (f", and {more:,} more" if more > 0 else "")
-    if row.get("minimum") is None:
-        return ""
-    return f"{_number(row['minimum'])} to {_number(row['maximum'])}"
+def _listed(names: Sequence[str]) -> str:
+    """How many names, and the first of them."""
+    more = len(names) - SHOWN_CATEGORIES
+    some = ", ".join(map(_short, names[:SHOWN_CATEGORIES]))
+    return f"{len(names):,}: {some}" + (f", and {more:,} more" if more > 0 else "")
 
 
 def _commonest(row: dict[str, Any]) -> str:
@@ -538,7 +572,10 @@ def _commonest(row: dict[str, Any]) -> str:
     value, share = row.get("commonest"), row.get("commonest_share", 0.0)
     if value is None or share < SHARED or row.get("distinct", 0) < 2:
         return ""
-    return f"{_short(value) if isinstance(value, str) else _number(value)} ({share:.0%})"
+    if isinstance(value, str):
+        return f"{_short(value)} ({share:.0%})"
+    # Of dates and the like the number is no value that anybody wrote.
+    return f"{_number(value)} ({share:.0%})" if row["kind"] == "number" else f"({share:.0%})"
 
 
 def _short(name: str) -> str:

@@ -82,6 +82,8 @@ def test_a_table_and_the_hint_that_leaves_columns_out(tmp_path):
     assert columns["kind"]["categories"] == ["green", "red"]
     assert columns["holes"]["missing"] == pytest.approx(0.7, abs=0.1)
     assert columns["country"]["kind"] == "constant"
+    assert columns["country"]["values"] == "DE"
+    assert columns["amount"]["form"] == "5 decimals"
     assert {row["name"] for row in content["classes"]} == {"green", "red"}
     named = {warning["name"] for warning in content["warnings"]}
     assert named == {"near-constant columns", "missing values"}
