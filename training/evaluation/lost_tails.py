@@ -102,19 +102,19 @@ def find_lost_tails(
         if column is not None and table.partly_labelled and place == table.label_place:
             continue  # whether a row has a label says nothing of what it is like
         of_column = tests.setdefault(name, [])
-        of_column += _on_missing(name, *sides)
+        of_column += _test_missing(name, *sides)
         present = tuple(side[~np.isnan(side)] for side in sides)
         if min(map(len, present)) < LEAST:
             continue
         if column is not None and column.kind == "categorical":
-            of_column += _on_categories(name, column.categories, *present)
+            of_column += _test_categories(name, column.categories, *present)
         else:
             decimals = None if column is None else column.decimals
-            of_column += _on_numbers(name, *present, decimals=decimals)
-    return _significant(tests, chance)
+            of_column += _test_numbers(name, *present, decimals=decimals)
+    return _significant_tails(tests, chance)
 
 
-def _significant(by_column: Mapping[str, Sequence[_Test]], chance: float) -> list[LostTail]:
+def _significant_tails(by_column: Mapping[str, Sequence[_Test]], chance: float) -> list[LostTail]:
     """What is beyond chance and matters; of each kind of a column the least likely alone."""
     tests = [test for of_column in by_column.values() for test in of_column]
     if not tests:
@@ -137,7 +137,7 @@ def _significant(by_column: Mapping[str, Sequence[_Test]], chance: float) -> lis
     return list(found.values())
 
 
-def _on_numbers(
+def _test_numbers(
     name: str, samples: np.ndarray, real: np.ndarray, *, decimals: int | None
 ) -> list[_Test]:
     rows = (len(samples), len(real))
@@ -188,7 +188,7 @@ def _on_numbers(
     return tests
 
 
-def _on_categories(
+def _test_categories(
     name: str, categories: Sequence[Any], samples: np.ndarray, real: np.ndarray
 ) -> list[_Test]:
     rows, count = (len(samples), len(real)), len(categories)
@@ -215,7 +215,7 @@ def _on_categories(
     ]
 
 
-def _on_missing(name: str, samples: np.ndarray, real: np.ndarray) -> list[_Test]:
+def _test_missing(name: str, samples: np.ndarray, real: np.ndarray) -> list[_Test]:
     rows = (len(samples), len(real))
     missing = [int(np.count_nonzero(np.isnan(side))) for side in (samples, real)]
     if not any(missing):
