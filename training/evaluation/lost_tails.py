@@ -1,4 +1,4 @@
-"""Columns whose tails were lost: spread, extremes, rare categories and missing shares.
+"""Columns whose tails were lost, or made up: spread, extremes, rare categories, missing shares.
 
 Averages over a table hide what happens to its rarest values: a deviation that is half of the
 data's, a largest value that never comes near theirs, a category of .3 % that never comes back.
@@ -78,7 +78,7 @@ def find_lost_tails(
     table: TableCodec | None = None,
     chance: float = CHANCE,
 ) -> list[LostTail]:
-    """The tails that samples have lost, the least likely first in each column.
+    """The tails that samples have lost, or have too much of, column by column.
 
     Args:
         samples: `(n, columns)` in user units, at least 20.
@@ -266,11 +266,11 @@ def about_lost_tails(report: Mapping[str, Any]) -> list[str]:
     beside = "" if floor is None else f" (held-out rows: in {floor} columns)"
     lines = []
     for each in found:
-        lines.append(f"Lost tail, {each.sentence}{beside}.")
+        lines.append(f"Wrong tail, {each.sentence}{beside}.")
         beside = ""
     count = report["figures"][KEY]["generated"]
     lines.append(
-        f"Lost tails are looked for in {count:,} samples; what is rarer than "
+        f"Tails are looked at in {count:,} samples; what is rarer than "
         f"{_per_cent(details['least_share'])} of the data may be absent from so many by chance."
     )
     return lines

@@ -351,7 +351,7 @@ def _find_lost_tails(report: Report) -> str | None:
     if not columns:
         return None
     shown = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return f"Tails are lost in {len(columns)} column{'s' if len(columns) > 1 else ''} ({shown})."
+    return f"Tails are unlike the data's in {len(columns)} column{'s' if len(columns) > 1 else ''} ({shown})."
 
 
 def _beside_floor(report: Report, key: str, usual: float) -> tuple[float | None, float, int]:

@@ -169,7 +169,7 @@ def test_lost_tails_are_in_the_verdict():
     tails = {"column": "amount", "kind": "spread", "seen": "", "chance": 1e-9}
     details = {"lost_tails": {"found": [tails, tails | {"kind": "upper tail"}]}}
     said = verdict(report(details, **{key: dict(each) for key, each in GOOD.items()}))
-    assert said.startswith("Tails are lost in 1 column (amount).")
+    assert said.startswith("Tails are unlike the data's in 1 column (amount).")
     assert "at least as good" not in said
 
 
