@@ -351,7 +351,8 @@ def _find_lost_tails(report: Report) -> str | None:
     if not columns:
         return None
     shown = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return f"Tails are unlike the data's in {len(columns)} column{'s' if len(columns) > 1 else ''} ({shown})."
+    number_lost = f"{len(columns)} column{'s' if len(columns) > 1 else ''}"
+    return f"Tails are unlike the data's in {number_lost} ({shown})."
 
 
 def _beside_floor(report: Report, key: str, usual: float) -> tuple[float | None, float, int]:
