@@ -28,6 +28,10 @@ OVERVIEW = (
     "fair_modes",
     "high_quality",
     "reverse_kl",
+    "marginals",
+    "associations",
+    "tstr",
+    "lost_tails",
 )
 FIGURES = ("frechet_distance", "coverage", "precision", "recall", "high_quality")
 

@@ -1,4 +1,4 @@
-"""Columns whose tails were lost: spread, extremes, rare categories and missing shares.
+"""Columns whose tails were lost, or made up: spread, extremes, rare categories, missing shares.
 
 Averages over a table hide what happens to its rarest values: a deviation that is half of the
 data's, a largest value that never comes near theirs, a category of .3 % that never comes back.
@@ -78,7 +78,7 @@ def find_lost_tails(
     table: TableCodec | None = None,
     chance: float = CHANCE,
 ) -> list[LostTail]:
-    """The tails that samples have lost, the least likely first in each column.
+    """The tails that samples have lost, or have too much of, column by column.
 
     Args:
         samples: `(n, columns)` in user units, at least 20.
@@ -102,19 +102,19 @@ def find_lost_tails(
         if column is not None and table.partly_labelled and place == table.label_place:
             continue  # whether a row has a label says nothing of what it is like
         of_column = tests.setdefault(name, [])
-        of_column += _on_missing(name, *sides)
+        of_column += _test_missing(name, *sides)
         present = tuple(side[~np.isnan(side)] for side in sides)
         if min(map(len, present)) < LEAST:
             continue
         if column is not None and column.kind == "categorical":
-            of_column += _on_categories(name, column.categories, *present)
+            of_column += _test_categories(name, column.categories, *present)
         else:
             decimals = None if column is None else column.decimals
-            of_column += _on_numbers(name, *present, decimals=decimals)
-    return _significant(tests, chance)
+            of_column += _test_numbers(name, *present, decimals=decimals)
+    return _significant_tails(tests, chance)
 
 
-def _significant(by_column: Mapping[str, Sequence[_Test]], chance: float) -> list[LostTail]:
+def _significant_tails(by_column: Mapping[str, Sequence[_Test]], chance: float) -> list[LostTail]:
     """What is beyond chance and matters; of each kind of a column the least likely alone."""
     tests = [test for of_column in by_column.values() for test in of_column]
     if not tests:
@@ -137,7 +137,7 @@ def _significant(by_column: Mapping[str, Sequence[_Test]], chance: float) -> lis
     return list(found.values())
 
 
-def _on_numbers(
+def _test_numbers(
     name: str, samples: np.ndarray, real: np.ndarray, *, decimals: int | None
 ) -> list[_Test]:
     rows = (len(samples), len(real))
@@ -188,7 +188,7 @@ def _on_numbers(
     return tests
 
 
-def _on_categories(
+def _test_categories(
     name: str, categories: Sequence[Any], samples: np.ndarray, real: np.ndarray
 ) -> list[_Test]:
     rows, count = (len(samples), len(real)), len(categories)
@@ -215,7 +215,7 @@ def _on_categories(
     ]
 
 
-def _on_missing(name: str, samples: np.ndarray, real: np.ndarray) -> list[_Test]:
+def _test_missing(name: str, samples: np.ndarray, real: np.ndarray) -> list[_Test]:
     rows = (len(samples), len(real))
     missing = [int(np.count_nonzero(np.isnan(side))) for side in (samples, real)]
     if not any(missing):
@@ -266,11 +266,11 @@ def about_lost_tails(report: Mapping[str, Any]) -> list[str]:
     beside = "" if floor is None else f" (held-out rows: in {floor} columns)"
     lines = []
     for each in found:
-        lines.append(f"Lost tail, {each.sentence}{beside}.")
+        lines.append(f"Wrong tail, {each.sentence}{beside}.")
         beside = ""
     count = report["figures"][KEY]["generated"]
     lines.append(
-        f"Lost tails are looked for in {count:,} samples; what is rarer than "
+        f"Tails are looked at in {count:,} samples; what is rarer than "
         f"{_per_cent(details['least_share'])} of the data may be absent from so many by chance."
     )
     return lines

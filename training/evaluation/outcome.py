@@ -31,7 +31,7 @@ NAMES = {  # as printed, where the key with spaces is not how it is written
     "closest_record": "distance to closest record",
     "frame_distance": "Fréchet distance of frames",
     "change_distance": "Fréchet distance of changes",
-    "lost_tails": "columns with lost tails",
+    "lost_tails": "columns with wrong tails",
 }
 
 

@@ -17,7 +17,7 @@ from training.evaluation.remarks import number
 
 Report = Mapping[str, Any]
 Figure = Mapping[str, Any]
-Outcome = Literal["better", "level", "worse"]
+Outcome = Literal["better", "level", "mixed", "worse"]
 
 BADNESS = {
     "higher": lambda value: -value,
@@ -69,7 +69,7 @@ class Judgement:
     """What a verdict says, before it is put into words.
 
     Args:
-        outcomes: by group, in the report's order: better, level with or worse than the baseline.
+        outcomes: by group, in the report's order: better, level, mixed, or worse than the baseline.
         deciding: by group, the figure that is named for it.
         vetoes: sentences on what no comparison makes good.
     """
@@ -83,28 +83,29 @@ class Judgement:
         return [group for group, found in self.outcomes.items() if found == outcome]
 
 
-def judgement(report: Report) -> Judgement:
+def compare_with_baseline(report: Report) -> Judgement:
     """Compares with the baseline group by group, and looks for what decides alone.
 
-    A group is worse or better when its figures are so beyond their errors; where one is better and
-    another worse it is level.
+    A group is worse or better when its figures are so beyond their errors, mixed where one is
+    better and another worse, and else level.
 
     Args:
         report: the dictionary of a `Report`.
     """
     members: dict[str, dict[str, Outcome]] = {}
-    for key in _compared(report):
-        members.setdefault(_group_of(key), {})[key] = comparison(key, report)
+    for key in _compared_figures(report):
+        members.setdefault(_group_of(key), {})[key] = compare_figure(key, report)
     outcomes: dict[str, Outcome] = {}
     deciding: dict[str, str] = {}
     for group, found in members.items():
         moved = {key: outcome for key, outcome in found.items() if outcome != "level"}
-        outcomes[group] = next(iter(moved.values())) if len(set(moved.values())) == 1 else "level"
+        kinds = set(moved.values()) or {"level"}
+        outcomes[group] = kinds.pop() if len(kinds) == 1 else "mixed"
         deciding[group] = next(iter(moved or found))
-    return Judgement(outcomes=outcomes, deciding=deciding, vetoes=tuple(vetoes(report)))
+    return Judgement(outcomes=outcomes, deciding=deciding, vetoes=tuple(find_vetoes(report)))
 
 
-def comparison(key: str, report: Report) -> Outcome:
+def compare_figure(key: str, report: Report) -> Outcome:
     """How the samples compare with the baseline on one figure, beyond the error of the difference.
 
     A figure whose matched value is at least as good as the floor is never worse: no sampler need be
@@ -148,10 +149,10 @@ def losses_to_baseline(report: Report) -> list[str]:
     Args:
         report: the dictionary of a `Report`.
     """
-    return [key for key in _compared(report) if comparison(key, report) == "worse"]
+    return [key for key in _compared_figures(report) if compare_figure(key, report) == "worse"]
 
 
-def vetoes(report: Report) -> list[str]:
+def find_vetoes(report: Report) -> list[str]:
     """Sentences on copies, repeated samples, samples that are told from real data and lost tails.
 
     No figure beside them makes these good.
@@ -181,61 +182,56 @@ def verdict(report: Report, subject: str | None = None) -> str:
             f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_JUDGED} "
             "are needed."
         )
-    found = judgement(report)
+    found = compare_with_baseline(report)
     but = " ".join(found.vetoes)
     if not found.outcomes:
-        return _joined(f"No figure could be compared with the {baseline}.", but)
-    figures, compared = report["figures"], _compared(report)
+        return _join(f"No figure could be compared with the {baseline}.", but)
+    figures, compared = report["figures"], _compared_figures(report)
     absent = [figures[key]["name"] for key in ESSENTIAL if key in figures and key not in compared]
     if absent:
         losses = losses_to_baseline(report)
         beside = f"; of the other {len(compared)} figures {len(losses)} are worse" if losses else ""
-        return _joined(
+        return _join(
             f"No verdict: there is no {' and no '.join(absent)} to compare with the {baseline}"
             f"{beside}.",
             but,
         )
     if subject == f"The {baseline}" and not found.groups("worse"):
-        return _joined(f"{subject} is what every run of these data is compared with.", but)
-    compared_in_words = _compared_in_words(found, report, subject)
+        return _join(f"{subject} is what every run of these data is compared with.", but)
+    comparison = _describe_comparison(found, report, subject)
     # What is good of the comparison must not hide what no comparison makes good.
-    return _joined(
-        *((compared_in_words, but) if found.groups("worse") else (but, compared_in_words))
-    )
+    return _join(*((comparison, but) if found.groups("worse") else (but, comparison)))
 
 
-def _joined(*sentences: str) -> str:
+def _join(*sentences: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _compared_in_words(found: Judgement, report: Report, subject: str) -> str:
+def _describe_comparison(found: Judgement, report: Report, subject: str) -> str:
     baseline, count = report["baseline"], len(found.outcomes)
-    worse, better, level = map(found.groups, ("worse", "better", "level"))
+    worse, better, mixed, level = map(found.groups, ("worse", "better", "mixed", "level"))
+    what = f"{count} groups of figures" if count > 1 else "one group of figures"
 
     def named(groups: Sequence[str]) -> str:
         return ", ".join(_one_figure(found.deciding[group], report) for group in groups)
 
-    def some(groups: Sequence[str]) -> str:
-        return "all" if len(groups) == count else str(len(groups))
-
-    what = f"{count} groups of figures" if count > 1 else "one group of figures"
+    beside = f"; mixed on {len(mixed)}: {named(mixed)}" if mixed else ""
+    beside += f"; level within the error on {len(level)}" if level else ""
     if worse:
         text = f"{subject} loses to the {baseline} on {len(worse)} of {what}: {named(worse)}"
         text += f"; it is better on {len(better)}: {named(better)}" if better else ""
-        return text + (f"; level within the error on {len(level)}." if level else ".")
-    if not better:
+        return f"{text}{beside}."
+    if len(level) == count:
         return (
             f"{subject} is level with the {baseline} on all {what}: every difference is within "
             "the error."
         )
-    ties = f"; level within the error on {len(level)}" if level else ""
-    if found.vetoes:  # nothing that could be read as praise stands beside a veto
-        return (
-            f"Compared with the {baseline}: better on {len(better)} of {what}{ties}, worse on none."
-        )
+    if found.vetoes or mixed:  # nothing that could be read as praise stands beside a veto
+        return f"Compared with the {baseline}: better on {len(better)} of {what}{beside}."
+    number_better = "all" if len(better) == count else str(len(better))
     return (
         f"{subject} is at least as good as the {baseline} on all {what}: better on "
-        f"{some(better)} ({named(better)}){ties}."
+        f"{number_better} ({named(better)}){beside}."
     )
 
 
@@ -244,7 +240,7 @@ def _one_figure(key: str, report: Report) -> str:
     return f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
 
 
-def _compared(report: Report) -> list[str]:
+def _compared_figures(report: Report) -> list[str]:
     return [
         key
         for key, figure in report["figures"].items()
@@ -280,7 +276,7 @@ def _error_of_share(share: float, count: int) -> float:
 # Vetoes ---------------------------------------------------------------------------------------
 
 
-def _excess(key: str, usual: float) -> Callable[[Report], str | None]:
+def _excess_rule(key: str, usual: float) -> Callable[[Report], str | None]:
     """Whether a share is far above its floor, which is `usual` where there is no floor."""
 
     def rule(report: Report) -> str | None:
@@ -305,7 +301,7 @@ EXCESS = {
 }
 
 
-def _authenticity(report: Report) -> str | None:
+def _find_closeness(report: Report) -> str | None:
     """Whether samples lie nearer to training examples than real data do."""
     share, floor, count = _beside_floor(report, "authenticity", 0.5)
     if share is None or share > floor - 0.2:
@@ -319,7 +315,7 @@ def _authenticity(report: Report) -> str | None:
     )
 
 
-def _two_sample(report: Report) -> str | None:
+def _find_told_apart(report: Report) -> str | None:
     """Whether a classifier tells samples from real data, or takes them for their copies."""
     apart, copies = [], []
     for key in ("neighbour_test", "logistic_test"):
@@ -349,13 +345,14 @@ def _two_sample(report: Report) -> str | None:
     return None
 
 
-def _tails(report: Report) -> str | None:
+def _find_lost_tails(report: Report) -> str | None:
     """Whether columns have lost their tails."""
     columns = lost_columns(report)
     if not columns:
         return None
     shown = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return f"Tails are lost in {len(columns)} column{'s' if len(columns) > 1 else ''} ({shown})."
+    number_lost = f"{len(columns)} column{'s' if len(columns) > 1 else ''}"
+    return f"Tails are unlike the data's in {number_lost} ({shown})."
 
 
 def _beside_floor(report: Report, key: str, usual: float) -> tuple[float | None, float, int]:
@@ -369,10 +366,10 @@ def _beside_floor(report: Report, key: str, usual: float) -> tuple[float | None,
 
 
 RULES: tuple[Callable[[Report], str | None], ...] = (
-    _excess("copied", 0.0),
-    _excess("memorised", 0.05),
-    _authenticity,
-    _excess("duplicates", 0.05),
-    _two_sample,
-    _tails,
+    _excess_rule("copied", 0.0),
+    _excess_rule("memorised", 0.05),
+    _find_closeness,
+    _excess_rule("duplicates", 0.05),
+    _find_told_apart,
+    _find_lost_tails,
 )

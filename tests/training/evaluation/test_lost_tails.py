@@ -98,6 +98,6 @@ def test_a_report_says_which_columns_of_vectors_and_what_the_floor_is():
     figure = report["figures"]["lost_tails"]
     assert (figure["value"], figure["floor"], figure["main"]) == (1, 0, False)
     said = about_lost_tails(report)
-    assert said[0].startswith("Lost tail, column 'x1', ")
+    assert said[0].startswith("Wrong tail, column 'x1', ")
     assert "held-out rows: in 0 columns" in said[0]
     assert "may be absent from so many by chance" in said[-1]

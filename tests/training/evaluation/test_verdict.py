@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.evaluation.verdict import judgement, verdict
+from training.evaluation.verdict import compare_with_baseline, verdict
 
 NAME = "10-component Gaussian mixture"
 
@@ -52,13 +52,13 @@ def good(**more):
 def test_a_difference_within_the_error_is_a_tie_and_said_so():
     close = good()
     close["figures"]["frechet_distance"] |= {"value": 0.39}
-    assert judgement(close).outcomes["distance"] == "level"
+    assert compare_with_baseline(close).outcomes["distance"] == "level"
     assert verdict(close).endswith("; level within the error on 1.")
     worse = good()
     worse["figures"]["frechet_distance"] |= {"value": 0.44}
-    assert judgement(worse).outcomes["distance"] == "level"
+    assert compare_with_baseline(worse).outcomes["distance"] == "level"
     worse["figures"]["frechet_distance"] |= {"value": 0.50}
-    assert judgement(worse).outcomes["distance"] == "worse"
+    assert compare_with_baseline(worse).outcomes["distance"] == "worse"
     assert "loses to" in verdict(worse)
     ties = report(precision=figure(0.81, 0.80), coverage=figure(0.61, 0.60))
     assert verdict(ties) == (
@@ -73,7 +73,7 @@ def test_an_interval_of_a_kernel_distance_is_its_error():
         details = {
             "kernel_distance": {"standard_error": 1e-4, "interval": [0.1 - reach, 0.1 + reach]}
         }
-        found = judgement(report(details, kernel_distance=dict(kernel)))
+        found = compare_with_baseline(report(details, kernel_distance=dict(kernel)))
         assert found.outcomes == {"distance": outcome}
 
 
@@ -84,7 +84,7 @@ def test_figures_that_say_the_same_count_once():
         "largest_class_share": figure(0.4, 0.12, better="lower"),
         "class_kl": figure(0.4, 0.01, better="lower", standard_error=0.01),
     }
-    found = judgement(good(density=figure(0.9, 0.5, standard_error=0.05), **shares))
+    found = compare_with_baseline(good(density=figure(0.9, 0.5, standard_error=0.05), **shares))
     assert found.outcomes == {
         "fidelity": "better",
         "diversity": "better",
@@ -96,13 +96,18 @@ def test_figures_that_say_the_same_count_once():
     )
 
 
-def test_a_group_that_is_better_and_worse_is_level():
-    mixed = report(recall=figure(0.5, 0.9), coverage=figure(0.9, 0.5))
-    assert judgement(mixed).outcomes == {"diversity": "level"}
+def test_a_group_that_is_better_and_worse_is_mixed_and_no_praise():
+    mixed = good()
+    mixed["figures"]["recall"] |= {"value": 0.4, "matched": 0.4}
+    assert compare_with_baseline(mixed).outcomes["diversity"] == "mixed"
+    assert verdict(mixed) == (
+        f"Compared with the {NAME}: better on 2 of 3 groups of figures; mixed on 1: recall (0.4 "
+        "against 0.6)."
+    )
 
 
 def test_fewer_copies_and_more_crowding_than_real_data_are_no_merit():
-    found = judgement(
+    found = compare_with_baseline(
         report(
             memorised=figure(0.0, 0.05, better="lower", floor=0.05),
             density=figure(1.0, 1.5, floor=1.0, standard_error=0.01),
@@ -113,13 +118,13 @@ def test_fewer_copies_and_more_crowding_than_real_data_are_no_merit():
 
 def test_none_of_a_few_is_no_proof_of_none():
     shares = report(copied=figure(0.0, 0.002, better="lower"))
-    assert judgement(shares).outcomes == {"copies": "level"}
+    assert compare_with_baseline(shares).outcomes == {"copies": "level"}
 
 
 def test_without_a_known_error_a_small_difference_is_none_and_counts_are_exact():
     motion = report(motion=figure(0.60, 0.61, better="one"))
-    assert judgement(motion).outcomes == {"movement": "level"}
-    assert judgement(report(modes=figure(24, 25))).outcomes == {"modes": "worse"}
+    assert compare_with_baseline(motion).outcomes == {"movement": "level"}
+    assert compare_with_baseline(report(modes=figure(24, 25))).outcomes == {"modes": "worse"}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +169,7 @@ def test_lost_tails_are_in_the_verdict():
     tails = {"column": "amount", "kind": "spread", "seen": "", "chance": 1e-9}
     details = {"lost_tails": {"found": [tails, tails | {"kind": "upper tail"}]}}
     said = verdict(report(details, **{key: dict(each) for key, each in GOOD.items()}))
-    assert said.startswith("Tails are lost in 1 column (amount).")
+    assert said.startswith("Tails are unlike the data's in 1 column (amount).")
     assert "at least as good" not in said
 
 
