@@ -11,7 +11,6 @@ SHOWN = {
     "discriminator_loss": "D",
     "generator_loss": "G",
     "val_discriminator_loss": "val_D",
-    "val_generator_loss": "val_G",
 }
 BAR_WIDTH = 10
 NO_LOGS = ("loss", "val_loss", "accuracy", "val_accuracy")  # of other models

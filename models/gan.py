@@ -150,12 +150,12 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
     def _check_combination(self, objective: Any) -> None:
         for network in (self.generator, self.discriminator):
             check_trainable(network)
-        for member in (*objective.penalties, *objective.stabilisers):
-            member.check_shape(self.example_shape)
         combination = combination_of(
             self.discriminator, objective, self.prior, self.example_shape, self.packing
         )
         refuse(combination)
+        for member in (*objective.penalties, *objective.stabilisers):
+            member.check_shape(self.example_shape)
         for sentence in advice(combination):
             warnings.warn(sentence, CombinationWarning, stacklevel=3)
 
