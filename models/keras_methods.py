@@ -1,5 +1,6 @@
 """Keras's own methods on a GAN: each does what it says, or says what does."""
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable
@@ -72,7 +73,8 @@ class KerasMethods(keras.Model):
         weights = {"sample_weight": sample_weight, "class_weight": class_weight}
         _refuse_weights("train_on_batch", weights)
         self._check_trainable()
-        self.check_batch(_element(x, y))
+        if self._one_step is None:  # the first; a look at each would cost as much as a small step
+            self.check_batch(_element(x, y))
         logs = self.one_step_function()(next(self._iterator(x, y)))
         return {name: float(value) for name, value in logs.items()}
 
@@ -91,7 +93,15 @@ class KerasMethods(keras.Model):
             latents: `(batch, prior.size)`; `gan.sample_latents(count)` draws some.
             training: use the generator that is being trained, as training does; otherwise the
                 averaged one.
+
+        Raises:
+            ValueError: for anything but latents.
         """
+        if tuple(latents.shape[1:]) != (self.prior.size,):
+            raise ValueError(
+                f"A GAN maps latents (batch, {self.prior.size}) to examples; scores of examples "
+                f"are `gan.scores(examples)`. Received: shape {tuple(latents.shape)}"
+            )
         return (self.generator if training else self.ema_generator)(latents, training=training)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -173,6 +183,8 @@ class KerasMethods(keras.Model):
         due, self._first_batch_is_due = self._first_batch_is_due, False
         if not due or not isinstance(iterator, tf.data.Iterator):
             return iterator
+        if not all(isinstance(x, tf.TensorSpec) for x in tf.nest.flatten(iterator.element_spec)):
+            return iterator
         first = []
         for _ in range(self.steps_per_execution):
             try:
@@ -182,11 +194,7 @@ class KerasMethods(keras.Model):
         if not first:
             return iterator
         self.check_batch(first[0])
-        # Of the same type, so that the compiled function is not traced again.
-        again = tf.data.Dataset.from_generator(
-            lambda: iter(first), output_signature=iterator.element_spec
-        )
-        return iter(again)
+        return _iterator_over(first, iterator.element_spec)
 
     @property
     def examples_per_unit(self) -> int:
@@ -229,6 +237,24 @@ def _element(x: Any, y: Any) -> Any:
         return tf.cast(values, tf.float32) if values.dtype.is_floating else values
 
     return tensor(x) if y is None else (tensor(x), tensor(y))
+
+
+def _iterator_over(elements: list, spec: Any) -> tf.data.Iterator:
+    """An iterator over `elements` of the type that `spec` says.
+
+    Of another type, it would have the compiled function traced a second time.
+    """
+
+    def loosened(*parts: Any) -> Any:
+        element = parts if isinstance(spec, tuple) else parts[0]
+        return tf.nest.map_structure(
+            lambda x, each: tf.raw_ops.PlaceholderWithDefault(input=x, shape=each.shape),
+            element,
+            spec,
+        )
+
+    first, *others = (tf.data.Dataset.from_tensors(element).map(loosened) for element in elements)
+    return iter(functools.reduce(tf.data.Dataset.concatenate, others, first))
 
 
 def _refuse_weights(method: str, arguments: dict[str, Any]) -> None:

@@ -35,14 +35,14 @@ def both_optimizers(
     given = keras.optimizers.get(next(each for each in pair if each is not None))
     if None not in pair:
         return pair
-    config = given.get_config()
-    if objective.discriminator_steps > 1 and isinstance(config.get("learning_rate"), dict):
+    rate = getattr(given, "inner_optimizer", given).get_config().get("learning_rate")
+    if objective.discriminator_steps > 1 and isinstance(rate, dict):
         raise ValueError(
             "A learning rate schedule counts updates, of which the discriminator makes "
             f"{objective.discriminator_steps} in each step: give both `generator_optimizer` and "
             f"`discriminator_optimizer`. Received: one {given.name!r} with a schedule"
         )
-    copy = type(given).from_config(config)
+    copy = type(given).from_config(given.get_config())
     return (given, copy) if generator_optimizer is not None else (copy, given)
 
 

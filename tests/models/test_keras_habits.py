@@ -110,6 +110,11 @@ def test_data_within_the_generators_range_are_fine():
     fit(gan, plain_batches(2, BATCH).map(tf.tanh))
 
 
+def of_unknown_size(examples):
+    return tf.raw_ops.PlaceholderWithDefault(input=examples, shape=(None, *SHAPE))
+
+
+@pytest.mark.filterwarnings("ignore:The dataset's batches have no fixed size")
 def test_a_look_at_the_first_batch_changes_nothing():
     """All batches are trained on, in their order, and the step is traced once."""
     traces = []
@@ -122,8 +127,9 @@ def test_a_look_at_the_first_batch_changes_nothing():
             return real
 
     seen = linear_gan(gan=Recording, steps_per_execution=2, run_eagerly=False)
-    fit(seen, plain_batches(4, BATCH))
-    assert len(traces) == 2  # one for the loop, one for the last step of an execution
+    # Neither of a fixed size nor of one element: the hardest to give back.
+    fit(seen, plain_batches(4, BATCH).map(of_unknown_size), steps_per_epoch=4)
+    assert traces == [(None, *SHAPE)] * 2  # one for the loop, one for the last step of an execution
     plain = linear_gan()
     for batch in plain_batches(4, BATCH):
         plain.train_on_batch(batch)
@@ -221,6 +227,16 @@ def test_predict_and_call_map_latents_by_the_averaged_generator():
     raw = gan.generate(latents=latents, ema=False)
     np.testing.assert_allclose(gan(latents, training=True), raw, rtol=1e-5, atol=1e-6)
     assert np.abs(raw - expected).max() > 1e-4
+    with pytest.raises(ValueError, match=r"maps latents \(batch, 3\).*`gan.scores\(examples\)`"):
+        gan(rows(4))
+
+
+def test_a_generator_that_yields_weights_is_refused():
+    triples = ((rows(BATCH), np.zeros(BATCH), np.ones(BATCH)) for _ in range(2))
+    gan = linear_gan()
+    with pytest.raises(ValueError, match="weights of examples have no effect on a GAN"):
+        fit(gan, triples, steps_per_epoch=2, shuffle=False)
+    assert int(gan.step) == 0
 
 
 # Saved and loaded ---------------------------------------------------------------------------------
