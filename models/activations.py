@@ -3,7 +3,12 @@
 import math
 
 import keras
+import numpy as np
+import tensorflow as tf
 
+from models.heads import judged
+
+PROBES, SCALE = 64, 100.0
 RANGES = {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
@@ -41,6 +46,21 @@ def final_activation(network: keras.Model) -> str | None:
     """
     outputs = getattr(network, "outputs", None)
     return _activation_of(outputs[0]) if outputs else None
+
+
+def looks_squashed(discriminator: keras.Model, shape: tuple[int, ...]) -> bool:
+    """Whether a discriminator without a graph seems to end in a sigmoid or softmax.
+
+    Raw scores of examples as large as this leave [0, 1] far behind.
+
+    Args:
+        discriminator: takes examples alone.
+        shape: of one of them (or of one pack).
+    """
+    examples = SCALE * tf.random.stateless_normal((PROBES, *shape), seed=(0, 0))
+    scores = np.asarray(judged(discriminator, examples, None, training=False))
+    # A last layer that starts with zeros gives nothing but zeros.
+    return bool(scores.min() >= 0 and scores.max() <= 1 and np.ptp(scores) > 0)
 
 
 def _activation_of(tensor: keras.KerasTensor) -> str | None:

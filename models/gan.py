@@ -148,10 +148,11 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             )
 
     def _check_combination(self, objective: Any) -> None:
-        for network in (self.generator, self.discriminator):
+        players = self.generator, self.discriminator
+        for network in players:
             check_trainable(network)
         combination = combination_of(
-            self.discriminator, objective, self.prior, self.example_shape, self.packing
+            *players, objective, self.prior, self.example_shape, self.packing
         )
         refuse(combination)
         for member in (*objective.penalties, *objective.stabilisers):

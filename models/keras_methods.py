@@ -246,12 +246,9 @@ def _iterator_over(elements: list, spec: Any) -> tf.data.Iterator:
     """
 
     def loosened(*parts: Any) -> Any:
-        element = parts if isinstance(spec, tuple) else parts[0]
-        return tf.nest.map_structure(
-            lambda x, each: tf.raw_ops.PlaceholderWithDefault(input=x, shape=each.shape),
-            element,
-            spec,
-        )
+        pairs = zip(tf.nest.flatten(parts), tf.nest.flatten(spec), strict=True)
+        shaped = [tf.raw_ops.PlaceholderWithDefault(input=x, shape=s.shape) for x, s in pairs]
+        return tf.nest.pack_sequence_as(spec, shaped)
 
     first, *others = (tf.data.Dataset.from_tensors(element).map(loosened) for element in elements)
     return iter(functools.reduce(tf.data.Dataset.concatenate, others, first))

@@ -11,9 +11,15 @@ from typing import Any
 
 import keras
 
-from models.activations import BOUNDED, final_activation
+from models.activations import BOUNDED, final_activation, looks_squashed
 from models.heads import takes_labels
-from models.layers import MinibatchDiscrimination, MinibatchStandardDeviation, ReconstructionScore
+from models.layers import (
+    ClassColumn,
+    MinibatchDiscrimination,
+    MinibatchStandardDeviation,
+    ReconstructionScore,
+)
+from models.packing import packed_shape
 
 COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 
@@ -36,6 +42,7 @@ class Combination:
         divided_layers: what of it divides its weights by their norm before `compile`.
         reconstructs: its score is minus the error of a reconstruction.
         score_activation: of its last layer, if that bounds the score.
+        squashed_scores: what makes them seem to be squashed, where no activation can be seen.
         packing: examples that it judges together.
         batch_size: of one discriminator update, on all replicas.
         told_classes: how the generator is told classes, `""` if it is not.
@@ -53,6 +60,7 @@ class Combination:
     divided_layers: tuple[str, ...] = ()
     reconstructs: bool = False
     score_activation: str | None = None
+    squashed_scores: str = ""
     packing: int = 1
     batch_size: int | None = None
     told_classes: str = ""
@@ -125,11 +133,17 @@ def advice(combination: Combination) -> list[str]:
 
 
 def combination_of(
-    discriminator: keras.Model, objective: Any, prior: Any, shape: tuple[int, ...], packing: int
+    generator: keras.Model,
+    discriminator: keras.Model,
+    objective: Any,
+    prior: Any,
+    shape: tuple[int, ...],
+    packing: int,
 ) -> Combination:
     """What a GAN combines.
 
     Args:
+        generator: of the GAN.
         discriminator: before a constraint has changed it.
         objective: of `compile`.
         prior: of the latents.
@@ -138,8 +152,15 @@ def combination_of(
     """
     layers = discriminator._flatten_layers()
     classes = getattr(prior, "classes", 0)
-    heeded = takes_labels(discriminator) or any(each.classifies for each in objective.stabilisers)
+    heeded = (
+        takes_labels(discriminator)
+        or any(each.classifies for each in objective.stabilisers)
+        # Its rows say their class.
+        or any(isinstance(each, ClassColumn) for each in generator._flatten_layers())
+    )
     activation = final_activation(discriminator)
+    graph = getattr(discriminator, "outputs", None)
+    squashed = not graph and looks_squashed(discriminator, packed_shape(shape, packing))
     return Combination(
         objective=objective,
         discriminator=discriminator.name,
@@ -155,6 +176,7 @@ def combination_of(
         ),
         reconstructs=any(isinstance(each, ReconstructionScore) for each in layers),
         score_activation=activation if activation in BOUNDED else None,
+        squashed_scores=f"{discriminator.name!r}" if squashed else "",
         packing=packing,
         told_classes=f"{classes} classes" if classes else "",
         unheeded_classes="" if heeded or not classes else f"{classes} classes",
@@ -243,6 +265,14 @@ RULES = (
         argument="`discriminator` must end without an activation:",
         reason="objectives take raw scores and squash them themselves, and what has been squashed "
         "before can no longer say how sure it is. Leave the activation of its last layer out.",
+    ),
+    Rule(
+        broken=lambda given: given.squashed_scores,
+        setting="The discriminator's scores of very large examples all lie within 0 and 1:",
+        argument="`discriminator`'s scores of very large examples all lie within 0 and 1:",
+        reason="if it ends in a sigmoid or softmax, leave that out, for objectives take raw scores "
+        "and squash them themselves.",
+        fatal=False,
     ),
     Rule(
         broken=_batch_normalised,

@@ -5,7 +5,7 @@ import pytest
 
 from models import GAN
 from models.activations import final_activation
-from models.layers import MinibatchStandardDeviation, ReconstructionScore
+from models.layers import ClassColumn, MinibatchStandardDeviation, ReconstructionScore
 from models.rules import RULES, CombinationWarning
 from tests.case import LATENT, SHAPE, linear_networks
 from training.constraints import SpectralNorm, Unconstrained, WeightClip
@@ -121,6 +121,32 @@ ADVICE = {
 def test_what_often_fails_is_a_warning(build, sentence):
     with pytest.warns(CombinationWarning, match=sentence):
         build()
+
+
+class Subclassed(keras.Model):
+    """A discriminator without a graph to look at."""
+
+    def __init__(self, activation=None, **options):
+        super().__init__()
+        self.hidden, self.last = layers.Dense(4), layers.Dense(1, activation, **options)
+
+    def call(self, examples):
+        return self.last(self.hidden(examples))
+
+
+def test_a_subclass_is_judged_by_its_scores():
+    with pytest.warns(CombinationWarning, match="all lie within 0 and 1.*leave that out"):
+        compiled(Subclassed("sigmoid"), NonSaturating())
+    compiled(Subclassed(), NonSaturating())
+    compiled(Subclassed(kernel_initializer="zeros"), NonSaturating())
+
+
+def test_rows_that_say_their_class_need_no_other_label():
+    prior = Conditional(base=Normal(size=1), shares=(0.5, 0.5))
+    z = keras.Input((3,))
+    rows = ClassColumn(start=0)([layers.Dense(2)(z), z[:, 1:]])
+    gan = GAN(keras.Model(z, rows), discriminator(), prior)
+    gan.compile(objective="hinge")
 
 
 def test_classes_that_nobody_looks_at_are_a_warning():
