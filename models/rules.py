@@ -93,7 +93,7 @@ class Rule:
         broken: what came, for the end of the sentence, or `None`.
         setting: what to do, to whom writes a configuration.
         argument: the same to whom writes Python.
-        reason: the rest of the sentence.
+        reason: the rest of the sentence, if there is more to say.
         fatal: refuse rather than warn.
         kinds: of data, for which the rule holds.
     """
@@ -101,7 +101,7 @@ class Rule:
     broken: Callable[[Combination], str | None]
     setting: str
     argument: str
-    reason: str
+    reason: str = ""
     fatal: bool = True
     kinds: tuple[str, ...] = ("image", "vector", "video")
 
@@ -111,7 +111,8 @@ class Rule:
             return None
         received = self.broken(combination)
         demand = self.setting if combination.configured else self.argument
-        return f"{demand} {self.reason} Received: {received}" if received else None
+        sentence = f"{demand} {self.reason}".strip()
+        return f"{sentence} Received: {received}" if received else None
 
 
 def refuse(combination: Combination) -> None:
@@ -300,7 +301,6 @@ RULES = (
         broken=_odd_packs,
         setting="`training.batch_size` must be a multiple of `discriminator.packing`.",
         argument="The examples of one discriminator update must be a multiple of `packing`.",
-        reason="A pack is judged whole.",
     ),
     Rule(
         broken=_packs_of_classes,
@@ -313,7 +313,6 @@ RULES = (
         setting="`data.clusters` makes classes that nobody is told; add "
         "generator.condition='concatenation' and discriminator.condition='projection'.",
         argument="The data's classes are told to nobody; give the GAN a prior with classes.",
-        reason="Otherwise they change nothing.",
     ),
     Rule(
         broken=_adaptive_to_energies,

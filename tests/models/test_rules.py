@@ -181,7 +181,9 @@ def test_every_rule_speaks_to_both_doors():
     for rule in RULES:
         assert rule.setting[0].isupper() or rule.setting[0] == "`"
         assert rule.argument[0].isupper() or rule.argument[0] == "`"
-        assert rule.reason.endswith(".")
+        assert all(
+            f"{each} {rule.reason}".strip()[-1] == "." for each in (rule.setting, rule.argument)
+        )
 
 
 def patches(activation):
