@@ -44,11 +44,6 @@ class PluginSection(Section):
         return getattr(self, self.MEMBER)
 
     @property
-    def images_only(self) -> bool:
-        """Whether the chosen member makes sense for images alone."""
-        return getattr(plugins.FAMILIES[self.FAMILY][self.member], "images_only", False)
-
-    @property
     def options(self) -> dict[str, Any]:
         """Options of the chosen member."""
         return dict(self.__pydantic_extra__ or {})

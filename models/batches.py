@@ -12,6 +12,11 @@ def real_examples(data: Any) -> tf.Tensor:
         ValueError: if the element is neither, or holds integers: images must have been scaled to
             the range the generator makes.
     """
+    if isinstance(data, tuple | list) and len(data) > 2 and data[2] is not None:
+        raise ValueError(
+            "The dataset must yield examples, or (examples, labels): weights of examples have no "
+            f"effect on a GAN; map it to leave them out. Received: {len(data)} elements"
+        )
     examples = data[0] if isinstance(data, tuple | list) else data
     if not tf.is_tensor(examples):
         raise ValueError(
@@ -21,7 +26,8 @@ def real_examples(data: Any) -> tf.Tensor:
     if not examples.dtype.is_floating:
         raise ValueError(
             "The examples must be floating-point numbers in the range that the generator makes "
-            f"(images in [-1, 1] for a tanh). Received: dtype {examples.dtype.name}"
+            "(pixels by `x / 127.5 - 1` for a tanh; other integers by `tf.cast(x, tf.float32)`). "
+            f"Received: dtype {examples.dtype.name}"
         )
     return tf.cast(examples, tf.float32)
 

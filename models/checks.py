@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from models.heads import judged, takes_labels
 from models.packing import packed_shape
+from models.rules import Combination, refuse
+from training.lookup import objective_called
 
 
 def check_networks(
@@ -22,6 +24,7 @@ def check_networks(
     """
     if packing < 1:
         raise ValueError(f"`packing` must be at least 1. Received: packing={packing}")
+    _check_inputs(generator, discriminator)
     _check_classes(discriminator, getattr(prior, "classes", 0), packing)
     examples = _called(
         generator,
@@ -45,12 +48,55 @@ def check_networks(
     return shape
 
 
-def _check_classes(discriminator: keras.Model, classes: int, packing: int) -> None:
-    if classes and packing > 1:
+def _check_inputs(generator: keras.Model, discriminator: keras.Model) -> None:
+    inputs = getattr(generator, "inputs", None) or []
+    if len(inputs) > 1:
         raise ValueError(
-            "`packing` must be 1 when the prior has classes: a pack would mix them, and has one "
-            f"score for all. Received: packing={packing}, {classes} classes"
+            "`generator` must take one input, the latents. A class is part of them: make the "
+            "prior `training.priors.Conditional(base=..., shares=...)`, whose latents end in the "
+            "class, one-hot, and split them inside the network. "
+            f"Received: {generator.name!r} with the inputs {', '.join(x.name for x in inputs)}"
         )
+    inputs = getattr(discriminator, "inputs", None) or []
+    if len(inputs) > 2:
+        raise ValueError(
+            "`discriminator` must take examples, or [examples, one-hot labels]. Received: "
+            f"{discriminator.name!r} with the inputs {', '.join(x.name for x in inputs)}"
+        )
+
+
+def check_trainable(network: keras.Model) -> None:
+    """Refuses a network that would never change.
+
+    Raises:
+        ValueError: if none of its variables is trainable.
+    """
+    if not network.trainable_variables:
+        raise ValueError(
+            f"{network.name!r} has nothing to train. The GAN updates each of its two networks by "
+            "itself and needs none of them frozen: leave out `trainable = False`. Received: "
+            f"trainable={network.trainable} and {len(network.variables)} variables"
+        )
+
+
+def resolve_objective(objective: Any) -> Any:
+    """The objective, or that of the name.
+
+    Raises:
+        ValueError: if it is no objective.
+    """
+    if isinstance(objective, str):
+        return objective_called(objective)
+    if isinstance(objective, type) or not hasattr(objective, "discriminator_loss"):
+        raise ValueError(
+            "`objective` must be an objective such as `training.objectives.Hinge()`, or the name "
+            f"of one such as 'hinge'. Received: {objective!r}"
+        )
+    return objective
+
+
+def _check_classes(discriminator: keras.Model, classes: int, packing: int) -> None:
+    refuse(Combination(packing=packing, told_classes=f"{classes} classes" if classes else ""))
     taken = discriminator.inputs[1].shape[1] if takes_labels(discriminator) else classes
     if taken != classes:
         raise ValueError(

@@ -15,6 +15,13 @@ import tensorflow as tf
 class DistributedFunctions(keras.Model):
     """Makes `fit` and `evaluate` correct on any number of replicas and workers."""
 
+    _one_step: Callable | None = None
+
+    def compile(self, *args, **kwargs) -> None:
+        """Keras's `compile`; functions of an earlier one are forgotten."""
+        self._one_step = None
+        super().compile(*args, **kwargs)
+
     def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
         """Keras's `fit`. A `tf.data.Dataset` has its own order, so it is not asked to shuffle."""
         if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
@@ -35,8 +42,25 @@ class DistributedFunctions(keras.Model):
                         one_step(next(iterator))
                 return one_step(next(iterator))
 
-            self.train_function = self._compiled(train_function)
+            compiled = self._compiled(train_function)
+
+            def checked_function(iterator):
+                return compiled(self.first_batch_checked(iterator))
+
+            self.train_function = checked_function
         return self.train_function
+
+    def one_step_function(self) -> Callable:
+        """The function `train_on_batch` calls: one step on one element; returns its logs."""
+        if self._one_step is None:
+            self._one_step = self._compiled(
+                self._on_replicas(self.train_step, tf.distribute.ReduceOp.MEAN)
+            )
+        return self._one_step
+
+    def first_batch_checked(self, iterator: Iterator) -> Iterator:
+        """A hook: an iterator of the same elements, after a look at the first ones."""
+        return iterator
 
     def make_test_function(self, force: bool = False) -> Callable:
         """The function `evaluate` calls: one step; returns the mean of the logs so far.
@@ -53,13 +77,6 @@ class DistributedFunctions(keras.Model):
         super().reset_metrics()
         self._test_sums = {}
         self.test_batch.assign(0)
-
-    def save(self, *args, **kwargs) -> None:
-        """Not supported: a GAN's objective and prior are no Keras objects."""
-        raise NotImplementedError(
-            "A GAN is not saved whole. Save its weights with `gan.save_weights(...)`, or the "
-            "generator to keep with `gan.ema_generator.save(...)`."
-        )
 
     def _weighted_test_step(self, data: Any) -> dict:
         """Logs times rows, and the rows: a last batch may be smaller, or empty on a replica."""

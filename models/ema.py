@@ -15,7 +15,7 @@ def copy_network(network: keras.Model) -> keras.Model:
         ValueError: if Keras cannot clone the network.
     """
     try:
-        copy = keras.models.clone_model(network)
+        copy = _clone(network)
         copy.set_weights(network.get_weights())
     except (NotImplementedError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
@@ -25,6 +25,21 @@ def copy_network(network: keras.Model) -> keras.Model:
         ) from error
     copy.trainable = False
     return copy
+
+
+def _clone(network: keras.Model) -> keras.Model:
+    lambdas = [x for x in network._flatten_layers() if isinstance(x, keras.layers.Lambda)]
+    if not lambdas:
+        return keras.models.clone_model(network)
+
+    # Keras copies a layer by its configuration, and takes a function in one for code of unknown
+    # origin. Such a layer has no weights, so the copy can have the very same one.
+    def clone(layer: keras.Layer) -> keras.Layer:
+        if isinstance(layer, keras.layers.Lambda):
+            return layer
+        return layer.__class__.from_config(layer.get_config())
+
+    return keras.models.clone_model(network, clone_function=clone, recursive=True)
 
 
 def decay_at(step: tf.Tensor, batch_size: tf.Tensor, half_life: float, warm_up: float) -> tf.Tensor:

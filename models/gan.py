@@ -1,6 +1,7 @@
 """The model that owns the update of a generator and a discriminator."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,22 +9,30 @@ import keras
 import tensorflow as tf
 
 from models.batches import label_rows, minibatches, real_examples
-from models.checks import check_compilation, check_networks, check_recompilation
+from models.checks import (
+    check_compilation,
+    check_networks,
+    check_recompilation,
+    check_trainable,
+    resolve_objective,
+)
 from models.critic import Critic
 from models.descent import descended
 from models.distributed import DistributedFunctions, divide_by_replicas
 from models.ema import copy_network, decay_at, update_average
 from models.heads import judged
 from models.inference import Inference
+from models.keras_methods import KerasMethods
 from models.noise import Draws, Stream, replica_slice, stateless_seed
 from models.packing import packed
-from models.precision import prepared
+from models.precision import both_optimizers, prepared
+from models.rules import CombinationWarning, advice, combination_of, refuse
 from models.stabilisation import Stabilisation
 from models.statistics import mean_losses, score_statistics
 from models.terms import discriminator_loss, generator_loss
 
 
-class GAN(Inference, DistributedFunctions):
+class GAN(Inference, KerasMethods, DistributedFunctions):
     """A generator and a discriminator trained against each other through `fit`.
 
     One step is `objective.discriminator_steps` discriminator updates, each on a fresh real
@@ -77,6 +86,7 @@ class GAN(Inference, DistributedFunctions):
         self.classes = getattr(prior, "classes", 0)
         self.example_shape = check_networks(generator, discriminator, prior, packing)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
+        self._range_is_checked = self._first_batch_is_due = False
         self.built = True
 
     def compile(
@@ -92,20 +102,28 @@ class GAN(Inference, DistributedFunctions):
         """Chooses what is optimised and how.
 
         Args:
-            generator_optimizer: a Keras optimizer or its name; the objective's default when `None`.
+            generator_optimizer: a Keras optimizer or its name. If only one of the two is given,
+                the other is a copy of it; the objective's paper's defaults if none is.
             discriminator_optimizer: likewise, another instance.
-            objective: losses, penalties, constraint and stabilisers; see `training.objectives`. A
-                constraint may replace the network: the one that is trained is `gan.discriminator`.
+            objective: losses, penalties, constraint and stabilisers, see `training.objectives`, or
+                the name of one. A constraint may replace the network: the one that is trained is
+                `gan.discriminator`.
             jit_compile: compile the step with XLA; on one device only. XLA draws other noise
                 from the same seed, so such a run is resumed with XLA or not at all.
             steps_per_execution: training steps in one call of the compiled function.
             run_eagerly: run the step without compiling it, to debug.
 
         Raises:
-            ValueError: if XLA is asked for on several replicas, or one optimizer is given twice.
+            ValueError: if XLA is asked for on several replicas, one optimizer is given twice, a
+                network has nothing to train, or theory forbids the combination (`models.rules`).
         """
         replicas = self.distribute_strategy.num_replicas_in_sync
         check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)
+        objective = resolve_objective(objective)
+        self._check_combination(objective)
+        generator_optimizer, discriminator_optimizer = both_optimizers(
+            generator_optimizer, discriminator_optimizer, objective
+        )
         with self.distribute_strategy.scope():
             check_recompilation(getattr(self, "objective", None), objective)
             given = self.discriminator
@@ -117,13 +135,8 @@ class GAN(Inference, DistributedFunctions):
             players = self.generator, self.discriminator
             self.stabilisation = Stabilisation(objective, *players, self.packing)
             self.objective = objective.with_state(self.stabilisation.objective_state)
-            self.generator_optimizer = prepared(
-                generator_optimizer or objective.generator_optimizer.build(), self.generator
-            )
-            self.discriminator_optimizer = prepared(
-                discriminator_optimizer or objective.discriminator_optimizer.build(),
-                self.discriminator,
-            )
+            self.generator_optimizer = prepared(generator_optimizer, self.generator)
+            self.discriminator_optimizer = prepared(discriminator_optimizer, self.discriminator)
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
             # stray RMSprop. auto_scale_loss would wrap this one and not the other.
             super().compile(
@@ -133,6 +146,19 @@ class GAN(Inference, DistributedFunctions):
                 run_eagerly=run_eagerly,
                 auto_scale_loss=False,
             )
+
+    def _check_combination(self, objective: Any) -> None:
+        players = self.generator, self.discriminator
+        for network in players:
+            check_trainable(network)
+        combination = combination_of(
+            *players, objective, self.prior, self.example_shape, self.packing
+        )
+        refuse(combination)
+        for member in (*objective.penalties, *objective.stabilisers):
+            member.check_shape(self.example_shape)
+        for sentence in advice(combination):
+            warnings.warn(sentence, CombinationWarning, stacklevel=3)
 
     # Hooks for subclasses ---------------------------------------------------------------------
 

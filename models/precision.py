@@ -18,6 +18,34 @@ def computes_in(network: keras.Model, dtype: str) -> bool:
     return all(layer.compute_dtype == dtype for layer in network._flatten_layers(recursive=True))
 
 
+def both_optimizers(
+    generator_optimizer: Any, discriminator_optimizer: Any, objective: Any
+) -> tuple:
+    """The optimizers of the two networks, each an instance of its own.
+
+    One that is given alone is used for both, for its rate beside the default of another would be
+    nobody's choice.
+
+    Raises:
+        ValueError: if the one given cannot be meant for both.
+    """
+    if generator_optimizer is None and discriminator_optimizer is None:
+        return objective.generator_optimizer.build(), objective.discriminator_optimizer.build()
+    pair = generator_optimizer, discriminator_optimizer
+    given = keras.optimizers.get(next(each for each in pair if each is not None))
+    if None not in pair:
+        return pair
+    rate = getattr(given, "inner_optimizer", given).get_config().get("learning_rate")
+    if objective.discriminator_steps > 1 and isinstance(rate, dict):
+        raise ValueError(
+            "A learning rate schedule counts updates, of which the discriminator makes "
+            f"{objective.discriminator_steps} in each step: give both `generator_optimizer` and "
+            f"`discriminator_optimizer`. Received: one {given.name!r} with a schedule"
+        )
+    copy = type(given).from_config(given.get_config())
+    return (given, copy) if generator_optimizer is not None else (copy, given)
+
+
 def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer:
     """The optimizer of `network`: loss-scaled under float16, built, and leaving the sum to us.
 

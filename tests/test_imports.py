@@ -12,6 +12,7 @@ ALLOWED = {"models": set(), "training": set(), "export": set()}
 # The configuration and the options within it are checked against the registries; the runner alone
 # makes objects of what they hold.
 CONFIGURED = (
+    "combinations.py",
     "config.py",
     "data_argument.py",
     "evaluation_config.py",
@@ -19,9 +20,15 @@ CONFIGURED = (
     "scheduled.py",
     "section.py",
 )
-REGISTRIES = ("models.networks", "models.conditions", "training")
+REGISTRIES = ("models.networks", "models.conditions", "models.rules", "training")
 # The standard library and numpy only.
-ANYWHERE = ("training.array_files", "training.files", "training.kernels")
+ANYWHERE = (
+    "training.array_files",
+    "training.files",
+    "training.kernels",
+    "training.lookup",
+    "training.non_finite",
+)
 # What commands start without the runner, because it needs no TensorFlow.
 LIGHT = ("export.errors", "export.publishing", "export.server", "export.verifying")
 

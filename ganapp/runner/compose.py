@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import platform
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from ganapp import __version__
+from ganapp.combinations import refuse
 from ganapp.config import Config, OptimizerSection
 from ganapp.runner.cadences import Cadences, cadences_of
 from ganapp.runner.judges import check_baselines, checked_judge
@@ -21,6 +23,7 @@ from ganapp.runner.networks import make_discriminator, make_generator, make_prio
 from ganapp.runner.stored_data import StoredData, stored_data_of
 from ganapp.scheduled import AnnealConfig
 from models.gan import GAN
+from models.rules import CombinationWarning
 from training.data import MODE_METRICS, DataSpec, Source
 from training.diagnostics.history import WeightHistory
 from training.distribution import make_strategy
@@ -157,7 +160,7 @@ def compose(
         _check_metric(config, source)
         check_baselines(config.evaluation.baselines, source)
         _check_clips(source)
-        _check_images(config, source)
+        refuse(config, kind=source.spec.kind)
         config.evaluation.features.build().check(source.judged.spec)
         data = stored or stored_data_of(config, source)
         keras.config.set_dtype_policy(training.precision)
@@ -199,7 +202,7 @@ def _default_precision_after() -> Iterator[None]:
 
 
 def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
-    training, shape = config.training, data.spec.shape
+    training = config.training
     prior = make_prior(config, data.class_shares)
     gan = GAN(
         make_generator(config, prior, data.spec),
@@ -211,15 +214,16 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
         packing=config.discriminator.packing,
     )
     objective = _objective(config, total_steps)
-    for member in (*objective.penalties, *objective.stabilisers):
-        member.check_shape(shape)
-    gan.compile(
-        objective.generator_optimizer.build(total_steps),
-        objective.discriminator_optimizer.build(total_steps * objective.discriminator_steps),
-        objective=objective,
-        jit_compile=training.jit_compile,
-        steps_per_execution=training.steps_per_execution,
-    )
+    with warnings.catch_warnings():
+        # The plan shows the same advice in the words of the configuration.
+        warnings.simplefilter("ignore", CombinationWarning)
+        gan.compile(
+            objective.generator_optimizer.build(total_steps),
+            objective.discriminator_optimizer.build(total_steps * objective.discriminator_steps),
+            objective=objective,
+            jit_compile=training.jit_compile,
+            steps_per_execution=training.steps_per_execution,
+        )
     return gan
 
 
@@ -290,18 +294,6 @@ def _check_clips(source: Source) -> None:
             "(`python -m ganapp baseline` does). "
             f"Received: data.source={source.spec.name!r}, which holds clips of {shape}"
         )
-
-
-def _check_images(config: Config, source: Source) -> None:
-    if source.spec.kind == "image":
-        return
-    for family in ("penalties", "stabilisers"):
-        for name, section in getattr(config.objective, family).items():
-            if section.images_only:
-                raise ValueError(
-                    f"`objective.{family}.{name}` is for images only. "
-                    f"Received: data.source={source.spec.name!r}, which holds vectors"
-                )
 
 
 def _check_metric(config: Config, source: Source) -> None:

@@ -110,6 +110,17 @@ class Opaque(keras.Model):
         return self.stack[0](inputs)
 
 
+def of_functions():
+    """Functions of every kind, also within a network; a lambda needs this file's names."""
+    doubled = keras.layers.Lambda(lambda z: FACTOR * z)
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(tf.sin), doubled])
+    z = keras.Input((3,))
+    return keras.Model(z, keras.layers.Dense(2)(inner(z)))
+
+
+FACTOR = 2.0
+
+
 def functional():
     z = keras.Input((3,))
     return keras.Model(z, Scaled()(keras.layers.Dense(2)(z)))
@@ -117,8 +128,13 @@ def functional():
 
 @pytest.mark.parametrize(
     "make",
-    [functional, lambda: keras.Sequential([keras.Input((3,)), Scaled()]), lambda: Subclassed(2)],
-    ids=["functional", "sequential", "subclass"],
+    [
+        functional,
+        lambda: keras.Sequential([keras.Input((3,)), Scaled()]),
+        lambda: Subclassed(2),
+        of_functions,
+    ],
+    ids=["functional", "sequential", "subclass", "lambda"],
 )
 def test_copy_is_equal_and_separate(make):
     network = make()

@@ -7,7 +7,7 @@ import pytest
 from models import GAN
 from tests.case import LATENT, SHAPE, linear_networks, same_networks, tiny_gan, train, weights
 from training.constraints import WeightClip
-from training.objectives import NonSaturating
+from training.objectives import Hinge, NonSaturating
 from training.optimizers import adam
 from training.penalties import R1
 from training.priors import Normal
@@ -122,3 +122,77 @@ def test_clipping_is_of_the_global_gradient(clipping, two_replicas):
         train(gan, 3)
     assert same_networks(gans[1], gans[0]) < 1e-5
     assert same_networks(free, gans[0]) > 1e-3  # clipping did something
+
+
+def bare_gan(generator=None, discriminator=None):
+    ours = linear_networks()
+    return GAN(generator or ours[0], discriminator or ours[1], Normal(size=LATENT))
+
+
+@pytest.mark.parametrize("which", ["generator_optimizer", "discriminator_optimizer"])
+def test_one_optimizer_is_for_both_networks(which):
+    given = keras.optimizers.Adam(3e-3, beta_1=0.25)
+    gan = bare_gan()
+    gan.compile(**{which: given}, objective=NonSaturating())
+    pair = gan.generator_optimizer, gan.discriminator_optimizer
+    assert getattr(gan, which) is given
+    assert pair[0] is not pair[1]
+    for optimizer in pair:
+        assert float(optimizer.learning_rate) == pytest.approx(3e-3)
+        assert optimizer.beta_1 == 0.25
+        assert len(optimizer._trainable_variables) == 2
+
+
+def test_one_schedule_for_different_numbers_of_updates_is_refused():
+    schedule = keras.optimizers.schedules.ExponentialDecay(1e-3, 10, 0.5)
+    gan = bare_gan()
+    with pytest.raises(ValueError, match="makes 5 in each step: give both"):
+        gan.compile(keras.optimizers.Adam(schedule), objective="wgan_gp")
+    gan.compile(keras.optimizers.Adam(schedule), objective="non_saturating")
+    rates = gan.generator_optimizer, gan.discriminator_optimizer
+    assert [float(each.learning_rate) for each in rates] == [pytest.approx(1e-3)] * 2
+
+
+def test_an_objective_by_its_name_is_its_papers():
+    gan = bare_gan()
+    gan.compile(objective="hinge")
+    assert gan.objective == Hinge()
+    assert gan.generator_optimizer.beta_1 == 0.0
+
+
+@pytest.mark.parametrize(
+    ("objective", "sentence"),
+    [
+        ("hindge", r"no objective called 'hindge'.*Did you mean 'hinge'\?"),
+        (Hinge, r"`training.objectives.Hinge\(\)`, or the name"),
+        (keras.losses.BinaryCrossentropy(), "`objective` must be an objective"),
+    ],
+)
+def test_what_is_no_objective_is_refused(objective, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        bare_gan().compile(objective=objective)
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_network_with_nothing_to_train_is_refused(player):
+    gan = bare_gan()
+    getattr(gan, player).trainable = False
+    with pytest.raises(ValueError, match=r"has nothing to train.*leave out `trainable = False`"):
+        gan.compile(objective="non_saturating")
+    getattr(gan, player).trainable = True
+    gan.compile(objective="non_saturating")
+    getattr(gan, player).trainable = False
+    with pytest.raises(ValueError, match="has nothing to train"):
+        gan.train_on_batch(np.ones((8, *SHAPE), np.float32))
+
+
+def test_networks_of_more_inputs_than_they_are_given_are_refused():
+    z, label, mask = keras.Input((LATENT,)), keras.Input((3,), name="label"), keras.Input((2,))
+    x = keras.Input(SHAPE)
+    joined = keras.layers.Concatenate()
+    told = keras.Model([z, label], keras.layers.Dense(2)(joined([z, label])))
+    with pytest.raises(ValueError, match=r"one input, the latents.*Conditional.*label"):
+        bare_gan(generator=told)
+    scores = keras.layers.Dense(1)(keras.layers.Concatenate()([x, label, mask]))
+    with pytest.raises(ValueError, match=r"\[examples, one-hot labels\]"):
+        bare_gan(discriminator=keras.Model([x, label, mask], scores))

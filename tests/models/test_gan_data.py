@@ -34,6 +34,7 @@ def test_data_that_run_out_leave_no_step_behind(steps_per_execution, replicas, t
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore:The dataset's batches have no fixed size")
 def test_a_short_last_batch_that_k_does_not_divide_is_refused():
     gan = tiny_gan(NonSaturating(discriminator_steps=2))
     data = tf.data.Dataset.from_tensor_slices(rows(2 * BATCH + 1)).batch(2 * BATCH)
@@ -41,6 +42,7 @@ def test_a_short_last_batch_that_k_does_not_divide_is_refused():
         gan.fit(data, verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore:The dataset's batches have no fixed size")
 def test_a_batch_with_nothing_for_a_replica_is_refused(two_replicas):
     """One row on two replicas: the second one's mean would be NaN."""
     gan = tiny_gan(strategy=two_replicas)

@@ -106,7 +106,7 @@ def test_synchronised_batch_normalisation(two_replicas):
 def test_replicas_hold_the_same_weights(two_replicas):
     gan = tiny_gan(
         Hinge(discriminator_steps=2, penalties=(GradientPenalty(),)),
-        networks=lambda: mlp_networks(normalisation="batch"),
+        networks=lambda: (mlp_networks(normalisation="batch")[0], mlp_networks()[1]),
         strategy=two_replicas,
     )
     train(gan, 3)

@@ -213,3 +213,15 @@ def test_configuration_and_keras_file(tmp_path):
     loaded = keras.models.load_model(tmp_path / "network.keras")
     np.testing.assert_allclose(loaded(inputs), network(inputs), rtol=1e-6)
     np.testing.assert_array_equal(loaded.layers[0].u.numpy(), layer.u.numpy())
+
+
+def test_a_layer_that_is_a_function_stays():
+    """Keras would refuse to copy it from its configuration, which holds code."""
+    given = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Lambda(lambda x: 2 * x), keras.layers.Dense(1)]
+    )
+    wrapped = SpectralNorm().prepare(given)
+    assert [type(layer).__name__ for layer in wrapped.layers] == ["Lambda", "SpectralNormalization"]
+    dense = wrapped.layers[1]
+    x = np.ones((3, 2), np.float32)
+    np.testing.assert_allclose(wrapped(x) * dense.sigma(), given(x), rtol=1e-5)

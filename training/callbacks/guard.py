@@ -1,21 +1,11 @@
 """Stops a run at the first value that is not finite."""
 
-import math
 from typing import Any
 
 import keras
 
 from training.callbacks.cadence import completed_steps
-
-# Named first when several terms fail at once: a penalty tends to drag the losses after it.
-CAUSES_FIRST = (
-    "penalty/",
-    "generator_term/",
-    "discriminator_loss",
-    "generator_loss",
-    "real_score",
-    "fake_score",
-)
+from training.non_finite import complaint
 
 
 class NonFiniteError(RuntimeError):
@@ -44,25 +34,7 @@ class NonFiniteGuard(keras.callbacks.Callback):
         self._begin = batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        failed = [n for n, value in (logs or {}).items() if not math.isfinite(float(value))]
-        if self.loss_scaling:
-            failed = [name for name in failed if not name.endswith("gradient_norm")]
-        if failed:
-            step = completed_steps(self.model)
-            raise NonFiniteError(_sentence(failed, logs, step, batch - self._begin + 1))
-
-
-def _sentence(failed: list[str], logs: dict[str, Any], step: int, executed: int) -> str:
-    name = min(failed, key=_rank)
-    when = f"at step {step}" if executed == 1 else f"in steps {step - executed + 1} to {step}"
-    others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return (
-        f"Training diverged: `{name}`{others} was not finite {when}; the last checkpoint is from "
-        "before: resume it with a smaller learning rate, or start again with a stronger gradient "
-        f"penalty, spectral normalisation or float32. Received: {name}={float(logs[name])}"
-    )
-
-
-def _rank(name: str) -> int:
-    ranks = (i for i, cause in enumerate(CAUSES_FIRST) if name.startswith(cause))
-    return next(ranks, len(CAUSES_FIRST))
+        # The step is read from the device only where there is something to say.
+        if complaint(logs or {}, 0, 1, loss_scaling=self.loss_scaling):
+            step, executed = completed_steps(self.model), batch - self._begin + 1
+            raise NonFiniteError(complaint(logs, step, executed, loss_scaling=self.loss_scaling))

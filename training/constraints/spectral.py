@@ -133,6 +133,8 @@ class SpectralNorm(Constraint):
         pairs = []
 
         def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+            if isinstance(layer, keras.layers.Lambda):  # its configuration would hold code
+                return layer
             copy = layer.__class__.from_config(layer.get_config())
             pairs.append((layer, copy))
             if not isinstance(layer, LINEAR_LAYERS):

@@ -1,0 +1,323 @@
+"""Keras's own methods on a GAN: each does what it says, or says what does."""
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.activations import RANGES, final_activation
+from models.batches import label_rows, minibatches
+from models.callbacks import prepare_callbacks
+from models.checks import check_trainable
+from models.rules import Combination, refuse
+
+TOLERANCE = 0.01  # of the generator's range, by which data may exceed it
+
+
+class KerasMethods(keras.Model):
+    """`fit` and its relatives, calling, saving and loading."""
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Keras's `fit`; what would have no effect or fail late is refused before the first step.
+
+        Logs are those of the last step, not means. The progress bar shows the two losses, `D` and
+        `G`; the history and all callbacks get every log.
+
+        Raises:
+            ValueError: for weights of examples or classes, and data that do not fit.
+            NotImplementedError: for a callback that would save the GAN whole.
+        """
+        self._assert_compile_called("fit")
+        given = _by_name(keras.Model.fit, self, *args, **kwargs)
+        _refuse_weights("fit", given)
+        for name in ("x", "validation_data"):
+            _refuse_third_element(name, given.get(name))
+        _check_batch_sizes(given, self.examples_per_unit)
+        self._check_trainable()
+        self._first_batch_is_due = True
+        return super().fit(**self._with_callbacks(given))
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `evaluate`: losses and score statistics on held-out examples."""
+        given = _by_name(keras.Model.evaluate, self, *args, **kwargs)
+        _refuse_weights("evaluate", given)
+        _refuse_third_element("x", given.get("x"))
+        return super().evaluate(**self._with_callbacks(given))
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = True,
+    ) -> dict[str, float]:
+        """One step on one batch, as in `fit`.
+
+        Args:
+            x: `discriminator_steps * batch_size` examples.
+            y: their labels, where the prior has classes.
+            sample_weight: not supported.
+            class_weight: not supported.
+            return_dict: logs always come by name; there are too many to tell apart by place.
+
+        Returns:
+            The logs of the step.
+        """
+        self._assert_compile_called("train_on_batch")
+        weights = {"sample_weight": sample_weight, "class_weight": class_weight}
+        _refuse_weights("train_on_batch", weights)
+        self._check_trainable()
+        if self._one_step is None:  # the first; a look at each would cost as much as a small step
+            self.check_batch(_element(x, y))
+        logs = self.one_step_function()(next(self._iterator(x, y)))
+        return {name: float(value) for name, value in logs.items()}
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = True
+    ) -> dict[str, float]:
+        """Losses and score statistics on one batch of held-out examples; nothing is updated."""
+        _refuse_weights("test_on_batch", {"sample_weight": sample_weight})
+        data = tf.data.Dataset.from_tensors(_element(x, y))
+        return self.evaluate(data, verbose=0, return_dict=True)
+
+    def call(self, latents: Any, training: bool = False) -> Any:
+        """Maps latents to examples: `predict(latents)` does so in batches.
+
+        Args:
+            latents: `(batch, prior.size)`; `gan.sample_latents(count)` draws some.
+            training: use the generator that is being trained, as training does; otherwise the
+                averaged one.
+
+        Raises:
+            ValueError: for anything but latents.
+        """
+        if tuple(latents.shape[1:]) != (self.prior.size,):
+            raise ValueError(
+                f"A GAN maps latents (batch, {self.prior.size}) to examples; scores of examples "
+                f"are `gan.scores(examples)`. Received: shape {tuple(latents.shape)}"
+            )
+        return (self.generator if training else self.ema_generator)(latents, training=training)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Not supported: a GAN's objective and prior are no Keras objects."""
+        raise NotImplementedError(
+            "A GAN is not saved whole. Save its weights with `gan.save_weights(...)` (as a "
+            "callback: `ModelCheckpoint(..., save_weights_only=True)`), or the generator to keep "
+            "with `gan.ema_generator.save(...)`."
+        )
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Not supported, like `save`."""
+        raise NotImplementedError(
+            "A GAN is not exported whole. Export the generator to keep with "
+            "`gan.ema_generator.export(...)`."
+        )
+
+    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Keras's `load_weights`; after `compile`, so that the optimizers' moments come along."""
+        if self.compiled:
+            super().load_weights(filepath, *args, **kwargs)
+            return
+        try:
+            super().load_weights(filepath, *args, **kwargs)
+        except ValueError as error:  # a constraint gives the discriminator further weights
+            raise ValueError(
+                "`load_weights` needs the GAN as it was when the weights were saved: call "
+                f"`compile` first. Received: {filepath}, of which Keras says: {error}"
+            ) from error
+        self._loaded_before_compile = str(filepath)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Keras's `compile`."""
+        super().compile(*args, **kwargs)
+        if filepath := self.__dict__.pop("_loaded_before_compile", None):
+            warnings.warn(
+                "`load_weights` came before `compile`, so the optimizers start anew, without the "
+                "moments and schedules in the file: call `compile` first, then `load_weights`. "
+                f"Received: {filepath} at step {int(self.step.numpy())}",
+                stacklevel=3,
+            )
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the counters and, which Keras leaves out, the state of random layers."""
+        super().save_own_variables(store)
+        for index, state in enumerate(self._random_states()):
+            store[f"random_{index}"] = state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Restores what `save_own_variables` saved; older files hold no random state."""
+        saved = {name: store[name] for name in store.keys()}  # noqa: SIM118 (not iterable itself)
+        states = [(saved.pop(f"random_{i}", None), s) for i, s in enumerate(self._random_states())]
+        super().load_own_variables(saved)
+        for value, state in states:
+            if value is not None:
+                state.assign(value)
+
+    def check_batch(self, data: Any) -> None:
+        """Checks the first batch before the first step on it.
+
+        Raises:
+            ValueError: for what no step can take.
+        """
+        real = self.unpack(data)
+        label_rows(data, self.classes)
+        parts = self.examples_per_unit // self.packing
+        of_replica = minibatches(real, parts)[0].shape[0]
+        refuse(Combination(packing=self.packing, batch_size=of_replica))
+        activation = final_activation(self.generator)
+        if activation in RANGES and not self._range_is_checked:
+            self._range_is_checked = True
+            _warn_of_range(real, activation)
+
+    def first_batch_checked(self, iterator: Any) -> Any:
+        """An iterator that gives the same, after the first batch of a `fit` has been checked.
+
+        Not asked of a distributed iterator, whose batches cannot be given back.
+        """
+        due, self._first_batch_is_due = self._first_batch_is_due, False
+        if not due or not isinstance(iterator, tf.data.Iterator):
+            return iterator
+        if not all(isinstance(x, tf.TensorSpec) for x in tf.nest.flatten(iterator.element_spec)):
+            return iterator
+        first = []
+        for _ in range(self.steps_per_execution):
+            try:
+                first.append(next(iterator))
+            except StopIteration:
+                break
+        if not first:
+            return iterator
+        self.check_batch(first[0])
+        return _iterator_over(first, iterator.element_spec)
+
+    @property
+    def examples_per_unit(self) -> int:
+        """The number of examples that every batch must be a multiple of."""
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        return self.objective.discriminator_steps * self.packing * replicas
+
+    def _with_callbacks(self, given: dict[str, Any]) -> dict[str, Any]:
+        progress = given.get("verbose", "auto") != 0
+        callbacks = prepare_callbacks(self, given.get("callbacks"), progress=progress)
+        return given | {"callbacks": callbacks}
+
+    def _check_trainable(self) -> None:
+        for network in (self.generator, self.discriminator):
+            check_trainable(network)
+
+    def _iterator(self, x: Any, y: Any) -> Any:
+        data = tf.data.Dataset.from_tensors(_element(x, y))
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            data = self.distribute_strategy.experimental_distribute_dataset(data)
+        return iter(data)
+
+    def _random_states(self) -> list[keras.Variable]:
+        known = {id(variable) for variable in self.weights}
+        return [variable for variable in self.variables if id(variable) not in known]
+
+
+def _by_name(method: Callable, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """What a method of Keras was given, without `self`, by name."""
+    given = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
+    given.pop("self")
+    return given | given.pop("kwargs", {})
+
+
+def _element(x: Any, y: Any) -> Any:
+    """What a dataset of such a batch would yield; floats as float32."""
+
+    def tensor(values: Any) -> tf.Tensor:
+        values = tf.convert_to_tensor(values)
+        return tf.cast(values, tf.float32) if values.dtype.is_floating else values
+
+    return tensor(x) if y is None else (tensor(x), tensor(y))
+
+
+def _iterator_over(elements: list, spec: Any) -> tf.data.Iterator:
+    """An iterator over `elements` of the type that `spec` says.
+
+    Of another type, it would have the compiled function traced a second time.
+    """
+
+    def loosened(*parts: Any) -> Any:
+        pairs = zip(tf.nest.flatten(parts), tf.nest.flatten(spec), strict=True)
+        shaped = [tf.raw_ops.PlaceholderWithDefault(input=x, shape=s.shape) for x, s in pairs]
+        return tf.nest.pack_sequence_as(spec, shaped)
+
+    first, *others = (tf.data.Dataset.from_tensors(element).map(loosened) for element in elements)
+    return iter(functools.reduce(tf.data.Dataset.concatenate, others, first))
+
+
+def _refuse_weights(method: str, arguments: dict[str, Any]) -> None:
+    for name in ("class_weight", "sample_weight"):
+        if arguments.get(name) is not None:
+            raise ValueError(
+                f"`{method}` takes no `{name}`: a GAN learns the distribution it is shown. Show "
+                "rare examples more often instead, for example with "
+                "`tf.data.Dataset.sample_from_datasets(datasets, weights)`, or ask for classes by "
+                "a prior with classes (`training.priors.Conditional`, `shares`). "
+                f"Received: {name}={arguments[name]!r}"
+            )
+
+
+def _refuse_third_element(name: str, data: Any) -> None:
+    spec = getattr(data, "element_spec", data if isinstance(data, tuple | list) else None)
+    if isinstance(spec, tuple | list) and len(spec) > 2 and spec[2] is not None:
+        raise ValueError(
+            f"`{name}` must hold examples, or (examples, labels): weights of examples have no "
+            f"effect on a GAN; map the dataset to leave them out. Received: {len(spec)} elements"
+        )
+
+
+def _check_batch_sizes(given: dict[str, Any], unit: int) -> None:
+    """Refuses batches of arrays that no step can take; warns of short batches of datasets."""
+    data = given.get("x")
+    if isinstance(data, tf.data.Dataset):
+        _warn_of_short_batches(data, unit)
+    elif isinstance(data, np.ndarray | tf.Tensor) and not given.get("validation_split"):
+        size = given.get("batch_size") or 32
+        if len(data) % size % unit or size % unit:
+            raise ValueError(
+                f"`batch_size` must be a multiple of {unit} (discriminator steps x packing x "
+                "replicas), and so must the rest of the examples that makes the last batch. "
+                f"Received: batch_size={size} and {len(data)} examples"
+            )
+
+
+def _warn_of_short_batches(data: tf.data.Dataset, unit: int) -> None:
+    """Of a dataset that ends and whose batches have no fixed size."""
+    first = data.element_spec
+    first = first[0] if isinstance(first, tuple | list) and first else first
+    shape = getattr(first, "shape", None)
+    if shape is None or shape.rank in (None, 0) or shape[0] is not None:
+        return
+    if data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        return
+    fails = f" and training fails there unless it is a multiple of {unit}" if unit > 1 else ""
+    warnings.warn(
+        "The dataset's batches have no fixed size, so the last one of an epoch may hold a few "
+        f"examples only, from which a whole update would be made{fails}: use "
+        "`batch(..., drop_remainder=True)`.",
+        stacklevel=4,
+    )
+
+
+def _warn_of_range(real: tf.Tensor, activation: str) -> None:
+    low, high = RANGES[activation]
+    least, most = float(np.min(real)), float(np.max(real))
+    slack = TOLERANCE * (high - low if np.isfinite(high - low) else 1.0)
+    if not (least < low - slack or most > high + slack):  # not finite is another matter
+        return
+    warnings.warn(
+        f"The data reach from {least:g} to {most:g}, but `generator` ends in {activation!r}, "
+        f"which makes values from {low:g} to {high:g}: it can never make the others, and the "
+        "discriminator knows them by that. Scale the data (pixels by `x / 127.5 - 1` for a tanh, "
+        "`x / 255` for a sigmoid), or leave the generator's last activation out.",
+        stacklevel=2,
+    )

@@ -1,0 +1,388 @@
+"""What theory forbids to combine, and what it advises against: one rule, one sentence.
+
+Two doors lead here. The configuration of the command line is checked before anything is built, and
+`GAN.compile` checks the objects themselves; both describe what they have as a `Combination`, and a
+rule says what to do in the words of the door.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from models.activations import BOUNDED, final_activation, looks_squashed
+from models.heads import takes_labels
+from models.layers import (
+    ClassColumn,
+    MinibatchDiscrimination,
+    MinibatchStandardDeviation,
+    ReconstructionScore,
+)
+from models.packing import packed_shape
+
+COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
+
+
+class CombinationWarning(UserWarning):
+    """Something that may work, but is known to fail often."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Combination:
+    """Everything the rules look at. What is not known (yet) breaks no rule.
+
+    Args:
+        objective: with its penalties, stabilisers and constraint; `None` before there is one.
+        configured: described by a configuration rather than by Python objects, so that sentences
+            name settings.
+        discriminator: its name.
+        batch_layers: what of it normalises a batch together.
+        comparing_layers: what of it compares the examples of a batch with each other.
+        divided_layers: what of it divides its weights by their norm before `compile`.
+        reconstructs: its score is minus the error of a reconstruction.
+        score_activation: of its last layer, if that bounds the score.
+        squashed_scores: what makes them seem to be squashed, where no activation can be seen.
+        packing: examples that it judges together.
+        batch_size: of one discriminator update, on all replicas.
+        told_classes: how the generator is told classes, `""` if it is not.
+        unheeded_classes: classes that the generator is told and no part of the discriminator sees.
+        untold_classes: classes that were made and nobody is told.
+        kind: of the data, `"image"`, `"vector"` or `"video"`.
+        data: the data in a few words.
+    """
+
+    objective: Any = None
+    configured: bool = False
+    discriminator: str = ""
+    batch_layers: tuple[str, ...] = ()
+    comparing_layers: tuple[str, ...] = ()
+    divided_layers: tuple[str, ...] = ()
+    reconstructs: bool = False
+    score_activation: str | None = None
+    squashed_scores: str = ""
+    packing: int = 1
+    batch_size: int | None = None
+    told_classes: str = ""
+    unheeded_classes: str = ""
+    untold_classes: str = ""
+    kind: str | None = None
+    data: str = ""
+
+    @property
+    def penalties(self) -> tuple[Any, ...]:
+        """The objective's penalties."""
+        return () if self.objective is None else self.objective.penalties
+
+    @property
+    def stabilisers(self) -> tuple[Any, ...]:
+        """The objective's stabilisers."""
+        return () if self.objective is None else self.objective.stabilisers
+
+    @property
+    def gradient_penalties(self) -> str:
+        """Names of the penalties on the gradient of each example's own score."""
+        return ", ".join(each.name for each in self.penalties if each.per_example_gradient)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A combination that is refused, or warned about.
+
+    Args:
+        broken: what came, for the end of the sentence, or `None`.
+        setting: what to do, to whom writes a configuration.
+        argument: the same to whom writes Python.
+        reason: the rest of the sentence, if there is more to say.
+        remedy: its end where that, too, depends on who reads it: in a configuration, in Python.
+        fatal: refuse rather than warn.
+        kinds: of data, for which the rule holds.
+    """
+
+    broken: Callable[[Combination], str | None]
+    setting: str
+    argument: str
+    reason: str = ""
+    remedy: tuple[str, str] = ("", "")
+    fatal: bool = True
+    kinds: tuple[str, ...] = ("image", "vector", "video")
+
+    def complaint(self, combination: Combination) -> str | None:
+        """The sentence, or `None` if the rule is kept."""
+        if combination.kind is not None and combination.kind not in self.kinds:
+            return None
+        received = self.broken(combination)
+        demand = self.setting if combination.configured else self.argument
+        remedy = self.remedy[not combination.configured]
+        sentence = " ".join(part for part in (demand, self.reason, remedy) if part)
+        return f"{sentence} Received: {received}" if received else None
+
+
+def refuse(combination: Combination) -> None:
+    """Refuses what cannot work.
+
+    Raises:
+        ValueError: with the sentence of the first rule that is broken.
+    """
+    for rule in RULES:
+        complaint = rule.complaint(combination) if rule.fatal else None
+        if complaint:
+            raise ValueError(complaint)
+
+
+def advice(combination: Combination) -> list[str]:
+    """Sentences about what may work but is known to fail often."""
+    complaints = [rule.complaint(combination) for rule in RULES if not rule.fatal]
+    return [each for each in complaints if each]
+
+
+def combination_of(
+    generator: keras.Model,
+    discriminator: keras.Model,
+    objective: Any,
+    prior: Any,
+    shape: tuple[int, ...],
+    packing: int,
+) -> Combination:
+    """What a GAN combines.
+
+    Args:
+        generator: of the GAN.
+        discriminator: before a constraint has changed it.
+        objective: of `compile`.
+        prior: of the latents.
+        shape: of one example.
+        packing: examples that the discriminator judges together.
+    """
+    layers = discriminator._flatten_layers()
+    classes = getattr(prior, "classes", 0)
+    heeded = (
+        takes_labels(discriminator)
+        or any(each.classifies for each in objective.stabilisers)
+        # Its rows say their class.
+        or any(isinstance(each, ClassColumn) for each in generator._flatten_layers())
+    )
+    activation = final_activation(discriminator)
+    graph = getattr(discriminator, "outputs", None)
+    squashed = not graph and looks_squashed(discriminator, packed_shape(shape, packing))
+    return Combination(
+        objective=objective,
+        discriminator=discriminator.name,
+        # A frozen one goes by its moving statistics, each example by itself.
+        batch_layers=tuple(
+            each.name
+            for each in layers
+            if isinstance(each, keras.layers.BatchNormalization) and each.trainable
+        ),
+        comparing_layers=tuple(x.name for x in layers if isinstance(x, COMPARING_LAYERS)),
+        divided_layers=tuple(
+            each.name for each in layers if isinstance(each, keras.layers.SpectralNormalization)
+        ),
+        reconstructs=any(isinstance(each, ReconstructionScore) for each in layers),
+        score_activation=activation if activation in BOUNDED else None,
+        squashed_scores=f"{discriminator.name!r}" if squashed else "",
+        packing=packing,
+        told_classes=f"{classes} classes" if classes else "",
+        unheeded_classes="" if heeded or not classes else f"{classes} classes",
+        kind="image" if len(shape) == 3 else "vector",
+        data=f"examples of shape {shape}",
+    )
+
+
+def _batch_normalised(given: Combination) -> str | None:
+    if not given.batch_layers or not given.gradient_penalties:
+        return None
+    return f"{', '.join(map(repr, given.batch_layers))} with {given.gradient_penalties}"
+
+
+def _comparing(given: Combination) -> str | None:
+    if not given.comparing_layers or not given.gradient_penalties:
+        return None
+    return f"{', '.join(map(repr, given.comparing_layers))} with {given.gradient_penalties}"
+
+
+def _lazy(given: Combination) -> str | None:
+    return ", ".join(each.name for each in given.penalties if each.interval > 1)
+
+
+def _energy_without_autoencoder(given: Combination) -> str | None:
+    if given.objective is None or not given.objective.energy or given.reconstructs:
+        return None
+    return f"{given.discriminator!r} with {given.objective.name!r}"
+
+
+def _autoencoder_without_energy(given: Combination) -> str | None:
+    if given.objective is None or given.objective.energy or not given.reconstructs:
+        return None
+    return f"{given.objective.name!r}"
+
+
+def _adaptive_to_energies(given: Combination) -> str | None:
+    if not any(each.by_score_sign for each in given.stabilisers):
+        return None
+    if given.objective.energy:
+        return f"{given.objective.name!r}"
+    return f"{given.discriminator!r}" if given.reconstructs else None
+
+
+def _adaptive_to_unsigned_scores(given: Combination) -> str | None:
+    if not any(each.by_score_sign for each in given.stabilisers):
+        return None
+    return None if given.objective.score_sign_means_real else f"{given.objective.name!r}"
+
+
+def _clipped_and_penalised(given: Combination) -> str | None:
+    if not given.gradient_penalties or not given.objective.constraint.replaces_gradient_penalties:
+        return None
+    return f"{given.objective.constraint.name!r} with {given.gradient_penalties}"
+
+
+def _constrained_twice(given: Combination) -> str | None:
+    constraint = None if given.objective is None else given.objective.constraint.name
+    if not given.divided_layers or constraint in (None, "none"):
+        return None
+    return f"{', '.join(map(repr, given.divided_layers))} with {constraint!r}"
+
+
+def _images_only(given: Combination) -> str | None:
+    members = (*given.penalties, *given.stabilisers)
+    names = ", ".join(each.name for each in members if each.images_only)
+    return f"{names} with {given.data}" if names and given.kind not in (None, "image") else None
+
+
+def _odd_packs(given: Combination) -> str | None:
+    if given.batch_size is None or given.batch_size % given.packing == 0:
+        return None
+    return f"{given.batch_size} with packing={given.packing}"
+
+
+def _packs_of_classes(given: Combination) -> str | None:
+    if given.packing == 1 or not given.told_classes:
+        return None
+    return f"packing={given.packing} with {given.told_classes}"
+
+
+RULES = (
+    Rule(
+        broken=lambda given: given.score_activation and f"{given.score_activation!r} at the end",
+        setting="The discriminator must end without an activation:",
+        argument="`discriminator` must end without an activation:",
+        reason="objectives take raw scores and squash them themselves, and what has been squashed "
+        "before can no longer say how sure it is. Leave the activation of its last layer out.",
+    ),
+    Rule(
+        broken=lambda given: given.squashed_scores,
+        setting="The discriminator's scores of very large examples all lie within 0 and 1:",
+        argument="`discriminator`'s scores of very large examples all lie within 0 and 1:",
+        reason="if it ends in a sigmoid or softmax, leave that out, for objectives take raw scores "
+        "and squash them themselves.",
+        fatal=False,
+    ),
+    Rule(
+        broken=_batch_normalised,
+        setting="`discriminator.normalisation` must be 'none' or 'layer'",
+        argument="`discriminator` must not normalise batches "
+        "(`models.layers.ExampleNormalization` does so with each example)",
+        reason="under a gradient penalty, whose gradient of one example does not exist when a "
+        "batch is normalised together.",
+    ),
+    Rule(
+        broken=_constrained_twice,
+        setting="`objective.constraint` must be 'none'",
+        argument="`objective.constraint` must be `Unconstrained()`, or the discriminator's layers "
+        "must be plain ones,",
+        reason="where `keras.layers.SpectralNormalization` overwrites the weights at every call: "
+        "a second constraint would act on other weights than those that are used.",
+    ),
+    Rule(
+        broken=_images_only,
+        setting="Some of `objective.penalties` and `objective.stabilisers` are for images only;",
+        argument="Some penalties and stabilisers are for images (height, width, channels) only;",
+        reason="leave them out.",
+    ),
+    Rule(
+        broken=_odd_packs,
+        setting="`training.batch_size` must be a multiple of `discriminator.packing`.",
+        argument="The examples of one discriminator update must be a multiple of `packing`.",
+    ),
+    Rule(
+        broken=_packs_of_classes,
+        setting="`discriminator.packing` must be 1 when the generator is told classes:",
+        argument="`packing` must be 1 when the prior has classes:",
+        reason="a pack would mix them, and has one score for all.",
+    ),
+    Rule(
+        broken=lambda given: given.untold_classes,
+        setting="`data.clusters` makes classes that nobody is told; add `--set "
+        "generator.condition=concatenation --set discriminator.condition=projection`.",
+        argument="The data's classes are told to nobody; give the GAN a prior with classes.",
+    ),
+    Rule(
+        broken=_adaptive_to_energies,
+        setting="`objective.stabilisers.adaptive_augment`",
+        argument="`AdaptiveAugment`",
+        reason="augments more while real images score above 0, and minus an energy or a "
+        "reconstruction error never does; use",
+        remedy=("`--set 'objective.stabilisers.diff_augment={}'`.", "`DiffAugment`."),
+    ),
+    Rule(
+        broken=_adaptive_to_unsigned_scores,
+        setting="`objective.stabilisers.adaptive_augment`",
+        argument="`AdaptiveAugment`",
+        reason="takes scores above 0 for real, which those of this objective are not (a critic's "
+        "and relative scores have no zero of their own, others have it elsewhere); use",
+        remedy=(
+            "`--set 'objective.stabilisers.diff_augment={}'`, or an objective such as `--set "
+            "objective.name=non_saturating`.",
+            "`DiffAugment`, or an objective such as `NonSaturating`.",
+        ),
+        fatal=False,
+    ),
+    Rule(
+        broken=_comparing,
+        setting="`discriminator.minibatch` makes",
+        argument="A layer that compares the examples of a batch makes",
+        reason="a score depend on other examples, so a gradient penalty also counts their "
+        "influence; none is what the penalties' papers assume.",
+        fatal=False,
+    ),
+    Rule(
+        broken=_lazy,
+        setting="`interval` above 1 (a lazy penalty)",
+        argument="`interval` above 1 (a lazy penalty)",
+        reason="fails on points and tables, where the discriminator moves too far between two "
+        "penalties; use interval=1.",
+        fatal=False,
+        kinds=("vector",),
+    ),
+    Rule(
+        broken=_energy_without_autoencoder,
+        setting="`discriminator.network` should be 'autoencoder'",
+        argument="`discriminator` should end in `models.layers.ReconstructionScore`",
+        reason="for an energy-based objective, whose score is minus a reconstruction error.",
+        fatal=False,
+    ),
+    Rule(
+        broken=_autoencoder_without_energy,
+        setting="`objective.name` should be 'ebgan' or 'began' for the network 'autoencoder',",
+        argument="`objective` should be `EBGAN()` or `BEGAN()` for an autoencoder,",
+        reason="whose scores are never positive.",
+        fatal=False,
+    ),
+    Rule(
+        broken=_clipped_and_penalised,
+        setting="`objective.constraint` 'weight_clip'",
+        argument="The constraint `WeightClip`",
+        reason="bounds the slopes that a gradient penalty is there to bound; one of the two is "
+        "enough.",
+        fatal=False,
+    ),
+    Rule(
+        broken=lambda given: given.unheeded_classes,
+        setting="The generator is told classes that no part of the discriminator looks at:",
+        argument="The prior has classes that no part of the discriminator looks at (it takes no "
+        "label, and no `AuxiliaryClassifier` is there):",
+        reason="unless the examples say their class themselves, the generator learns to ignore it.",
+        fatal=False,
+    ),
+)

@@ -1,0 +1,297 @@
+"""What people who know Keras do with a GAN: it works, or one sentence says what does."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import GAN
+from models.callbacks import ShortProgress, prepare_callbacks
+from tests.case import BATCH, LATENT, SHAPE, linear_networks, plain_batches, rows, tiny_gan, weights
+from training.objectives import NonSaturating
+from training.priors import Normal
+
+layers = keras.layers
+
+
+def linear_gan(objective="non_saturating", *, networks=linear_networks, **options):
+    """Runs eagerly: to compile a step takes longer than all steps of these tests."""
+    return tiny_gan(objective, networks=networks, **({"run_eagerly": True} | options))
+
+
+def generator(activation=None):
+    return keras.Sequential([keras.Input((LATENT,)), layers.Dense(SHAPE[0], activation)])
+
+
+def fit(gan, data=None, **options):
+    data = plain_batches(2, BATCH) if data is None else data
+    return gan.fit(data, **({"verbose": 0} | options))
+
+
+# Before the first step ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["class_weight", "sample_weight"])
+def test_weights_of_examples_are_refused(which):
+    given = {"class_weight": {0: 1.0, 1: 50.0}, "sample_weight": np.ones(BATCH)}[which]
+    gan = linear_gan()
+    with pytest.raises(ValueError, match=rf"`fit` takes no `{which}`.*sample_from_datasets"):
+        gan.fit(rows(BATCH), np.zeros(BATCH, int), verbose=0, **{which: given})
+    assert int(gan.step) == 0
+
+
+@pytest.mark.parametrize("name", ["x", "validation_data"])
+def test_a_third_element_is_refused(name):
+    triples = tf.data.Dataset.from_tensors((rows(BATCH), np.zeros(BATCH, int), np.ones(BATCH)))
+    given = {"x": rows(BATCH)} | {name: triples}
+    with pytest.raises(ValueError, match=rf"`{name}` must hold examples, or \(examples, labels\)"):
+        linear_gan().fit(**given, verbose=0)
+
+
+def test_a_checkpoint_of_the_whole_model_is_refused(tmp_path):
+    gan = linear_gan()
+    whole = keras.callbacks.ModelCheckpoint(tmp_path / "gan.keras")
+    with pytest.raises(NotImplementedError, match=r"save_weights_only=True"):
+        fit(gan, callbacks=[whole])
+    assert int(gan.step) == 0
+    fit(gan, callbacks=keras.callbacks.ModelCheckpoint(tmp_path / "gan.weights.h5", **WEIGHTS))
+    assert (tmp_path / "gan.weights.h5").exists()
+
+
+WEIGHTS = {"save_weights_only": True}
+USELESS = [
+    keras.callbacks.EarlyStopping(),
+    keras.callbacks.EarlyStopping("loss"),
+    keras.callbacks.ModelCheckpoint("best.weights.h5", save_best_only=True, **WEIGHTS),
+]
+
+
+@pytest.mark.parametrize("callback", USELESS)
+def test_a_callback_that_looks_at_no_log_is_named(callback):
+    with pytest.warns(UserWarning, match="must look at a log that a GAN has.*It will do nothing"):
+        prepare_callbacks(linear_gan(), callback, progress=False)
+
+
+def test_a_callback_that_changes_one_learning_rate_is_named():
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    with pytest.warns(UserWarning, match="changes the learning rate of the generator alone"):
+        prepare_callbacks(linear_gan(), [scheduler], progress=False)
+
+
+def test_batches_without_a_fixed_size_are_named():
+    short = tf.data.Dataset.from_tensor_slices(rows(BATCH + 3)).batch(BATCH)
+    with pytest.warns(UserWarning, match="no fixed size.*drop_remainder=True"):
+        fit(linear_gan(), short)
+    fit(linear_gan(), short.repeat(), steps_per_epoch=1)  # nobody knows where it ends: no warning
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(12, 5), (15, 4)])
+def test_arrays_whose_batches_no_step_can_take_are_refused(count, batch_size):
+    gan = linear_gan(NonSaturating(discriminator_steps=2))
+    with pytest.raises(ValueError, match="`batch_size` must be a multiple of 2"):
+        gan.fit(rows(count), batch_size=batch_size, verbose=0)
+    gan.fit(rows(14), batch_size=4, verbose=0)
+    assert int(gan.step) == 4
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_data_outside_of_what_the_generator_makes_are_named_once(activation):
+    gan = linear_gan(networks=lambda: (generator(activation), linear_networks()[1]))
+    pixels = tf.data.Dataset.from_tensors(np.float32([[0, 255]] * BATCH)).repeat()
+    sentence = f"The data reach from 0 to 255, but `generator` ends in '{activation}', which makes"
+    with pytest.warns(UserWarning, match=sentence):
+        fit(gan, pixels, steps_per_epoch=2)
+    fit(gan, pixels, steps_per_epoch=2)  # warnings are errors here: it is not said again
+    assert int(gan.step) == 4
+
+
+def test_data_within_the_generators_range_are_fine():
+    gan = linear_gan(networks=lambda: (generator("tanh"), linear_networks()[1]))
+    fit(gan, plain_batches(2, BATCH).map(tf.tanh))
+
+
+def of_unknown_size(examples):
+    return tf.raw_ops.PlaceholderWithDefault(input=examples, shape=(None, *SHAPE))
+
+
+@pytest.mark.filterwarnings("ignore:The dataset's batches have no fixed size")
+def test_a_look_at_the_first_batch_changes_nothing():
+    """All batches are trained on, in their order, and the step is traced once."""
+    traces = []
+
+    class Recording(GAN):
+        def unpack(self, data):
+            real = super().unpack(data)
+            if not tf.executing_eagerly():
+                traces.append(real.shape)
+            return real
+
+    seen = linear_gan(gan=Recording, steps_per_execution=2, run_eagerly=False)
+    # Neither of a fixed size nor of one element: the hardest to give back.
+    fit(seen, plain_batches(4, BATCH).map(of_unknown_size), steps_per_epoch=4)
+    assert traces == [(None, *SHAPE)] * 2  # one for the loop, one for the last step of an execution
+    plain = linear_gan()
+    for batch in plain_batches(4, BATCH):
+        plain.train_on_batch(batch)
+    for part, arrays in weights(plain).items():
+        for ours, theirs in zip(weights(seen)[part], arrays, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+# During and after training ------------------------------------------------------------------------
+
+
+def test_terminate_on_nan_stops_at_the_first_step():
+    gan = linear_gan()
+    poisoned = plain_batches(4, BATCH).map(lambda x: x * np.nan).repeat()
+    with pytest.warns(UserWarning, match="Training diverged.*not finite at step 1;"):
+        past = fit(
+            gan,
+            poisoned,
+            steps_per_epoch=4,
+            epochs=3,
+            callbacks=[keras.callbacks.TerminateOnNaN()],
+        )
+    assert len(past.epoch) == 1
+    assert int(gan.step) == 1
+
+
+def test_terminate_on_nan_lets_a_healthy_run_be():
+    past = fit(linear_gan(), callbacks=[keras.callbacks.TerminateOnNaN()])
+    assert "loss" not in past.history
+    assert "discriminator_gradient_norm" in past.history
+
+
+def test_progress_fits_in_a_line_and_the_history_is_whole(capsys):
+    gan, validation = linear_gan(), plain_batches(1, BATCH)
+    past = fit(gan, plain_batches(3, BATCH), epochs=2, verbose=1, validation_data=validation)
+    lines = [
+        line.split("\x08")[-1] for line in capsys.readouterr().out.replace("\r", "\n").splitlines()
+    ]
+    plain = [_without_colours(line) for line in lines]
+    assert max(len(line) for line in plain) <= 80
+    last = plain[-1]
+    for name in ("D: ", "G: ", "val_D: "):
+        assert name in last
+    assert f"{past.history['discriminator_loss'][-1]:.4f}" in last  # of the step, no mean
+    assert {"real_score", "generator_gradient_norm", "val_score_gap"} <= set(past.history)
+
+
+def _without_colours(line):
+    for code in ("\x1b[1m", "\x1b[0m", "\x1b[32m", "\x1b[37m", "\x1b[?25l", "\x1b[?25h"):
+        line = line.replace(code, "")
+    return line
+
+
+def test_own_progress_bars_stay():
+    own = keras.callbacks.ProgbarLogger()
+    assert prepare_callbacks(linear_gan(), own, progress=True) == [own]
+    (added,) = prepare_callbacks(linear_gan(), None, progress=True)
+    assert isinstance(added, ShortProgress)
+    assert prepare_callbacks(linear_gan(), None, progress=False) == []
+
+
+def test_train_on_batch_is_a_step_of_fit():
+    one, other = linear_gan(), linear_gan()
+    logs = one.train_on_batch(rows(BATCH))
+    past = fit(other, tf.data.Dataset.from_tensors(rows(BATCH))).history
+    assert logs == pytest.approx({name: values[0] for name, values in past.items()}, rel=1e-5)
+    for part, arrays in weights(one).items():
+        for ours, theirs in zip(weights(other)[part], arrays, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    with pytest.raises(ValueError, match="must be floating-point"):
+        one.train_on_batch(rows(BATCH).astype("uint8"))
+
+
+def test_train_on_batch_on_replicas_is_a_step_of_one(two_replicas):
+    gans = [linear_gan(strategy=each, run_eagerly=False) for each in (None, two_replicas)]
+    logs = [gan.train_on_batch(rows(BATCH)) for gan in gans]
+    assert logs[1]["discriminator_loss"] == pytest.approx(logs[0]["discriminator_loss"], rel=1e-5)
+
+
+def test_test_on_batch_is_evaluate():
+    gan = linear_gan()
+    logs = gan.test_on_batch(rows(BATCH))
+    data = tf.data.Dataset.from_tensors(rows(BATCH))
+    assert logs == gan.evaluate(data, verbose=0, return_dict=True)
+    assert int(gan.step) == 0
+
+
+def test_predict_and_call_map_latents_by_the_averaged_generator():
+    gan = linear_gan(optimizer=lambda: keras.optimizers.SGD(0.5))
+    fit(gan)
+    latents = gan.sample_latents(5)
+    expected = gan.generate(latents=latents)
+    np.testing.assert_allclose(gan.predict(latents, verbose=0), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gan(latents), expected, rtol=1e-5, atol=1e-6)
+    raw = gan.generate(latents=latents, ema=False)
+    np.testing.assert_allclose(gan(latents, training=True), raw, rtol=1e-5, atol=1e-6)
+    assert np.abs(raw - expected).max() > 1e-4
+    with pytest.raises(ValueError, match=r"maps latents \(batch, 3\).*`gan.scores\(examples\)`"):
+        gan(rows(4))
+
+
+def test_a_generator_that_yields_weights_is_refused():
+    triples = ((rows(BATCH), np.zeros(BATCH), np.ones(BATCH)) for _ in range(2))
+    gan = linear_gan()
+    with pytest.raises(ValueError, match="weights of examples have no effect on a GAN"):
+        fit(gan, triples, steps_per_epoch=2, shuffle=False)
+    assert int(gan.step) == 0
+
+
+# Saved and loaded ---------------------------------------------------------------------------------
+
+
+def dropout_networks():
+    x = keras.Input(SHAPE)
+    scores = layers.Dense(1)(layers.Dropout(0.5)(layers.Dense(8)(x)))
+    return linear_networks()[0], keras.Model(x, scores)
+
+
+def test_weights_hold_moments_and_the_state_of_dropout(tmp_path):
+    """A run that goes on from a file draws the masks, too, that the first would have drawn."""
+    gan = linear_gan(networks=dropout_networks)
+    gan.train_on_batch(rows(BATCH))
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    gan.train_on_batch(rows(BATCH, seed=1))
+    other = linear_gan(networks=dropout_networks)
+    other.load_weights(tmp_path / "gan.weights.h5")
+    assert int(other.generator_optimizer.iterations) == 1
+    other.train_on_batch(rows(BATCH, seed=1))
+    for part, arrays in weights(gan).items():
+        for ours, theirs in zip(weights(other)[part], arrays, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_state_of_dropout_is_part_of_a_checkpoint():
+    gan = linear_gan(networks=dropout_networks)
+    seeds = [v.value for v in gan.variables if "seed" in v.path]
+    held = {id(v) for variables in gan.state().values() for v in variables}
+    assert len(seeds) == 1
+    assert {id(v) for v in seeds} <= held
+
+
+def test_weights_loaded_before_compile_are_said_to_lack_moments(tmp_path):
+    gan = linear_gan()
+    gan.train_on_batch(rows(BATCH))
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    other = GAN(*linear_networks(), Normal(size=LATENT), ema_half_life=100.0)
+    other.load_weights(tmp_path / "gan.weights.h5")
+    with pytest.warns(UserWarning, match="call `compile` first, then `load_weights`.*at step 1"):
+        other.compile(objective="non_saturating")
+    other.compile(objective="non_saturating")  # said once
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_weights_of_another_discriminator_before_compile_are_a_sentence(tmp_path):
+    gan = linear_gan("hinge")  # spectral normalisation has replaced the discriminator
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    other = GAN(*linear_networks(), Normal(size=LATENT))
+    with pytest.raises(ValueError, match="call `compile` first"):
+        other.load_weights(tmp_path / "gan.weights.h5")
+
+
+@pytest.mark.parametrize("method", ["save", "export"])
+def test_a_gan_is_not_saved_whole(method, tmp_path):
+    with pytest.raises(NotImplementedError, match=rf"gan.ema_generator.{method}"):
+        getattr(linear_gan(), method)(tmp_path / "gan.keras")
