@@ -38,7 +38,7 @@ def evaluate_samples(
     """Judges samples from anywhere against a data source, like those of a run.
 
     Args:
-        samples: see `read_samples`; images uint8, vectors in the data's units.
+        samples: see `read_samples`; vectors in the data's units.
         real: a preset's name or a TOML file, for its data and evaluation; the name of a source; or
             `source:path`.
         console: where to write.
@@ -54,7 +54,7 @@ def evaluate_samples(
     """
     config = _configuration(real, overrides)
     check_out(out)
-    read = read_samples(samples)
+    read = read_samples(samples, config.data.options)
     source, judge = _source_and_judge(config)
     report = _report(read(source.spec), samples, source, judge, out)
     said = verdict(report, SUBJECT)

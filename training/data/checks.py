@@ -71,11 +71,12 @@ def check_differ(images: np.ndarray, what: str = "image") -> None:
     raise ValueError(f"The {what}s must differ. Received: {len(images)} times the same {what}")
 
 
-def check_columns(scale: np.ndarray) -> None:
+def check_columns(scale: np.ndarray, hint: str = "") -> None:
     """Refuses vectors with columns that are the same in all of them.
 
     Args:
         scale: `(d,)`, their standard deviations.
+        hint: what the vectors look like instead.
     """
     constant = np.flatnonzero(scale == 0)
     if len(constant):
@@ -84,6 +85,7 @@ def check_columns(scale: np.ndarray) -> None:
         raise ValueError(
             "Every column of the vectors must vary; leave the constant ones out. "
             f"Received: constant columns {named}{more} (counted from 0)"
+            f"{f'. {hint}' if hint else ''}"
         )
 
 

@@ -25,11 +25,13 @@ class Contents:
         key: a name for its images: the same for the same names and contents.
         left_out: by name as text why a file is no image.
         label_files: names of files with labels.
+        images: how many files are named as images, damaged ones too.
     """
 
     key: str
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
     label_files: list[str] = dataclasses.field(default_factory=list)
+    images: int = 0
 
 
 def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
@@ -51,7 +53,8 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
         last = [each.name.split("/")[-1] for each in used]
         key = key_of(names, last, [(each.size, each.crc, each.refused) for each in used])
         left_out = {printable(each.name): each.left_out for each in facts if each.left_out}
-        return Contents(key, left_out, [n.name for n in used if n.name.endswith(LABEL_FILE)])
+        labels = [each for each in used if each.name.endswith(LABEL_FILE)]
+        return Contents(key, left_out, label_files, len(used) - len(label_files))
 
     return _remembered(notes, [str(path.absolute()), list(statuses(path)), max_pixels], read)
 

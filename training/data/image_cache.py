@@ -15,7 +15,16 @@ import numpy as np
 from training.data.cache import prepared, write_rows
 from training.data.checks import check_count, check_differ, check_size
 from training.data.image_files import Example
-from training.data.images import DEEP, DEEPEST, BadImageError, Picture, Resize, as_pixels, own_limit
+from training.data.images import (
+    DEEP,
+    DEEPEST,
+    BadImageError,
+    Picture,
+    Resize,
+    about_highest,
+    as_pixels,
+    own_limit,
+)
 from training.data.left_out import about_left_out, printable, reasons_of
 from training.data.memmap import MemmapSource, split_order
 from training.data.spec import DataSpec
@@ -66,6 +75,22 @@ class Marks:
     notes: tuple[str, ...] = ()
 
 
+class SizesDifferError(ValueError):
+    """Images of several sizes where one is needed.
+
+    Args:
+        shapes: of two of them by name.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        sizes = [f"{name} has {shape[1]} x {shape[0]}" for name, shape in shapes.items()]
+        self.sizes = f"{' pixels, '.join(sizes)} pixels"
+        super().__init__(
+            "`size` must be given where the images differ in size: `--size 32` beside `--data`, or "
+            f"`--set data.size=32`. Received: size=0, and {self.sizes}"
+        )
+
+
 class Decoder:
     """Decodes many images by several threads and knows afterwards what they were.
 
@@ -75,6 +100,7 @@ class Decoder:
     Attributes:
         examples: those that were decoded, in their order, without what loads them.
         bad: by name as text why others were not.
+        resized: how many had another size than they got.
         grey: whether one channel is enough for all, which must be asked for by `channels` 0.
     """
 
@@ -83,6 +109,7 @@ class Decoder:
         self.examples: list[Example] = []
         self.bad: dict[str, str] = {}
         self.grey = options.channels == 0
+        self.resized = 0
         self._shape: tuple[int, ...] = ()
         self._kinds: collections.Counter[str] = collections.Counter()
         self._moving = self._transparent = self._highest = self._largest = 0
@@ -115,9 +142,10 @@ class Decoder:
         if pixels.shape != self._shape:
             first = printable(self.examples[0].name)
             other = printable(example.name)
-            raise ValueError(_disagree(first, self._shape, other, pixels.shape))
+            raise SizesDifferError({first: self._shape, other: pixels.shape})
         # One channel is enough for all only if there is not one colour in any.
         self.grey = self.grey and bool((pixels[..., :1] == pixels[..., 1:]).all())
+        self.resized += picture.image.size != (pixels.shape[1], pixels.shape[0])
         self._kinds[picture.kind] += 1
         self._moving += picture.moving
         self._transparent += picture.image.mode == "RGBA"
@@ -157,14 +185,9 @@ class Decoder:
         if self._options.bits:
             return
         deep = self._kinds[DEEP] > 0
-        highest, whole = (self._highest, DEEPEST) if deep else (self._largest, 255)
-        if 0 < highest <= whole // 2:
-            bits = highest.bit_length()
-            yield (
-                f"The images{' with 16 bits' if deep else ''} use the values 0 to {highest:,} of "
-                f"{whole:,} alone, which leaves {round(highest * 255 / whole) + 1} of 256 levels; "
-                f"`--set data.bits={bits}` makes {2**bits - 1:,} white."
-            )
+        found = (self._highest, DEEPEST) if deep else (self._largest, 255)
+        if said := about_highest(*found):
+            yield said
 
 
 _CHANNELS = {1: "grey", 3: "colours", 4: "colours with transparency"}
@@ -301,11 +324,3 @@ def _share_above(share: float) -> float:
 
 def _images(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
-
-
-def _disagree(first: str, shape: tuple, other: str, found: tuple) -> str:
-    sizes = [f"{name} has {s[1]} x {s[0]}" for name, s in ((first, shape), (other, found))]
-    return (
-        "`size` must be given where the images differ in size: `--size 32` beside `--data`, or "
-        f"`--set data.size=32`. Received: size=0, and {' pixels, '.join(sizes)} pixels"
-    )

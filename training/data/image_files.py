@@ -296,7 +296,7 @@ def _in_zip(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImage
             if left_out or _is_label_file(name):
                 continue
             if reason:
-                yield name, BadImageError(reason)
+                yield member.filename, BadImageError(reason)
                 continue
             try:
                 content = archive.read(member)
@@ -330,10 +330,12 @@ def _of_tar(archive: tarfile.TarFile, max_pixels: int) -> Iterator[tuple]:
 def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
     with tarfile.open(path, "r|*") as archive:  # one pass: a compressed file cannot seek
         for member, reason, left_out in _of_tar(archive, max_pixels):
-            name = _plain(member.name)
-            if not left_out and not _is_label_file(name):
-                content = None if reason else archive.extractfile(member).read()
-                yield name, BadImageError(reason) if reason else content
+            if left_out or _is_label_file(member.name):
+                continue
+            if reason:
+                yield member.name, BadImageError(reason)
+            else:
+                yield _plain(member.name), archive.extractfile(member).read()
 
 
 def _facts_of_tar(path: Path, max_pixels: int) -> Iterator[FileFacts]:

@@ -227,6 +227,23 @@ def _check_levels(highest: float, white: int) -> None:
         raise BadImageError(f"it has values up to {highest:,.0f}, more than `data.bits` allows")
 
 
+def about_highest(highest: int, whole: int) -> str:
+    """A sentence where images use less than half of the range of their type; else empty.
+
+    Args:
+        highest: their largest value.
+        whole: the largest value of the type.
+    """
+    if not 0 < highest <= whole // 2:
+        return ""
+    bits, deep = highest.bit_length(), " with 16 bits" if whole == DEEPEST else ""
+    return (
+        f"The images{deep} use the values 0 to {highest:,} of {whole:,} alone, which leaves "
+        f"{round(highest * 255 / whole) + 1} of 256 levels; `--set data.bits={bits}` makes "
+        f"{_white(bits):,} white."
+    )
+
+
 def as_pixels(image: PIL.Image.Image, *, size: int, resize: Resize, channels: int) -> np.ndarray:
     """The image as an array.
 

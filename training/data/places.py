@@ -177,7 +177,9 @@ def _classes_in_names(read: dict[str, _Part]) -> bool:
 
 def _about_parts(read: dict[str, _Part], named: bool, held_out: int = 0) -> str:
     """What was made of folders for training and test."""
-    kinds = [_listed([n for n, part in read.items() if part.held_out == each]) for each in (False, True)]
+    kinds = [
+        _listed([n for n, part in read.items() if part.held_out == each]) for each in (False, True)
+    ]
     classes = "; what else their names say is the class" if named else ""
     if all(kinds):
         said = f"The {held_out:,} images in {kinds[1]} are held out, those in {kinds[0]} are not"

@@ -266,7 +266,7 @@ def test_damaged_files_are_told(tmp_path, from_npz, from_npy, cache):
     [
         ({"a": IMAGES, "b": LABELS}, r"`examples_key` must name .* one of: a, b. Received: none"),
         ({"x": IMAGES, "y": LABELS[:-1]}, r"one for each of 40 examples. Received: shape=\(39,\)"),
-        ({"x": IMAGES, "y": np.eye(4)[LABELS]}, r"Received: shape=\(40, 4\), dtype=float64"),
+        ({"x": IMAGES, "y": np.eye(4)[LABELS] * 2}, r"Received: shape=\(40, 4\), dtype=float64"),
         ({"x": IMAGES, "y": LABELS / 2}, r"whole numbers or text, .* dtype=float64"),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES},

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from training.data.folder import marks_of_places
-from training.data.image_files import Example, image_files
+from training.data.image_files import image_files
 from training.data.images import BadImageError
+from training.data.places import marks_of_places
 
 LIMIT = 10_000
 FILES = {
@@ -65,7 +65,7 @@ def loaded(path, limit=LIMIT):
     good, bad = {}, {}
     for example in image_files(path, limit):
         try:
-            good[example.name] = np.asarray(example.load().convert("RGB"))
+            good[example.name] = np.asarray(example.load().image.convert("RGB"))
         except BadImageError as error:
             bad[example.name] = str(error)
     return good, bad
@@ -188,11 +188,11 @@ def test_a_folder_with_links_and_pipes(tmp_path):
     os.mkfifo(tmp_path / "images" / "pipe.png")
     good, bad = loaded(tmp_path / "images")
     assert set(good) == {"linked/a.png", "b.png"}
-    assert bad == dict.fromkeys(("gone.png", "pipe.png"), "it is no regular file")
+    assert bad == {"gone.png": "it is a link to nothing", "pipe.png": "it is no regular file"}
 
 
-def marks(*names, labels=True):
-    found = marks_of_places([Example(name, None) for name in names], labels=labels)
+def marks(*names, labels="folders"):
+    found = marks_of_places(names, labels=labels)
     numbers = None if found.labels is None else found.labels.tolist()
     return numbers, found.classes, None if found.held_out is None else found.held_out.tolist()
 
@@ -203,13 +203,13 @@ def test_folders_are_classes_below_what_all_share():
     assert marks("10/1.png", "9/2.png", "x2/3.png") == ([1, 0, 2], ("9", "10", "x2"), None)
     assert marks("1.png", "2.png") == (None, (), None)
     assert marks("cats/1.png", "cats/2.png") == (None, (), None)  # one folder tells nothing apart
-    assert marks("b/1.png", "a/2.png", labels=False) == (None, (), None)
+    assert marks("b/1.png", "a/2.png", labels="none") == (None, (), None)
 
 
 def test_folders_may_say_what_is_held_out():
     names = ("data/Train/x/1.png", "data/test/y/2.png", "data/Train/y/3.png")
     assert marks(*names) == ([0, 1, 1], ("x", "y"), [False, True, False])
-    assert marks(*names, labels=False) == (None, (), [False, True, False])
+    assert marks(*names, labels="none") == (None, (), [False, True, False])
     assert marks("train/1.png", "val/2.png") == (None, (), [False, True])
     assert marks("train/1.png", "other/2.png") == ([1, 0], ("other", "train"), None)
 
