@@ -54,7 +54,8 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
         key = key_of(names, last, [(each.size, each.crc, each.refused) for each in used])
         left_out = {printable(each.name): each.left_out for each in facts if each.left_out}
         labels = [each for each in used if each.name.endswith(LABEL_FILE)]
-        return Contents(key, left_out, label_files, len(used) - len(label_files))
+        readable = [each.name for each in labels if not each.refused]
+        return Contents(key, left_out, readable, len(used) - len(labels))
 
     return _remembered(notes, [str(path.absolute()), list(statuses(path)), max_pixels], read)
 
