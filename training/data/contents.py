@@ -14,6 +14,7 @@ from training.data.image_files import LABEL_FILE, file_facts, place_of, statuses
 from training.data.left_out import printable
 from training.files import write_atomically
 
+FORMAT = 2  # of the notes; another one is another name
 NOTES = "contents"  # folder of the cache that remembers them
 
 
@@ -88,7 +89,7 @@ def below_common(places: list[list[str]]) -> list[list[str]]:
 
 def _remembered(notes: Path, listing: list[Any], read: Callable[[], Contents]) -> Contents:
     """What `read` gives, from a note if the files are as they were when it was written."""
-    note = notes / key_of(listing)
+    note = notes / key_of(FORMAT, listing)
     with contextlib.suppress(OSError, ValueError, TypeError):  # cut short, perhaps
         return Contents(**json.loads(note.read_text()))
     found = read()

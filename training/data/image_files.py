@@ -375,12 +375,13 @@ def _left_out(name: str) -> str:
 
 def _reason_to_pass(name: str) -> str:
     """Why a file of this name (without folders) is no image; empty for images and labels."""
-    if reason := _sidecar(name):
-        return reason
-    if name.lower().endswith(SUFFIXES) or _is_label_file(name):
-        return ""
     _, dot, suffix = name.rpartition(".")
-    return f"it is not named as an image ({f'.{suffix.lower()}' if dot else 'no suffix'})"
+    suffix = f".{suffix.lower()}" if dot else "no suffix"
+    if name[0] != "." and suffix in SUFFIXES:  # most files: nothing further is looked at
+        return ""
+    if (reason := _sidecar(name)) or _is_label_file(name):
+        return reason
+    return f"it is not named as an image ({suffix})"
 
 
 def _sidecar(name: str) -> str:

@@ -24,10 +24,12 @@ FORMATS = tuple(
     )
     if name not in OPTIONAL or PIL.features.check(OPTIONAL[name])
 )
-SUFFIXES = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".webp"),
-    *(".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jpf", ".ppm", ".pgm", ".pbm", ".pnm"),
-    *(".qoi", ".pcx", ".sgi", ".ico"),
+SUFFIXES = frozenset(
+    {
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".webp"),
+        *(".tif", ".tiff", ".avif", ".jp2", ".j2k", ".jpf", ".ppm", ".pgm", ".pbm", ".pnm"),
+        *(".qoi", ".pcx", ".sgi", ".ico"),
+    }
 )
 Resize = Literal["crop", "pad", "stretch"]
 NAMED = 6  # formats in a message

@@ -64,9 +64,34 @@ def marks_of_places(
             beside these.
     """
     # The same letters are written in two ways: by macOS otherwise than by others.
-    places = [unicodedata.normalize("NFC", name).split("/")[:-1] for name in names]
-    places, held_out, notes = below_common(places), None, []
-    while parts == "folders" and (found := _without_parts(places)) is not None:
+    folders = [unicodedata.normalize("NFC", name.rpartition("/")[0]) for name in names]
+    number = {folder: place for place, folder in enumerate(dict.fromkeys(folders))}
+    each = np.array([number[folder] for folder in folders], np.int64)  # the folder of each image
+    counts = np.bincount(each, minlength=len(number))
+    places = below_common([folder.split("/") if folder else [] for folder in number])
+    one_of_each = dict(zip(reversed(folders), reversed(names), strict=True))
+    marks = _marks_of_folders(places, counts, [one_of_each[f] for f in number], labels, parts)
+    return dataclasses.replace(
+        marks,
+        labels=None if marks.labels is None else marks.labels[each],
+        held_out=None if marks.held_out is None else marks.held_out[each],
+    )
+
+
+def _marks_of_folders(
+    places: list[Place], counts: np.ndarray, names: list[str], labels: Labels, parts: Parts
+) -> Marks:
+    """Marks of each folder, see `marks_of_places`.
+
+    Args:
+        places: of the folders that hold images, below what all share.
+        counts: int `(n,)`, how many images each holds.
+        names: of an image in each.
+        labels: see `marks_of_places`.
+        parts: likewise.
+    """
+    held_out, notes = None, []
+    while parts == "folders" and (found := _without_parts(places, counts)) is not None:
         below, apart, note = found
         again = held_out is not None
         if again and not (apart is None or np.array_equal(apart, held_out)):
@@ -81,12 +106,11 @@ def marks_of_places(
         notes.append("No classes: the images do not lie in a folder for each class.")
         return Marks(None, (), held_out, notes=tuple(notes))
     if not all(places):
-        beside = names[[bool(place) for place in places].index(False)]
         raise ValueError(
             "`labels` can be 'folders' only where every image lies in the folder of its class; "
             "use `--set data.labels=none`, in Python labels='none'. "
-            f"Received: {printable(beside)!r} beside folders such as "
-            f"{printable(max(among)[0])!r}, {places.count([]):,} of {len(places):,} images so"
+            f"Received: {printable(names[places.index([])])!r} beside folders such as "
+            f"{printable(max(among)[0])!r}"
         )
     if labels == "inner":
         places = [place[:1] if _is_unlabelled(place) else place[-1:] for place in places]
@@ -128,7 +152,9 @@ def marks_of_file(names: Sequence[str], found: FileLabels, marks: Marks) -> Mark
     return dataclasses.replace(marks, labels=labels, classes=classes, notes=notes)
 
 
-def _without_parts(places: list[Place]) -> tuple[list[Place], np.ndarray | None, str] | None:
+def _without_parts(
+    places: list[Place], counts: np.ndarray
+) -> tuple[list[Place], np.ndarray | None, str] | None:
     """Places without the folders for training and test, what is held out, and a sentence.
 
     `None` where there are no such folders; nothing is held out where all say the same.
@@ -165,7 +191,7 @@ def _without_parts(places: list[Place]) -> tuple[list[Place], np.ndarray | None,
     held_out = np.array(
         [not beside and read[p[level]].held_out for p, beside in zip(places, apart, strict=True)]
     )
-    return below, held_out, _about_parts(read, named, int(held_out.sum()))
+    return below, held_out, _about_parts(read, named, int(counts[held_out].sum()))
 
 
 def _classes_in_names(read: dict[str, _Part]) -> bool:
