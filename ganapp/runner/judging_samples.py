@@ -19,6 +19,7 @@ from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.samples import Samples, check_out, read_samples
 from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
+from training.data.left_out import printable
 from training.data.source import Source
 from training.evaluation.judge import Judge
 from training.evaluation.report import verdict, write_report
@@ -58,7 +59,7 @@ def evaluate_samples(
     source, judge = _source_and_judge(config)
     report = _report(read(source.spec), samples, source, judge, out)
     said = verdict(report, SUBJECT)
-    content = {"title": str(samples), "verdict": said, "best": None, "last": report}
+    content = {"title": printable(str(samples)), "verdict": said, "best": None, "last": report}
     if as_json:
         console.print_json(json.dumps(content))
     else:
@@ -96,11 +97,13 @@ def _report(
         raise UserError(f"{samples}: {str(error).strip()}") from error
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        drawn = draw_pictures(source.judged, judge, out, given.values, report, whose=samples.name)
+        drawn = draw_pictures(
+            source.judged, judge, out, given.values, report, whose=printable(samples.name)
+        )
         last = {**report, "step": None, "subject": SUBJECT}
         write_report(
             out,
-            title=str(samples),
+            title=printable(str(samples)),
             best=None,
             last=last,
             pictures=drawn,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ganapp.combinations import warnings
 from ganapp.runner.compose import Experiment
@@ -35,7 +35,7 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     """Says what is about to be trained, on what, and where it goes."""
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, text in _plan(experiment).items():
-        table.add_row(name, escape(text))  # names of the user's may look like markup
+        table.add_row(name, Text(text))  # names of the user's may look like markup
     table.add_row("run", str(directory))
     console.print(table)
     for note in experiment.source.notes:
