@@ -24,6 +24,9 @@ for group in (data, training, outputs, serving, judging, baseline, listing):
 
 def main() -> None:
     """Runs the command line; the user's mistakes end in one sentence and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may be no text of any encoding
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as error:

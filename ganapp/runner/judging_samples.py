@@ -20,6 +20,7 @@ from ganapp.runner.samples import Samples, check_out, read_samples
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from training.data.cache import default_cache
+from training.data.left_out import printable
 from training.data.source import Source
 from training.evaluation.judge import Judge
 from training.evaluation.report import write_report
@@ -40,7 +41,7 @@ def evaluate_samples(
     """Judges samples from anywhere against a data source, like those of a run.
 
     Args:
-        samples: see `read_samples`; images uint8, vectors in the data's units.
+        samples: see `read_samples`; vectors in the data's units.
         real: a preset's name or a TOML file, for its data and evaluation; the name of a source; or
             `source:path`.
         console: where to write.
@@ -56,13 +57,13 @@ def evaluate_samples(
     """
     config = _configuration(real, overrides)
     check_out(out)
-    read = read_samples(samples)
+    read = read_samples(samples, config.data.options)
     with stage("Preparing the real data and the judge"):
         source, judge = _source_and_judge(config)
     with stage("Judging the samples"):
         report = _report(read(source.spec), samples, source, judge, out)
     said = verdict(report, SUBJECT)
-    content = {"title": str(samples), "verdict": said, "best": None, "last": report}
+    content = {"title": printable(str(samples)), "verdict": said, "best": None, "last": report}
     if as_json:
         console.print_json(json.dumps(content))
     else:
@@ -101,11 +102,13 @@ def _report(
         raise UserError(f"{samples}: {str(error).strip()}") from error
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        drawn = draw_pictures(source.judged, judge, out, given.values, report, whose=samples.name)
+        drawn = draw_pictures(
+            source.judged, judge, out, given.values, report, whose=printable(samples.name)
+        )
         last = {**report, "step": None, "subject": SUBJECT}
         write_report(
             out,
-            title=str(samples),
+            title=printable(str(samples)),
             best=None,
             last=last,
             pictures=drawn,

@@ -1,20 +1,25 @@
 """Samples that a person names on the command line."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import math
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ganapp.errors import UserError
+from ganapp.runner.sample_pictures import read_pictures
 from ganapp.runner.sample_tables import READERS, rows_of_table
 from training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
 from training.data import DataSpec
-from training.data.images import SUFFIXES, BadImageError, read_pixels
+from training.data.array_forms import levels_of
+from training.data.cache import chunks
+from training.data.limits import is_tar
 from training.rows_on_disk import rows_of
 
-MOST_PIXELS = 50_000_000  # of a picture, as the data source `folder` has it
-ARRAYS = ("samples", "clips", "arr_0")
+ARRAYS = ("samples", "clips", "arr_0", "images", "x", "X", "data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,36 +35,39 @@ class Samples:
     labels: np.ndarray | None = None
 
 
-def read_samples(path: Path) -> Callable[[DataSpec], Samples]:
+def read_samples(
+    path: Path, options: Mapping[str, Any] | None = None
+) -> Callable[[DataSpec], Samples]:
     """What gives the samples in a file or folder, once the real data are known.
 
     What can be found out without those is said at once: they may take long to prepare.
 
     Args:
-        path: a `.npy`; an `.npz` with `samples`, `clips`, `arr_0` or a single array, and perhaps
-            `labels`; a `.csv` or `.parquet` for tables; or a folder of pictures of one size, read
-            as the data source `folder` reads them.
+        path: a `.npy`; an `.npz` with `samples`, `clips`, `arr_0`, `images`, `x`, `data` or a
+            single array, and perhaps `labels`; a `.csv` or `.parquet` for tables; or a folder or
+            archive of pictures of one size, read as the data source `folder` reads them.
+        options: of the real data's source, for pictures.
 
     Raises:
         UserError: nothing can be read there.
     """
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-        if not files:
-            raise UserError(
-                f"`--samples` must be a folder with {', '.join(SUFFIXES)} in it. Received: {path}"
-            )
-        return lambda spec: Samples(shaped(_pictures(files, spec), spec.shape))
     kind = path.suffix.lower()
     if kind in READERS:
         return lambda spec: Samples(rows_of_table(path, spec))
-    if kind not in (".npy", ".npz"):
+    if kind in (".npy", ".npz"):
+        found = _arrays(path)
+        return lambda spec: dataclasses.replace(found, values=_in_form(found.values, spec, path))
+    if not (path.is_dir() or zipfile.is_zipfile(path) or is_tar(path)):
         raise UserError(
-            f"`--samples` must be a .npy, .npz, {' or '.join(READERS)} file or a folder of "
-            f"pictures. Received: {path}"
+            f"`--samples` must be a .npy, .npz, {' or '.join(READERS)} file, or a folder or a .zip "
+            f"or .tar archive of pictures. Received: {path}"
         )
-    found = _arrays(path)
-    return lambda spec: dataclasses.replace(found, values=shaped(found.values, spec.shape))
+
+    def pictures(spec: DataSpec) -> Samples:
+        values, labels = read_pictures(path, spec, options or {})
+        return Samples(shaped(values, spec.shape), labels)
+
+    return pictures
 
 
 def shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -70,6 +78,22 @@ def shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         grey = samples[..., :1]
         samples = grey if (samples == grey).all() else samples
     return samples
+
+
+def _in_form(values: np.ndarray, spec: DataSpec, path: Path) -> np.ndarray:
+    """Arrays of images in the form of the source `npz`: floats get levels, rows a height."""
+    if spec.kind != "image":
+        return shaped(values, spec.shape)
+    if values.ndim == 2 and values.shape[1] == math.prod(spec.shape):
+        values = values.reshape(-1, *spec.shape)
+    if values.dtype != np.uint8 and values.ndim in (3, 4) and len(values):
+        try:
+            convert = levels_of([values], str(path)).convert
+        except ValueError as error:
+            raise UserError(f"`--samples`: {error}") from error
+        parts = (convert(values[some]) for some in chunks(len(values), values[:1].nbytes))
+        values = rows_of(parts, len(values))
+    return shaped(values, spec.shape)
 
 
 def check_out(out: Path | None) -> None:
@@ -107,27 +131,3 @@ def _arrays(path: Path) -> Samples:
         raise UserError(
             f"`--samples` must be a whole file of numbers. Received: {path}; {error}"
         ) from error
-
-
-def _pictures(files: list[Path], spec: DataSpec) -> np.ndarray:
-    """uint8 `(n, height, width, channels)`: with transparency where the real data have it."""
-    channels = 4 if spec.shape[-1] == 4 else 3
-    return rows_of(_decoded(files, channels), len(files))
-
-
-def _decoded(files: list[Path], channels: int) -> Iterator[np.ndarray]:
-    """One picture after the other, uint8 `(1, height, width, channels)`."""
-    shape = None
-    for path in files:
-        try:
-            pixels = read_pixels(path, max_pixels=MOST_PIXELS, channels=channels)
-        except BadImageError as error:
-            raise UserError(f"The picture {path} cannot be used: {error}.") from error
-        shape = shape or pixels.shape
-        if pixels.shape != shape:
-            raise UserError(
-                f"The pictures of `--samples` must all have one size. Received: {path} with "
-                f"{pixels.shape[1]}x{pixels.shape[0]} pixels after others with "
-                f"{shape[1]}x{shape[0]}"
-            )
-        yield pixels[None]

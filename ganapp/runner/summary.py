@@ -9,11 +9,13 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ganapp.combinations import warnings
 from ganapp.listing import short_number
 from ganapp.runner.compose import Experiment
 from training.data import Source
+from training.data.left_out import about_left_out
 from training.evaluation.baseline_table import about_seconds
 from training.evaluation.lost_tails import about_lost_tails
 from training.evaluation.remarks import about_weak_features, missing_in_short
@@ -21,6 +23,7 @@ from training.evaluation.verdict import verdict
 from training.kernels import kernels
 from training.objectives import Objective
 
+MOST_CLASSES = 20  # that are named before training
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}
 
 
@@ -34,7 +37,7 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
     """Says what is about to be trained, on what, and where it goes."""
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, text in _plan(experiment).items():
-        table.add_row(name, text)
+        table.add_row(name, Text(text))  # names of the user's may look like markup
     table.add_row("run", str(directory))
     console.print(table)
     for note in (*experiment.source.notes, *experiment.cadences.notes):
@@ -45,7 +48,7 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
 
 def _plan(experiment: Experiment) -> dict[str, str]:
     config, gan, training = experiment.config, experiment.gan, experiment.config.training
-    rows = {"data": _about_data(experiment.source)}
+    rows = {"data": _about_data(experiment.source)} | about_files_and_classes(experiment.source)
     for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
         section = getattr(config, name)
         text = f"{section.network}, {network.count_params():,} parameters"
@@ -98,6 +101,33 @@ def _about_data(source: Source) -> str:
         share, count = f"{np.mean(labels >= 0):.1%}", f"{np.count_nonzero(labels >= 0):,}"
         known = f" ({share if spec.examples is None else count} of them labelled)"
     return f"{spec.name}: {kind}, {examples}{known}, {spec.held_out:,} held out"
+
+
+def about_files_and_classes(source: Source) -> dict[str, str]:
+    """What became a class with how many examples, and which files are not used."""
+    rows = {}
+    if source.spec.classes:
+        rows["classes"] = _about_classes(source)
+    if left_out := about_left_out(source.bad_files):
+        rows["left out"] = f"{left_out}; a run names all of them in bad_files.txt"
+    return rows
+
+
+def _about_classes(source: Source) -> str:
+    """Names of the classes with their training examples, the first of many."""
+    names, labels = source.spec.classes, source.training_labels()
+    if source.spec.examples is None or labels is None:
+        return f"{len(names):,}: {', '.join(names[:MOST_CLASSES])}" + (
+            f" and {len(names) - MOST_CLASSES:,} more" if len(names) > MOST_CLASSES else ""
+        )
+    counts = np.bincount(labels[labels >= 0], minlength=len(names))
+    shown = ", ".join(
+        f"{name} {count:,}" for name, count in list(zip(names, counts, strict=True))[:MOST_CLASSES]
+    )
+    if (more := len(names) - MOST_CLASSES) > 0:
+        least = int(np.argmin(counts))
+        shown += f", ... and {more:,} more, smallest {counts[least]:,} ({names[least]})"
+    return f"{len(names):,} with training examples each: {shown}"
 
 
 def _about_objective(objective: Objective) -> str:

@@ -1,13 +1,16 @@
 """The user's mistakes: exit code 2, one sentence, nothing written."""
 
 import errno
+import io
 import os
 import shutil
+import sys
 
 import pytest
 import tensorflow as tf
 from run_case import DIGITS, RING, ganapp, written
 
+from ganapp import cli
 from ganapp.runs import Run
 
 
@@ -230,3 +233,14 @@ def test_typer_s_own_complaints(arguments):
     assert said.code == 2
     assert said.errors.startswith("Usage: ")
     assert "Error" in said.errors
+
+
+def test_a_path_that_is_no_text_ends_in_a_sentence(monkeypatch):
+    """As the system gives it: a byte that is not UTF-8, which no encoding of a terminal takes."""
+    stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(sys, "argv", ["ganapp", "show", "data_\udce9"])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    stream.flush()
+    assert b"The run directory data_\\udce9 holds no run" in stream.buffer.getvalue()

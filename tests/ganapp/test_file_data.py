@@ -10,7 +10,8 @@ from run_case import ganapp, written
 
 from ganapp.loading import as_toml, load_config, load_saved
 from ganapp.plugins import options_model
-from training.data import MemmapSource
+from ganapp.runner.summary import about_files_and_classes
+from training.data import SOURCES, MemmapSource
 
 FRECHET = "evaluation.metric=frechet_distance"  # a ring is judged by its modes, others cannot
 TINY = """
@@ -159,6 +160,31 @@ def test_a_run_goes_on_with_the_same_images_in_an_archive(place):
     assert ganapp("sample", "run", "--out", "pictures", "--count", 3).code == 0
     judged = ganapp("evaluate", "run", "--data", "archive.zip")
     assert (judged.code, judged.errors) == (0, "")
+
+
+def test_a_plan_says_what_became_a_class_and_what_was_left_out(place):
+    for number in range(25):
+        for count in range(1 if number == 7 else 2):
+            pixels = np.random.default_rng(99 * number + count).integers(0, 256, (8, 12, 3), "u1")
+            (place / "more" / f"[red]{number}").mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(pixels).save(place / "more" / f"[red]{number}" / f"{count}.png")
+    (place / "more" / "a.txt").write_text("")
+    (place / "more" / "gone").symlink_to("/nowhere")
+    source = options_source(place / "more")
+    rows = about_files_and_classes(source)
+    assert rows["classes"].startswith("25 with training examples each: [red]0 ")
+    assert "[red]19 " in rows["classes"]
+    assert "[red]20 " not in rows["classes"]
+    assert ", ... and 5 more, smallest " in rows["classes"]
+    assert rows["left out"] == (
+        "2 files: a.txt (it is not named as an image (.txt)); gone (it is a link to nothing); a "
+        "run names all of them in bad_files.txt"
+    )
+    assert about_files_and_classes(options_source(place / "images")) == {}
+
+
+def options_source(path):
+    return SOURCES["folder"](path=path, cache_dir=str(path.parent / "cache"))
 
 
 def test_listing_says_what_must_be_given():

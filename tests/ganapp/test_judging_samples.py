@@ -1,6 +1,8 @@
 """Samples from anywhere: tables, labels, pictures of every kind, and real data with options."""
 
+import dataclasses
 import json
+import zipfile
 
 import numpy as np
 import PIL.Image
@@ -143,10 +145,61 @@ def test_pictures_are_read_as_real_ones_are(tmp_path):
     assert np.unique(read_samples(tmp_path)(clear).values[1, ..., 3]) == 0
 
 
+def test_pictures_are_read_from_wherever_data_are(tmp_path, capsys):
+    """The same values from a folder, a nested one, an archive and an array, in one order."""
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 6, 4, 3), np.uint8)
+    for number, image in enumerate(pixels):
+        for folder in ("flat", "nested/cats", "split/train", "split/test"):
+            if folder.startswith("split") and (number < 8) is folder.endswith("test"):
+                continue
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(image).save(tmp_path / folder / f"{number:03}.png")
+    (tmp_path / "flat" / "._0.png").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for file in sorted(tmp_path.glob("nested/cats/*.png"), reverse=True):
+            archive.write(file, f"deep/{file.name}")
+    np.savez(tmp_path / "a.npz", images=pixels / np.float32(255))
+    np.save(tmp_path / "rows.npy", pixels.reshape(12, -1))
+    for name in ("flat", "nested", "a.zip", "a.npz", "rows.npy"):
+        found = read_samples(tmp_path / name)(IMAGES)
+        np.testing.assert_array_equal(found.values, pixels)
+        assert found.labels is None
+    assert "left out 1 file: ._0.png (it is hidden)." in capsys.readouterr().err
+    assert len(read_samples(tmp_path / "split")(IMAGES).values) == 12
+
+
+def test_folders_called_as_classes_say_what_was_asked_for(tmp_path):
+    draw = np.random.default_rng(0)
+    for name in ("dog", "cat"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            pixels = draw.integers(0, 256, (6, 4, 3), np.uint8)
+            PIL.Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    known = dataclasses.replace(IMAGES, classes=("ant", "cat", "dog"))
+    assert read_samples(tmp_path)(known).labels.tolist() == [1, 1, 1, 2, 2, 2]
+    other = dataclasses.replace(IMAGES, classes=("ant", "cat"))
+    assert read_samples(tmp_path)(other).labels is None
+
+
+def test_pictures_take_the_options_of_the_real_ones(tmp_path, capsys):
+    for number in range(60):
+        level = np.full((12, 12), 15 if number else 0, np.uint8)
+        PIL.Image.fromarray(level).save(tmp_path / f"{number}.png")
+    (tmp_path / "60.png").write_bytes(b"?")
+    spec = DataSpec(name="x", kind="image", shape=(8, 8, 1), examples=1, held_out=1)
+    options = {"size": 8, "bits": 4, "bad_share": 0.05, "path": "elsewhere"}
+    values = read_samples(tmp_path, options)(spec).values
+    assert values.shape == (60, 8, 8, 1)
+    assert np.unique(values).tolist() == [0, 255]
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "left out 1 file: 60.png (it is none of PNG" in said
+    assert "60 samples were made 8 pixels wide, as real images." in said
+
+
 def test_pictures_that_cannot_be_used_are_named(tmp_path):
     picture = tmp_path / "0.png"
     PIL.Image.new("RGB", (8, 8)).save(picture, "EPS")  # Pillow alone would start Ghostscript
-    assert f"{picture} cannot be used: it is none of PNG, JPEG" in refused(tmp_path, "digits")
+    assert "1 of 1 files are: 0.png (it is none of PNG, JPEG" in refused(tmp_path, "digits")
     PIL.Image.new("1", (8000, 8000)).save(picture)
     assert "8000 x 8000 pixels, more than 50,000,000" in refused(tmp_path, "digits")
     PIL.Image.new("L", (8, 8)).save(picture)

@@ -6,16 +6,25 @@ Nothing pickled is ever loaded: a pickle may run any program.
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import annotated_types
 import numpy as np
 
 from training.array_files import MAX_BYTES
-from training.data.array_forms import form_of, is_stored_form, moments, number_labels
+from training.data.array_forms import (
+    about_range,
+    about_rows,
+    form_of,
+    is_stored_form,
+    moments,
+    number_labels,
+    shaped_rows,
+)
 from training.data.cache import CacheDir, Prepared, cache_folder, key_of, prepared, write_rows
 from training.data.checks import check_columns, check_count, check_differ, check_exists
 from training.data.contents import NOTES, file_key
-from training.data.folder import Share
+from training.data.folder import Bits, Share
 from training.data.image_files import DAMAGED
 from training.data.limits import MaxBytes, arrays_in, check_npy, check_npz
 from training.data.memmap import MemmapSource, split_order
@@ -33,6 +42,8 @@ CONVENTIONS = (
     ("arr_0", "arr_1", "", ""),
 )
 Arrays = list[np.ndarray]
+Side = Annotated[int, annotated_types.Ge(1), annotated_types.Le(4096)]
+Shape = Annotated[tuple[Side, ...], annotated_types.MaxLen(3)]
 
 
 def npz(
@@ -40,6 +51,8 @@ def npz(
     path: Path,
     examples_key: str = "",
     labels_key: str = "",
+    shape: Shape = (),
+    bits: Bits = 0,
     held_out: Share = 0.1,
     max_bytes: MaxBytes = MAX_BYTES,
     cache_dir: CacheDir = "",
@@ -53,6 +66,9 @@ def npz(
         path: of the file.
         examples_key: name of the array with the examples; found by itself when empty.
         labels_key: name of the array with their labels; likewise.
+        shape: of the images that lie as rows, such as `[28, 28]`; channels after height and width,
+            or before them where one colour follows another.
+        bits: of the values of images that are used: with 12 the value 4,095 becomes white; 0 for 8.
         held_out: share of the examples that is not trained on where no `x_test` says it; at least
             1 and at most 10,000.
         max_bytes: to which its arrays may unpack; more are refused before any of them is.
@@ -66,25 +82,34 @@ def npz(
     def make(folder: Path) -> dict[str, Any]:
         examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
         labels = [_unpacked(path, key, folder) for key in keys[1::2] if key]
-        noted = _write(folder, examples, labels, held_out, path.name)
+        examples = [shaped_rows(rows, shape, path.name) for rows in examples]
+        noted = _write(folder, examples, labels, held_out, path.name, bits)
         for file in folder.glob("unpacked-*"):
             file.unlink()
         return noted
 
     cache = cache_folder(cache_dir)
-    key = key_of(file_key(path, cache / NOTES), keys, held_out)
+    key = key_of(file_key(path, cache / NOTES), keys, shape, bits, held_out)
     found = prepared(cache / "arrays", key, make)
     return _source("npz", path, found)
 
 
 def npy(
-    *, path: Path, labels_path: Path | None = None, held_out: Share = 0.1, cache_dir: CacheDir = ""
+    *,
+    path: Path,
+    labels_path: Path | None = None,
+    shape: Shape = (),
+    bits: Bits = 0,
+    held_out: Share = 0.1,
+    cache_dir: CacheDir = "",
 ) -> MemmapSource:
     """Images or vectors in a .npy, read from where they lie if they are uint8 images or float32.
 
     Args:
         path: of the file; for shapes and types see `npz`.
         labels_path: of a .npy with a label for each example.
+        shape: of images that lie as rows, see `npz`.
+        bits: of the values of images that are used, see `npz`.
         held_out: share of the examples that is not trained on; at least 1 and at most 10,000.
         cache_dir: where other types are kept converted; `GANAPP_CACHE` or `~/.cache/ganapp` when
             empty.
@@ -93,25 +118,28 @@ def npy(
     for name, file in given.items():
         check_exists(name, file)
     examples, *labels = (_loaded(file, file.name) for file in given.values())
+    examples = shaped_rows(examples, shape, path.name)
 
     def make(folder: Path) -> dict[str, Any]:
-        return _write(folder, [examples], labels, held_out, path.name)
+        return _write(folder, [examples], labels, held_out, path.name, bits)
 
-    if not is_stored_form(examples):
+    if bits or not is_stored_form(examples):
         cache = cache_folder(cache_dir)
-        key = key_of([file_key(file, cache / NOTES) for file in given.values()], held_out)
+        key = key_of(
+            [file_key(file, cache / NOTES) for file in given.values()], shape, bits, held_out
+        )
         found = prepared(cache / "arrays", key, make)
         return _source("npy", path, found)
     convert = form_of([examples], path.name).convert
     numbers, classes = number_labels(labels[0] if labels else None, len(examples), path.name)
     order, apart = split_order(len(examples), held_out)
     about = {"held_out": apart, "classes": classes, "levels": ""}
-    about |= _checked(examples, order[: len(order) - apart])
+    about |= _checked(examples, order[: len(order) - apart], examples)
     return _source("npy", path, Prepared(convert(examples), numbers, about, ""), order)
 
 
 def _write(
-    folder: Path, examples: Arrays, labels: Arrays, share: float, name: str
+    folder: Path, examples: Arrays, labels: Arrays, share: float, name: str, bits: int
 ) -> dict[str, Any]:
     """Writes examples and labels, training ones first; returns what is to be noted.
 
@@ -121,16 +149,17 @@ def _write(
         labels: of each of them, or none at all.
         share: see `split_order`.
         name: of the file, for messages.
+        bits: see `form_of`.
     """
     if labels and len(labels) < len(examples):
         raise ValueError(
             f"Both or none of the training and held-out examples of {name} must have labels. "
             "Received: labels for one of them"
         )
-    form, counts = form_of(examples, name), [len(array) for array in examples]
+    form, counts = form_of(examples, name, bits=bits), [len(array) for array in examples]
     orders = [split_order(count, share)[0] for count in counts]
     held_out = counts[1] if len(counts) == 2 else split_order(counts[0], share)[1]
-    together = np.concatenate([np.atleast_1d(each) for each in labels]) if labels else None
+    together = _together(labels, name) if labels else None
     numbers, classes = number_labels(together, sum(counts), name)
     write_rows(folder / "examples.npy", list(zip(examples, orders, strict=True)), form.convert)
     if numbers is not None:
@@ -139,23 +168,36 @@ def _write(
         np.save(folder / "labels.npy", numbers[np.concatenate(order)])
     rows = np.load(folder / "examples.npy", mmap_mode="r", allow_pickle=False)
     noted = {"held_out": held_out, "classes": classes, "levels": form.levels}
-    return noted | _checked(rows, np.arange(len(rows) - held_out))
+    return noted | _checked(rows, np.arange(len(rows) - held_out), examples[0])
 
 
-def _checked(rows: np.ndarray, training: np.ndarray) -> dict[str, Any]:
-    """Refuses examples that are too few or the same; mean and scale of vectors.
+def _together(labels: Arrays, name: str) -> np.ndarray:
+    """Labels of training and held-out examples as one array."""
+    try:
+        return np.concatenate([np.atleast_1d(each) for each in labels])
+    except ValueError as error:
+        shapes = " and ".join(str(each.shape) for each in labels)
+        raise ValueError(
+            f"Training and held-out labels of {name} must have the same form. Received: {shapes}"
+        ) from error
+
+
+def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, Any]:
+    """Refuses examples that are too few or the same; mean and scale of vectors, and notes.
 
     Args:
         rows: all examples.
         training: int `(n,)`, which of them train.
+        stored: as they came from the user, some of them.
     """
     check_count(len(training), "training examples")
     if rows.ndim > 2:
         check_differ(rows)
-        return {"mean": (), "scale": ()}
+        return {"mean": (), "scale": (), "notes": list(filter(None, [about_range(rows)]))}
     mean, scale = moments(rows, training)
-    check_columns(scale)
-    return {"mean": mean.tolist(), "scale": scale.tolist()}
+    flat = about_rows(stored)
+    check_columns(scale, flat)
+    return {"mean": mean.tolist(), "scale": scale.tolist(), "notes": [flat] if flat else []}
 
 
 def _source(
@@ -176,7 +218,14 @@ def _source(
         description=f"{'Vectors' if kind == 'vector' else 'Images'} of {path.name}{levels}.",
         licence="unknown",
     )
-    return MemmapSource(spec, examples, found.labels, order=order, fingerprint=found.fingerprint)
+    return MemmapSource(
+        spec,
+        examples,
+        found.labels,
+        order=order,
+        notes=tuple(about["notes"]),
+        fingerprint=found.fingerprint,
+    )
 
 
 def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:

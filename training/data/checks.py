@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from training.data.cache import chunks
+from training.data.left_out import printable
 
 FEWEST, SMALLEST = 10, 8  # examples; pixels of an image's side
 MENTIONED = 5  # columns in a message
@@ -21,6 +22,11 @@ def check_exists(name: str, path: Path) -> None:
     Raises:
         ValueError: there is nothing, or nothing that can be read twice (a pipe, a device).
     """
+    if (text := printable(str(path))) != str(path):
+        raise ValueError(
+            f"`{name}` must be a path of UTF-8 text without line ends, because a run keeps it: "
+            f"rename it, or give it another name with `ln -s`. Received: {name}={text}"
+        )
     if path.is_file() or path.is_dir():
         return
     sentence = f"`{name}` must be a file or folder that exists. Received: {name}={str(path)!r}."
@@ -29,16 +35,23 @@ def check_exists(name: str, path: Path) -> None:
     missing = next(p for p in (path, *path.parents) if p.parent.exists())
     if missing != path:
         raise ValueError(f"{sentence} There is no {str(missing)!r}.")
-    names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    names = [printable(each.name) for each in path.parent.iterdir()] if path.parent.is_dir() else []
     close = [str(path.parent / each) for each in difflib.get_close_matches(path.name, names, n=2)]
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise ValueError(sentence + hint)
 
 
-def check_count(count: int, what: str) -> None:
-    """Refuses fewer than 10 examples."""
+def check_count(count: int, what: str, left_out: str = "") -> None:
+    """Refuses fewer than 10 examples.
+
+    Args:
+        count: how many there are.
+        what: they are called.
+        left_out: what there is beside them and not used.
+    """
     if count < FEWEST:
-        raise ValueError(f"The data must hold at least {FEWEST} {what}. Received: {count}")
+        beside = f", and left out {left_out}" if left_out else ""
+        raise ValueError(f"The data must hold at least {FEWEST} {what}. Received: {count}{beside}")
 
 
 def check_size(shape: tuple[int, ...], what: str = "Images") -> None:
@@ -58,11 +71,12 @@ def check_differ(images: np.ndarray, what: str = "image") -> None:
     raise ValueError(f"The {what}s must differ. Received: {len(images)} times the same {what}")
 
 
-def check_columns(scale: np.ndarray) -> None:
+def check_columns(scale: np.ndarray, hint: str = "") -> None:
     """Refuses vectors with columns that are the same in all of them.
 
     Args:
         scale: `(d,)`, their standard deviations.
+        hint: what the vectors look like instead.
     """
     constant = np.flatnonzero(scale == 0)
     if len(constant):
@@ -71,6 +85,7 @@ def check_columns(scale: np.ndarray) -> None:
         raise ValueError(
             "Every column of the vectors must vary; leave the constant ones out. "
             f"Received: constant columns {named}{more} (counted from 0)"
+            f"{f'. {hint}' if hint else ''}"
         )
 
 

@@ -1,8 +1,6 @@
 """`folder`: images of any sizes and kinds, in folders or an archive."""
 
 import dataclasses
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,20 +8,21 @@ import annotated_types
 import numpy as np
 
 from training.data.cache import CacheDir, cache_folder, key_of
-from training.data.checks import check_classes, check_exists
-from training.data.contents import NOTES, below_common, images_key
-from training.data.image_cache import ImageOptions, Marks, image_source
-from training.data.image_files import Example, image_files, place_of
+from training.data.checks import check_exists
+from training.data.contents import NOTES, image_contents
+from training.data.image_cache import READING, ImageOptions, Marks, image_source
+from training.data.image_files import Example, image_files, place_of, read_files
 from training.data.images import Resize
+from training.data.label_files import labels_in_files
 from training.data.memmap import MemmapSource
-from training.data.partly import UNKNOWN, UNLABELLED
+from training.data.places import Labels, Parts, marks_of_file, marks_of_places
 
 Size = Annotated[int, annotated_types.Ge(0), annotated_types.Le(4096)]
 Pixels = Annotated[int, annotated_types.Ge(1)]
 Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 BadShare = Annotated[float, annotated_types.Ge(0), annotated_types.Lt(1)]
 Channels = Literal[0, 1, 3, 4]
-TRAIN, HELD_OUT = {"train", "training"}, {"test", "testing", "val", "valid", "validation"}
+Bits = Annotated[int, annotated_types.Ge(0), annotated_types.Le(16)]
 
 
 def folder(
@@ -32,7 +31,9 @@ def folder(
     size: Size = 0,
     resize: Resize = "crop",
     channels: Channels = 0,
-    labels: Literal["folders", "none"] = "folders",
+    bits: Bits = 0,
+    labels: Labels = "auto",
+    parts: Parts = "folders",
     held_out: Share = 0.1,
     bad_share: BadShare = 0.01,
     max_pixels: Pixels = 50_000_000,
@@ -45,96 +46,78 @@ def folder(
         size: height and width that every image gets; 0 if they all have the same.
         resize: `"crop"` to the square in the middle, `"pad"` to one, or `"stretch"`.
         channels: 1 grey, 3 colours, 4 with transparency; 0 for 1 if no image has colours, else 3.
-        labels: `"folders"` if images lie in a folder per class, `"none"` to ignore them.
-        held_out: share of the images that is not trained on, unless folders called train and test
-            say it; at least 1 and at most 10,000 images.
+        bits: of the values that are used: with 12 the value 4,095 becomes white. 0 for all bits
+            that the files' type has.
+        labels: `"file"` for those of a `dataset.json`, `"folders"` if images lie in a folder per
+            class, `"inner"` if the last folder is the class, `"none"` to ignore them; `"auto"` for
+            `"file"` where there is one, else `"folders"`.
+        parts: `"folders"` if folders called train and test say what is held out, `"none"` to take
+            them for folders like others.
+        held_out: share of the images that is not trained on, unless `parts` say it; at least 1 and
+            at most 10,000 images.
         bad_share: of the files may be unreadable and are left out.
         max_pixels: larger images are left out undecoded.
         cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
     """
     check_exists("path", path)
     options = ImageOptions(
-        size=size, resize=resize, channels=channels, bad_share=bad_share, held_out=held_out
+        size=size,
+        resize=resize,
+        channels=channels,
+        bits=bits,
+        bad_share=bad_share,
+        held_out=held_out,
     )
-    in_folders = labels == "folders"
-    return _source(path, options, in_folders, max_pixels, cache_folder(cache_dir))
-
-
-def _source(
-    path: Path, options: ImageOptions, labels: bool, max_pixels: int, cache: Path
-) -> MemmapSource:
-    """The images that lie there, named in the cache by their content and what is made of it."""
-    content = images_key(path, max_pixels, cache / NOTES)
+    cache = cache_folder(cache_dir)
+    contents = image_contents(path, max_pixels, cache / NOTES)
 
     def mark(kept: list[Example]) -> Marks:
+        names = [example.name for example in kept]
         # By their names, because an archive may hold them in any order.
-        order = np.array(sorted(range(len(kept)), key=lambda each: place_of(kept[each].name)))
-        return dataclasses.replace(marks_of_places(kept, labels=labels), order=order)
+        order = np.array(sorted(range(len(names)), key=lambda each: place_of(names[each])))
+        found = marks_in(path, names, labels, parts, contents.label_files)
+        return dataclasses.replace(found, order=order)
 
     return image_source(
-        lambda: image_files(path, max_pixels),
+        lambda: image_files(path, max_pixels, bits),
         options=options,
         mark=mark,
         cache=cache / "images",
-        key=key_of(content, dataclasses.asdict(options), labels, max_pixels),
+        key=key_of(READING, contents.key, dataclasses.asdict(options), labels, parts, max_pixels),
         spec={
             "name": "folder",
             "description": f"Images of {path.name}.",
             "licence": "unknown",
         },
+        left_out=contents.left_out,
     )
 
 
-def marks_of_places(examples: Sequence[Example], *, labels: bool) -> Marks:
-    """Classes and parts as the folders say in which the images lie.
-
-    What all paths begin with is passed over; then may come folders for training and test, then the
-    folder of the class. Images in a folder called `unlabelled` beside either have no class.
+def marks_in(
+    path: Path, names: list[str], labels: Labels, parts: Parts, label_files: list[str]
+) -> Marks:
+    """Classes and parts of the images of a folder or archive.
 
     Args:
-        examples: with names such as `"train/cat/1.png"`.
-        labels: whether folders are classes.
+        path: of the folder or archive.
+        names: of the images.
+        labels: see `folder`.
+        parts: likewise.
+        label_files: names of the files with labels that lie there.
 
     Raises:
-        ValueError: some images lie in folders of classes and others beside these.
+        ValueError: labels are asked for that are not there, or names contradict each other.
     """
-    places = below_common([example.name.split("/")[:-1] for example in examples])
-    parts = {place[0].lower() if place else "" for place in places}
-    held_out = None
-    if parts - UNLABELLED <= TRAIN | HELD_OUT and parts & TRAIN and parts & HELD_OUT:
-        held_out = np.array([place[0].lower() in HELD_OUT for place in places])
-        places = _below_parts(places)
-    # What lies apart says nothing of the others: these may have no classes at all.
-    among = [place for place in places if not place or place[0].lower() not in UNLABELLED]
-    if not labels or not any(among):
-        return Marks(None, (), held_out)
-    if not all(places):
-        beside = examples[[bool(place) for place in places].index(False)].name
+    if labels not in ("auto", "file") or not (label_files or labels == "file"):
+        return marks_of_places(names, labels=labels, parts=parts)
+    found = labels_in_files(read_files(path, label_files) if label_files else {})
+    if found.numbers is None and labels == "file":
         raise ValueError(
-            "`labels` can be 'folders' only where every image lies in the folder of its class; "
-            f"use labels='none'. Received: {beside!r} beside folders such as {max(among)[0]!r}"
+            "`labels` can be 'file' only where a dataset.json holds labels. "
+            f"Received: {' '.join(found.notes) or f'none in {path}'}"
         )
-    folders = {place[0] for place in places}
-    classes = sorted((name for name in folders if name.lower() not in UNLABELLED), key=_natural)
-    if len(classes) < len(folders) and not check_classes(len(classes), "the folders"):
-        return Marks(None, (), held_out)
-    number = {name: place for place, name in enumerate(classes)}
-    found = np.array([number.get(place[0], UNKNOWN) for place in places])
-    return Marks(found, tuple(classes), held_out)
-
-
-def _below_parts(places: list[list[str]]) -> list[list[str]]:
-    """Places below the folders for training and test; those beside them stay unlabelled."""
-    apart = [place[0].lower() in UNLABELLED for place in places]
-    below = [place[1:] for place, beside in zip(places, apart, strict=True) if not beside]
-    found = iter(below_common(below))
-    return [
-        place[:1] if beside else next(found) for place, beside in zip(places, apart, strict=True)
-    ]
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts 2 before 10."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
-    ]
+    if found.numbers is None:
+        marks = marks_of_places(names, labels="folders", parts=parts)
+        return dataclasses.replace(marks, notes=(*found.notes, *marks.notes))
+    marks = marks_of_places(names, labels="none", parts=parts)
+    return marks_of_file(names, found, marks)

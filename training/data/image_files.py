@@ -10,22 +10,47 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO
-
-import PIL.Image
+from typing import IO, NamedTuple
 
 from training.data.cache import BLOCK
-from training.data.images import SUFFIXES, BadImageError, open_image
+from training.data.images import SUFFIXES, BadImageError, Picture, open_image
+from training.data.left_out import printable
 from training.data.limits import is_bomb, is_tar, members_within, open_tar
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ROOM = 1 << 20  # bytes that an image file may have beside its pixels
+MOST_LABELS = 1 << 28  # bytes of a file with labels
+MOST_VISITS = 1000  # of one folder, by links from here and there
 IRREGULAR = "it is no regular file"
-Checksum = tuple[str, int, int, str]  # name, bytes, CRC-32, why it must not be read
+DANGLING = "it is a link to nothing"
+LABEL_FILE = "dataset.json"  # as StyleGAN's tools write it
+THUMBNAILS = ("thumbnails", "thumbnail", "thumbs", "_thumbs", "@eadir")
+OTHER_PROGRAMS = (
+    *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+    *("$recycle.bin", "system volume information", "lost+found"),
+)
 Reader = Callable[[Path, int], Iterator]
+
+
+class FileFacts(NamedTuple):
+    """A file of a folder or archive, nothing of it decoded.
+
+    Args:
+        name: relative, with slashes.
+        size: in bytes.
+        crc: CRC-32 of its content.
+        refused: why it must not be read although it is named like an image; empty if it may.
+        left_out: why it is no image at all; empty if it is one or has labels.
+    """
+
+    name: str
+    size: int
+    crc: int
+    refused: str = ""
+    left_out: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,19 +65,28 @@ class Example:
     """
 
     name: str
-    load: Callable[[], PIL.Image.Image]
+    load: Callable[[], Picture]
     label: int | None = None
     held_out: bool = False
 
 
-def image_statuses(path: Path) -> Iterator[tuple[str, int, int, int]]:
-    """Names, sizes and times of the images of a folder, or of the file, without reading any.
+class _Found(NamedTuple):
+    """A file or link below a folder, or a folder that is passed over."""
+
+    name: str
+    status: os.stat_result | None  # of images and labels only
+    left_out: str = ""
+
+
+def statuses(path: Path) -> Iterator[tuple]:
+    """Names, sizes and times of the files of a folder, or of the file, without reading any.
 
     Besides the time of the last change that of the last change to what the system says of the file:
-    no program can set that one back.
+    no program can set that one back. Files that are left out have a name and the reason.
     """
-    found = _walk(path) if path.is_dir() else [("", path.stat())]
-    return ((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in found)
+    found = _walk(path) if path.is_dir() else [_Found("", path.stat())]
+    for name, s, left_out in found:
+        yield (name, left_out) if s is None else (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
 
 def place_of(name: str) -> tuple[list[str], str]:
@@ -65,37 +99,76 @@ def place_of(name: str) -> tuple[list[str], str]:
     return folders, last
 
 
-def image_files(path: Path, max_pixels: int) -> Iterator[Example]:
+def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]:
     """The images of a folder or archive, one after the other; an archive is read once.
 
-    Hidden files, `__MACOSX` and files that are not named like images are passed over. What is named
-    like one and must not be read (links, devices, paths that lead out of the archive) raises
-    `BadImageError` when it is loaded, as damaged images do.
+    Files that are no images are passed over, see `file_facts`. What is named like one and must not
+    be read (links, devices, paths that lead out of the archive) raises `BadImageError` when it is
+    loaded, as damaged images do.
 
     Args:
         path: a folder, .zip, .tar or compressed .tar; its content decides which, not its name.
         max_pixels: see `open_image`.
+        bits: likewise.
 
     Raises:
         ValueError: it is none of these, or an archive that is damaged.
     """
-    return _kind(path, folder=_in_folder, zipped=_in_zip, tarred=_in_tar)(path, max_pixels)
+    kinds = {"folder": _in_folder, "zipped": _in_zip, "tarred": _in_tar}
+    found = _kind(path, **kinds)(path, max_pixels)
+    return (_example(name, source, max_pixels, bits) for name, source in found)
 
 
-def checksums(path: Path, max_pixels: int) -> Iterator[Checksum]:
-    """Of every image that `image_files` gives its name, size and CRC-32, nothing decoded.
+def file_facts(path: Path, max_pixels: int) -> Iterator[FileFacts]:
+    """Of every file its name, size and CRC-32, nothing decoded, and why some are left out.
 
-    A zip lists them; of a tar and a folder all of the content is read.
+    A zip lists them; of a tar and a folder all of the images' content is read.
 
     Args:
         path: as for `image_files`.
         max_pixels: likewise.
-
-    Returns:
-        Name, bytes, CRC-32 and why it must not be read (empty if it may) of each, in their order.
     """
-    kinds = {"folder": _sums_of_folder, "zipped": _sums_of_zip, "tarred": _sums_of_tar}
+    kinds = {"folder": _facts_of_folder, "zipped": _facts_of_zip, "tarred": _facts_of_tar}
     return _kind(path, **kinds)(path, max_pixels)
+
+
+def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
+    """The content of some files by name, those of labels for example.
+
+    Args:
+        path: as for `image_files`.
+        names: as `file_facts` gives them.
+
+    Raises:
+        ValueError: one is larger than files of labels are.
+    """
+
+    def folder(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
+        for name in names:
+            yield name, (path / name).open("rb"), (path / name).stat().st_size
+
+    def zipped(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if _plain(member.filename) in names:
+                    yield _plain(member.filename), archive.open(member), member.file_size
+
+    def tarred(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
+        with open_tar(path) as archive:
+            for member in members_within(path, archive):
+                if _plain(member.name) in names and member.isreg():
+                    yield _plain(member.name), archive.extractfile(member), member.size
+
+    found = {}
+    for name, file, size in _kind(path, folder=folder, zipped=zipped, tarred=tarred)(path, 0):
+        with file:
+            if size > MOST_LABELS:
+                raise ValueError(
+                    f"A file of labels must have at most {MOST_LABELS:,} bytes. Received: "
+                    f"{printable(name)} with {size:,}; `--set data.labels=none` does without"
+                )
+            found[name] = file.read(MOST_LABELS)
+    return found
 
 
 def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Reader:
@@ -111,51 +184,87 @@ def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Read
     )
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Relative names of the image files below a folder, sorted, with what the system says."""
+def _walk(folder: Path) -> Iterator[_Found]:
+    """What lies below a folder, in the order of `place_of`, with what the system says of images.
 
-    def complain(error: OSError) -> None:
-        raise error  # or what may not be read would silently be missing
-
-    seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=complain):
-        if (real := os.path.realpath(place)) in seen:  # a link to a folder above
-            folders.clear()
+    Links are followed, but for those to a folder that they lie in, which would never end.
+    """
+    visits: dict[tuple[int, int], int] = {}
+    waiting: list[tuple[str, str, tuple]] = [(str(folder), "", ())]
+    while waiting:
+        place, below, above = waiting.pop()
+        status = os.stat(place)
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            yield _Found(below, None, "it is a link to a folder that it lies in")
             continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        below = "" if place == str(folder) else f"{Path(place).relative_to(folder).as_posix()}/"
-        for name in sorted(names):
-            if _is_hidden(name) or not name.lower().endswith(SUFFIXES):
+        visits[here] = visits.get(here, 0) + 1
+        if visits[here] > MOST_VISITS:
+            raise ValueError(
+                f"`path` must not hold links that lead to the same folder more than {MOST_VISITS} "
+                f"times. Received: {printable(place)!r}"
+            )
+        with os.scandir(place) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        folders = []
+        for entry in entries:  # for 100,000 files, Path takes seconds
+            name = below + entry.name
+            if _is_folder(entry):
+                if reason := _sidecar(entry.name):
+                    yield _Found(f"{name}/", None, reason)
+                else:
+                    folders.append((entry.path, f"{name}/", (*above, here)))
                 continue
-            file = os.path.join(place, name)  # for 100,000 files, Path takes seconds
-            try:
-                status = os.stat(file)
-            except OSError:
-                status = os.lstat(file)  # a broken link: opening it will say so
-            yield below + name, status
+            reason = _reason_to_pass(entry.name)
+            if not reason or entry.is_symlink():
+                status = _status(entry)
+                if reason and stat.S_ISLNK(status.st_mode):
+                    reason = DANGLING
+            yield _Found(name, None if reason else status, reason)
+        waiting += reversed(folders)
 
 
-def _in_folder(folder: Path, max_pixels: int) -> Iterator[Example]:
-    for name, status in _walk(folder):
-        if stat.S_ISREG(status.st_mode):
-            yield Example(name, lambda file=folder / name: open_image(file, max_pixels))
-        else:  # opening a pipe would wait for ever
-            yield _refused(name, IRREGULAR)
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
-def _sums_of_folder(folder: Path, max_pixels: int) -> Iterator[Checksum]:
-    def checksum(found: tuple[str, os.stat_result]) -> Checksum:
-        name, status = found
-        if not stat.S_ISREG(status.st_mode):
-            return name, 0, 0, IRREGULAR
+def _status(entry: os.DirEntry) -> os.stat_result:
+    try:
+        return entry.stat()
+    except OSError:
+        return entry.stat(follow_symlinks=False)  # a link to nothing
+
+
+def _irregular(status: os.stat_result) -> str:
+    """Why a file of this kind must not be opened (a pipe would wait for ever); empty if it may."""
+    if stat.S_ISREG(status.st_mode):
+        return ""
+    return DANGLING if stat.S_ISLNK(status.st_mode) else IRREGULAR
+
+
+def _in_folder(folder: Path, max_pixels: int) -> Iterator[tuple[str, Path | BadImageError]]:
+    for name, status, left_out in _walk(folder):
+        if not left_out and not _is_label_file(name):
+            yield name, BadImageError(reason) if (reason := _irregular(status)) else folder / name
+
+
+def _facts_of_folder(folder: Path, max_pixels: int) -> Iterator[FileFacts]:
+    def facts(found: _Found) -> FileFacts:
+        name, status, left_out = found
+        if left_out:
+            return FileFacts(name, 0, 0, left_out=left_out)
+        if reason := _irregular(status):
+            return FileFacts(name, 0, 0, reason)
         try:
-            return name, status.st_size, _crc((folder / name).open("rb")), ""
+            return FileFacts(name, status.st_size, _crc((folder / name).open("rb")))
         except OSError as error:  # decoding it will say so
-            return name, status.st_size, 0, str(error.strerror)
+            return FileFacts(name, status.st_size, 0, str(error.strerror))
 
     with ThreadPoolExecutor() as pool:
-        yield from pool.map(checksum, _walk(folder))
+        yield from pool.map(facts, _walk(folder))
 
 
 def _crc(file: IO[bytes]) -> int:
@@ -166,13 +275,13 @@ def _crc(file: IO[bytes]) -> int:
     return value
 
 
-def _members_of_zip(
-    archive: zipfile.ZipFile, max_pixels: int
-) -> Iterator[tuple[zipfile.ZipInfo, str]]:
-    """The members that are named like images, with why they must not be read."""
-    for member in archive.infolist():
-        if member.is_dir() or not _is_image(member.filename):
-            continue
+def _of_zip(archive: zipfile.ZipFile, max_pixels: int) -> Iterator[tuple]:
+    """Its members in the order of their places, each with why it must not be read or is no image.
+
+    The last two are empty for images and labels.
+    """
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    for member in sorted(members, key=lambda member: place_of(_plain(member.filename))):
         reason = _reason(member.filename, member.file_size, max_pixels)
         if stat.S_ISLNK(member.external_attr >> 16):
             reason = "it is a link"
@@ -180,56 +289,67 @@ def _members_of_zip(
             reason = "it is encrypted"
         elif is_bomb(member):
             reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
-        yield member, reason
+        yield member, reason, _left_out(member.filename)
 
 
-def _in_zip(path: Path, max_pixels: int) -> Iterator[Example]:
+def _in_zip(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
     with zipfile.ZipFile(path) as archive:
-        for member, reason in _members_of_zip(archive, max_pixels):
+        for member, reason, left_out in _of_zip(archive, max_pixels):
+            name = _plain(member.filename)
+            if left_out or _is_label_file(name):
+                continue
             if reason:
-                yield _refused(member.filename, reason)
+                yield member.filename, BadImageError(reason)
                 continue
             try:
                 content = archive.read(member)
             except (*DAMAGED, NotImplementedError) as error:  # this member alone is damaged
-                yield _refused(member.filename, f"it cannot be read ({error})")
-                continue
-            yield _example(member.filename, content, max_pixels)
+                content = BadImageError(f"it cannot be read ({error})")
+            yield name, content
 
 
-def _sums_of_zip(path: Path, max_pixels: int) -> Iterator[Checksum]:
+def _facts_of_zip(path: Path, max_pixels: int) -> Iterator[FileFacts]:
     with zipfile.ZipFile(path) as archive:
-        for member, reason in _members_of_zip(archive, max_pixels):
-            yield _plain(member.filename), member.file_size, member.CRC, reason
+        for member, reason, left_out in _of_zip(archive, max_pixels):
+            name = _plain(member.filename)
+            if left_out:
+                yield FileFacts(name, 0, 0, left_out=left_out)
+            else:
+                yield FileFacts(name, member.file_size, member.CRC, reason)
 
 
-def _members_of_tar(
-    path: Path, archive: tarfile.TarFile, max_pixels: int
-) -> Iterator[tuple[tarfile.TarInfo, str]]:
-    """The members that are named like images, with why they must not be read."""
+def _of_tar(path: Path, archive: tarfile.TarFile, max_pixels: int) -> Iterator[tuple]:
+    """Its members, each with why it must not be read or is no image, as `_of_zip`."""
     for member in members_within(path, archive):
-        if member.isdir() or not _is_image(member.name):
+        if member.isdir():
             continue
-        reason = _reason(member.name, member.size, max_pixels)
+        reason, left_out = _reason(member.name, member.size, max_pixels), _left_out(member.name)
         if not member.isreg():
             reason = "it is a link" if member.issym() or member.islnk() else "it is a device"
-        yield member, reason
+            left_out = left_out and reason
+        yield member, reason, left_out
 
 
-def _in_tar(path: Path, max_pixels: int) -> Iterator[Example]:
+def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
     with open_tar(path) as archive:  # one pass: a compressed file cannot seek
-        for member, reason in _members_of_tar(path, archive, max_pixels):
+        for member, reason, left_out in _of_tar(path, archive, max_pixels):
+            if left_out or _is_label_file(member.name):
+                continue
             if reason:
-                yield _refused(member.name, reason)
+                yield member.name, BadImageError(reason)
             else:
-                yield _example(member.name, archive.extractfile(member).read(), max_pixels)
+                yield _plain(member.name), archive.extractfile(member).read()
 
 
-def _sums_of_tar(path: Path, max_pixels: int) -> Iterator[Checksum]:
+def _facts_of_tar(path: Path, max_pixels: int) -> Iterator[FileFacts]:
     with open_tar(path) as archive:
-        for member, reason in _members_of_tar(path, archive, max_pixels):
-            crc = 0 if reason else _crc(archive.extractfile(member))
-            yield _plain(member.name), member.size, crc, reason
+        for member, reason, left_out in _of_tar(path, archive, max_pixels):
+            name = _plain(member.name)
+            if left_out:
+                yield FileFacts(name, 0, 0, left_out=left_out)
+            else:
+                crc = 0 if reason else _crc(archive.extractfile(member))
+                yield FileFacts(name, member.size, crc, reason)
 
 
 def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
@@ -242,15 +362,42 @@ def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
         raise ValueError(
             f"The archive {path} is damaged: after {count} images it cannot be read ({error})"
         ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"The names in the archive {path} must be the UTF-8 text that it says they are; unpack "
+            f"it and name the folder. Received: {error.object!r}"
+        ) from error
 
 
-def _is_image(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return name.lower().endswith(SUFFIXES) and not any(map(_is_hidden, parts))
+def _left_out(name: str) -> str:
+    """Why a member of an archive is no image; empty for images and labels."""
+    *folders, last = _plain(name).split("/")
+    beside = next(filter(None, map(_sidecar, folders)), "")
+    return beside or _reason_to_pass(last)
 
 
-def _is_hidden(part: str) -> bool:
-    return (part.startswith(".") and part != "..") or part == "__MACOSX"
+def _reason_to_pass(name: str) -> str:
+    """Why a file of this name (without folders) is no image; empty for images and labels."""
+    _, dot, suffix = name.rpartition(".")
+    suffix = f".{suffix.lower()}" if dot else "no suffix"
+    if name[0] != "." and suffix in SUFFIXES:  # most files: nothing further is looked at
+        return ""
+    if (reason := _sidecar(name)) or _is_label_file(name):
+        return reason
+    return f"it is not named as an image ({suffix})"
+
+
+def _sidecar(name: str) -> str:
+    """Why a folder or file of this name is none of the user's images; empty if it may be one."""
+    if name.startswith(".") and name not in (".", ".."):
+        return "it is hidden"
+    if name.lower() in OTHER_PROGRAMS:
+        return "it belongs to another program"
+    return "it holds thumbnails" if name.lower() in THUMBNAILS else ""
+
+
+def _is_label_file(name: str) -> bool:
+    return name.rpartition("/")[2] == LABEL_FILE
 
 
 def _reason(name: str, size: int, max_pixels: int) -> str:
@@ -258,13 +405,9 @@ def _reason(name: str, size: int, max_pixels: int) -> str:
     posix = PurePosixPath(name.replace("\\", "/"))
     if posix.is_absolute() or ".." in posix.parts or posix.parts[0].endswith(":"):
         return "its path leads out of the archive"
-    if size > 4 * max_pixels + ROOM:  # more than these pixels need; a packed bomb
+    if size > 8 * max_pixels + ROOM:  # more than these pixels need; a packed bomb
         return f"it unpacks to {size:,} bytes"
     return ""
-
-
-def _example(name: str, content: bytes, max_pixels: int) -> Example:
-    return Example(_plain(name), lambda: open_image(content, max_pixels))
 
 
 def _plain(name: str) -> str:
@@ -272,8 +415,12 @@ def _plain(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).as_posix()
 
 
-def _refused(name: str, reason: str) -> Example:
-    def load() -> PIL.Image.Image:
-        raise BadImageError(reason)
+def _example(
+    name: str, source: Path | bytes | BadImageError, max_pixels: int, bits: int
+) -> Example:
+    def load() -> Picture:
+        if isinstance(source, BadImageError):
+            raise source
+        return open_image(source, max_pixels, bits=bits)
 
     return Example(name, load)

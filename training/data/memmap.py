@@ -40,6 +40,7 @@ class MemmapSource(FiniteSource):
         order: int64 `(n,)`, which example comes when; as they lie when `None`, and then examples
             for evaluation are slices of the file that are read only when they are used.
         bad_files: those that were left out, by name with the reason of each.
+        notes: sentences on what was assumed.
         fingerprint: of the content where it is known already; else it is read.
     """
 
@@ -51,6 +52,7 @@ class MemmapSource(FiniteSource):
         *,
         order: np.ndarray | None = None,
         bad_files: Mapping[str, str] | None = None,
+        notes: tuple[str, ...] = (),
         fingerprint: str = "",
     ) -> None:
         if len(examples) != spec.examples + spec.held_out:
@@ -61,7 +63,7 @@ class MemmapSource(FiniteSource):
         self.spec, self._examples, self._order = spec, examples, order
         self._labels = labels if labels is None or order is None else labels[order]
         self._fingerprint = fingerprint
-        self.bad_files = dict(bad_files or {})
+        self.bad_files, self.notes = dict(bad_files or {}), notes
         if labels is not None:
             # Made once: in a dataset's function, an array would become a constant of its graph.
             with tf.device("CPU:0"):

@@ -16,6 +16,7 @@ class Relabelled(Source):
     def __init__(self, source: Source) -> None:
         self._source = source
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
+        self.notes = source.notes
         self.density, self.modes, self.singles = source.density, source.modes, source.singles
 
     def fingerprint(self):

@@ -12,9 +12,9 @@ from training.data.cache import CacheDir, cache_folder, key_of
 from training.data.checks import check_classes
 from training.data.downloads import download_and_prepare, quiet
 from training.data.folder import Channels, Share, Size
-from training.data.image_cache import ImageOptions, Marks, image_source
+from training.data.image_cache import READING, ImageOptions, Marks, image_source
 from training.data.image_files import Example
-from training.data.images import BadImageError, Resize
+from training.data.images import BadImageError, Picture, Resize
 from training.data.memmap import MemmapSource
 from training.data.tfds_builder import builder_of
 from training.data.tfds_name import base_splits
@@ -69,7 +69,7 @@ def _source(
         options=options,
         mark=lambda kept: _marks(kept, names, apart, name),
         cache=cache,
-        key=key_of(info.full_name, listing, parts, dataclasses.asdict(options)),
+        key=key_of(READING, info.full_name, listing, parts, dataclasses.asdict(options)),
         spec={
             "name": "tfds",
             "description": f"{info.full_name} of TensorFlow Datasets, split {split}.",
@@ -128,18 +128,18 @@ def _examples(builder: Any, parts: list[str], image: str, label: str) -> Iterato
         for number, example in enumerate(tfds.as_numpy(dataset)):
             yield Example(
                 f"{part} {number}",
-                lambda pixels=example[image]: _as_image(pixels),
+                lambda pixels=example[image]: _as_picture(pixels),
                 label=int(example[label]) if label else None,
                 held_out=place > 0,
             )
 
 
-def _as_image(pixels: np.ndarray) -> PIL.Image.Image:
+def _as_picture(pixels: np.ndarray) -> Picture:
     if pixels.dtype == np.uint16:
         pixels = np.round(pixels / 257).astype(np.uint8)
     if pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3, 4):
         raise BadImageError(f"it holds {pixels.dtype} of shape {pixels.shape}")
-    return PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    return Picture(PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
 def _marks(kept: list[Example], names: Any, apart: bool, what: str) -> Marks:

@@ -189,6 +189,99 @@ def test_classes_below_zero_are_not_lost_in_silence(from_npz, caplog):
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        np.eye(4)[LABELS],
+        np.eye(4, dtype=np.uint8)[LABELS],
+        LABELS.astype(np.float32),
+        LABELS[:, None].astype(np.float64),
+        LABELS > 1,
+    ],
+)
+def test_labels_in_the_forms_that_keras_makes(from_npz, form):
+    source = from_npz(x=IMAGES, y=form)
+    if form.dtype == bool:
+        assert by_example(source) == named(IMAGES, LABELS > 1)
+        return
+    assert source.spec.classes == ("0", "1", "2", "3")
+    assert by_example(source) == named(IMAGES, LABELS)
+
+
+def test_a_row_of_zeros_has_no_class(from_npz):
+    one_hot = np.eye(4)[LABELS]
+    one_hot[:4] = 0
+    assert by_example(from_npz(x=IMAGES, y=one_hot)) == named(IMAGES, np.r_[[-1] * 4, LABELS[4:]])
+    with pytest.raises(
+        ValueError, match=r"must have the same form. Received: \(40, 4\) and \(40,\)"
+    ):
+        from_npz(x_train=IMAGES, y_train=one_hot, x_test=IMAGES, y_test=LABELS)
+
+
+def random_rows(columns, kind=np.uint8):
+    return np.random.default_rng(2).integers(0, 256, (40, columns)).astype(kind)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (random_rows(784), "of 784 bytes look like images of 28 x 28, and are taken for vectors: "),
+        (random_rows(3072), "'data.shape=[32,32,3]'` makes them images, `'data.shape=[3,32,32]'`"),
+        (
+            random_rows(64, np.float64) / 255,
+            "Rows of 64 numbers from -1 to 1 look like images of 8",
+        ),
+        (random_rows(784, np.float32), ""),
+        (random_rows(783), ""),
+        (random_rows(49), ""),
+    ],
+)
+def test_rows_that_look_like_images_are_told(from_npz, from_npy, rows, said):
+    for source in (from_npz(x=rows), from_npy(rows)):
+        assert source.spec.kind == "vector"
+        assert len(source.notes) == bool(said)
+        assert said in " ".join(source.notes)
+
+
+def test_rows_become_images_of_a_shape(from_npz, from_npy):
+    rows = random_rows(9 * 11 * 3)
+    images = rows.reshape(-1, 9, 11, 3)
+    for make in (lambda **options: from_npz(options, x=rows), lambda **o: from_npy(rows, **o)):
+        assert set(by_example(make(shape=(9, 11, 3)))) == {x.tobytes() for x in images}
+        planes = {
+            np.ascontiguousarray(x.reshape(3, 9, 11).transpose(1, 2, 0)).tobytes() for x in rows
+        }
+        assert set(by_example(make(shape=(3, 9, 11)))) == planes
+        with pytest.raises(ValueError, match=r"shape=\[9, 11\], which are 99, and rows of 297"):
+            make(shape=(9, 11))
+
+
+def test_constant_columns_of_flat_images_are_told_for_what_they_are(from_npz):
+    rows = random_rows(784)
+    rows[:, :28] = 0
+    with pytest.raises(ValueError, match=r"constant columns 0, .* look like images of 28 x 28"):
+        from_npz(x=rows)
+
+
+def test_a_part_of_the_range(from_npz, from_npy):
+    deep = (IMAGES.astype(int) * 4095 // 255).astype(np.uint16)
+    source = from_npz({"bits": 12}, x=deep)
+    assert set(by_example(source)) == {
+        x.tobytes() for x in np.round(deep * 255.0 / 4095).astype("u1")
+    }
+    assert "values of 12 bits as 256 levels" in source.spec.description
+    with pytest.raises(ValueError, match=r"`--set data.bits=12` says that values are from 0 to"):
+        from_npz(x=deep)
+    with pytest.raises(ValueError, match=r"8 bits are 0 to 255. Received: from 0 to 4095"):
+        from_npz({"bits": 8}, x=deep)
+    (note,) = from_npy(IMAGES // 16).notes
+    assert "the values 0 to 15 of 255 alone, which leaves 16 of 256 levels" in note
+    assert by_example(from_npy(IMAGES // 16, bits=4)).keys() == {
+        x.tobytes() for x in IMAGES // 16 * 17
+    }
+    assert from_npy(IMAGES).notes == ()
+
+
 def bad_array(**changes):
     array = VECTORS.copy()
     for place, value in changes.items():
@@ -266,7 +359,7 @@ def test_damaged_files_are_told(tmp_path, from_npz, from_npy, cache):
     [
         ({"a": IMAGES, "b": LABELS}, r"`examples_key` must name .* one of: a, b. Received: none"),
         ({"x": IMAGES, "y": LABELS[:-1]}, r"one for each of 40 examples. Received: shape=\(39,\)"),
-        ({"x": IMAGES, "y": np.eye(4)[LABELS]}, r"Received: shape=\(40, 4\), dtype=float64"),
+        ({"x": IMAGES, "y": np.eye(4)[LABELS] * 2}, r"Received: shape=\(40, 4\), dtype=float64"),
         ({"x": IMAGES, "y": LABELS / 2}, r"whole numbers or text, .* dtype=float64"),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES},

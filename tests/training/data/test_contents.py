@@ -10,7 +10,7 @@ from image_case import encoded, noise, pictures, put
 
 from training.data import contents
 from training.data.arrays import npz
-from training.data.contents import file_key, images_key
+from training.data.contents import file_key, image_contents
 from training.data.image_files import image_files, place_of
 
 FILES = {**pictures(3, "cat/"), **pictures(2, "dog/", first=3), "dog/deep/x.png": b"damaged"}
@@ -19,9 +19,11 @@ FILES = {**pictures(3, "cat/"), **pictures(2, "dog/", first=3), "dog/deep/x.png"
 @pytest.fixture
 def key(tmp_path):
     """The name of what lies below `tmp_path`, read anew each time."""
-    return lambda name: images_key(
-        tmp_path / name, 10_000, tmp_path / "never" / os.urandom(4).hex()
-    )
+    return lambda name: images_key(tmp_path / name, tmp_path / "never" / os.urandom(4).hex())
+
+
+def images_key(path, notes):
+    return image_contents(path, 10_000, notes).key
 
 
 def tarred(path, folder, mode, prefix):
@@ -95,29 +97,29 @@ def test_a_change_that_hides_behind_size_and_time(tmp_path):
     first = encoded(pixels, "BMP")
     pixels[3, 3] ^= 1
     place = put(tmp_path / "images", {f"{i}.bmp": first for i in range(3)})
-    known = images_key(place, 10_000, tmp_path / "notes")
+    known = images_key(place, tmp_path / "notes")
     swap_a_pixel(place / "1.bmp", encoded(pixels, "BMP"))
-    assert images_key(place, 10_000, tmp_path / "notes") != known
+    assert images_key(place, tmp_path / "notes") != known
 
 
 def test_a_file_is_read_once(tmp_path, monkeypatch):
     place = put(tmp_path / "images", FILES)
-    known = images_key(place, 10_000, tmp_path / "notes")
-    monkeypatch.setattr(contents, "checksums", None)
-    assert images_key(place, 10_000, tmp_path / "notes") == known
+    known = images_key(place, tmp_path / "notes")
+    monkeypatch.setattr(contents, "file_facts", None)
+    assert images_key(place, tmp_path / "notes") == known
     os.utime(place / "cat" / "0.png", (1, 1))
     with pytest.raises(TypeError):
-        images_key(place, 10_000, tmp_path / "notes")
+        images_key(place, tmp_path / "notes")
 
 
 def test_notes_that_cannot_be_written_or_were_cut(tmp_path):
     place = put(tmp_path / "images", FILES)
     (tmp_path / "file").write_text("")
-    known = images_key(place, 10_000, tmp_path / "file")
-    assert images_key(place, 10_000, tmp_path / "notes") == known
+    known = images_key(place, tmp_path / "file")
+    assert images_key(place, tmp_path / "notes") == known
     for note in (tmp_path / "notes").iterdir():
         note.write_text(known[:7])
-    assert images_key(place, 10_000, tmp_path / "notes") == known
+    assert images_key(place, tmp_path / "notes") == known
 
 
 def test_arrays_whose_change_hides_likewise(tmp_path):

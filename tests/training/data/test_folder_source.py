@@ -1,16 +1,20 @@
 """Images from a folder or archive as a source: decoded once, split, labelled, the bad left out."""
 
+import json
 import logging
+import os
 import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from image_case import encoded, noise, pictures, put
 
 from training.data import SOURCES, image_cache, training_batches
 from training.data.folder import folder
+from training.data.left_out import about_left_out
 
 
 @pytest.fixture
@@ -116,7 +120,7 @@ def test_bad_files_are_counted_and_left_out(source, caplog):
     assert "Left out 2 of 21 files" in caplog.text
     expected = {
         "big.png": "it has 200 x 200 pixels, more than 10,000",
-        "empty.png": "it is none of PNG, JPEG, GIF, BMP, WEBP",
+        "empty.png": "it is none of PNG, JPEG, GIF, BMP, WEBP, TIFF, ...",
     }
     assert found.bad_files == expected
     assert source(**options).bad_files == expected  # from the cache
@@ -126,10 +130,66 @@ def test_bad_files_are_counted_and_left_out(source, caplog):
 def test_more_bad_files_than_allowed(source, cache):
     with pytest.raises(
         ValueError,
-        match=r"bad_share=0.01, and 5 of 17 files are: x0.png: it is none of .*; and 2 more$",
+        match=r"data.bad_share=0.3` .* and 5 of 17 files are: 5 such as x0.png \(it is",
     ):
         source({**pictures(12), **{f"x{i}.png": b"?" for i in range(5)}})
     assert list(cache.rglob("*.npy")) == []
+
+
+def test_files_that_are_no_images_are_named_and_count_for_nothing(source):
+    others = {"a.txt": b"", ".DS_Store": b"", "b": b"", "c.xcf": b""}
+    found = source({**pictures(12), **others}, bad_share=0.0)
+    assert set(found.bad_files) == set(others)
+    assert set(source().bad_files) == set(others)
+    assert about_left_out(found.bad_files).startswith("4 files: ")
+
+
+def test_names_that_are_no_text(source, tmp_path):
+    put(tmp_path / "images", pictures(12, "a/"))
+    for name in (b"caf\xe9/1.png", b"caf\xe9/2\n.png", b"caf\xe9/3\xff.png"):
+        path = os.path.join(os.fsencode(tmp_path / "images"), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(b"?" if b"3" in name else encoded(noise(name[5])))
+    found = source(bad_share=0.1)
+    assert found.spec.classes == ("a", "caf\\xe9")
+    assert list(found.bad_files) == ["caf\\xe9/3\\xff.png"]
+    with pytest.raises(ValueError, match=r"must be a path of UTF-8 text .*path=.*caf\\xe9"):
+        folder(path=tmp_path / "images" / "caf\udce9")
+
+
+def test_what_was_made_of_the_images_is_said(source):
+    deep = PIL.Image.fromarray(noise(1, channels=1).astype(np.uint16) * 16)
+    files = {**pictures(12), "a.png": encoded(noise(2, channels=4)), "b.png": encoded(deep)}
+    notes = source(files).notes
+    assert notes == source().notes  # from the cache
+    said = " ".join(notes)
+    kinds = "12 in colours, 1 in colours with transparency, 1 grey with 16 bits; all became colours"
+    assert kinds in said
+    assert (
+        "1 image may be transparent in places, which became white; `--set data.channels=4`" in said
+    )
+    assert "use the values 0 to 4,080 of 65,535 alone" in said
+    assert "`--set data.bits=12` makes 4,095 white" in said
+    assert "No classes: the images do not lie in a folder for each class." in said
+    assert "data.bits" not in " ".join(source(bits=12).notes)
+
+
+def test_labels_of_a_file(source):
+    names = list(pictures(12, "00000/"))
+    labels = [[name, place % 2] for place, name in enumerate(names)]
+    files = {**pictures(12, "00000/"), **pictures(3, "00001/", first=12)}
+    found = source({**files, "dataset.json": json.dumps({"labels": labels}).encode()})
+    assert found.spec.classes == ("0", "1")
+    images, numbers = everything(found)
+    known = {noise(seed).tobytes(): seed % 2 if seed < 12 else -1 for seed in range(15)}
+    assert {i.tobytes(): int(n) for i, n in zip(images, numbers, strict=True)} == known
+    assert source(labels="folders").spec.classes == ("00000", "00001")
+    assert source(labels="none").spec.classes == ()
+    with pytest.raises(ValueError, match=r"`labels` can be 'file' only where a dataset.json holds"):
+        source({"dataset.json": b"{}"}, labels="file")
+    assert source().spec.classes == ("00000", "00001")  # and says so
+    assert "dataset.json is no file of labels (it holds no 'labels')" in " ".join(source().notes)
 
 
 def test_many_images_are_not_held_at_once(source, monkeypatch):
@@ -192,7 +252,7 @@ def test_training_images_none_of_which_is_labelled(source):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.txt": b""}, r"at least 10 images. Received: 0"),
+        ({"a.txt": b"", "b.txt": b""}, r"Received: 0, and left out 2 files: 2 such as a.txt"),
         (pictures(9), r"at least 10 images. Received: 9"),
         (pictures(10, height=7), r"at least 8 x 8 pixels. Received: 16 x 7"),
         (dict.fromkeys(map("{}.png".format, range(12)), encoded(noise(0))), r"12 times the same"),

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from training.data.folder import marks_of_places
-from training.data.image_files import Example, image_files
+from training.data import image_files as image_files_module
+from training.data.image_files import file_facts, image_files, read_files
 from training.data.images import BadImageError
+from training.data.places import marks_of_places
 
 LIMIT = 10_000
 FILES = {
@@ -65,7 +66,7 @@ def loaded(path, limit=LIMIT):
     good, bad = {}, {}
     for example in image_files(path, limit):
         try:
-            good[example.name] = np.asarray(example.load().convert("RGB"))
+            good[example.name] = np.asarray(example.load().image.convert("RGB"))
         except BadImageError as error:
             bad[example.name] = str(error)
     return good, bad
@@ -188,11 +189,95 @@ def test_a_folder_with_links_and_pipes(tmp_path):
     os.mkfifo(tmp_path / "images" / "pipe.png")
     good, bad = loaded(tmp_path / "images")
     assert set(good) == {"linked/a.png", "b.png"}
-    assert bad == dict.fromkeys(("gone.png", "pipe.png"), "it is no regular file")
+    assert bad == {"gone.png": "it is a link to nothing", "pipe.png": "it is no regular file"}
 
 
-def marks(*names, labels=True):
-    found = marks_of_places([Example(name, None) for name in names], labels=labels)
+def test_links_are_followed_unless_they_lead_round(tmp_path):
+    put(tmp_path / "images", {"ward_1/a.png": encoded(noise(0)), "ward_1/deep/b.png": b""})
+    (tmp_path / "images" / "ward_2").symlink_to("ward_1")
+    (tmp_path / "images" / "ward_3").symlink_to("/nowhere/ward_3")
+    (tmp_path / "images" / "itself").symlink_to("itself")
+    (tmp_path / "images" / "ward_1" / "deep" / "up").symlink_to(tmp_path / "images")
+    facts = list(file_facts(tmp_path / "images", LIMIT))
+    names = [each.name for each in facts if not each.left_out]
+    inside = ("a.png", "deep/b.png")
+    assert names == [f"{ward}/{name}" for ward in ("ward_1", "ward_2") for name in inside]
+    round_ = "it is a link to a folder that it lies in"
+    assert {each.name: each.left_out for each in facts if each.left_out} == {
+        "ward_3": "it is a link to nothing",
+        "itself": "it is a link to nothing",
+        "ward_1/deep/up/": round_,
+        "ward_2/deep/up/": round_,
+    }
+
+
+def test_links_that_multiply_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files_module, "MOST_VISITS", 5)
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+        for other in range(4):
+            (tmp_path / str(number) / f"to{other}").symlink_to(tmp_path / str(other))
+    with pytest.raises(ValueError, match=r"to the same folder more than 5 times. Received: '"):
+        list(image_files(tmp_path, LIMIT))
+
+
+BESIDE = {
+    "a/1.txt": "it is not named as an image (.txt)",
+    "a/no suffix": "it is not named as an image (no suffix)",
+    "a/._1.png": "it is hidden",
+    "a/Thumbs.db": "it belongs to another program",
+    "a/B.TGA": "it is not named as an image (.tga)",
+}
+
+
+def test_what_is_no_image_is_left_out_with_the_reason(tmp_path):
+    files = dict.fromkeys(BESIDE, b"x") | {"a/1.TIF": b"x", "dataset.json": b"{}"}
+    beside = {"thumbnails/1.png": b"x", "a/.git/1.png": b"x", "__MACOSX/a/1.png": b"x"}
+    put(tmp_path / "images", files | beside)
+    found = list(file_facts(tmp_path / "images", LIMIT))
+    left_out = {each.name: each.left_out for each in found if each.left_out}
+    assert left_out == BESIDE | {
+        "thumbnails/": "it holds thumbnails",
+        "a/.git/": "it is hidden",
+        "__MACOSX/": "it belongs to another program",
+    }
+    assert [each.name for each in found if not each.left_out] == ["dataset.json", "a/1.TIF"]
+    for make in (zipped, tarred):
+        facts = file_facts(make(tmp_path / make.__name__, files | beside), LIMIT)
+        packed = {each.name: each.left_out for each in facts if each.left_out}
+        assert set(packed) == set(BESIDE) | set(beside)
+        assert BESIDE.items() <= packed.items()
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "gz"])
+def test_files_of_labels_are_read_by_name(tmp_path, kind, monkeypatch):
+    make = {"folder": put, "zip": zipped, "gz": lambda *args: tarred(*args, mode="w:gz")}[kind]
+    path = make(tmp_path / "images", {"x/dataset.json": b"{}", "x/1.png": b""})
+    assert read_files(path, ["x/dataset.json"]) == {"x/dataset.json": b"{}"}
+    assert [each.name for each in image_files(path, LIMIT)] == ["x/1.png"]
+    monkeypatch.setattr(image_files_module, "MOST_LABELS", 1)
+    with pytest.raises(ValueError, match=r"at most 1 bytes. Received: x/dataset.json with 2"):
+        read_files(path, ["x/dataset.json"])
+
+
+def test_names_in_any_bytes(tmp_path):
+    folder = os.path.join(os.fsencode(tmp_path / "images"), b"caf\xe9")
+    os.makedirs(folder)
+    with open(os.path.join(folder, b"\n\xff.png"), "wb") as file:
+        file.write(encoded(noise(0)))
+    good, _ = loaded(tmp_path / "images")
+    assert list(good) == ["caf\udce9/\n\udcff.png"]
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "images", "x")
+    assert list(loaded(tmp_path / "a.tar")[0]) == ["x/caf\udce9/\n\udcff.png"]
+    path = zipped(tmp_path / "a.zip", {"caf\u00e9/0.png": b""})
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xff\xff"))
+    with pytest.raises(ValueError, match=r"names in the archive .* UTF-8 .* unpack it"):
+        loaded(path)
+
+
+def marks(*names, labels="folders"):
+    found = marks_of_places(names, labels=labels)
     numbers = None if found.labels is None else found.labels.tolist()
     return numbers, found.classes, None if found.held_out is None else found.held_out.tolist()
 
@@ -203,13 +288,13 @@ def test_folders_are_classes_below_what_all_share():
     assert marks("10/1.png", "9/2.png", "x2/3.png") == ([1, 0, 2], ("9", "10", "x2"), None)
     assert marks("1.png", "2.png") == (None, (), None)
     assert marks("cats/1.png", "cats/2.png") == (None, (), None)  # one folder tells nothing apart
-    assert marks("b/1.png", "a/2.png", labels=False) == (None, (), None)
+    assert marks("b/1.png", "a/2.png", labels="none") == (None, (), None)
 
 
 def test_folders_may_say_what_is_held_out():
     names = ("data/Train/x/1.png", "data/test/y/2.png", "data/Train/y/3.png")
     assert marks(*names) == ([0, 1, 1], ("x", "y"), [False, True, False])
-    assert marks(*names, labels=False) == (None, (), [False, True, False])
+    assert marks(*names, labels="none") == (None, (), [False, True, False])
     assert marks("train/1.png", "val/2.png") == (None, (), [False, True])
     assert marks("train/1.png", "other/2.png") == ([1, 0], ("other", "train"), None)
 
