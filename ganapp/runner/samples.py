@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.errors import UserError
-from ganapp.runner.sample_tables import READERS, rows_of_table
+from ganapp.runner.sample_tables import SUFFIXES as OF_TABLES
+from ganapp.runner.sample_tables import is_table, rows_of_table
 from training.data import DataSpec
 from training.data.images import SUFFIXES, BadImageError, read_pixels
 from training.rows_on_disk import rows_of
@@ -52,11 +53,11 @@ def read_samples(path: Path) -> Callable[[DataSpec], Samples]:
             )
         return lambda spec: Samples(shaped(_pictures(files, spec), spec.shape))
     kind = path.suffix.lower()
-    if kind in READERS:
+    if is_table(path):
         return lambda spec: Samples(rows_of_table(path, spec))
     if kind not in (".npy", ".npz"):
         raise UserError(
-            f"`--samples` must be a .npy, .npz, {' or '.join(READERS)} file or a folder of "
+            f"`--samples` must be a .npy, .npz, {' or '.join(OF_TABLES)} file or a folder of "
             f"pictures. Received: {path}"
         )
     found = _arrays(path)
