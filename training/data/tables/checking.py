@@ -43,7 +43,8 @@ def check_table(
             raise ValueError(f"`{option}` must not name the `label`. Received: {label!r} for both")
     check_kinds(kinds, known)
     for name, kind in kinds.items():
-        option = next((o for o, names in {**named, "label": [label]}.items() if name in names), "")
+        classes = {"label": [label] if label else []}
+        option = next((o for o, names in {**named, **classes}.items() if name in names), "")
         if option and option != "drop" and ASKED.get(kind) != "category":
             raise ValueError(
                 f"`kinds` must not say {kind!r} of the column {titled(name)}, of which `{option}` "

@@ -2,7 +2,6 @@
 
 import decimal
 import io
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,11 +103,23 @@ def _restored(column: Column, values: np.ndarray | None, count: int) -> "pandas.
         quantised = [None if v != v else decimal.Decimal(str(v)).quantize(places) for v in numbers]
         return pandas.Series(quantised, dtype=object)
     if column.exact:
-        exact = [None if v != v else v for v in numbers]
-        if not column.dtype.lower().startswith(("int", "uint")):
-            exact = [math.nan if v is None else float(v) for v in exact]
-        return pandas.Series(pandas.array(exact, dtype=column.dtype))
+        return _exact(column, numbers)
     return pandas.Series(numbers).astype(column.dtype)
+
+
+def _exact(column: Numeric, numbers: list[Any]) -> "pandas.Series":
+    """Integers of any size; pandas makes floats of a list of them on the way."""
+    import pandas
+
+    missing = np.array([number != number for number in numbers])
+    kind = column.dtype.lower()
+    if not kind.startswith(("int", "uint")):
+        return pandas.Series([float(number) for number in numbers]).astype(column.dtype)
+    whole = [0 if number != number else number for number in numbers]
+    values = np.array(whole, dtype=object).astype(kind)
+    if column.dtype == kind:
+        return pandas.Series(values)
+    return pandas.Series(pandas.arrays.IntegerArray(values, missing))
 
 
 def _numbers(column: Numeric, values: np.ndarray) -> Any:

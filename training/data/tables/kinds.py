@@ -269,7 +269,8 @@ class TextColumn:
         """The forms in which all cells can be numbers."""
         if self.is_plain:
             points = [text for text in self.texts if "." in text or "e" in text or "E" in text]
-            plain = NumberForm(places=_places(self.texts) if points else 0)
+            plus = any(text.startswith("+") for text in self.texts)
+            plain = NumberForm(places=_places(self.texts) if points else 0, plus=plus)
             if not points or not all(map(OF_THOUSANDS.fullmatch, self.texts)):
                 return [plain]
             # Points may part thousands, if another column says so.
