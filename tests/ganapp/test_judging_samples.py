@@ -109,7 +109,7 @@ def test_tables_are_read_as_the_real_ones_are(tmp_path):
     packed.write_bytes(gzip.compress(rows["plain"].replace(",", "\t").encode()))
     np.testing.assert_array_equal(read_samples(packed)(source.spec).values, found["plain"])
     paths["plain"].write_text(rows["plain"].replace("2024-02-03", "yesterday") + "\n")
-    with pytest.raises(UserError, match="'day' must hold dates. Received: 'yesterday'"):
+    with pytest.raises(UserError, match=r"'day' must hold dates\. Received: 'yesterday'"):
         read_samples(paths["plain"])(source.spec)
 
 
