@@ -438,7 +438,7 @@ class TextColumn:
             UnfitColumnError: it would be taken for categories, a number each.
         """
         places = [i for i, text in enumerate(self.texts) if _is_word(text)]
-        rest = [text for i, text in enumerate(self.texts) if i not in set(places)]
+        rest = [text for text in self.texts if not _is_word(text)]
         count = int(self.counts[places].sum())
         if not places or len(rest) < 3 or count > self.counts.sum() / 2:
             return

@@ -259,9 +259,8 @@ def _source_of(
         separator=sheet.separator,
         header=sheet.header,
     )
-    source = _source(table, rows, training, kept, about)
-    source.notes = (*sheet.notes, *_notes(table, sheet))
-    return source
+    notes = (*sheet.notes, *_notes(table, sheet))
+    return _source(table, rows, training, kept, about, notes)
 
 
 def _notes(table: TableCodec, sheet: Sheet) -> list[str]:
@@ -283,6 +282,7 @@ def _source(
     training: np.ndarray,
     kept: np.ndarray,
     about: dict[str, str],
+    notes: tuple[str, ...],
 ) -> ArraySource:
     """The source of a table that was fitted.
 
@@ -292,6 +292,7 @@ def _source(
         training: int, which of them are trained on.
         kept: int, which are held out.
         about: name, description and licence for the `DataSpec`.
+        notes: sentences on what was assumed of the file.
     """
     mean, scale = _moments(table, rows[training])
     description = " ".join([about["description"], *sentences(table)]).strip()
@@ -310,7 +311,7 @@ def _source(
     if table.label_place is not None:
         known = np.nan_to_num(rows[:, table.label_place], nan=UNKNOWN).astype(np.int32)
         labels = (known[training], known[kept])
-    return ArraySource(spec, rows[training], rows[kept], *labels)
+    return ArraySource(spec, rows[training], rows[kept], *labels, notes=notes)
 
 
 def _bundled(bunch: Any, *, label: str, **options: Any) -> ArraySource:
