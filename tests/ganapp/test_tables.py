@@ -117,7 +117,7 @@ def test_mistakes_are_one_sentence(run, tmp_path):
         ("data.path=nowhere.csv", "`path` must be a file that can be read"),
         ("data.kinds.age=yes", "`kinds` must say number, integer, money, percent, date"),
         ("data.kinds.town=date", "`kinds` must name columns of the table, 'age', 'city'"),
-        ("data.kinds={age = 3}", "`kinds.age`"),
+        ("data.kinds={age = 3}", "`data.kinds.age`: input should be a valid string"),
         ("data.label=town", "`label` must name columns of the table, age, city, income, land."),
         ("generator.network=dcgan", "`generator.network` must be 'mlp' for tables"),
         ("generator.head=[]", "`head` is not an option of the generator network 'mlp'"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.data.tables.columns import Categorical, Column, Constant, Identifier, Numeric
 from training.data.tables.forms import DateForm, NumberForm, date_patterns, parse_mixed_dates
-from training.data.tables.kinds import Marks, TextColumn
+from training.data.tables.kinds import Marks, TextColumn, is_word
 from training.sentences import listed
 
 if TYPE_CHECKING:
@@ -214,13 +214,16 @@ def _read_numbers(column: Numeric, present: "pandas.Series") -> np.ndarray:
         return _read_objects(column, present)
     found = TextColumn(present, declared=False)
     if of_dates:
-        patterns = [[column.form.pattern], *date_patterns(found.texts)]
-        for pattern in patterns:
-            dates = parse_mixed_dates(found.texts, pattern)
-            if dates.notna().all():
-                return found.spread(column.form.numbers(dates))
-        wrong = next(t for t, bad in zip(found.texts, dates.isna(), strict=True) if bad)
-        raise ValueError(f"The column {column.name!r} must hold dates. Received: {wrong!r}")
+        others = date_patterns([text for text in found.texts if not is_word(text)] or found.texts)
+        readings = [
+            parse_mixed_dates(found.texts, patterns)
+            for patterns in ([column.form.pattern], *others)
+        ]
+        dates = min(readings, key=lambda each: int(each.isna().sum()))  # the first of several
+        if dates.isna().any():
+            wrong = found.texts[int(dates.isna().to_numpy().argmax())]
+            raise ValueError(f"The column {column.name!r} must hold dates. Received: {wrong!r}")
+        return found.spread(column.form.numbers(dates))
     own = column.form if isinstance(column.form, NumberForm) else NumberForm()
     form, _ = Marks(decimal=own.decimal).choose(found.forms)
     # The column's own form where that reads all cells, else one that does.

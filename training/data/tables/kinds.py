@@ -437,8 +437,8 @@ class TextColumn:
         Raises:
             UnfitColumnError: it would be taken for categories, a number each.
         """
-        places = [i for i, text in enumerate(self.texts) if _is_word(text)]
-        rest = [text for text in self.texts if not _is_word(text)]
+        places = [i for i, text in enumerate(self.texts) if is_word(text)]
+        rest = [text for text in self.texts if not is_word(text)]
         count = int(self.counts[places].sum())
         if not places or len(rest) < 3 or count > self.counts.sum() / 2:
             return
@@ -460,7 +460,7 @@ class TextColumn:
 
 def _as_wished_numbers(column: TextColumn, wish: Wish, marks: Marks) -> Understood:
     texts, name = column.texts, column.name
-    form, _ = marks.choose(column.forms or number_forms([t for t in texts if not _is_word(t)]))
+    form, _ = marks.choose(column.forms or number_forms([t for t in texts if not is_word(t)]))
     if form is None:  # written otherwise than numbers would be
         form = NumberForm()
     if form.is_plain:
@@ -484,7 +484,7 @@ def _as_wished_dates(column: TextColumn, wish: Wish, marks: Marks) -> Understood
     if "%" in wish.kind:
         patterns = [[wish.kind]]
     else:
-        patterns = date_patterns([text for text in texts if not _is_word(text)] or texts)
+        patterns = date_patterns([text for text in texts if not is_word(text)] or texts)
     dates = parse_mixed_dates(texts, patterns[0]) if patterns else None
     lost = [] if dates is None else np.flatnonzero(dates.isna().to_numpy()).tolist()
     if dates is None or column.counts[lost].sum() > column.counts.sum() / 2:
@@ -898,7 +898,8 @@ def _another_reading(patterns: list[list[str]], texts: Sequence[str]) -> str | N
     return None if parse_dates(texts, first).equals(parse_dates(texts, swapped)) else swapped
 
 
-def _is_word(text: str) -> bool:
+def is_word(text: str) -> bool:
+    """Whether a text among numbers or dates says that there is none: it has no digits."""
     return not any(char.isdigit() for char in text) or text.lower() in NO_NUMBER
 
 
