@@ -91,6 +91,9 @@ def _named(classes: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+DATE_UNITS = {"D": "days", "m": "minutes", "s": "seconds", "us": "microseconds"}
+
+
 def _columns(of_table: dict | None) -> list[str]:
     """What the columns of a table mean, in the order of its samples."""
     if not of_table:
@@ -101,9 +104,16 @@ def _columns(of_table: dict | None) -> list[str]:
         if kind == "constant":
             rows.append(("-", column["name"], kind, _text(column["value"])))
             continue
+        if kind == "identifier":
+            rows.append(("-", column["name"], kind, "written anew, not learnt"))
+            continue
         means = (
             [f"{column[key]:.7g}" for key in ("minimum", "maximum")] if kind == "numeric" else []
         )
+        form = column.get("form") or {}
+        if form.get("kind") == "date":
+            kind = "date"
+            means[-1] += f" {DATE_UNITS[form['unit']]} after {form['origin']}"
         codes = [f"{i}: {name}" for i, name in enumerate(column.get("categories", ()))]
         text = ", ".join(codes) or " to ".join(means)
         place = sum(row[0] != "-" for row in rows)

@@ -15,6 +15,7 @@ from export.sampling import SCALARS, asked
 
 SCHEMA = "ganapp-serving/1"
 TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")
+WRITTEN_FIELDS = ("form", "first", "before", "width", "unique")  # where samples say otherwise
 LEVELS = {"levels": True}
 
 
@@ -30,13 +31,17 @@ def class_names(bundle: Bundle) -> list[str]:
 
 
 def columns_of(bundle: Bundle) -> list[dict[str, Any]] | None:
-    """The columns of a table in its order, those that samples lack as `constant`; else `None`."""
+    """The columns of a table in its order; samples lack a `constant` and an `identifier`.
+
+    `None` for other data.
+    """
     table = bundle.data.get("table")
     if not table:
         return None
     columns = []
     for column in table["columns"]:
         known = {name: column[name] for name in TABLE_FIELDS if name in column}
+        known |= {name: column[name] for name in WRITTEN_FIELDS if column.get(name)}
         if known["kind"] == "numeric":
             known["integer"] = column["decimals"] == 0
         columns.append(known)

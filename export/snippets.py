@@ -177,7 +177,7 @@ def _coordinates(card: dict) -> str:
     columns = (card["data"].get("table") or {}).get("columns")
     if columns is None:
         return shape_of(card)
-    return str(len([column for column in columns if column["kind"] != "constant"]))
+    return str(len([c for c in columns if c["kind"] not in ("constant", "identifier")]))
 
 
 def shape_of(card: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ganapp.errors import UserError
 from ganapp.plugins import FAMILIES, option_names, options_model
+from training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from training.data.tfds_name import read_name
 from training.registry import UnknownNameError
 
@@ -13,7 +14,7 @@ from training.registry import UnknownNameError
 BY_SUFFIX = {
     ".npz": "npz",
     ".npy": "npy",
-    ".csv": "csv",
+    **dict.fromkeys(TEXT_SUFFIXES, "csv"),
     ".parquet": "parquet",
     ".zip": "folder",
     ".tar": "folder",
@@ -72,6 +73,8 @@ def _read(source: str, option: str, rest: str) -> dict[str, str]:
 def _source_of(path: Path) -> str:
     if path.is_dir():
         return "folder"
+    if is_text_table(path):  # also packed: people.csv.gz, or a .zip with a table alone in it
+        return "csv"
     if path.suffix.lower() in BY_SUFFIX:
         return BY_SUFFIX[path.suffix.lower()]
     raise UserError(

@@ -1,8 +1,10 @@
 """Samples as files that people open: PNG grids, GIF walks, CSV sheets."""
 
 import csv
+import datetime
 import io
 import math
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,6 +84,8 @@ def sheet(samples: np.ndarray, columns: Sequence[dict[str, Any]] | None) -> byte
 def _cells(column: dict[str, Any], values: Any, count: int) -> list[Any]:
     if column["kind"] == "constant":  # not learnt: no values among the samples
         return [column.get("value", "")] * count
+    if column["kind"] == "identifier":  # likewise, but each its own
+        return [_identifier(column, number) for number in range(count)]
     return [_cell(column, value) for value in next(values)]
 
 
@@ -90,9 +94,50 @@ def _cell(column: dict[str, Any], value: np.generic) -> Any:
         return ""
     if column["kind"] == "categorical":
         return column["categories"][int(value)]
+    form = column.get("form")
+    if form:
+        return FORMS[form["kind"]](form, column, float(str(value)))
     if column.get("integer") or value.dtype.kind in "iu":
         return round(float(value))
     return str(value)  # the shortest text that reads back the same float32
+
+
+def _identifier(column: dict[str, Any], number: int) -> str:
+    number += column.get("first", 0)
+    if column.get("unique"):
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{column['name']} {number}"))
+    return f"{column.get('before', '')}{number:0{column.get('width', 0)}d}"
+
+
+def _number(form: dict[str, Any], column: dict[str, Any], value: float) -> str:
+    """A number as the table's file wrote it, such as `$1,907.06`."""
+    places = form["places"] if form["places"] is not None else column.get("decimals")
+    group = "," if form["thousands"] else ""
+    text = f"{abs(value):{group}}" if places is None else f"{abs(value):{group}.{places}f}"
+    if form["places"] is None and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    marks = {",": form["thousands"], ".": form["decimal"]}
+    text = "".join(marks.get(letter, letter) for letter in text)
+    negative = value < 0 and any(letter in "123456789" for letter in text)
+    text = f"{form['before']}{text}{form['after']}"
+    if negative and form["brackets"]:
+        return f"({text})"
+    return ("-" if negative else "+" if form["plus"] else "") + text
+
+
+def _date(form: dict[str, Any], column: dict[str, Any], value: float) -> str:
+    """A date as the table's file wrote it, of a number of days or other units."""
+    origin = datetime.datetime.fromisoformat(form["origin"])
+    date = origin + datetime.timedelta(seconds=round(value) * SECONDS[form["unit"]])
+    pattern = form["pattern"].replace("%Y", f"{date.year:04d}")
+    for token in "mdHI":  # `%-d`: without a zero in front, which not every system knows
+        short = str(int(date.strftime(f"%{token}")))
+        pattern = pattern.replace(f"%-{token}", short)
+    return date.strftime(pattern)
+
+
+FORMS = {"number": _number, "date": _date}
+SECONDS = {"D": 86_400.0, "m": 60.0, "s": 1.0, "us": 1e-6}
 
 
 def walk(start: np.ndarray, end: np.ndarray, *, frames: int, path: str, classes: int) -> np.ndarray:

@@ -5,7 +5,6 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -181,19 +180,15 @@ def _gif(draw: Draw) -> bytes:
 
 
 def _csv(draw: Draw) -> bytes:
-    return _frame(draw).to_csv(index=False).encode()
+    """The samples as a file that is written as that of the data."""
+    return draw.experiment.source.spec.table.to_csv(generated_from(draw.experiment, draw.latents()))
 
 
 def _parquet(draw: Draw) -> bytes:
-    buffer = io.BytesIO()
-    _frame(draw).to_parquet(buffer, index=False)
+    """The samples as a file with the columns and types of the data."""
+    rows, buffer = generated_from(draw.experiment, draw.latents()), io.BytesIO()
+    draw.experiment.source.spec.table.to_frame(rows).to_parquet(buffer, index=False)
     return buffer.getvalue()
-
-
-def _frame(draw: Draw) -> Any:
-    """The samples as a pandas table with the columns and types of the data."""
-    rows = generated_from(draw.generator, draw.latents())
-    return draw.generator.spec.table.to_frame(rows)
 
 
 def generated_from(generator: HasGenerator, latents: tf.Tensor) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ganapp.errors import UserError
 from ganapp.runner.sample_pictures import read_pictures
-from ganapp.runner.sample_tables import READERS, rows_of_table
+from ganapp.runner.sample_tables import SUFFIXES as OF_TABLES
+from ganapp.runner.sample_tables import is_table, rows_of_table
 from training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
 from training.data import DataSpec
 from training.data.array_forms import levels_of
@@ -52,15 +53,15 @@ def read_samples(
         UserError: nothing can be read there.
     """
     kind = path.suffix.lower()
-    if kind in READERS:
+    if is_table(path):
         return lambda spec: Samples(rows_of_table(path, spec))
     if kind in (".npy", ".npz"):
         found = _arrays(path)
         return lambda spec: dataclasses.replace(found, values=_in_form(found.values, spec, path))
     if not (path.is_dir() or zipfile.is_zipfile(path) or is_tar(path)):
         raise UserError(
-            f"`--samples` must be a .npy, .npz, {' or '.join(READERS)} file, or a folder or a .zip "
-            f"or .tar archive of pictures. Received: {path}"
+            f"`--samples` must be a .npy, .npz, {' or '.join(OF_TABLES)} file, or a folder or a "
+            f".zip or .tar archive of pictures. Received: {path}"
         )
 
     def pictures(spec: DataSpec) -> Samples:

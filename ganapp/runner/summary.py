@@ -1,7 +1,7 @@
 """What a person sees before and after a run."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ganapp.listing import short_number
 from ganapp.runner.compose import Experiment
 from training.data import Source
 from training.data.left_out import about_left_out
+from training.data.tables.descriptions import ColumnSummary
 from training.evaluation.baseline_table import about_seconds
 from training.evaluation.lost_tails import about_lost_tails
 from training.evaluation.remarks import about_weak_features, missing_in_short
@@ -24,6 +25,7 @@ from training.kernels import kernels
 from training.objectives import Objective
 
 MOST_CLASSES = 20  # that are named before training
+MOST_COLUMNS = 30  # of a table that the plan shows
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}
 
 
@@ -40,10 +42,44 @@ def show_plan(experiment: Experiment, directory: Path, console: Console) -> None
         table.add_row(name, Text(text))  # names of the user's may look like markup
     table.add_row("run", str(directory))
     console.print(table)
+    if experiment.source.spec.table is not None:
+        console.print(columns_table(experiment.source.spec.table.describe()))
     for note in (*experiment.source.notes, *experiment.cadences.notes):
         console.print(f"- {note}", style="dim", markup=False, highlight=False, soft_wrap=True)
     for sentence in warnings(experiment.config, kind=experiment.source.spec.kind):
         warn(sentence)
+
+
+def columns_table(columns: Sequence[ColumnSummary]) -> Table:
+    """A row for each column of a table: what was understood of it, and with what assumption.
+
+    Args:
+        columns: of the table; beyond the first 30 those are shown of which something was assumed,
+            and the others counted.
+    """
+    table = Table(box=None, pad_edge=False)
+    shown = list(columns[:MOST_COLUMNS])
+    shown += [column for column in columns[MOST_COLUMNS:] if column.note][:MOST_COLUMNS]
+    headings = ["column", "kind", "values", "missing", "written", "assumed"]
+    cells = [
+        [
+            column.name or "(no name)",
+            column.kind,
+            column.values,
+            f"{column.missing:.1%}" if column.missing else "",
+            column.form,
+            column.note,
+        ]
+        for column in shown
+    ]
+    used = [place for place in range(len(headings)) if any(row[place] for row in cells)]
+    for place in used:
+        table.add_column(headings[place], overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(row[place]) for place in used))
+    if more := len(columns) - len(shown):
+        table.add_row(f"... and {more:,} more")
+    return table
 
 
 def _plan(experiment: Experiment) -> dict[str, str]:

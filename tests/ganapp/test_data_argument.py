@@ -1,5 +1,7 @@
 """Data named on the command line, with or without a preset."""
 
+import zipfile
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -36,6 +38,19 @@ def test_sources_and_paths(photos, tmp_path):
     for suffix, source in ((".csv", "csv"), (".npz", "npz"), (".tar", "folder")):
         (tmp_path / f"x{suffix}").touch()
         assert data_table(str(tmp_path / f"x{suffix}"))["source"] == source
+
+
+def test_tables_under_other_names(tmp_path):
+    names = ("x.tsv", "x.txt", "x.TAB", "x.csv.gz", "x.tsv.bz2", "x.csv.xz", "x.csv.zst")
+    for name in names:
+        (tmp_path / name).touch()
+        assert data_table(str(tmp_path / name))["source"] == "csv", name
+    for inner, source in (("people.csv", "csv"), ("1.png", "folder")):
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            archive.writestr(inner, "")
+        assert data_table(str(tmp_path / "x.zip"))["source"] == source
+    (tmp_path / "x.tar.gz").touch()
+    assert data_table(str(tmp_path / "x.tar.gz"))["source"] == "folder"
 
 
 @pytest.mark.parametrize(

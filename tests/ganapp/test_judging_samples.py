@@ -1,10 +1,12 @@
 """Samples from anywhere: tables, labels, pictures of every kind, and real data with options."""
 
 import dataclasses
+import gzip
 import json
 import zipfile
 
 import numpy as np
+import pandas as pd
 import PIL.Image
 import pytest
 from run_case import ganapp
@@ -77,11 +79,43 @@ def test_tables_with_other_columns_are_refused(table, tmp_path):
         assert str(path) in said
     path.write_bytes(b"")
     assert "No columns to parse" in refused(path, real)
-    path.write_bytes("Łódź".encode("utf-16"))
-    assert "must be UTF-8 text" in refused(path, real)
+    path.write_bytes("Łódź\n1\n".encode("utf-16"))
+    assert "and no others. Received: 'Łódź' beside them" in refused(path, real)
     assert "takes settings of the real data" in refused(path, real, "training.epochs=2")
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
     assert "`--samples`" in refused(tmp_path / "rows.parquet", real)
+
+
+def test_tables_are_read_as_the_real_ones_are(tmp_path):
+    """Semicolons, decimal commas, money, dates, missing cells, whatever the samples' file has."""
+    days = pd.date_range("2024-02-01", periods=60)
+    rows = {
+        "real": ";".join(["amount", "kind", "pay", "day"]),
+        "alike": "amount;kind;pay;day",
+        "plain": "kind,day,amount,pay",
+    }
+    for i, day in enumerate(days):
+        kind, amount = "" if i % 9 == 0 else "ab"[i % 2], f"{i % 50},{i % 7}5"
+        cells = f"\n{amount};{kind};$1,0{i:02d}.50;{day:%d.%m.%Y}"
+        rows["real"] += cells
+        rows["alike"] += cells
+        rows["plain"] += f"\n {kind},{day:%Y-%m-%d},{amount.replace(',', '.')},10{i:02d}.5"
+    paths = {name: tmp_path / f"{name}.csv" for name in rows}
+    for name, content in rows.items():
+        paths[name].write_text(content + "\n")
+    source = SOURCES["csv"](path=paths["real"], components=1)
+    assert source.spec.table.categorical == (1,)
+    found = {name: read_samples(path)(source.spec).values for name, path in paths.items()}
+    np.testing.assert_array_equal(found["alike"], found["plain"])
+    both = np.concatenate([source.train, source.held_out])
+    for place in range(4):
+        np.testing.assert_array_equal(np.sort(found["plain"][:, place]), np.sort(both[:, place]))
+    packed = tmp_path / "alike.tsv.gz"
+    packed.write_bytes(gzip.compress(rows["plain"].replace(",", "\t").encode()))
+    np.testing.assert_array_equal(read_samples(packed)(source.spec).values, found["plain"])
+    paths["plain"].write_text(rows["plain"].replace("2024-02-03", "yesterday") + "\n")
+    with pytest.raises(UserError, match=r"'day' must hold dates\. Received: 'yesterday'"):
+        read_samples(paths["plain"])(source.spec)
 
 
 def test_labels_beside_samples_give_the_figures_of_classes(tmp_path):

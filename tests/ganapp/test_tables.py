@@ -1,18 +1,22 @@
 """A table from a file to a file: trained, judged, sampled, diagnosed."""
 
+import io
 import json
 
 import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+from rich.console import Console
 from run_case import ganapp
 from table_run_case import TABLE, people
 
 from export.differences import largest_difference
 from ganapp.loading import load_config, load_saved, preset_names
 from ganapp.runner.compose import compose
+from ganapp.runner.summary import columns_table
 from training.data import DataSpec
+from training.data.tables.descriptions import ColumnSummary
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,9 @@ def run(tmp_path_factory):
     said = ganapp("train", folder / "people.toml", "--run", folder / "run")
     assert said.code == 0, said
     assert "csv: table of 4 columns as vectors of" in said.output
+    (line,) = (line for line in said.output.splitlines() if line.startswith("income "))
+    assert line.split()[-2:] == ["2", "decimals"]  # what was understood stands there once
+    assert "11.3%" in line
     return folder / "run"
 
 
@@ -149,6 +156,9 @@ def test_mistakes_are_one_sentence(run, tmp_path):
     config = run.parent / "people.toml"
     for setting, words in (
         ("data.path=nowhere.csv", "`path` must be a file that can be read"),
+        ("data.kinds.age=yes", "`kinds` must say number, integer, money, percent, date"),
+        ("data.kinds.town=date", "`kinds` must name columns of the table, 'age', 'city'"),
+        ("data.kinds={age = 3}", "`data.kinds.age`: input should be a valid string"),
         ("data.label=town", "`label` must name columns of the table, age, city, income, land."),
         ("generator.network=dcgan", "`generator.network` must be 'mlp' for tables"),
         ("generator.head=[]", "`head` is not an option of the generator network 'mlp'"),
@@ -156,6 +166,17 @@ def test_mistakes_are_one_sentence(run, tmp_path):
         said = ganapp("train", config, "--dry-run", "--set", setting)
         assert said.code == 2, said
         assert words in said.errors
+
+
+def test_the_plan_shows_what_was_assumed_of_hundreds_of_columns():
+    columns = [ColumnSummary(name=f"g{i}", kind="number", values="0 to 1") for i in range(300)]
+    columns.append(ColumnSummary(name="id", kind="left out", note="counts [the] rows"))
+    console = Console(file=io.StringIO(), width=100)
+    console.print(columns_table(columns))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 33
+    assert lines[-2].split() == ["id", "left", "out", "counts", "[the]", "rows"]
+    assert lines[-1].strip() == "... and 270 more"
 
 
 @pytest.mark.parametrize("name", ["wine", "cancer"])

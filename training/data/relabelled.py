@@ -18,6 +18,7 @@ class Relabelled(Source):
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
         self.notes = source.notes
         self.density, self.modes, self.singles = source.density, source.modes, source.singles
+        self.notes = source.notes
 
     def fingerprint(self):
         return self._source.fingerprint()

@@ -118,6 +118,7 @@ class ArraySource(FiniteSource):
         held_out: held-out examples in user units.
         train_labels: int labels, or `None`.
         held_out_labels: likewise.
+        notes: sentences on what was assumed of the user's data.
     """
 
     spec: DataSpec
@@ -125,6 +126,7 @@ class ArraySource(FiniteSource):
     held_out: np.ndarray
     train_labels: np.ndarray | None = None
     held_out_labels: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Tensors made once: in a dataset's function, arrays would become constants of its graph.

@@ -72,9 +72,7 @@ class TableColumns:
                 columns.append(np.where(codes == count, np.nan, codes))
                 continue
             values = features[:, start] * self._scale[place] + self._mean[place]
-            if column.decimals is not None:
-                values = np.round(values, column.decimals)
-            values = np.clip(values, column.minimum, column.maximum)
+            values = column.on_grid(values)
             if column.missing:
                 values = np.where(features[:, start + 1] > 0.5, np.nan, values)
             start += 1 + column.missing

@@ -22,12 +22,71 @@ export function shown(column, value) {
   if (typeof value !== "number") {
     return String(value);
   }
+  if (column.form) {
+    return written[column.form.kind](column, value);
+  }
   if (column.integer) {
     return String(Math.round(value));
   }
   return Number.isInteger(column.decimals) && column.decimals >= 0
     ? value.toFixed(Math.min(column.decimals, 12))
     : String(Number(value.toPrecision(5)));
+}
+
+const SECONDS = { D: 86400, m: 60, s: 1, us: 1e-6 };
+const MONTHS =
+  "January February March April May June July August September October November December".split(" ");
+
+/** Numbers and dates in the form of the table's file. */
+const written = {
+  number(column, value) {
+    const form = column.form;
+    const places = Math.min(form.places ?? column.decimals ?? 6, 12);
+    let text = Math.abs(value).toFixed(places);
+    const negative = value < 0 && /[1-9]/.test(text);
+    if (form.places === null && text.includes(".")) {
+      text = text.replace(/\.?0+$/, "");
+    }
+    const [whole, rest] = text.split(".");
+    const grouped = form.thousands ? whole.replace(/\B(?=(\d{3})+$)/g, form.thousands) : whole;
+    text = form.before + grouped + (rest ? form.decimal + rest : "") + form.after;
+    if (negative && form.brackets) {
+      return `(${text})`;
+    }
+    return (negative ? "-" : form.plus ? "+" : "") + text;
+  },
+  date(column, value) {
+    const form = column.form;
+    const start = Date.parse(`${form.origin.slice(0, 23)}Z`);
+    const date = new Date(start + Math.round(value) * SECONDS[form.unit] * 1000);
+    const padded = (number, width = 2) => String(number).padStart(width, "0");
+    const parts = {
+      Y: padded(date.getUTCFullYear(), 4),
+      y: padded(date.getUTCFullYear() % 100),
+      m: padded(date.getUTCMonth() + 1),
+      d: padded(date.getUTCDate()),
+      b: MONTHS[date.getUTCMonth()].slice(0, 3),
+      B: MONTHS[date.getUTCMonth()],
+      H: padded(date.getUTCHours()),
+      I: padded(date.getUTCHours() % 12 || 12),
+      M: padded(date.getUTCMinutes()),
+      S: padded(date.getUTCSeconds()),
+      f: padded(date.getUTCMilliseconds() * 1000, 6),
+      p: date.getUTCHours() < 12 ? "AM" : "PM",
+    };
+    return form.pattern.replace(/%(-?)([A-Za-z])/g, (_, short, letter) =>
+      short ? String(Number(parts[letter])) : (parts[letter] ?? ""),
+    );
+  },
+};
+
+/** What a column that is not learnt says in a row. */
+function fixed(column, number) {
+  if (column.kind === "constant") {
+    return column.value;
+  }
+  const digits = String((column.first ?? 0) + number);
+  return (column.before ?? "") + digits.padStart(column.width ?? 0, "0");
 }
 
 function cell(column, value) {
@@ -69,11 +128,11 @@ function body(rows, columns) {
       if (row.titled) {
         line.append(cell({ kind: "text" }, row.name));
       }
-      let place = 0; // constants are not among the samples
+      let place = 0; // constants and identifiers are not among the samples
       for (const column of columns) {
-        const constant = column.kind === "constant";
-        line.append(cell(column, constant ? column.value : sample[place]));
-        place += constant ? 0 : 1;
+        const learnt = column.kind !== "constant" && column.kind !== "identifier";
+        line.append(cell(column, learnt ? sample[place] : fixed(column, number - 1)));
+        place += learnt ? 1 : 0;
       }
       result.append(line);
     }

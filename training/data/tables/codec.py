@@ -13,13 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from training.data.tables.columns import (
+    NOT_LEARNT,
     Categorical,
     Column,
-    Constant,
+    LeftOut,
     Numeric,
     alike,
     column_from_dict,
 )
+from training.data.tables.descriptions import ColumnSummary, describe
 from training.data.tables.layout import NOWHERE, Layout, make_layout, most
 
 IMPOSSIBLE = -1.0  # below every entry of a one-hot block or of a softmax
@@ -31,7 +33,8 @@ class TableCodec:
     """What the columns of a table are, and the way to model units and back.
 
     *User units* of a table are float32 `(n, columns)`: numbers as they are, categories as their
-    codes, NaN where a value is missing; constant columns are left out. *Model units* are float32
+    codes, NaN where a value is missing; dates are numbers, see `DateForm`; constant columns and
+    identifiers are left out. *Model units* are float32
     `(n, width)`: of a number its distance from the mean of its mode, in reaches (-1 to 1), and
     which mode that is; one-hot categories, or their points where a column is embedded; and one-hot
     present or missing.
@@ -45,16 +48,22 @@ class TableCodec:
         label: name of the categorical column that holds the class; empty when none does.
         partly_labelled: whether rows lack it. That is no value of the column: such a row has zeros
             for all classes in model units, NaN in user units, and nothing generates one.
+        left_out: columns of the data that are neither learnt nor written.
+        separator: what stands between the values of a file of text.
+        header: whether its first line names the columns.
     """
 
     columns: tuple[Column, ...]
     label: str = ""
     partly_labelled: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+    separator: str = ","
+    header: bool = True
 
     @cached_property
     def varying(self) -> tuple[Column, ...]:
-        """The columns of user units: all but the constant ones."""
-        return tuple(c for c in self.columns if not isinstance(c, Constant))
+        """The columns of user units: all that are learnt."""
+        return tuple(c for c in self.columns if not isinstance(c, NOT_LEARNT))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -134,6 +143,16 @@ class TableCodec:
 
         return to_frame(self, rows)
 
+    def to_csv(self, rows: np.ndarray) -> bytes:
+        """Rows in user units as a file of text that is written as that of the data."""
+        from training.data.tables.frames import to_csv
+
+        return to_csv(self, rows)
+
+    def describe(self) -> list[ColumnSummary]:
+        """What was understood of each column: kind, values, missing, form and what was assumed."""
+        return describe(self)
+
     def from_frame(self, frame: Any) -> np.ndarray:
         """Rows of a pandas table with these columns, in any order, as float32 user units."""
         from training.data.tables.frames import from_frame
@@ -148,7 +167,9 @@ class TableCodec:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "TableCodec":
         """Reads what `dataclasses.asdict` made of a codec, before or after JSON."""
-        return cls(**fields | {"columns": tuple(map(column_from_dict, fields["columns"]))})
+        columns = tuple(map(column_from_dict, fields["columns"]))
+        left_out = tuple(LeftOut(**column) for column in fields.get("left_out", ()))
+        return cls(**fields | {"columns": columns, "left_out": left_out})
 
     @cached_property
     def _layout(self) -> Layout:
@@ -225,12 +246,17 @@ class TableCodec:
         centres = tf.reduce_sum(mode * modes["means"], axis=2)
         values = centres + scalars * tf.reduce_sum(mode * modes["reaches"], axis=2)
         rounds = np.array([c.decimals is not None for c in columns])
-        steps = np.array([10.0 ** (c.decimals or 0) for c in columns], np.float32)
+        above, below = np.array([c.grid or (1, 1) for c in columns], np.float32).T
         # LiteRT's converter makes of a division by constants a product that is not quite the same,
         # 59.859997 for 59.86; it cannot where the divisor seems to depend on the value.
-        divisors = tf.where(values < np.inf, steps, 1.0)
-        values = tf.where(rounds, tf.round(values * steps) / divisors, values)
-        limits = np.array([(c.minimum, c.maximum) for c in columns], np.float32)
+        divisors = tf.where(values < np.inf, below, 1.0)
+        if (above == 1).all():
+            rounded = tf.round(values * below) / divisors
+        else:  # multiples, such as incomes in hundreds
+            multiples = tf.where(values < np.inf, above, 1.0)
+            rounded = tf.round(values * below / multiples) * above / divisors
+        values = tf.where(rounds, rounded, values)
+        limits = np.array([(float(c.minimum), float(c.maximum)) for c in columns], np.float32)
         values = tf.minimum(tf.maximum(values, limits[:, 0]), limits[:, 1])
         missing = tf.argmax(self._gathered(padded, layout.present), axis=2) > 0
         return [tf.where(missing, np.float32("nan"), values)]

@@ -1,22 +1,26 @@
 """The columns of a table: what each holds, as plain values that JSON can keep."""
 
 import dataclasses
+import math
+import uuid
 from typing import Any
 
 import numpy as np
+
+from training.data.tables.forms import Form, form_from_dict
 
 Value = str | int | float | bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Numeric:
-    """A column of numbers.
+    """A column of numbers, or of dates as numbers.
 
     Args:
         name: of the column.
         dtype: pandas type that a written table has again.
-        minimum: smallest value of the table.
-        maximum: largest value of the table.
+        minimum: smallest value of the table, a whole number of any size exactly.
+        maximum: largest value of the table, likewise.
         decimals: digits after the point that all values have at most, 0 for whole numbers;
             `None` when there are too many to count.
         missing: whether values are missing.
@@ -25,6 +29,12 @@ class Numeric:
         scales: standard deviations of the modes.
         reaches: distance from a mode's mean that becomes 1: four standard deviations, or more
             where a training value lies further away; 0 of a mode that is a single value.
+        step: of which all values are multiples, in units of the last decimal: 100 for incomes in
+            hundreds.
+        exact: values that come back as they are though float32 rounds them.
+        form: how the file writes them; `None` as programs do.
+        missing_share: of the rows.
+        note: what was assumed of the column, a sentence or nothing.
     """
 
     name: str
@@ -37,6 +47,11 @@ class Numeric:
     means: tuple[float, ...]
     scales: tuple[float, ...]
     reaches: tuple[float, ...]
+    step: int = 1
+    exact: tuple[int, ...] = ()
+    form: Form | None = None
+    missing_share: float = 0.0
+    note: str = ""
     kind: str = dataclasses.field(default="numeric", init=False)
 
     @property
@@ -49,7 +64,23 @@ class Numeric:
         if not self.decimals:
             return self.decimals == 0
         largest = max(abs(self.minimum), abs(self.maximum))
-        return 10.0**-self.decimals > np.spacing(np.float32(largest))
+        return self.step * 10.0**-self.decimals > np.spacing(np.float32(largest))
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """The distance of neighbouring values as a fraction in lowest terms, if they have one."""
+        if self.decimals is None:
+            return None
+        shared = math.gcd(self.step, 10**self.decimals)
+        return self.step // shared, 10**self.decimals // shared
+
+    def on_grid(self, values: np.ndarray) -> np.ndarray:
+        """The nearest values that the column may have, float64, within its range."""
+        if self.grid is not None:
+            above, below = self.grid
+            values = np.round(values * below / above) * above / below
+            values = np.round(values, self.decimals)
+        return np.clip(values, float(self.minimum), float(self.maximum))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +94,8 @@ class Categorical:
         missing: whether values are missing.
         points: of an embedded column, a point in [-1, 1]^d for each category, and last for missing
             where values are; empty where categories are one-hot.
+        missing_share: of the rows.
+        note: what was assumed of the column, a sentence or nothing.
     """
 
     name: str
@@ -70,6 +103,8 @@ class Categorical:
     categories: tuple[Value, ...]
     missing: bool
     points: tuple[tuple[float, ...], ...] = ()
+    missing_share: float = 0.0
+    note: str = ""
     kind: str = dataclasses.field(default="categorical", init=False)
 
     @property
@@ -86,25 +121,83 @@ class Constant:
         name: of the column.
         dtype: pandas type that a written table has again.
         value: what it holds.
+        note: what was assumed of the column, a sentence or nothing.
     """
 
     name: str
     dtype: str
     value: Value
+    note: str = ""
     kind: str = dataclasses.field(default="constant", init=False)
 
 
-Column = Numeric | Categorical | Constant
-KINDS = {"numeric": Numeric, "categorical": Categorical, "constant": Constant}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Identifier:
+    """A column that tells every row from the others: not learnt, and written anew.
+
+    Args:
+        name: of the column.
+        dtype: pandas type that a written table has again.
+        first: number of the first row that is written.
+        before: in front of the number.
+        width: digits that the number has at least, zeros in front.
+        unique: whether each is a UUID made of the number instead.
+        note: what was assumed of the column, a sentence or nothing.
+    """
+
+    name: str
+    dtype: str
+    first: int
+    before: str = ""
+    width: int = 0
+    unique: bool = False
+    note: str = ""
+    kind: str = dataclasses.field(default="identifier", init=False)
+
+    def values(self, count: int) -> list[int | str]:
+        """Identifiers for so many rows, always the same ones."""
+        numbers = range(self.first, self.first + count)
+        if self.unique:
+            return [str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.name} {i}")) for i in numbers]
+        if not self.before and not self.width:
+            return list(numbers)
+        return [f"{self.before}{number:0{self.width}d}" for number in numbers]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A column of the data that is neither learnt nor written.
+
+    Args:
+        name: of the column.
+        reason: a sentence with the setting that says otherwise.
+    """
+
+    name: str
+    reason: str
+
+
+Column = Numeric | Categorical | Constant | Identifier
+KINDS = {
+    "numeric": Numeric,
+    "categorical": Categorical,
+    "constant": Constant,
+    "identifier": Identifier,
+}
+NOT_LEARNT = (Constant, Identifier)
 
 
 MODES = ("weights", "means", "scales", "reaches")  # what is fitted, up to rounding
+ABOUT = ("note", "missing_share")  # what people are told, and no value depends on
 ROUNDING = 1e-3  # of modes in their own units, of points in those of the box that they lie in
 
 
 def alike(first: Column, second: Column) -> bool:
     """Whether two columns are the same, but for the rounding of another machine."""
     one, other = dataclasses.asdict(first), dataclasses.asdict(second)
+    for column in (one, other):
+        for name in ABOUT:
+            column.pop(name, None)
     modes = [(one.pop(name, ()), other.pop(name, ())) for name in MODES]
     points = [np.array(column.pop("points", ())) for column in (one, other)]
     if one != other or points[0].shape != points[1].shape:
@@ -116,7 +209,9 @@ def alike(first: Column, second: Column) -> bool:
 
 def column_from_dict(fields: dict[str, Any]) -> Column:
     """Reads what `dataclasses.asdict` made of a column, before or after JSON."""
-    return KINDS[fields["kind"]](**{k: _frozen(v) for k, v in fields.items() if k != "kind"})
+    known = {key: _frozen(value) for key, value in fields.items() if key not in ("kind", "form")}
+    form = {"form": form_from_dict(fields["form"])} if "form" in fields else {}
+    return KINDS[fields["kind"]](**known, **form)
 
 
 def _frozen(value: Any) -> Any:

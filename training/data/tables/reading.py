@@ -1,46 +1,94 @@
-"""Tables in files: pandas reads them, its complaints in one sentence."""
+"""Tables in files: a CSV whole, as text; Parquet with its types. What was assumed is said."""
 
+import bz2
 import csv
+import dataclasses
+import gzip
+import io
 import logging
-from collections.abc import Callable, Collection, Sequence
-from itertools import islice
+import lzma
+import re
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from training.data.limits import TABLE_BYTES, TABLE_COLUMNS, check_table
-from training.data.tables.checking import (
-    check_header,
-    check_index,
-    check_names,
-    check_words,
-    is_number,
-    parses,
-)
+from training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas
 
-SEPARATORS = ",;\t|"  # in the order in which they are believed
-LOOKED_AT = 50  # records, to find the separator
-CODE = r"[+-]?0\d+"  # digits that a number would not keep
+SEPARATORS = ",;\t|"  # in the order in which they are believed where all explain a file equally
+SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+SPELT = {"\\t": "\t", "tab": "\t"}  # how a tab is written on a command line
+LOOKED_AT = 5000  # records of which the cells are looked at, all over the file, for a separator
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip", ".zst")
+BOMS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xef\xbb\xbf": "utf-8-sig"} | {
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER_LIKE = re.compile(r"[+-]?\d[\d.,]*%?|\d{4}-\d\d-\d\d.*|\d\d?[./]\d\d?[./]\d{2,4}.*")
+WRITTEN_INDEX = re.compile(r"__index_level_\d+__")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table as a file has it.
+
+    Args:
+        frame: columns under their names; all text if the file has no types, missing where empty.
+        of_text: whether the file has no types.
+        separator: what stands between the values; empty where nothing does.
+        header: whether the first line names the columns.
+        decimal: what the options say stands before decimals, or nothing.
+        notes: sentences on what was assumed, each with the setting that says otherwise.
+    """
+
+    frame: "pandas.DataFrame"
+    of_text: bool = False
+    separator: str = ""
+    header: bool = True
+    decimal: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def is_text_table(path: Path) -> bool:
+    """Whether a file is a table of text by its name, or a zip archive with just one in it."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if not suffixes:
+        return False
+    if suffixes[-1] in TEXT_SUFFIXES:
+        return True
+    if suffixes[-1] not in PACKED_SUFFIXES:
+        return False
+    if len(suffixes) > 1 and suffixes[-2] in TEXT_SUFFIXES:
+        return True
+    if suffixes[-1] != ".zip" or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = _members(archive)
+    return len(names) == 1 and names[0].lower().endswith(TEXT_SUFFIXES)
 
 
 def read_table(
     path: Path,
-    read: Callable[[Path, Collection[str]], "pandas.DataFrame"],
-    text: Collection[str],
+    read: Callable[..., Sheet],
     *,
     max_bytes: int = TABLE_BYTES,
     max_columns: int = TABLE_COLUMNS,
-) -> "pandas.DataFrame":
+    **settings: Any,
+) -> Sheet:
     """What `read` makes of a file.
 
     Args:
         path: of the file; may begin with `~`.
         read: `read_csv` or `read_parquet`.
-        text: names of columns that hold categories.
         max_bytes: see `check_table`.
         max_columns: likewise.
+        **settings: of the format.
 
     Raises:
         ValueError: it cannot be read, is too large, or holds no table.
@@ -50,57 +98,92 @@ def read_table(
         raise ValueError(f"`path` must be a file that can be read. {received}")
     check_table(file, max_bytes, max_columns)
     try:
-        return read(file, text)
+        return read(file, **settings)
     except UnicodeDecodeError as error:
-        raise ValueError(f"`path` must be UTF-8 text. {received}") from error
-    except OSError as error:
-        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"`encoding` must be that of the file, which is not {error.encoding}. {received}"
+        ) from error
+    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"`path` cannot be read: {reason}. {received}") from error
     except ValueError as error:  # pandas' and pyarrow's own errors among them
         reason = str(error).splitlines()[0].strip().rstrip(".")
         raise ValueError(f"`path` must hold a table: {reason}. {received}") from error
 
 
-def read_csv(path: Path, text: Collection[str] = ()) -> "pandas.DataFrame":
+def read_csv(
+    path: Path,
+    *,
+    separator: str = "",
+    decimal: Literal["", ".", ","] = "",
+    header: bool | None = None,
+    encoding: str = "",
+) -> Sheet:
     """A file of values with a header, apart by commas, semicolons, tabs or bars.
 
-    An empty cell is missing and no other, whatever it says. Categories are what the file says,
-    letter by letter: `00501` is no number.
+    All of it is read, as text: what a column is, its whole content decides.
 
     Args:
-        path: of the file.
-        text: names of columns to read as text.
+        path: of the file, which may be packed.
+        separator: what stands between the values; found where nothing is given.
+        decimal: what stands before decimals; found where nothing is given.
+        header: whether the first line names the columns; by default it does.
+        encoding: of the text; found where nothing is given.
     """
-    import pandas
-
-    separator, records = _separated(path)
-    options: dict[str, Any] = {"sep": separator, "keep_default_na": False, "na_values": [""]}
-    # Read by itself, because pandas renames what stands twice.
-    header = pandas.read_csv(path, header=None, nrows=1, dtype=str, **options)
-    names = header.iloc[0].dropna().tolist()
+    text, notes = _decoded(read_bytes(path), encoding)
+    spreadsheets = re.match(r"\s*\"?sep=(.)\"?[ \t]*(?:\r\n|\r|\n)", text)
+    if spreadsheets:
+        text = text[spreadsheets.end() :]
+        separator = separator or spreadsheets[1]
+    separator = SPELT.get(separator, separator)
+    if len(separator) > 1:
+        raise ValueError(f"`separator` must be a single character, not {separator!r}")
+    found = separator or find_separator(text)
+    if not separator and found != ",":
+        notes.append(
+            f"Values are parted by {SEPARATOR_NAMES[found]}; `data.separator` says otherwise."
+        )
+    cells = _cells(text, found)
+    has_header = header is not False
+    names = [_stripped(cell) for cell in cells.iloc[0]] if has_header else None
+    body = cells.iloc[1:] if has_header else cells
+    columns = {place: _trimmed(body[place]) for place in body.columns}
+    blanks = any(changed for _, changed in columns.values())
+    series = [column for column, _ in columns.values()]
+    if names is None:
+        names = list(map(str, range(1, len(series) + 1)))
+        notes.append("The first line is a row, as `data.header` says; columns are counted from 1.")
+    blanks |= has_header and any(_stripped(c) != c for c in cells.iloc[0] if isinstance(c, str))
+    kept = [place for place, name in enumerate(names) if name or series[place].notna().any()]
+    if len(kept) < len(names):
+        notes.append(f"{len(names) - len(kept)} empty columns without a name are left out.")
+    if blanks:
+        notes.append("Blanks at the ends of headings and cells are left out.")
+    names, series = [names[place] for place in kept], [series[place] for place in kept]
+    if not names:
+        raise ValueError("No columns to parse from file")
     check_names(names)
-    _warn_of_numbers(check_header(names), path)
-    options |= {"dtype_backend": "numpy_nullable", "decimal": _decimal(records, separator)}
-    types = dict.fromkeys(text, "string")
-    frame = pandas.read_csv(path, dtype=types, **options)
-    check_index(frame, header.shape[1])
-    whole = [name for name in frame if pandas.api.types.is_integer_dtype(frame[name])]
-    if whole:
-        written = pandas.read_csv(path, usecols=whole, dtype="string", **options)
-        codes = [name for name in whole if written[name].str.fullmatch(CODE).any()]
-        frame = frame.assign(**{name: written[name] for name in codes})
-    for name in frame:
-        if name not in text and not is_number(frame[name]):
-            check_words(frame[name])
-    return frame
+    frame = _frame(names, series)
+    if has_header:
+        frame, repeated = _without_repeated_header(frame)
+        notes += repeated
+        if header is None:
+            check_header(frame, path)
+    return Sheet(
+        frame=frame,
+        of_text=True,
+        separator=found,
+        header=has_header,
+        decimal=decimal,
+        notes=tuple(notes),
+    )
 
 
-def read_parquet(path: Path, text: Collection[str] = ()) -> "pandas.DataFrame":
+def read_parquet(path: Path) -> Sheet:
     """A Parquet file.
 
     Args:
         path: of the file.
-        text: of no use here: the file says which columns are text.
     """
     import pandas
 
@@ -109,51 +192,243 @@ def read_parquet(path: Path, text: Collection[str] = ()) -> "pandas.DataFrame":
     for name in frame if frame.columns.is_unique else ():
         # Whole numbers with gaps become floats, booleans and text objects, unless asked for.
         kinds = frame[name].dtype.kind + nullable[name].dtype.kind
-        if frame[name].dtype == object or kinds in ("fi", "fu"):
+        if kinds in ("fi", "fu") or (
+            frame[name].dtype == object and nullable[name].dtype != object
+        ):
             frame[name] = nullable[name]
+    notes = []
+    index = frame.index
+    counts = isinstance(index, pandas.RangeIndex) and (index.start, index.step) == (0, 1)
+    if not counts or index.name is not None:
+        names = [
+            str(name) if name is not None else f"__index_level_{place}__"
+            for place, name in enumerate(index.names)
+        ]
+        frame = frame.reset_index(names=names)
+        notes.append(
+            f"The file keeps {', '.join(map(repr, names))} as its index, here "
+            f"{'columns' if len(names) > 1 else 'a column'} like others."
+        )
+    check_names([str(column) for column in frame.columns])
+    return Sheet(frame=frame.rename(columns=str), notes=tuple(notes))
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses columns that share a name, as the file has them.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ValueError(
+            "The columns of a table must have different names. "
+            f"Received: {twice!r} {list(names).count(twice)} times"
+        )
+
+
+def check_header(frame: "pandas.DataFrame", path: Path) -> None:
+    """Refuses a first line that must be a row, and warns of one that may be.
+
+    One of numbers alone that do not count columns is a row. One may be if a name has decimals, or
+    if most names are such as stand below them and some text is among them.
+
+    Args:
+        frame: of text, under the names of the first line.
+        path: of the file, for the warning.
+
+    Raises:
+        ValueError: all are numbers.
+    """
+    names = list(frame.columns)
+    if names and all(map(NUMBER.fullmatch, names)):
+        counted = [list(map(str, range(start, start + len(names)))) for start in (0, 1)]
+        if len(names) < 3 or names not in counted:
+            raise ValueError(
+                "The first line must name the columns, or its row is lost; put a line of names "
+                "above it, or say that there is none with `data.header = false`. Received: "
+                f"{listed(names)}"
+            )
+        return
+    alike = [name for name in names if _is_like_values(name, frame[name])]
+    decimals = [name for name in names if NUMBER.fullmatch(name) and not name.isdecimal()]
+    words = not all(map(NUMBER.fullmatch, alike))
+    if decimals or (words and len(alike) > len(names) / 2):
+        logging.getLogger("ganapp").warning(
+            "The first line of %s is taken for the names of its columns, though %r looks like a "
+            "value; if it is one, `data.header = false` makes a row of it.",
+            path.name,
+            (decimals or alike)[0],
+        )
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked if its name says that it is packed."""
+    with _opened(path) as file:
+        return file.read()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return gzip.open(path)
+    if suffix == ".bz2":
+        return bz2.open(path)
+    if suffix == ".xz":
+        return lzma.open(path)
+    if suffix == ".zst":
+        import pyarrow
+
+        return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
+    if suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = _members(archive)
+            if len(names) != 1:
+                raise ValueError(f"a .zip must hold one file, not {len(names)}")
+            return archive.open(names[0])
+    return path.open("rb")
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    """Names of the files in an archive, but for those that systems put beside them."""
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    return [name for name in names if not name.startswith("__MACOSX/")]
+
+
+def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
+    """The text of a file, with what was assumed."""
+    bom = next((name for mark, name in BOMS.items() if content.startswith(mark)), "")
+    if encoding or bom:
+        try:
+            return content.decode(encoding or bom), []
+        except LookupError as error:
+            raise ValueError(
+                f"`encoding` must be one that Python knows, not {encoding!r}"
+            ) from error
+    half = max(1, len(content[:4000]) // 2)
+    for name, zeros in (("utf-16-le", content[1:4000:2]), ("utf-16-be", content[:4000:2])):
+        if len(content) > 3 and zeros.count(0) > 0.4 * half:
+            return content.decode(name), [f"Read as {name}; `data.encoding` says otherwise."]
+    if b"\0" in content:
+        raise ValueError("it holds zero bytes, so is no text")
+    try:
+        return content.decode(), []
+    except UnicodeDecodeError as error:
+        start = error.start
+    for name in ("cp1252", "latin-1"):
+        try:
+            text = content.decode(name)
+        except UnicodeDecodeError:
+            continue
+        word = content[max(0, start - 20) : start + 20].decode(name)
+        word = next((w for w in re.findall(r"[^\W\d_]+", word) if not w.isascii()), word.strip())
+        note = f"Not UTF-8, so read as {name}, e.g. {word!r}; `data.encoding` says otherwise."
+        return text, [note]
+    raise AssertionError("latin-1 reads all bytes")
+
+
+def find_separator(text: str) -> str:
+    """What stands between the values: whatever explains most cells of the whole file.
+
+    Not `csv.Sniffer`, which takes letters for separators where there is none.
+    """
+    able = [each for each in SEPARATORS if len(next(_records(text, each), ())) > 1]
+    if len(able) < 2:
+        return able[0] if able else ","
+    return max(able, key=lambda separator: _explained(text, separator))
+
+
+def _explained(text: str, separator: str) -> tuple[float, float]:
+    """Share of the records as long as the header, and how well their cells are explained.
+
+    A number is; text without any other separator is half; text with one is not.
+    """
+    records = list(_records(text, separator))
+    width = len(records[0])
+    even = sum(len(record) == width for record in records) / len(records)
+    some = records[1 :: max(1, len(records) // LOOKED_AT)]
+    others = [other for other in SEPARATORS if other != separator]
+    values = [
+        1.0
+        if not cell or NUMBER_LIKE.fullmatch(cell.strip())
+        else 0.5 * (not any(other in cell for other in others))
+        for record in some
+        for cell in record
+    ]
+    return round(even, 2), sum(values) / max(1, len(values))
+
+
+def _records(text: str, separator: str) -> Any:
+    """The records that are not blank; none where the module cannot read them."""
+    lines = io.StringIO(text, newline="")
+    try:
+        yield from filter(None, csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    except csv.Error:  # a value longer than the module takes, which pandas may read
+        return
+
+
+def _cells(text: str, separator: str) -> "pandas.DataFrame":
+    """All cells of a file as text, its first line among them."""
+    import pandas
+
+    records = _records(text, separator)
+    first, second = next(records, []), next(records, [])
+    width = len(first)
+    if len(second) > width:
+        if any(cell.strip() for cell in second[width:]):
+            raise ValueError(
+                f"The first line must name every column. Received: {width} names above rows of "
+                f"{len(second)} values"
+            )
+        width = len(second)  # lines that end in a separator
+    return pandas.read_csv(
+        io.StringIO(text, newline=""),
+        sep=r"\s+" if separator == " " else separator,
+        header=None,
+        names=range(width) if width > len(first) else None,
+        dtype="str",
+        keep_default_na=False,
+        skipinitialspace=True,
+    )
+
+
+def _stripped(cell: Any) -> str:
+    return cell.strip() if isinstance(cell, str) else ""
+
+
+def _trimmed(series: "pandas.Series") -> tuple["pandas.Series", bool]:
+    """The column without blanks at the ends of cells, and whether there were any in text."""
+    import pandas
+
+    given = series.tolist()
+    cells = [_stripped(cell) for cell in given]
+    changed = any(new != old and new for new, old in zip(cells, given, strict=True))
+    return pandas.Series([cell or None for cell in cells], dtype="str"), changed
+
+
+def _frame(names: Sequence[str], series: Sequence["pandas.Series"]) -> "pandas.DataFrame":
+    import pandas
+
+    frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
+    frame.columns = list(names)
     return frame
 
 
-def _separated(path: Path) -> tuple[str, list[list[str]]]:
-    """What stands between the values, and the first records: see the order of `SEPARATORS`.
-
-    The first that gives every record as many values. Not `csv.Sniffer`, which takes letters for
-    separators where there is none.
-    """
-    found = {separator: _records(path, separator) for separator in SEPARATORS}
-    for separator, records in found.items():
-        widths = {len(record) for record in records}
-        if len(widths) == 1 and widths != {1}:
-            return separator, records
-    # Records of different lengths: the header decides, and pandas says what is wrong with the rest.
-    for separator, records in found.items():
-        if records and len(records[0]) > 1:
-            return separator, records
-    return ",", found[","]
+def _without_repeated_header(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]:
+    """The rows but for those that repeat the header, as where files were put together."""
+    first = frame.columns[0]
+    rows = frame.index[frame[first].eq(first).fillna(False).astype(bool)]
+    names = list(frame.columns)
+    rows = [row for row in rows if len(names) > 1 and list(frame.loc[row]) == names]
+    if not rows:
+        return frame, []
+    note = f"{len(rows)} lines that repeat the header are left out."
+    return frame.drop(index=rows).reset_index(drop=True), [note]
 
 
-def _records(path: Path, separator: str) -> list[list[str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            records = islice(csv.reader(file, delimiter=separator), LOOKED_AT)
-            return [record for record in records if record]
-        except csv.Error:  # a value longer than the module takes, which pandas may read
-            return []
-
-
-def _decimal(records: Sequence[Sequence[str]], separator: str) -> str:
-    """The decimal point: a comma where only commas stand in the numbers of the first records."""
-    values = [] if separator == "," else [value for record in records[1:] for value in record]
-    commas = any("," in value and parses(value.replace(",", ".", 1)) for value in values)
-    points = any("." in value and parses(value) for value in values)
-    return "," if commas and not points else "."
-
-
-def _warn_of_numbers(name: str | None, path: Path) -> None:
-    if name is not None:
-        logging.getLogger("ganapp").warning(
-            "The first line of %s is taken for the names of its columns, though %r looks like a "
-            "value; if it is one, put a line of names above it.",
-            path.name,
-            name,
-        )
+def _is_like_values(name: str, series: "pandas.Series") -> bool:
+    """Whether a heading is such as the values below it."""
+    if NUMBER.fullmatch(name):
+        cells = series.dropna()
+        return bool(len(cells)) and all(map(NUMBER.fullmatch, cells.iloc[:1000]))
+    return bool(name) and bool(series.eq(name).any())

@@ -1,7 +1,10 @@
 """Sources of tables: `csv` and `parquet` files, and `wine` and `cancer`, which need no download."""
 
-from collections.abc import Callable, Collection, Sequence
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import annotated_types
@@ -10,11 +13,19 @@ import numpy as np
 from training.data.limits import TABLE_BYTES, TABLE_COLUMNS, MaxBytes, MaxColumns
 from training.data.source import ArraySource
 from training.data.spec import DataSpec
-from training.data.tables.checking import check_label, check_names, check_table
+from training.data.tables.checking import check_label, check_table
 from training.data.tables.codec import TableCodec
-from training.data.tables.fitting import fit_table
-from training.data.tables.notes import notes
-from training.data.tables.reading import read_csv, read_parquet, read_table
+from training.data.tables.descriptions import sentences
+from training.data.tables.fitting import fit_columns, wishes_of
+from training.data.tables.forms import DateForm
+from training.data.tables.kinds import understand
+from training.data.tables.reading import (
+    Sheet,
+    check_names,
+    read_csv,
+    read_parquet,
+    read_table,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -25,6 +36,7 @@ Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
 
 
 UNKNOWN = -1  # label of a row without one
+NOTHING_SAID: dict[str, str] = {}
 
 # The documentation of a source of files, below its first line.
 OPTIONS = """
@@ -36,23 +48,25 @@ Args:
     categorical: names of columns of numbers that are categories.
     embedded: names of columns of categories that become points, like ones near each other.
     drop: names of columns to leave out.
+    kinds: what columns are, by name: `number`, `date`, `category`, `identifier`, ...
     components: most modes of a numeric column.
     split: seed of the choice of held-out rows.
     max_bytes: that the table may take unpacked, as text or at 8 bytes a cell.
-    max_columns: that it may have.
-"""
+    max_columns: that it may have."""
 
 
 def _of_file(
-    name: str, description: str, read: Callable[[Path, Collection[str]], "pandas.DataFrame"]
+    name: str, description: str, licence: str, read: Callable[..., Sheet]
 ) -> Callable[..., ArraySource]:
     """The source of tables in files of one format.
 
     Args:
         name: of the source.
         description: the first line of its documentation.
-        read: makes a table of a file that exists; it is told which columns are categories.
+        licence: or origin of the data.
+        read: makes a table of a file that exists; its keyword arguments are further options.
     """
+    last: dict[tuple, ArraySource] = {}  # the one made last: a command asks more than once
 
     def source(
         *,
@@ -62,29 +76,53 @@ def _of_file(
         categorical: tuple[str, ...] = (),
         embedded: tuple[str, ...] = (),
         drop: tuple[str, ...] = (),
+        kinds: dict[str, str] = NOTHING_SAID,
         components: Count = 10,
         split: Seed = 0,
         max_bytes: MaxBytes = TABLE_BYTES,
         max_columns: MaxColumns = TABLE_COLUMNS,
+        **settings: Any,
     ) -> ArraySource:
-        text = {*categorical, label} - {""}
-        return table_source(
-            read_table(path, read, text, max_bytes=max_bytes, max_columns=max_columns),
-            name=name,
-            label=label,
-            held_out=held_out,
-            categorical=categorical,
-            embedded=embedded,
-            drop=drop,
-            components=components,
-            split=split,
-            description=f"The table {Path(path).name}.",
-            licence="the user's own data",
-        )
+        options = {
+            "label": label,
+            "held_out": held_out,
+            "categorical": categorical,
+            "embedded": embedded,
+            "drop": drop,
+            "kinds": kinds,
+            "components": components,
+            "split": split,
+        }
+        settings |= {"max_bytes": max_bytes, "max_columns": max_columns}
+        key = _key(path, options | settings)
+        if key is None or key not in last:
+            sheet = read_table(path, read, **settings)
+            about = {"description": f"The table {Path(path).name}.", "licence": licence}
+            found = _source_of(sheet, name=name, **options, **about)
+            last.clear()
+            if key is None:
+                return found
+            last[key] = found
+        return last[key]
 
     source.__name__ = source.__qualname__ = name
-    source.__doc__ = description + OPTIONS
+    own = [p for p in inspect.signature(read).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    shared = [p for p in inspect.signature(source).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    source.__signature__ = inspect.Signature([*shared, *own])
+    source.__annotations__ |= {p.name: typing.get_type_hints(read)[p.name] for p in own}
+    arguments = inspect.getdoc(read).partition("path: of the file")[2].partition("\n")[2]
+    source.__doc__ = description + OPTIONS + (f"\n{arguments}" if own else "")
     return source
+
+
+def _key(path: Path, options: Mapping[str, Any]) -> tuple | None:
+    """What a source of a file depends on; `None` where there is no file."""
+    try:
+        status = Path(path).expanduser().stat()
+    except OSError:
+        return None
+    settings = tuple(sorted((name, repr(value)) for name, value in options.items()))
+    return (str(path), status.st_ino, status.st_size, status.st_mtime_ns, settings)
 
 
 def wine(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> ArraySource:
@@ -140,6 +178,7 @@ def table_source(
     categorical: Sequence[str] = (),
     embedded: Sequence[str] = (),
     drop: Sequence[str] = (),
+    kinds: Mapping[str, str] = MappingProxyType({}),
     components: int = 10,
     split: int = 0,
     description: str = "",
@@ -155,6 +194,7 @@ def table_source(
         categorical: names of columns that are categories whatever they look like.
         embedded: names of columns of categories that become points, like ones near each other.
         drop: names of columns to leave out.
+        kinds: what columns are, by name.
         components: most modes of a numeric column.
         split: seed of the choice of held-out rows.
         description: one sentence.
@@ -163,26 +203,83 @@ def table_source(
     Raises:
         ValueError: what cannot be learnt, in one sentence.
     """
+    sheet = Sheet(frame=frame)
+    return _source_of(
+        sheet,
+        name=name,
+        label=label,
+        held_out=held_out,
+        categorical=categorical,
+        embedded=embedded,
+        drop=drop,
+        kinds=kinds,
+        components=components,
+        split=split,
+        description=description,
+        licence=licence,
+    )
+
+
+def _source_of(
+    sheet: Sheet,
+    *,
+    label: str,
+    held_out: float,
+    categorical: Sequence[str],
+    embedded: Sequence[str],
+    drop: Sequence[str],
+    kinds: Mapping[str, str],
+    components: int,
+    split: int,
+    **about: str,
+) -> ArraySource:
+    """The source of a table that was read.
+
+    Args:
+        sheet: the table.
+        label: and the other options, see `table_source`.
+        **about: name, description and licence for the `DataSpec`.
+    """
+    check_names([str(column) for column in sheet.frame.columns])
+    frame = sheet.frame.rename(columns=str)
     named = {"categorical": categorical, "embedded": embedded, "drop": drop}
-    frame = _learnable(frame, label, named)
-    parts = _split(frame, label, held_out, split)
-    still = {k: _still(names, drop) for k, names in named.items() if k != "drop"}
-    table = fit_table(frame, parts[0], label=label, components=components, **still)
-    about = {"name": name, "description": description, "licence": licence}
-    return _source(table, table.from_frame(frame), *parts, about)
-
-
-def _learnable(
-    frame: "pandas.DataFrame", label: str, named: dict[str, Sequence[str]]
-) -> "pandas.DataFrame":
-    """The columns that are to be learnt, once they are found to be such as can be."""
-    check_names([str(column) for column in frame.columns])
-    frame = frame.rename(columns=str)
-    check_table(frame, label=label, named=named)
-    frame = frame.drop(columns=list(named["drop"]))
+    check_table(frame, label=label, named=named, kinds=kinds)
+    frame = frame.drop(columns=list(drop))
     if label:
         check_label(frame[label])
-    return frame
+    training, kept = _split(frame, label, held_out, split)
+    embedded = [name for name in embedded if name not in drop]
+    understood = understand(
+        frame,
+        wishes_of(list(frame.columns), label, categorical, embedded, kinds),
+        of_text=sheet.of_text,
+        decimal_mark=sheet.decimal,
+        separator=sheet.separator,
+    )
+    table, rows = fit_columns(
+        understood,
+        training,
+        label=label,
+        embedded=embedded,
+        components=components,
+        separator=sheet.separator,
+        header=sheet.header,
+    )
+    notes = (*sheet.notes, *_notes(table, sheet))
+    return _source(table, rows, training, kept, about, notes)
+
+
+def _notes(table: TableCodec, sheet: Sheet) -> list[str]:
+    """Sentences on what was assumed of the columns together."""
+    decimals = {
+        column.form.decimal
+        for column in table.varying
+        if column.kind == "numeric" and column.form and not isinstance(column.form, DateForm)
+    }
+    found = []
+    if "," in decimals and not sheet.decimal:
+        found.append("Commas stand before decimals; `data.decimal` says otherwise.")
+    return found
 
 
 def _source(
@@ -191,6 +288,7 @@ def _source(
     training: np.ndarray,
     kept: np.ndarray,
     about: dict[str, str],
+    notes: tuple[str, ...],
 ) -> ArraySource:
     """The source of a table that was fitted.
 
@@ -200,9 +298,10 @@ def _source(
         training: int, which of them are trained on.
         kept: int, which are held out.
         about: name, description and licence for the `DataSpec`.
+        notes: sentences on what was assumed of the file.
     """
     mean, scale = _moments(table, rows[training])
-    description = " ".join([about["description"], *notes(table)]).strip()
+    description = " ".join([about["description"], *sentences(table)]).strip()
     spec = DataSpec(
         kind="vector",
         shape=(table.width,),
@@ -218,17 +317,13 @@ def _source(
     if table.label_place is not None:
         known = np.nan_to_num(rows[:, table.label_place], nan=UNKNOWN).astype(np.int32)
         labels = (known[training], known[kept])
-    return ArraySource(spec, rows[training], rows[kept], *labels)
+    return ArraySource(spec, rows[training], rows[kept], *labels, notes=notes)
 
 
 def _bundled(bunch: Any, *, label: str, **options: Any) -> ArraySource:
     frame = bunch.frame.drop(columns="target")
     frame[label] = bunch.target_names[bunch.target]
     return table_source(frame, label=label, **options)
-
-
-def _still(names: Sequence[str], dropped: Sequence[str]) -> list[str]:
-    return [name for name in names if name not in dropped]
 
 
 def _split(
@@ -275,6 +370,9 @@ def _classes(table: TableCodec) -> tuple[str, ...]:
 csv = _of_file(
     "csv",
     "A table in a file of values apart by commas, semicolons, tabs or bars, with a header.",
+    "the user's own data",
     read_csv,
 )
-parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", read_parquet)
+parquet = _of_file(
+    "parquet", "A table in a Parquet file; nulls are missing.", "the user's own data", read_parquet
+)

@@ -1,0 +1,931 @@
+"""What each column of a table is: numbers, dates, categories, an identifier, always the same.
+
+The whole column decides, never its first rows, and what it is taken for is said in its `note`.
+"""
+
+import dataclasses
+import datetime
+import decimal
+import json
+import math
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.data.tables.columns import (
+    Categorical,
+    Column,
+    Constant,
+    Identifier,
+    LeftOut,
+    Numeric,
+    Value,
+)
+from training.data.tables.forms import (
+    PLAIN,
+    PLAIN_CELL,
+    DateForm,
+    NumberForm,
+    date_patterns,
+    number_forms,
+    parse_dates,
+    parse_mixed_dates,
+    unit_of,
+    written_pattern,
+)
+from training.sentences import did_you_mean, listed
+
+if TYPE_CHECKING:
+    import pandas
+
+MOST_CATEGORIES = 100
+# Every one of them needs rows to be learnt from, and is an entry of its own in the figures.
+MOST_EMBEDDED = 1000
+MOST_DECIMALS = 9
+COMMON = 0.1  # share of the rows with one and the same value that makes it a mode
+EXACT = 2**24  # whole numbers up to this one are float32 numbers
+SLOW = 5000  # texts from which on a library looks at them
+PLAIN_TYPES = (str, int, float, bool)
+# What programs write where they know no number; a word without digits likewise.
+NO_NUMBER = {"n/a", "#n/a", "#div/0!", "#num!", "-1.#ind", "1.#qnan"}
+CODE = re.compile(r"[+-]?0\d.*|\d+[eE]\d+|\+\d{7,}")  # read as a number it would change
+NUMBER_OR_CODE = re.compile(rf"{PLAIN}|\d+[eE]\d+")
+WHOLE = re.compile(r"[+-]?\d+")
+OF_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})*")
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+NUMBERED = re.compile(r"(\D*)(\d{1,15})")
+# Names of columns that say which row it is.
+NAMES_ROWS = re.compile(
+    r"(.*[\W_])?(id|ids|uuid|guid|key|index|idx|nr|no|ref|rowid|rownames?)|.*[a-z](Id|ID|UUID|Key|Nr)"
+    r"|id[\W_].*|unnamed: \d+",
+)
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+YEARS = (1800, 2200)  # in which eight digits are believed to be a date; 9999 stands for never
+
+ASKED = {  # what `data.kinds` may say, and what it means
+    "number": "number",
+    "integer": "number",
+    "money": "number",
+    "percent": "number",
+    "date": "date",
+    "category": "category",
+    "code": "category",
+    "text": "category",
+    "identifier": "identifier",
+}
+Understood = tuple[Column | LeftOut, np.ndarray | None]
+
+
+class UnfitColumnError(ValueError):
+    """A column that cannot be learnt.
+
+    Args:
+        name: of the column.
+        expected: the sentence up to what was received, without the column.
+        received: what came.
+        cure: what to do besides leaving the column out; empty if there is nothing.
+    """
+
+    def __init__(self, name: str, expected: str, received: str, cure: str = "") -> None:
+        self.name, self.expected, self.received = name, expected, received
+        end = cure or f", which `drop = [{str(name)!r}]` leaves out"
+        super().__init__(f"The column {titled(name)} {expected}. Received: {received}{end}".strip())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the options say of a column.
+
+    Args:
+        kind: a key of `ASKED` or a pattern of dates; empty where nothing is said.
+        embedded: whether its categories become points.
+        label: whether it holds the class.
+    """
+
+    kind: str = ""
+    embedded: bool = False
+    label: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """`number`, `date`, `category`, `identifier`, or nothing."""
+        return "date" if "%" in self.kind else ASKED.get(self.kind, "")
+
+
+def titled(name: object) -> str:
+    """A column's name in quotes, for a sentence that begins with "The column"."""
+    return repr(str(name)) if str(name) else "without a name"
+
+
+def setting(name: str, kind: str) -> str:
+    """The setting that says what a column is."""
+    key = name if BARE_KEY.fullmatch(name) else f'"{name}"'
+    return f'`data.kinds = {{{key} = "{kind}"}}`'
+
+
+def check_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> None:
+    """Refuses kinds that there are not, and columns that the table lacks.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    for name, kind in kinds.items():
+        if name not in columns:
+            raise ValueError(
+                f"`kinds` must name columns of the table, {listed(list(map(titled, columns)))}. "
+                f"Received: {name!r}.{did_you_mean(name, columns)}".removesuffix(".")
+            )
+        if kind not in ASKED and "%" not in kind:
+            raise ValueError(
+                f"`kinds` must say {', '.join(ASKED)}, or how dates are written, such as "
+                f"%d.%m.%Y. Received: {kind!r} for {name!r}.{did_you_mean(kind, ASKED)}"
+            )
+
+
+def understand(
+    frame: "pandas.DataFrame",
+    wishes: Mapping[str, Wish],
+    *,
+    of_text: bool = False,
+    decimal_mark: str = "",
+    separator: str = "",
+) -> list[Understood]:
+    """What all columns are, with their values.
+
+    Args:
+        frame: typed columns, or those of a file of text.
+        wishes: by name, for some columns or all.
+        of_text: whether every cell is text because the file has no types.
+        decimal_mark: what the options say stands before decimals, or nothing.
+        separator: what stands between the values of the file, a hint where marks are ambiguous.
+
+    Returns:
+        For each column what it is, a `Numeric` still without modes, and its values: float64
+        `(n,)`, numbers or codes of categories, NaN where missing; `None` for what is not learnt.
+
+    Raises:
+        ValueError: naming all columns that cannot be learnt.
+    """
+    made = {name: _make(frame[name], of_text) for name in frame.columns}
+    marks = Marks.of([c for c in made.values() if isinstance(c, TextColumn)], decimal_mark)
+    marks = dataclasses.replace(marks, separator=separator)
+    found, unfit = [], []
+    for name, column in made.items():
+        try:
+            found.append(column.understand(wishes.get(name, Wish()), marks))
+        except UnfitColumnError as error:
+            unfit.append(error)
+    if unfit:
+        raise _all_at_once(unfit)
+    return found
+
+
+def _all_at_once(unfit: list[UnfitColumnError]) -> ValueError:
+    """One sentence on all columns that cannot be learnt, with the list to copy."""
+    if len(unfit) == 1:
+        return unfit[0]
+    names = [str(error.name) for error in unfit]
+    on_the_line = shlex.quote(f"data.drop={json.dumps(names, ensure_ascii=False)}")
+    drop = f"`drop = {names!r}` leaves them out (--set {on_the_line})"
+    if len({(error.expected, error.received) for error in unfit}) == 1:
+        first = unfit[0]
+        return ValueError(
+            f"The columns {', '.join(map(repr, names))} {first.expected}. "
+            f"Received: {first.received}; {drop}"
+        )
+    each = "; ".join(
+        f"{titled(error.name)} {error.expected} (received: {error.received})" for error in unfit
+    )
+    return ValueError(f"{len(unfit)} columns cannot be learnt, {drop}: {each}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What stands before the decimals in a file.
+
+    Args:
+        decimal: the mark; empty if nothing tells it.
+        given: whether the options say so.
+        separator: what stands between the values.
+    """
+
+    decimal: str = ""
+    given: bool = False
+    separator: str = ""
+
+    @classmethod
+    def of(cls, columns: "Sequence[TextColumn]", given: str) -> "Marks":
+        """The mark that the options give, or the one that all columns have whose mark is clear."""
+        if given:
+            return cls(decimal=given, given=True)
+        clear = {column.clear_mark for column in columns} - {""}
+        return cls(decimal=clear.pop() if len(clear) == 1 else "")
+
+    def choose(self, forms: Sequence[NumberForm]) -> tuple[NumberForm | None, bool]:
+        """The likeliest of the forms that fit a column, and whether that is a guess."""
+        if self.decimal and (len(forms) > 1 or self.given):
+            forms = [form for form in forms if form.decimal == self.decimal or _is_whole(form)]
+        if len(forms) < 2:
+            return (forms[0] if forms else None), False
+        commas = [form for form in forms if form.thousands == ","]
+        if commas and self.separator == ",":
+            return commas[0], True
+        return forms[0], bool(commas)
+
+
+def _is_whole(form: NumberForm) -> bool:
+    return form.places == 0 and not form.thousands
+
+
+class TextColumn:
+    """A column of text.
+
+    Args:
+        series: with its name.
+        declared: whether the file says that it is text, so that digits are no numbers.
+    """
+
+    def __init__(self, series: "pandas.Series", *, declared: bool) -> None:
+        import pandas
+
+        self.name, self.rows, self.declared = str(series.name), len(series), declared
+        self.dtype = str(series.dtype) if declared else "string"
+        self.codes, texts = pandas.factorize(series, use_na_sentinel=True)
+        self.texts: list[str] = texts.tolist()
+        self.counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all cells are numbers as programs write them."""
+        return bool(self.texts) and _all_match(self.texts, PLAIN, PLAIN_CELL)
+
+    @cached_property
+    def forms(self) -> list[NumberForm]:
+        """The forms in which all cells can be numbers."""
+        if self.is_plain:
+            points = [text for text in self.texts if "." in text or "e" in text or "E" in text]
+            plus = any(text.startswith("+") for text in self.texts)
+            plain = NumberForm(places=_places(self.texts) if points else 0, plus=plus)
+            if not points or not all(map(OF_THOUSANDS.fullmatch, self.texts)):
+                return [plain]
+            # Points may part thousands, if another column says so.
+            return [plain, *(f for f in number_forms(self.texts) if f.thousands == ".")]
+        return number_forms(self.texts) if self.texts else []
+
+    @property
+    def clear_mark(self) -> str:
+        """The decimal mark, where the column's own cells leave no doubt."""
+        marks = {form.decimal for form in self.forms}
+        if len(marks) != 1 or all(form.places == 0 for form in self.forms):
+            return ""
+        return marks.pop()
+
+    def understand(self, wish: Wish, marks: Marks) -> Understood:
+        """What the column is, and its values.
+
+        Raises:
+            UnfitColumnError: it cannot be learnt.
+        """
+        if not self.texts:
+            raise _empty(self.name)
+        if wish.meaning:
+            return BY_WISH[wish.meaning](self, wish, marks)
+        if len(self.texts) <= 2 or wish.embedded or wish.label:
+            return self.as_categories(wish, marks)
+        if not self.declared and self._code and all(map(NUMBER_OR_CODE.fullmatch, self.texts)):
+            return self.as_categories(wish, marks, note=self._about_codes)
+        for guess in (self._as_digits_of_dates, self._as_numbers, self._as_dates):
+            if (found := guess(marks)) is not None:
+                return found
+        if not self.declared:
+            self._check_words(marks)
+        return self.as_categories(wish, marks)
+
+    def as_categories(self, wish: Wish, marks: Marks, note: str = "") -> Understood:
+        """Categories, letter by letter; or an identifier, if no two rows have the same."""
+        forced = bool(wish.meaning) or wish.embedded or wish.label
+        if not forced and self._names_rows:
+            return _left_out(self.name, "is different in every row"), None
+        return _categorical(
+            self.name,
+            self.dtype,
+            self.texts,
+            self.codes,
+            wish=wish,
+            note=note,
+            numeric=False,
+            unread=0 if not self.declared and not forced else None,
+        )
+
+    @property
+    def missing(self) -> int:
+        """How many cells are empty."""
+        return int(np.count_nonzero(self.codes < 0))
+
+    @property
+    def _names_rows(self) -> bool:
+        """Whether no two rows have the same text, and it is no number with decimals."""
+        if not self._is_unique or self.missing > COMMON * self.rows:
+            return False
+        measured = sum(_float(text) is not None and "." in text for text in self.texts)
+        return measured < len(self.texts) / 2
+
+    @property
+    def _is_unique(self) -> bool:
+        return len(self.texts) == self.rows - self.missing > 2
+
+    @cached_property
+    def _code(self) -> str | None:
+        """A text that would change as a number: `007`, `1E5`, `+4917...` among no negative ones."""
+        found = filter(CODE.fullmatch, self.texts)
+        signed = any(text.startswith("-") for text in self.texts)
+        return next((text for text in found if not (signed and text.startswith("+"))), None)
+
+    @property
+    def _about_codes(self) -> str:
+        return (
+            f"{self._code!r} would change as a number, so kept letter by letter; "
+            f"{setting(self.name, 'number')} takes it for one"
+        )
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values of the different texts as those of the rows, NaN where missing."""
+        return np.append(np.asarray(values, np.float64), np.nan)[self.codes]
+
+    def _as_numbers(self, marks: Marks) -> Understood | None:
+        if self.declared and self.is_plain:
+            return None
+        form, guessed = marks.choose(self.forms)
+        if form is None:
+            return None
+        note = ""
+        if guessed:
+            use = f"`data.decimal = {',' if form.thousands == ',' else '.'!r}`"
+            mark = "part thousands" if form.thousands else "stand before decimals"
+            note = f"commas {mark}; {use} says otherwise"
+        return self.as_numbers(form, self.texts, note=note, unless_identifier=True)
+
+    def as_numbers(
+        self,
+        form: NumberForm,
+        texts: list[str],
+        *,
+        note: str = "",
+        unless_identifier: bool = False,
+    ) -> Understood:
+        """Numbers of one form; texts that are none are missing."""
+        fast = form.is_plain and self.is_plain
+        read = texts if fast else [form.value(text) for text in texts]
+        known = [text for text in read if text is not None]
+        whole = all(WHOLE.fullmatch(text) for text in known)
+        numbers = [np.nan if text is None else int(text) if whole else float(text) for text in read]
+        if unless_identifier and whole and not form.before and not form.after:
+            ints = [n for n in numbers if n == n]
+            if (out := self._left_out_number(ints)) is not None:
+                return out, None
+        keep = form if not (form.is_plain and not form.places) else None
+        dtype = _integer_type(numbers) if whole else "Float64"
+        values = self.spread(np.array([float(number) for number in numbers]))
+        return _numeric(self.name, dtype, values, numbers if whole else None, form=keep, note=note)
+
+    def _left_out_number(self, numbers: list[int]) -> LeftOut | None:
+        if not self._is_unique or self.missing > COMMON * self.rows:
+            return None
+        return _counting_or_named(self.name, numbers)
+
+    def _as_digits_of_dates(self, marks: Marks) -> Understood | None:
+        """Whole numbers such as 20261129, if each is a day."""
+        lengths = {len(text) for text in self.texts}
+        if lengths not in ({8}, {14}) or not all(map(str.isdecimal, self.texts)):
+            return None
+        years = {int(text[:4]) for text in self.texts}
+        if not all(YEARS[0] <= year <= YEARS[1] or year == 9999 for year in years):
+            return None
+        return self._as_dates(marks)
+
+    def _as_dates(self, marks: Marks) -> Understood | None:
+        patterns = date_patterns(self.texts)
+        return self.as_dates(patterns, self.texts) if patterns else None
+
+    def as_dates(self, patterns: list[list[str]], texts: list[str], note: str = "") -> Understood:
+        """Dates of one or several patterns; texts that are none are missing."""
+        chosen = patterns[0]
+        if len(chosen) > 1:
+            note = f"dates in several forms, {' and '.join(chosen)}: written in the first"
+        elif (other := _another_reading(patterns, texts)) is not None:
+            first = "months" if chosen[0].find("%m") < chosen[0].find("%d") else "days"
+            note = f"{first} first, as {chosen[0]}; {setting(self.name, other)} swaps them"
+        elif texts[0].isdecimal():
+            note = f"digits taken for dates; {setting(self.name, 'number')} says otherwise"
+        dates = parse_mixed_dates(texts, chosen)
+        form = DateForm(
+            pattern=written_pattern(texts, chosen[0]),
+            origin=np.datetime_as_string(dates.min().to_datetime64().astype("datetime64[us]")),
+            unit=unit_of(dates),
+        )
+        values = self.spread(form.numbers(dates))
+        return _numeric(self.name, "datetime64[us]", values, None, form=form, note=note)
+
+    def _check_words(self, marks: Marks) -> None:
+        """Refuses numbers or dates but for a word such as `unknown`: only an empty cell is missing.
+
+        Raises:
+            UnfitColumnError: it would be taken for categories, a number each.
+        """
+        places = [i for i, text in enumerate(self.texts) if is_word(text)]
+        rest = [text for text in self.texts if not is_word(text)]
+        count = int(self.counts[places].sum())
+        if not places or len(rest) < 3 or count > self.counts.sum() / 2:
+            return
+        kind = "number" if _can_be_numbers(rest) else "date" if date_patterns(rest) else ""
+        if not kind:
+            return
+        words = [self.texts[place] for place in places]
+        infinite = [word for word in words if INFINITE.fullmatch(word)]
+        if infinite and len(infinite) == len(words):
+            raise _infinite(self.name, count)
+        raise UnfitColumnError(
+            self.name,
+            f"must hold {kind}s, or nothing where one is missing; empty those cells, take them "
+            f"for missing with {setting(self.name, kind)}, or name the column in `categorical`",
+            f"{count} times {' or '.join(map(repr, words[:3]))}",
+            " ",
+        )
+
+
+def _as_wished_numbers(column: TextColumn, wish: Wish, marks: Marks) -> Understood:
+    texts, name = column.texts, column.name
+    form, _ = marks.choose(column.forms or number_forms([t for t in texts if not is_word(t)]))
+    if form is None:  # written otherwise than numbers would be
+        form = NumberForm()
+    if form.is_plain:
+        texts = [_float(text) or text for text in texts]
+    lost = [place for place, text in enumerate(texts) if form.value(text) is None]
+    if column.counts[lost].sum() > column.counts.sum() / 2:
+        raise _unlike_its_kind(name, "numbers", wish, column.texts[lost[0]])
+    found, values = column.as_numbers(form, texts, note=_about_lost(column, lost))
+    if wish.kind == "integer" and found.decimals != 0:
+        raise _unlike_its_kind(name, "whole numbers", wish, next(t for t in texts if "." in t))
+    return found, values
+
+
+def _unlike_its_kind(name: str, what: str, wish: Wish, example: str) -> UnfitColumnError:
+    said = f"must hold {what}, as {setting(name, wish.kind)} says"
+    return UnfitColumnError(name, said, f"e.g. {example!r}", " ")
+
+
+def _as_wished_dates(column: TextColumn, wish: Wish, marks: Marks) -> Understood:
+    texts = column.texts
+    if "%" in wish.kind:
+        patterns = [[wish.kind]]
+    else:
+        patterns = date_patterns([text for text in texts if not is_word(text)] or texts)
+    dates = parse_mixed_dates(texts, patterns[0]) if patterns else None
+    lost = [] if dates is None else np.flatnonzero(dates.isna().to_numpy()).tolist()
+    if dates is None or column.counts[lost].sum() > column.counts.sum() / 2:
+        raise _unlike_its_kind(column.name, "dates", wish, texts[lost[0] if lost else 0])
+    return column.as_dates(patterns[:1], texts, note=_about_lost(column, lost))
+
+
+def _as_wished_identifier(column: "TextColumn", wish: Wish, marks: Marks) -> Understood:
+    return _identifier(column.name, column.dtype, column.texts), None
+
+
+BY_WISH: dict[str, Callable[[TextColumn, Wish, Marks], Understood]] = {
+    "number": _as_wished_numbers,
+    "date": _as_wished_dates,
+    "category": lambda column, wish, marks: column.as_categories(wish, marks),
+    "identifier": _as_wished_identifier,
+}
+
+
+class TypedColumn:
+    """A column of which the file says the type.
+
+    Args:
+        series: with its name.
+    """
+
+    def __init__(self, series: "pandas.Series") -> None:
+        self.series, self.name, self.dtype = series, str(series.name), str(series.dtype)
+
+    def understand(self, wish: Wish, marks: Marks) -> Understood:
+        """What the column is, and its values; see `TextColumn.understand`."""
+        series, present = self.series, self.series.dropna()
+        if not len(present):
+            raise _empty(self.name)
+        kind = _type_of(series)
+        if kind not in ("number", "date", "decimal") or wish.meaning == "category":
+            return self._as_categories(wish)
+        if wish.meaning == "identifier":
+            return _identifier(self.name, self.dtype, present.tolist()), None
+        if kind == "date":
+            return self._as_dates(wish)
+        values = present.unique()
+        if len(values) <= 2 or wish.label or (wish.embedded and wish.meaning):
+            return self._as_categories(wish)
+        if wish.embedded:
+            raise not_to_embed(self.name, f"numbers, which `categorical = [{self.name!r}]` takes "
+                               "for names")  # fmt: skip
+        numbers = series.to_numpy("float64", na_value=np.nan)
+        whole = None
+        if kind == "number" and np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
+            whole = [int(value) for value in values]
+            all_differ = not wish.meaning and len(whole) == len(series)
+            if all_differ and (out := _counting_or_named(self.name, whole)) is not None:
+                return out, None
+        form = None
+        if kind == "decimal":
+            places = -min(int(value.as_tuple().exponent) for value in values)
+            form = NumberForm(places=max(0, places))
+        return _numeric(
+            self.name, "decimal" if kind == "decimal" else self.dtype, numbers, whole, form=form
+        )
+
+    def _as_dates(self, wish: Wish) -> Understood:
+        import pandas
+
+        dates = pandas.to_datetime(self.series)
+        zone = getattr(dates.dt, "tz", None)
+        dates = dates.dt.tz_localize(None) if zone is not None else dates
+        if dates.nunique() <= 2 or wish.label or wish.embedded:
+            return _categorical(
+                self.name, "string", *_factors(self.series.astype("string")), wish=wish
+            )
+        unit = unit_of(dates)
+        times = {"D": "", "m": " %H:%M", "s": " %H:%M:%S", "us": " %H:%M:%S.%f"}
+        form = DateForm(
+            pattern=f"%Y-%m-%d{times[unit]}",
+            origin=np.datetime_as_string(dates.min().to_datetime64().astype("datetime64[us]")),
+            unit=unit,
+        )
+        dtype = "date" if self.series.dtype == object else self.dtype
+        return _numeric(self.name, dtype, form.numbers(dates), None, form=form)
+
+    def _as_categories(self, wish: Wish) -> Understood:
+        try:
+            values, codes = _factors(self.series)
+        except TypeError as error:
+            kind = type(self.series.dropna().iloc[0]).__name__
+            raise UnfitColumnError(
+                self.name, "must hold numbers, text or booleans", kind
+            ) from error
+        if wish.embedded and len(values) == 1 and (codes >= 0).all():
+            raise not_to_embed(self.name, f"always {values[0]!r}")
+        numeric = _type_of(self.series) == "number"
+        return _categorical(self.name, self.dtype, values, codes, wish=wish, numeric=numeric)
+
+
+def not_to_embed(name: str, received: str) -> ValueError:
+    """The error that a column has no categories to embed."""
+    return ValueError(f"`embedded` must name columns of categories. Received: {name!r}, {received}")
+
+
+def ordered(values: Sequence[Value]) -> list[Value]:
+    """Categories in their order: of their types, numbers written as text by what they are."""
+    if all(isinstance(value, str) and _float(value) is not None for value in values):
+        return sorted(values, key=lambda value: (float(value), value))
+    return sorted(values, key=lambda value: (type(value).__name__, value))
+
+
+def _make(series: "pandas.Series", of_text: bool) -> "TextColumn | TypedColumn":
+    if of_text:
+        return TextColumn(series, declared=False)
+    present = series.dropna()
+    if len(present) and _type_of(series) == "text":
+        return TextColumn(series, declared=True)
+    return TypedColumn(series)
+
+
+def _type_of(series: "pandas.Series") -> str:
+    """`number`, `text`, `date`, `decimal`, or `other`."""
+    from pandas.api import types
+
+    dtype = series.dtype
+    if types.is_bool_dtype(dtype):
+        return "other"
+    if types.is_numeric_dtype(dtype):
+        return "number"
+    if types.is_datetime64_any_dtype(dtype):
+        return "date"
+    kinds = {type(value) for value in series.dropna()}
+    if kinds and all(issubclass(kind, str) for kind in kinds):
+        return "text"
+    if kinds and all(issubclass(kind, datetime.date) for kind in kinds):
+        return "date"
+    return "decimal" if kinds == {decimal.Decimal} else "other"
+
+
+def _factors(series: "pandas.Series") -> tuple[list[Value], np.ndarray]:
+    """The different values, and which one each row has, -1 where missing."""
+    import pandas
+
+    values = series.dropna().unique().tolist()
+    codes = pandas.factorize(series, use_na_sentinel=True)[0]
+    return values, codes
+
+
+def _categorical(
+    name: str,
+    dtype: str,
+    values: Sequence[Value],
+    codes: np.ndarray,
+    *,
+    wish: Wish,
+    note: str = "",
+    numeric: bool = False,
+    unread: int | None = None,
+) -> Understood:
+    """Categories, or what is always the same.
+
+    Args:
+        name: of the column.
+        dtype: that it has again when written.
+        values: the different ones, in the order of `codes`.
+        codes: int `(n,)`, -1 where missing.
+        wish: what the options say.
+        note: what was assumed.
+        numeric: whether the values are numbers by type.
+        unread: not `None` if nobody said that these are categories, and numbers among them may
+            be meant as such.
+    """
+    missing = bool((codes < 0).any())
+    if len(values) == 1 and not missing:
+        if wish.embedded:
+            raise not_to_embed(name, f"always {values[0]!r}")
+        return Constant(name=name, dtype=dtype, value=values[0]), None
+    _check_categories(name, values, int((codes >= 0).sum()), wish, numeric)
+    found = tuple(ordered(values))
+    place = {value: code for code, value in enumerate(found)}
+    new = np.array([*(place[value] for value in values), np.nan], np.float64)[codes]
+    share = float(np.mean(codes < 0))
+    return (
+        Categorical(
+            name=name,
+            dtype=dtype,
+            categories=found,
+            missing=missing,
+            missing_share=share,
+            note=note,
+        ),
+        new,
+    )
+
+
+def _numeric(
+    name: str,
+    dtype: str,
+    numbers: np.ndarray,
+    whole: Sequence[int] | None,
+    *,
+    form: NumberForm | DateForm | None = None,
+    note: str = "",
+) -> Understood:
+    """Numbers, still without modes.
+
+    Args:
+        name: of the column.
+        dtype: that it has again when written.
+        numbers: float64 `(n,)`, NaN where missing.
+        whole: the different values exactly, where they are whole numbers.
+        form: how the file writes them.
+        note: what was assumed.
+    """
+    present = numbers[~np.isnan(numbers)]
+    values, counts = np.unique(present, return_counts=True)
+    _check_numbers(name, values)
+    decimals = _decimals(values)
+    exact: tuple[int, ...] = ()
+    minimum, maximum = float(values[0]), float(values[-1])
+    if whole is not None:
+        known = [value for value in whole if value == value]
+        minimum, maximum = min(known), max(known)
+        if max(abs(minimum), abs(maximum)) > EXACT:
+            common = set(values[counts >= COMMON * len(present)].tolist())
+            exact = tuple(sorted({minimum, maximum, *(v for v in known if float(v) in common)}))
+            spacing = int(np.spacing(np.float32(max(abs(minimum), abs(maximum)))))
+            note = note or (
+                f"beyond {EXACT:,} not kept exactly, only to multiples of {spacing:,}; "
+                f"{setting(name, 'code')} keeps categories"
+            )
+    share = float(np.mean(np.isnan(numbers)))
+    column = Numeric(
+        name=name,
+        dtype=dtype,
+        minimum=minimum,
+        maximum=maximum,
+        decimals=decimals,
+        missing=len(present) < len(numbers),
+        weights=(),
+        means=(),
+        scales=(),
+        reaches=(),
+        step=_step(values, decimals),
+        exact=exact,
+        form=form,
+        missing_share=share,
+        note=note,
+    )
+    return column, numbers
+
+
+def _integer_type(numbers: Sequence[float]) -> str:
+    known = [number for number in numbers if number == number]
+    if min(known) < -(2**63) or max(known) >= 2**64:
+        return "Float64"
+    return "Int64" if max(known) < 2**63 else "UInt64"
+
+
+def _decimals(values: np.ndarray) -> int | None:
+    """Digits after the point that suffice for all values; `None` if more than nine."""
+    for digits in range(MOST_DECIMALS + 1):
+        if np.allclose(np.round(values, digits), values, rtol=1e-12, atol=0.0):
+            return digits
+    return None
+
+
+def _step(values: np.ndarray, decimals: int | None) -> int:
+    """The largest number of which all are multiples, in units of the last decimal."""
+    if decimals is None or np.abs(values).max() * 10.0**decimals > 2**53:
+        return 1
+    return max(1, int(np.gcd.reduce(np.round(values * 10.0**decimals).astype(np.int64))))
+
+
+def _places(texts: Sequence[str]) -> int | None:
+    """Digits after the point that all texts have; `None` if they differ."""
+    if any("e" in text or "E" in text for text in texts):
+        return None
+    counts = {len(text.partition(".")[2]) for text in texts}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _check_numbers(name: str, values: np.ndarray) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise _infinite(name, int((~finite).sum()))
+    if np.abs(values).max() > np.finfo(np.float32).max / 1e6:
+        raise UnfitColumnError(
+            name, "must hold numbers below 1e32", f"{values[np.abs(values).argmax()]:.3g}"
+        )
+    if len(np.unique(values.astype(np.float32))) < len(values) / 2:
+        raise UnfitColumnError(
+            name,
+            "must differ by more than the seventh digit",
+            f"{values.min():.15g} to {values.max():.15g}",
+            f"; subtract what they share, keep them letter by letter with {setting(name, 'code')}, "
+            f"or leave the column out with `drop = [{name!r}]`",
+        )
+
+
+def _infinite(name: str, count: int) -> UnfitColumnError:
+    return UnfitColumnError(
+        name, "must hold finite numbers", f"{count} infinite ones", "; leave them empty if unknown"
+    )
+
+
+def _empty(name: str) -> UnfitColumnError:
+    return UnfitColumnError(name, "must hold a value", "none at all")
+
+
+def _check_categories(
+    name: str, values: Sequence[Value], count: int, wish: Wish, numeric: bool
+) -> None:
+    foreign = next((value for value in values if type(value) not in PLAIN_TYPES), None)
+    if foreign is not None:
+        raise UnfitColumnError(
+            name,
+            "must hold numbers, text or booleans",
+            f"{type(foreign).__name__}, e.g. {foreign!s}",
+        )
+    forced = wish.label or wish.meaning == "category"
+    repeat = len(values) <= count / 2
+    if wish.embedded and repeat:
+        if len(values) > MOST_EMBEDDED:
+            raise UnfitColumnError(
+                name,
+                f"must have at most {MOST_EMBEDDED} categories to be embedded",
+                f"{len(values)}, e.g. {values[0]!r}",
+                f"; put rare ones together, or {_told(name)}",
+            )
+        return
+    if not (wish.embedded or len(values) > MOST_CATEGORIES or not (repeat or forced)):
+        return
+    messy = [value for value in values if _float(value) is None]
+    may_embed = repeat and len(values) <= MOST_EMBEDDED and not wish.label
+    numbers = len(messy) < len(values) / 2 and not numeric and not forced
+    if numbers and not messy and not may_embed:
+        raise UnfitColumnError(
+            name, "must hold numbers", f"numbers written as text, e.g. {values[0]!r}"
+        )
+    if numbers and messy:
+        raise UnfitColumnError(
+            name,
+            "must hold numbers or nothing in a cell",
+            f"{len(messy)} values that are no numbers, e.g. {messy[0]!r}",
+            f"; correct them, or {_told(name)}",
+        )
+    cure = f"; embed it with `embedded = [{name!r}]`, or {_told(name)}" if may_embed else ""
+    raise UnfitColumnError(
+        name,
+        f"must hold numbers, or categories that repeat, at most {MOST_CATEGORIES}",
+        f"{len(values)} different values in {count} rows, e.g. {values[0]!r}",
+        cure,
+    )
+
+
+def _told(name: str) -> str:
+    return f"leave the column out with `drop = [{name!r}]`"
+
+
+def _counting_or_named(name: str, numbers: Sequence[int]) -> LeftOut | None:
+    """The column as one that is left out, if different whole numbers only tell rows apart."""
+    if min(numbers) in (0, 1) and max(numbers) - min(numbers) + 1 == len(numbers):
+        return _left_out(name, "counts the rows")
+    named = NAMES_ROWS.fullmatch(name) or NAMES_ROWS.fullmatch(name.lower())
+    return (
+        _left_out(name, "is different in every row and named as an identifier") if named else None
+    )
+
+
+def _left_out(name: str, what: str) -> LeftOut:
+    return LeftOut(
+        name=name,
+        reason=f"The column {titled(name)} {what}, so it is left out; "
+        f"{setting(name, 'identifier')} writes it anew.",
+    )
+
+
+def _identifier(name: str, dtype: str, values: Sequence[Value]) -> Identifier:
+    """The column as one that is written anew: numbers go on where those of the data end."""
+    texts = [str(value) for value in values]
+    if all(UUID.fullmatch(text) for text in texts):
+        return Identifier(name=name, dtype=dtype, first=0, unique=True)
+    parts = [NUMBERED.fullmatch(text) for text in texts]
+    if all(parts) and len({part[1] for part in parts}) == 1:
+        numbers = [int(part[2]) for part in parts]
+        counts = min(numbers) in (0, 1) and max(numbers) - min(numbers) + 1 == len(numbers)
+        widths = {len(part[2]) for part in parts}
+        padded = len(widths) == 1 and any(part[2].startswith("0") for part in parts)
+        return Identifier(
+            name=name,
+            dtype=dtype if not all(map(str.isdecimal, texts)) or padded else "Int64",
+            first=min(numbers) if counts else max(numbers) + 1,
+            before=parts[0][1],
+            width=widths.pop() if padded else 0,
+        )
+    return Identifier(name=name, dtype="string", first=1, before=f"{name} " if name else "")
+
+
+def _about_lost(column: TextColumn, places: Sequence[int]) -> str:
+    """Which cells are taken for missing, because the column is what the options say."""
+    if not places:
+        return ""
+    words = [column.texts[place] for place in places]
+    return f"{column.counts[list(places)].sum()} cells are missing: {listed(words, most=3)}"
+
+
+def _another_reading(patterns: list[list[str]], texts: Sequence[str]) -> str | None:
+    """A pattern with day and month the other way round that reads all dates otherwise."""
+    first = patterns[0][0]
+    swapped = first.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+    if swapped == first or [swapped] not in patterns:
+        return None
+    return None if parse_dates(texts, first).equals(parse_dates(texts, swapped)) else swapped
+
+
+def is_word(text: str) -> bool:
+    """Whether a text among numbers or dates says that there is none: it has no digits."""
+    return not any(char.isdigit() for char in text) or text.lower() in NO_NUMBER
+
+
+def _can_be_numbers(texts: Sequence[str]) -> bool:
+    return _all_match(texts, PLAIN, PLAIN_CELL) or bool(number_forms(texts))
+
+
+def _all_match(texts: Sequence[str], pattern: str, compiled: re.Pattern) -> bool:
+    if len(texts) < SLOW:
+        return all(map(compiled.fullmatch, texts))
+    if not all(map(compiled.fullmatch, texts[:100])):
+        return False
+    import pyarrow
+    from pyarrow import compute
+
+    found = compute.match_substring_regex(pyarrow.array(texts), rf"^(?:{pattern})$")
+    return bool(compute.all(found).as_py())
+
+
+def _float(value: Value) -> str | None:
+    """The value as Python writes a number, `None` if it is no finite one."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    if not math.isfinite(number):
+        return None
+    text = str(value)
+    return str(int(text)) if WHOLE.fullmatch(text) else repr(number)
