@@ -243,4 +243,4 @@ def test_a_path_that_is_no_text_ends_in_a_sentence(monkeypatch):
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     stream.flush()
-    assert b"The run directory data_\\udce9 holds no run" in stream.buffer.getvalue()
+    assert b"The run directory data_\\udce9 does not exist" in stream.buffer.getvalue()
