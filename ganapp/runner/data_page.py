@@ -28,8 +28,6 @@ from training.data import DataSpec, Source, findings
 from training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
 from training.data.image_files import image_files
 from training.data.images import BadImageError, own_limit
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Column, Constant
 from training.evaluation.data_pictures import clip_sheet, image_sheet, point_sheet, titled
 from training.evaluation.table_pictures import marginal_page
 from training.files import write_atomically
@@ -39,7 +37,7 @@ LEAST_EXAMPLES = 1_000  # that are looked at, however large they are
 DRAWN = 10_000  # examples of a source that never ends
 POINTS, CLIPS = 3_000, 10  # in a picture
 SIZED = 200  # image files whose size is looked up
-SHOWN_CLASSES, SHOWN_COLUMNS, SHOWN_REASONS, SHOWN_CATEGORIES = 30, 60, 10, 4
+SHOWN_CLASSES, SHOWN_COLUMNS, SHOWN_REASONS = 30, 60, 10
 BAR, LETTERS = 24, 16  # letters of the bar of the largest class, and of a category
 SHARED = 0.1  # of the rows have the commonest value, or it is not shown
 
@@ -244,48 +242,6 @@ def _pixels(facts: PixelFacts) -> dict[str, Any]:
     return {"minimum": facts.minimum, "maximum": facts.maximum, "mean": round(facts.mean, 2)}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ColumnSummary:
-    """What was understood of a column.
-
-    Args:
-        name: of the column.
-        kind: `number`, `category`, `label` or `constant`.
-        values: the range, or how many categories and the first of them.
-        missing: share of the rows without a value.
-        form: how values are written.
-        note: what was assumed; or nothing.
-    """
-
-    name: str
-    kind: str
-    values: str = ""
-    missing: float = 0.0
-    form: str = ""
-    note: str = ""
-
-
-def described(table: TableCodec) -> list[ColumnSummary]:
-    """What a codec knows of each column, in the order of the table."""
-    return [_summary(column, table) for column in table.columns]
-
-
-def _summary(column: Column, table: TableCodec) -> ColumnSummary:
-    if isinstance(column, Constant):
-        return ColumnSummary(name=column.name, kind="constant", values=_short(str(column.value)))
-    if isinstance(column, Categorical):
-        return ColumnSummary(
-            name=column.name,
-            kind="label" if column.name == table.label else "category",
-            values=_listed([str(value) for value in column.categories]),
-            form=f"embedded in {len(column.points[0])} dimensions" if column.points else "",
-        )
-    decimals = column.decimals
-    form = _several(decimals, "decimal") if decimals else {None: "", 0: "whole"}[decimals]
-    limits = f"{_number(column.minimum)} to {_number(column.maximum)}"
-    return ColumnSummary(name=column.name, kind="number", values=limits, form=form)
-
-
 def _columns(spec: DataSpec, rows: np.ndarray) -> list[tuple[dict[str, Any], ColumnFacts | None]]:
     """Every column in words, and what its rows hold; nothing of those that are not learnt."""
     if spec.table is None:
@@ -296,7 +252,7 @@ def _columns(spec: DataSpec, rows: np.ndarray) -> list[tuple[dict[str, Any], Col
             for each in measured
         ]
     found, places = [], {name: place for place, name in enumerate(spec.table.names)}
-    for summary in described(spec.table):
+    for summary in spec.table.describe():
         row = {
             key: _printable(text)
             for key, text in dataclasses.asdict(summary).items()
@@ -352,7 +308,7 @@ def _original_sizes(config: DataConfig, source: Source) -> list[tuple[int, int]]
         files = image_files(Path(options["path"]), options["max_pixels"])
         for example in itertools.islice(files, 0, None, max(1, total // SIZED)):
             try:
-                image = example.load()
+                image = example.load().image
             except BadImageError:
                 continue
             sizes.append((image.height, image.width))
@@ -558,13 +514,6 @@ def _column_table(content: dict[str, Any]) -> Iterator[Table]:
         more = len(rows) - SHOWN_COLUMNS
         table.add_row(f"({more:,} further columns; --json has all)", *[""] * 5)
     yield table
-
-
-def _listed(names: Sequence[str]) -> str:
-    """How many names, and the first of them."""
-    more = len(names) - SHOWN_CATEGORIES
-    some = ", ".join(map(_short, names[:SHOWN_CATEGORIES]))
-    return f"{len(names):,}: {some}" + (f", and {more:,} more" if more > 0 else "")
 
 
 def _commonest(row: dict[str, Any]) -> str:
