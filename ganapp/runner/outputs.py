@@ -181,13 +181,13 @@ def _gif(draw: Draw) -> bytes:
 
 def _csv(draw: Draw) -> bytes:
     """The samples as a file that is written as that of the data."""
-    return draw.experiment.source.spec.table.to_csv(generated_from(draw.experiment, draw.latents()))
+    return draw.generator.spec.table.to_csv(generated_from(draw.generator, draw.latents()))
 
 
 def _parquet(draw: Draw) -> bytes:
     """The samples as a file with the columns and types of the data."""
-    rows, buffer = generated_from(draw.experiment, draw.latents()), io.BytesIO()
-    draw.experiment.source.spec.table.to_frame(rows).to_parquet(buffer, index=False)
+    rows, buffer = generated_from(draw.generator, draw.latents()), io.BytesIO()
+    draw.generator.spec.table.to_frame(rows).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
