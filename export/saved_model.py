@@ -24,7 +24,10 @@ def generator_function(bundle: Bundle) -> GraphFunction:
         function of `z` float32 `(n, prior.size)` -> `{"image" | "vector": float32 (n, *shape)}`.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec((None, bundle.prior.size), tf.float32, name="z")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, bundle.prior.size), tf.float32, name="z")],
+        autograph=False,
+    )
     def serving_default(z):
         samples = tf.cast(bundle.generator(z, training=False), tf.float32)
         samples.set_shape((None, *bundle.shape))  # not an operation: LiteRT has no EnsureShape

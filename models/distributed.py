@@ -122,6 +122,9 @@ class DistributedFunctions(keras.Model):
             # One vector: a single reduction, however many values are logged.
             return tf.stack([tf.cast(value, tf.float32) for value in logs.values()])
 
+        # As in Keras's own trainer: what is called here is a graph as it stands, and to rewrite
+        # all of it as AutoGraph would takes longer than to trace it.
+        @tf.autograph.experimental.do_not_convert
         def run(data):
             values = strategy.run(logged, args=(data,))
             # axis=None: reduced over replicas, not along an axis of the values.

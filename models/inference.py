@@ -139,5 +139,6 @@ class Inference(keras.Model):
             functions[id(network)] = tf.function(
                 lambda x, label=None: judged(network, x, label, training=False),
                 input_signature=[tf.TensorSpec((None, *each), tf.float32) for each in shapes],
+                autograph=False,
             )
         return functions[id(network)]

@@ -114,12 +114,12 @@ def test_step_counts_generator_updates():
 
 @pytest.mark.parametrize("frozen", ["generator", "discriminator"])
 def test_an_optimizer_updates_only_its_own_network(frozen):
-    still = {f"{frozen}_optimizer": keras.optimizers.SGD(0.0)}
-    gan = tiny_gan(**still)
+    moving = "discriminator" if frozen == "generator" else "generator"
+    rates = {frozen: 0.0, moving: 0.1}
+    gan = tiny_gan(**{f"{name}_optimizer": keras.optimizers.SGD(rates[name]) for name in rates})
     before = weights(gan)
     train(gan, 2)
     after = weights(gan)
-    moving = "discriminator" if frozen == "generator" else "generator"
     assert relative_error(after[frozen], before[frozen]) == 0
     assert relative_error(after[moving], before[moving]) > 0
     owned = {id(v) for v in getattr(gan, f"{moving}_optimizer")._trainable_variables}

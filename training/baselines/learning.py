@@ -37,18 +37,22 @@ def minimise(
     with tf.device("CPU:0"):
         data = tf.constant(examples)
 
+    @tf.autograph.experimental.do_not_convert
+    def one(step: tf.Tensor) -> None:
+        key = tf.stack([tf.constant(DRAWS + seed, tf.int64), step])
+        # A key of its own for the batch: the step is never negative.
+        index = tf.random.stateless_uniform(
+            (batch_size,), -1 - key, minval=0, maxval=len(examples), dtype=tf.int32
+        )
+        with tf.GradientTape() as tape:
+            value = loss(tf.gather(data, index), key)
+        values = [variable.value for variable in variables]
+        optimizer.apply(tape.gradient(value, values), variables)
+
     @tf.function
     def several(first: tf.Tensor, count: tf.Tensor) -> None:
         for step in tf.range(first, first + count):
-            key = tf.stack([tf.constant(DRAWS + seed, tf.int64), step])
-            # A key of its own for the batch: the step is never negative.
-            index = tf.random.stateless_uniform(
-                (batch_size,), -1 - key, minval=0, maxval=len(examples), dtype=tf.int32
-            )
-            with tf.GradientTape() as tape:
-                value = loss(tf.gather(data, index), key)
-            values = [variable.value for variable in variables]
-            optimizer.apply(tape.gradient(value, values), variables)
+            one(step)
 
     for first in range(0, steps, STEPS_A_CALL):
         count = min(STEPS_A_CALL, steps - first)

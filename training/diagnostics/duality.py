@@ -189,7 +189,7 @@ class _Game:
         optimizer = self._optimizer.build(self.steps)
         optimizer.build(variables)
 
-        @tf.function
+        @tf.function(autograph=False)
         def step(real: tf.Tensor, latents: tf.Tensor) -> None:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([variable.value for variable in variables])
