@@ -80,7 +80,7 @@ def test_a_table_is_told_what_its_label_may_be():
     of = {label: table_source(frame, name="csv", label=label) for label in ("", "city of")}
     _, reasons = automatic(of[""].spec)
     (hint,) = (reason for reason in reasons if reason.startswith("label: none"))
-    assert "`--set data.label='city of'`" in hint
+    assert """`--set 'data.label="city of"'`""" in hint
     _, reasons = automatic(of["city of"].spec, of["city of"].train_labels)
     assert not any("label: none" in reason for reason in reasons)
 

@@ -91,7 +91,7 @@ def test_clips_are_judged_and_drawn(tmp_path):
         (["{npz}", "--real", "digits"], "`samples` must have the shape (n, 8, 8, 1)"),
         (["{broken}", "--real", "ring"], "must be a whole file of numbers"),
         (["{named}", "--real", "ring"], "must hold an array called 'samples'"),
-        (["{text}", "--real", "ring"], "must be a .npy, .npz, .csv or .parquet file or a folder"),
+        (["{text}", "--real", "ring"], "must be a .npy, .npz, .csv or .parquet file, or a folder or a"),
         (["{npz}", "--real", "ring", "--set", "training.epochs=3"], "settings of the real data"),
         (["{npz}", "--real", "ring", "--set", "data.size=3"], "`size` is not an option of"),
         (["{npz}", "--real", "ring", "--set", "data.source=x"], "There is no data source called"),
@@ -106,13 +106,13 @@ def test_clips_are_judged_and_drawn(tmp_path):
 def test_mistakes_get_one_sentence(points, tmp_path, arguments, sentence):
     (tmp_path / "broken.npz").write_bytes(points.read_bytes()[:90])
     np.savez(tmp_path / "named.npz", one=np.zeros(3), two=np.zeros(3))
-    (tmp_path / "text.txt").write_text("1, 2")
+    (tmp_path / "text.md").write_text("1, 2")
     (tmp_path / "rows.csv").write_text("x,y\n1,2\n")
     files = {
         "{npz}": points,
         "{broken}": tmp_path / "broken.npz",
         "{named}": tmp_path / "named.npz",
-        "{text}": tmp_path / "text.txt",
+        "{text}": tmp_path / "text.md",
         "{csv}": tmp_path / "rows.csv",
     }
     filled = []

@@ -2,7 +2,7 @@
 
 import io
 import json
-import re
+import shlex
 
 import numpy as np
 import pytest
@@ -92,11 +92,14 @@ def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
 def test_no_remedy_that_is_left_would_be_refused(preset, changes):
     """What a setting is refused with is not to be tried: each is put into the configuration."""
     left_out = ruled_out(compose(load_config(preset, changes)))
-    settings = {each.name: re.match(r"`\[(.*)\] (.*)`$", each.setting) for each in REMEDIES}
-    tried = {n: f"{m[1]}.{m[2]}" for n, m in settings.items() if m and n not in left_out}
+    tried = {
+        each.name: shlex.split(each.setting.strip("`"))[1::2]
+        for each in REMEDIES
+        if each.setting.startswith("`--set ") and each.name not in left_out
+    }
     assert len(tried) > 4
-    for setting in tried.values():
-        load_config(preset, [*changes, setting])
+    for settings in tried.values():
+        load_config(preset, [*changes, *settings])
 
 
 def test_alarms_are_counted(tmp_path):

@@ -181,9 +181,8 @@ def test_every_rule_speaks_to_both_doors():
     for rule in RULES:
         assert rule.setting[0].isupper() or rule.setting[0] == "`"
         assert rule.argument[0].isupper() or rule.argument[0] == "`"
-        assert all(
-            f"{each} {rule.reason}".strip()[-1] == "." for each in (rule.setting, rule.argument)
-        )
+        for demand, remedy in zip((rule.setting, rule.argument), rule.remedy, strict=True):
+            assert f"{demand} {rule.reason} {remedy}".strip()[-1] == "."
 
 
 def patches(activation):

@@ -41,7 +41,8 @@ class Board:
         """Writes each value under its tag."""
         # In double precision: a hopeless generator's figures overflow what TensorBoard holds and
         # are shown as infinite; a Python float of that size would be refused.
-        self._write(step, [scalar_pb(tag, np.float64(value)) for tag, value in values.items()])
+        with np.errstate(over="ignore"):
+            self._write(step, [scalar_pb(tag, np.float64(value)) for tag, value in values.items()])
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value under `evaluation/`; fits `Evaluate(sinks=...)`."""

@@ -101,7 +101,8 @@ def test_a_resumed_run_leaves_every_step_once(tmp_path):
     resumed.step.assign(3)
     resumed.train(3, [log(tmp_path)])
     points = read(tmp_path)
-    assert steps(points["losses/generator"]) == [2, 4, 6]
+    # Files of one second come in the order of text.
+    assert sorted(steps(points["losses/generator"])) == [2, 4, 6]
     assert steps(points["configuration"]) == [0]
 
 
@@ -112,7 +113,7 @@ def test_half_an_event_of_a_killed_run_goes(tmp_path):
     path.write_bytes(whole[:-5])
     truncate_events(tmp_path, 4)
     assert 0 < path.stat().st_size < len(whole) - 5
-    assert set(raw_steps(tmp_path)) == {0, 2, 4}
+    assert set(raw_steps(tmp_path)) == {0, 2}  # a step is one event
 
 
 def test_a_run_that_starts_over_has_no_events(tmp_path):

@@ -189,9 +189,9 @@ def test_readers_of_tables_ask_first(tmp_path, read):
         path.write_bytes(b"a,b,c\n1,2,3\n")
     else:
         pyarrow.parquet.write_table(pyarrow.table({name: [1] for name in "abc"}), path)
-    assert len(read_table(path, read, ())) == 1
-    refused(lambda: read_table(path, read, (), max_columns=2), "max_columns=3")
-    refused(lambda: read_table(path, read, (), max_bytes=5), "max_bytes")
+    assert len(read_table(path, read).frame) == 1
+    refused(lambda: read_table(path, read, max_columns=2), "max_columns=3")
+    refused(lambda: read_table(path, read, max_bytes=5), "max_bytes")
 
 
 def header(name, size, kind=tarfile.REGTYPE):

@@ -163,5 +163,5 @@ def test_only_pictures_import_matplotlib_and_none_imports_pyplot():
         for name, modules in imports.items()
         if any(str(module).startswith("matplotlib") for module in modules)
     }
-    assert drawing == {"curves.py", "pictures.py", "table_pictures.py"}
+    assert drawing == {"curves.py", "data_pictures.py", "pictures.py", "table_pictures.py"}
     assert not any("pyplot" in str(module) for module in imports["pictures.py"])
