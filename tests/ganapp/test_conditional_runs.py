@@ -100,7 +100,7 @@ def test_a_run_told_clusters(tmp_path, monkeypatch):
         ("digits", "data.labeled=0.1", r"Did you mean `labelled`"),
         ("wine", "data.labelled=0.5", r"`generator.condition` .* some rows lack the label 'class'"),
         ("digits", "data.clusters=1", r"`data.clusters`.* greater than or equal to 2"),
-        ("digits", "data.clusters=10", r"classes that nobody is told; add `--set generator.condition="),
+        ("digits", "data.clusters=10", r"classes that nobody is told; add `--set gen"),
         (
             "digits",
             "data={source='digits',labelled=0.5,clusters=9}",

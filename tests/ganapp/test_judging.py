@@ -91,7 +91,7 @@ def test_clips_are_judged_and_drawn(tmp_path):
         (["{npz}", "--real", "digits"], "`samples` must have the shape (n, 8, 8, 1)"),
         (["{broken}", "--real", "ring"], "must be a whole file of numbers"),
         (["{named}", "--real", "ring"], "must hold an array called 'samples'"),
-        (["{text}", "--real", "ring"], "must be a .npy, .npz, .csv or .parquet file, or a folder or a"),
+        (["{text}", "--real", "ring"], "must be a .npy, .npz, .csv or .parquet file, or a folder"),
         (["{npz}", "--real", "ring", "--set", "training.epochs=3"], "settings of the real data"),
         (["{npz}", "--real", "ring", "--set", "data.size=3"], "`size` is not an option of"),
         (["{npz}", "--real", "ring", "--set", "data.source=x"], "There is no data source called"),

@@ -199,9 +199,7 @@ def test_tensorboard_values_are_those_of_the_metrics(digits, events):
     shown = {step: float(value) for step, value in events["evaluation/frechet_distance"]}
     assert shown == pytest.approx(distances)
     assert [step for step, _ in events["samples/ema"]] == [1, 9, 18]
-    raised = [
-        (r["step"], len(r["watch"]["alarms"])) for r in looks if "alarms" in r["watch"]
-    ]
+    raised = [(r["step"], len(r["watch"]["alarms"])) for r in looks if "alarms" in r["watch"]]
     assert [(step, float(value)) for step, value in events["alarms/raised"]] == raised
     text = events["configuration"][0][1].item().decode()
     assert 'source = "digits"' in text
