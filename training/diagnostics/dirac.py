@@ -248,7 +248,7 @@ class DiracGame:
 
         # Concrete at once: TensorFlow warns of retracing when many games are made in a loop.
         velocity, jacobian = (
-            tf.function(function, input_signature=both, autograph=False).get_concrete_function()
+            tf.function(function, input_signature=both).get_concrete_function()
             for function in (velocity, jacobian)
         )
         return velocity, jacobian
