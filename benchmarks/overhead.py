@@ -111,12 +111,13 @@ def _cost(callback: keras.callbacks.Callback, experiment: Experiment, logs: dict
         callback.on_train_batch_begin(0)
         act = lambda: callback.on_train_batch_end(0, dict(logs))  # noqa: E731
     act()
-    experiment.gan.step.assign_add(1)  # a checkpoint of the same step is not written twice
-    first, begun = time.perf_counter() - begun, time.perf_counter()
+    first, further = time.perf_counter() - begun, 0.0
     for _ in range(CALLS):
+        experiment.gan.step.assign_add(1)  # a checkpoint of the same step is not written twice
+        begun = time.perf_counter()
         act()
-        experiment.gan.step.assign_add(1)
-    return Cost(name, calls, first, (time.perf_counter() - begun) / CALLS)
+        further += time.perf_counter() - begun
+    return Cost(name, calls, first, further / CALLS)
 
 
 def table(preset: str, experiment: Experiment, step: float, found: list[Cost]) -> tuple[str, float]:

@@ -1,18 +1,30 @@
 """How far apart the answers of an artefact and of the Keras generator are."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from export.bundle import Bundle
 
 
-def keras_samples(bundle: Bundle, latents: np.ndarray) -> np.ndarray:
+def keras_samples(
+    bundle: Bundle, latents: np.ndarray, batches: Sequence[int] | None = None
+) -> np.ndarray:
     """The generator's samples, float32 `(n, *shape)`, computed on the processor.
 
     On a GPU the products may run in TF32, which differs by about 1e-3.
+
+    Args:
+        bundle: what is exported.
+        latents: float32 `(n, size)`.
+        batches: how many rows are computed together, one after another; by default 64. oneDNN
+            sums in another order for another number of rows, so an artefact is compared with the
+            generator at the same numbers.
     """
+    ends = np.cumsum(batches)[:-1] if batches else range(64, len(latents), 64)
     with tf.device("CPU:0"):
-        parts = np.split(latents, range(64, len(latents), 64))
+        parts = np.split(latents, ends)
         outputs = [tf.cast(bundle.generator(z, training=False), tf.float32) for z in parts]
         return np.concatenate([output.numpy() for output in outputs])
 

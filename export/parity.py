@@ -70,9 +70,9 @@ class Reference:
 def refer(bundle: Bundle) -> Reference:
     """What the generator answers in float32, and how far its trained precision is from that."""
     latents = draw_latents(bundle)
-    trained = keras_samples(bundle, latents)
+    trained = keras_samples(bundle, latents, CHUNKS)
     with computing_in_float32(bundle.generator):
-        samples = keras_samples(bundle, latents)
+        samples = keras_samples(bundle, latents, CHUNKS)
         figures = figures_of_keras(bundle)
     return Reference(
         latents=latents,

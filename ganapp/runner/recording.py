@@ -1,6 +1,10 @@
 """What records a run while it trains: metrics, TensorBoard, pictures, evaluations, checkpoints."""
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
+import PIL.Image
 from rich.console import Console
 
 from ganapp.loading import as_toml
@@ -23,6 +27,7 @@ from training.callbacks.theory import CompareWithTheory
 from training.checkpoints import Checkpoints
 from training.distribution import is_chief
 from training.evaluation.checks import NotComputable
+from training.evaluation.table_pictures import column_strips
 
 SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
 COMPARED = 1000  # points of each kind: the cost grows with the square
@@ -60,13 +65,21 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
     return SampleGrids(
         run.samples,
         experiment.cadences.sample,
-        draw=painter(experiment.data.backdrop),
+        draw=_painter(experiment),
         real=source.training_examples(shown)[0],
         count=shown,
         to_user_units=source.spec.to_user_units,
         board=board,
         last=experiment.total_steps,
     )
+
+
+def _painter(experiment: Experiment) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples along the training, where it must not take long."""
+    backdrop = experiment.data.backdrop
+    if backdrop.spec.table is None:
+        return painter(backdrop)
+    return functools.partial(column_strips, table=backdrop.spec.table, real=backdrop.real)
 
 
 def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
@@ -105,7 +118,7 @@ def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Bo
         warn=warn,
     )
     return Evaluate(
-        experiment.judge.judge,
+        experiment.judge.judge_along,
         experiment.cadences.evaluate,
         count=experiment.cadences.samples,
         to_user_units=experiment.source.spec.to_user_units,

@@ -103,7 +103,8 @@ class Judge:
             seed=seed,
         )
         possible = [measure for measure in MEASURES if measure.applies(self._evidence)]
-        self._along = [m for m in possible if m.wanted(report=False, asked=along)]
+        self._cheap = [m for m in possible if m.wanted(report=False, asked=along)]
+        self._along = [m for m in self._cheap if not (m.costly and set(along).isdisjoint(m.better))]
         self._measures = [m for m in possible if m.wanted(report=True, asked={*figures, *along})]
         self._mixture = TimedMixture(
             spec,
@@ -129,7 +130,7 @@ class Judge:
     def keys(self) -> tuple[set[str], set[str]]:
         """Figures that `judge` gives, and those that a report on any generator holds."""
         whole = [measure for measure in self._measures if measure.needs != "labels"]
-        sets = [{key for m in some for key in m.better} for some in (self._along, whole)]
+        sets = [{key for m in some for key in m.better} for some in (self._cheap, whole)]
         return sets[0], sets[1]
 
     def judge(self, samples: ArrayLike) -> dict[str, float | None]:
@@ -141,6 +142,10 @@ class Judge:
         Raises:
             ValueError: wrong shape or type, no samples, or values that are not finite.
         """
+        return self._compute(self._cheap, self._batch(samples), self._reference()).values
+
+    def judge_along(self, samples: ArrayLike) -> dict[str, float | None]:
+        """As `judge`, without what takes longer than a short training and was not asked for."""
         return self._compute(self._along, self._batch(samples), self._reference()).values
 
     def report(

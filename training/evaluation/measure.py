@@ -63,6 +63,8 @@ class Measure:
         most: samples of each side that are used, drawn if there are more; all when `None`.
         when: `"always"`, also along the training; `"end"`, in a report only; `"request"`, in a
             report that asks for it.
+        costly: whether it takes longer than a short training; along the training it is then
+            computed only where it was asked for.
         needs: what of a `Batch` beside its samples it is computed from (`"paths"`, `"labels"`); a
             report on samples without has no such figures.
         perfect: the real examples that stand for a perfect sampler in the floor; the held-out ones
@@ -79,6 +81,7 @@ class Measure:
     real: Callable[[Evidence, Batch], int | None] = of_reference
     most: int | None = None
     when: When = "always"
+    costly: bool = False
     needs: Literal["paths", "labels"] | None = None
     perfect: Callable[[Evidence], Batch] | None = None
     resample: Callable[[Evidence, Batch, Batch, np.ndarray], dict[str, np.ndarray]] | None = None
@@ -96,6 +99,6 @@ class Measure:
         return count if None in (count, self.most) else min(count, self.most)
 
     def wanted(self, *, report: bool, asked: Collection[str]) -> bool:
-        """Whether it is computed: in a report or along the training, for figures asked for."""
+        """Whether it is computed: in a report or without one, for figures asked for."""
         asked_for = not set(self.better).isdisjoint(asked)
         return self.when == "always" or asked_for or (report and self.when == "end")

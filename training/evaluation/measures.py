@@ -210,6 +210,7 @@ MEASURES: tuple[Measure, ...] = (
         better={"tstr": "higher"},
         applies=lambda evidence: _is_table(evidence) and bool(evidence.spec.table.label),
         compute=usefulness,
+        costly=True,
         real=of_held_out,
         perfect=lambda evidence: evidence.train,  # which learns from what it was trained on
     ),

@@ -1,15 +1,18 @@
 """Pages of a table's columns and of their pairs: real values against generated ones."""
 
+import functools
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Numeric
@@ -22,6 +25,90 @@ MOST_PANELS, MOST_BARS, MOST_LETTERS = 60, 8, 22
 BINS, LEAST_BINS = 24, 6
 HEAVY = 5.0  # ranges of the middle eighty per cent from the median to the farthest value
 MOST_PAIRED, MOST_WRITTEN = 40, 12  # columns of a heat map, and of one with numbers in it
+
+# Of a sheet of strips, in pixels: the strips, what stands left and right of them, and a strip.
+STRIP, NAMED, RANGED, TALL, GAP, LETTERS = 300, 170, 130, 26, 8, 12
+
+
+def column_strips(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
+    """Every column in a strip of its own, one below the other: what a training draws of a table.
+
+    Without axes, in a hundredth of the time of a `marginal_page`: a small table is trained in
+    seconds, and its pictures must not take longer.
+
+    Args:
+        samples: `(n, columns)` in user units, in blue.
+        table: the codec.
+        real: `(m, columns)`, in grey behind.
+
+    Returns:
+        An RGB picture; of the first 60 columns if there are more.
+    """
+    shown = table.varying[:MOST_PANELS]
+    left, right = GAP + NAMED + GAP, GAP + NAMED + GAP + STRIP
+    top = 2 * GAP + LETTERS
+    size = right + GAP + RANGED, top + len(shown) * (TALL + GAP) + GAP
+    sheet = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(sheet), _font()
+    for place, (colour, name) in enumerate(((REAL_COLOUR, "real"), (SAMPLE_COLOUR, "generated"))):
+        start = left + place * STRIP // 3
+        pen.rectangle((start, GAP, start + LETTERS, GAP + LETTERS), fill=colour)
+        pen.text((start + LETTERS + 4, GAP + LETTERS / 2), name, "black", font, anchor="lm")
+    if more := len(table.varying) - len(shown):
+        text = f"{more:,} more columns"
+        pen.text((right + GAP, GAP + LETTERS / 2), text, "black", font, anchor="lm")
+    for place, column in enumerate(shown):
+        base = top + (place + 1) * (TALL + GAP)
+        heights, scope = STRIPS[column.kind](column, real[:, place], samples[:, place])
+        tallest = max(1e-9, *(side.max() for side in heights))
+        for side, colour in zip(heights, (REAL_COLOUR, SAMPLE_COLOUR), strict=True):
+            across = np.linspace(left, right, len(side) + 1).repeat(2)[1:-1]
+            steps = base - TALL * (side / tallest).repeat(2)
+            outline = [(left, base), *zip(across, steps, strict=True), (right, base)]
+            if colour == REAL_COLOUR:
+                pen.polygon(outline, fill="#cfd2d6")
+            else:
+                pen.line(outline, fill=colour, width=2)
+        pen.line((left, base, right, base), fill=REAL_COLOUR)
+        middle = base - TALL / 2
+        name = _cut(column.name, 24)
+        pen.text((left - GAP, middle), name, "black", font, anchor="rm")
+        pen.text((right + GAP, middle), _cut(scope, 18), "#5f6368", font, anchor="lm")
+    return sheet
+
+
+def _number_strips(column: Numeric, *sides: np.ndarray) -> tuple[list[np.ndarray], str]:
+    """Shares of the bins of a `marginal_page`, and from where to where they go."""
+    present = [side[~np.isnan(side)].astype(np.float64) for side in sides]
+    edges = _edges(column, min(map(len, sides)), _linear_width(present[0], column))
+    shares = [np.histogram(side, edges)[0] / max(1, len(side)) for side in present]
+    return shares, f"{column.minimum:.4g} to {column.maximum:.4g}"
+
+
+def _category_strips(column: Categorical, *sides: np.ndarray) -> tuple[list[np.ndarray], str]:
+    """Shares of all categories, those that are missing last."""
+    return [_shares(column, side) for side in sides], f"{len(column.categories):,} categories"
+
+
+def _shares(column: Categorical, side: np.ndarray) -> np.ndarray:
+    """Shares of the categories and, where values may be missing, of those last."""
+    count = len(column.categories)
+    if not column.missing:  # NaN is a label that is not known, of which nothing is said
+        side = side[~np.isnan(side)]
+    codes = np.nan_to_num(side, nan=count).astype(int)
+    return np.bincount(codes, minlength=count + column.missing) / max(1, len(side))
+
+
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont:
+    """Matplotlib's own, which has more alphabets than Pillow's."""
+    return ImageFont.truetype(
+        Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), LETTERS
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def marginal_page(
@@ -174,20 +261,12 @@ def _ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
 
 
 def _bars(axes: Axes, column: Categorical, named: Mapping[str, np.ndarray]) -> None:
-    count = len(column.categories)
-    sides = list(named.values())
-    if not column.missing:  # NaN is a label that is not known, of which the bars say nothing
-        sides = [side[~np.isnan(side)] for side in sides]
-    shares = [
-        np.bincount(np.nan_to_num(side, nan=count).astype(int), minlength=count + 1)
-        / max(1, len(side))
-        for side in sides
-    ]
+    shares = [_shares(column, side) for side in named.values()]
     names = [*map(str, column.categories), "missing"]
-    possible = count + column.missing
+    possible = len(shares[0])
     chosen = np.arange(possible)
     if possible > MOST_BARS:  # the commonest, in their order
-        chosen = np.sort(np.argsort(-shares[0][:possible], kind="stable")[:MOST_BARS])
+        chosen = np.sort(np.argsort(-shares[0], kind="stable")[:MOST_BARS])
         axes.set_title(f"{_short(column.name)} ({MOST_BARS} of {possible})", fontsize=8)
     places = np.arange(len(chosen))
     for offset, side, colour in ((-0.2, 0, REAL_COLOUR), (0.2, 1, SAMPLE_COLOUR)):
@@ -202,7 +281,8 @@ def _bars(axes: Axes, column: Categorical, named: Mapping[str, np.ndarray]) -> N
 
 
 def _short(text: str, most: int = MOST_LETTERS) -> str:
-    return literal(text if len(text) <= most else text[: most - 1] + "…")
+    return literal(_cut(text, most))
 
 
 DRAWING = {"numeric": _numbers, "categorical": _bars}
+STRIPS = {"numeric": _number_strips, "categorical": _category_strips}

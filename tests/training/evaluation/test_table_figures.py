@@ -140,6 +140,16 @@ def judge():
     )
 
 
+def test_a_forest_is_grown_along_the_training_only_where_it_was_asked_for(judge):
+    some = rows(60, 2)
+    assert judge.judge(some).keys() - judge.judge_along(some).keys() == {"tstr"}
+    held_out, labels = rows(100, 1), {}
+    for name, real in (("train", rows(300, 0)), ("held_out", held_out)):
+        labels[f"{name}_labels"] = real[:, 3].astype(int)
+    asked = Judge(judge.spec, train=rows(300, 0), held_out=held_out, along=("tstr",), **labels)
+    assert "tstr" in asked.judge_along(some)
+
+
 def test_the_floor_of_usefulness_is_to_train_on_real_rows(judge):
     samples = rows(400, 2)
     report = judge.report(samples).as_dict()

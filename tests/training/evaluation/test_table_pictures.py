@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from training.data.tables.codec import TableCodec
 from training.data.tables.columns import Categorical, Numeric
 from training.evaluation.pictures import SAMPLE_COLOUR
-from training.evaluation.table_pictures import association_page, marginal_page
+from training.evaluation.table_pictures import association_page, column_strips, marginal_page
 
 
 def numeric(name: str, **changes) -> Numeric:
@@ -42,6 +42,24 @@ def test_every_kind_of_column():
     absent = np.full_like(rows, np.nan)
     absent[:, 3:5] = 0
     assert blue(picture) > blue(marginal_page(absent, table=table, real=rows)) > 0
+
+    strips = column_strips(rows, table=table, real=rows)
+    assert (strips.mode, strips.size) == ("RGB", (624, 28 + 6 * 34 + 8))
+    assert blue(strips) > blue(column_strips(absent, table=table, real=rows)) > 0
+
+
+def test_a_strip_is_as_high_as_the_larger_share_and_knows_no_unknown_labels():
+    kind = Categorical(name="kind", dtype="string", categories=("a", "b"), missing=False)
+    table = TableCodec(columns=(kind,))
+    sides = [np.array(side, np.float32)[:, None] for side in ([0, 1, 1, 1], [0, 0, 0, np.nan])]
+    real, samples = sides
+    strips = np.asarray(column_strips(samples, table=table, real=real)).astype(int)
+    grey = (np.abs(strips - (0xCF, 0xD2, 0xD6)) < 2).all(axis=2)
+    # Of the real rows a quarter and three quarters, of the generated ones two thirds and a third.
+    left, right = (grey[:, x].sum() for x in (200, 400))
+    assert 0.2 < left / right < 0.4
+    known = column_strips(samples[:3], table=table, real=real)
+    np.testing.assert_array_equal(strips, known)
 
 
 def test_of_very_many_columns_the_first_are_drawn():
