@@ -39,7 +39,9 @@ class UpsamplingConv2D(keras.layers.Conv2D):
     def _doubling_kernel(self) -> tf.Tensor:
         """The 4x4 kernel `(4, 4, filters, channels)`: the 3x3 one summed over repeated pixels."""
         kernel = tf.cast(self.kernel, self.compute_dtype)
-        kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
+        # Turned in one axis of nine: a slice with steps of -1 took a tenth of a training step.
+        turned = tf.reverse(tf.reshape(kernel, (SIDE**2, -1)), (0,))
+        kernel = tf.transpose(tf.reshape(turned, kernel.shape), (0, 1, 3, 2))
         for axis in (0, 1):
             around = [[int(place == axis), 0] for place in range(4)]
             kernel = tf.pad(kernel, around) + tf.pad(kernel, [pair[::-1] for pair in around])
