@@ -47,6 +47,7 @@ evaluate_every = 6
 keep_checkpoints = 2
 [evaluation]
 samples = 50
+baseline_components = 2
 """
 RING = """
 [data]

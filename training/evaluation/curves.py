@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 LINE, BEST, LAST = "#1f6fb4", "#d1495b", "#3c4043"
 COLUMNS, MOST = 3, 12
+PANEL, LEGEND = (3.6, 2.5), 0.35  # inches
 WORDS = {"higher": "higher is better", "lower": "lower is better", "one": "best at 1", "half": ""}
 WIDE = (
     30.0  # times the smallest value: a curve of distances that fell so far is drawn in logarithms
@@ -46,8 +48,18 @@ def evaluation_curves(
         return None
     columns = min(COLUMNS, len(keys))
     lines = math.ceil(len(keys) / columns)
-    figure = Figure(figsize=(3.6 * columns, 2.5 * lines + 0.45), dpi=100, layout="constrained")
+    size = PANEL[0] * columns, PANEL[1] * lines + LEGEND
+    figure = Figure(figsize=size, dpi=100)
     FigureCanvasAgg(figure)
+    # To find margins out takes longer than to draw.
+    figure.subplots_adjust(
+        left=0.65 / size[0],
+        right=1 - 0.15 / size[0],
+        bottom=(LEGEND + 0.45) / size[1],
+        top=1 - 0.35 / size[1],
+        wspace=0.36,
+        hspace=0.36,
+    )
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(keys) :]:
         axes.set_visible(False)
@@ -59,7 +71,7 @@ def evaluation_curves(
     for axes in grid[-1]:
         axes.set_xlabel("step", fontsize=9)
     marks = grid.flat[0].get_legend_handles_labels()
-    figure.legend(*marks, loc="outside lower right", ncols=2, frameon=False, fontsize=9)
+    figure.legend(*marks, loc="lower right", ncols=2, frameon=False, fontsize=9)
     figure.canvas.draw()
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
 
@@ -100,6 +112,7 @@ def _panel(axes, values: Mapping[int, float], best: int | None, last: int) -> No
                 markerfacecolor="none" if label == "last" else colour,
                 zorder=3,
             )
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color="#e8eaed", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
