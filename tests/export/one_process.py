@@ -1,6 +1,7 @@
 """Exports whose verification runs in the process of the test: TensorFlow starts slowly.
 
-That fresh processes verify is shown by `image_export`, `vector_export` and what is asked of them.
+That fresh processes verify is shown by `image_export` and what is asked of it, and of
+`vector_export` by test_export_verify.py.
 """
 
 import contextlib
