@@ -1,10 +1,14 @@
 """The exports of this folder, made once: TensorFlow starts slowly."""
 
+import fcntl
 import functools
+import json
+import os
 import shutil
 
 import pytest
 from export_case import image_generator, levels_judge, make_image_bundle, make_vector_bundle
+from one_process import one_process
 from PIL import Image
 from version_case import FORMATS, write_version
 
@@ -39,19 +43,42 @@ def bfloat16_bundle():
 
 
 @pytest.fixture(scope="session")
-def image_export(image_bundle, tmp_path_factory):
-    """With every format there is."""
-    return export(image_bundle, tmp_path_factory.mktemp("image") / "export", ("all",))
+def shared_export(tmp_path_factory):
+    """Exports to a folder that all processes of one run of pytest share, whoever comes first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def exported(name, bundle, *formats):
+        out, said = shared / name / "export", shared / name / "returned.json"
+        out.parent.mkdir(exist_ok=True)
+        with (out.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not said.exists():
+                card = export(bundle, out, *formats)
+                text = json.dumps(card)
+                assert json.loads(text) == card  # what others read is what was returned
+                said.write_text(text)
+        return json.loads(said.read_text())
+
+    return exported
 
 
 @pytest.fixture(scope="session")
-def vector_export(vector_bundle, tmp_path_factory):
-    return export(vector_bundle, tmp_path_factory.mktemp("vector") / "export")
+def image_export(image_bundle, shared_export):
+    """With every format there is, each verified in a fresh process."""
+    return shared_export("image", image_bundle, ("all",))
 
 
 @pytest.fixture(scope="session")
-def bfloat16_export(bfloat16_bundle, tmp_path_factory):
-    return export(bfloat16_bundle, tmp_path_factory.mktemp("bfloat16") / "export", ("litert",))
+def vector_export(vector_bundle, shared_export):
+    """Verified in this process; test_export_verify.py does it in fresh ones."""
+    with one_process():
+        return shared_export("vector", vector_bundle)
+
+
+@pytest.fixture(scope="session")
+def bfloat16_export(bfloat16_bundle, shared_export):
+    return shared_export("bfloat16", bfloat16_bundle, ("litert",))
 
 
 @pytest.fixture(scope="session")

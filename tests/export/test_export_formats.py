@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from export_case import NormalPrior, make_image_bundle
+from one_process import one_process
 
 from export.errors import ExportError
 from export.exporter import export
@@ -169,7 +170,7 @@ class Falling:
         return {"coverage": 0.9 if self.calls <= 2 else 0.5}
 
 
-def test_lost_figures_refuse_a_format_and_warn_of_int8(tmp_path):
+def test_lost_figures_refuse_a_format_and_warn_of_int8(tmp_path, here):
     with pytest.raises(ExportError, match=r"LiteRT float16 artefact loses quality: coverage 0\.5"):
         export(make_image_bundle(judge=Falling()), tmp_path / "export", ("litert_float16",))
     assert list(tmp_path.iterdir()) == []
@@ -177,6 +178,12 @@ def test_lost_figures_refuse_a_format_and_warn_of_int8(tmp_path):
     [artefact] = card["artefacts"]
     assert artefact["warning"].startswith("The LiteRT int8 artefact loses quality: coverage 0.5")
     assert f"**{artefact['warning']}**" in (tmp_path / "export" / "model_card.md").read_text()
+
+
+@pytest.fixture
+def here():
+    with one_process():
+        yield
 
 
 @pytest.fixture
@@ -190,7 +197,7 @@ def two_formats():
     FORMATS.update(kept)
 
 
-def test_all_goes_on_without_what_is_impossible(tmp_path, two_formats):
+def test_all_goes_on_without_what_is_impossible(tmp_path, here, two_formats):
     def impossible(bundle, path):
         raise ExportError("No such operation.")
 

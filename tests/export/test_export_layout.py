@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+from one_process import one_process
 
 from export import leftovers, staging
 from export.errors import ExportError
@@ -29,11 +30,12 @@ def everything(directory):
 def two_versions(image_bundle, another_image_bundle, tmp_path_factory):
     """An export of two versions, the first made twice, and what the first was at first."""
     out = tmp_path_factory.mktemp("versions") / "export"
-    export(image_bundle, out, LITERT)
-    first = everything(out)
-    export(another_image_bundle, out, LITERT, version=2)
-    after_second = everything(out)
-    export(another_image_bundle, out, LITERT)
+    with one_process():
+        export(image_bundle, out, LITERT)
+        first = everything(out)
+        export(another_image_bundle, out, LITERT, version=2)
+        after_second = everything(out)
+        export(another_image_bundle, out, LITERT)
     return out, first, after_second
 
 
