@@ -9,18 +9,21 @@ import tensorflow as tf
 
 from tests.case import (
     BATCH,
+    linear_networks,
     mlp_networks,
     plain_batches,
     relative_error,
+    rows,
     same_networks,
     tiny_gan,
     train,
     weights,
 )
+from training.constraints import Unconstrained
 from training.data import training_batches
 from training.data.mixtures import ring
-from training.objectives import OBJECTIVES, Hinge, NonSaturating
-from training.penalties import R1, GradientPenalty
+from training.objectives import OBJECTIVES, NonSaturating
+from training.penalties import R1
 
 STEPS = 5
 
@@ -31,15 +34,65 @@ def sgd():
     return keras.optimizers.SGD(0.02)
 
 
+def assert_replicas_hold_the_same(gan, strategy):
+    for variables in gan.state().values():
+        for variable in variables:
+            copies = strategy.experimental_local_results(variable)
+            assert len(copies) == 2
+            np.testing.assert_array_equal(copies[0].numpy(), copies[1].numpy())
+
+
 def objective(name):
     """With two discriminator updates where the paper has more: enough to tell splits apart."""
     default = OBJECTIVES[name]()
     return dataclasses.replace(default, discriminator_steps=min(2, default.discriminator_steps))
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def has_more_than_losses(name):
+    chosen = objective(name)
+    others = chosen.penalties, chosen.stabilisers, chosen.initial_state()
+    return any(others) or chosen.constraint != Unconstrained()
+
+
+# One for each way in which the step uses losses, and whatever brings more than losses.
+TRAINED = {"non_saturating", "relativistic", "relativistic_average"}
+TRAINED |= {name for name in OBJECTIVES if has_more_than_losses(name)}
+
+
+def test_losses_of_every_objective(two_replicas):
+    """Values and gradients of a replica's rows are those rows of one device's."""
+    scores = tf.constant(rows(BATCH, (2, 1), seed=4))
+
+    def losses(scores):
+        real, fake = scores[:, 0], scores[:, 1]
+        found = {}
+        for name in OBJECTIVES:
+            for player in ("discriminator", "generator"):
+                loss_of = getattr(objective(name), f"{player}_loss")
+                with tf.GradientTape() as tape:
+                    tape.watch((real, fake))
+                    loss = loss_of(real, fake)
+                    total = tf.reduce_sum(loss)
+                slopes = tape.gradient(total, (real, fake), unconnected_gradients="zero")
+                found[name, player] = tf.concat([loss, *slopes], axis=1)
+        return found
+
+    expected = losses(scores)
+    shares = two_replicas.experimental_distribute_values_from_function(
+        lambda context: scores[BATCH // 2 * context.replica_id_in_sync_group :][: BATCH // 2]
+    )
+    found = tf.function(lambda: two_replicas.run(losses, args=(shares,)))()
+    for key, whole in expected.items():
+        parts = [x.numpy() for x in two_replicas.experimental_local_results(found[key])]
+        np.testing.assert_allclose(
+            np.concatenate(parts), whole, rtol=1e-5, atol=1e-6, err_msg=str(key)
+        )
+
+
+@pytest.mark.parametrize("name", sorted(TRAINED))
 def test_two_replicas_train_as_one(name, two_replicas):
-    single = tiny_gan(objective(name), optimizer=sgd)
+    # Eager: nothing to trace for what is compared with.
+    single = tiny_gan(objective(name), optimizer=sgd, run_eagerly=True)
     double = tiny_gan(objective(name), optimizer=sgd, strategy=two_replicas)
     start = weights(single)
     assert same_networks(double, single) == 0
@@ -55,6 +108,7 @@ def test_two_replicas_train_as_one(name, two_replicas):
     for key, value in logs[0].items():
         if not key.endswith("_std"):  # within a replica, by definition
             assert logs[1][key] == pytest.approx(value, rel=1e-4, abs=1e-6), key
+    assert_replicas_hold_the_same(double, two_replicas)
 
 
 def test_default_optimizers_agree_too(two_replicas):
@@ -69,13 +123,15 @@ def test_default_optimizers_agree_too(two_replicas):
     single, double = map(weights, gans)
     for part, arrays in single.items():
         assert relative_error(double[part], arrays) < 1e-4
+    assert_replicas_hold_the_same(gans[1], two_replicas)
 
 
-@pytest.mark.parametrize("k", [1, 5])
-def test_a_plain_dataset_is_shared_out(k, two_replicas):
+def test_a_plain_dataset_is_shared_out(two_replicas):
     """`fit` on an ordinary dataset: Keras distributes it, and k splits it as on one device."""
-    single = tiny_gan(NonSaturating(discriminator_steps=k), optimizer=sgd)
-    double = tiny_gan(NonSaturating(discriminator_steps=k), optimizer=sgd, strategy=two_replicas)
+    k = 3
+    chosen = NonSaturating(discriminator_steps=k)
+    single = tiny_gan(chosen, optimizer=sgd, run_eagerly=True)
+    double = tiny_gan(chosen, optimizer=sgd, strategy=two_replicas)
     for gan in (single, double):
         train(gan, 3, plain_batches(3, k * BATCH))
     assert same_networks(double, single) < 1e-5
@@ -101,20 +157,7 @@ def test_synchronised_batch_normalisation(two_replicas):
     for gan in gans:
         train(gan, 3)
     assert same_networks(gans[1], gans[0]) < 1e-4
-
-
-def test_replicas_hold_the_same_weights(two_replicas):
-    gan = tiny_gan(
-        Hinge(discriminator_steps=2, penalties=(GradientPenalty(),)),
-        networks=lambda: (mlp_networks(normalisation="batch")[0], mlp_networks()[1]),
-        strategy=two_replicas,
-    )
-    train(gan, 3)
-    for variables in gan.state().values():
-        for variable in variables:
-            copies = two_replicas.experimental_local_results(variable)
-            assert len(copies) == 2
-            np.testing.assert_array_equal(copies[0].numpy(), copies[1].numpy())
+    assert_replicas_hold_the_same(gans[1], two_replicas)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
@@ -159,7 +202,8 @@ def test_xla_agrees():
 
 
 def test_xla_is_a_function_of_the_seed():
-    gans = [tiny_gan(jit_compile=True, seed=seed, optimizer=sgd) for seed in (1, 1, 2)]
+    options = {"jit_compile": True, "optimizer": sgd, "networks": linear_networks}
+    gans = [tiny_gan(seed=seed, **options) for seed in (1, 1, 2)]
     for gan in gans:
         train(gan, 2)
     assert same_networks(gans[1], gans[0]) == 0
