@@ -4,9 +4,9 @@
     python -m benchmarks.stacked --case packing
 
 The generator and the judgement are those of the preset `stacked-digits`; 4,000 steps, 26,000
-samples; a classifier's three labels are the mode. With the preset's discriminator a plain DCGAN covers all
-modes by itself, so the remedies are compared on one a quarter as wide, as Metz et al. (2016,
-arXiv:1611.02163) weakened theirs. The last generator is judged. "processor s": of all cores
+samples; a classifier's three labels are the mode. With the preset's discriminator a plain DCGAN
+covers all modes by itself, so the remedies are compared on one a quarter as wide, as Metz et al.
+(2016, arXiv:1611.02163) weakened theirs. The last generator is judged. "processor s": of all cores
 together, evaluations included.
 """
 
