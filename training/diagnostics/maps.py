@@ -79,8 +79,6 @@ def discriminator_maps(
     figure.colorbar(shown, cax=bars[1])
     for axes in panels[1:]:
         axes.tick_params(labelleft=False)
-    for axes in panels:  # each tick takes longer than a panel's points
-        axes.locator_params(nbins=4)
     for bar in bars:
         bar.tick_params(labelsize=8)
     if real is not None or fake is not None:

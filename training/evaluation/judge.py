@@ -103,8 +103,10 @@ class Judge:
             seed=seed,
         )
         possible = [measure for measure in MEASURES if measure.applies(self._evidence)]
-        self._cheap = [m for m in possible if m.wanted(report=False, asked=along)]
-        self._along = [m for m in self._cheap if not (m.costly and set(along).isdisjoint(m.better))]
+        self._always = [m for m in possible if m.wanted(report=False, asked=along)]
+        self._along = [
+            m for m in self._always if not (m.costly and set(along).isdisjoint(m.better))
+        ]
         self._measures = [m for m in possible if m.wanted(report=True, asked={*figures, *along})]
         self._mixture = TimedMixture(
             spec,
@@ -130,11 +132,11 @@ class Judge:
     def keys(self) -> tuple[set[str], set[str]]:
         """Figures that `judge` gives, and those that a report on any generator holds."""
         whole = [measure for measure in self._measures if measure.needs != "labels"]
-        sets = [{key for m in some for key in m.better} for some in (self._cheap, whole)]
+        sets = [{key for m in some for key in m.better} for some in (self._always, whole)]
         return sets[0], sets[1]
 
     def judge(self, samples: ArrayLike) -> dict[str, float | None]:
-        """The cheap figures of these samples only: key -> value, `None` where there is none.
+        """Figures of these samples that need no report: key -> value, `None` where there is none.
 
         Args:
             samples: generated samples `(n, *shape)` in user units.
@@ -142,7 +144,7 @@ class Judge:
         Raises:
             ValueError: wrong shape or type, no samples, or values that are not finite.
         """
-        return self._compute(self._cheap, self._batch(samples), self._reference()).values
+        return self._compute(self._always, self._batch(samples), self._reference()).values
 
     def judge_along(self, samples: ArrayLike) -> dict[str, float | None]:
         """As `judge`, without what takes longer than a short training and was not asked for."""

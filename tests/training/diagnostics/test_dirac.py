@@ -194,10 +194,10 @@ def test_a_flow_along_a_kink_comes_to_an_end(monkeypatch):
     game = DiracGame(objective=Hinge(), penalties=(GradientPenalty(weight=1.0),))
     asked, velocity = [], DiracGame.velocity
     monkeypatch.setattr(DiracGame, "velocity", lambda *args: asked.append(None) or velocity(*args))
-    path = game.flow((1.0, 1.0), time=10.0)
+    path = game.flow((1.0, 1.0), time=30.0)
     assert path.shape == (300, 2)
     assert 1.0 < np.abs(path[150:]).max() < 2.5  # it goes round
-    assert len(asked) < 5_000
+    assert len(asked) < 15_000
 
 
 def test_losses_without_a_third_derivative_have_eigenvalues():
