@@ -42,6 +42,13 @@ def bfloat16_bundle():
     return make_image_bundle(generator=image_generator("mixed_bfloat16"))
 
 
+@pytest.fixture
+def here():
+    """Exports of the test are verified in its process."""
+    with one_process():
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_export(tmp_path_factory):
     """Exports to a folder that all processes of one run of pytest share, whoever comes first."""

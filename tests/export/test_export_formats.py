@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from export_case import NormalPrior, make_image_bundle
-from one_process import one_process
 
 from export.errors import ExportError
 from export.exporter import export
@@ -178,12 +177,6 @@ def test_lost_figures_refuse_a_format_and_warn_of_int8(tmp_path, here):
     [artefact] = card["artefacts"]
     assert artefact["warning"].startswith("The LiteRT int8 artefact loses quality: coverage 0.5")
     assert f"**{artefact['warning']}**" in (tmp_path / "export" / "model_card.md").read_text()
-
-
-@pytest.fixture
-def here():
-    with one_process():
-        yield
 
 
 @pytest.fixture

@@ -31,12 +31,6 @@ def bundle(generator, prior):
     )
 
 
-@pytest.fixture
-def here():
-    with one_process():
-        yield
-
-
 @pytest.mark.parametrize("family", sorted(GENERATORS))
 def test_families(tmp_path, here, family):
     keras.utils.set_random_seed(0)

@@ -198,9 +198,8 @@ def test_warm_up_requests_are_answered(folder):
     }
 
 
-@pytest.mark.parametrize("name", ["normal", "categorical", "learnable_mixture"])
-def test_priors_with_classes_leave_as_a_graph(name, tmp_path):
-    """A plain, a discrete and a learnt one; test_export_networks.py exports all of them."""
+@pytest.mark.parametrize("name", PRIORS)
+def test_every_prior_leaves_as_a_graph(name, tmp_path):
     prior = Conditional(base=PRIORS[name](), shares=(0.5, 0.3, 0.2))
     z = keras.Input((prior.size,))
     bundle = Bundle(

@@ -139,6 +139,9 @@ OPTIMIZERS = {
         0.01, 0.5, gradient_accumulation_steps=2, global_clipnorm=0.05, epsilon=1e-3
     ),
     "sgd": lambda: sgd(0.05, 3, momentum=0.5, clipnorm=0.02, weight_decay=0.1),
+    "rmsprop": lambda: keras.optimizers.RMSprop(
+        0.01, gradient_accumulation_steps=2, clipvalue=0.004, epsilon=1e-3
+    ),
 }
 
 

@@ -94,9 +94,10 @@ def gan(strategy=None, **options):
     )
 
 
-def test_two_replicas_drop_as_one(two_replicas):
-    """Several steps in one execution included."""
-    single, double = gan(run_eagerly=True), gan(two_replicas, steps_per_execution=4)
+@pytest.mark.parametrize("steps_per_execution", [1, 4])
+def test_two_replicas_drop_as_one(steps_per_execution, two_replicas):
+    single = gan(run_eagerly=True)
+    double = gan(two_replicas, steps_per_execution=steps_per_execution)
     start = weights(single)
     for each in (single, double):
         train(each, 8)

@@ -15,7 +15,7 @@ def of_unknown_length(dataset):
     return unknown
 
 
-@pytest.mark.parametrize(("steps_per_execution", "replicas"), [(1, 1), (4, 1), (4, 2)])
+@pytest.mark.parametrize(("steps_per_execution", "replicas"), [(1, 1), (1, 2), (4, 1), (4, 2)])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_data_that_run_out_leave_no_step_behind(steps_per_execution, replicas, two_replicas):
     """Six batches at four steps a call: the second call ends in its middle."""

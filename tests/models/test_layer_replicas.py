@@ -64,8 +64,8 @@ def test_two_replicas_train_as_one(name, objective, two_replicas):
 
 @pytest.mark.parametrize("block", ["sngan", "r3gan"])
 def test_residual_networks_on_two_replicas(block, two_replicas):
-    """Convolutions in groups and attention (both with "r3gan") too, with a penalty."""
-    options = {"channels": (16,), "block": block, "attention": block == "r3gan"}
+    """Convolutions in groups and attention too, with a penalty."""
+    options = {"channels": (16,), "block": block, "attention": True}
 
     def networks():
         generator = resnet_generator(3, (6, 5, 1), **options)

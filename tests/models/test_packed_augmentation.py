@@ -69,10 +69,13 @@ def test_a_step_draws_for_every_example():
     assert len(np.unique(members, axis=0)) == BATCH
 
 
-def test_adaptive_augmentation_counts_images(two_replicas):
+@pytest.mark.parametrize("strategies", [1, 2])
+def test_adaptive_augmentation_counts_images(strategies, two_replicas):
     """Three updates of eight images each: up or down by 24 of a hundred."""
     ada = AdaptiveAugment(interval=3, adjustment_images=100, initial_probability=0.5)
-    gan = packing_gan(NonSaturating(stabilisers=(ada,)), two_replicas, shape=IMAGE)
+    gan = packing_gan(
+        NonSaturating(stabilisers=(ada,)), two_replicas if strategies == 2 else None, shape=IMAGE
+    )
     logs = train(gan, 3, plain_batches(3, BATCH, IMAGE)).history
     move = logs["adaptive_augment/probability"][-1] - 0.5
     assert abs(move) == pytest.approx(0.24, abs=1e-6)

@@ -22,8 +22,8 @@ from tests.case import (
 from training.constraints import Unconstrained
 from training.data import training_batches
 from training.data.mixtures import ring
-from training.objectives import OBJECTIVES, NonSaturating
-from training.penalties import R1
+from training.objectives import OBJECTIVES, Hinge, NonSaturating
+from training.penalties import R1, GradientPenalty
 
 STEPS = 5
 
@@ -158,6 +158,17 @@ def test_synchronised_batch_normalisation(two_replicas):
         train(gan, 3)
     assert same_networks(gans[1], gans[0]) < 1e-4
     assert_replicas_hold_the_same(gans[1], two_replicas)
+
+
+def test_replicas_hold_the_same_weights(two_replicas):
+    """Of several updates, a penalty and batch normalisation together."""
+    gan = tiny_gan(
+        Hinge(discriminator_steps=2, penalties=(GradientPenalty(),)),
+        networks=lambda: (mlp_networks(normalisation="batch")[0], mlp_networks()[1]),
+        strategy=two_replicas,
+    )
+    train(gan, 3)
+    assert_replicas_hold_the_same(gan, two_replicas)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
