@@ -1,8 +1,13 @@
 """What every test starts from: two logical devices, float32, fixed seeds, no home directory."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+# Pytest runs a process a core; threads of its own would only make each wait for the others.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# Tracing makes millions of short-lived objects, which the collector would look through every time.
+gc.set_threshold(200_000, 50, 100)
 
 import pytest
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import math
 import signal
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 from rich.console import Console
 
@@ -65,7 +67,7 @@ def train(
         directory: the run directory; the next free one in `folder` when `None`.
         folder: where runs go.
         overrides: `key=value` settings.
-        dry_run: validate and show the plan only.
+        dry_run: validate, show the plan and time a few steps only.
         console: where to write.
 
     Returns:
@@ -83,6 +85,14 @@ def train(
         check_free(planned)
     show_plan(experiment, planned, console)
     if dry_run:
+        with console.status("Timing a few steps..."):
+            seconds = seconds_a_step(experiment)
+        console.print(
+            f"training       {about_duration(seconds * experiment.total_steps)} at "
+            f"{seconds:.3g} s a step as measured now; evaluations and the report come on top",
+            highlight=False,
+            soft_wrap=True,
+        )
         console.print("Everything fits; no run was started (dry run).")
         if "cache_dir" in config.data.options:
             console.print(f"What the data were made into stays in {experiment.cache}.")
@@ -94,6 +104,48 @@ def train(
             console.print(f"{planned} was taken meanwhile; the run goes to {run.directory}.")
         return _run_to_end(experiment, run, console)
     return _run_to_end(experiment, Run(planned), console)
+
+
+def seconds_a_step(experiment: Experiment) -> float:
+    """Trains for a few steps and returns the seconds that one took, without the tracing.
+
+    What is trained is not a run's: call this for a plan only.
+    """
+    ends = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.monotonic())
+    )
+    execution = experiment.gan.steps_per_execution
+    lazy = max((penalty.interval for penalty in experiment.gan.objective.penalties), default=1)
+    executions = math.ceil(max(2, lazy) / execution)  # lazy penalties with their share of the steps
+    with _memory_in_words():
+        experiment.gan.fit(
+            _batches(experiment, 0),
+            steps_per_epoch=(1 + executions) * execution,
+            callbacks=[clock],
+            verbose=0,
+        )
+    return (ends[-1] - ends[0]) / (executions * execution)
+
+
+def about_duration(seconds: float) -> str:
+    """A duration in words, as exactly as an estimate may be."""
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"about {seconds / size:.2g} {unit}"
+    return f"about {max(1, round(seconds))} seconds"
+
+
+@contextlib.contextmanager
+def _memory_in_words() -> Iterator[None]:
+    """Turns TensorFlow's error about memory into a sentence."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "Training needs more memory or disk space than there is; a smaller "
+            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
+        ) from error
 
 
 def resume(
@@ -228,7 +280,7 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     callbacks = [*recorders(experiment, run, checkpoints, console), interrupt, progress]
     start, began = int(gan.step.numpy()), time.monotonic()
     try:
-        with interrupt, progress:
+        with interrupt, progress, _memory_in_words():
             # Not `interrupt.signal`: one that comes between two calls is for the next step to see,
             # when all workers agree on it and the state is saved.
             while (step := int(gan.step.numpy())) < total and not gan.stop_training:
@@ -243,11 +295,6 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
                 )
     except (NonFiniteError, CheckpointError) as error:
         raise UserError(str(error)) from error
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "Training needs more memory or disk space than there is; a smaller "
-            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
-        ) from error
     done = int(gan.step.numpy()) - start
     console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.", highlight=False)
     if interrupt.signal:
