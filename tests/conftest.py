@@ -6,8 +6,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 # Pytest runs a process a core; threads of its own would only make each wait for the others.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-# Tracing makes millions of short-lived objects, which the collector would look through every time.
-gc.set_threshold(200_000, 50, 100)
 
 import pytest
 
@@ -16,6 +14,8 @@ from ganapp.quiet import quiet_stderr
 with quiet_stderr():  # it greets whoever runs several processes of pytest
     import keras
     import tensorflow as tf
+# Tracing makes millions of short-lived objects, which the collector would look through every time.
+gc.set_threshold(200_000, 50, 100)
 
 # Two CPU devices give a real two-replica run on any machine; only possible before TensorFlow's
 # first operation.
