@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.heads import judged
+from models.tensors import EXAMPLE, apply
 
 PROBES, SCALE = 64, 100.0
 RANGES = {
@@ -58,7 +58,8 @@ def looks_squashed(discriminator: keras.Model, shape: tuple[int, ...]) -> bool:
         shape: of one of them (or of one pack).
     """
     examples = SCALE * tf.random.stateless_normal((PROBES, *shape), seed=(0, 0))
-    scores = np.asarray(judged(discriminator, examples, None, training=False))
+    (scores,) = apply(discriminator, {EXAMPLE: examples}, takes=EXAMPLE).values()
+    scores = np.asarray(scores)
     # A last layer that starts with zeros gives nothing but zeros.
     return bool(scores.min() >= 0 and scores.max() <= 1 and np.ptp(scores) > 0)
 

@@ -1,27 +1,44 @@
-"""The real examples of one element of the dataset, and their split into minibatches."""
+"""The door through which an element of the dataset becomes named tensors, and its minibatches."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from models.tensors import EXAMPLE, LABEL, Tensors
 
-def real_examples(data: Any) -> tf.Tensor:
-    """The examples in `x` or `(x, label)`, float32 `(k * batch, *shape)`.
+
+def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ()) -> Tensors:
+    """The named tensors of one element of the dataset.
+
+    Args:
+        data: examples `(k * batch, *shape)`, `(examples, labels)`, or a dict with `x` and perhaps
+            `label` and observations.
+        classes: how many there are; labels are left out where there are none.
+        conditions: names of the observations that the networks take.
+
+    Returns:
+        `x` as float32; `label` one-hot float32 `(k * batch, classes)`, rows of zeros for labels
+        below 0, whose class is not known; observations, floats as float32.
 
     Raises:
-        ValueError: if the element is neither, or holds integers: images must have been scaled to
-            the range the generator makes.
+        ValueError: the element is none of these, lacks one of them, or holds integers for
+            examples: images must have been scaled to the range that the generator makes.
     """
-    if isinstance(data, tuple | list) and len(data) > 2 and data[2] is not None:
+    named = dict(data) if isinstance(data, Mapping) else _of_pair(data)
+    missing = [name for name in (EXAMPLE, *conditions) if name not in named]
+    if missing:
         raise ValueError(
-            "The dataset must yield examples, or (examples, labels): weights of examples have no "
-            f"effect on a GAN; map it to leave them out. Received: {len(data)} elements"
+            f"The dataset must yield dicts with {', '.join(map(repr, (EXAMPLE, *conditions)))}, "
+            "the examples and what the networks take beside them. "
+            f"Received: elements with {', '.join(map(repr, named))}"
         )
-    examples = data[0] if isinstance(data, tuple | list) else data
+    examples = named[EXAMPLE]
     if not tf.is_tensor(examples):
         raise ValueError(
-            "The dataset must yield batches of examples, or (examples, labels) pairs; map others "
-            f"to one of these. Received: elements of type {type(examples).__name__}"
+            "The dataset must yield batches of examples, (examples, labels) pairs, or dicts of "
+            "tensors with the examples as 'x'; map others to one of these. Received: elements of "
+            f"type {type(examples).__name__}"
         )
     if not examples.dtype.is_floating:
         raise ValueError(
@@ -29,30 +46,13 @@ def real_examples(data: Any) -> tf.Tensor:
             "(pixels by `x / 127.5 - 1` for a tanh; other integers by `tf.cast(x, tf.float32)`). "
             f"Received: dtype {examples.dtype.name}"
         )
-    return tf.cast(examples, tf.float32)
+    found = {EXAMPLE: tf.cast(examples, tf.float32)}
+    if classes:
+        found[LABEL] = _one_hot(named.get(LABEL), classes, type(data).__name__)
+    return found | {name: _observed(named[name]) for name in conditions}
 
 
-def label_rows(data: Any, classes: int) -> tf.Tensor | None:
-    """The labels of an element `(x, label)`, one-hot float32 `(k * batch, classes)`.
-
-    Rows of zeros stand for labels below 0: examples whose class is not known. `None` where there
-    are no classes to tell apart.
-
-    Raises:
-        ValueError: if there are classes and the element has no integer labels.
-    """
-    if not classes:
-        return None
-    label = data[1] if isinstance(data, tuple | list) and len(data) > 1 else None
-    if not tf.is_tensor(label) or not label.dtype.is_integer:
-        raise ValueError(
-            "A prior with classes needs a dataset of (examples, integer labels). Received: "
-            f"elements of type {type(data).__name__} without such labels"
-        )
-    return tf.one_hot(tf.reshape(label, [-1]), classes)
-
-
-def minibatches(real: tf.Tensor, k: int) -> list[tf.Tensor]:
+def minibatches(tensors: Tensors, k: int) -> list[Tensors]:
     """Splits an element into `k` minibatches of different examples.
 
     Strided rather than contiguous: the rows of a replica then hold its slice of *each* global
@@ -66,12 +66,50 @@ def minibatches(real: tf.Tensor, k: int) -> list[tf.Tensor]:
         f"Each batch must hold `discriminator_steps` x batch_size examples, a multiple of {k} and "
         "at least one on every replica: use drop_remainder=True"
     )
+    real = tensors[EXAMPLE]
     rows = real.shape[0]
     if rows is None:
         count = tf.shape(real)[0]
         fits = tf.logical_and(count > 0, count % k == 0)
         with tf.control_dependencies([tf.debugging.Assert(fits, [sentence, count])]):
-            real = tf.identity(real)
+            tensors = tensors | {EXAMPLE: tf.identity(real)}
     elif rows == 0 or rows % k:
         raise ValueError(f"{sentence}. Received: a batch of {rows} examples")
-    return [real] if k == 1 else [real[index::k] for index in range(k)]
+    if k == 1:
+        return [tensors]
+    return [{name: each[index::k] for name, each in tensors.items()} for index in range(k)]
+
+
+def _of_pair(data: Any) -> dict[str, Any]:
+    """An element that is no dict, as one."""
+    if not isinstance(data, tuple | list):
+        return {EXAMPLE: data}
+    if len(data) > 2 and data[2] is not None:
+        raise ValueError(
+            "The dataset must yield examples, (examples, labels), or dicts: weights of examples "
+            "have no effect on a GAN; map it to leave them out. "
+            f"Received: {len(data)} elements"
+        )
+    first, *others = data
+    named = dict(first) if isinstance(first, Mapping) else {EXAMPLE: first}
+    return named | ({LABEL: others[0]} if others and others[0] is not None else {})
+
+
+def _one_hot(labels: Any, classes: int, element: str) -> tf.Tensor:
+    if not tf.is_tensor(labels):
+        raise ValueError(
+            "Networks or a prior with classes need a dataset of (examples, integer labels), or of "
+            f"dicts with 'label'. Received: elements of type {element} without labels"
+        )
+    if labels.dtype.is_integer:
+        return tf.one_hot(tf.reshape(labels, [-1]), classes)
+    if labels.shape.rank == 2 and labels.shape[1] == classes:
+        return tf.cast(labels, tf.float32)
+    raise ValueError(
+        f"Labels must be integers, or one-hot (batch, {classes}). "
+        f"Received: dtype {labels.dtype.name} of shape {tuple(labels.shape)}"
+    )
+
+
+def _observed(values: tf.Tensor) -> tf.Tensor:
+    return tf.cast(values, tf.float32) if values.dtype.is_floating else values

@@ -1,68 +1,140 @@
 """Checks that two networks and a prior make a GAN."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from models.heads import judged, takes_labels
 from models.packing import packed_shape
 from models.rules import Combination, refuse
+from models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply, input_shapes
 from training.lookup import objective_called
+
+SIDE = 16  # of probes of networks for images of any size
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """What two networks that fit each other say of the data.
+
+    Args:
+        example_shape: of one example.
+        classes: how many the generator is told apart; 0 for none.
+        conditions: observations that the networks take, with the shape of one; `None` where the
+            network does not say.
+    """
+
+    example_shape: tuple[int, ...]
+    classes: int
+    conditions: dict[str, tuple[int | None, ...] | None]
 
 
 def check_networks(
     generator: keras.Model, discriminator: keras.Model, prior: Any, packing: int = 1
-) -> tuple[int, ...]:
+) -> Fit:
     """Refuses networks that do not fit each other; builds those that are not built yet.
-
-    Returns:
-        Shape of one example.
 
     Raises:
         ValueError: if the networks share variables, or one does not take what the other makes.
     """
     if packing < 1:
         raise ValueError(f"`packing` must be at least 1. Received: packing={packing}")
-    _check_inputs(generator, discriminator)
-    _check_classes(discriminator, getattr(prior, "classes", 0), packing)
-    examples = _called(
-        generator,
-        (1, prior.size),
-        f"`generator` must take latents of the prior's size {prior.size}",
-    )
-    shape = tuple(examples.shape[1:])
+    taken = {
+        "generator": input_shapes(generator, LATENT),
+        "discriminator": input_shapes(discriminator, EXAMPLE),
+    }
+    _check_names(taken)
+    classes = _check_classes(taken, getattr(prior, "classes", 0), packing)
+    conditions = _conditions(taken)
+    if packing > 1 and conditions.keys() & taken["discriminator"].keys():
+        raise ValueError(
+            "`packing` must be 1 where `discriminator` takes observations: a pack has several. "
+            f"Received: packing={packing} with {', '.join(map(repr, conditions))}"
+        )
+    beside = _probes(conditions, classes)
+    z = tf.zeros((1, prior.size))
+    expectation = f"`generator` must take latents of the prior's size {prior.size}"
+    _check_shape(generator, taken["generator"][LATENT], z, expectation)
+    made = _called(generator, beside | {LATENT: z}, LATENT, EXAMPLE, expectation)
+    if EXAMPLE not in made:
+        raise ValueError(
+            f"`generator` must name one of its outputs {EXAMPLE!r}, the example. "
+            f"Received: {', '.join(map(repr, made))}"
+        )
+    shape = tuple(made[EXAMPLE].shape[1:])
     judged = packed_shape(shape, packing)
     together = f" in packs of {packing}" if packing > 1 else ""
-    _called(
-        discriminator,
-        (1, *judged),
-        f"`discriminator` must take what `generator` makes{together}, {judged}",
-    )
+    x = tf.zeros((1, *judged))
+    expectation = f"`discriminator` must take what `generator` makes{together}, {judged}"
+    _check_shape(discriminator, taken["discriminator"][EXAMPLE], x, expectation)
+    said = _called(discriminator, beside | {EXAMPLE: x}, EXAMPLE, SCORES, expectation)
+    if SCORES not in said:
+        raise ValueError(
+            f"`discriminator` must name one of its outputs {SCORES!r}. "
+            f"Received: {', '.join(map(repr, said))}"
+        )
     shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
     if shared:
         raise ValueError(
             "`generator` and `discriminator` must not share variables: each would undo the "
             f"other's update. Received: {len(shared)} shared variables"
         )
-    return shape
+    return Fit(shape, classes, conditions)
 
 
-def _check_inputs(generator: keras.Model, discriminator: keras.Model) -> None:
-    inputs = getattr(generator, "inputs", None) or []
-    if len(inputs) > 1:
+def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, ...]:
+    """The shares of the classes that are drawn; all alike by default.
+
+    Raises:
+        ValueError: as many shares as classes are needed, each above 0, of sum 1.
+    """
+    if shares is None:
+        return (1 / classes,) * classes if classes else ()
+    shares = tuple(float(share) for share in shares)
+    if len(shares) != classes or not classes or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(
-            "`generator` must take one input, the latents. A class is part of them: make the "
-            "prior `training.priors.Conditional(base=..., shares=...)`, whose latents end in the "
-            "class, one-hot, and split them inside the network. "
-            f"Received: {generator.name!r} with the inputs {', '.join(x.name for x in inputs)}"
+            f"`class_shares` must be {classes} numbers above 0 of sum 1, one for each class that "
+            f"the networks take. Received: {shares}"
         )
-    inputs = getattr(discriminator, "inputs", None) or []
-    if len(inputs) > 2:
-        raise ValueError(
-            "`discriminator` must take examples, or [examples, one-hot labels]. Received: "
-            f"{discriminator.name!r} with the inputs {', '.join(x.name for x in inputs)}"
-        )
+    return shares
+
+
+def _check_names(taken: dict[str, dict[str, Any]]) -> None:
+    for network, own, other in (("generator", LATENT, EXAMPLE), ("discriminator", EXAMPLE, LATENT)):
+        names = taken[network].keys()
+        if own not in names or other in names:
+            raise ValueError(
+                f"`{network}` must take {own!r}, and may take 'label' and observations of the data "
+                f"beside it; {other!r} is the other network's. Name the inputs of a network with "
+                "several of them, by `keras.Input(shape, name=...)` or by the keys of a dict. "
+                f"Received: {', '.join(map(repr, names))}"
+            )
+
+
+def _conditions(taken: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Observations of both networks; shapes that both give agree."""
+    found: dict[str, Any] = {}
+    for shapes in taken.values():
+        for name, shape in shapes.items():
+            if name in (EXAMPLE, LATENT, LABEL):
+                continue
+            if found.get(name) not in (None, shape) and shape is not None:
+                raise ValueError(
+                    f"`generator` and `discriminator` must take one {name!r}. "
+                    f"Received: shapes {found[name]} and {shape}"
+                )
+            found[name] = shape if shape is not None else found.get(name)
+    return found
+
+
+def _probes(conditions: dict[str, Any], classes: int) -> Tensors:
+    """A row of zeros for all that the networks take beside latents and examples."""
+    shapes = {name: shape for name, shape in conditions.items() if shape is not None}
+    if classes:
+        shapes[LABEL] = (classes,)
+    return {n: tf.zeros((1, *(side or SIDE for side in shape))) for n, shape in shapes.items()}
 
 
 def check_trainable(network: keras.Model) -> None:
@@ -95,23 +167,50 @@ def resolve_objective(objective: Any) -> Any:
     return objective
 
 
-def _check_classes(discriminator: keras.Model, classes: int, packing: int) -> None:
-    refuse(Combination(packing=packing, told_classes=f"{classes} classes" if classes else ""))
-    taken = discriminator.inputs[1].shape[1] if takes_labels(discriminator) else classes
-    if taken != classes:
+def _check_classes(taken: dict[str, dict[str, Any]], of_prior: int, packing: int) -> int:
+    """How many classes the generator is told apart: in its latents, or by a label of its own."""
+    of_generator, of_discriminator = (
+        (shapes[LABEL] or (of_prior,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
+    )
+    if of_generator and of_prior:
         raise ValueError(
-            "`discriminator` must take labels of as many classes as the prior has. Received: "
-            f"{taken} and {classes}"
+            "`generator` must be told the class once: by its input 'label', with a prior that "
+            "knows no classes, or within the latents of a prior that does. "
+            f"Received: {of_generator} and {of_prior} classes"
         )
+    classes = of_prior or of_generator
+    refuse(Combination(packing=packing, told_classes=f"{classes} classes" if classes else ""))
+    if of_discriminator and of_discriminator != classes:
+        raise ValueError(
+            "`discriminator` must take labels of as many classes as the prior has, or the "
+            f"generator takes. Received: {of_discriminator} and {classes}"
+        )
+    return classes
 
 
-def _called(network: keras.Model, shape: tuple[int, ...], expectation: str) -> tf.Tensor:
+def _check_shape(
+    network: keras.Model, expected: tuple | None, given: tf.Tensor, expectation: str
+) -> None:
+    """Refuses a network that says it takes another shape."""
+    if expected is None and network.built:  # a sequential or subclassed one that was called
+        expected = getattr(network, "input_shape", None)
+        expected = expected[1:] if isinstance(expected, tuple) else None
+    if expected is None:
+        return
+    shape = tuple(given.shape[1:])
+    fits = len(expected) == len(shape) and all(
+        a in (None, b) for a, b in zip(expected, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{expectation}. Received: a network for inputs of shape {expected}")
+
+
+def _called(
+    network: keras.Model, tensors: Tensors, takes: str, gives: str, expectation: str
+) -> Tensors:
     # Called, because a subclassed network has no shapes to ask for before that.
-    expected = getattr(network, "input_shape", None) if network.built else None
-    if isinstance(expected, tuple) and expected[1:] != shape[1:]:
-        raise ValueError(f"{expectation}. Received: a network for inputs of shape {expected[1:]}")
     try:
-        return judged(network, tf.zeros(shape), None, training=False)
+        return apply(network, tensors, takes=takes, gives=gives)
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.heads import class_logits_of, features_of, judged
+from models.heads import class_logits_of, features_of
+from models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply
 
 
 @dataclasses.dataclass
@@ -38,11 +39,12 @@ class Critic:
         score: maps augmented examples `(batch, *shape)` to raw float32 scores `(batch, ...)`.
         network: the discriminator itself, for what looks at its weights or features.
         augment: maps examples to what the network sees of them, same shape; default: themselves.
-        labels: that `score` goes by, one-hot `(batch, classes)`, the same for every tensor of the
-            minibatch, whose rows belong together: the generated example of a row was asked to be of
-            the real one's class, and what lies between the two is of that class, too. Zeros where
-            the real example's class is not known.
-        asked: the classes that the generated examples were asked to be of; none of them is unknown.
+        beside: what belongs to the rows of the minibatch and `score` goes by, the same for every
+            tensor: observations, and the label, one-hot `(batch, classes)`. The generated example
+            of a row was asked to be of the real one's class, and what lies between the two is of
+            that class, too; zeros where the real example's class is not known.
+        requested: the classes that the generated examples were asked to be of, one-hot; none of
+            them is unknown.
     """
 
     def __init__(
@@ -50,12 +52,17 @@ class Critic:
         score: Callable[[tf.Tensor], tf.Tensor],
         network: keras.Model | None = None,
         augment: Callable[[tf.Tensor], tf.Tensor] = lambda examples: examples,
-        labels: tf.Tensor | None = None,
-        asked: tf.Tensor | None = None,
+        beside: Tensors | None = None,
+        requested: tf.Tensor | None = None,
     ) -> None:
         self._score, self.network, self._augment = score, network, augment
-        self.labels, self.asked = labels, asked
+        self.beside, self.requested = beside or {}, requested
         self._passes: dict[int, Pass] = {}
+
+    @property
+    def labels(self) -> tf.Tensor | None:
+        """The labels of the rows, one-hot `(batch, classes)`, zeros where they are not known."""
+        return self.beside.get(LABEL)
 
     def __call__(self, examples: tf.Tensor) -> tf.Tensor:
         """Raw scores of `examples`."""
@@ -80,9 +87,8 @@ class Critic:
         Raises:
             ValueError: the discriminator is not functional or sequential.
         """
-        seen = self._augmented(examples).seen
-        found = judged(features_of(self.network), seen, self.labels, training=True)
-        return tf.cast(tf.reshape(found, (tf.shape(found)[0], -1)), tf.float32)
+        found = self._part(features_of(self.network), examples)
+        return tf.reshape(found, (tf.shape(found)[0], -1))
 
     def class_logits(self, examples: tf.Tensor) -> tf.Tensor:
         """What the discriminator's class head says of `examples`: float32 `(batch, classes)`.
@@ -90,12 +96,11 @@ class Critic:
         Raises:
             ValueError: the discriminator has none.
         """
-        seen = self._augmented(examples).seen
-        return judged(class_logits_of(self.network), seen, self.labels, training=True)
+        return self._part(class_logits_of(self.network), examples)
 
     def fresh(self) -> "Critic":
         """The same without the passes so far."""
-        return Critic(self._score, self.network, self._augment, self.labels, self.asked)
+        return Critic(self._score, self.network, self._augment, self.beside, self.requested)
 
     def within(self, context: Callable[[], Any]) -> "Critic":
         """The same without the passes so far, each pass to come within a context of its own."""
@@ -104,7 +109,11 @@ class Critic:
             with context():
                 return self._score(examples)
 
-        return Critic(score, self.network, self._augment, self.labels, self.asked)
+        return Critic(score, self.network, self._augment, self.beside, self.requested)
+
+    def _part(self, network: keras.Model, examples: tf.Tensor) -> tf.Tensor:
+        tensors = self.beside | {EXAMPLE: self._augmented(examples).seen}
+        return apply(network, tensors, takes=EXAMPLE, gives=SCORES, training=True)[SCORES]
 
     def _augmented(self, examples: tf.Tensor) -> Pass:
         if id(examples) not in self._passes:

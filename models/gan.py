@@ -1,18 +1,18 @@
 """The model that owns the update of a generator and a discriminator."""
 
-import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from models.batches import label_rows, minibatches, real_examples
+from models.batches import as_tensors, minibatches
 from models.checks import (
     check_compilation,
     check_networks,
     check_recompilation,
+    check_shares,
     check_trainable,
     resolve_objective,
 )
@@ -20,7 +20,6 @@ from models.critic import Critic
 from models.descent import descended
 from models.distributed import DistributedFunctions, divide_by_replicas
 from models.ema import copy_network, decay_at, update_average
-from models.heads import judged
 from models.inference import Inference
 from models.keras_methods import KerasMethods
 from models.noise import Draws, Stream, replica_slice, stateless_seed
@@ -29,6 +28,7 @@ from models.precision import both_optimizers, prepared
 from models.rules import CombinationWarning, advice, combination_of, refuse
 from models.stabilisation import Stabilisation
 from models.statistics import mean_losses, score_statistics
+from models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply
 from models.terms import discriminator_loss, generator_loss
 
 
@@ -39,13 +39,20 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
     minibatch and fresh noise, then one generator update on fresh noise. The dataset therefore
     yields `discriminator_steps * batch_size` different examples an element.
 
-    The model never asks which objective, network or prior it was given.
+    The model never asks which objective, network or prior it was given. What networks take goes by
+    name (see `models.tensors`): the latent is `z`, the example `x`, the class `label`. Whatever
+    else one of them takes is an observation, and the dataset yields dicts with it: the generated
+    example of a row is made for that row's observations, and judged beside them.
 
     Args:
-        generator: maps latents `(batch, prior.size)` to examples `(batch, *shape)`.
-        discriminator: maps examples to raw scores, `(batch, 1)` or patch scores.
-        prior: has `size` and `sample(count, seed) -> (count, size)`; with `classes`, the dataset
-            yields (examples, labels) and a generated example is asked to be of its row's class.
+        generator: maps latents `(batch, prior.size)` to examples `(batch, *shape)`; of several
+            inputs it names each.
+        discriminator: maps examples to raw scores, `(batch, 1)` or patch scores; likewise.
+        prior: has `size` and `sample(count, seed) -> (count, size)`. With its `classes`, or a
+            network that takes `label`, the dataset yields (examples, labels), and a generated
+            example is asked to be of its row's class.
+        class_shares: of the classes that are drawn for a generator which takes `label`: where a
+            row's is not known, and in `generate`; all alike by default.
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
         ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
@@ -67,6 +74,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         ema_half_life: float | None = 10_000.0,
         ema_warm_up: float = 0.05,
         packing: int = 1,
+        class_shares: Sequence[float] | None = None,
         name: str = "gan",
     ) -> None:
         super().__init__(name=name)
@@ -83,8 +91,10 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self.test_batch = self.add_weight(
             name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
-        self.classes = getattr(prior, "classes", 0)
-        self.example_shape = check_networks(generator, discriminator, prior, packing)
+        fit = check_networks(generator, discriminator, prior, packing)
+        self.example_shape, self.classes = fit.example_shape, fit.classes
+        self.conditions = fit.conditions
+        self.class_shares = check_shares(class_shares, self.classes)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
         self._range_is_checked = self._first_batch_is_due = False
         self.built = True
@@ -152,7 +162,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         for network in players:
             check_trainable(network)
         combination = combination_of(
-            *players, objective, self.prior, self.example_shape, self.packing
+            *players, objective, self.classes, self.example_shape, self.packing
         )
         refuse(combination)
         for member in (*objective.penalties, *objective.stabilisers):
@@ -162,19 +172,26 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     # Hooks for subclasses ---------------------------------------------------------------------
 
-    def unpack(self, data: Any) -> tf.Tensor:
-        """The real examples in one element of the dataset, float32 `(k * batch, *shape)`."""
-        return real_examples(data)
+    def unpack(self, data: Any) -> Tensors:
+        """The named tensors in one element of the dataset, `(k * batch, ...)` each."""
+        return as_tensors(data, classes=self.classes, conditions=tuple(self.conditions))
 
-    def score(self, examples: tf.Tensor, labels: Any = None, *, training: bool = True) -> tf.Tensor:
-        """Raw float32 scores of `examples`, of these classes if the discriminator goes by them."""
-        return judged(self.discriminator, examples, labels, training=training)
+    def score(self, tensors: Tensors, *, training: bool = True) -> tf.Tensor:
+        """Raw float32 scores of the examples `x`, beside whatever else the discriminator takes."""
+        return self.discriminate(tensors, training=training)[SCORES]
+
+    def discriminate(self, tensors: Tensors, *, training: bool = True) -> Tensors:
+        """All that the discriminator says, by name; a label that is left out is not known."""
+        if self.classes and LABEL not in tensors:
+            rows = tf.shape(tensors[EXAMPLE])[0]
+            tensors = tensors | {LABEL: tf.zeros((rows, self.classes))}
+        return apply(self.discriminator, tensors, takes=EXAMPLE, gives=SCORES, training=training)
 
     def extra_discriminator_terms(self, critic: Critic, real: tf.Tensor, fake: tf.Tensor) -> dict:
         """Further scalar terms of the discriminator's loss by name."""
         return {}
 
-    def extra_generator_terms(self, latents: tf.Tensor, fake: tf.Tensor) -> dict:
+    def extra_generator_terms(self, latents: Tensors, fake: tf.Tensor) -> dict:
         """Further scalar terms of the generator's loss by name."""
         return {}
 
@@ -183,15 +200,14 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step: k discriminator updates, then one generator update. Returns scalar logs."""
         steps = self.objective.discriminator_steps
-        reals, labels = minibatches(self.unpack(data), steps), label_rows(data, self.classes)
-        labels = [None] * steps if labels is None else minibatches(labels, steps)
-        for index, (real, label) in enumerate(zip(reals, labels, strict=True)):
-            real_scores, logs = self._update_discriminator(real, label, index)
-        logs |= self._update_generator(reals[-1], labels[-1], real_scores)
+        reals = minibatches(self.unpack(data), steps)
+        for index, real in enumerate(reals):
+            real_scores, logs = self._update_discriminator(real, index)
+        logs |= self._update_generator(reals[-1], real_scores)
         logs |= self.stabilisation.logs(self.step.value)
         if self.ema_half_life:
             replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-            batch_size = tf.shape(reals[-1])[0] * replicas
+            batch_size = tf.shape(reals[-1][EXAMPLE])[0] * replicas
             decay = decay_at(self.step.value, batch_size, self.ema_half_life, self.ema_warm_up)
             update_average(self.ema_generator, self.generator, decay)
         self.step.assign_add(1)
@@ -199,22 +215,26 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Losses and score statistics on held-out examples; nothing is updated."""
-        real, label = self.unpack(data), label_rows(data, self.classes)
-        latents = self._noise(real, label, Stream.TEST, self.test_batch.value)
+        real = self.unpack(data)
+        latents = self._noise(real, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
+        examples, beside = _apart(real)
         fake = self._generate(latents, training=False)
-        score = self._scorer(label)
-        scores = [score(packed(x, self.packing), training=False) for x in (real, fake)]
+        scores = [
+            self.score(beside | {EXAMPLE: packed(x, self.packing)}, training=False)
+            for x in (examples, fake)
+        ]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
-    def _update_discriminator(self, real: tf.Tensor, label: Any, index: int) -> tuple:
-        latents = self._noise(real, label, Stream.DISCRIMINATOR, index)
+    def _update_discriminator(self, given: Tensors, index: int) -> tuple:
+        latents = self._noise(given, Stream.DISCRIMINATOR, index)
         fake = tf.stop_gradient(self._generate(latents))
+        real, beside = _apart(given)
         real, fake = packed(real, self.packing), packed(fake, self.packing)
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
-            critic = self._critic(real, label, latents, Stream.DISCRIMINATOR_STABILISERS, index)
+            critic = self._critic(real, beside, latents, Stream.DISCRIMINATOR_STABILISERS, index)
             scores = critic(real), critic(fake)
             loss, terms, weights = discriminator_loss(self, critic, (real, fake), scores, index)
             total = divide_by_replicas(loss + sum(terms.values()))
@@ -230,10 +250,12 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         logs |= self.objective.measures(*scores) | score_statistics(*scores)
         return tf.stop_gradient(scores[0]), logs
 
-    def _update_generator(self, real: tf.Tensor, label: Any, real_scores: tf.Tensor) -> dict:
-        latents, real = self._noise(real, label, Stream.GENERATOR), packed(real, self.packing)
+    def _update_generator(self, given: Tensors, real_scores: tf.Tensor) -> dict:
+        latents = self._noise(given, Stream.GENERATOR)
+        real, beside = _apart(given)
+        real = packed(real, self.packing)
         with tf.GradientTape() as tape:
-            critic = self._critic(real, label, latents, Stream.GENERATOR_STABILISERS)
+            critic = self._critic(real, beside, latents, Stream.GENERATOR_STABILISERS)
             if self.objective.relativistic:
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
@@ -248,28 +270,43 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         logs |= {"generator_loss": loss, "generator_gradient_norm": norm}
         return logs | {"generator_learning_rate": self.generator_optimizer.learning_rate}
 
-    def _critic(self, real, label, latents, stream: Stream, index: int = 0) -> Critic:
+    def _critic(
+        self, real: tf.Tensor, beside: Tensors, latents: Tensors, stream: Stream, index: int = 0
+    ) -> Critic:
         """The discriminator as one update sees it: behind the stabilisers, with their draws."""
         step = self.step.value
         # Packs are augmented example by example.
         draw = Draws(self.seed, stream, step, index, tf.shape(real)[0] * self.packing)
         augment = self.stabilisation.augment
         return Critic(
-            self._scorer(label),
+            lambda x: self.score(beside | {EXAMPLE: x}),
             self.discriminator,
             lambda x: augment(x, draw, step),
-            label,
-            self.prior.labels(latents) if self.classes else None,
+            beside,
+            latents.get(LABEL),
         )
 
-    def _scorer(self, label: tf.Tensor | None) -> Callable[..., tf.Tensor]:
-        return self.score if label is None else functools.partial(self.score, labels=label)
+    def _noise(self, real: Tensors, stream: Stream, index: Any = 0) -> Tensors:
+        """What this replica's generator is given: a latent for each row of `real`, and its rest.
 
-    def _noise(self, real: tf.Tensor, label: Any, stream: Stream, index: Any = 0) -> tf.Tensor:
-        """This replica's latents, one for each row of `real` and of its class, if that is known."""
+        `label` is the class that the generated example is asked to be of: the row's, where that is
+        known, else a drawn one.
+        """
         seed = stateless_seed(self.seed, stream, self.step.value, index)
-        drawn = replica_slice(lambda count: self.prior.sample(count, seed), tf.shape(real)[0])
-        return drawn if label is None else self.prior.with_labels(drawn, label)
+        rows = tf.shape(real[EXAMPLE])[0]
+        latents = replica_slice(lambda count: self.prior.sample(count, seed), rows)
+        given = {name: real[name] for name in self.conditions}
+        if not self.classes:
+            return given | {LATENT: latents}
+        drawn = None
+        if not self.classes_are_in_the_prior:
+            drawn = replica_slice(lambda count: self.draw_labels(count, seed), rows)
+        return given | self.with_labels(latents, drawn, real[LABEL])
 
-    def _generate(self, latents: tf.Tensor, *, training: bool = True) -> tf.Tensor:
-        return tf.cast(self.generator(latents, training=training), tf.float32)
+    def _generate(self, latents: Tensors, *, training: bool = True) -> tf.Tensor:
+        return apply(self.generator, latents, training=training)[EXAMPLE]
+
+
+def _apart(tensors: Tensors) -> tuple[tf.Tensor, Tensors]:
+    """The examples, and what belongs to them."""
+    return tensors[EXAMPLE], {name: x for name, x in tensors.items() if name != EXAMPLE}

@@ -1,34 +1,15 @@
-"""What a discriminator gives: scores of examples with labels, features, class logits."""
+"""Parts of a discriminator that end in its features or its class logits."""
 
 import keras
-import tensorflow as tf
 
-SCORES, FEATURES, LOGITS = "scores", "features", "class_logits"
+from models.tensors import EXAMPLE, LABEL, SCORES, input_names
+
+FEATURES, LOGITS = "features", "class_logits"
 
 
 def takes_labels(network: keras.Model) -> bool:
-    """Whether a network takes `[examples, label]` rather than examples alone."""
-    return len(getattr(network, "inputs", None) or []) > 1
-
-
-def judged(
-    network: keras.Model, examples: tf.Tensor, labels: tf.Tensor | None, *, training: bool
-) -> tf.Tensor:
-    """A network's float32 output.
-
-    Args:
-        network: the discriminator or a part of it.
-        examples: `(batch, *shape)`.
-        labels: one-hot `(batch, classes)`, if the network takes labels; `None` and rows of zeros
-            stand for examples whose class is not known.
-        training: of Keras.
-    """
-    if not takes_labels(network):
-        return tf.cast(network(examples, training=training), tf.float32)
-    if labels is None:
-        labels = tf.zeros((tf.shape(examples)[0], network.inputs[1].shape[1]))
-    inputs = [tf.convert_to_tensor(examples), tf.cast(labels, tf.float32)]
-    return tf.cast(network(inputs, training=training), tf.float32)
+    """Whether a discriminator takes the label beside the examples."""
+    return LABEL in input_names(network, EXAMPLE)
 
 
 def features_of(network: keras.Model) -> keras.Model:
@@ -69,5 +50,5 @@ def class_logits_of(network: keras.Model) -> keras.Model:
 
 
 def _part(network: keras.Model, output: keras.KerasTensor) -> keras.Model:
-    inputs = network.inputs
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], output)
+    named = len(input_names(network, EXAMPLE)) > 1
+    return keras.Model(network.input if named else network.inputs[0], output)

@@ -7,15 +7,90 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.heads import judged, takes_labels
 from models.noise import Stream, stateless_seed
 from models.packing import packed, packed_shape
+from models.tensors import (
+    EXAMPLE,
+    LABEL,
+    LATENT,
+    SCORES,
+    Tensors,
+    apply,
+    check_there,
+    input_names,
+)
 
 BATCH = 256  # bounds the memory of `generate` and `scores`, whatever is asked for
 
 
 class Inference(keras.Model):
     """Generation and scoring for callbacks, evaluation and people."""
+
+    @property
+    def classes_are_in_the_prior(self) -> bool:
+        """Whether a class is part of the latents rather than an input of its own."""
+        return getattr(self.prior, "classes", 0) > 0
+
+    def draw_labels(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Classes by their shares, one-hot float32 `(count, classes)`, a function of the seed."""
+        seed = tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(1, tf.int64))
+        logits = tf.math.log(tf.constant([self.class_shares], tf.float32))
+        drawn = tf.random.stateless_categorical(logits, count, seed, tf.int32)[0]
+        return tf.one_hot(drawn, self.classes)
+
+    def with_labels(
+        self, latents: tf.Tensor, drawn: tf.Tensor | None, labels: tf.Tensor | None
+    ) -> Tensors:
+        """Latents and the classes that the generator is told, by name.
+
+        Args:
+            latents: of the prior, `(n, prior.size)`.
+            drawn: classes for rows without a known one, one-hot; `None` where they are part of the
+                latents.
+            labels: classes to ask for, one-hot; rows of zeros, and `None`, for those drawn.
+        """
+        if self.classes_are_in_the_prior:
+            if labels is not None:
+                latents = self.prior.with_labels(latents, labels)
+            return {LATENT: latents, LABEL: self.prior.labels(latents)}
+        if labels is None:
+            return {LATENT: latents, LABEL: drawn}
+        known = tf.reduce_any(labels != 0, axis=-1, keepdims=True)
+        return {LATENT: latents, LABEL: tf.where(known, tf.cast(labels, drawn.dtype), drawn)}
+
+    def inputs(self, count: int | None = None, *, seed: int = 0, **named: Any) -> Tensors:
+        """All that the generator takes, by name: what is not given is drawn.
+
+        Args:
+            count: how many rows; needed where nothing is given.
+            seed: of what is drawn.
+            **named: rows of inputs of the generator: `z` float32 `(n, prior.size)`; `label` int
+                `(n,)`, below 0 for a drawn class, or one-hot `(n, classes)`; observations.
+
+        Raises:
+            ValueError: an observation is missing, a name is none of the generator's, or the rows
+                do not agree.
+        """
+        given = {name: value for name, value in named.items() if value is not None}
+        self._check_given(given, count)
+        count = len(next(iter(given.values()))) if given else count
+        root = stateless_seed(seed, Stream.SAMPLE, 0)
+        latents = given.get(LATENT)
+        latents = self.prior.sample(count, root) if latents is None else _floats(latents)
+        rest = {name: _floats(given[name]) for name in self.generator_conditions}
+        if not self.classes:
+            return rest | {LATENT: latents}
+        drawn = None if self.classes_are_in_the_prior else self.draw_labels(count, root)
+        labels = given.get(LABEL)
+        if labels is not None:
+            labels = tf.convert_to_tensor(labels)
+            labels = tf.one_hot(labels, self.classes) if labels.dtype.is_integer else labels
+        return rest | self.with_labels(latents, drawn, labels)
+
+    @property
+    def generator_conditions(self) -> tuple[str, ...]:
+        """The observations that the generator takes."""
+        return tuple(n for n in input_names(self.generator, LATENT) if n in self.conditions)
 
     def sample_latents(
         self, count: int, *, seed: int = 0, labels: np.ndarray | None = None
@@ -37,7 +112,10 @@ class Inference(keras.Model):
         """The classes of `generate(count, seed=seed)`, int `(count,)`; `None` without classes."""
         if not self.classes:
             return None
-        return np.argmax(self.prior.labels(self.sample_latents(count, seed=seed)), axis=1)
+        root = stateless_seed(seed, Stream.SAMPLE, 0)
+        if not self.classes_are_in_the_prior:
+            return np.argmax(self.draw_labels(count, root), axis=1)
+        return np.argmax(self.prior.labels(self.prior.sample(count, root)), axis=1)
 
     def generate(
         self,
@@ -47,33 +125,36 @@ class Inference(keras.Model):
         seed: int = 0,
         ema: bool = True,
         units: Callable[[tf.Tensor], Any] | None = None,
+        **named: Any,
     ) -> np.ndarray:
         """Draws samples; the same weights and arguments give the same samples.
 
         Args:
-            count: how many samples of the prior, when no latents are given.
-            latents: float32 `(n, prior.size)` to map instead.
-            seed: of the latents that `count` draws.
+            count: how many samples, when nothing else is given.
+            latents: float32 `(n, prior.size)` to map instead of drawn ones; the same as `z`.
+            seed: of what is drawn.
             ema: use the averaged generator rather than the one being trained.
             units: maps samples to other units, batch by batch: of many images only uint8 pixels
                 are then ever held.
+            **named: further inputs of the generator, see `inputs`: what is not given is drawn,
+                observations must be given.
 
         Returns:
             float32 `(n, *shape)` in model units, images in [-1, 1], vectors standardised; or what
             `units` makes of them.
         """
-        if (count is None) == (latents is None):
+        if (count is None) == (latents is None) and not named:
             raise ValueError(
                 "`generate` takes either `count` or `latents`. "
                 f"Received: count={count}, latents={'given' if latents is not None else None}"
             )
-        if latents is None:
-            latents = self.sample_latents(count, seed=seed)
+        if latents is not None:
+            named[LATENT] = latents
         network = self.ema_generator if ema else self.generator
-        return self._in_batches(network, latents, units=units)
+        return self._in_batches(network, self.inputs(count, seed=seed, **named), units=units)
 
     def scores(
-        self, examples: tf.Tensor | np.ndarray, labels: np.ndarray | None = None
+        self, examples: tf.Tensor | np.ndarray, labels: np.ndarray | None = None, **named: Any
     ) -> np.ndarray:
         """Raw discriminator scores in inference mode: `(n,)`, patch scores averaged.
 
@@ -83,14 +164,17 @@ class Inference(keras.Model):
             examples: in model units.
             labels: int `(n,)`, for a discriminator that goes by them; below 0 (and `None`) where
                 the class is not known.
+            **named: observations that the discriminator takes, `(n, ...)`.
         """
         whole = len(examples) // self.packing * self.packing
-        examples = packed(tf.cast(examples[:whole], tf.float32), self.packing)
-        if takes_labels(self.discriminator):
-            given = -tf.ones(whole, tf.int32) if labels is None else labels
-            scores = self._in_batches(self.discriminator, examples, tf.one_hot(given, self.classes))
-        else:
-            scores = self._in_batches(self.discriminator, examples)
+        given = {EXAMPLE: packed(tf.cast(examples[:whole], tf.float32), self.packing)}
+        given |= {name: _floats(value) for name, value in named.items()}
+        names = input_names(self.discriminator, EXAMPLE)
+        if LABEL in names:
+            labels = -tf.ones(whole, tf.int32) if labels is None else labels
+            given[LABEL] = tf.one_hot(labels, self.classes)
+        check_there(self.discriminator.name, names, given)
+        scores = self._in_batches(self.discriminator, given)
         return scores.reshape(len(scores), -1).mean(axis=1)
 
     def state(self) -> dict[str, list[tf.Variable]]:
@@ -108,37 +192,66 @@ class Inference(keras.Model):
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
         return parts | ({"terms": others} if others else {})  # of a subclass with weights
 
+    def _check_given(self, given: dict[str, Any], count: int | None) -> None:
+        known = {LATENT, *self.generator_conditions, *((LABEL,) if self.classes else ())}
+        if unknown := sorted(given.keys() - known):
+            raise ValueError(
+                f"The generator takes {', '.join(map(repr, sorted(known)))}. "
+                f"Received: {', '.join(map(repr, unknown))}"
+            )
+        check_there(self.generator.name, self.generator_conditions, given)
+        rows = {name: len(value) for name, value in given.items()}
+        if len({*rows.values(), *([count] if count is not None else [])}) != 1:
+            raise ValueError(
+                "All inputs must have as many rows, and `count` be that number. Received: "
+                f"count={count}, rows {rows}"
+            )
+
     def _in_batches(
         self,
         network: keras.Model,
-        *inputs: tf.Tensor | np.ndarray,
+        given: Tensors,
         units: Callable[[tf.Tensor], Any] | None = None,
     ) -> np.ndarray:
-        if not len(inputs[0]):
+        forward, names = self._forward_function(network)
+        given = {name: given[name] for name in names}
+        count, whole = len(given[names[0]]), None
+        if not count:
             raise ValueError("There must be at least one row to compute. Received: none")
-        forward = self._forward_function(network)
-        inputs = [tf.cast(each, tf.float32) for each in inputs]
-        count, whole = inputs[0].shape[0], None
         for start in range(0, count, BATCH):
-            part = forward(*(each[start : start + BATCH] for each in inputs))
+            part = forward({name: each[start : start + BATCH] for name, each in given.items()})
             part = np.asarray(part if units is None else units(part))
             if whole is None:  # filled in place: parts and their concatenation would be twice that
                 whole = np.empty((count, *part.shape[1:]), part.dtype)
             whole[start : start + len(part)] = part
         return whole
 
-    def _forward_function(self, network: keras.Model):
+    def _forward_function(self, network: keras.Model) -> tuple[Callable, tuple[str, ...]]:
         # Compiled once per network, for any number of rows: callbacks call it again and again.
         functions = self.__dict__.setdefault("_forward_functions", {})
         if id(network) not in functions:
-            of_examples = network is self.discriminator
-            shape = packed_shape(self.example_shape, self.packing)
-            shapes = [shape if of_examples else (self.prior.size,)]
-            if of_examples and takes_labels(network):
-                shapes.append((self.classes,))
-            functions[id(network)] = tf.function(
-                lambda x, label=None: judged(network, x, label, training=False),
-                input_signature=[tf.TensorSpec((None, *each), tf.float32) for each in shapes],
+            scores = network is self.discriminator
+            takes, gives = (EXAMPLE, SCORES) if scores else (LATENT, EXAMPLE)
+            names = input_names(network, takes)
+            shapes = {
+                LATENT: (self.prior.size,),
+                EXAMPLE: packed_shape(self.example_shape, self.packing),
+                LABEL: (self.classes,),
+            } | self.conditions
+            signature = {
+                name: tf.TensorSpec(
+                    None if shapes[name] is None else (None, *shapes[name]), tf.float32
+                )
+                for name in names
+            }
+            function = tf.function(
+                lambda given: apply(network, given, takes=takes, gives=gives)[gives],
+                input_signature=[signature],
                 autograph=False,
             )
+            functions[id(network)] = function, names
         return functions[id(network)]
+
+
+def _floats(values: Any) -> tf.Tensor:
+    return tf.cast(values, tf.float32)

@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from models.activations import RANGES, final_activation
-from models.batches import label_rows, minibatches
+from models.batches import minibatches
 from models.callbacks import prepare_callbacks
 from models.checks import check_trainable
 from models.rules import Combination, refuse
+from models.tensors import EXAMPLE, LATENT, apply
 
 TOLERANCE = 0.01  # of the generator's range, by which data may exceed it
 
@@ -90,19 +91,23 @@ class KerasMethods(keras.Model):
         """Maps latents to examples: `predict(latents)` does so in batches.
 
         Args:
-            latents: `(batch, prior.size)`; `gan.sample_latents(count)` draws some.
+            latents: `(batch, prior.size)`, `gan.sample_latents(count)` draws some; or a dict with
+                all that the generator takes, see `inputs`.
             training: use the generator that is being trained, as training does; otherwise the
                 averaged one.
 
         Raises:
             ValueError: for anything but latents.
         """
-        if tuple(latents.shape[1:]) != (self.prior.size,):
+        given = latents if isinstance(latents, dict) else {LATENT: latents}
+        shape = tuple(given[LATENT].shape[1:]) if LATENT in given else None
+        if shape != (self.prior.size,):
             raise ValueError(
                 f"A GAN maps latents (batch, {self.prior.size}) to examples; scores of examples "
-                f"are `gan.scores(examples)`. Received: shape {tuple(latents.shape)}"
+                f"are `gan.scores(examples)`. Received: shape {shape}"
             )
-        return (self.generator if training else self.ema_generator)(latents, training=training)
+        network = self.generator if training else self.ema_generator
+        return apply(network, given, training=training)[EXAMPLE]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Not supported: a GAN's objective and prior are no Keras objects."""
@@ -165,10 +170,10 @@ class KerasMethods(keras.Model):
         Raises:
             ValueError: for what no step can take.
         """
-        real = self.unpack(data)
-        label_rows(data, self.classes)
+        tensors = self.unpack(data)
+        real = tensors[EXAMPLE]
         parts = self.examples_per_unit // self.packing
-        of_replica = minibatches(real, parts)[0].shape[0]
+        of_replica = minibatches(tensors, parts)[0][EXAMPLE].shape[0]
         refuse(Combination(packing=self.packing, batch_size=of_replica))
         activation = final_activation(self.generator)
         if activation in RANGES and not self._range_is_checked:
@@ -236,7 +241,8 @@ def _element(x: Any, y: Any) -> Any:
         values = tf.convert_to_tensor(values)
         return tf.cast(values, tf.float32) if values.dtype.is_floating else values
 
-    return tensor(x) if y is None else (tensor(x), tensor(y))
+    x = {name: tensor(each) for name, each in x.items()} if isinstance(x, dict) else tensor(x)
+    return x if y is None else (x, tensor(y))
 
 
 def _iterator_over(elements: list, spec: Any) -> tf.data.Iterator:

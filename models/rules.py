@@ -20,6 +20,7 @@ from models.layers import (
     ReconstructionScore,
 )
 from models.packing import packed_shape
+from models.tensors import EXAMPLE, input_names
 
 COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 
@@ -140,7 +141,7 @@ def combination_of(
     generator: keras.Model,
     discriminator: keras.Model,
     objective: Any,
-    prior: Any,
+    classes: int,
     shape: tuple[int, ...],
     packing: int,
 ) -> Combination:
@@ -150,12 +151,11 @@ def combination_of(
         generator: of the GAN.
         discriminator: before a constraint has changed it.
         objective: of `compile`.
-        prior: of the latents.
+        classes: that the generator is told; 0 for none.
         shape: of one example.
         packing: examples that the discriminator judges together.
     """
     layers = discriminator._flatten_layers()
-    classes = getattr(prior, "classes", 0)
     heeded = (
         takes_labels(discriminator)
         or any(each.classifies for each in objective.stabilisers)
@@ -164,7 +164,8 @@ def combination_of(
     )
     activation = final_activation(discriminator)
     graph = getattr(discriminator, "outputs", None)
-    squashed = not graph and looks_squashed(discriminator, packed_shape(shape, packing))
+    alone = input_names(discriminator, EXAMPLE) == (EXAMPLE,)
+    squashed = not graph and alone and looks_squashed(discriminator, packed_shape(shape, packing))
     return Combination(
         objective=objective,
         discriminator=discriminator.name,

@@ -8,6 +8,7 @@ from models.critic import Critic
 from models.noise import Draws, Stream
 from models.precision import computes_in, float32_compute
 from models.statistics import own_losses
+from models.tensors import Tensors
 
 # Terms of one discriminator update that draw numbers: each penalty one, the stabilisers two.
 PLACES = 2**5
@@ -43,7 +44,7 @@ def discriminator_loss(
 
 
 def generator_loss(
-    gan: Any, critic: Critic, examples: tuple, real_scores: tf.Tensor, latents: tf.Tensor
+    gan: Any, critic: Critic, examples: tuple, real_scores: tf.Tensor, latents: Tensors
 ) -> tuple[tf.Tensor, dict]:
     """The generator's loss and its further terms by name; arguments as above."""
     scores = critic(examples[1])

@@ -14,6 +14,7 @@ from models.critic import Critic
 from models.networks import mlp_discriminator, mlp_generator
 from models.packing import packed_shape
 from models.rules import CombinationWarning
+from models.tensors import apply, input_shapes
 from training.data.spec import DataSpec
 from training.objectives import NonSaturating
 from training.priors import Normal
@@ -234,3 +235,15 @@ def packing_gan(objective: Any, strategy: Any = None, *, shape=SHAPE, size: int 
         with any_combination():
             gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), objective=objective)
     return gan
+
+
+def output_of(network, x, labels=None, *, training=False):
+    """What a discriminator, or a part of it, says of examples; of unknown class without labels."""
+    shapes = input_shapes(network, "x")
+    if labels is None and "label" in shapes:
+        labels = tf.zeros((len(x), *shapes["label"]))
+    tensors = {"x": tf.convert_to_tensor(x)}
+    if labels is not None:
+        tensors["label"] = tf.cast(labels, tf.float32)
+    (found,) = apply(network, tensors, takes="x", gives="scores", training=training).values()
+    return found

@@ -13,9 +13,9 @@ import keras
 from models.conditions.grafting import grafted
 from models.heads import LOGITS, features_of, takes_labels
 from models.layers import Beside, ClassMask
+from models.tensors import EXAMPLE, LABEL
 
 Build = Callable[[tuple[int, ...]], keras.Model]
-LABEL = "label"
 
 
 def concatenated(build: Build, shape: tuple[int, ...], classes: int) -> keras.Model:
@@ -92,7 +92,7 @@ def with_class_mask(discriminator: keras.Model, start: int, classes: int) -> ker
 
 
 def _inputs(shape: tuple[int, ...], classes: int) -> tuple:
-    return keras.Input(shape, name="examples"), keras.Input((classes,), name=LABEL)
+    return keras.Input(shape, name=EXAMPLE), keras.Input((classes,), name=LABEL)
 
 
 def _joined(build: Build, examples, label, maps) -> keras.Model:

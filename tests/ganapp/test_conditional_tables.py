@@ -88,7 +88,9 @@ def test_labels_of_a_table_may_be_hidden():
     assert (labels < 0).numpy().any()
     other = rows.numpy()
     other[:, spec.label_start : spec.label_start + 3] = np.eye(3)[np.arange(16) % 3]
-    scores = [gan.score(x, tf.one_hot(labels, 3), training=False) for x in (rows, other)]
+    scores = [
+        gan.score({"x": x, "label": tf.one_hot(labels, 3)}, training=False) for x in (rows, other)
+    ]
     same = (scores[0] == scores[1]).numpy().ravel()
     assert same[labels < 0].all()
     assert not same.all()

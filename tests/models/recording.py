@@ -12,12 +12,12 @@ class RecordingGAN(GAN):
         super().__init__(*args, **options)
         self.seen = []
 
-    def _update_discriminator(self, real, label, index):
-        self.seen.append(("real", real.numpy()))
-        return super()._update_discriminator(real, label, index)
+    def _update_discriminator(self, given, index):
+        self.seen.append(("real", given["x"].numpy()))
+        return super()._update_discriminator(given, index)
 
     def _generate(self, latents, *, training=True):
-        self.seen.append(("latents", latents.numpy()))
+        self.seen.append(("latents", latents["z"].numpy()))
         return super()._generate(latents, training=training)
 
     def of(self, kind: str) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import GAN, heads
+from models import GAN
 from models.conditions import (
     DISCRIMINATOR_CONDITIONS,
     GENERATOR_CONDITIONS,
@@ -15,7 +15,7 @@ from models.conditions import (
     with_class_mask,
 )
 from models.networks import mlp_discriminator, mlp_generator
-from tests.case import same_networks, train, weights
+from tests.case import output_of, same_networks, train, weights
 from training.objectives import OBJECTIVES
 from training.priors import Conditional, Normal
 
@@ -63,17 +63,15 @@ def test_a_class_that_no_label_says_is_not_seen(condition):
     others = rows.copy()
     others[:, START : START + CLASSES] += 1
     masked = np.where(labels.any(axis=1, keepdims=True) | np.isin(range(WIDTH), OTHERS), rows, 0)
-    found, changed = (heads.judged(network, x, labels, training=False) for x in (rows, others))
-    expected = heads.judged(before, tf.constant(masked), labels, training=False)
+    found, changed = (output_of(network, x, labels) for x in (rows, others))
+    expected = output_of(before, tf.constant(masked), labels)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_array_equal(found[::2], changed[::2])
     assert (found[1::2] != changed[1::2]).numpy().all()
-    np.testing.assert_allclose(
-        heads.judged(network, rows, None, training=False)[::2], found[::2], rtol=1e-5
-    )
+    np.testing.assert_allclose(output_of(network, rows)[::2], found[::2], rtol=1e-5)
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    np.testing.assert_array_equal(heads.judged(copy, rows, labels, training=False), found)
+    np.testing.assert_array_equal(output_of(copy, rows, labels), found)
 
 
 def test_gradients_are_those_of_the_other_entries():
@@ -104,9 +102,9 @@ def test_the_class_must_lie_within_the_row():
 class Recorder(GAN):
     """Keeps what was judged, eagerly."""
 
-    def score(self, examples, labels=None, *, training=True):
-        self.__dict__.setdefault("judged", []).append(examples.numpy())
-        return super().score(examples, labels, training=training)
+    def score(self, tensors, *, training=True):
+        self.__dict__.setdefault("judged", []).append(tensors["x"].numpy())
+        return super().score(tensors, training=training)
 
 
 def gan_of_rows(*, judged=True, kind=GAN, strategy=None, **options):

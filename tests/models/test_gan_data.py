@@ -58,10 +58,14 @@ def test_integers_are_refused(dtype):
         tiny_gan().fit(data, verbose=0)
 
 
-def test_dictionaries_are_refused():
+def test_dictionaries_name_the_examples():
     data = tf.data.Dataset.from_tensors({"image": rows(BATCH)})
-    with pytest.raises(ValueError, match=r"batches of examples.*Received: elements of type dict"):
+    with pytest.raises(ValueError, match=r"dicts with 'x'.*Received: elements with 'image'"):
         tiny_gan().fit(data, verbose=0)
+    named, plain = tiny_gan(), tiny_gan()
+    named.fit({"x": rows(BATCH), "image": rows(BATCH)}, batch_size=BATCH, shuffle=False, verbose=0)
+    plain.fit(rows(BATCH), batch_size=BATCH, shuffle=False, verbose=0)
+    assert same_networks(named, plain) == 0
 
 
 @pytest.mark.parametrize("count", [2 * BATCH, 2 * BATCH + 1, 2 * BATCH + 5])

@@ -121,10 +121,10 @@ def test_a_look_at_the_first_batch_changes_nothing():
 
     class Recording(GAN):
         def unpack(self, data):
-            real = super().unpack(data)
+            tensors = super().unpack(data)
             if not tf.executing_eagerly():
-                traces.append(real.shape)
-            return real
+                traces.append(tensors["x"].shape)
+            return tensors
 
     seen = linear_gan(gan=Recording, steps_per_execution=2, run_eagerly=False)
     # Neither of a fixed size nor of one element: the hardest to give back.

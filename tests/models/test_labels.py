@@ -10,9 +10,9 @@ import tensorflow as tf
 from models import GAN
 from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
 from models.critic import Critic
-from models.heads import class_logits_of, features_of, judged
+from models.heads import class_logits_of, features_of
 from models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
-from tests.case import same_networks, train, weights
+from tests.case import output_of, same_networks, train, weights
 from training.constraints import SpectralNorm
 from training.objectives import OBJECTIVES as ALL_OBJECTIVES
 from training.objectives import Hinge, NonSaturating
@@ -87,26 +87,26 @@ def test_discriminators_score_by_class_and_give_parts(condition, network):
     keras.utils.set_random_seed(0)
     discriminator = with_class_head(discriminator_of(condition, network), CLASSES)
     x = images()
-    scores = judged(discriminator, x, one_hot(), training=False)
+    scores = output_of(discriminator, x, one_hot())
     assert scores.shape == (8, 1)
-    others = judged(discriminator, x, one_hot((LABELS + 1) % CLASSES), training=False)
+    others = output_of(discriminator, x, one_hot((LABELS + 1) % CLASSES))
     assert (np.abs(scores - others) > 1e-7).all()
-    unknown = judged(discriminator, x, None, training=False)
+    unknown = output_of(discriminator, x)
     np.testing.assert_allclose(unknown[3], scores[3], rtol=1e-5)
-    logits = judged(class_logits_of(discriminator), x, one_hot(), training=False)
+    logits = output_of(class_logits_of(discriminator), x, one_hot())
     assert logits.shape == (8, CLASSES)
-    assert len(judged(features_of(discriminator), x, one_hot(), training=False)) == 8
+    assert len(output_of(features_of(discriminator), x, one_hot())) == 8
     normalised = SpectralNorm().prepare(discriminator)
-    assert judged(class_logits_of(normalised), x, one_hot(), training=True).shape == (8, CLASSES)
+    assert output_of(class_logits_of(normalised), x, one_hot(), training=True).shape == (8, CLASSES)
 
 
 def test_the_projection_by_hand():
     keras.utils.set_random_seed(0)
     discriminator = discriminator_of("projection", "mlp")
     x, vectors = images(), discriminator.get_layer("class_projection").kernel.numpy()
-    features = judged(features_of(discriminator), x, None, training=False).numpy()
-    without = judged(discriminator, x, None, training=False).numpy()[:, 0]
-    found = judged(discriminator, x, one_hot(), training=False).numpy()[:, 0]
+    features = output_of(features_of(discriminator), x).numpy()
+    without = output_of(discriminator, x).numpy()[:, 0]
+    found = output_of(discriminator, x, one_hot()).numpy()[:, 0]
     known = LABELS >= 0
     expected = without + np.where(known, (features * vectors[LABELS]).sum(1), 0.0)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -128,7 +128,7 @@ def test_the_auxiliary_classifier_by_hand(on_fake):
     keras.utils.set_random_seed(0)
     network = with_class_head(mlp_discriminator(SHAPE, units=(6,)), CLASSES)
     real, fake, asked = images(seed=1), images(seed=2), np.array([0, 1, 2, 0, 1, 0, 2, 2])
-    critic = Critic(network, network, labels=one_hot(), asked=one_hot(asked))
+    critic = Critic(network, network, beside={"label": one_hot()}, requested=one_hot(asked))
     heads = [class_logits_of(network)(x).numpy() for x in (real, fake)]
     known = LABELS >= 0
     of_real = cross_entropy(heads[0][known], LABELS[known]).mean()
@@ -139,7 +139,9 @@ def test_the_auxiliary_classifier_by_hand(on_fake):
     assert float(found) == pytest.approx(0.5 * (of_real + on_fake * of_fake), rel=1e-5)
     found = member.generator_term(critic, real, fake, None, None)
     assert float(found) == pytest.approx(0.5 * of_fake, rel=1e-5)
-    unlabelled = Critic(network, network, labels=tf.zeros((8, CLASSES)), asked=one_hot(asked))
+    unlabelled = Critic(
+        network, network, beside={"label": tf.zeros((8, CLASSES))}, requested=one_hot(asked)
+    )
     found = AuxiliaryClassifier(on_fake=False).discriminator_term(
         unlabelled, real, fake, None, 0, None
     )
@@ -149,12 +151,12 @@ def test_the_auxiliary_classifier_by_hand(on_fake):
 class Recorder(GAN):
     """Keeps what was generated and judged, eagerly."""
 
-    def score(self, examples, labels=None, *, training=True):
-        self.__dict__.setdefault("judged_labels", []).append(labels.numpy())
-        return super().score(examples, labels, training=training)
+    def score(self, tensors, *, training=True):
+        self.__dict__.setdefault("judged_labels", []).append(tensors["label"].numpy())
+        return super().score(tensors, training=training)
 
     def _generate(self, latents, *, training=True):
-        self.__dict__.setdefault("asked_labels", []).append(self.prior.labels(latents).numpy())
+        self.__dict__.setdefault("asked_labels", []).append(latents["label"].numpy())
         return super()._generate(latents, training=training)
 
 
@@ -254,5 +256,5 @@ def test_what_does_not_fit_is_refused(changes, sentence):
 
 
 def test_a_dataset_without_labels_is_refused():
-    with pytest.raises(ValueError, match="needs a dataset of \\(examples, integer labels\\)"):
+    with pytest.raises(ValueError, match="need a dataset of \\(examples, integer labels\\)"):
         conditional_gan().train_step(tf.zeros((8, 2)))

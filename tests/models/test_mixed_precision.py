@@ -33,7 +33,7 @@ def test_training_stays_finite(policy, objective):
         assert any(not np.array_equal(a, b) for a, b in zip(after[part], before[part], strict=True))
     assert {v.dtype for v in gan.generator.variables} == {"float32"}
     assert gan.generate(2).dtype == np.float32
-    assert gan.score(tf.ones((2, 2))).dtype == tf.float32
+    assert gan.score({"x": tf.ones((2, 2))}).dtype == tf.float32
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -123,7 +123,7 @@ def test_examples_of_no_weight_teach_the_generator_nothing(name):
     """Not through the average of the batch either."""
     gan = tiny_gan(OBJECTIVES[name](stabilisers=(TopK(fraction=0.5),)))
     real, fake = tf.constant(rows(BATCH)), tf.constant(rows(BATCH, seed=1))
-    critic = Critic(gan.score, gan.discriminator)
+    critic = Critic(lambda x: gan.score({"x": x}), gan.discriminator)
     with tf.GradientTape() as tape:
         tape.watch(fake)
         scores = critic(fake)
@@ -223,7 +223,7 @@ def test_draws_differ_by_call_term_and_step_and_have_an_end():
 def test_features_are_what_the_last_layer_gets():
     gan = tiny_gan()
     x = rows(BATCH)
-    features = Critic(gan.score, gan.discriminator).features(tf.constant(x))
+    features = Critic(lambda x: gan.score({"x": x}), gan.discriminator).features(tf.constant(x))
     kernel, bias = gan.discriminator.layers[-1].get_weights()
     np.testing.assert_allclose(
         features.numpy() @ kernel + bias, gan.discriminator(x, training=True), rtol=1e-5

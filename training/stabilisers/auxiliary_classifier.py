@@ -36,11 +36,11 @@ class AuxiliaryClassifier(Stabiliser):
     def discriminator_term(self, critic, real, fake, draw, step, state):
         term = self._mean_of_known(critic.labels, critic.class_logits(real))
         if self.on_fake:
-            term += self._mean_of_known(critic.asked, critic.class_logits(fake))
+            term += self._mean_of_known(critic.requested, critic.class_logits(fake))
         return self.weight * term
 
     def generator_term(self, critic, real, fake, generator, state):
-        return self.weight * self._mean_of_known(critic.asked, critic.class_logits(fake))
+        return self.weight * self._mean_of_known(critic.requested, critic.class_logits(fake))
 
     @staticmethod
     def _mean_of_known(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

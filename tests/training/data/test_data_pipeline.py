@@ -111,9 +111,10 @@ def test_two_replicas_share_the_global_batch(kind, k, start, two_replicas):
 def test_minibatches_of_replicas_make_the_global_minibatch(k):
     """Strided splitting commutes with sharing out: what keeps k updates equal on N replicas."""
     rows = tf.range(8 * k)
-    halves = [minibatches(half, k) for half in tf.split(rows, 2)]
-    for place, whole in enumerate(minibatches(rows, k)):
-        np.testing.assert_array_equal(tf.concat([half[place] for half in halves], 0), whole)
+    halves = [minibatches({"x": half}, k) for half in tf.split(rows, 2)]
+    for place, whole in enumerate(minibatches({"x": rows}, k)):
+        together = tf.concat([half[place]["x"] for half in halves], 0)
+        np.testing.assert_array_equal(together, whole["x"])
 
 
 def test_a_batch_that_replicas_cannot_share_is_refused(two_replicas):

@@ -1,0 +1,127 @@
+"""Named tensors: what travels between data, priors and networks, and the only place that calls one.
+
+| name | what | who makes it |
+|---|---|---|
+| `x` | the example, in model units | the data (real), the generator (generated) |
+| `z` | the latent, `(batch, size)` | the prior |
+| `label` | the class, one-hot `(batch, classes)`; zeros for an unknown one | the data, or drawn |
+| any other | an observation that an example belongs to | the data |
+| `scores`, `features`, `class_logits`, ... | what a discriminator says | the discriminator |
+"""
+
+from collections.abc import Iterable
+
+import keras
+import tensorflow as tf
+
+Tensors = dict[str, tf.Tensor]
+EXAMPLE, LATENT, LABEL, SCORES = "x", "z", "label", "scores"
+
+
+def input_names(network: keras.Model, default: str) -> tuple[str, ...]:
+    """The names of a network's inputs, in the network's order.
+
+    A functional network names its inputs by the keys of a dict or by `keras.Input(name=...)`; a
+    subclassed one of several inputs has an attribute `input_names` and takes a dict. The input of
+    any other network is its only one and is called `default`.
+    """
+    if named := getattr(network, "input_names", None):
+        return tuple(named)
+    structure = _input_structure(network)
+    if isinstance(structure, dict):
+        return tuple(structure)
+    if isinstance(structure, list | tuple) and len(structure) > 1:
+        return tuple(tensor.name for tensor in structure)
+    return (default,)
+
+
+def input_shapes(network: keras.Model, default: str) -> dict[str, tuple[int | None, ...] | None]:
+    """Shape of one row of each input by name; `None` where the network does not say."""
+    names = input_names(network, default)
+    structure = _input_structure(network)
+    if structure is None:
+        return dict.fromkeys(names)
+    tensors = structure.values() if isinstance(structure, dict) else tf.nest.flatten(structure)
+    return {name: tuple(each.shape[1:]) for name, each in zip(names, tensors, strict=True)}
+
+
+def apply(
+    network: keras.Model,
+    tensors: Tensors,
+    *,
+    takes: str = LATENT,
+    gives: str = EXAMPLE,
+    training: bool = False,
+) -> Tensors:
+    """Calls a network with exactly the inputs that it names.
+
+    Keras itself, handed more, would feed the first of them in silence.
+
+    Args:
+        network: any Keras model.
+        tensors: at least its inputs by name; the others are not for it.
+        takes: name of the input of a network that does not name its only one.
+        gives: name of the output of a network that does not name its only one.
+        training: of Keras.
+
+    Returns:
+        Its outputs by name, float32.
+
+    Raises:
+        ValueError: an input is missing.
+    """
+    names = input_names(network, takes)
+    check_there(network.name, names, tensors)
+    given = {name: tensors[name] for name in names}
+    outputs = network(_as_taken(network, given), training=training)
+    return {name: tf.cast(each, tf.float32) for name, each in _named(network, outputs, gives)}
+
+
+def check_there(network: str, names: Iterable[str], tensors: Iterable[str]) -> None:
+    """Refuses tensors among which one is missing that a network takes.
+
+    Raises:
+        ValueError: naming it, and those there are.
+    """
+    missing = [name for name in names if name not in tensors]
+    if missing:
+        raise ValueError(
+            f"The network {network!r} takes {', '.join(map(repr, names))}, but there is no "
+            f"{', '.join(map(repr, missing))}. There are: {', '.join(sorted(tensors))}"
+        )
+
+
+def _input_structure(network: keras.Model) -> object:
+    """What a functional network was made with; `None` of a network that is none."""
+    if isinstance(network, keras.Sequential) or not getattr(network, "inputs", None):
+        return None
+    try:
+        return network.input
+    except (AttributeError, ValueError):  # a subclass whose `inputs` are something else
+        return None
+
+
+def _as_taken(network: keras.Model, given: Tensors) -> object:
+    structure = _input_structure(network)
+    if structure is None:
+        return given if hasattr(network, "input_names") else next(iter(given.values()))
+    if isinstance(structure, dict):
+        return given
+    values = list(given.values())
+    return values if isinstance(structure, list | tuple) else values[0]
+
+
+def _named(network: keras.Model, outputs: object, gives: str) -> Iterable[tuple[str, tf.Tensor]]:
+    if isinstance(outputs, dict):
+        return outputs.items()
+    if isinstance(outputs, list | tuple):
+        if len(outputs) == 1:
+            return [(gives, outputs[0])]
+        names = getattr(network, "output_names", None)
+        if not names:
+            raise ValueError(
+                f"The network {network.name!r} must name its outputs: let it return a dict. "
+                f"Received: {len(outputs)} outputs without names"
+            )
+        return zip(names, outputs, strict=True)
+    return [(gives, outputs)]
