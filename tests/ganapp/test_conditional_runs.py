@@ -81,7 +81,14 @@ def test_a_run_told_clusters(tmp_path, monkeypatch):
     """Judged by the digits' own classes; nobody asked for one of those."""
     text = CONDITIONAL.replace("[data]", "[data]\nclusters = 12")
     (tmp_path / "clusters.toml").write_text(text)
-    said = ganapp("train", tmp_path / "clusters.toml", "--run", tmp_path / "run")
+    told = "network = 'mlp', units = [4], condition"
+    small = (
+        f"generator = {{{told} = 'concatenation', prior = {{name = 'uniform', size = 4}}}}",
+        f"discriminator = {{{told} = 'projection'}}",
+        "objective.stabilisers = {}",
+    )
+    options = [word for setting in small for word in ("--set", setting)]
+    said = ganapp("train", tmp_path / "clusters.toml", "--run", tmp_path / "run", *options)
     assert said.code == 0, said.errors
     assert "1,497 training in 12 clusters, 300 held out" in said.output
     report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
