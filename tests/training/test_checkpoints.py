@@ -142,6 +142,21 @@ def test_all_damaged_is_an_error_each_time(three):
     assert values_of(state) == values_of(state_of(7.0))
 
 
+def test_what_an_interrupted_first_save_left_is_no_checkpoint(tmp_path):
+    """The index is moved last; without one there is nothing yet to go on from."""
+    Checkpoints(tmp_path, state_of(1.0)).save(1)
+    (tmp_path / "ckpt-1.index").unlink()
+    state, warnings = state_of(7.0), []
+    assert load_latest(tmp_path, state, warn=warnings.append) is None
+    checkpoints = Checkpoints(tmp_path, state, warn=warnings.append)
+    assert checkpoints.restore_latest() is None
+    assert all("ckpt-1 is damaged and was skipped" in text for text in warnings)
+    assert len(warnings) == 2
+    assert values_of(state) == values_of(state_of(7.0))
+    checkpoints.save(1)
+    assert Checkpoints(tmp_path, state_of(0.0)).restore_latest() == 1
+
+
 def test_a_lying_state_file_is_not_asked(three):
     (three / "checkpoint").write_text('model_checkpoint_path: "/nowhere/ckpt-9"')
     assert Checkpoints(three, state_of(0.0)).restore_latest() == 3
