@@ -94,18 +94,17 @@ def gan(strategy=None, **options):
     )
 
 
-@pytest.mark.parametrize("steps_per_execution", [1, 4])
-def test_two_replicas_drop_as_one(steps_per_execution, two_replicas):
+def test_two_replicas_drop_as_one(two_replicas):
     single = gan(run_eagerly=True)
-    double = gan(two_replicas, steps_per_execution=steps_per_execution)
+    double = gan(two_replicas, steps_per_execution=2)
     start = weights(single)
     for each in (single, double):
-        train(each, 8)
+        train(each, 4)
     assert same_networks(double, single) < 1e-6
     # Two updates of the discriminator see real and generated examples, one of the generator one.
     for each in (single, double):
         (layer, _) = [x for x in each.discriminator.layers if isinstance(x, StatelessDropout)]
-        assert layer.draws.numpy()[1] == 8 * 5
+        assert layer.draws.numpy()[1] == 4 * 5
     moved = np.abs(weights(single)["discriminator"][0] - start["discriminator"][0])
     assert moved.max() > 1e-3
 
@@ -131,7 +130,7 @@ def test_a_resumed_run_drops_what_the_lost_one_dropped():
         data = tf.data.Dataset.from_tensor_slices(tf.stack(part))
         model.fit(data, steps_per_epoch=len(part), epochs=1, verbose=0)
 
-    whole, lost, resumed = gan(), gan(), gan()
+    whole, lost, resumed = (gan(run_eagerly=True) for _ in range(3))
     continued(whole, batches)
     continued(lost, batches[:2])
     for part, variables in resumed.state().items():
