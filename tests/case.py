@@ -57,6 +57,12 @@ def any_combination() -> Iterator[None]:
         yield
 
 
+def one_each(generator: Callable, discriminator: Callable) -> Callable:
+    """Makes the optimizer of the generator, then that of the discriminator (`tiny_gan`)."""
+    makers = iter((generator, discriminator))
+    return lambda: next(makers)()
+
+
 def tiny_gan(
     objective: Any = None,
     *,

@@ -12,6 +12,7 @@ from tests.case import (
     BATCH,
     LATENT,
     mlp_networks,
+    one_each,
     relative_error,
     restore,
     rows,
@@ -160,8 +161,7 @@ def test_two_replicas_train_as_one(pair, two_replicas):
             NonSaturating(discriminator_steps=2, penalties=(R1(),)),
             strategy=strategy,
             run_eagerly=strategy is None,  # nothing to trace for what is compared with
-            generator_optimizer=pair[0](),
-            discriminator_optimizer=pair[1](),
+            optimizer=one_each(*pair),
         )
         for strategy in (None, two_replicas)
     ]

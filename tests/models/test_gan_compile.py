@@ -9,6 +9,7 @@ from tests.case import (
     LATENT,
     SHAPE,
     linear_networks,
+    one_each,
     relative_error,
     same_networks,
     tiny_gan,
@@ -21,6 +22,8 @@ from training.optimizers import adam
 from training.penalties import R1
 from training.priors import Normal
 from training.schedules import Anneal
+
+PARTS = "generator", "discriminator"
 
 
 class SubclassedGenerator(keras.Model):
@@ -121,20 +124,17 @@ def test_regularisers_of_the_layers_shape_the_update():
 def test_clipping_is_of_the_global_gradient(two_replicas):
     """Clipped before the sum over replicas, two of them would take up to twice the step."""
 
-    def gan(strategy=None, generator=None, discriminator=None):
-        return tiny_gan(
-            generator_optimizer=keras.optimizers.SGD(0.5, **generator or {}),
-            discriminator_optimizer=keras.optimizers.SGD(0.5, **discriminator or {}),
-            strategy=strategy,
-            run_eagerly=strategy is None,
-        )
+    def gan(strategy=None, **limits):
+        makers = [lambda x=name: keras.optimizers.SGD(0.5, **limits.get(x, {})) for name in PARTS]
+        optimizer = one_each(*makers)
+        return tiny_gan(optimizer=optimizer, strategy=strategy, run_eagerly=strategy is None)
 
-    clipping = {"generator": {"clipnorm": 0.01}, "discriminator": {"global_clipnorm": 0.01}}
-    single, double, free = gan(**clipping), gan(two_replicas, **clipping), gan()
+    limits = {"generator": {"clipnorm": 0.01}, "discriminator": {"global_clipnorm": 0.01}}
+    single, double, free = gan(**limits), gan(two_replicas, **limits), gan()
     for each in (single, double, free):
         train(each, 3)
     assert same_networks(double, single) < 1e-5
-    for part in ("generator", "discriminator"):  # clipping did something
+    for part in PARTS:  # clipping did something
         assert relative_error(weights(free)[part], weights(single)[part]) > 1e-3
 
 
