@@ -20,7 +20,7 @@ from tests.case import (
     same_networks,
     train,
 )
-from training.objectives import NonSaturating, RelativisticPairing
+from training.objectives import NonSaturating
 from training.penalties import R1, GradientPenalty
 from training.stabilisers import AdaptiveAugment, DiffAugment, FeatureMatching
 
@@ -114,26 +114,24 @@ def test_adaptive_augmentation_counts_images():
 
 
 def test_two_replicas_train_as_one(two_replicas):
-    """Six updates of eight images each: up or down by 48 of a hundred."""
+    """Three updates of eight images each: up or down by 24 of a hundred."""
     ada = AdaptiveAugment(
-        interval=6, adjustment_images=100, initial_probability=0.5, policy=("flip", "colour")
+        interval=3, adjustment_images=100, initial_probability=0.5, policy=("noise",)
     )
-    objective = RelativisticPairing(
-        discriminator_steps=2,
-        stabilisers=(DiffAugment(), ada, FeatureMatching()),
-        penalties=(R1(),),
+    objective = NonSaturating(
+        stabilisers=(DiffAugment(), ada, FeatureMatching()), penalties=(R1(),)
     )
     gans = [
         packing_gan(objective, strategy, shape=IMAGE, run_eagerly=strategy is None)
         for strategy in (None, two_replicas)
     ]
     start = gans[0].discriminator.get_weights()
-    logs = [train(gan, 3, plain_batches(3, 2 * BATCH, IMAGE)).history for gan in gans]
+    logs = [train(gan, 3, plain_batches(3, BATCH, IMAGE)).history for gan in gans]
     assert same_networks(gans[1], gans[0]) < 1e-5
     assert not np.array_equal(start[0], gans[0].discriminator.get_weights()[0])
     for log in logs:
         move = log["adaptive_augment/probability"][-1] - 0.5
-        assert abs(move) == pytest.approx(0.48, abs=1e-6)
+        assert abs(move) == pytest.approx(0.24, abs=1e-6)
 
 
 def test_features_and_scores_are_of_the_same_augmented_examples():

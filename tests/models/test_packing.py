@@ -14,8 +14,10 @@ from tests.case import (
     packing_gan,
     plain_batches,
     rows,
+    same_networks,
+    train,
 )
-from training.objectives import NonSaturating
+from training.objectives import NonSaturating, RelativisticPairing
 from training.priors import Normal
 
 
@@ -32,6 +34,19 @@ def test_images_channel_by_channel():
     assert together.shape == (2, *packed_shape((3, 5, 2), 2)) == (2, 3, 5, 4)
     np.testing.assert_array_equal(together[0], np.concatenate([x[0], x[1]], axis=-1))
     np.testing.assert_array_equal(together[1], np.concatenate([x[2], x[3]], axis=-1))
+
+
+def test_two_replicas_train_as_one(two_replicas):
+    objective = RelativisticPairing(discriminator_steps=2)
+    gans = [
+        packing_gan(objective, strategy, run_eagerly=strategy is None)
+        for strategy in (None, two_replicas)
+    ]
+    start = gans[0].discriminator.get_weights()
+    for gan in gans:
+        train(gan, 3, plain_batches(3, 2 * BATCH))
+    assert same_networks(gans[1], gans[0]) < 1e-5
+    assert not np.array_equal(start[0], gans[0].discriminator.get_weights()[0])
 
 
 def test_scores_and_evaluation_are_of_packs():
