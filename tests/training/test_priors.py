@@ -112,7 +112,8 @@ def test_draws_can_be_compiled():
 
     @tf.function(jit_compile=True, autograph=False)
     def all_draws(seed):
-        return {case: prior.sample(20, seed) for case, prior in CASES.items()}
+        cases = set(CASES) - {"categorical with a normal", "categorical alone"}  # parts of others
+        return {case: CASES[case].sample(20, seed) for case in sorted(cases)}
 
     for case, latents in all_draws(SEED).items():
         prior = CASES[case]
