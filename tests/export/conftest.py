@@ -5,11 +5,19 @@ import functools
 import json
 import os
 import shutil
+import types
 
 import pytest
-from export_case import image_generator, levels_judge, make_image_bundle, make_vector_bundle
+from export_case import (
+    dense_image_generator,
+    image_generator,
+    levels_judge,
+    make_image_bundle,
+    make_vector_bundle,
+)
 from one_process import one_process
 from PIL import Image
+from tensorflow.lite.python import lite
 from version_case import FORMATS, write_version
 
 from export import exporter, losses
@@ -20,8 +28,12 @@ from export.speed import measure
 
 @pytest.fixture(scope="session", autouse=True)
 def quick():
-    """Speeds and figures are measured, and need not be right: nothing here asks how good."""
+    """Speeds and figures are measured, and need not be right: nothing here asks how good.
+
+    A converter collects garbage once, through all that the tests before have made.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lite, "gc", types.SimpleNamespace(collect=lambda: 0))
         patch.setattr(losses, "JUDGED", 2 * JUDGED_BATCH)
         patch.setattr(exporter, "measure", functools.partial(measure, rounds=1, seconds=0.0))
         yield
@@ -29,7 +41,8 @@ def quick():
 
 @pytest.fixture(scope="session")
 def image_bundle():
-    return make_image_bundle(picture=Image.new("L", (16, 16)), judge=levels_judge)
+    picture = Image.new("L", (16, 16))
+    return make_image_bundle(generator=image_generator(), picture=picture, judge=levels_judge)
 
 
 @pytest.fixture(scope="session")
@@ -89,9 +102,15 @@ def bfloat16_export(bfloat16_bundle, shared_export):
 
 
 @pytest.fixture(scope="session")
-def another_image_bundle():
-    """Same architecture, other weights: what a corrupt writer writes."""
-    return make_image_bundle(generator=image_generator(seed=9))
+def plain_bundle():
+    """As `image_bundle`, of a network of two layers: for where the network does not matter."""
+    return make_image_bundle(picture=Image.new("L", (16, 16)))
+
+
+@pytest.fixture(scope="session")
+def another_bundle():
+    """Same architecture, other weights and no picture: what a corrupt writer writes."""
+    return make_image_bundle(generator=dense_image_generator(seed=9))
 
 
 @pytest.fixture(scope="session")
