@@ -63,22 +63,37 @@ def here():
 
 
 @pytest.fixture(scope="session")
-def shared_export(tmp_path_factory):
-    """Exports to a folder that all processes of one run of pytest share, whoever comes first."""
+def shared_folder(tmp_path_factory):
+    """Folders that all processes of one run of pytest share, made by whoever comes first."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def exported(name, bundle, *formats):
-        out, said = shared / name / "export", shared / name / "returned.json"
-        out.parent.mkdir(exist_ok=True)
-        with (out.parent / "lock").open("w") as lock:
+    def folder(name, make):
+        folder, whole = shared / name, shared / f"{name}.whole"
+        with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not said.exists():
-                card = export(bundle, out, *formats)
-                text = json.dumps(card)
-                assert json.loads(text) == card  # what others read is what was returned
-                said.write_text(text)
-        return json.loads(said.read_text())
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_export(shared_folder):
+    """What `export` returned of an export to a shared folder."""
+
+    def exported(name, bundle, *formats):
+        def make(folder):
+            card = export(bundle, folder / "export", *formats)
+            text = json.dumps(card)
+            assert json.loads(text) == card  # what others read is what was returned
+            (folder / "returned.json").write_text(text)
+
+        return json.loads((shared_folder(name, make) / "returned.json").read_text())
 
     return exported
 
@@ -114,14 +129,16 @@ def another_bundle():
 
 
 @pytest.fixture(scope="session")
-def version_folders(tmp_path_factory):
+def version_folders(shared_folder):
     """A folder of models: digits (versions 1, in all formats, and 2), points, table."""
-    models = tmp_path_factory.mktemp("served") / "models"
-    write_version(models / "digits" / "1", formats=FORMATS)
-    write_version(models / "digits" / "2", seed=1)
-    write_version(models / "points" / "1", name="points", kind="vector")
-    write_version(models / "table" / "1", name="table", kind="vector", graph=True)
-    return models
+
+    def make(models):
+        write_version(models / "digits" / "1", formats=FORMATS)
+        write_version(models / "digits" / "2", seed=1)
+        write_version(models / "points" / "1", name="points", kind="vector")
+        write_version(models / "table" / "1", name="table", kind="vector", graph=True)
+
+    return shared_folder("models", make)
 
 
 @pytest.fixture
