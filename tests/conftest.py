@@ -19,6 +19,7 @@ with quiet_stderr():  # it greets whoever runs several processes of pytest
     import tensorflow as tf
 # Tracing makes millions of short-lived objects, which the collector would look through every time.
 gc.set_threshold(200_000, 50, 100)
+gc.freeze()  # nor need what is imported be looked through: it stays
 
 # Two CPU devices give a real two-replica run on any machine; only possible before TensorFlow's
 # first operation.
