@@ -70,10 +70,10 @@ class Reference:
 def refer(bundle: Bundle) -> Reference:
     """What the generator answers in float32, and how far its trained precision is from that."""
     latents = draw_latents(bundle)
-    trained = keras_samples(bundle, latents, CHUNKS)
-    with computing_in_float32(bundle.generator):
+    with computing_in_float32(bundle.generator) as mixed:
         samples = keras_samples(bundle, latents, CHUNKS)
         figures = figures_of_keras(bundle)
+    trained = keras_samples(bundle, latents, CHUNKS) if mixed else samples
     return Reference(
         latents=latents,
         samples=samples,

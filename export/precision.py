@@ -9,7 +9,7 @@ SHORT = ("float16", "bfloat16")
 
 
 @contextlib.contextmanager
-def computing_in_float32(generator: keras.Model) -> Iterator[None]:
+def computing_in_float32(generator: keras.Model) -> Iterator[bool]:
     """Lets every layer compute in float32 inside the block and restores its policy afterwards.
 
     Under mixed precision the weights are float32 already and only the arithmetic is shorter.
@@ -19,6 +19,9 @@ def computing_in_float32(generator: keras.Model) -> Iterator[None]:
 
     Args:
         generator: the model; layers that compute in float32 already are not touched.
+
+    Yields:
+        whether any layer had to be switched.
     """
     layers = list(generator._flatten_layers())
     policies = [(x, x.dtype_policy) for x in layers if x.compute_dtype != "float32"]
@@ -29,7 +32,7 @@ def computing_in_float32(generator: keras.Model) -> Iterator[None]:
             layer.dtype_policy = "float32"
         for symbolic, _ in inputs:
             symbolic._dtype = "float32"
-        yield
+        yield bool(policies or inputs)
     finally:
         for layer, policy in policies:
             layer.dtype_policy = policy

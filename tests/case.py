@@ -58,6 +58,12 @@ def any_combination() -> Iterator[None]:
         yield
 
 
+def one_each(generator: Callable, discriminator: Callable) -> Callable:
+    """Makes the optimizer of the generator, then that of the discriminator (`tiny_gan`)."""
+    makers = iter((generator, discriminator))
+    return lambda: next(makers)()
+
+
 def tiny_gan(
     objective: Any = None,
     *,
@@ -225,7 +231,9 @@ def in_float64(network: keras.Model) -> keras.Model:
     return copy
 
 
-def packing_gan(objective: Any, strategy: Any = None, *, shape=SHAPE, size: int = 2) -> GAN:
+def packing_gan(
+    objective: Any, strategy: Any = None, *, shape=SHAPE, size: int = 2, run_eagerly: bool = False
+) -> GAN:
     """A compiled GAN whose discriminator scores packs of `size`."""
     keras.utils.set_random_seed(1)
     with (strategy or tf.distribute.get_strategy()).scope():
@@ -233,7 +241,8 @@ def packing_gan(objective: Any, strategy: Any = None, *, shape=SHAPE, size: int 
         discriminator = mlp_discriminator(packed_shape(shape, size), units=(8,))
         gan = GAN(generator, discriminator, Normal(size=LATENT), packing=size)
         with any_combination():
-            gan.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), objective=objective)
+            optimizers = keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05)
+            gan.compile(*optimizers, objective=objective, run_eagerly=run_eagerly)
     return gan
 
 

@@ -6,6 +6,9 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 # Pytest runs a process a core; threads of its own would only make each wait for the others.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# Threads of linear algebra even burn what they wait: judging took up to five times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
@@ -16,6 +19,7 @@ with quiet_stderr():  # it greets whoever runs several processes of pytest
     import tensorflow as tf
 # Tracing makes millions of short-lived objects, which the collector would look through every time.
 gc.set_threshold(200_000, 50, 100)
+gc.freeze()  # nor need what is imported be looked through: it stays
 
 # Two CPU devices give a real two-replica run on any machine; only possible before TensorFlow's
 # first operation.

@@ -109,7 +109,8 @@ class Checkpoints:
 
         Raises:
             CheckpointError: every checkpoint is damaged, or the newest whole one belongs to
-                another network or optimizer. No variable has been changed.
+                another network or optimizer. No variable has been changed. One alone that has no
+                index is no checkpoint: its save, the first, was interrupted.
         """
         self._saved = None
         step, damaged = _restore_newest(self.directory, self._state, self.warn, complete=True)
@@ -208,12 +209,17 @@ def _restore_newest(
             continue
         _assign(state, values)
         return step, damaged
-    if damaged:
+    if damaged and not _first_save_was_interrupted(directory, damaged):
         raise CheckpointError(
             f"The folder must hold a whole checkpoint, but each one is damaged. "
             f"Received: {directory} with steps {damaged}"
         )
-    return None, []
+    return None, damaged
+
+
+def _first_save_was_interrupted(directory: Path, steps: list[int]) -> bool:
+    """Whether the one checkpoint there is has no index, which is moved in last."""
+    return len(steps) == 1 and not (directory / f"ckpt-{steps[0]}.index").exists()
 
 
 def _write(path: Path, state: State) -> None:

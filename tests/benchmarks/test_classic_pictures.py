@@ -38,7 +38,7 @@ def test_lambda_of_the_objective_is_that_of_the_quadrature(skew):
 def test_a_short_training_nears_the_calculated_gaussian(monkeypatch):
     start = GAN_STARTS[0]  # narrow, and so is the best one at 0.99
     monkeypatch.setattr(classic_gaussian, "BATCH", 128)
-    monkeypatch.setattr(classic_gaussian, "DISCRIMINATOR_STEPS", 3)
+    monkeypatch.setattr(classic_gaussian, "DISCRIMINATOR_STEPS", 2)
     best = gaussian_fits(LOG_P, CELLS, skew=0.99, starts=[start])[0]
     found = classic_gaussian.learn(0.99, start, steps=800)
     gap = divergence(0.99, found.mean, found.sigma) - best.divergence

@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks import tables
 from benchmarks.tables import Row, Split, together
+from training.evaluation import tables as evaluation
 
 
 def test_cells_and_all_splits_together():
@@ -19,6 +20,8 @@ def test_cells_and_all_splits_together():
 
 def test_forests_learn_from_the_rows_they_are_given(monkeypatch):
     monkeypatch.setattr(tables, "DRAWS", 2)
+    monkeypatch.setattr(tables, "MANY", 300)
+    monkeypatch.setattr(evaluation, "TREES", 20)
     split = Split("wine", 0)
     assert min(split.real().as_many) > 0.9
     redrawn = split.redrawn()

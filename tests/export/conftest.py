@@ -5,11 +5,19 @@ import functools
 import json
 import os
 import shutil
+import types
 
 import pytest
-from export_case import image_generator, levels_judge, make_image_bundle, make_vector_bundle
+from export_case import (
+    dense_image_generator,
+    image_generator,
+    levels_judge,
+    make_image_bundle,
+    make_vector_bundle,
+)
 from one_process import one_process
 from PIL import Image
+from tensorflow.lite.python import lite
 from version_case import FORMATS, write_version
 
 from export import exporter, losses
@@ -20,8 +28,12 @@ from export.speed import measure
 
 @pytest.fixture(scope="session", autouse=True)
 def quick():
-    """Speeds and figures are measured, and need not be right: nothing here asks how good."""
+    """Speeds and figures are measured, and need not be right: nothing here asks how good.
+
+    A converter collects garbage once, through all that the tests before have made.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lite, "gc", types.SimpleNamespace(collect=lambda: 0))
         patch.setattr(losses, "JUDGED", 2 * JUDGED_BATCH)
         patch.setattr(exporter, "measure", functools.partial(measure, rounds=1, seconds=0.0))
         yield
@@ -29,7 +41,8 @@ def quick():
 
 @pytest.fixture(scope="session")
 def image_bundle():
-    return make_image_bundle(picture=Image.new("L", (16, 16)), judge=levels_judge)
+    picture = Image.new("L", (16, 16))
+    return make_image_bundle(generator=image_generator(), picture=picture, judge=levels_judge)
 
 
 @pytest.fixture(scope="session")
@@ -50,22 +63,37 @@ def here():
 
 
 @pytest.fixture(scope="session")
-def shared_export(tmp_path_factory):
-    """Exports to a folder that all processes of one run of pytest share, whoever comes first."""
+def shared_folder(tmp_path_factory):
+    """Folders that all processes of one run of pytest share, made by whoever comes first."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def exported(name, bundle, *formats):
-        out, said = shared / name / "export", shared / name / "returned.json"
-        out.parent.mkdir(exist_ok=True)
-        with (out.parent / "lock").open("w") as lock:
+    def folder(name, make):
+        folder, whole = shared / name, shared / f"{name}.whole"
+        with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not said.exists():
-                card = export(bundle, out, *formats)
-                text = json.dumps(card)
-                assert json.loads(text) == card  # what others read is what was returned
-                said.write_text(text)
-        return json.loads(said.read_text())
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_export(shared_folder):
+    """What `export` returned of an export to a shared folder."""
+
+    def exported(name, bundle, *formats):
+        def make(folder):
+            card = export(bundle, folder / "export", *formats)
+            text = json.dumps(card)
+            assert json.loads(text) == card  # what others read is what was returned
+            (folder / "returned.json").write_text(text)
+
+        return json.loads((shared_folder(name, make) / "returned.json").read_text())
 
     return exported
 
@@ -89,20 +117,28 @@ def bfloat16_export(bfloat16_bundle, shared_export):
 
 
 @pytest.fixture(scope="session")
-def another_image_bundle():
-    """Same architecture, other weights: what a corrupt writer writes."""
-    return make_image_bundle(generator=image_generator(seed=9))
+def plain_bundle():
+    """As `image_bundle`, of a network of two layers: for where the network does not matter."""
+    return make_image_bundle(picture=Image.new("L", (16, 16)))
 
 
 @pytest.fixture(scope="session")
-def version_folders(tmp_path_factory):
+def another_bundle():
+    """Same architecture, other weights and no picture: what a corrupt writer writes."""
+    return make_image_bundle(generator=dense_image_generator(seed=9))
+
+
+@pytest.fixture(scope="session")
+def version_folders(shared_folder):
     """A folder of models: digits (versions 1, in all formats, and 2), points, table."""
-    models = tmp_path_factory.mktemp("served") / "models"
-    write_version(models / "digits" / "1", formats=FORMATS)
-    write_version(models / "digits" / "2", seed=1)
-    write_version(models / "points" / "1", name="points", kind="vector")
-    write_version(models / "table" / "1", name="table", kind="vector", graph=True)
-    return models
+
+    def make(models):
+        write_version(models / "digits" / "1", formats=FORMATS)
+        write_version(models / "digits" / "2", seed=1)
+        write_version(models / "points" / "1", name="points", kind="vector")
+        write_version(models / "table" / "1", name="table", kind="vector", graph=True)
+
+    return shared_folder("models", make)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from export.bundle import Bundle
+from models.layers.gain import Gain
 
 SCALE, MEAN = (3.0, 0.5), (100.0, -2.0)
 REPORT = {
@@ -94,7 +95,10 @@ def to_units(samples):
 
 
 def image_generator(dtype="float32", seed=0):
-    """The layers of a DCGAN-like generator for 8x8x1, with moving statistics that matter."""
+    """The layers of a DCGAN-like generator for 8x8x1, with moving statistics that matter.
+
+    One of its layers is ours.
+    """
     keras.utils.set_random_seed(seed)
     z = keras.Input((8,))
     x = layers.Dense(2 * 2 * 8, dtype=dtype)(z)
@@ -106,11 +110,21 @@ def image_generator(dtype="float32", seed=0):
     x = layers.UpSampling2D(dtype=dtype)(x)
     x = layers.Conv2D(4, 3, padding="same", dtype=dtype)(x)
     x = layers.LayerNormalization(dtype=dtype)(x)
+    gain = Gain(dtype=dtype)
+    x = gain(x)
+    gain.gamma.assign(0.9)
     x = layers.LeakyReLU(dtype=dtype)(x)
     x = layers.Conv2DTranspose(1, 3, padding="same", activation="tanh", dtype=dtype)(x)
     model = keras.Model(z, x)
     model(np.random.default_rng(1).normal(size=(64, 8)).astype("float32"), training=True)
     return model
+
+
+def dense_image_generator(seed=0):
+    """Two layers for 8x8x1, for what has nothing to do with the network."""
+    keras.utils.set_random_seed(seed)
+    dense = layers.Dense(64, activation="tanh", kernel_initializer="he_normal")
+    return keras.Sequential([keras.Input((8,)), dense, layers.Reshape((8, 8, 1))])
 
 
 def vector_generator():
@@ -135,7 +149,7 @@ def make_image_bundle(**changes):
         "kind": "image",
         "facts": facts,
     }
-    return Bundle(**({"generator": image_generator()} | fields | changes))
+    return Bundle(**({"generator": dense_image_generator()} | fields | changes))
 
 
 def make_vector_bundle(**changes):

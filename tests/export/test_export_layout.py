@@ -27,15 +27,15 @@ def everything(directory):
 
 
 @pytest.fixture(scope="module")
-def two_versions(image_bundle, another_image_bundle, tmp_path_factory):
+def two_versions(plain_bundle, another_bundle, tmp_path_factory):
     """An export of two versions, the first made twice, and what the first was at first."""
     out = tmp_path_factory.mktemp("versions") / "export"
     with one_process():
-        export(image_bundle, out, LITERT)
+        export(plain_bundle, out, LITERT)
         first = everything(out)
-        export(another_image_bundle, out, LITERT, version=2)
+        export(another_bundle, out, LITERT, version=2)
         after_second = everything(out)
-        export(another_image_bundle, out, LITERT)
+        export(another_bundle, out, LITERT)
     return out, first, after_second
 
 
@@ -58,32 +58,32 @@ def test_versions_lie_beside_each_other(two_versions):
     assert "samples.png" not in sums
 
 
-def test_a_failure_keeps_the_earlier_export(image_bundle, two_versions, monkeypatch):
+def test_a_failure_keeps_the_earlier_export(plain_bundle, two_versions, monkeypatch):
     out, _, _ = two_versions
     before = everything(out)
     form = dataclasses.replace(FORMATS["litert"], write=lambda _, path: path.write_bytes(b"no"))
     monkeypatch.setitem(FORMATS, "litert", form)
     with pytest.raises(ExportError, match="failed in a fresh process"):
-        export(image_bundle, out, LITERT)
+        export(plain_bundle, out, LITERT)
     assert everything(out) == before
     assert contents(out.parent)[0] == "export"
     assert {path.name for path in out.iterdir()} == {*ON_TOP, "models"}
 
 
-def test_what_is_not_ours_is_refused(image_bundle, two_versions, tmp_path):
+def test_what_is_not_ours_is_refused(plain_bundle, two_versions, tmp_path):
     out, _, _ = two_versions
     for thesis in (out / "thesis.txt", out / "models" / "digits-run" / "1" / "thesis.txt"):
         thesis.write_text("years of work")
         with pytest.raises(ExportError, match=r"also .*thesis\.txt, which is no part of it"):
-            export(image_bundle, out, LITERT)
+            export(plain_bundle, out, LITERT)
         assert thesis.read_text() == "years of work"
         thesis.unlink()
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ExportError, match="`out` must be new, empty or an earlier export"):
-        export(image_bundle, tmp_path, LITERT)
+        export(plain_bundle, tmp_path, LITERT)
     (tmp_path / "model_card.json").write_text(json.dumps({"name": "somebody else's"}))
     with pytest.raises(ExportError, match="earlier export"):
-        export(image_bundle, tmp_path, LITERT)
+        export(plain_bundle, tmp_path, LITERT)
     assert contents(tmp_path) == ["model_card.json", "thesis.txt"]
 
 
@@ -167,9 +167,9 @@ def test_moving_is_undone_when_a_rename_fails(tmp_path, monkeypatch):
         ({"batch": 0}, "`batch` must be at least 1"),
     ],
 )
-def test_bad_options_are_refused(image_bundle, tmp_path, options, message):
+def test_bad_options_are_refused(plain_bundle, tmp_path, options, message):
     with pytest.raises(ExportError, match=message):
-        export(image_bundle, tmp_path / "export", LITERT, **options)
+        export(plain_bundle, tmp_path / "export", LITERT, **options)
     assert contents(tmp_path) == []
 
 

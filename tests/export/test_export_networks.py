@@ -1,6 +1,5 @@
-"""Every family of generators, with every prior, leaves as verified artefacts."""
+"""Every family of generators, and what is special in a prior, leaves as verified artefacts."""
 
-import contextlib
 import re
 from pathlib import Path
 
@@ -8,15 +7,14 @@ import keras
 import numpy as np
 import pytest
 from export_case import to_levels
-from one_process import one_process
 
 from export.bundle import Bundle
 from export.exporter import export
 from models.networks import GENERATORS
-from models.networks.resnet import resnet_generator
 from training.priors import PRIORS
 
 SHAPE = (8, 8, 1)
+ATTENTIVE = {"channels": (4,), "attention": True}
 
 
 def bundle(generator, prior):
@@ -31,30 +29,31 @@ def bundle(generator, prior):
     )
 
 
-@pytest.mark.parametrize("family", sorted(GENERATORS))
-def test_families(tmp_path, here, family):
+@pytest.mark.parametrize(
+    ("family", "options", "formats"),
+    [
+        ("dcgan", {"channels": (4, 2)}, ("saved_model", "litert")),
+        ("resnet", {"block": "r3gan"} | ATTENTIVE, ("saved_model", "litert")),
+        ("resnet", {"block": "sngan"} | ATTENTIVE, ("litert",)),
+    ],
+)
+def test_families(tmp_path, here, family, options, formats):
+    """And `mlp` with its priors below."""
+    assert {*GENERATORS} == {"dcgan", "mlp", "resnet"}
     keras.utils.set_random_seed(0)
-    prior = PRIORS["normal"](size=4)
-    generator = GENERATORS[family](4, SHAPE)
-    card = export(bundle(generator, prior), tmp_path / "export")
-    assert [each["format"] for each in card["artefacts"]] == ["saved_model", "litert"]
-    assert max(each["difference"] for each in card["artefacts"]) < 1e-4
-
-
-@pytest.mark.parametrize("block", ["sngan", "r3gan"])
-def test_residual_generators_with_attention(tmp_path, block):
-    """What is most involved is verified in fresh processes, the other block in this one."""
-    keras.utils.set_random_seed(0)
-    generator = resnet_generator(4, SHAPE, channels=(8, 4), block=block, attention=True)
+    generator = GENERATORS[family](4, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies
         if not np.any(weight.numpy()):
             weight.assign(keras.random.normal(weight.shape, stddev=0.1, seed=1))
-    with one_process() if block == "sngan" else contextlib.nullcontext():
-        card = export(bundle(generator, PRIORS["normal"](size=4)), tmp_path / "export")
+    card = export(bundle(generator, PRIORS["normal"](size=4)), tmp_path / "export", formats)
+    assert tuple(each["format"] for each in card["artefacts"]) == formats
     assert max(each["difference"] for each in card["artefacts"]) < 1e-4
 
 
-@pytest.mark.parametrize("name", sorted(PRIORS))
+# The one with variables, and one that does not truncate. Graphs of all priors, of which each is a
+# SavedModel before it is a LiteRT file, are those of test_export_servable.py; their numpy lines
+# those of tests/training/test_prior_numpy.py.
+@pytest.mark.parametrize("name", ["learnable_mixture", "categorical"])
 def test_priors_are_embedded(tmp_path, here, monkeypatch, name):
     keras.utils.set_random_seed(0)
     prior = PRIORS[name]()

@@ -25,22 +25,22 @@ def contents(directory):
     return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
 
 
-def test_wrong_weights_leave_nothing(image_bundle, another_image_bundle, tmp_path, monkeypatch):
-    replace_writer(monkeypatch, lambda _, path: write_litert(another_image_bundle, path))
+def test_wrong_weights_leave_nothing(plain_bundle, another_bundle, tmp_path, monkeypatch):
+    replace_writer(monkeypatch, lambda _, path: write_litert(another_bundle, path))
     with pytest.raises(ExportError, match=r"LiteRT .*differs .* by \d.*tolerance 0\.0001"):
-        export(image_bundle, tmp_path / "new" / "export", LITERT)
+        export(plain_bundle, tmp_path / "new" / "export", LITERT)
     assert contents(tmp_path) == []
 
 
-def test_garbage_leaves_nothing(image_bundle, tmp_path, monkeypatch):
+def test_garbage_leaves_nothing(plain_bundle, tmp_path, monkeypatch):
     replace_writer(monkeypatch, lambda _, path: path.write_bytes(b"not a model"))
     with pytest.raises(ExportError, match=r"LiteRT artefact failed in a fresh process: .+"):
-        export(image_bundle, tmp_path / "export", LITERT)
+        export(plain_bundle, tmp_path / "export", LITERT)
     assert contents(tmp_path) == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_interruption_leaves_nothing(image_bundle, tmp_path, monkeypatch, error):
+def test_interruption_leaves_nothing(plain_bundle, tmp_path, monkeypatch, error):
     def write(_, path):
         path.write_bytes(b"half")
         raise error
@@ -48,25 +48,25 @@ def test_interruption_leaves_nothing(image_bundle, tmp_path, monkeypatch, error)
     replace_writer(monkeypatch, write)
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ExportError
     with pytest.raises(expected) as caught:
-        export(image_bundle, tmp_path / "export", LITERT)
+        export(plain_bundle, tmp_path / "export", LITERT)
     assert expected is KeyboardInterrupt or "No space left" in str(caught.value)
     assert contents(tmp_path) == []
 
 
-def test_file_in_the_way_is_refused(image_bundle, tmp_path):
+def test_file_in_the_way_is_refused(plain_bundle, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match="`out` must be a directory"):
-        export(image_bundle, tmp_path / "file", LITERT)
+        export(plain_bundle, tmp_path / "file", LITERT)
     # Root may write anywhere, so a file as the parent stands for "cannot be written".
     with pytest.raises(ExportError, match=r"Not a directory"):
-        export(image_bundle, tmp_path / "file" / "export", LITERT)
+        export(plain_bundle, tmp_path / "file" / "export", LITERT)
     assert contents(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("formats", [("onyx",), (), ("litert", "litert")])
-def test_bad_formats_are_refused(image_bundle, tmp_path, formats):
+def test_bad_formats_are_refused(plain_bundle, tmp_path, formats):
     with pytest.raises(ExportError, match=r"`formats` must .*saved_model, litert.*Received: "):
-        export(image_bundle, tmp_path / "export", formats)
+        export(plain_bundle, tmp_path / "export", formats)
     assert contents(tmp_path) == []
 
 

@@ -8,11 +8,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from one_process import WorkerHere
 
+from export import verifying
 from export.checksums import as_text, files_below, from_text, sums_of
 from export.errors import ExportError
 from export.seal import write_sums
 from export.verifying import check_sums, check_version, verify_export
+from export.workers import Worker
 
 
 @pytest.fixture
@@ -21,7 +24,16 @@ def copy(vector_export, tmp_path):
     return Path(shutil.copytree(vector_export["directory"], tmp_path / "given"))
 
 
-def test_a_whole_export_is_verified(copy):
+def worker_of(artefact):
+    """A fresh process, but for what needs TensorFlow: that starts slowly.
+
+    Of a SavedModel in a fresh process `image_export` and what is asked of it tell.
+    """
+    return (WorkerHere if artefact.runtime == "saved_model" else Worker)(artefact)
+
+
+def test_a_whole_export_is_verified(copy, monkeypatch):
+    monkeypatch.setattr(verifying, "Worker", worker_of)
     (copy / ".given.0123abcd.previous").mkdir()
     said = []
     found = verify_export(copy, said.append)

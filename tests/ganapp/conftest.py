@@ -1,15 +1,14 @@
-"""The process that lives many lives, and the runs that several tests look at, made once."""
+"""The run that many tests look at, made once, and dry runs that take no time."""
 
 import shutil
 
 import pytest
-from lives_case import Lives
-from run_case import DIGITS, RING
+from run_case import DIGITS, RING, ganapp
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Where the runs and the two configurations are."""
+    """Where the two configurations and the runs on them are."""
     folder = tmp_path_factory.mktemp("ganapp")
     (folder / "tiny_digits.toml").write_text(DIGITS)
     (folder / "tiny_ring.toml").write_text(RING)
@@ -17,57 +16,26 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lives(folder):
-    """See `lives_case.Lives`."""
-    lives = Lives(folder)
-    yield lives
-    lives.close()
+def trained(folder):
+    """A finished run on the ring, to look at only.
 
-
-def _unbroken(lives, folder, name, *settings):
-    run = folder / name
-    options = [option for setting in settings for option in ("--set", setting)]
-    life = lives("train", folder / f"tiny_{name}.toml", "--run", run, *options, run=run)
-    assert life.code == 0, life.output
-    return run, life
-
-
-@pytest.fixture(scope="session")
-def digits(lives, folder):
-    """A run on digits that nothing disturbed, and the life it had."""
-    return _unbroken(lives, folder, "digits")
-
-
-@pytest.fixture(scope="session")
-def ring(lives, folder):
-    """Likewise on the ring, in half precision with loss scaling."""
-    return _unbroken(
-        lives, folder, "ring", "training.deterministic=true", "training.precision=mixed_float16"
-    )
-
-
-@pytest.fixture
-def finished(ring, tmp_path):
-    """A finished run of this test's own, to spoil; on the ring.
-
-    Its configuration says that it need not be deterministic: that is a switch of the process, and
-    these tests must not turn it for all others.
+    It was made in this process, so it is not deterministic: that is a switch of the process, and
+    it must not be turned for all other tests.
     """
-    return _copy(ring[0], tmp_path)
+    run = folder / "trained"
+    half = ("--set", "training.precision=mixed_float16")
+    said = ganapp("train", folder / "tiny_ring.toml", "--run", run, *half)
+    assert said.code == 0, said.errors
+    return run
 
 
 @pytest.fixture
-def finished_digits(digits, tmp_path):
-    """Likewise on digits."""
-    return _copy(digits[0], tmp_path)
+def finished(trained, tmp_path):
+    """The same of this test's own, to spoil."""
+    return shutil.copytree(trained, tmp_path / "run")
 
 
-def _copy(run, folder):
-    copy = folder / "run"
-    shutil.copytree(run, copy)
-    switches = {"config.toml": "deterministic = ", "manifest.json": '"deterministic": '}
-    for name, old in switches.items():
-        text = (copy / name).read_text()
-        assert f"{old}true" in text
-        (copy / name).write_text(text.replace(f"{old}true", f"{old}false"))
-    return copy
+@pytest.fixture(autouse=True)
+def no_timing(monkeypatch):
+    """A dry run says that a step takes a moment; to measure it, it would have to be traced."""
+    monkeypatch.setattr("ganapp.runner.training.seconds_a_step", lambda experiment: 0.25)

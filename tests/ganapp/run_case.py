@@ -36,7 +36,7 @@ discriminator_steps = 2
 penalties = { r1 = { weight = { start = 1.0, end = 0.1, shape = "exponential" } } }
 [training]
 epochs = 3
-steps_per_epoch = 6
+steps_per_epoch = 4
 batch_size = 8
 deterministic = true
 ema_half_life = 500.0
@@ -65,11 +65,10 @@ name = "relativistic"
 epochs = 3
 steps_per_epoch = 8
 batch_size = 16
-steps_per_execution = 2
 log_every = 2
 checkpoint_every = 6
 sample_every = 12
-evaluate_every = 8
+evaluate_every = 12
 [evaluation]
 samples = 60
 """

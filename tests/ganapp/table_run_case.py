@@ -11,11 +11,11 @@ label = "city"
 components = 2
 [generator]
 network = "mlp"
-units = [16]
+units = [8]
 prior = {{ name = "normal", size = 4 }}
 [discriminator]
 network = "mlp"
-units = [16]
+units = [8]
 [objective]
 name = "relativistic"
 [training]

@@ -165,6 +165,18 @@ def test_a_dry_run_shows_the_plan_and_starts_no_run(tmp_path, monkeypatch, prese
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_times_a_few_steps(folder):
+    """In a process of its own, which writes nothing to standard error."""
+    command = [sys.executable, "-m", "ganapp", "train", folder / "tiny_ring.toml", "--dry-run"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = re.search(r"^training +about (\d+) seconds at (\S+) s a step", done.stdout, re.M)
+    duration, seconds = map(float, found.groups())
+    assert 0 < seconds < 60
+    assert abs(duration - max(1, 24 * seconds)) <= 1
+    assert "no run was started" in done.stdout
+
+
 def test_the_plan_says_that_several_examples_are_looked_at_together():
     seen = ["discriminator.packing=2", "discriminator.minibatch=standard_deviation"]
     said = ganapp("train", "digits", "--dry-run", *[part for s in seen for part in ("--set", s)])
@@ -189,16 +201,16 @@ def test_a_number_that_another_process_takes_meanwhile(tmp_path, monkeypatch):
     assert load_saved(went[0].config) == load_config("ring")
 
 
-def test_the_table_of_runs(finished_digits, tmp_path):
+def test_the_table_of_runs(finished, tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
-    finished_digits.rename(folder / "a-digits")
+    finished.rename(folder / "a-ring")
     said = ganapp("runs", folder)
     assert said.code == 0
     head, row = said.output.splitlines()
     assert head.split()[:4] == ["run", "data", "objective", "step"]
-    assert row.split()[:4] == ["a-digits", "digits", "hinge", "18"]
-    report = json.loads((folder / "a-digits" / "report.json").read_text())
+    assert row.split()[:4] == ["a-ring", "ring", "relativistic", "24"]
+    report = json.loads((folder / "a-ring" / "report.json").read_text())
     distance = report["best"]["figures"]["frechet_distance"]["value"]
     assert row.split()[4] == f"{distance:.3g}"
 

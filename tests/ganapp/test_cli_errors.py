@@ -84,7 +84,7 @@ def place(tmp_path, monkeypatch):
     (place / "full" / "mine").write_text("")
     (place / "binary.toml").write_bytes(bytes(range(256)))
     (place / "ring.toml").write_text(RING)
-    one_pass = DIGITS.replace("steps_per_epoch = 6\n", "").replace("deterministic = true\n", "")
+    one_pass = DIGITS.replace("steps_per_epoch = 4\n", "").replace("deterministic = true\n", "")
     (place / "one_pass.toml").write_text(one_pass)
     (place / "endless.toml").write_text(RING.replace("steps_per_epoch = 8", ""))
     monkeypatch.chdir(place)

@@ -6,24 +6,47 @@ import re
 import numpy as np
 import PIL.Image
 import pytest
-from run_case import DIGITS, RING, ganapp
+from run_case import RING, ganapp, written
 
 from training.data import clusters
 
-CONDITIONAL = (
-    DIGITS.replace('normalisation = "batch"', 'normalisation = "batch"\ncondition = "batch_norm"')
-    .replace("channels = [4, 4]", 'channels = [4, 4]\ncondition = "projection"')
-    .replace("epochs = 3", "epochs = 1")
-    + "[objective.stabilisers]\nauxiliary_classifier = {}\n"
-)
+CONDITIONAL = """
+[data]
+source = "digits"
+[generator]
+network = "dcgan"
+channels = [4]
+normalisation = "batch"
+condition = "batch_norm"
+prior = { name = "uniform", size = 4 }
+[discriminator]
+network = "dcgan"
+channels = [4]
+condition = "projection"
+[objective]
+name = "hinge"
+[objective.stabilisers]
+auxiliary_classifier = {}
+[training]
+epochs = 1
+steps_per_epoch = 4
+batch_size = 8
+log_every = 2
+[evaluation]
+samples = 50
+baseline_components = 2
+"""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
+    """A tenth of each class is labelled; the figures of it are in `test_a_run_with_few_labels`."""
     folder = tmp_path_factory.mktemp("classes")
     (folder / "classes.toml").write_text(CONDITIONAL)
-    said = ganapp("train", folder / "classes.toml", "--run", folder / "run")
+    few = ("--set", "data.labelled=0.1")
+    said = ganapp("train", folder / "classes.toml", "--run", folder / "run", *few)
     assert said.code == 0, said.errors
+    assert "1,497 training (149 of them labelled), 300 held out" in said.output
     return folder / "run"
 
 
@@ -43,29 +66,29 @@ def test_samples_of_every_class(run, tmp_path):
     assert height > 3 * width, "a row per class"
 
 
-def test_a_run_with_few_labels(tmp_path):
+def test_a_run_with_few_labels(run):
     """A tenth of each class, rounded, is 149; what tells the classes knows no others."""
-    (tmp_path / "few.toml").write_text(CONDITIONAL)
-    short = ["--set", "training.steps_per_epoch=4", "--set", "data.labelled=0.1"]
-    said = ganapp("train", tmp_path / "few.toml", "--run", tmp_path / "run", *short)
-    assert said.code == 0, said.errors
-    assert "1,497 training (149 of them labelled), 300 held out" in said.output
-    assert "labelled = 0.1" in (tmp_path / "run" / "config.toml").read_text()
-    report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
+    assert "labelled = 0.1" in (run / "config.toml").read_text()
+    report = json.loads((run / "report.json").read_text())["last"]
     assert report["figures"]["asked_accuracy"]["real"] == 149
     assert sum(report["details"]["classes_found"]["training_histogram"]) == 149
-    rows = (tmp_path / "run" / "metrics.jsonl").read_text()
+    rows = (run / "metrics.jsonl").read_text()
     assert "NaN" not in rows
     assert "null" not in rows.splitlines()[0]
-    assert ganapp("resume", tmp_path / "run").code == 0
 
 
 def test_a_run_told_clusters(tmp_path, monkeypatch):
     """Judged by the digits' own classes; nobody asked for one of those."""
     text = CONDITIONAL.replace("[data]", "[data]\nclusters = 12")
     (tmp_path / "clusters.toml").write_text(text)
-    short = ["--set", "training.steps_per_epoch=4"]
-    said = ganapp("train", tmp_path / "clusters.toml", "--run", tmp_path / "run", *short)
+    told = "network = 'mlp', units = [4], condition"
+    small = (
+        f"generator = {{{told} = 'concatenation', prior = {{name = 'uniform', size = 4}}}}",
+        f"discriminator = {{{told} = 'projection'}}",
+        "objective.stabilisers = {}",
+    )
+    options = [word for setting in small for word in ("--set", setting)]
+    said = ganapp("train", tmp_path / "clusters.toml", "--run", tmp_path / "run", *options)
     assert said.code == 0, said.errors
     assert "1,497 training in 12 clusters, 300 held out" in said.output
     report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
@@ -125,13 +148,24 @@ def test_samples_of_one_class(run, tmp_path):
 
 
 def test_the_class_is_part_of_what_is_exported(run, tmp_path):
-    said = ganapp("export", run, "--format", "litert", "--out", tmp_path / "out")
+    """Exported to a folder, under a name and as a version that are said."""
+    out = tmp_path / "out"
+    named = ("--out", out, "--name", "digits", "--version", 3)
+    said = ganapp("export", run, "--format", "litert", *named)
     assert (said.code, said.errors) == (0, "")
-    assert "labels = random.choice(10" in (tmp_path / "out" / "model_card.md").read_text()
+    assert "models/digits/3/model.tflite" in written(out)
+    assert str(out) in said.output
+    assert not (run / "export").exists()
+    assert "labels = random.choice(10" in (out / "model_card.md").read_text()
 
 
 def test_diagnose_and_resume_know_the_classes(run):
-    assert ganapp("diagnose", run).code == 0
+    """And images have no density that the discriminator could be compared with."""
+    said = ganapp("diagnose", run, "--json")
+    assert said.code == 0, said.errors
+    content = json.loads(said.output)
+    assert "density is not known" in content["discriminator"]["reason"]
+    assert content["pictures"]
     said = ganapp("resume", run)
     assert said.code == 0, said.errors
 

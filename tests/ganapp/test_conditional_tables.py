@@ -12,7 +12,7 @@ from table_run_case import TABLE, people
 from ganapp.loading import load_config
 from ganapp.runner.compose import compose
 
-ASKED = 'units = [16]\ncondition = "concatenation"\nprior'
+ASKED = 'units = [8]\ncondition = "concatenation"\nprior'
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def run(tmp_path_factory):
     """The discriminator is told nothing: it reads the class in the row."""
     folder = tmp_path_factory.mktemp("conditional")
     people().to_csv(folder / "people.csv", index=False)
-    text = TABLE.format(path=folder / "people.csv").replace("units = [16]\nprior", ASKED)
+    text = TABLE.format(path=folder / "people.csv").replace("units = [8]\nprior", ASKED)
     (folder / "people.toml").write_text(text)
     said = ganapp("train", folder / "people.toml", "--run", folder / "run")
     assert said.code == 0, said
@@ -68,7 +68,7 @@ def test_rows_without_a_label_take_part(tmp_path):
     said = ganapp("train", tmp_path / "none.toml", "--dry-run")
     assert said.code == 2
     assert "needed for a table of which some rows lack the label 'city'" in said.errors
-    (tmp_path / "people.toml").write_text(text.replace("units = [16]\nprior", ASKED))
+    (tmp_path / "people.toml").write_text(text.replace("units = [8]\nprior", ASKED))
     said = ganapp("train", tmp_path / "people.toml", "--run", tmp_path / "run")
     assert said.code == 0, said
     assert "of them labelled)" in said.output

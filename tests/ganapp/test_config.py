@@ -145,9 +145,9 @@ SENTENCES = {
     "data.sigma=-1": "`data.sigma`: input should be greater than 0. Received: -1.",
     "evaluation.samples=3": "input should be greater than or equal to 50. Received: 3.",
     "evaluation.neighbours=60": "must be less than `evaluation.samples`. Received: 60 and 60.",
-    "training.steps_per_epoch=7": (
+    "training.steps_per_execution=3": (
         "`training.steps_per_epoch` must be a multiple of `training.steps_per_execution`. "
-        "Received: 7 and 2."
+        "Received: 8 and 3."
     ),
     "discriminator.normalisation=batch": "must be 'none' or 'layer' under a gradient penalty",
 }

@@ -75,14 +75,6 @@ def test_only_points_in_the_plane_are_compared_with_theory():
         Theory(compose(load_config("ring", settings)), np.zeros((4, 3)))
 
 
-def test_a_run_on_images_says_why_it_is_not(finished_digits):
-    said = ganapp("diagnose", finished_digits, "--json")
-    assert said.code == 0, said.errors
-    content = json.loads(said.output)
-    assert "density is not known" in content["discriminator"]["reason"]
-    assert content["pictures"]
-
-
 def test_the_dirac_game_is_drawn(tmp_path):
     out = tmp_path / "dirac.png"
     said = ganapp("diagnose", "--dirac", "--objective", "minimax", "--out", out)

@@ -73,7 +73,7 @@ def wait_for(condition, workers):
 
 def test_sigterm_to_one_stops_both_at_the_same_step(folder, tmp_path):
     run = tmp_path / "run"
-    settings = [f"training.steps_per_epoch={ENDLESS}", "training.checkpoint_every=100"]
+    settings = [f"training.steps_per_epoch={ENDLESS}", "training.checkpoint_every=20"]
     settings += [f"training.evaluate_every={ENDLESS}", f"training.sample_every={ENDLESS}"]
     options = [option for setting in settings for option in ("--set", setting)]
     command = ["train", folder / "tiny_ring.toml", "--run", run, *options]

@@ -1,6 +1,7 @@
 """Samples, evaluations and exports of a finished run."""
 
 import json
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -12,6 +13,36 @@ from training.checkpoints import list_steps
 from training.data import DataSpec
 
 COLUMNS = ("value", "matched", "floor", "baseline")
+DIGITS = """
+[data]
+source = "digits"
+[generator]
+network = "mlp"
+units = [4]
+prior = { name = "uniform", size = 4 }
+[discriminator]
+network = "mlp"
+units = [4]
+[objective]
+name = "non_saturating"
+[training]
+epochs = 1
+steps_per_epoch = 2
+batch_size = 8
+[evaluation]
+samples = 50
+baseline_components = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A run on images, to look at only."""
+    folder = tmp_path_factory.mktemp("digits")
+    (folder / "digits.toml").write_text(DIGITS)
+    said = ganapp("train", folder / "digits.toml", "--run", folder / "run")
+    assert said.code == 0, said.errors
+    return folder / "run"
 
 
 def sampled(run, out, *options):
@@ -20,23 +51,28 @@ def sampled(run, out, *options):
     return out.read_bytes()
 
 
-@pytest.mark.parametrize("suffix", ["npz", "png", "gif", "PNG"])
-def test_the_same_seed_gives_the_same_bytes(finished_digits, tmp_path, suffix):
-    first = sampled(finished_digits, tmp_path / f"a.{suffix}", "--count", 4, "--seed", 1)
-    assert sampled(finished_digits, tmp_path / f"b.{suffix}", "--count", 4, "--seed", 1) == first
-    assert sampled(finished_digits, tmp_path / f"c.{suffix}", "--count", 4, "--seed", 2) != first
+@pytest.mark.parametrize("suffix", ["npz", "png", "PNG"])
+def test_the_same_seed_gives_the_same_bytes(digits, tmp_path, suffix):
+    first = sampled(digits, tmp_path / f"a.{suffix}", "--count", 4, "--seed", 1)
+    assert sampled(digits, tmp_path / f"b.{suffix}", "--count", 4, "--seed", 1) == first
+    assert sampled(digits, tmp_path / f"c.{suffix}", "--count", 4, "--seed", 2) != first
 
 
-def test_another_process_gives_the_same_samples(digits, finished_digits, lives, tmp_path):
-    there, here, options = tmp_path / "a.npz", tmp_path / "b.npz", ("--count", 5, "--seed", 3)
-    life = lives("sample", digits[0], "--out", there, *options, run=tmp_path)
-    assert life.code == 0, life.output
-    assert sampled(finished_digits, here, *options) == there.read_bytes()
+def test_walks(digits, tmp_path):
+    """Of a seed always the same one; one that stays at the likeliest latent does not move."""
+    first = sampled(digits, tmp_path / "a.gif", "--count", 2, "--truncation", 1)
+    with PIL.Image.open(tmp_path / "a.gif") as walk:
+        assert walk.n_frames >= 20
+        assert walk.info["loop"] == 0
+    assert sampled(digits, tmp_path / "b.gif", "--count", 2) == first
+    sampled(digits, tmp_path / "c.gif", "--count", 2, "--seed", 2, "--truncation", 0)
+    with PIL.Image.open(tmp_path / "c.gif") as walk:
+        assert getattr(walk, "n_frames", 1) == 1
 
 
-def test_images_in_user_units(finished_digits, tmp_path):
-    before = written(finished_digits)
-    sampled(finished_digits, tmp_path / "x.npz", "--count", 7, "--seed", 1)
+def test_images_in_user_units(digits, tmp_path):
+    before = written(digits)
+    sampled(digits, tmp_path / "x.npz", "--count", 7, "--seed", 1)
     with np.load(tmp_path / "x.npz") as file:
         samples, latents = file["samples"], file["latents"]
         assert sorted(file) == ["latents", "samples"]
@@ -44,32 +80,27 @@ def test_images_in_user_units(finished_digits, tmp_path):
     assert (latents.dtype, latents.shape) == (np.float32, (7, 4))
     assert np.abs(latents).max() <= 1, "a uniform prior"
     assert len(np.unique(samples.reshape(7, -1), axis=0)) == 7
-    assert written(finished_digits) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "x.npz"]
+    assert written(digits) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
 
-def test_single_pictures_are_those_of_the_arrays(finished_digits, tmp_path):
+def test_single_pictures_are_those_of_the_arrays(digits, tmp_path):
     """They are read as samples again, in their order."""
     options, folder = ("--count", 5, "--seed", 1), tmp_path / "pictures"
     for out in (f"{folder}/", f"{tmp_path}/named.png/"):
-        said = ganapp("sample", finished_digits, "--out", out, *options)
+        said = ganapp("sample", digits, "--out", out, *options)
         assert (said.code, said.errors) == (0, "")
     assert [path.name for path in sorted(folder.iterdir())] == [f"00000{i}.png" for i in range(5)]
     assert written(folder) == written(tmp_path / "named.png")
-    sampled(finished_digits, tmp_path / "x.npz", *options)
+    sampled(digits, tmp_path / "x.npz", *options)
     with np.load(tmp_path / "x.npz") as file:
         samples = file["samples"]
-    spec = DataSpec.from_dict(json.loads((finished_digits / "manifest.json").read_text())["data"])
+    spec = DataSpec.from_dict(json.loads((digits / "manifest.json").read_text())["data"])
     np.testing.assert_array_equal(read_samples(folder)(spec).values, samples)
-    again = ganapp("sample", finished_digits, "--out", folder, *options)
+    again = ganapp("sample", digits, "--out", folder, *options)
     assert again.code == 2, "what is there stays"
     assert "`--out` must be an empty or a new folder" in again.errors
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "named.png",
-        "pictures",
-        "run",
-        "x.npz",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["named.png", "pictures", "x.npz"]
 
 
 def test_vectors_in_user_units(finished, tmp_path):
@@ -99,16 +130,13 @@ def test_truncated_samples_are_those_of_truncated_latents(finished, tmp_path):
     assert files[0.5][1].std(axis=0).max() < samples.std(axis=0).max()
 
 
-def test_pictures_and_walks_are_truncated_too(finished_digits, tmp_path):
-    for suffix in ("png", "gif"):
-        plain, *others = (
-            sampled(finished_digits, tmp_path / f"x.{suffix}", "--count", 2, "--truncation", amount)
-            for amount in (1, 0.5, 0)
-        )
-        assert plain == sampled(finished_digits, tmp_path / f"y.{suffix}", "--count", 2)
-        assert len({plain, *others}) == 3
-    with PIL.Image.open(tmp_path / "x.gif") as walk:
-        assert getattr(walk, "n_frames", 1) == 1, "a walk that stays at the likeliest latent"
+def test_pictures_are_truncated_too(digits, tmp_path):
+    plain, *others = (
+        sampled(digits, tmp_path / "x.png", "--count", 2, "--truncation", amount)
+        for amount in (1, 0.5, 0)
+    )
+    assert plain == sampled(digits, tmp_path / "y.png", "--count", 2)
+    assert len({plain, *others}) == 3
 
 
 @pytest.mark.parametrize("prior", ["sphere", "bernoulli"])
@@ -146,15 +174,11 @@ def test_a_run_of_before_gives_the_same_samples(finished, tmp_path):
     assert sampled(finished, tmp_path / "b.png", "--count", 5) == expected
 
 
-def test_pictures_and_walks(finished_digits, tmp_path):
+def test_pictures(digits, tmp_path):
     for count in (1, 3):
-        sampled(finished_digits, tmp_path / "x.png", "--count", count)
+        sampled(digits, tmp_path / "x.png", "--count", count)
         with PIL.Image.open(tmp_path / "x.png") as picture:
             assert picture.format == "PNG"
-    sampled(finished_digits, tmp_path / "x.gif", "--count", 2)
-    with PIL.Image.open(tmp_path / "x.gif") as walk:
-        assert walk.n_frames >= 20
-        assert walk.info["loop"] == 0
 
 
 def test_evaluate_prints_json_and_rewrites_the_report(finished):
@@ -211,33 +235,27 @@ def test_a_damaged_newest_checkpoint_is_warned_of_and_left_alone(finished, tmp_p
 
 
 @pytest.mark.slow
-def test_export_into_the_default_and_another_folder(finished_digits, tmp_path):
-    said = ganapp("export", finished_digits, "--format", "litert")
+def test_export(digits, tmp_path):
+    """Into the run's own folder; another one is in `test_conditional_runs.py`."""
+    run = shutil.copytree(digits, tmp_path / "run")
+    said = ganapp("export", run, "--format", "litert")
     assert said.code == 0, said.errors
-    name = finished_digits.name
-    artefact = f"models/{name}/1/model.tflite"
+    artefact = f"models/{run.name}/1/model.tflite"
     assert {artefact, "model_card.json", "model_card.md", "model_card.html"} <= written(
-        finished_digits / "export"
+        run / "export"
     ).keys()
-    card = json.loads((finished_digits / "export" / "model_card.json").read_text())
+    card = json.loads((run / "export" / "model_card.json").read_text())
     assert [each["format"] for each in card["artefacts"]] == ["litert"]
     assert {"coverage", "frechet_distance"} <= set(card["judged"]["keras"])
     assert card["artefacts"][0]["figures"] == pytest.approx(card["judged"]["keras"], abs=0.02)
-    out = tmp_path / "elsewhere"
-    options = ["--format", "saved_model", "--out", out, "--name", "digits", "--version", 3]
-    said = ganapp("export", finished_digits, *options)
-    assert said.code == 0, said.errors
-    assert "models/digits/3/saved_model.pb" in written(out)
-    assert str(out) in said.output
-    assert "export" not in {path.name for path in tmp_path.iterdir()}
-    shown = ganapp("show", finished_digits).output
-    assert str(finished_digits / "export" / artefact) in shown
+    shown = ganapp("show", run).output
+    assert str(run / "export" / artefact) in shown
     assert "SavedModel" not in shown
-    verified = ganapp("verify", finished_digits / "export")
+    verified = ganapp("verify", run / "export")
     assert verified.code == 0, verified.errors
     assert f"{artefact}: largest difference" in verified.output
-    with (finished_digits / "export" / artefact).open("r+b") as file:
+    with (run / "export" / artefact).open("r+b") as file:
         file.write(b"?")
-    refused = ganapp("verify", finished_digits / "export")
+    refused = ganapp("verify", run / "export")
     assert refused.code == 2
     assert f"{artefact} has changed" in refused.errors

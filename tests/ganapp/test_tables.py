@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -114,23 +115,23 @@ def samples_in(run, file):
 def test_a_table_may_lie_elsewhere(run, tmp_path):
     """Samples need the run alone; who needs the table is told where it is."""
     path, elsewhere = run.parent / "people.csv", tmp_path / "elsewhere.csv"
+    copy = shutil.copytree(run, tmp_path / "run")
     before = samples_in(run, tmp_path / "a.csv")
     path.rename(elsewhere)
     try:
-        assert samples_in(run, tmp_path / "a.csv") == before
+        assert samples_in(copy, tmp_path / "a.csv") == before
         for command in ("evaluate", "resume", "diagnose"):
-            said = ganapp(command, run)
+            said = ganapp(command, copy)
             assert said.code == 2
             assert "`--data PATH` says where they are now." in said.errors
-        said = ganapp("evaluate", run, "--set", f"data.path={elsewhere}")
+        said = ganapp("evaluate", copy, "--set", f"data.path={elsewhere}")
         assert (said.code, said.errors) == (0, "")
-        assert load_saved(run / "config.toml").data.options["path"] == str(path)
-        said = ganapp("resume", run, "--data", f"csv:{elsewhere}")
+        assert load_saved(copy / "config.toml").data.options["path"] == str(path)
+        said = ganapp("resume", copy, "--data", f"csv:{elsewhere}")
         assert (said.code, said.errors) == (0, "")
-        assert load_saved(run / "config.toml").data.options["path"] == str(elsewhere)
+        assert load_saved(copy / "config.toml").data.options["path"] == str(elsewhere)
     finally:
         elsewhere.rename(path)
-    assert ganapp("resume", run, "--data", path).code == 0
 
 
 def test_a_table_with_a_further_row_is_judged_with_a_warning(run, tmp_path):
@@ -204,8 +205,9 @@ def test_a_column_with_more_categories_than_are_one_hot(tmp_path):
     said = ganapp("train", tmp_path / "people.toml", "--run", run)
     assert said.code == 2
     assert "embed it with `embedded = ['street']`" in said.errors.replace("\n", " ")
-    setting = ("--set", 'data.embedded=["street"]')
-    said = ganapp("train", tmp_path / "people.toml", "--run", run, *setting)
+    settings = ('data.embedded=["street"]', "training.epochs=1", "training.steps_per_epoch=1")
+    options = [word for setting in settings for word in ("--set", setting)]
+    said = ganapp("train", tmp_path / "people.toml", "--run", run, *options)
     assert said.code == 0, said
     assert ganapp("sample", run, "--out", out, "--count", 200).code == 0
     found = pd.read_csv(out)

@@ -128,18 +128,18 @@ def real_rows(count=16):
     return rows, labels
 
 
-def test_the_discriminator_sees_the_same_classes_in_both():
-    gan = gan_of_rows(kind=Recorder, run_eagerly=True)
+@pytest.mark.parametrize("judged", [True, False])
+def test_the_discriminator_sees_the_same_classes_in_both(judged):
+    gan = gan_of_rows(judged=judged, kind=Recorder, run_eagerly=True)
     rows, labels = real_rows(8)
     gan.train_step((tf.constant(rows), tf.constant(labels)))
     assert len(gan.judged) == 4  # real and generated rows, for each player
-    for judged in gan.judged:
-        np.testing.assert_array_equal(judged[:, START : START + CLASSES], np.eye(CLASSES)[labels])
+    for seen in gan.judged:
+        np.testing.assert_array_equal(seen[:, START : START + CLASSES], np.eye(CLASSES)[labels])
 
 
-@pytest.mark.parametrize("judged", [True, False])
-def test_two_replicas_train_as_one(judged, two_replicas):
-    gans = [gan_of_rows(judged=judged, strategy=each) for each in (None, two_replicas)]
+def test_two_replicas_train_as_one(two_replicas):
+    gans = [gan_of_rows(strategy=x, run_eagerly=x is None) for x in (None, two_replicas)]
     start = weights(gans[0])
     for gan in gans:
         data = tf.data.Dataset.from_tensor_slices(real_rows()).batch(8, drop_remainder=True)

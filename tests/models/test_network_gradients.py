@@ -42,15 +42,9 @@ def autoencoder(**options):
 
 
 DISCRIMINATORS = {
-    "sngan": resnet("sngan"),
-    "sngan attention": resnet("sngan", attention=True),
-    "sngan layer norm": resnet("sngan", normalisation="layer"),
-    "r3gan": resnet("r3gan"),
-    "r3gan attention": resnet("r3gan", attention=True),
-    "r3gan attention spectral": resnet("r3gan", attention=True),
-    "maxout": mlp(activation="maxout", pieces=3),
-    "dropout": mlp(dropout=0.4),
-    "minibatch discrimination": mlp(minibatch="discrimination"),
+    "sngan": resnet("sngan", attention=True, normalisation="layer"),
+    "r3gan spectral": resnet("r3gan", attention=True),
+    "dropout": mlp(activation="maxout", pieces=3, dropout=0.4, minibatch="discrimination"),
     "minibatch deviation": mlp(minibatch="standard_deviation"),
     "squared": autoencoder(error="squared"),
     "absolute": autoencoder(error="absolute"),

@@ -36,12 +36,15 @@ def test_images_channel_by_channel():
     np.testing.assert_array_equal(together[1], np.concatenate([x[2], x[3]], axis=-1))
 
 
-@pytest.mark.parametrize("objective", [NonSaturating(discriminator_steps=2), RelativisticPairing()])
-def test_two_replicas_train_as_one(objective, two_replicas):
-    gans = [packing_gan(objective, strategy) for strategy in (None, two_replicas)]
+def test_two_replicas_train_as_one(two_replicas):
+    objective = RelativisticPairing(discriminator_steps=2)
+    gans = [
+        packing_gan(objective, strategy, run_eagerly=strategy is None)
+        for strategy in (None, two_replicas)
+    ]
     start = gans[0].discriminator.get_weights()
     for gan in gans:
-        train(gan, 3, plain_batches(3, objective.discriminator_steps * BATCH))
+        train(gan, 3, plain_batches(3, 2 * BATCH))
     assert same_networks(gans[1], gans[0]) < 1e-5
     assert not np.array_equal(start[0], gans[0].discriminator.get_weights()[0])
 

@@ -19,11 +19,11 @@ from tests.case import (
     train,
     weights,
 )
-from training.constraints import Unconstrained
+from training.constraints import SpectralNorm, WeightClip
 from training.data import training_batches
 from training.data.mixtures import ring
-from training.objectives import OBJECTIVES, Hinge, NonSaturating
-from training.penalties import R1, GradientPenalty
+from training.objectives import BEGAN, OBJECTIVES, WGAN, NonSaturating, RelativisticAverage
+from training.penalties import R1, R2, GradientPenalty
 
 STEPS = 5
 
@@ -48,15 +48,31 @@ def objective(name):
     return dataclasses.replace(default, discriminator_steps=min(2, default.discriminator_steps))
 
 
-def has_more_than_losses(name):
-    chosen = objective(name)
-    others = chosen.penalties, chosen.stabilisers, chosen.initial_state()
-    return any(others) or chosen.constraint != Unconstrained()
+# One for each way in which the step uses losses, and whatever some objective brings besides them:
+# penalties, constraints, stabilisers and states that do not touch one another are in one training.
+TRAINED = {
+    "non_saturating": objective("non_saturating"),
+    "relativistic_average": RelativisticAverage(penalties=(R1(), R2()), discriminator_steps=2),
+    "wgan": WGAN(
+        discriminator_steps=2,
+        # Clips some of the weights, not all: those would no longer tell anything.
+        constraint=WeightClip(limit=0.3),
+        penalties=(*objective("wgan_gp").penalties, *objective("wgan_lp").penalties),
+    ),
+    "began": BEGAN(stabilisers=objective("ebgan").stabilisers),
+}
 
 
-# One for each way in which the step uses losses, and whatever brings more than losses.
-TRAINED = {"non_saturating", "relativistic", "relativistic_average"}
-TRAINED |= {name for name in OBJECTIVES if has_more_than_losses(name)}
+def test_whatever_an_objective_brings_is_trained():
+    """Spectral normalisation: `test_default_optimizers_agree_too`, here and in layers' tests."""
+
+    def brought(chosen):
+        return {*map(type, (*chosen.penalties, *chosen.stabilisers, chosen.constraint))}
+
+    trained = set().union(*map(brought, TRAINED.values())) | {SpectralNorm}
+    for name in OBJECTIVES:
+        assert brought(objective(name)) <= trained, name
+        assert not objective(name).initial_state() or name in TRAINED, name
 
 
 def test_losses_of_every_objective(two_replicas):
@@ -92,8 +108,8 @@ def test_losses_of_every_objective(two_replicas):
 @pytest.mark.parametrize("name", sorted(TRAINED))
 def test_two_replicas_train_as_one(name, two_replicas):
     # Eager: nothing to trace for what is compared with.
-    single = tiny_gan(objective(name), optimizer=sgd, run_eagerly=True)
-    double = tiny_gan(objective(name), optimizer=sgd, strategy=two_replicas)
+    single = tiny_gan(TRAINED[name], optimizer=sgd, run_eagerly=True)
+    double = tiny_gan(TRAINED[name], optimizer=sgd, strategy=two_replicas)
     start = weights(single)
     assert same_networks(double, single) == 0
     logs = []
@@ -117,24 +133,14 @@ def test_default_optimizers_agree_too(two_replicas):
     Adam divides each gradient by its own size, rounding included, hence the wider tolerance; the
     weights themselves move by 1e-3.
     """
-    gans = [tiny_gan(objective("hinge"), strategy=strategy) for strategy in (None, two_replicas)]
-    for gan in gans:
-        train(gan, STEPS)
-    single, double = map(weights, gans)
-    for part, arrays in single.items():
-        assert relative_error(double[part], arrays) < 1e-4
-    assert_replicas_hold_the_same(gans[1], two_replicas)
-
-
-def test_a_plain_dataset_is_shared_out(two_replicas):
-    """`fit` on an ordinary dataset: Keras distributes it, and k splits it as on one device."""
-    k = 3
-    chosen = NonSaturating(discriminator_steps=k)
-    single = tiny_gan(chosen, optimizer=sgd, run_eagerly=True)
-    double = tiny_gan(chosen, optimizer=sgd, strategy=two_replicas)
+    chosen = dataclasses.replace(objective("hinge"), penalties=(GradientPenalty(),))
+    single = tiny_gan(chosen, run_eagerly=True)
+    double = tiny_gan(chosen, strategy=two_replicas)
     for gan in (single, double):
-        train(gan, 3, plain_batches(3, k * BATCH))
-    assert same_networks(double, single) < 1e-5
+        train(gan, STEPS)
+    for part, arrays in weights(single).items():
+        assert relative_error(weights(double)[part], arrays) < 1e-4
+    assert_replicas_hold_the_same(double, two_replicas)
 
 
 def test_evaluate_agrees(two_replicas):
@@ -153,41 +159,13 @@ def test_synchronised_batch_normalisation(two_replicas):
     def networks():
         return mlp_networks(normalisation="batch")
 
-    gans = [tiny_gan(networks=networks, optimizer=sgd, strategy=s) for s in (None, two_replicas)]
-    for gan in gans:
+    options = {"networks": networks, "optimizer": sgd}
+    single = tiny_gan(NonSaturating(), run_eagerly=True, **options)
+    double = tiny_gan(NonSaturating(), strategy=two_replicas, **options)
+    for gan in (single, double):
         train(gan, 3)
-    assert same_networks(gans[1], gans[0]) < 1e-4
-    assert_replicas_hold_the_same(gans[1], two_replicas)
-
-
-def test_replicas_hold_the_same_weights(two_replicas):
-    """Of several updates, a penalty and batch normalisation together."""
-    gan = tiny_gan(
-        Hinge(discriminator_steps=2, penalties=(GradientPenalty(),)),
-        networks=lambda: (mlp_networks(normalisation="batch")[0], mlp_networks()[1]),
-        strategy=two_replicas,
-    )
-    train(gan, 3)
-    assert_replicas_hold_the_same(gan, two_replicas)
-
-
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_steps_per_execution(replicas, two_replicas):
-    """Four steps in one execution are four steps; the logs are those of the last."""
-    strategy = two_replicas if replicas == 2 else None
-    gans, logs = [], []
-    for steps_per_execution in (1, 4):
-        gan = tiny_gan(
-            NonSaturating(penalties=(R1(),)),
-            strategy=strategy,
-            steps_per_execution=steps_per_execution,
-        )
-        logs.append(train(gan, 8).history)
-        gans.append(gan)
-    assert int(gans[1].step.numpy()) == 8
-    assert same_networks(gans[1], gans[0]) < 1e-6
-    for key, value in logs[0].items():
-        assert logs[1][key] == pytest.approx(value, rel=1e-5, abs=1e-6), key
+    assert same_networks(double, single) < 1e-4
+    assert_replicas_hold_the_same(double, two_replicas)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,19 +180,18 @@ class Waves:
         return tf.reshape(tf.sin(12.9 * places + phase), (count, self.size))
 
 
-def test_xla_agrees():
-    gans = []
-    for jit in (False, True):
-        gan = tiny_gan(objective("relativistic"), jit_compile=jit, optimizer=sgd)
+def test_xla_agrees_and_is_a_function_of_the_seed():
+    options = {"optimizer": sgd, "networks": linear_networks}
+    waves, plain = (
+        tiny_gan(objective("relativistic"), jit_compile=jit, run_eagerly=not jit, **options)
+        for jit in (True, False)
+    )
+    for gan in (waves, plain):
         gan.prior = Waves(3)
         train(gan, 3)
-        gans.append(gan)
-    assert same_networks(gans[1], gans[0]) < 1e-5
+    assert same_networks(waves, plain) < 1e-5
 
-
-def test_xla_is_a_function_of_the_seed():
-    options = {"jit_compile": True, "optimizer": sgd, "networks": linear_networks}
-    gans = [tiny_gan(seed=seed, **options) for seed in (1, 1, 2)]
+    gans = [tiny_gan(seed=seed, jit_compile=True, **options) for seed in (1, 1, 2)]
     for gan in gans:
         train(gan, 2)
     assert same_networks(gans[1], gans[0]) == 0
@@ -226,15 +203,6 @@ def test_xla_is_refused_on_two_replicas(two_replicas):
         ValueError, match=r"one device only.*Received: jit_compile=True on 2 replicas"
     ):
         tiny_gan(strategy=two_replicas, jit_compile=True)
-
-
-def test_eager_agrees():
-    gans = [
-        tiny_gan(objective("hinge"), run_eagerly=eager, optimizer=sgd) for eager in (True, False)
-    ]
-    for gan in gans:
-        train(gan, 2)
-    assert same_networks(gans[1], gans[0]) < 1e-5
 
 
 def test_everything_outlives_the_strategy_scope(two_replicas):

@@ -44,8 +44,7 @@ def main() -> None:
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    results = [run(strategy, steps) for steps in (1, 2)]
-    print("RESULT" + json.dumps(results), flush=True)
+    print("RESULT" + json.dumps(run(strategy, 2)), flush=True)
     os._exit(0)  # the collective runtime may hang in its own shutdown when the other has gone
 
 

@@ -142,6 +142,21 @@ def test_all_damaged_is_an_error_each_time(three):
     assert values_of(state) == values_of(state_of(7.0))
 
 
+def test_what_an_interrupted_first_save_left_is_no_checkpoint(tmp_path):
+    """The index is moved last; without one there is nothing yet to go on from."""
+    Checkpoints(tmp_path, state_of(1.0)).save(1)
+    (tmp_path / "ckpt-1.index").unlink()
+    state, warnings = state_of(7.0), []
+    assert load_latest(tmp_path, state, warn=warnings.append) is None
+    checkpoints = Checkpoints(tmp_path, state, warn=warnings.append)
+    assert checkpoints.restore_latest() is None
+    assert all("ckpt-1 is damaged and was skipped" in text for text in warnings)
+    assert len(warnings) == 2
+    assert values_of(state) == values_of(state_of(7.0))
+    checkpoints.save(1)
+    assert Checkpoints(tmp_path, state_of(0.0)).restore_latest() == 1
+
+
 def test_a_lying_state_file_is_not_asked(three):
     (three / "checkpoint").write_text('model_checkpoint_path: "/nowhere/ckpt-9"')
     assert Checkpoints(three, state_of(0.0)).restore_latest() == 3
@@ -175,7 +190,7 @@ def test_missing_and_damaged_single_checkpoints_are_sentences(three):
 
 
 def test_every_flipped_bit_and_cut_is_noticed_or_harmless(tmp_path):
-    """Random single-bit faults all over both files, every bit of the index footer, and cuts."""
+    """Random single-bit faults all over both files, more in the index's footer, and cuts."""
     state = state_of(3.0)
     Checkpoints(tmp_path, state).save(1)
     expected, choose = values_of(state), random.Random(0)
@@ -184,9 +199,9 @@ def test_every_flipped_bit_and_cut_is_noticed_or_harmless(tmp_path):
         # The index ends in a block and a footer that are mostly unused.
         spare = len(raw) - 80 if file.suffix == ".index" else len(raw)
         faults = [(offset, choose.randrange(8)) for offset in range(len(raw))]
-        faults += [(offset, bit) for offset in range(spare, len(raw)) for bit in range(8)]
+        faults += [(offset, bit) for offset in range(spare, len(raw)) for bit in (0, 7)]
         damaged = [(offset, _flipped(raw, offset, bit)) for offset, bit in faults]
-        damaged += [(0, raw[:length]) for length in range(0, len(raw), 3)]
+        damaged += [(0, raw[:length]) for length in range(0, len(raw), 7)]
         for offset, content in damaged:
             file.write_bytes(content)
             set_all(state, 7.0)

@@ -17,31 +17,48 @@ from training.distribution import agreement, is_chief, make_strategy
 ROOT = Path(__file__).parents[2]
 
 
-def in_a_fresh_process(code, **environment):
-    """Devices can be configured once a process, before TensorFlow's first operation."""
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment
+# Devices can be configured once a process, before TensorFlow's first operation. The second process
+# is a copy of the first before that, so that TensorFlow is imported once.
+MAKE = """
+import json, os, sys
+import tensorflow as tf
+from training.distribution import is_chief, make_strategy
+
+def describe(replicas):
+    strategy = make_strategy(replicas)
+    print(json.dumps([
+        type(strategy).__name__, strategy.num_replicas_in_sync,
+        list(strategy.extended.worker_devices), is_chief(strategy),
+    ]), flush=True)
+
+copy = os.fork()
+if copy == 0:
+    describe(3)
+else:
+    assert os.waitpid(copy, 0)[1] == 0
+    os.environ["TF_CONFIG"] = sys.argv[1]
+    describe(2)
+"""
+
+
+@pytest.fixture(scope="module")
+def made():
+    """What `make_strategy` made in fresh processes: of 3 replicas, and of 2 in a cluster of one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    cluster = {"worker": [f"127.0.0.1:{port}"]}
+    task = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
     finished = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", MAKE, task],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert finished.returncode == 0, finished.stderr[-2000:]
-    return json.loads(finished.stdout.splitlines()[-1])
-
-
-MAKE = """
-import json
-import tensorflow as tf
-from training.distribution import is_chief, make_strategy
-strategy = make_strategy({replicas})
-print(json.dumps([
-    isinstance(strategy, tf.distribute.{kind}), strategy.num_replicas_in_sync,
-    list(strategy.extended.worker_devices), is_chief(strategy),
-]))
-"""
+    return [json.loads(line) for line in finished.stdout.splitlines() if line.startswith("[")]
 
 
 def test_one_replica_is_the_default_strategy():
@@ -50,24 +67,18 @@ def test_one_replica_is_the_default_strategy():
     assert is_chief(make_strategy(1))
 
 
-def test_replicas_on_one_cpu_are_logical_devices():
-    code = MAKE.format(replicas=3, kind="MirroredStrategy")
-    right_kind, replicas, devices, chief = in_a_fresh_process(code)
-    assert (right_kind, replicas, chief) == (True, 3, True)
+def test_replicas_on_one_cpu_are_logical_devices(made):
+    kind, replicas, devices, chief = made[0]
+    assert (kind, replicas, chief) == ("MirroredStrategy", 3, True)
     assert len(set(devices)) == 3
     assert all("CPU" in device for device in devices)
 
 
-def test_a_cluster_of_one_worker():
+def test_a_cluster_of_one_worker(made):
     """`TF_CONFIG` wins over `replicas`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    cluster = {"worker": [f"127.0.0.1:{port}"]}
-    task = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
-    code = MAKE.format(replicas=2, kind="MultiWorkerMirroredStrategy")
-    right_kind, replicas, _, chief = in_a_fresh_process(code, TF_CONFIG=task)
-    assert (right_kind, replicas, chief) == (True, 1, True)
+    kind, replicas, _, chief = made[1]
+    assert kind in ("MultiWorkerMirroredStrategy", "CollectiveAllReduceStrategy")
+    assert (replicas, chief) == (1, True)
 
 
 def test_replicas_come_before_the_first_operation():

@@ -89,7 +89,7 @@ def test_state_is_read_when_the_loss_is_computed(variable):
     balance = variable(0.0, dtype="float32")
     began = BEGAN(balance_rate=0.1).with_state({"balance": balance})
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(real, fake):
         loss = tf.reduce_mean(began.discriminator_loss(real, fake))
         balance.assign(began.next_state(real, fake)["balance"])
@@ -125,7 +125,7 @@ def test_two_replicas_move_the_balance_alike(two_replicas):
     began = BEGAN(diversity=0.5, balance_rate=0.1).with_state({"balance": 0.4})
     real, fake = scores(FAKE), scores(REAL)
 
-    @tf.function
+    @tf.function(autograph=False)
     def states():
         def each():
             index = tf.distribute.get_replica_context().replica_id_in_sync_group

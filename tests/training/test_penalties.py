@@ -134,7 +134,7 @@ def test_penalty_is_finite_where_the_gradient_vanishes(penalty):
 
 
 @pytest.mark.parametrize("name", OF_ONE_EXAMPLE)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(count=st.integers(1, 6), seed=st.integers(0, 99))
 def test_value_of_an_example_is_unmoved_by_the_batch(name, count, seed):
     keras.utils.set_random_seed(seed)
@@ -204,7 +204,9 @@ def test_weight_is_that_of_the_step():
 
 def test_weight_multiplies_the_logged_penalty():
     first = [
-        train(tiny_gan(NonSaturating(penalties=(R1(weight=w),))), 1).history["penalty/r1"][0]
+        train(tiny_gan(NonSaturating(penalties=(R1(weight=w),)), run_eagerly=True), 1).history[
+            "penalty/r1"
+        ][0]
         for w in (1.0, 3.0)
     ]
     assert first[0] > 0
@@ -230,20 +232,24 @@ def test_draws_are_uniform_and_fresh():
     np.testing.assert_allclose(np.quantile(drawn, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.05)
 
 
-@pytest.mark.parametrize("name", sorted(PENALTIES))
-def test_two_replicas_train_as_one(name, two_replicas):
-    gans = []
+def test_two_replicas_train_as_one(two_replicas):
+    """All members at once, each with its own logged value."""
+    gans, logs = [], []
     for strategy in (None, two_replicas):
         gan = tiny_gan(
-            NonSaturating(penalties=(member(name),)),
+            NonSaturating(penalties=tuple(member(name) for name in sorted(PENALTIES))),
             strategy=strategy,
-            networks=lambda: mlp_networks(shape_of(name)),
-            optimizer=lambda: keras.optimizers.SGD(0.01),
+            # Without a norm the slope is that of a whole region, wherever one looks in it.
+            networks=lambda: mlp_networks((4, 4, 1), normalisation="layer"),
+            optimizer=lambda: keras.optimizers.SGD(0.001),
             run_eagerly=strategy is None,  # nothing to trace for what is compared with
         )
         start = weights(gan)["discriminator"]
-        logs = train(gan, 3).history
-        assert np.isfinite(logs[f"penalty/{name}"]).all()
+        logs.append(train(gan, 3).history)
         gans.append(gan)
     assert same_networks(gans[1], gans[0]) < 1e-5
     assert relative_error(weights(gans[0])["discriminator"], start) > 1e-3  # it did move
+    for name in PENALTIES:
+        alone, shared = (log[f"penalty/{name}"][0] for log in logs)
+        assert alone > 0, name
+        assert shared == pytest.approx(alone, rel=1e-5), name

@@ -10,7 +10,8 @@ from models.critic import Critic
 from models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
 from tests.case import assert_exact_through_a_penalty, in_float64, numeric_gradient
 from training.constraints import SpectralNorm
-from training.penalties import PENALTIES, R1, GradientPenalty
+from training.constraints.spectral import SpectralNormalization
+from training.penalties import PENALTIES, GradientPenalty
 
 SHAPE = (4, 4, 1)
 
@@ -27,11 +28,12 @@ def examples(seed):
 
 DISCRIMINATORS = {
     "strided": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="strided"),
-    "average": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="average"),
-    "layer norm": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), normalisation="layer"),
+    "average, layer norm": lambda: dcgan_discriminator(
+        SHAPE, channels=(2, 3), downsampling="average", normalisation="layer"
+    ),
     "mlp": lambda: mlp_discriminator(SHAPE, units=(4, 3)),
     "mlp layer norm": lambda: mlp_discriminator(SHAPE, units=(4, 3), normalisation="layer"),
-    "spectral": lambda: mlp_discriminator(SHAPE, units=(4,)),
+    "spectral": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="strided"),
 }
 
 
@@ -39,15 +41,15 @@ OPTIONS = {"consistency": {"shift": 2, "flip": True}}
 
 
 @pytest.mark.parametrize("layers", DISCRIMINATORS)
-@pytest.mark.parametrize("penalty", [R1(), GradientPenalty()], ids=lambda p: p.name)
-def test_discriminator_gradient_through_every_layer(layers, penalty):
-    check_gradient(layers, penalty)
+def test_discriminator_gradient_through_every_layer(layers):
+    """The gradient penalty's: R1's, and the root of it."""
+    check_gradient(layers, GradientPenalty())
 
 
-@pytest.mark.parametrize("layers", ["strided", "spectral"])
-@pytest.mark.parametrize("name", sorted(PENALTIES))
-def test_discriminator_gradient_of_every_penalty(layers, name):
-    check_gradient(layers, PENALTIES[name](**OPTIONS.get(name, {})))
+@pytest.mark.parametrize("name", sorted(set(PENALTIES) - {"gradient_penalty"}))
+def test_discriminator_gradient_of_every_penalty(name):
+    """Through convolutions and the sigma of each; the gradient penalty's is above."""
+    check_gradient("spectral", PENALTIES[name](**OPTIONS.get(name, {})))
 
 
 def test_discriminator_gradient_on_both_sides_of_the_target():
@@ -61,16 +63,17 @@ def check_gradient(layers, penalty):
     network = in_float64(DISCRIMINATORS[layers]())
     if layers == "spectral":
         network = SpectralNorm().prepare(network)
-    for _ in range(100):  # sigma is exact, and so its gradient, once `u` has converged
-        for variable, value in SpectralNorm().before_update(network):
-            variable.assign(value)
+        for layer in network.layers:  # sigma is exact, and so its gradient, with the exact `u`
+            if isinstance(layer, SpectralNormalization):
+                kernel = layer.layer.kernel.numpy()
+                layer.u.assign(np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]))[2][:1])
     real, fake = examples(1), examples(2)
 
     def of_examples():
         draw = FixedDraws(3, dtype="float64")
         return penalty.per_example(Critic(network, network), real, fake, draw)
 
-    @tf.function
+    @tf.function(autograph=False)
     def value_at_weights():
         return tf.reduce_mean(of_examples())
 

@@ -17,7 +17,7 @@ from training.priors import PRIORS, GaussianMixture, Prior, TruncatedNormal
 MANY = 20_000
 # The cases of the shared list, and options at the ends of their ranges.
 WITH_OPTIONS = CASES | {
-    "defaults of " + name: PRIORS[name]() for name in ("truncated_normal", "gaussian_mixture")
+    "defaults of " + name: PRIORS[name](size=8) for name in ("truncated_normal", "gaussian_mixture")
 }
 WITH_OPTIONS |= {
     "hardly anything left": TruncatedNormal(size=2, bound=0.01),

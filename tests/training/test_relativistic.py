@@ -105,7 +105,7 @@ def test_two_replicas_share_one_average(name, side, two_replicas):
             mean = tf.reduce_mean(value)
         return value, tape.gradient(mean, weight)
 
-    @tf.function
+    @tf.function(autograph=False)
     def halves():
         def each():
             index = tf.distribute.get_replica_context().replica_id_in_sync_group

@@ -87,11 +87,11 @@ class DiracGame:
 
     def velocity(self, theta: float, psi: float) -> np.ndarray:
         """Minus each player's gradient of its own loss at (theta, psi): float64 `(2,)`."""
-        return self._compiled[0](*_scalars(theta, psi)).numpy().astype(np.float64)
+        return self._compiled_velocity(*_scalars(theta, psi)).numpy().astype(np.float64)
 
     def jacobian(self, theta: float = 0.0, psi: float = 0.0) -> np.ndarray:
         """Derivative of the velocity by (theta, psi): float64 `(2, 2)`."""
-        exact = self._compiled[1](*_scalars(theta, psi)).numpy().astype(np.float64)
+        exact = self._jacobian(*_scalars(theta, psi)).numpy().astype(np.float64)
         if np.isfinite(exact).all():
             return exact
         # TensorFlow's third derivative of `x**2` is NaN at 0, where many losses are.
@@ -229,29 +229,31 @@ class DiracGame:
         return self.objective.with_state(self.objective.initial_state())
 
     @functools.cached_property
-    def _compiled(self) -> tuple[Any, Any]:
-        """Velocity and Jacobian as graphs: a path evaluates them a thousand times."""
-        critic = DiracCritic(self.offset)
-        psi_variable = critic.network.layers[-1].kernel
-        both = [tf.TensorSpec((), tf.float32)] * 2
+    def _critic(self) -> DiracCritic:
+        return DiracCritic(self.offset)
+
+    @functools.cached_property
+    def _compiled_velocity(self) -> Any:
+        """A graph: a path evaluates it a thousand times."""
+        critic, both = self._critic, [tf.TensorSpec((), tf.float32)] * 2
 
         def velocity(theta, psi):
-            psi_variable.assign([[psi]])
+            critic.network.layers[-1].kernel.assign([[psi]])
             return tf.stack(self._velocity(critic, theta))
 
-        def jacobian(theta, psi):
-            psi_variable.assign([[psi]])
-            with tf.GradientTape(persistent=True) as tape:
-                tape.watch(theta)
-                speeds = self._velocity(critic, theta)
-            return tf.stack([_by_both(tape, speed, theta, psi_variable) for speed in speeds])
-
         # Concrete at once: TensorFlow warns of retracing when many games are made in a loop.
-        velocity, jacobian = (
-            tf.function(function, input_signature=both).get_concrete_function()
-            for function in (velocity, jacobian)
-        )
-        return velocity, jacobian
+        # Nothing here is for AutoGraph to convert, which takes as long as all the rest.
+        compiled = tf.function(velocity, input_signature=both, autograph=False)
+        return compiled.get_concrete_function()
+
+    def _jacobian(self, theta: tf.Tensor, psi: tf.Tensor) -> tf.Tensor:
+        """Eagerly: a game is asked for it about once, and a graph takes much longer to make."""
+        psi_variable = self._critic.network.layers[-1].kernel
+        psi_variable.assign([[psi]])
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(theta)
+            speeds = self._velocity(self._critic, theta)
+        return tf.stack([_by_both(tape, speed, theta, psi_variable) for speed in speeds])
 
     def _velocity(self, critic: DiracCritic, theta: tf.Tensor) -> list[tf.Tensor]:
         psi = critic.network.layers[-1].kernel
@@ -275,7 +277,8 @@ class DiracGame:
             draw = draws(len(weights))
             for penalty in self.penalties:
                 values = penalty.per_example(critic, real, fake, draw)
-                weight = tf.cast(penalty.weight_at(tf.constant(0, tf.int64)), tf.float32)
+                with tf.init_scope():  # a number, whoever traces this
+                    weight = float(penalty.weight_at(tf.constant(0, tf.int64)))
                 discriminator_loss += weight * mean(values, weights)
         by_theta = _by_both(tape, generator_loss, theta, psi)[0]
         return [-by_theta, -_by_both(tape, discriminator_loss, theta, psi)[1]]

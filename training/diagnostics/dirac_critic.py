@@ -51,7 +51,7 @@ def mean(values: tf.Tensor, weights: np.ndarray) -> tf.Tensor:
     """Weighted mean of one value per example, `(n,)` or `(n, 1)`: a scalar."""
     values = tf.reshape(values, [-1])
     # A penalty on the weights alone has a single value.
-    return tf.reduce_mean(values) if len(values) == 1 else tf.tensordot(values, weights, 1)
+    return tf.reduce_mean(values) if values.shape[0] == 1 else tf.tensordot(values, weights, 1)
 
 
 def draws(rows: int) -> Callable[..., tf.Tensor]:

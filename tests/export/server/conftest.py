@@ -41,10 +41,10 @@ def client(app):
 
 
 @pytest.fixture(scope="session")
-def shared_page(tmp_path_factory):
+def shared_page(version_folders, tmp_path_factory):
     """A server process of tiny models and one browser for all tests of the page."""
     folder = tmp_path_factory.mktemp("gallery")
-    write_models(folder / "models")
+    write_models(folder / "models", version_folders)
     (folder / "downloads").mkdir()
     with serving(folder) as address, browsing(folder / "downloads") as driver:
         yield Page(driver, address, folder / "downloads")

@@ -25,9 +25,12 @@ def people():
     return table_source(messy(), name="people", label="", components=3)
 
 
-@pytest.mark.parametrize("name", OF_EXAMPLES)
-def test_rows_are_such_as_the_table_may_hold(name, people):
-    fitted = quick(name).fit(data_of(people), seed=1)
+@pytest.fixture(scope="module", params=OF_EXAMPLES)
+def fitted(request, people):
+    return quick(request.param).fit(data_of(people), seed=1)
+
+
+def test_rows_are_such_as_the_table_may_hold(fitted, people):
     rows, table = fitted.sample(200, 2), people.spec.table
     assert (rows.shape, rows.dtype) == ((200, 5), np.float32)
     np.testing.assert_array_equal(fitted.sample(200, 2), rows)
@@ -51,9 +54,7 @@ def test_rows_are_such_as_the_table_may_hold(name, people):
     assert np.isnan(rows[:, 0]).mean() < 0.5
 
 
-@pytest.mark.parametrize("name", OF_EXAMPLES)
-def test_one_hot_columns_have_no_density(name, people):
-    fitted = quick(name).fit(data_of(people))
+def test_one_hot_columns_have_no_density(fitted, people):
     facts = fitted.facts(people.held_out_examples()[0])
     assert all(np.isfinite(value) for value in facts.values())
     assert not {"held_out_log_density", "held_out_elbo"} & set(facts)
@@ -74,8 +75,7 @@ def test_the_density_of_numbers_alone_is_one_in_user_units():
     assert found == pytest.approx(expected.mean(), abs=1e-3)
 
 
-@pytest.mark.parametrize("decimals", [0, 2])
-@pytest.mark.parametrize("name", ["kernel_density", "gaussian", "vae"])
+@pytest.mark.parametrize(("name", "decimals"), [("kernel_density", 0), ("gaussian", 2), ("vae", 0)])
 def test_rounded_columns_have_no_density(name, decimals):
     """Half of the rows are the same: the narrower the kernels, the higher their density."""
     frame = messy()[["income", "score"]]

@@ -32,7 +32,7 @@ def cells(source):
         return regular_cells((-2.25, -2.25), (2.25, 2.25), (36, 36))
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.4 * (high - low)
-    return regular_cells(low - margin, high + margin, (240, 240))
+    return regular_cells(low - margin, high + margin, (144, 144))
 
 
 @pytest.fixture(scope="module")

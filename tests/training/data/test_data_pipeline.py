@@ -93,8 +93,7 @@ def test_a_source_without_labels_gives_bare_examples():
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-@pytest.mark.parametrize("k", [1, 5])
-@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize(("k", "start"), [(1, 3), (5, 0)])
 def test_two_replicas_share_the_global_batch(kind, k, start, two_replicas):
     source, batch_size = SOURCES[kind](), 4 * k
     options = {"batch_size": batch_size, "seed": 1, "start_step": start}

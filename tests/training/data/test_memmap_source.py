@@ -31,8 +31,7 @@ def take(dataset, steps):
     return [[np.asarray(p) for p in (e if isinstance(e, tuple) else (e,))] for e in elements]
 
 
-@pytest.mark.parametrize("ordered", [False, True])
-@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize(("labels", "ordered"), [(False, True), (True, False)])
 def test_batches_are_those_of_examples_in_memory(tmp_path, labels, ordered):
     memory, disk = sources(tmp_path, labels=labels, ordered=ordered)
     options = {"batch_size": 8, "seed": 3}

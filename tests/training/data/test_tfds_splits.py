@@ -58,11 +58,9 @@ def source(folder):
     ("word", "training", "held_out", "classes"),
     [
         ("mine", range(20), range(20, 24), BOTH),
-        ("mine:validation", range(24, 34), range(20, 24), BOTH),
         ("mine:unlabelled", range(34, 45), range(20, 24), ()),  # no label that could be learnt
         ("mine:train+unlabelled", [*range(20), *range(34, 45)], range(20, 24), BOTH),
         ("mine::fold_1", range(45, 58), range(20, 24), BOTH),
-        ("mine:train[:50%]", range(10), range(20, 24), BOTH),
         ("mine:train[25%:]", range(5, 20), range(20, 24), BOTH),
         ("mine:train[2:5]+validation[-8:]", [*range(2, 5), *range(26, 34)], range(20, 24), BOTH),
     ],

@@ -36,10 +36,9 @@ def test_is_the_mean_of_its_gaussians():
     assert widths[np.abs(samples[:, 0]).argmax()] > widths[np.abs(samples).sum(1).argmin()]
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_integrates_to_one(seed):
-    estimate = KernelDensity(draws(grid(side=2, spacing=1.0, sigma=0.1).modes, 300, seed))
-    cells = regular_cells((-2, -2), (2, 2), (300, 300))
+def test_integrates_to_one():
+    estimate = KernelDensity(draws(grid(side=2, spacing=1.0, sigma=0.1).modes, 300, 0))
+    cells = regular_cells((-1.5, -1.5), (1.5, 1.5), (150, 150))
     assert np.exp(estimate(cells.points)) @ cells.areas == pytest.approx(1, abs=1e-4)
 
 
@@ -71,12 +70,12 @@ def test_error_on_a_gaussian_is_small_and_falls_with_samples():
 def test_a_ring_with_stray_samples_is_as_good_as_one_without():
     """Twenty times narrower modes than the spread, and the reason for adaptive widths."""
     mixture = ring().modes
-    samples, fresh = draws(mixture, 2000, 3), draws(mixture, 1500, 4)
+    samples, fresh = draws(mixture, 1500, 3), draws(mixture, 800, 4)
     clean = density_error(mixture.log_density, samples, fresh)
     assert clean.discriminator < 0.07
-    angle, share = np.random.default_rng(5).uniform(0, 2 * np.pi, 100), 0.05
-    samples[:100] = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    samples[:100] += 0.02 * np.random.default_rng(6).normal(size=(100, 2))
+    angle, share = np.random.default_rng(5).uniform(0, 2 * np.pi, 75), 0.05
+    samples[:75] = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    samples[:75] += 0.02 * np.random.default_rng(6).normal(size=(75, 2))
 
     def mostly(points):
         return mixture.log_density(points) + np.log(1 - share)
@@ -87,14 +86,14 @@ def test_a_ring_with_stray_samples_is_as_good_as_one_without():
 
 def test_draws_and_second_estimates_follow_the_first():
     mixture = ring(sigma=0.1).modes
-    first = KernelDensity(draws(mixture, 1500, 7))
+    first = KernelDensity(draws(mixture, 800, 7))
     fresh = first.sample(20_000, seed=8)
     np.testing.assert_allclose(fresh.mean(0), first.samples.mean(0), atol=0.03)
     np.testing.assert_allclose(np.cov(fresh.T), np.cov(first.samples.T), atol=0.03)
     np.testing.assert_array_equal(first.sample(5, seed=1), first.sample(5, seed=1))
     second = first.again(seed=9)
-    assert len(second.samples) == 1500
-    points = draws(mixture, 1000, 10)
+    assert len(second.samples) == 800
+    points = draws(mixture, 500, 10)
     bootstrap = np.abs(second(points) - first(points)).mean()
     actual = np.abs(first(points) - mixture.log_density(points)).mean()
     assert 0.5 * actual < bootstrap < 2 * actual  # it foretells the error it cannot see
@@ -102,14 +101,14 @@ def test_draws_and_second_estimates_follow_the_first():
 
 def test_many_samples_choose_their_width_by_some():
     points = np.random.default_rng(11).normal(size=(4000, 2))
-    few, many = KernelDensity(points[:1000]), KernelDensity(points)
-    assert many.bandwidth == pytest.approx(few.bandwidth * 4 ** (-1 / 6), rel=0.2)
+    few, many = KernelDensity(points[:500]), KernelDensity(points)
+    assert many.bandwidth == pytest.approx(few.bandwidth * 8 ** (-1 / 6), rel=0.2)
     expected = multivariate_normal([0, 0], np.eye(2)).logpdf(points[:500])
     assert np.abs(many(points[:500]) - expected).mean() < 0.15
 
 
 def test_a_line_has_a_density_too():
-    samples = np.random.default_rng(12).normal(2.0, 3.0, size=(2000, 1))
+    samples = np.random.default_rng(12).normal(2.0, 3.0, size=(500, 1))
     cells = regular_cells(-20.0, 24.0, 400)
     assert np.exp(KernelDensity(samples)(cells.points)) @ cells.areas == pytest.approx(1, abs=1e-3)
 

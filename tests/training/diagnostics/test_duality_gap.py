@@ -144,7 +144,7 @@ def test_the_worst_discriminator_finds_the_divergence():
     assert abs(perfect.gap) < 0.03 < found.gap / 5
 
 
-@pytest.mark.parametrize("name", ["minimax", "least_squares", "relativistic_average", "began"])
+@pytest.mark.parametrize("name", ["relativistic_average", "began"])
 def test_originals_are_left_alone_and_the_same_seed_finds_the_same(name):
     networks = mlp_networks(normalisation="layer")
     SpectralNorm().prepare(networks[1])

@@ -126,11 +126,11 @@ def test_equilibrium():
 
 def test_an_estimated_density_is_told_from_a_bad_discriminator_by_its_floor():
     """The exact D* scores as badly as the floor says; a wrong one worse."""
-    estimate = KernelDensity(draws(1500, mean=SHIFT, seed=2))
-    known = {"log_p": log_p, "log_q": estimate, "real": REAL[:1000], "fake": FAKE[:1000]}
+    estimate = KernelDensity(draws(1000, mean=SHIFT, seed=2))
+    known = {"log_p": log_p, "log_q": estimate, "real": REAL[:600], "fake": FAKE[:600]}
     perfect = compare_with_optimal(exact, **known)
     wrong = compare_with_optimal(lambda x: 0.3 * exact(x), **known)
-    assert perfect.fitted == 1500
+    assert perfect.fitted == 1000
     for name in ("absolute_error", "log_ratio_error"):
         floor, found = getattr(perfect.floor, name), getattr(perfect.learnt, name)
         assert 0.4 * floor < found < 2.5 * floor
@@ -139,7 +139,7 @@ def test_an_estimated_density_is_told_from_a_bad_discriminator_by_its_floor():
     assert perfect.learnt.calibration_error < 0.03
     assert perfect.floor.correlation > 0.97
     assert perfect.floor.value == pytest.approx(perfect.learnt.value, abs=0.1)
-    alone = density_error(log_p, draws(1500, seed=3), draws(2000, seed=4))
+    alone = density_error(log_p, draws(1000, seed=3), draws(1000, seed=4))
     assert perfect.floor.absolute_error < 2 * alone.discriminator
 
 

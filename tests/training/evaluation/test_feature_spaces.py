@@ -84,6 +84,7 @@ def test_the_classifier_knows_held_out_digits_and_is_kept(classifier, data, monk
 def test_the_same_seed_trains_the_same_classifier_and_disturbs_nothing(data, monkeypatch):
     monkeypatch.setattr(network, "LEAST_UPDATES", 4)
     monkeypatch.setattr(network, "EPOCHS", 4)
+    monkeypatch.setattr(network, "FEATURES", 4)
     keras.utils.set_random_seed(3)
     expected = float(tf.random.uniform(()))
     keras.utils.set_random_seed(3)
@@ -91,13 +92,14 @@ def test_the_same_seed_trains_the_same_classifier_and_disturbs_nothing(data, mon
     images, labels = data.train[:64], data.train_labels[:64]
     found = [
         network.train_classifier(images, labels, classes=10, seed=seed).get_weights()
-        for seed in (0, 0, 1)
+        for seed in (0, 0)
     ]
     assert float(tf.random.uniform(())) == expected
     np.testing.assert_array_equal(np.random.get_state()[1], state)
     for left, right in zip(found[0], found[1], strict=True):
         np.testing.assert_array_equal(left, right)
-    assert any((a != b).any() for a, b in zip(found[0], found[2], strict=True))
+    starts = [network.build_classifier((8, 8, 1), 10, seed=seed).get_weights() for seed in (0, 1)]
+    assert any((a != b).any() for a, b in zip(*starts, strict=True))
 
 
 def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, data):
@@ -153,17 +155,22 @@ def test_preprocessing_repeats_grey_and_scales():
         preprocessed(pictures(0, 1, (5, 5, 2)))
 
 
-@pytest.mark.slow
 def test_inception_is_its_reference_from_pixels_to_the_distance(tmp_path, monkeypatch):
-    model = keras.applications.InceptionV3(
-        include_top=False, weights=None, pooling="avg", input_shape=(299, 299, 3)
-    )
+    """With a small network in the place of Inception's: the way in and out is what is ours."""
+    image = keras.Input((299, 299, 3))
+    x = keras.layers.Conv2D(48, 7, strides=9, activation="relu")(image)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
     drawn = model.get_weights()
     model.save_weights(tmp_path / "random.weights.h5")
     model.set_weights([np.zeros_like(each) for each in drawn])  # to see that the file is loaded
-    monkeypatch.setattr(keras.applications, "InceptionV3", lambda **_: model)
+    asked = {}
+    monkeypatch.setattr(
+        keras.applications, "InceptionV3", lambda **options: asked.update(options) or model
+    )
     monkeypatch.setattr(inception, "BATCH", 1)
     space = InceptionSpace(str(tmp_path / "random.weights.h5"))
+    expected = {"include_top": False, "weights": None, "pooling": "avg"}
+    assert asked == expected | {"input_shape": (299, 299, 3)}
     for left, right in zip(model.get_weights(), drawn, strict=True):
         np.testing.assert_array_equal(left, right)
     images = [pictures(seed, 2, (20, 24, 1)) for seed in (0, 1)]
@@ -174,7 +181,7 @@ def test_inception_is_its_reference_from_pixels_to_the_distance(tmp_path, monkey
         seen = np.stack([np.asarray(plane).clip(0, 255) for plane in large]) / 127.5 - 1.0
         expected.append(np.asarray(model(np.repeat(seen[..., None], 3, -1), training=False)))
         found.append(space(part))
-        assert found[-1].shape == (2, 2048)
+        assert found[-1].shape == (2, 48)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
     # Fewer samples than dimensions: singular covariances, whose product has a real root.
     wide = [part[:, :40].astype(np.float64) for part in found]

@@ -82,12 +82,12 @@ def test_real_data_beat_the_mixture_and_noise_loses_to_it(images, data):
 
 
 def test_copies_are_reported_as_memorised(images, data):
-    found = images.report(data.train[:300])
+    found = images.report(data.train[:100])
     assert found.figures["memorised"]["value"] == 1.0
     assert found.details["memorised"]["nearest_in_training"] == 1.0
-    distances, indices = images.nearest_training_examples(data.train[:300])
+    distances, indices = images.nearest_training_examples(data.train[:100])
     np.testing.assert_array_equal(distances, 0.0)
-    np.testing.assert_array_equal(data.train[indices], data.train[:300])
+    np.testing.assert_array_equal(data.train[indices], data.train[:100])
 
 
 def test_a_mixture_of_ten_cannot_draw_what_the_judge_of_modes_wants(points):

@@ -89,7 +89,7 @@ def on_two_replicas(strategy: Any, function: Callable, *arrays: np.ndarray) -> l
     Two arrays, or two lists of them where `function` gives several tensors.
     """
 
-    @tf.function
+    @tf.function(autograph=False)
     def run():
         def replica():
             place = tf.distribute.get_replica_context().replica_id_in_sync_group
