@@ -111,8 +111,9 @@ def test_samples_are_of_the_observations_that_are_given():
 
 
 def test_the_next_frame_is_learnt():
-    gan = next_frame_gan(NonSaturating(penalties=(R1(weight=0.1),)))
-    gan.compile(keras.optimizers.Adam(5e-3, 0.0), objective=NonSaturating(penalties=(R1(weight=0.1),)))
+    objective = NonSaturating(penalties=(R1(weight=0.1),))
+    gan = next_frame_gan(objective)
+    gan.compile(keras.optimizers.Adam(5e-3, 0.0), objective=objective)
     data = clips(512)
     before, after = [], []
     for found in (before, after):
