@@ -19,11 +19,11 @@ demo: .venv/installed
 
 # A process a core; the tests of a file share what they set up.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 # The same, and the thirty slowest tests at the end.
 test-times: .venv/installed-dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations=30 --durations-min=0.5
+	$(BIN)/pytest --numprocesses auto --dist loadfile --durations=30 --durations-min=0.5
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -40,9 +40,10 @@ clean:
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("ganapp needs Python 3.11, 3.12 or 3.13 (TensorFlow has no other), not " + sys.version.split()[0] + "; name one with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
-.venv/installed: requirements.txt .venv/bin/python
+.venv/installed: requirements.txt pyproject.toml setup.py .venv/bin/python
 	@echo "Installing requirements.txt into .venv (a few minutes the first time)..."
 	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --editable .
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

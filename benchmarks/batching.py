@@ -24,11 +24,11 @@ with quiet_stderr():
     import numpy as np
     import tensorflow as tf
 
-    from export.server.batching import Batcher, Batching
-    from export.server.engines import Engine, open_engine
-    from export.server.spec import Latent, ServingSpec
-    from export.static_shapes import static_shapes
-    from models.networks import dcgan_generator, mlp_generator
+    from ganapp.export.server.batching import Batcher, Batching
+    from ganapp.export.server.engines import Engine, open_engine
+    from ganapp.export.server.spec import Latent, ServingSpec
+    from ganapp.export.static_shapes import static_shapes
+    from ganapp.models.networks import dcgan_generator, mlp_generator
 
 ENGINES = ("litert", "onnx", "saved_model")
 PATHS = {"litert": "model.tflite", "onnx": "model.onnx", "saved_model": "."}

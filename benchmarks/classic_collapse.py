@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.running import ROOT, FailedError, markdown, train
-from training.diagnostics.figures import (
+from ganapp.training.diagnostics.figures import (
     DARK,
     FAKE_COLOUR,
     REAL_COLOUR,
@@ -20,7 +20,7 @@ from training.diagnostics.figures import (
     plain,
     render,
 )
-from training.evaluation.pictures import image_grid
+from ganapp.training.evaluation.pictures import image_grid
 
 SETTINGS = "benchmarks/classic_collapse.toml"
 # Relativistic pairing with both penalties (Huang et al., 2024, arXiv:2501.05441), nothing else: the

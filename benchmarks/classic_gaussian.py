@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import GAN
-from models.networks import mlp_discriminator
-from training.objectives import FSkewedJensenShannon
-from training.optimizers import adam
-from training.priors import Normal
-from training.schedules import Anneal
+from ganapp.models import GAN
+from ganapp.models.networks import mlp_discriminator
+from ganapp.training.objectives import FSkewedJensenShannon
+from ganapp.training.optimizers import adam
+from ganapp.training.priors import Normal
+from ganapp.training.schedules import Anneal
 
 SHARES, MEANS, SIGMAS = (0.6, 0.4), (-2.0, 2.5), (0.6, 0.9)  # of the density to be learnt
 BATCH, STEPS, DISCRIMINATOR_STEPS = 512, 2000, 5

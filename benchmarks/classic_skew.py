@@ -2,8 +2,8 @@
 
 JS_lambda[P||Q] = lambda KL(P||M) + (1 - lambda) KL(Q||M), M = lambda P + (1 - lambda) Q (Huszar,
 2015, arXiv:1511.05101), P two unequal modes on a line, Q a Gaussian. Both the objective
-`f_skewed_jensen_shannon` and `training.diagnostics.gaussian_fit` call lambda `skew`: towards 0 it
-asks for KL(P||Q), which covers the modes, towards 1 for KL(Q||P), which seeks one.
+`f_skewed_jensen_shannon` and `ganapp.training.diagnostics.gaussian_fit` call lambda `skew`: towards
+0 it asks for KL(P||Q), which covers the modes, towards 1 for KL(Q||P), which seeks one.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ from scipy.stats import norm
 
 from benchmarks.classic_gaussian import MEANS, SHARES, SIGMAS, Learnt, learn
 from benchmarks.running import markdown
-from training.diagnostics.divergences import jensen_shannon, regular_cells
-from training.diagnostics.figures import (
+from ganapp.training.diagnostics.divergences import jensen_shannon, regular_cells
+from ganapp.training.diagnostics.figures import (
     DARK,
     FAKE_COLOUR,
     MARK_COLOUR,
@@ -26,7 +26,7 @@ from training.diagnostics.figures import (
     plain,
     render,
 )
-from training.diagnostics.gaussian_fit import (
+from ganapp.training.diagnostics.gaussian_fit import (
     GaussianFit,
     gaussian_fits,
     gaussian_log_density,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from training.evaluation.distances import frechet_distance, kernel_distance
-from training.evaluation.neighbours import compare_neighbours
-from training.evaluation.statistics import FeatureStatistics
+from ganapp.training.evaluation.distances import frechet_distance, kernel_distance
+from ganapp.training.evaluation.neighbours import compare_neighbours
+from ganapp.training.evaluation.statistics import FeatureStatistics
 
 BATCH = 1000
 

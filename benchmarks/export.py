@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from export import measured
+from ganapp.export import measured
 
 ROOT = Path(__file__).parents[1]
 

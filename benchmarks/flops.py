@@ -19,8 +19,8 @@ with quiet_stderr():
     import tensorflow as tf
 
     from ganapp.loading import load_config, preset_names
+    from ganapp.models.gan import GAN
     from ganapp.runner.compose import Experiment, compose
-    from models.gan import GAN
 
 
 def training_operations(experiment: Experiment) -> float:

@@ -20,7 +20,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.running import FailedError, cell, markdown, train
-from training.objectives import OBJECTIVES
+from ganapp.training.objectives import OBJECTIVES
 
 FIGURES = ("modes", "fair_modes", "high_quality", "reverse_kl", "sigma_ratio")
 COLOURS = {"paper": "#cc6677", "common": "#4477aa"}

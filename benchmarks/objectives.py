@@ -17,7 +17,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.running import FailedError, cell, markdown, train
-from training.objectives import OBJECTIVES
+from ganapp.training.objectives import OBJECTIVES
 
 FIGURES = ("precision", "recall", "coverage", "frechet_distance", "classes_found")
 PLOTTED = {"coverage": "coverage, higher is better", "frechet_distance": "Fréchet distance, lower"}

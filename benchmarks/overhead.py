@@ -29,11 +29,11 @@ with quiet_stderr():
     from ganapp.runner.compose import Experiment, compose
     from ganapp.runner.recording import recorders
     from ganapp.runs import Run
-    from training.callbacks.cadence import StepCallback
-    from training.callbacks.evaluate import Evaluate
-    from training.checkpoints import Checkpoints
-    from training.data import training_batches
-    from training.kernels import kernels
+    from ganapp.training.callbacks.cadence import StepCallback
+    from ganapp.training.callbacks.evaluate import Evaluate
+    from ganapp.training.checkpoints import Checkpoints
+    from ganapp.training.data import training_batches
+    from ganapp.training.kernels import kernels
 
 WANTED = 0.05  # of the time of training
 CALLS = 3  # of each callback beside the first

@@ -28,9 +28,9 @@ with quiet_stderr():
     from ganapp.loading import load_config, validated
     from ganapp.runner.automatic import automatic
     from ganapp.runner.compose import compose
-    from training.data import training_batches
-    from training.data.cache import cache_folder
-    from training.data.digits import digits
+    from ganapp.training.data import training_batches
+    from ganapp.training.data.cache import cache_folder
+    from ganapp.training.data.digits import digits
 
 TARGET = 5
 IMAGES, SIDE, ROWS = 5000, 32, 50_000

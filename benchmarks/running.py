@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.files import write_atomically
+from ganapp.training.files import write_atomically
 
 ROOT = Path(__file__).parents[1]
 MEASURED = "benchmark.json"

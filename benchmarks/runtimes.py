@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.running import markdown
-from export.server.engines import Engine, open_engine
-from export.server.spec import ServingSpec
+from ganapp.export.server.engines import Engine, open_engine
+from ganapp.export.server.spec import ServingSpec
 
 BATCHES = {1: 40, 16: 12, 64: 6}  # calls in a turn
 TOLERANCE = 1e-3  # PyTorch sums some convolutions otherwise, 9e-5; other weights differ by 1

@@ -25,8 +25,8 @@ import numpy as np
 
 from benchmarks.running import markdown
 from benchmarks.serving_load import Load, Server, request_body, serving_file
-from export.server.engines import open_engine
-from export.server.spec import ServingSpec
+from ganapp.export.server.engines import open_engine
+from ganapp.export.server.spec import ServingSpec
 from ganapp.quiet import quiet_stderr
 
 ROUNDS = 4

@@ -29,10 +29,10 @@ with quiet_stderr():
     from ganapp.runner.generator import open_generator
     from ganapp.runner.outputs import generated_from
     from ganapp.runs import open_run
-    from training.baselines import BASELINES, RealData
-    from training.data import SOURCES
-    from training.evaluation.table_space import TableColumns
-    from training.evaluation.tables import accuracy_elsewhere, copies
+    from ganapp.training.baselines import BASELINES, RealData
+    from ganapp.training.data import SOURCES
+    from ganapp.training.evaluation.table_space import TableColumns
+    from ganapp.training.evaluation.tables import accuracy_elsewhere, copies
 
 DRAWS, MANY = 10, 1_000
 SETTINGS = {

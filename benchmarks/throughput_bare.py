@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 from benchmarks.throughput_cases import Case
-from training.objectives import WGANGP, RelativisticPairing
-from training.priors import Normal
+from ganapp.training.objectives import WGANGP, RelativisticPairing
+from ganapp.training.priors import Normal
 
 HALF_LIFE = 10_000.0  # images, as in `GAN`
 

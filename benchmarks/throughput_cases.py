@@ -6,13 +6,13 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from models.networks import (
+from ganapp.models.networks import (
     dcgan_discriminator,
     dcgan_generator,
     mlp_discriminator,
     mlp_generator,
 )
-from training.objectives import WGANGP, NonSaturating, Objective, RelativisticPairing
+from ganapp.training.objectives import WGANGP, NonSaturating, Objective, RelativisticPairing
 
 BATCHES = 32  # different batches of synthetic data, kept in memory
 DCGAN = {

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from benchmarks.throughput_bare import BareStep, compiled_loop
 from benchmarks.throughput_cases import Case
-from models import GAN
-from training.priors import Normal
+from ganapp.models import GAN
+from ganapp.training.priors import Normal
 
 
 def dataset(case: Case) -> tf.data.Dataset:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.errors import ExportError
+from ganapp.export.errors import ExportError
 
 OUTPUT_NAMES = {"image": "image", "vector": "vector"}
 RANKS = {"image": 4, "vector": 2}

@@ -10,14 +10,14 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from export.bundle import Bundle
-from export.checksums import sha256
-from export.html_card import render_html
-from export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, EXTRA, PICTURE, SERVING
-from export.markdown import render
-from export.parity import Reference
-from export.snippets import SNIPPET_COUNT
-from export.staging import SCHEMA
+from ganapp.export.bundle import Bundle
+from ganapp.export.checksums import sha256
+from ganapp.export.html_card import render_html
+from ganapp.export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, EXTRA, PICTURE, SERVING
+from ganapp.export.markdown import render
+from ganapp.export.parity import Reference
+from ganapp.export.snippets import SNIPPET_COUNT
+from ganapp.export.staging import SCHEMA
 
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
 
@@ -44,8 +44,9 @@ def describe(
 
     Returns:
         JSON-ready dict. Each of `artefacts` has `format`, `title`, `path`, `bytes`, `files` (path
-        to SHA-256), `modules`, the fields of `Verification` and those of `export.speed.measure`;
-        paths are relative to `directory`. The rest is as named below.
+        to SHA-256), `modules`, the fields of `Verification` and those of
+        `ganapp.export.speed.measure`; paths are relative to `directory`. The rest is as named
+        below.
     """
     facts = bundle.facts
     manifest = facts.get("manifest") or {}

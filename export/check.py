@@ -2,7 +2,7 @@
 
 `python -P check.py` reads one JSON object a line from its input and answers each with one:
 
-- `{"load": RUNTIME, "path": ..., "output": NAME, "modules": [...], "root": ...}`, first
+- `{"load": RUNTIME, "path": ..., "output": NAME, "modules": [...]}`, first
 - `{"run": IN.npz, "to": OUT.npz}`: latents `z` float32 `(n, size)` in batches of `chunks`
 - `{"draw": OUT.npz}`: what its signatures draw
 - `{"time": BATCH, "size": SIZE, "seconds": S}`: milliseconds of single calls
@@ -103,7 +103,6 @@ class Session:
         """Imports the runtime and loads the artefact."""
         self.before = resident()
         if request["modules"]:  # layers that Keras does not have
-            sys.path.append(request["root"])
             for module in request["modules"]:
                 importlib.import_module(module)
         start = time.perf_counter()

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from export.errors import ExportError
+from ganapp.export.errors import ExportError
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
+from ganapp.export.bundle import Bundle
 
 
 def keras_samples(

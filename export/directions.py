@@ -9,8 +9,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.sampling import uniform_noise
+from ganapp.export.bundle import Bundle
+from ganapp.export.sampling import uniform_noise
 
 COUNT, LATENTS = 8, 64
 SEED = 0x5A14

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from export.bundle import Bundle
-from export.check_draws import requests
-from export.differences import keras_samples, largest_difference
-from export.errors import ExportError
-from export.sampling import AS_DRAWN, WHOLE, asked, latents_of, uniform_noise
+from ganapp.export.bundle import Bundle
+from ganapp.export.check_draws import requests
+from ganapp.export.differences import keras_samples, largest_difference
+from ganapp.export.errors import ExportError
+from ganapp.export.sampling import AS_DRAWN, WHOLE, asked, latents_of, uniform_noise
 
 GREY_LEVELS = 1.0  # rounding to uint8 turns a difference of 1e-7 into one level
 LATENT_TOLERANCE = 1e-5  # between runtimes, whose logarithms differ in the last digit

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from export.bundle import Bundle
-from export.card import describe, write_card, write_copies
-from export.checksums import files_below
-from export.errors import ExportError
-from export.formats import ALL, Format, chosen_formats
-from export.keras_file import modules_in
-from export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
-from export.parity import Reference, Verification, refer, verify
-from export.precision import computing_in_float32
-from export.seal import seal, write_sums
-from export.servable import write_surroundings
-from export.speed import measure
-from export.staging import refuse_foreign, staging
-from export.workers import Artefact, Worker
+from ganapp.export.bundle import Bundle
+from ganapp.export.card import describe, write_card, write_copies
+from ganapp.export.checksums import files_below
+from ganapp.export.errors import ExportError
+from ganapp.export.formats import ALL, Format, chosen_formats
+from ganapp.export.keras_file import modules_in
+from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
+from ganapp.export.parity import Reference, Verification, refer, verify
+from ganapp.export.precision import computing_in_float32
+from ganapp.export.seal import seal, write_sums
+from ganapp.export.servable import write_surroundings
+from ganapp.export.speed import measure
+from ganapp.export.staging import refuse_foreign, staging
+from ganapp.export.workers import Artefact, Worker
 
 REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare with later
 
@@ -33,7 +33,7 @@ class Written:
     Args:
         form: its format.
         files: what belongs to it, by path below the folder.
-        modules: Python modules that its layers need, see `export.keras_file.modules_in`.
+        modules: Python modules that its layers need, see `ganapp.export.keras_file.modules_in`.
     """
 
     form: Format
@@ -63,7 +63,7 @@ def export(
         batch: how many latents a call of a LiteRT file takes; any number when `None`.
 
     Returns:
-        what `model_card.json` says (see `export.card.describe`), with `directory` added.
+        what `model_card.json` says (see `ganapp.export.card.describe`), with `directory` added.
 
     Raises:
         ExportError: bad arguments, `out` is in use or cannot be written, a conversion failed,

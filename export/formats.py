@@ -1,16 +1,16 @@
-"""The registry of formats: adding one is a writer here and a runtime in `export.check`."""
+"""The registry of formats: adding one is a writer here and a runtime in `ganapp.export.check`."""
 
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.keras_file import write_keras
-from export.litert import to_dynamic_int8, to_float16, to_int8, write_litert
-from export.onnx import write_onnx
-from export.saved_model import write_saved_model
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.keras_file import write_keras
+from ganapp.export.litert import to_dynamic_int8, to_float16, to_int8, write_litert
+from ganapp.export.onnx import write_onnx
+from ganapp.export.saved_model import write_saved_model
 
 ALL = "all"
 EXACT = 1e-4  # float32 in another order of summation: 4e-6 measured on digits, 1e-4 when deep
@@ -24,7 +24,7 @@ class Format:
         name: as asked for, e.g. `"litert"`.
         title: as printed, e.g. `"LiteRT"`.
         path: file inside the folder of the version; `"."` for the folder itself.
-        runtime: what runs it, one of `export.check.RUNTIMES`.
+        runtime: what runs it, one of `ganapp.export.check.RUNTIMES`.
         write: writes the artefact of a bundle to a path.
         tolerance: largest allowed absolute difference to the Keras generator, in model units.
         mean_tolerance: largest allowed mean absolute difference: a few values on the edge of a
@@ -66,7 +66,7 @@ def _litert(name: str, title: str, path: str, **fields: object) -> Format:
 
 # Tolerances of the shorter formats are about ten times what was measured on the preset digits
 # (largest: float16 0.0015, dynamic 0.12, int8 0.34; mean: 0.0001, 0.004, 0.02), for images whose
-# values span 2; what they cost in figures is judged beside, see `export.losses`.
+# values span 2; what they cost in figures is judged beside, see `ganapp.export.losses`.
 FORMATS: dict[str, Format] = {
     each.name: each
     for each in (

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.native import native_stderr
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.native import native_stderr
 
 
 def write_keras(bundle: Bundle, path: Path) -> None:
@@ -20,7 +20,7 @@ def write_keras(bundle: Bundle, path: Path) -> None:
     the file needs no code of ours.
 
     Args:
-        bundle: what to export, computing in float32 (see `export.precision`).
+        bundle: what to export, computing in float32 (see `ganapp.export.precision`).
         path: file to create, ending in `.keras`.
 
     Raises:

@@ -7,8 +7,8 @@ DIR/models/NAME/VERSION/ is one servable, as TensorFlow Serving reads it. Needs 
 import re
 from pathlib import Path, PurePosixPath
 
-from export.errors import ExportError
-from training.files import read_json
+from ganapp.export.errors import ExportError
+from ganapp.training.files import read_json
 
 CARD_JSON, CARD_MARKDOWN, CARD_HTML = "model_card.json", "model_card.md", "model_card.html"
 PICTURE, SUMS, MODELS = "samples.png", "SHA256SUMS", "models"

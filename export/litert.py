@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.native import native_stderr
-from export.saved_model import generator_function, trackable
-from export.static_shapes import static_shapes
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.native import native_stderr
+from ganapp.export.saved_model import generator_function, trackable
+from ganapp.export.static_shapes import static_shapes
 
 CALIBRATION_SEED = (0x5A13, 0)  # other latents than those that artefacts are compared on
 CALIBRATION_BATCHES, CALIBRATION_BATCH = 16, 16
@@ -32,7 +32,7 @@ def write_litert(
     There is no `sample` signature: LiteRT refuses random ops, so noise is its input `z`.
 
     Args:
-        bundle: what to export, computing in float32 (see `export.precision`).
+        bundle: what to export, computing in float32 (see `ganapp.export.precision`).
         path: file to create.
         batch: how many latents a call takes; any number when `None`.
         quantise: sets up the converter, see below; float32 when `None`.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.differences import keras_samples
+from ganapp.export.bundle import Bundle
+from ganapp.export.differences import keras_samples
 
 JUDGED = 1500  # samples of the same latents for every format
 SEEDS = ((0x5A14, 0), (0x5A14, 1))

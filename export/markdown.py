@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from export import measured
-from export.lines import table
-from export.lines import text as _text
-from export.snippets import loading, shape_of
+from ganapp.export import measured
+from ganapp.export.lines import table
+from ganapp.export.lines import text as _text
+from ganapp.export.snippets import loading, shape_of
 
 MOST_CLASSES = 20  # by name; the JSON has all
 
@@ -15,7 +15,7 @@ def render(card: dict[str, Any]) -> str:
     """Writes the card as Markdown.
 
     Args:
-        card: what `export.card.describe` returned.
+        card: what `ganapp.export.card.describe` returned.
     """
     sections: tuple[tuple[str, Callable[[dict], list[str]]], ...] = (
         ("What it is", _model),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from export.lines import table
+from ganapp.export.lines import table
 
 FIRST = ("coverage", "frechet_distance")  # the figures that decide, before the others
 KERAS = "Keras generator"

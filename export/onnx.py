@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.litert import upsampling_as_one_operation
-from export.native import native_stderr
-from export.saved_model import generator_function
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.litert import upsampling_as_one_operation
+from ganapp.export.native import native_stderr
+from ganapp.export.saved_model import generator_function
 
 OPERATIONS = 17  # the set of operations, which onnxruntime and its browser build have since 2022
 
@@ -15,7 +15,7 @@ def write_onnx(bundle: Bundle, path: Path) -> None:
     """Writes a float32 ONNX file: input `z`, output `image` or `vector`, any batch.
 
     Args:
-        bundle: what to export, computing in float32 (see `export.precision`).
+        bundle: what to export, computing in float32 (see `ganapp.export.precision`).
         path: file to create.
 
     Raises:

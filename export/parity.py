@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.differences import keras_samples, largest_difference
-from export.draws import verify_draws
-from export.errors import ExportError
-from export.formats import EXACT, Format
-from export.losses import Figures, figures_of_keras, judged, loss
-from export.precision import computing_in_float32
-from export.workers import Worker
+from ganapp.export.bundle import Bundle
+from ganapp.export.differences import keras_samples, largest_difference
+from ganapp.export.draws import verify_draws
+from ganapp.export.errors import ExportError
+from ganapp.export.formats import EXACT, Format
+from ganapp.export.losses import Figures, figures_of_keras, judged, loss
+from ganapp.export.precision import computing_in_float32
+from ganapp.export.workers import Worker
 
 CHUNKS = (1, 3, 64, 64, 64, 60)  # 256 latents in uneven batches
 LATENT_SEED = (0x5A12, 0)

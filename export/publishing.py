@@ -8,11 +8,11 @@ import shutil
 import uuid
 from pathlib import Path
 
-from export.checksums import faults
-from export.errors import ExportError
-from export.layout import LARGEST_VERSION, MODELS, SUMS, version_folders
-from export.leftovers import PARTIAL
-from export.verifying import check_sums, files_of_version
+from ganapp.export.checksums import faults
+from ganapp.export.errors import ExportError
+from ganapp.export.layout import LARGEST_VERSION, MODELS, SUMS, version_folders
+from ganapp.export.leftovers import PARTIAL
+from ganapp.export.verifying import check_sums, files_of_version
 
 
 def publish(directory: Path, models: Path) -> list[Path]:

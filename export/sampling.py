@@ -11,10 +11,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.input_names import RESERVED, restore_reserved
-from export.native import native_stderr
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.input_names import RESERVED, restore_reserved
+from ganapp.export.native import native_stderr
 
 # First half of the stateless seed; keeps artefact draws apart from those made in training.
 SAMPLE_STREAM = 0x5A11
@@ -32,7 +32,7 @@ def asked(bundle: Bundle) -> dict[str, int | float]:
 
 
 def scalar(name: str) -> tf.TensorSpec:
-    """The input `name` of whatever draws, as Python takes it (see `export.input_names`)."""
+    """The input `name` of whatever draws, as Python takes it (see `ganapp.export.input_names`)."""
     return tf.TensorSpec((), SCALARS[name], name=PYTHON_NAMES.get(name, name))
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.input_names import restore_reserved
-from export.native import native_stderr
-from export.sampling import AS_DRAWN, WHOLE, asked, latents_of, scalar, uniform_noise
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.input_names import restore_reserved
+from ganapp.export.native import native_stderr
+from ganapp.export.sampling import AS_DRAWN, WHOLE, asked, latents_of, scalar, uniform_noise
 
 GraphFunction = tf.types.experimental.PolymorphicFunction
 
@@ -137,7 +137,7 @@ def write_saved_model(bundle: Bundle, path: Path) -> None:
     `class` of latents without classes, `truncation` of a prior that does not truncate.
 
     Args:
-        bundle: what to export, computing in float32 (see `export.precision`).
+        bundle: what to export, computing in float32 (see `ganapp.export.precision`).
         path: directory to create, or to write into: other files in it stay.
 
     Raises:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from export.checksums import as_text, files_below, from_text, sums_of
-from export.errors import ExportError
-from export.layout import EXTRA, SERVING, SUMS
+from ganapp.export.checksums import as_text, files_below, from_text, sums_of
+from ganapp.export.errors import ExportError
+from ganapp.export.layout import EXTRA, SERVING, SUMS
 
 DEEP = 3  # models/NAME/VERSION
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.check_draws import requests
-from export.differences import keras_samples, largest_difference
-from export.directions import principal_directions
-from export.draws import verify_latents
-from export.errors import ExportError
-from export.layout import EXTRA, LATENTS, UNITS
-from export.sampling import asked, uniform_noise, write_latents, write_units
-from export.seal import write_serving
-from export.serving import serving_document
-from export.warmup import write_warmup
+from ganapp.export.bundle import Bundle
+from ganapp.export.check_draws import requests
+from ganapp.export.differences import keras_samples, largest_difference
+from ganapp.export.directions import principal_directions
+from ganapp.export.draws import verify_latents
+from ganapp.export.errors import ExportError
+from ganapp.export.layout import EXTRA, LATENTS, UNITS
+from ganapp.export.sampling import asked, uniform_noise, write_latents, write_units
+from ganapp.export.seal import write_serving
+from ganapp.export.serving import serving_document
+from ganapp.export.warmup import write_warmup
 
 CHECK = Path(__file__).with_name("check_graphs.py")
 TIMEOUT_SECONDS = 300
@@ -36,7 +36,7 @@ def write_surroundings(
     presence tells that the folder is whole. For files added later see `seal.seal`.
 
     Args:
-        bundle: what was exported, computing in float32 (see `export.precision`).
+        bundle: what was exported, computing in float32 (see `ganapp.export.precision`).
         version_folder: with the artefacts in it.
         name: of the model.
         artefacts: path inside the folder by format, `"."` for a SavedModel.

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from export.bundle import Bundle
-from export.directions import Directions
-from export.layout import UNITS
-from export.sampling import SCALARS, asked
+from ganapp.export.bundle import Bundle
+from ganapp.export.directions import Directions
+from ganapp.export.layout import UNITS
+from ganapp.export.sampling import SCALARS, asked
 
 SCHEMA = "ganapp-serving/1"
 TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")

@@ -106,7 +106,7 @@ def _python(card: dict) -> list[str]:
             lines += [
                 "",
                 "The imported modules are ganapp's, which hold layers that Keras does not have: "
-                "put the folder of ganapp into `PYTHONPATH`.",
+                "install it, by `pip install .` in its folder.",
             ]
         if others:
             paths = ", ".join(f"`{each['path']}`" for each in others)

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from export.workers import Worker
+from ganapp.export.workers import Worker
 
 BATCHES = (1, 16, 64)
 ROUNDS = 5  # each format has a turn in each, so that a busy moment of the machine meets all

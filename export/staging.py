@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from export.checksums import files_below
-from export.errors import ExportError
-from export.layout import CARD_JSON, EXTRA, MODELS, ON_TOP, SERVING
-from export.leftovers import (
+from ganapp.export.checksums import files_below
+from ganapp.export.errors import ExportError
+from ganapp.export.layout import CARD_JSON, EXTRA, MODELS, ON_TOP, SERVING
+from ganapp.export.leftovers import (
     PARTIAL,
     PREVIOUS,
     held,
     left_by_a_killed_process,
     remove_stale,
 )
-from training.files import read_json
+from ganapp.training.files import read_json
 
 SCHEMA = "ganapp-model-card/2"
 

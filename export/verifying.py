@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from export.checksums import faults, files_below, from_text, is_below
-from export.errors import ExportError
-from export.layout import (
+from ganapp.export.checksums import faults, files_below, from_text, is_below
+from ganapp.export.errors import ExportError
+from ganapp.export.layout import (
     CARD_JSON,
     EXTRA,
     LABELS,
@@ -24,11 +24,11 @@ from export.layout import (
     labels,
     version_folders,
 )
-from export.leftovers import left_by_a_killed_process
-from export.staging import SCHEMA
-from export.workers import Artefact, Worker
-from training.array_files import MAX_BYTES, UNREADABLE, npz_header, npz_names
-from training.files import read_bytes, read_json
+from ganapp.export.leftovers import left_by_a_killed_process
+from ganapp.export.staging import SCHEMA
+from ganapp.export.workers import Artefact, Worker
+from ganapp.training.array_files import MAX_BYTES, UNREADABLE, npz_header, npz_names
+from ganapp.training.files import read_bytes, read_json
 
 NAMED = 5  # faults in one sentence
 ROOM, ROUNDING = 2.0, 1e-4

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.bundle import Bundle
-from export.sampling import asked
+from ganapp.export.bundle import Bundle
+from ganapp.export.sampling import asked
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 BATCHES = (1, 16)

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from export.errors import ExportError
+from ganapp.export.errors import ExportError
 
 CHECK = Path(__file__).with_name("check.py")
-ROOT = CHECK.parents[1]
 TIMEOUT_SECONDS = 900
 
 
@@ -25,7 +24,7 @@ class Artefact:
 
     Args:
         title: as printed, e.g. `"LiteRT"`.
-        runtime: one of `export.check.RUNTIMES`.
+        runtime: one of `ganapp.export.check.RUNTIMES`.
         path: file or directory.
         output: name of its output.
         modules: Python modules of the layers in it that are not Keras's own.
@@ -71,7 +70,6 @@ class Worker(contextlib.AbstractContextManager):
                 path=str(artefact.path),
                 output=artefact.output,
                 modules=artefact.modules,
-                root=str(ROOT),
             )
         except BaseException:
             self.close()
@@ -98,7 +96,7 @@ class Worker(contextlib.AbstractContextManager):
         return self._read(made).get(f"output/{self.artefact.output}"), measured
 
     def draws(self) -> dict[str, np.ndarray]:
-        """What the signatures that draw gave, see `export.check`."""
+        """What the signatures that draw gave, see `ganapp.export.check`."""
         made = Path(self._folder, "draws.npz")
         self._ask(draw=str(made))
         return self._read(made)

@@ -1,12 +1,43 @@
-"""ganapp: trains, judges and ships generators. Run as `python -m ganapp`."""
+"""Trains, judges and ships generators: `python -m ganapp`, or in Python by the names below."""
 
+import importlib
 import os
+import sys
 
-import training.kernels  # noqa: F401  (fast CPU kernels, before TensorFlow is imported)
+from ganapp.training.kernels import enable_onednn
 
 __version__ = "0.1.0"
+# Each is imported when it is first asked for: the command line's help must not wait for TensorFlow.
+_OFFERED = {
+    "GAN": ("ganapp.models.gan", "GAN"),
+    "export": ("ganapp.export", None),
+    "metrics": ("ganapp.training.evaluation", None),
+    "models": ("ganapp.models", None),
+    "objectives": ("ganapp.training.objectives", None),
+    "penalties": ("ganapp.training.penalties", None),
+    "priors": ("ganapp.training.priors", None),
+    "stabilisers": ("ganapp.training.stabilisers", None),
+    "training": ("ganapp.training", None),
+}
+__all__ = ["GAN", "export", "metrics", "objectives", "penalties", "priors", "stabilisers"]
 
 # TensorFlow's C++ side talks to stderr before Python can ask it not to; what matters arrives as
 # exceptions. A user who wants the chatter sets the variable to 0.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Every way to TensorFlow leads through this package: the application, the networks, the tests.
+if _too_late := enable_onednn():
+    print(_too_late, file=sys.stderr)
+
+
+def __getattr__(name: str) -> object:
+    """What the package offers, imported now."""
+    if name not in _OFFERED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _OFFERED[name]
+    found = importlib.import_module(module)
+    return found if attribute is None else getattr(found, attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OFFERED})

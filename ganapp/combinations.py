@@ -1,10 +1,10 @@
-"""The configuration as the rules on combinations (`models.rules`) see it."""
+"""The configuration as the rules on combinations (`ganapp.models.rules`) see it."""
 
 from typing import Any
 
+from ganapp.models import rules
+from ganapp.models.rules import Combination
 from ganapp.plugins import FAMILIES
-from models import rules
-from models.rules import Combination
 
 
 def refuse(config: Any, *, kind: str | None = None) -> None:

@@ -9,6 +9,7 @@ import pydantic
 from ganapp import plugins
 from ganapp.combinations import refuse
 from ganapp.evaluation_config import EvaluationConfig
+from ganapp.models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.scheduled import scheduled
 from ganapp.section import (
     Fraction,
@@ -20,12 +21,11 @@ from ganapp.section import (
     Share,
     Weight,
 )
-from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
-from training.data import Source
-from training.data.cache import cache_folder
-from training.data.clusters import with_clusters
-from training.data.partly import with_share_of_labels
-from training.optimizers import OptimizerConfig
+from ganapp.training.data import Source
+from ganapp.training.data.cache import cache_folder
+from ganapp.training.data.clusters import with_clusters
+from ganapp.training.data.partly import with_share_of_labels
+from ganapp.training.optimizers import OptimizerConfig
 
 PAPER_TABLES = ("penalties", "constraint", "stabilisers")  # of `objective`, its paper's if left out
 

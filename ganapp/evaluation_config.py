@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from ganapp.section import PluginSection, Positive, Section
-from training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.measures import MEASURES
 
 FIGURES = [key for measure in MEASURES for key in measure.better]
 METRICS = [

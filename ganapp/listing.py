@@ -13,7 +13,7 @@ from rich.text import Text
 from ganapp.errors import UserError
 from ganapp.loading import read_toml
 from ganapp.runs import Run, open_run, runs_in
-from training.files import read_json
+from ganapp.training.files import read_json
 
 OVERVIEW = (
     "precision",

@@ -10,7 +10,7 @@ import pydantic
 import tomli_w
 
 from ganapp.errors import UserError
-from training.files import read_bytes
+from ganapp.training.files import read_bytes
 
 LONGEST = 2**20  # bytes of a configuration
 PRESETS = Path(__file__).parent / "presets"

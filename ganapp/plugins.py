@@ -18,19 +18,19 @@ from typing import Annotated, Any
 import annotated_types
 import pydantic
 
+from ganapp.models.networks import DISCRIMINATORS, GENERATORS
 from ganapp.scheduled import AnnealConfig, is_scheduled, scheduled
-from models.networks import DISCRIMINATORS, GENERATORS
-from training.baselines import BASELINES
-from training.constraints import CONSTRAINTS
-from training.data import MODE_METRICS, SOURCES
-from training.data.cache import CacheDir
-from training.evaluation.choices import FEATURES
-from training.objectives import OBJECTIVES
-from training.optimizers import OPTIMIZERS, optimizer_options
-from training.penalties import PENALTIES
-from training.priors import PRIORS
-from training.registry import Registry
-from training.stabilisers import STABILISERS
+from ganapp.training.baselines import BASELINES
+from ganapp.training.constraints import CONSTRAINTS
+from ganapp.training.data import MODE_METRICS, SOURCES
+from ganapp.training.data.cache import CacheDir
+from ganapp.training.evaluation.choices import FEATURES
+from ganapp.training.objectives import OBJECTIVES
+from ganapp.training.optimizers import OPTIMIZERS, optimizer_options
+from ganapp.training.penalties import PENALTIES
+from ganapp.training.priors import PRIORS
+from ganapp.training.registry import Registry
+from ganapp.training.stabilisers import STABILISERS
 
 NotNegative = Annotated[float, annotated_types.Ge(0)]
 FAMILIES: dict[str, Mapping[str, Callable]] = {

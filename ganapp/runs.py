@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganapp.errors import InUseError, UserError
-from training.files import LONGEST, parse_json, read_json, write_atomically
+from ganapp.training.files import LONGEST, parse_json, read_json, write_atomically
 
 # What a `train` leaves that was killed while it claimed its directory; the next one may have it.
 CLAIM = {".lock", ".config.toml.tmp"}

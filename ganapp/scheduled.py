@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from training.schedules import Anneal
+from ganapp.training.schedules import Anneal
 
 
 class AnnealConfig(pydantic.BaseModel):
-    """A value that moves over the whole training; see `training.schedules.Anneal`."""
+    """A value that moves over the whole training; see `ganapp.training.schedules.Anneal`."""
 
     model_config = pydantic.ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, strict=True

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.tensors import EXAMPLE, apply
+from ganapp.models.tensors import EXAMPLE, apply
 
 PROBES, SCALE = 64, 100.0
 RANGES = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.tensors import EXAMPLE, LABEL, Tensors
+from ganapp.models.tensors import EXAMPLE, LABEL, Tensors
 
 
 def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ()) -> Tensors:

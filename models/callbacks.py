@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from training.non_finite import complaint
+from ganapp.training.non_finite import complaint
 
 SHOWN = {
     "discriminator_loss": "D",

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.packing import packed_shape
-from models.rules import Combination, refuse
-from models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply, input_shapes
-from training.lookup import objective_called
+from ganapp.models.packing import packed_shape
+from ganapp.models.rules import Combination, refuse
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply, input_shapes
+from ganapp.training.lookup import objective_called
 
 SIDE = 16  # of probes of networks for images of any size
 
@@ -161,8 +161,8 @@ def resolve_objective(objective: Any) -> Any:
         return objective_called(objective)
     if isinstance(objective, type) or not hasattr(objective, "discriminator_loss"):
         raise ValueError(
-            "`objective` must be an objective such as `training.objectives.Hinge()`, or the name "
-            f"of one such as 'hinge'. Received: {objective!r}"
+            "`objective` must be an objective such as `ganapp.training.objectives.Hinge()`, or the "
+            f"name of one such as 'hinge'. Received: {objective!r}"
         )
     return objective
 

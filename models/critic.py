@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.heads import class_logits_of, features_of
-from models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply
+from ganapp.models.heads import class_logits_of, features_of
+from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply
 
 
 @dataclasses.dataclass

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.distributed import sum_over_replicas
+from ganapp.models.distributed import sum_over_replicas
 
 
 def descended(

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.batches import as_tensors, minibatches
-from models.checks import (
+from ganapp.models.batches import as_tensors, minibatches
+from ganapp.models.checks import (
     check_compilation,
     check_networks,
     check_recompilation,
@@ -16,20 +16,20 @@ from models.checks import (
     check_trainable,
     resolve_objective,
 )
-from models.critic import Critic
-from models.descent import descended
-from models.distributed import DistributedFunctions, divide_by_replicas
-from models.ema import copy_network, decay_at, update_average
-from models.inference import Inference
-from models.keras_methods import KerasMethods
-from models.noise import Draws, Stream, replica_slice, stateless_seed
-from models.packing import packed
-from models.precision import both_optimizers, prepared
-from models.rules import CombinationWarning, advice, combination_of, refuse
-from models.stabilisation import Stabilisation
-from models.statistics import mean_losses, score_statistics
-from models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply
-from models.terms import discriminator_loss, generator_loss
+from ganapp.models.critic import Critic
+from ganapp.models.descent import descended
+from ganapp.models.distributed import DistributedFunctions, divide_by_replicas
+from ganapp.models.ema import copy_network, decay_at, update_average
+from ganapp.models.inference import Inference
+from ganapp.models.keras_methods import KerasMethods
+from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
+from ganapp.models.packing import packed
+from ganapp.models.precision import both_optimizers, prepared
+from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
+from ganapp.models.stabilisation import Stabilisation
+from ganapp.models.statistics import mean_losses, score_statistics
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply
+from ganapp.models.terms import discriminator_loss, generator_loss
 
 
 class GAN(Inference, KerasMethods, DistributedFunctions):
@@ -40,9 +40,9 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
     yields `discriminator_steps * batch_size` different examples an element.
 
     The model never asks which objective, network or prior it was given. What networks take goes by
-    name (see `models.tensors`): the latent is `z`, the example `x`, the class `label`. Whatever
-    else one of them takes is an observation, and the dataset yields dicts with it: the generated
-    example of a row is made for that row's observations, and judged beside them.
+    name (see `ganapp.models.tensors`): the latent is `z`, the example `x`, the class `label`.
+    Whatever else one of them takes is an observation, and the dataset yields dicts with it: the
+    generated example of a row is made for that row's observations, and judged beside them.
 
     Args:
         generator: maps latents `(batch, prior.size)` to examples `(batch, *shape)`; of several
@@ -115,9 +115,9 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             generator_optimizer: a Keras optimizer or its name. If only one of the two is given,
                 the other is a copy of it; the objective's paper's defaults if none is.
             discriminator_optimizer: likewise, another instance.
-            objective: losses, penalties, constraint and stabilisers, see `training.objectives`, or
-                the name of one. A constraint may replace the network: the one that is trained is
-                `gan.discriminator`.
+            objective: losses, penalties, constraint and stabilisers, see
+                `ganapp.training.objectives`, or the name of one. A constraint may replace the
+                network: the one that is trained is `gan.discriminator`.
             jit_compile: compile the step with XLA; on one device only. XLA draws other noise
                 from the same seed, so such a run is resumed with XLA or not at all.
             steps_per_execution: training steps in one call of the compiled function.
@@ -125,7 +125,8 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
         Raises:
             ValueError: if XLA is asked for on several replicas, one optimizer is given twice, a
-                network has nothing to train, or theory forbids the combination (`models.rules`).
+                network has nothing to train, or theory forbids the combination
+                (`ganapp.models.rules`).
         """
         replicas = self.distribute_strategy.num_replicas_in_sync
         check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)

@@ -2,7 +2,7 @@
 
 import keras
 
-from models.tensors import EXAMPLE, LABEL, SCORES, input_names
+from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, input_names
 
 FEATURES, LOGITS = "features", "class_logits"
 
@@ -43,7 +43,8 @@ def class_logits_of(network: keras.Model) -> keras.Model:
     found = [x for x in getattr(network, "layers", []) if x.name.startswith(LOGITS)]
     if not found:
         raise ValueError(
-            "The discriminator must have a class head (`models.conditions.with_class_head`) for "
+            "The discriminator must have a class head "
+            "(`ganapp.models.conditions.with_class_head`) for "
             f"an auxiliary classifier. Received: {network.name!r} without one"
         )
     return _part(network, found[0].output)

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.noise import Stream, stateless_seed
-from models.packing import packed, packed_shape
-from models.tensors import (
+from ganapp.models.noise import Stream, stateless_seed
+from ganapp.models.packing import packed, packed_shape
+from ganapp.models.tensors import (
     EXAMPLE,
     LABEL,
     LATENT,

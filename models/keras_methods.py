@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.activations import RANGES, final_activation
-from models.batches import minibatches
-from models.callbacks import prepare_callbacks
-from models.checks import check_trainable
-from models.rules import Combination, refuse
-from models.tensors import EXAMPLE, LATENT, apply
+from ganapp.models.activations import RANGES, final_activation
+from ganapp.models.batches import minibatches
+from ganapp.models.callbacks import prepare_callbacks
+from ganapp.models.checks import check_trainable
+from ganapp.models.rules import Combination, refuse
+from ganapp.models.tensors import EXAMPLE, LATENT, apply
 
 TOLERANCE = 0.01  # of the generator's range, by which data may exceed it
 
@@ -267,7 +267,7 @@ def _refuse_weights(method: str, arguments: dict[str, Any]) -> None:
                 f"`{method}` takes no `{name}`: a GAN learns the distribution it is shown. Show "
                 "rare examples more often instead, for example with "
                 "`tf.data.Dataset.sample_from_datasets(datasets, weights)`, or ask for classes by "
-                "a prior with classes (`training.priors.Conditional`, `shares`). "
+                "a prior with classes (`ganapp.training.priors.Conditional`, `shares`). "
                 f"Received: {name}={arguments[name]!r}"
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.accumulation import accumulate_across_replicas
+from ganapp.models.accumulation import accumulate_across_replicas
 
 
 def computes_in(network: keras.Model, dtype: str) -> bool:

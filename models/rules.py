@@ -11,16 +11,16 @@ from typing import Any
 
 import keras
 
-from models.activations import BOUNDED, final_activation, looks_squashed
-from models.heads import takes_labels
-from models.layers import (
+from ganapp.models.activations import BOUNDED, final_activation, looks_squashed
+from ganapp.models.heads import takes_labels
+from ganapp.models.layers import (
     ClassColumn,
     MinibatchDiscrimination,
     MinibatchStandardDeviation,
     ReconstructionScore,
 )
-from models.packing import packed_shape
-from models.tensors import EXAMPLE, input_names
+from ganapp.models.packing import packed_shape
+from ganapp.models.tensors import EXAMPLE, input_names
 
 COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 
@@ -283,7 +283,7 @@ RULES = (
         broken=_batch_normalised,
         setting="`discriminator.normalisation` must be 'none' or 'layer'",
         argument="`discriminator` must not normalise batches "
-        "(`models.layers.ExampleNormalization` does so with each example)",
+        "(`ganapp.models.layers.ExampleNormalization` does so with each example)",
         reason="under a gradient penalty, whose gradient of one example does not exist when a "
         "batch is normalised together.",
     ),
@@ -359,7 +359,7 @@ RULES = (
     Rule(
         broken=_energy_without_autoencoder,
         setting="`discriminator.network` should be 'autoencoder'",
-        argument="`discriminator` should end in `models.layers.ReconstructionScore`",
+        argument="`discriminator` should end in `ganapp.models.layers.ReconstructionScore`",
         reason="for an energy-based objective, whose score is minus a reconstruction error.",
         fatal=False,
     ),

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.packing import packed, unpacked
+from ganapp.models.packing import packed, unpacked
 
 
 class Stabilisation(keras.layers.Layer):
     """Runs the hooks of an objective's stabilisers and holds all states, so that checkpoints do.
 
     Args:
-        objective: see `training.objectives.base` and `training.stabilisers.base`.
+        objective: see `ganapp.training.objectives.base` and `ganapp.training.stabilisers.base`.
         generator: of the GAN, for members that keep something of its weights.
         discriminator: likewise.
         packing: examples that the discriminator judges together; each is augmented by itself.

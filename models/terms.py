@@ -4,11 +4,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.critic import Critic
-from models.noise import Draws, Stream
-from models.precision import computes_in, float32_compute
-from models.statistics import own_losses
-from models.tensors import Tensors
+from ganapp.models.critic import Critic
+from ganapp.models.noise import Draws, Stream
+from ganapp.models.precision import computes_in, float32_compute
+from ganapp.models.statistics import own_losses
+from ganapp.models.tensors import Tensors
 
 # Terms of one discriminator update that draw numbers: each penalty one, the stabilisers two.
 PLACES = 2**5

@@ -1,4 +1,4 @@
-"""Tiny GANs and comparisons that the tests share: `from tests.case import tiny_gan`."""
+"""Tiny GANs and comparisons that the tests share: `from case import tiny_gan`."""
 
 import contextlib
 import warnings
@@ -9,15 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import GAN
-from models.critic import Critic
-from models.networks import mlp_discriminator, mlp_generator
-from models.packing import packed_shape
-from models.rules import CombinationWarning
-from models.tensors import apply, input_shapes
-from training.data.spec import DataSpec
-from training.objectives import NonSaturating
-from training.priors import Normal
+from ganapp.models import GAN
+from ganapp.models.critic import Critic
+from ganapp.models.networks import mlp_discriminator, mlp_generator
+from ganapp.models.packing import packed_shape
+from ganapp.models.rules import CombinationWarning
+from ganapp.models.tensors import apply, input_shapes
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.priors import Normal
 
 SHAPE = (2,)  # of an example
 LATENT = 3  # size of a latent

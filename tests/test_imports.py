@@ -1,6 +1,7 @@
 """The directions of dependence between the rooms, read with `ast`."""
 
 import ast
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,27 @@ CONFIGURED = (
     "scheduled.py",
     "section.py",
 )
-REGISTRIES = ("models.networks", "models.conditions", "models.rules", "training")
+REGISTRIES = (
+    "ganapp.models.networks",
+    "ganapp.models.conditions",
+    "ganapp.models.rules",
+    "ganapp.training",
+)
 # The standard library and numpy only.
 ANYWHERE = (
-    "training.array_files",
-    "training.files",
-    "training.kernels",
-    "training.lookup",
-    "training.non_finite",
+    "ganapp.training.array_files",
+    "ganapp.training.files",
+    "ganapp.training.kernels",
+    "ganapp.training.lookup",
+    "ganapp.training.non_finite",
 )
 # What commands start without the runner, because it needs no TensorFlow.
-LIGHT = ("export.errors", "export.publishing", "export.server", "export.verifying")
+LIGHT = (
+    "ganapp.export.errors",
+    "ganapp.export.publishing",
+    "ganapp.export.server",
+    "ganapp.export.verifying",
+)
 
 
 def files_of(room):
@@ -44,20 +55,28 @@ def imported(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
-            module = ".".join([*package, *([node.module] if node.module else [])])
+            module = node.module or ""
+            if node.level:
+                package = path.relative_to(ROOT).parts[: -node.level]
+                inside = ("ganapp",) if package[0] in ROOMS[:3] else ()
+                module = ".".join([*inside, *package, *([module] if module else [])])
             names |= {f"{module}.{alias.name}" for alias in node.names}
     return names
 
 
 def room_of(name):
-    return name.split(".")[0]
+    """The room of a dotted name, `None` if it is not ours."""
+    package, _, rest = name.partition(".")
+    if package != "ganapp":
+        return None
+    first = rest.partition(".")[0]
+    return first if first in ROOMS[:3] else "ganapp"
 
 
 def rooms_imported(path):
     own = path.relative_to(ROOT).parts[0]
     names = {name for name in imported(path) if not name.startswith(ANYWHERE)}
-    return {room_of(name) for name in names} & set(ROOMS) - {own}
+    return {room_of(name) for name in names} - {None, own}
 
 
 def label(path):
@@ -73,6 +92,15 @@ def test_rooms_are_found():
         assert files_of(room), room
     assert rooms_imported(Path(__file__)) == set()
     assert "models" in rooms_imported(ROOT / "tests" / "case.py")  # imports are seen
+
+
+@pytest.mark.parametrize("room", ROOMS[:3])
+def test_a_room_has_one_name(room):
+    """As `ganapp.models` only: a module loaded under two names is two modules."""
+    spec = importlib.util.find_spec(f"ganapp.{room}")
+    assert Path(spec.origin) == ROOT / room / "__init__.py"
+    alone = importlib.util.find_spec(room)  # a folder of the tests may have the name
+    assert alone is None or alone.origin is None
 
 
 @pytest.mark.parametrize("path", cases(*ALLOWED))
@@ -103,3 +131,5 @@ def test_style_of_a_file(path):
     tree = ast.walk(ast.parse(source))
     attributes = [x for x in tree if isinstance(x, ast.Attribute) and x.attr == "keras"]
     assert not [x for x in attributes if isinstance(x.value, ast.Name) and x.value.id == "tf"]
+    top = {name.partition(".")[0] for name in names}
+    assert not top & set(ROOMS[:3]), "a room is imported as `ganapp.<room>`"

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.networks import DISCRIMINATORS, GENERATORS
-from training.baselines import BASELINES
-from training.constraints import CONSTRAINTS
-from training.data import SOURCES
-from training.evaluation.choices import FEATURES
-from training.objectives import OBJECTIVES, Objective
-from training.penalties import PENALTIES
-from training.priors import PRIORS
-from training.stabilisers import STABILISERS
+from ganapp.models.networks import DISCRIMINATORS, GENERATORS
+from ganapp.training.baselines import BASELINES
+from ganapp.training.constraints import CONSTRAINTS
+from ganapp.training.data import SOURCES
+from ganapp.training.evaluation.choices import FEATURES
+from ganapp.training.objectives import OBJECTIVES, Objective
+from ganapp.training.penalties import PENALTIES
+from ganapp.training.priors import PRIORS
+from ganapp.training.stabilisers import STABILISERS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

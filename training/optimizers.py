@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
-from training.registry import Registry
-from training.schedules import Anneal, resolve
+from ganapp.training.registry import Registry
+from ganapp.training.schedules import Anneal, resolve
 
 OPTIMIZERS = Registry(
     "optimizer",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from training.sentences import did_you_mean
+from ganapp.training.sentences import did_you_mean
 
 
 class UnknownNameError(ValueError):

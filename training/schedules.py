@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import keras
 
-from training.registry import Registry
+from ganapp.training.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

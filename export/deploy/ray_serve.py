@@ -1,6 +1,6 @@
 """The server as a Ray Serve application: replicas of it on one machine or many.
 
-`serve run export.deploy.ray_serve:application models=/srv/models replicas=2`, with what
+`serve run ganapp.export.deploy.ray_serve:application models=/srv/models replicas=2`, with what
 requirements-ray.txt names. Every replica watches the folder, which must be at the same path on
 every machine, and batches what it is sent.
 """
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from export.server.app import Server, make_app
-from export.server.batching import Batching
-from export.server.limits import Limits
-from export.server.metrics import Metrics
-from export.server.serve import Settings, make_repository
+from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.batching import Batching
+from ganapp.export.server.limits import Limits
+from ganapp.export.server.metrics import Metrics
+from ganapp.export.server.serve import Settings, make_repository
 
 DEFAULTS = {"models": "", "replicas": 2, "engine": "litert", "poll_seconds": 2.0}
 

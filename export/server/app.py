@@ -11,15 +11,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from export.server import inference_protocol, people, rest
-from export.server.asgi import App, Receive, Scope, Send
-from export.server.context import Context, Models, json_response
-from export.server.limits import LimitRequests, Limits
-from export.server.metrics import Metrics, Observe
-from export.server.openapi import document
-from export.server.paths import Endpoint, dispatcher
-from export.server.refusals import AnswerErrors
-from export.server.security import HEADERS, ApiKey, LocalHosts, SecurityHeaders
+from ganapp.export.server import inference_protocol, people, rest
+from ganapp.export.server.asgi import App, Receive, Scope, Send
+from ganapp.export.server.context import Context, Models, json_response
+from ganapp.export.server.limits import LimitRequests, Limits
+from ganapp.export.server.metrics import Metrics, Observe
+from ganapp.export.server.openapi import document
+from ganapp.export.server.paths import Endpoint, dispatcher
+from ganapp.export.server.refusals import AnswerErrors
+from ganapp.export.server.security import HEADERS, ApiKey, LocalHosts, SecurityHeaders
 
 LAST_HEADERS = HEADERS | {b"connection": b"close"}
 STATIC = Path(__file__).with_name("static")
@@ -175,7 +175,7 @@ def make_app(
     """The server for a repository of models.
 
     Args:
-        repository: see `export.server.repository`; started and stopped with the application.
+        repository: see `ganapp.export.server.repository`; started and stopped with the application.
         limits: see `Limits`.
         metrics: the figures to add to, for those that the batches are counted in.
         api_key: what every request but health checks and the page must carry; `None` for none.

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
-from export.server.waiting import Part, Waiting
+from ganapp.export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
+from ganapp.export.server.waiting import Part, Waiting
 
 Run = Callable[[np.ndarray], np.ndarray]
 AT_ONCE = 8  # answers that are handed out before the event loop looks at all else

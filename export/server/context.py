@@ -10,15 +10,15 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from export.server.errors import InvalidArgument, NotFound, ServerError, Unavailable
-from export.server.json_body import check_size, parse_object, shown, write
-from export.server.limits import Limits
+from ganapp.export.server.errors import InvalidArgument, NotFound, ServerError, Unavailable
+from ganapp.export.server.json_body import check_size, parse_object, shown, write
+from ganapp.export.server.limits import Limits
 
 THREADED_BYTES = 200_000  # JSON from which on the event loop should not do it itself
 
 
 class Models(Protocol):
-    """What the server needs of `export.server.repository.Repository`."""
+    """What the server needs of `ganapp.export.server.repository.Repository`."""
 
     def models(self) -> dict[str, dict[int, str]]:
         """The state of every version of every model."""
@@ -88,12 +88,12 @@ class Context:
 
         Args:
             request: whose deadline counts.
-            servable: see `export.server.servable`.
+            servable: see `ganapp.export.server.servable`.
             name: of the signature.
             inputs: tensors by name; those with a default may be missing.
 
         Raises:
-            ServerError: see `export.server.errors`.
+            ServerError: see `ganapp.export.server.errors`.
         """
         self.limits.check_samples(inputs, servable.signatures[name])
         return await servable.predict(name, inputs, request.scope["state"]["deadline"])

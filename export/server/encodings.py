@@ -4,8 +4,8 @@ import zlib
 from collections.abc import MutableMapping
 from typing import Any
 
-from export.server.asgi import Receive, Scope
-from export.server.errors import InvalidArgument, ServerError, TooLarge
+from ganapp.export.server.asgi import Receive, Scope
+from ganapp.export.server.errors import InvalidArgument, ServerError, TooLarge
 
 AS_IT_IS, GZIP = (b"", b"identity"), (b"gzip", b"x-gzip")
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS  # what zlib calls a stream with gzip's header and trailer

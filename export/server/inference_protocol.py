@@ -12,13 +12,13 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from export.server.context import Context, json_response, signature_of
-from export.server.errors import InvalidArgument, Unavailable
-from export.server.json_body import shown
-from export.server.limits import whole_number
-from export.server.paths import LARGEST_VERSION
-from export.server.rest import DEFAULT_SIGNATURE, check_shape
-from export.server.tensors import DATA_TYPES, data_type, to_array
+from ganapp.export.server.context import Context, json_response, signature_of
+from ganapp.export.server.errors import InvalidArgument, Unavailable
+from ganapp.export.server.json_body import shown
+from ganapp.export.server.limits import whole_number
+from ganapp.export.server.paths import LARGEST_VERSION
+from ganapp.export.server.rest import DEFAULT_SIGNATURE, check_shape
+from ganapp.export.server.tensors import DATA_TYPES, data_type, to_array
 
 PROTOCOL_NAMES = {kind.protocol: name for name, kind in DATA_TYPES.items()}
 READY = "AVAILABLE"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from export.server.errors import InvalidArgument
-from export.server.spec import Signature, TensorInfo
+from ganapp.export.server.errors import InvalidArgument
+from ganapp.export.server.spec import Signature, TensorInfo
 
 DTYPES = {
     "DT_FLOAT": np.dtype(np.float32),

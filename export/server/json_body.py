@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from export.server.errors import InvalidArgument
+from ganapp.export.server.errors import InvalidArgument
 
 # Strings hold brackets and commas that mean nothing. Possessive, so that no input makes it slow;
 # an unfinished string runs to the end.

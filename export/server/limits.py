@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from export.server.asgi import App, Receive, Scope, Send
-from export.server.encodings import unpacked
-from export.server.errors import (
+from ganapp.export.server.asgi import App, Receive, Scope, Send
+from ganapp.export.server.encodings import unpacked
+from ganapp.export.server.errors import (
     DeadlineExceeded,
     InvalidArgument,
     TooLarge,

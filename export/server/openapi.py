@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from export.server.limits import Limits
+from ganapp.export.server.limits import Limits
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from export.server.context import Context
-from export.server.errors import InvalidArgument
+from ganapp.export.server.context import Context
+from ganapp.export.server.errors import InvalidArgument
 
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 LARGEST_VERSION = 2**63 - 1

@@ -11,15 +11,15 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from export.layout import EXTRA
-from export.server import pictures
-from export.server.context import Context, json_response
-from export.server.errors import InvalidArgument, NotFound
-from export.server.json_body import shown
-from export.server.limits import whole_number
-from export.server.paths import Target
-from export.server.security import CARD_POLICY
-from export.server.tensors import to_array
+from ganapp.export.layout import EXTRA
+from ganapp.export.server import pictures
+from ganapp.export.server.context import Context, json_response
+from ganapp.export.server.errors import InvalidArgument, NotFound
+from ganapp.export.server.json_body import shown
+from ganapp.export.server.limits import whole_number
+from ganapp.export.server.paths import Target
+from ganapp.export.server.security import CARD_POLICY
+from ganapp.export.server.tensors import to_array
 
 LARGEST_SEED = 2**31 - 1
 MOST_FRAMES = 240

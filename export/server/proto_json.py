@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from export.server.tensors import data_type
+from ganapp.export.server.tensors import data_type
 
 PREDICT = "tensorflow/serving/predict"
 

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from export.server.asgi import App, Receive, Scope, Send
-from export.server.errors import ServerError
-from export.server.limits import drain
+from ganapp.export.server.asgi import App, Receive, Scope, Send
+from ganapp.export.server.errors import ServerError
+from ganapp.export.server.limits import drain
 
 LOG = logging.getLogger("ganapp.server")
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)

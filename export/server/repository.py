@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from export.layout import labels as labels_in
-from export.server import scanning
-from export.server.batching import Batching, Hooks
-from export.server.engines import ENGINES
-from export.server.errors import InvalidArgument, NotFound, Unavailable
-from export.server.scanning import Found
-from export.server.servable import SAMPLES_LIMIT, Servable
-from export.server.versions import Entry, State, Versions, VersionStatus
+from ganapp.export.layout import labels as labels_in
+from ganapp.export.server import scanning
+from ganapp.export.server.batching import Batching, Hooks
+from ganapp.export.server.engines import ENGINES
+from ganapp.export.server.errors import InvalidArgument, NotFound, Unavailable
+from ganapp.export.server.scanning import Found
+from ganapp.export.server.servable import SAMPLES_LIMIT, Servable
+from ganapp.export.server.versions import Entry, State, Versions, VersionStatus
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Repository:
     Args:
         root: an export, a folder of models, a model (the folder of its versions) or a version
             folder; links that lead out of it, or of a model's folder, are not followed.
-        engine: a key of `export.server.engines.ENGINES`.
+        engine: a key of `ganapp.export.server.engines.ENGINES`.
         batching: how requests are gathered.
         poll_seconds: between looks at the folder; 0 looks once.
         num_threads: of the engine, within one batch.

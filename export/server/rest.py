@@ -13,12 +13,12 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from export.server.context import Context, json_response, signature_of
-from export.server.errors import InvalidArgument
-from export.server.json_body import shown
-from export.server.paths import Target
-from export.server.proto_json import metadata_json, status_json
-from export.server.tensors import is_base64, to_array, to_json
+from ganapp.export.server.context import Context, json_response, signature_of
+from ganapp.export.server.errors import InvalidArgument
+from ganapp.export.server.json_body import shown
+from ganapp.export.server.paths import Target
+from ganapp.export.server.proto_json import metadata_json, status_json
+from ganapp.export.server.tensors import is_base64, to_array, to_json
 
 DEFAULT_SIGNATURE = "serving_default"
 

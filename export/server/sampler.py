@@ -4,10 +4,10 @@ import threading
 
 import numpy as np
 
-from export.layout import LATENTS
-from export.server.engines.litert import Resident
-from export.server.noise import uniform
-from export.server.spec import BrokenVersion, ServingSpec
+from ganapp.export.layout import LATENTS
+from ganapp.export.server.engines.litert import Resident
+from ganapp.export.server.noise import uniform
+from ganapp.export.server.spec import BrokenVersion, ServingSpec
 
 AS_DRAWN = -1  # the class that leaves latents as they were drawn
 

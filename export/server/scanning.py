@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from export.layout import EXTRA, MODELS, may_be_served
-from export.server.spec import BrokenVersion, IncompleteVersion, ServingSpec
+from ganapp.export.layout import EXTRA, MODELS, may_be_served
+from ganapp.export.server.spec import BrokenVersion, IncompleteVersion, ServingSpec
 
 NUMBER = re.compile(r"[0-9]{1,18}")  # int64, as TF Serving's versions
 FINGERPRINTED = 10_000  # files of a version folder; more are no export

@@ -5,8 +5,8 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Iterable
 
-from export.server.asgi import App, Receive, Scope, Send
-from export.server.errors import ServerError
+from ganapp.export.server.asgi import App, Receive, Scope, Send
+from ganapp.export.server.errors import ServerError
 
 KEY_VARIABLE = "GANAPP_API_KEY"
 # Nothing of the page comes from anywhere else, and nobody may put it into a frame; it has one

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from export.server.batching import Batcher, Batching, Hooks
-from export.server.engines import Engine, open_engine
-from export.server.errors import InvalidArgument, Overloaded
-from export.server.inputs import checked_inputs, scalar
-from export.server.sampler import AS_DRAWN, Sampler
-from export.server.spec import BrokenVersion, ServingSpec, Signature
+from ganapp.export.server.batching import Batcher, Batching, Hooks
+from ganapp.export.server.engines import Engine, open_engine
+from ganapp.export.server.errors import InvalidArgument, Overloaded
+from ganapp.export.server.inputs import checked_inputs, scalar
+from ganapp.export.server.sampler import AS_DRAWN, Sampler
+from ganapp.export.server.spec import BrokenVersion, ServingSpec, Signature
 
 CHANNELS = (1, 3, 4)  # that a PNG may have
 SAMPLES_LIMIT = 4096
@@ -71,7 +71,7 @@ class Servable:
 
         Args:
             folder: the version folder.
-            engine: a key of `export.server.engines.ENGINES`.
+            engine: a key of `ganapp.export.server.engines.ENGINES`.
             num_threads: of the engine, within one call.
             **options: as of the class.
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import uvicorn
 
-from export.native import CHATTER, native_stderr
-from export.server.app import Server, make_app
-from export.server.errors import ServerError, StartError
-from export.server.limits import Limits
-from export.server.metrics import Metrics
-from export.server.security import KEY_VARIABLE, is_loopback
-from export.server.slow_clients import Patience, patient
-from export.server.stopping import GracefulServer
+from ganapp.export.native import CHATTER, native_stderr
+from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.errors import ServerError, StartError
+from ganapp.export.server.limits import Limits
+from ganapp.export.server.metrics import Metrics
+from ganapp.export.server.security import KEY_VARIABLE, is_loopback
+from ganapp.export.server.slow_clients import Patience, patient
+from ganapp.export.server.stopping import GracefulServer
 
 BACKLOG = 2048  # connections that may wait to be accepted
 LONGEST = 3600  # seconds of a deadline or of draining
@@ -75,9 +75,9 @@ def serve(
 
     Args:
         root: an export, its `models/` folder, a model's folder or a version's.
-        engine: a member of `export.server.engines.ENGINES`.
+        engine: a member of `ganapp.export.server.engines.ENGINES`.
         settings: see `Settings`.
-        batching: arguments of `export.server.batching.Batching`.
+        batching: arguments of `ganapp.export.server.batching.Batching`.
         poll_seconds: between two looks for new versions.
         tell: where to say that the server is ready.
         warn: where to say what the user should think over.
@@ -130,9 +130,9 @@ def make_repository(
     Raises:
         StartError: if `root` is no folder, an argument is out of range or `engine` is unknown.
     """
-    from export.server.batching import Batching, Hooks
-    from export.server.engines import ENGINES
-    from export.server.repository import Repository
+    from ganapp.export.server.batching import Batching, Hooks
+    from ganapp.export.server.engines import ENGINES
+    from ganapp.export.server.repository import Repository
 
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
@@ -230,7 +230,7 @@ async def run(app: Server, listener: socket.socket, settings: Settings, tell: Te
 def said_once() -> Iterator[None]:
     """Holds back what is logged of versions that cannot be served, and drops what an error says."""
     held: list[logging.LogRecord] = []
-    log, said = logging.getLogger("export.server.versions"), ""
+    log, said = logging.getLogger("ganapp.export.server.versions"), ""
     log.addFilter(hold := lambda record: held.append(record))
     try:
         yield

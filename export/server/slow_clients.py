@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from export.server.clock import Clock
-from export.server.one_packet import OnePacket
+from ganapp.export.server.clock import Clock
+from ganapp.export.server.one_packet import OnePacket
 
 
 @dataclass(frozen=True, kw_only=True)

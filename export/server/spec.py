@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from export import layout
-from export.layout import EXTRA, LATENTS
-from export.server.errors import ServerError
+from ganapp.export import layout
+from ganapp.export.layout import EXTRA, LATENTS
+from ganapp.export.server.errors import ServerError
 
 SCHEMA = "ganapp-serving/1"
 SERVING = f"{EXTRA}/{layout.SERVING}"
@@ -83,7 +83,7 @@ class ServingSpec:
         output_name: of the generator's output tensor.
         output_shape: of one sample in model units.
         latent: see `Latent`.
-        units: how model units become the user's, see `export.server.sampler`.
+        units: how model units become the user's, see `ganapp.export.server.sampler`.
         signatures: by name.
         artefacts: path inside the folder by engine.
         files: sha256 by path inside the folder.

@@ -10,8 +10,8 @@ from typing import Any
 
 import uvicorn
 
-from export.server.app import Server
-from export.server.newcomers import ignore_newcomers
+from ganapp.export.server.app import Server
+from ganapp.export.server.newcomers import ignore_newcomers
 
 HANDSHAKE_SECONDS = 0.25  # for which connections that are being opened are waited for
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from export.server.errors import InvalidArgument
-from export.server.json_body import shown
+from ganapp.export.server.errors import InvalidArgument
+from ganapp.export.server.json_body import shown
 
 
 @dataclass(frozen=True, kw_only=True)

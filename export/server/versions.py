@@ -6,9 +6,9 @@ import enum
 import logging
 from collections.abc import Callable, Mapping
 
-from export.server.scanning import Found
-from export.server.servable import Servable
-from export.server.spec import BrokenVersion
+from ganapp.export.server.scanning import Found
+from ganapp.export.server.servable import Servable
+from ganapp.export.server.spec import BrokenVersion
 
 logger = logging.getLogger(__name__)
 

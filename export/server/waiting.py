@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from export.server.errors import ServerError
+from ganapp.export.server.errors import ServerError
 
 
 @dataclasses.dataclass(eq=False)

@@ -84,10 +84,10 @@ def serve(
     """Serve an export: TF Serving's REST API, Open Inference Protocol v2, and a page to look at."""
     if not folder.is_dir():
         raise UserError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {folder}")
-    from export.server.errors import StartError
-    from export.server.limits import Limits
-    from export.server.serve import Settings
-    from export.server.serve import serve as serve_folder
+    from ganapp.export.server.errors import StartError
+    from ganapp.export.server.limits import Limits
+    from ganapp.export.server.serve import Settings
+    from ganapp.export.server.serve import serve as serve_folder
 
     limits = Limits(deadline=deadline, samples=max_samples, body_bytes=max_body_bytes)
     batching = {

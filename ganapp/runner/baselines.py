@@ -23,11 +23,11 @@ from ganapp.runner.samples import check_out
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures
 from ganapp.runs import next_directory
-from training.baselines import Fitted, RealData
-from training.data import Source
-from training.data.cache import default_cache
-from training.evaluation.judge import Judge
-from training.evaluation.report import write_report
+from ganapp.training.baselines import Fitted, RealData
+from ganapp.training.data import Source
+from ganapp.training.data.cache import default_cache
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.report import write_report
 
 
 def baseline(

@@ -23,9 +23,9 @@ from ganapp.runner.same_data import changes, check_comparable, compose_run
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
-from training.evaluation.judge import Judge
-from training.evaluation.panels import panels
-from training.files import write_atomically
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.panels import panels
+from ganapp.training.files import write_atomically
 
 GRID, RESAMPLES = 64, 100
 NORMAL_95 = 1.96

@@ -11,7 +11,7 @@ from rich.table import Table
 from ganapp.listing import short_number
 from ganapp.runner.summary import ARROWS
 from ganapp.runs import Run
-from training.evaluation.verdict import BADNESS
+from ganapp.training.evaluation.verdict import BADNESS
 
 # Of a figure and of its report: what must be equal for two values to be compared.
 OF_FIGURE, OF_REPORT = (

@@ -16,22 +16,22 @@ import tensorflow as tf
 from ganapp import __version__
 from ganapp.combinations import refuse
 from ganapp.config import Config, OptimizerSection
+from ganapp.models.gan import GAN
+from ganapp.models.rules import CombinationWarning
 from ganapp.runner.cadences import Cadences, cadences_of
 from ganapp.runner.judges import check_baselines, checked_judge
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.networks import make_discriminator, make_generator, make_prior
 from ganapp.runner.stored_data import StoredData, stored_data_of
 from ganapp.scheduled import AnnealConfig
-from models.gan import GAN
-from models.rules import CombinationWarning
-from training.data import MODE_METRICS, DataSpec, Source
-from training.diagnostics.history import WeightHistory
-from training.distribution import make_strategy
-from training.evaluation.judge import Judge
-from training.kernels import kernels
-from training.objectives import Objective
-from training.optimizers import OptimizerConfig
-from training.schedules import Anneal
+from ganapp.training.data import MODE_METRICS, DataSpec, Source
+from ganapp.training.diagnostics.history import WeightHistory
+from ganapp.training.distribution import make_strategy
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.kernels import kernels
+from ganapp.training.objectives import Objective
+from ganapp.training.optimizers import OptimizerConfig
+from ganapp.training.schedules import Anneal
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 

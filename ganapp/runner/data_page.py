@@ -24,13 +24,13 @@ from ganapp.plugins import option_names
 from ganapp.runner.baselines import tables_of
 from ganapp.runner.mistakes import as_user_errors
 from ganapp.runner.stages import stage
-from training.data import DataSpec, Source, findings
-from training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
-from training.data.image_files import image_files
-from training.data.images import BadImageError, own_limit
-from training.evaluation.data_pictures import clip_sheet, image_sheet, point_sheet, titled
-from training.evaluation.table_pictures import marginal_page
-from training.files import write_atomically
+from ganapp.training.data import DataSpec, Source, findings
+from ganapp.training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
+from ganapp.training.data.image_files import image_files
+from ganapp.training.data.images import BadImageError, own_limit
+from ganapp.training.evaluation.data_pictures import clip_sheet, image_sheet, point_sheet, titled
+from ganapp.training.evaluation.table_pictures import marginal_page
+from ganapp.training.files import write_atomically
 
 MOST_BYTES = 2**30  # of examples that are looked at
 LEAST_EXAMPLES = 1_000  # that are looked at, however large they are

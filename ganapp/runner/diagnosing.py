@@ -23,24 +23,24 @@ from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
 from ganapp.runner.watching import columns_of, judged_alike
 from ganapp.runs import Run, open_run
-from training.checkpoints import CheckpointError, load_latest
-from training.diagnostics import maps
-from training.diagnostics.alarms import (
+from ganapp.training.checkpoints import CheckpointError, load_latest
+from ganapp.training.diagnostics import maps
+from ganapp.training.diagnostics.alarms import (
     Alarm,
     lost_tails,
     low_coverage,
     low_precision,
     missing_modes,
 )
-from training.diagnostics.duality import duality_gap
-from training.diagnostics.spectrum import spectrum
-from training.diagnostics.watch import Look, alarms_of, undecided_alarms
-from training.evaluation.checks import NotComputable
-from training.evaluation.features import compared_in
-from training.evaluation.lost_tails import KEY as LOST_TAILS
-from training.evaluation.lost_tails import LostTail
-from training.evaluation.report import about_undecided
-from training.files import write_atomically
+from ganapp.training.diagnostics.duality import duality_gap
+from ganapp.training.diagnostics.spectrum import spectrum
+from ganapp.training.diagnostics.watch import Look, alarms_of, undecided_alarms
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.features import compared_in
+from ganapp.training.evaluation.lost_tails import KEY as LOST_TAILS
+from ganapp.training.evaluation.lost_tails import LostTail
+from ganapp.training.evaluation.report import about_undecided
+from ganapp.training.files import write_atomically
 
 POINTS = 2000  # scored of each kind
 SEED = 2  # of the latents; the report's and the choice of the best use others

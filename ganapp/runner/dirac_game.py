@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from ganapp.errors import UserError
-from training.diagnostics.dirac_page import ROWS, dirac_page
-from training.objectives import OBJECTIVES
-from training.registry import UnknownNameError
+from ganapp.training.diagnostics.dirac_page import ROWS, dirac_page
+from ganapp.training.objectives import OBJECTIVES
+from ganapp.training.registry import UnknownNameError
 
 
 def dirac(names: Sequence[str], *, out: Path, console: Console) -> None:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ganapp.errors import UserError
 from ganapp.runner.generator import HasGenerator
-from training.sentences import did_you_mean, listed
+from ganapp.training.sentences import did_you_mean, listed
 
 EVERY_CLASS = "all"
 

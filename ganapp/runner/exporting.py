@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.exporter import export as export_bundle
-from export.formats import chosen_formats
 from ganapp.config import Config
 from ganapp.errors import UserError
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.exporter import export as export_bundle
+from ganapp.export.formats import chosen_formats
 from ganapp.runner.generator import Generator, open_generator
 from ganapp.runner.judges import checked_judge
 from ganapp.runner.judging import generated
@@ -22,7 +22,7 @@ from ganapp.runner.same_data import changes, moved_config, place_settings
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
-from training.data import DataSpec
+from ganapp.training.data import DataSpec
 
 SHOWN, SHOWN_ROWS = 64, 1000
 

@@ -7,13 +7,13 @@ from typing import Protocol
 from ganapp.config import Config
 from ganapp.errors import UserError
 from ganapp.loading import load_saved
+from ganapp.models.gan import GAN
 from ganapp.runner.compose import compose, compose_gan
 from ganapp.runner.stored_data import StoredData, read_stored_data
 from ganapp.runner.summary import warn
 from ganapp.runs import Run
-from models.gan import GAN
-from training.checkpoints import CheckpointError, load_latest
-from training.data import DataSpec
+from ganapp.training.checkpoints import CheckpointError, load_latest
+from ganapp.training.data import DataSpec
 
 
 class HasGenerator(Protocol):

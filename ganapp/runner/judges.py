@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ganapp.errors import UserError
 from ganapp.evaluation_config import EvaluationConfig
-from training.baselines import BASELINES
-from training.data import Source
-from training.evaluation.judge import Judge
-from training.evaluation.measures import MEASURES
+from ganapp.training.baselines import BASELINES
+from ganapp.training.data import Source
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.measures import MEASURES
 
 
 def checked_judge(

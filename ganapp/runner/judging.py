@@ -23,10 +23,10 @@ from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in, undecided_in
 from ganapp.runs import Run, open_run
-from training.evaluation.judge import Judge
-from training.evaluation.path_length import Paths
-from training.evaluation.report import write_report
-from training.rows_on_disk import generated_rows
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.path_length import Paths
+from ganapp.training.evaluation.report import write_report
+from ganapp.training.rows_on_disk import generated_rows
 
 
 def evaluate(

@@ -19,12 +19,12 @@ from ganapp.runner.pictures import draw_pictures
 from ganapp.runner.samples import Samples, check_out, read_samples
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
-from training.data.cache import default_cache
-from training.data.left_out import printable
-from training.data.source import Source
-from training.evaluation.judge import Judge
-from training.evaluation.report import write_report
-from training.evaluation.verdict import verdict
+from ganapp.training.data.cache import default_cache
+from ganapp.training.data.left_out import printable
+from ganapp.training.data.source import Source
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.report import write_report
+from ganapp.training.evaluation.verdict import verdict
 
 SUBJECT = "This sample"
 

@@ -7,17 +7,17 @@ import keras
 import numpy as np
 
 from ganapp.config import Config
-from models.conditions import (
+from ganapp.models.conditions import (
     DISCRIMINATOR_CONDITIONS,
     GENERATOR_CONDITIONS,
     with_class_column,
     with_class_head,
     with_class_mask,
 )
-from models.networks import GENERATORS
-from models.packing import packed_shape
-from training.data import DataSpec, Source
-from training.priors import Conditional, Prior
+from ganapp.models.networks import GENERATORS
+from ganapp.models.packing import packed_shape
+from ganapp.training.data import DataSpec, Source
+from ganapp.training.priors import Conditional, Prior
 
 UNCONDITIONAL = "none"
 

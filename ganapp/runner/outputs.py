@@ -17,11 +17,11 @@ from ganapp.runner.generator import HasGenerator, open_generator
 from ganapp.runner.pictures import painter
 from ganapp.runner.samples import check_out
 from ganapp.runs import open_run
-from training.data import DataSpec
-from training.evaluation.clip_pictures import animated
-from training.files import write_atomically
-from training.priors import Prior
-from training.registry import Registry
+from ganapp.training.data import DataSpec
+from ganapp.training.evaluation.clip_pictures import animated
+from ganapp.training.files import write_atomically
+from ganapp.training.priors import Prior
+from ganapp.training.registry import Registry
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of a picture, by its channels

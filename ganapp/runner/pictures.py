@@ -10,14 +10,14 @@ import numpy as np
 import PIL.Image
 
 from ganapp.runs import Run
-from training.data import DataSpec, Source
-from training.data.mixtures import Mixture
-from training.evaluation import pictures
-from training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
-from training.evaluation.curves import evaluation_curves
-from training.evaluation.judge import Judge
-from training.evaluation.table_pictures import association_page, marginal_page
-from training.files import write_atomically
+from ganapp.training.data import DataSpec, Source
+from ganapp.training.data.mixtures import Mixture
+from ganapp.training.evaluation import pictures
+from ganapp.training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
+from ganapp.training.evaluation.curves import evaluation_curves
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.table_pictures import association_page, marginal_page
+from ganapp.training.files import write_atomically
 
 GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
 POINTS = 1000  # real ones behind those of the samples

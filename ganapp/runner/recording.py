@@ -15,19 +15,19 @@ from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
 from ganapp.runner.watching import watch
 from ganapp.runs import Run
-from training.callbacks.best_checkpoint import BestCheckpoint
-from training.callbacks.board import Board
-from training.callbacks.checkpoint_callback import CheckpointEvery
-from training.callbacks.evaluate import Evaluate
-from training.callbacks.guard import NonFiniteGuard
-from training.callbacks.metrics import MetricsLog
-from training.callbacks.samples import SampleGrids
-from training.callbacks.tensorboard import TensorBoardLog
-from training.callbacks.theory import CompareWithTheory
-from training.checkpoints import Checkpoints
-from training.distribution import is_chief
-from training.evaluation.checks import NotComputable
-from training.evaluation.table_pictures import column_strips
+from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
+from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
+from ganapp.training.callbacks.evaluate import Evaluate
+from ganapp.training.callbacks.guard import NonFiniteGuard
+from ganapp.training.callbacks.metrics import MetricsLog
+from ganapp.training.callbacks.samples import SampleGrids
+from ganapp.training.callbacks.tensorboard import TensorBoardLog
+from ganapp.training.callbacks.theory import CompareWithTheory
+from ganapp.training.checkpoints import Checkpoints
+from ganapp.training.distribution import is_chief
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.table_pictures import column_strips
 
 SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
 COMPARED = 1000  # points of each kind: the cost grows with the square

@@ -10,8 +10,8 @@ from ganapp.runner.compose import Experiment, versions
 from ganapp.runner.same_data import PLACES
 from ganapp.runs import Run
 from ganapp.scheduled import AnnealConfig
-from training.checkpoints import list_steps
-from training.kernels import kernels
+from ganapp.training.checkpoints import list_steps
+from ganapp.training.kernels import kernels
 
 
 def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str]) -> Config:

@@ -14,9 +14,9 @@ from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.stored_data import read_stored_data
 from ganapp.runner.summary import warn
 from ganapp.runs import Run
-from training.data import DataSpec, Source
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Column
+from ganapp.training.data import DataSpec, Source
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import Column
 
 # Options of data sources that say where files lie: they may change, for what was read there is
 # compared with what the run was started on.

@@ -10,14 +10,14 @@ import numpy as np
 
 from ganapp.errors import UserError
 from ganapp.runner.summary import warn
-from training.data import DataSpec
-from training.data.cache import default_cache
-from training.data.contents import NOTES, Contents, image_contents
-from training.data.folder import folder, marks_in
-from training.data.image_cache import Decoder, ImageOptions, SizesDifferError
-from training.data.image_files import image_files, place_of
-from training.data.left_out import about_left_out
-from training.rows_on_disk import rows_of
+from ganapp.training.data import DataSpec
+from ganapp.training.data.cache import default_cache
+from ganapp.training.data.contents import NOTES, Contents, image_contents
+from ganapp.training.data.folder import folder, marks_in
+from ganapp.training.data.image_cache import Decoder, ImageOptions, SizesDifferError
+from ganapp.training.data.image_files import image_files, place_of
+from ganapp.training.data.left_out import about_left_out
+from ganapp.training.rows_on_disk import rows_of
 
 # What the source `folder` does where it is not told otherwise.
 USUAL = {name: option.default for name, option in inspect.signature(folder).parameters.items()}

@@ -5,10 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.errors import UserError
-from training.data import DataSpec
-from training.data.limits import LimitError
-from training.data.tables.codec import TableCodec
-from training.data.tables.reading import Sheet, is_text_table, read_csv, read_parquet, read_table
+from ganapp.training.data import DataSpec
+from ganapp.training.data.limits import LimitError
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.reading import (
+    Sheet,
+    is_text_table,
+    read_csv,
+    read_parquet,
+    read_table,
+)
 
 SUFFIXES = (".csv", ".parquet")
 

@@ -13,12 +13,12 @@ from ganapp.errors import UserError
 from ganapp.runner.sample_pictures import read_pictures
 from ganapp.runner.sample_tables import SUFFIXES as OF_TABLES
 from ganapp.runner.sample_tables import is_table, rows_of_table
-from training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
-from training.data import DataSpec
-from training.data.array_forms import levels_of
-from training.data.cache import chunks
-from training.data.limits import is_tar
-from training.rows_on_disk import rows_of
+from ganapp.training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
+from ganapp.training.data import DataSpec
+from ganapp.training.data.array_forms import levels_of
+from ganapp.training.data.cache import chunks
+from ganapp.training.data.limits import is_tar
+from ganapp.training.rows_on_disk import rows_of
 
 ARRAYS = ("samples", "clips", "arr_0", "images", "x", "X", "data")
 

@@ -13,9 +13,9 @@ from ganapp.errors import UserError
 from ganapp.runner.networks import check_conditions, class_shares, is_told_classes
 from ganapp.runner.pictures import Backdrop, backdrop_of
 from ganapp.runs import Run
-from training.data import DataSpec, Source
-from training.data.mixtures import Mixture
-from training.files import write_atomically
+from ganapp.training.data import DataSpec, Source
+from ganapp.training.data.mixtures import Mixture
+from ganapp.training.files import write_atomically
 
 # Real examples that pictures of points and tables show behind the samples: enough for their
 # histograms, and few enough that a run does not become a copy of the data.

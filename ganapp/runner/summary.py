@@ -14,15 +14,15 @@ from rich.text import Text
 from ganapp.combinations import warnings
 from ganapp.listing import short_number
 from ganapp.runner.compose import Experiment
-from training.data import Source
-from training.data.left_out import about_left_out
-from training.data.tables.descriptions import ColumnSummary
-from training.evaluation.baseline_table import about_seconds
-from training.evaluation.lost_tails import about_lost_tails
-from training.evaluation.remarks import about_weak_features, missing_in_short
-from training.evaluation.verdict import verdict
-from training.kernels import kernels
-from training.objectives import Objective
+from ganapp.training.data import Source
+from ganapp.training.data.left_out import about_left_out
+from ganapp.training.data.tables.descriptions import ColumnSummary
+from ganapp.training.evaluation.baseline_table import about_seconds
+from ganapp.training.evaluation.lost_tails import about_lost_tails
+from ganapp.training.evaluation.remarks import about_weak_features, missing_in_short
+from ganapp.training.evaluation.verdict import verdict
+from ganapp.training.kernels import kernels
+from ganapp.training.objectives import Objective
 
 MOST_CLASSES = 20  # that are named before training
 MOST_COLUMNS = 30  # of a table that the plan shows

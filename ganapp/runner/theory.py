@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
 from ganapp.runner.compose import Experiment
-from models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
-from training.diagnostics import maps
-from training.diagnostics.density import KernelDensity
-from training.diagnostics.divergences import divergences, regular_cells
-from training.diagnostics.optimal import (
+from ganapp.training.diagnostics import maps
+from ganapp.training.diagnostics.density import KernelDensity
+from ganapp.training.diagnostics.divergences import divergences, regular_cells
+from ganapp.training.diagnostics.optimal import (
     OptimalComparison,
     compare_with_optimal,
     log_ratio_of,
     with_best_offset,
 )
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 CELLS = 160  # along each axis of a map
 MOST_CELLS = 500_000  # of a quadrature: some seconds

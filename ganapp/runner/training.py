@@ -36,15 +36,15 @@ from ganapp.runs import (
     next_directory,
     open_run,
 )
-from training.callbacks.board import truncate_events
-from training.callbacks.guard import NonFiniteError
-from training.callbacks.interrupt import Interrupt
-from training.callbacks.metrics import truncate_metrics
-from training.callbacks.progress import ProgressDisplay
-from training.checkpoints import CheckpointError, Checkpoints
-from training.data import training_batches
-from training.distribution import agreement, is_chief
-from training.files import write_atomically
+from ganapp.training.callbacks.board import truncate_events
+from ganapp.training.callbacks.guard import NonFiniteError
+from ganapp.training.callbacks.interrupt import Interrupt
+from ganapp.training.callbacks.metrics import truncate_metrics
+from ganapp.training.callbacks.progress import ProgressDisplay
+from ganapp.training.checkpoints import CheckpointError, Checkpoints
+from ganapp.training.data import training_batches
+from ganapp.training.distribution import agreement, is_chief
+from ganapp.training.files import write_atomically
 
 
 def train(

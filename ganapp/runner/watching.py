@@ -10,13 +10,13 @@ from rich.console import Console
 from ganapp.runner.compose import Experiment
 from ganapp.runner.remedies import ruled_out
 from ganapp.runs import Run
-from training.callbacks.board import Board
-from training.callbacks.metrics import MetricsLog
-from training.callbacks.watch import Watch
-from training.diagnostics.alarms import Alarm
-from training.diagnostics.watch import undecided_alarms
-from training.distribution import is_chief
-from training.evaluation.features import compared_in
+from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.metrics import MetricsLog
+from ganapp.training.callbacks.watch import Watch
+from ganapp.training.diagnostics.alarms import Alarm
+from ganapp.training.diagnostics.watch import undecided_alarms
+from ganapp.training.distribution import is_chief
+from ganapp.training.evaluation.features import compared_in
 
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
 EXAMINED = 3  # each third look examines examples, too, which takes as long as some steps

@@ -1,6 +1,6 @@
 """Ways for a network to know the class, around any network family; one line here for each."""
 
-from models.conditions.discriminator import (
+from ganapp.models.conditions.discriminator import (
     LABEL,
     concatenated,
     embedded,
@@ -8,7 +8,7 @@ from models.conditions.discriminator import (
     with_class_head,
     with_class_mask,
 )
-from models.conditions.generator import (
+from ganapp.models.conditions.generator import (
     batch_normalised,
     generator_concatenated,
     generator_embedded,

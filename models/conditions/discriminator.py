@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import keras
 
-from models.conditions.grafting import grafted
-from models.heads import LOGITS, features_of, takes_labels
-from models.layers import Beside, ClassMask
-from models.tensors import EXAMPLE, LABEL
+from ganapp.models.conditions.grafting import grafted
+from ganapp.models.heads import LOGITS, features_of, takes_labels
+from ganapp.models.layers import Beside, ClassMask
+from ganapp.models.tensors import EXAMPLE, LABEL
 
 Build = Callable[[tuple[int, ...]], keras.Model]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import keras
 
-from models.conditions.grafting import copied, grafted
-from models.layers import ClassColumn, ConditionalBatchNormalization
+from ganapp.models.conditions.grafting import copied, grafted
+from ganapp.models.layers import ClassColumn, ConditionalBatchNormalization
 
 Build = Callable[[int], keras.Model]
 EMBEDDING = 32  # dimensions of a class; fewer when there are fewer classes

@@ -5,9 +5,9 @@ import random
 import keras
 import tensorflow as tf
 
-from models.layers.replicas import own_rows, replicas
+from ganapp.models.layers.replicas import own_rows, replicas
 
-KEYS = 2**60  # beyond every seed of `models.noise`
+KEYS = 2**60  # beyond every seed of `ganapp.models.noise`
 
 
 @keras.saving.register_keras_serializable("ganapp")

@@ -9,7 +9,7 @@ have it.
 import keras
 import tensorflow as tf
 
-from models.layers.replicas import gathered, own_rows
+from ganapp.models.layers.replicas import gathered, own_rows
 
 
 @keras.saving.register_keras_serializable("ganapp")

@@ -6,10 +6,10 @@ layer is named `scores`. Its features are the output of the layer named `feature
 one, else what the last layer takes, `(batch, d)`.
 """
 
-from models.networks.autoencoder import autoencoder_discriminator
-from models.networks.dcgan import dcgan_discriminator, dcgan_generator
-from models.networks.mlp import mlp_discriminator, mlp_generator
-from models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.models.networks.autoencoder import autoencoder_discriminator
+from ganapp.models.networks.dcgan import dcgan_discriminator, dcgan_generator
+from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
+from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
 
 GENERATORS = {"mlp": mlp_generator, "dcgan": dcgan_generator, "resnet": resnet_generator}
 DISCRIMINATORS = {

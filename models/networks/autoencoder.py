@@ -9,9 +9,17 @@ from typing import Literal
 
 import keras
 
-from models.layers import ReconstructionScore
-from models.networks.blocks import Rate, Width, Widths, activated, coarsest_map, cropped, dropped
-from models.networks.dcgan import DOWNSAMPLINGS, UPSAMPLINGS
+from ganapp.models.layers import ReconstructionScore
+from ganapp.models.networks.blocks import (
+    Rate,
+    Width,
+    Widths,
+    activated,
+    coarsest_map,
+    cropped,
+    dropped,
+)
+from ganapp.models.networks.dcgan import DOWNSAMPLINGS, UPSAMPLINGS
 
 
 def autoencoder_discriminator(

@@ -7,7 +7,7 @@ from typing import Annotated
 import annotated_types
 import keras
 
-from models.layers import (
+from ganapp.models.layers import (
     ExampleNormalization,
     Maxout,
     MinibatchDiscrimination,

@@ -9,8 +9,8 @@ from typing import Literal
 
 import keras
 
-from models.layers import UpsamplingConv2D
-from models.networks.blocks import (
+from ganapp.models.layers import UpsamplingConv2D
+from ganapp.models.networks.blocks import (
     Rate,
     Width,
     Widths,
@@ -119,7 +119,8 @@ def dcgan_discriminator(
         depth: convolutions after each halving, its own included; the others are 3x3. The paper
             has 1.
         dropout: probability that an entry of a map is dropped.
-        minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
+        minibatch: what the last features say of the rest of the minibatch, see
+            `ganapp.models.layers`.
     """
     images = keras.Input(image_shape(shape, "dcgan"), name="examples")
     x = images

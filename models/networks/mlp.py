@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import annotated_types
 import keras
 
-from models.layers import BlockActivation
-from models.networks.blocks import HIDDEN_UNITS, Rate, Width, dropped, raw_scores
+from ganapp.models.layers import BlockActivation
+from ganapp.models.networks.blocks import HIDDEN_UNITS, Rate, Width, dropped, raw_scores
 
 Pieces = Annotated[int, annotated_types.Ge(2)]
 
@@ -69,7 +69,8 @@ def mlp_discriminator(
         activation: as of the generator.
         pieces: as of the generator.
         dropout: probability that the output of a hidden unit is dropped.
-        minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
+        minibatch: what the last features say of the rest of the minibatch, see
+            `ganapp.models.layers`.
     """
     inputs = keras.Input(shape, name="examples")
     x = keras.layers.Flatten()(inputs)

@@ -8,8 +8,8 @@ import dataclasses
 
 import keras
 
-from models.layers import Gain, GroupedConv2D, UpsamplingConv2D
-from models.networks.blocks import activated
+from ganapp.models.layers import Gain, GroupedConv2D, UpsamplingConv2D
+from ganapp.models.networks.blocks import activated
 
 GROUP_WIDTH = 16  # channels in a group of a grouped convolution, as in R3GAN
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import keras
 
-from models.networks.blocks import (
+from ganapp.models.networks.blocks import (
     Rate,
     Width,
     Widths,
@@ -19,7 +19,7 @@ from models.networks.blocks import (
     image_shape,
     raw_scores,
 )
-from models.networks.residual import BLOCKS, self_attention
+from ganapp.models.networks.residual import BLOCKS, self_attention
 
 # What the paper of each kind of block normalises by in a (generator, discriminator).
 PAPER = {"sngan": ("batch", "none"), "r3gan": ("none", "none")}
@@ -86,7 +86,8 @@ def resnet_discriminator(
         normalisation: before each activation; `"paper"` is none.
         attention: self-attention after the middle halving.
         dropout: probability that an entry of the map after a halving is dropped.
-        minibatch: what the last features say of the rest of the minibatch, see `models.layers`.
+        minibatch: what the last features say of the rest of the minibatch, see
+            `ganapp.models.layers`.
     """
     images = keras.Input(image_shape(shape, "resnet"), name="examples")
     blocks = _blocks(block, normalisation, depth, len(channels), of="discriminator")

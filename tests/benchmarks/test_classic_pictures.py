@@ -6,8 +6,12 @@ import pytest
 from benchmarks import classic_collapse, classic_gaussian, classic_skew
 from benchmarks.classic_collapse import Trained, fair_classes, remedy_in_words
 from benchmarks.classic_skew import CELLS, GAN_STARTS, LOG_P, divergence
-from training.diagnostics.gaussian_fit import GaussianFit, gaussian_fits, gaussian_log_density
-from training.objectives import FSkewedJensenShannon
+from ganapp.training.diagnostics.gaussian_fit import (
+    GaussianFit,
+    gaussian_fits,
+    gaussian_log_density,
+)
+from ganapp.training.objectives import FSkewedJensenShannon
 
 
 def test_the_density_has_the_moments_that_standardise_it():

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import pipeline
-from training.data import SOURCES
+from ganapp.training.data import SOURCES
 
 
 def test_every_source_is_measured():

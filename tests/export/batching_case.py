@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 
-from export.server.batching import Batcher, Batching
+from ganapp.export.server.batching import Batcher, Batching
 
 
 class Doubling:

@@ -20,10 +20,10 @@ from PIL import Image
 from tensorflow.lite.python import lite
 from version_case import FORMATS, write_version
 
-from export import exporter, losses
-from export.exporter import export
-from export.parity import JUDGED_BATCH
-from export.speed import measure
+from ganapp.export import exporter, losses
+from ganapp.export.exporter import export
+from ganapp.export.parity import JUDGED_BATCH
+from ganapp.export.speed import measure
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from export.bundle import Bundle
-from models.layers.gain import Gain
+from ganapp.export.bundle import Bundle
+from ganapp.models.layers.gain import Gain
 
 SCALE, MEAN = (3.0, 0.5), (100.0, -2.0)
 REPORT = {

@@ -10,9 +10,9 @@ import tempfile
 import numpy as np
 import pytest
 
-from export import check_graphs, exporter, servable
-from export.check import Session
-from export.workers import Worker
+from ganapp.export import check_graphs, exporter, servable
+from ganapp.export.check import Session
+from ganapp.export.workers import Worker
 
 
 class WorkerHere(Worker):
@@ -38,7 +38,7 @@ class WorkerHere(Worker):
 
 
 def run_graph_here(path, inputs):
-    """As `export.servable.run_graph`."""
+    """As `ganapp.export.servable.run_graph`."""
     with tempfile.TemporaryDirectory(prefix="export-check-") as directory:
         np.savez(f"{directory}/inputs.npz", **inputs)
         check_graphs.main(str(path), directory)

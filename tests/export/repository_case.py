@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from export.server.repository import Repository
+from ganapp.export.server.repository import Repository
 
 Z = np.ones((1, 5), np.float32)
 

@@ -11,12 +11,12 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from export import litert
-from export.errors import ExportError
-from export.litert import write_litert
-from export.native import CHATTER, native_stderr
-from export.precision import computing_in_float32
-from export.saved_model import write_saved_model
+from ganapp.export import litert
+from ganapp.export.errors import ExportError
+from ganapp.export.litert import write_litert
+from ganapp.export.native import CHATTER, native_stderr
+from ganapp.export.precision import computing_in_float32
+from ganapp.export.saved_model import write_saved_model
 
 
 @pytest.fixture(params=["image", "vector"])

@@ -3,7 +3,6 @@
 import hashlib
 import html.parser
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from export.card import plain
-from export.html_card import render_html
-from export.markdown import render
-from export.snippets import SNIPPET_COUNT
-from export.staging import read_card
+from ganapp.export.card import plain
+from ganapp.export.html_card import render_html
+from ganapp.export.markdown import render
+from ganapp.export.snippets import SNIPPET_COUNT
+from ganapp.export.staging import read_card
 
 # Each snippet as if it were alone. TensorFlow starts slowly: those that need none come first.
 RUN = """\
@@ -27,7 +26,6 @@ for folder, code, names, banned in json.load(sys.stdin):
     assert not {*banned} & {*sys.modules}
     print(*(f"{space[name].shape} {space[name].dtype}" for name in names), sep="\\n")
 """
-ROOT = Path(__file__).parents[2]
 IMAGE, VECTOR = (SNIPPET_COUNT, 8, 8, 1), (SNIPPET_COUNT, 2)
 
 
@@ -50,16 +48,15 @@ def test_snippets_run_as_printed(image_export, vector_export):
         assert bool(drawn) == ("tensorflow" in code)
         names = [*drawn, card["output"]["name"]]
         needed = {"tensorflow"} if needs_tensorflow(code) else set()
-        needed |= {"models"} if "import models." in code else set()
-        banned = {"tensorflow", "models"} - needed
+        needed |= {"ganapp"} if "import ganapp.models." in code else set()
+        banned = {"tensorflow", "ganapp"} - needed
         asked.append((card["directory"], code, names, [*banned]))
         types = dict.fromkeys(drawn, "uint8" if card["kind"] == "image" else "float32")
         expected += [f"{shape} {types.get(name, 'float32')}" for name in names]
-    # The card says: the folder of ganapp must be in `PYTHONPATH` for a layer of ours.
+    # The card says: ganapp must be installed for a layer of ours.
     run = subprocess.run(
         [sys.executable, "-P", "-c", RUN],
         input=json.dumps(asked),
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=240,

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle
 
-from export import directions
-from export.bundle import Bundle
-from export.directions import principal_directions
-from export.sampling import uniform_noise
+from ganapp.export import directions
+from ganapp.export.bundle import Bundle
+from ganapp.export.directions import principal_directions
+from ganapp.export.sampling import uniform_noise
 
 
 def bundle_of(network, prior):

@@ -12,10 +12,10 @@ from export_case import (
 )
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export import check_draws
-from export.draws import verify_draws
-from export.errors import ExportError
-from export.saved_model import signature_functions, write_saved_model
+from ganapp.export import check_draws
+from ganapp.export.draws import verify_draws
+from ganapp.export.errors import ExportError
+from ganapp.export.saved_model import signature_functions, write_saved_model
 
 PRIORS = {
     "both": NormalPrior(8, classes=3),

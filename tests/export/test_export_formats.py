@@ -11,15 +11,15 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from export_case import NormalPrior, dense_image_generator, make_image_bundle
 
-from export.errors import ExportError
-from export.exporter import export
-from export.formats import FORMATS
-from export.keras_file import modules_in, write_keras
-from export.litert import calibration_latents, write_litert
-from export.losses import Figures, loss
-from export.precision import computing_in_float32
-from export.workers import Artefact, Worker
-from models.networks.dcgan import dcgan_generator
+from ganapp.export.errors import ExportError
+from ganapp.export.exporter import export
+from ganapp.export.formats import FORMATS
+from ganapp.export.keras_file import modules_in, write_keras
+from ganapp.export.litert import calibration_latents, write_litert
+from ganapp.export.losses import Figures, loss
+from ganapp.export.precision import computing_in_float32
+from ganapp.export.workers import Artefact, Worker
+from ganapp.models.networks.dcgan import dcgan_generator
 
 NAMES = [
     "saved_model",
@@ -95,7 +95,7 @@ def test_a_process_that_hangs_is_ended(image_export, entries):
 
 def test_layers_of_ours_load_with_the_modules_that_are_named(entries):
     """In the fresh process that found that the artefact does what the generator does."""
-    assert entries["keras"]["modules"] == ["models.layers.gain"]
+    assert entries["keras"]["modules"] == ["ganapp.models.layers.gain"]
     assert entries["keras"]["difference"] <= 1e-6
 
 
@@ -104,7 +104,7 @@ def test_a_keras_file_of_shorter_numbers_computes_in_float32(bfloat16_bundle, tm
     with computing_in_float32(bfloat16_bundle.generator):
         write_keras(bfloat16_bundle, path)
         expected = bfloat16_bundle.generator(z, training=False).numpy()
-    assert modules_in(path) == ("models.layers.gain",)
+    assert modules_in(path) == ("ganapp.models.layers.gain",)
     found = keras.saving.load_model(path, compile=False)(z, training=False)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert np.abs(expected).max() > 0.1

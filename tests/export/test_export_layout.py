@@ -8,11 +8,11 @@ import os
 import pytest
 from one_process import one_process
 
-from export import leftovers, staging
-from export.errors import ExportError
-from export.exporter import export
-from export.formats import FORMATS
-from export.layout import may_be_served, safe_name, version_folder
+from ganapp.export import leftovers, staging
+from ganapp.export.errors import ExportError
+from ganapp.export.exporter import export
+from ganapp.export.formats import FORMATS
+from ganapp.export.layout import may_be_served, safe_name, version_folder
 
 LITERT = ("litert",)
 ON_TOP = {"model_card.md", "model_card.json", "model_card.html", "SHA256SUMS"}

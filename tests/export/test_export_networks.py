@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from export_case import to_levels
 
-from export.bundle import Bundle
-from export.exporter import export
-from models.networks import GENERATORS
-from training.priors import PRIORS
+from ganapp.export.bundle import Bundle
+from ganapp.export.exporter import export
+from ganapp.models.networks import GENERATORS
+from ganapp.training.priors import PRIORS
 
 SHAPE = (8, 8, 1)
 ATTENTIVE = {"channels": (4,), "attention": True}

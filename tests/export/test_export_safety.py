@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle, vector_generator
 
-from export.bundle import Bundle
-from export.differences import largest_difference
-from export.errors import ExportError
-from export.exporter import export
-from export.formats import FORMATS
-from export.litert import write_litert
+from ganapp.export.bundle import Bundle
+from ganapp.export.differences import largest_difference
+from ganapp.export.errors import ExportError
+from ganapp.export.exporter import export
+from ganapp.export.formats import FORMATS
+from ganapp.export.litert import write_litert
 
 LITERT = ("litert",)
 

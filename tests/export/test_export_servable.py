@@ -14,19 +14,19 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from export import sampling, servable, serving
-from export.bundle import Bundle
-from export.errors import ExportError
-from export.layout import EXTRA, LATENTS, SERVING, UNITS
-from export.litert import write_litert
-from export.saved_model import write_saved_model
-from export.seal import seal
-from export.servable import verify_latents_graph, verify_units_graph, write_surroundings
-from export.warmup import WARM_UP
-from training.data import DataSpec
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Constant, Numeric
-from training.priors import PRIORS, Conditional
+from ganapp.export import sampling, servable, serving
+from ganapp.export.bundle import Bundle
+from ganapp.export.errors import ExportError
+from ganapp.export.layout import EXTRA, LATENTS, SERVING, UNITS
+from ganapp.export.litert import write_litert
+from ganapp.export.saved_model import write_saved_model
+from ganapp.export.seal import seal
+from ganapp.export.servable import verify_latents_graph, verify_units_graph, write_surroundings
+from ganapp.export.warmup import WARM_UP
+from ganapp.training.data import DataSpec
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
+from ganapp.training.priors import PRIORS, Conditional
 
 ARTEFACTS = {"saved_model": ".", "litert": "model.tflite"}
 MODES = {"weights": (0.5, 0.5), "means": (1.0, 50.0), "scales": (1.0, 9.0), "reaches": (4.0, 36.0)}

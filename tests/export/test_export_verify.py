@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from one_process import WorkerHere
 
-from export import verifying
-from export.checksums import as_text, files_below, from_text, sums_of
-from export.errors import ExportError
-from export.seal import write_sums
-from export.verifying import check_sums, check_version, verify_export
-from export.workers import Worker
+from ganapp.export import verifying
+from ganapp.export.checksums import as_text, files_below, from_text, sums_of
+from ganapp.export.errors import ExportError
+from ganapp.export.seal import write_sums
+from ganapp.export.verifying import check_sums, check_version, verify_export
+from ganapp.export.workers import Worker
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from export import publishing
-from export.checksums import as_text, files_below, sums_of
-from export.errors import ExportError
-from export.publishing import publish
-from export.server import scanning
 from ganapp import cli
+from ganapp.export import publishing
+from ganapp.export.checksums import as_text, files_below, sums_of
+from ganapp.export.errors import ExportError
+from ganapp.export.publishing import publish
+from ganapp.export.server import scanning
 
 
 @pytest.fixture

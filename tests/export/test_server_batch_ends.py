@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from batching_case import rows, run, start
 
-from export.server.errors import DeadlineExceeded, ServerError, Unavailable
+from ganapp.export.server.errors import DeadlineExceeded, ServerError, Unavailable
 
 
 def test_late_rows_are_dropped_and_not_run():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from batching_case import rows, run, start
 
-from export.server.batching import Batching, Hooks
-from export.server.errors import Overloaded
+from ganapp.export.server.batching import Batching, Hooks
+from ganapp.export.server.errors import Overloaded
 
 
 def test_rows_that_wait_are_run_together():

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from version_case import FORMATS, SIZE, Tensors
 
-from export.server.engines import ENGINES, open_engine
-from export.server.sampler import Sampler
-from export.server.spec import BrokenVersion, ServingSpec
+from ganapp.export.server.engines import ENGINES, open_engine
+from ganapp.export.server.sampler import Sampler
+from ganapp.export.server.spec import BrokenVersion, ServingSpec
 
 ROOT = Path(__file__).parents[2]
 Z = np.random.default_rng(3).normal(size=(40, SIZE)).astype(np.float32)
@@ -98,8 +98,8 @@ def test_litert_is_served_without_tensorflow(version_folders):
     """And without onnxruntime; whoever has only LiteRT installed can serve."""
     code = (
         "import sys, numpy; from pathlib import Path\n"
-        "from export.server.repository import Repository\n"
-        "from export.server.servable import Servable\n"
+        "from ganapp.export.server.repository import Repository\n"
+        "from ganapp.export.server.servable import Servable\n"
         "Servable.open(Path(sys.argv[1]), engine='litert')\n"
         "print(sorted({'tensorflow', 'keras', 'onnxruntime', 'PIL'} & set(sys.modules)))\n"
     )

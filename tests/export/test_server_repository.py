@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from repository_case import run, served, settled, states
 
-from export.server.batching import Hooks
-from export.server.errors import InvalidArgument, NotFound
-from export.server.repository import Repository
+from ganapp.export.server.batching import Hooks
+from ganapp.export.server.errors import InvalidArgument, NotFound
+from ganapp.export.server.repository import Repository
 
 
 @pytest.mark.parametrize("below", ["..", ".", "digits", "digits/1"])

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from version_case import SIZE, write_serving
 
-from export.server.batching import Batching
-from export.server.errors import DeadlineExceeded, InvalidArgument, Overloaded
-from export.server.servable import Servable
-from export.server.spec import SERVING, BrokenVersion
+from ganapp.export.server.batching import Batching
+from ganapp.export.server.errors import DeadlineExceeded, InvalidArgument, Overloaded
+from ganapp.export.server.servable import Servable
+from ganapp.export.server.spec import SERVING, BrokenVersion
 
 DRAW = {"count": np.array(5), "seed": np.array(3)}
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from export.server.spec import (
+from ganapp.export.server.spec import (
     LATENTS,
     SERVING,
     BrokenVersion,

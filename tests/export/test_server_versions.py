@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from repository_case import Z, run, served, settled, states
 
-from export.server.errors import NotFound, Unavailable
-from export.server.spec import SERVING
+from ganapp.export.server.errors import NotFound, Unavailable
+from ganapp.export.server.spec import SERVING
 
 
 def test_a_new_version_takes_over_without_a_failed_request(models, second):

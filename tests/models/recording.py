@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models import GAN
+from ganapp.models import GAN
 
 
 class RecordingGAN(GAN):

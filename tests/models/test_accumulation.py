@@ -6,9 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from models import GAN
-from tests.case import (
+from case import (
     BATCH,
     LATENT,
     mlp_networks,
@@ -21,8 +19,10 @@ from tests.case import (
     train,
     weights,
 )
-from training.objectives import WGAN, NonSaturating, RelativisticPairing
-from training.penalties import R1
+
+from ganapp.models import GAN
+from ganapp.training.objectives import WGAN, NonSaturating, RelativisticPairing
+from ganapp.training.penalties import R1
 
 DATA = rows(2 * BATCH)
 TABLE = rows(BATCH, (LATENT,), seed=5)

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from case import LATENT, mlp_networks, tiny_gan, train, weights
 
-from models.heads import features_of
-from models.networks.autoencoder import autoencoder_discriminator
-from tests.case import LATENT, mlp_networks, tiny_gan, train, weights
-from training.objectives import OBJECTIVES
+from ganapp.models.heads import features_of
+from ganapp.models.networks.autoencoder import autoencoder_discriminator
+from ganapp.training.objectives import OBJECTIVES
 
 SHAPES = [(2,), (8, 8, 1), (7, 5, 3), (4, 6)]
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import numeric_gradient, relative_error
 
-from models.layers import BlockActivation
-from models.networks.mlp import mlp_generator
-from tests.case import numeric_gradient, relative_error
+from ganapp.models.layers import BlockActivation
+from ganapp.models.networks.mlp import mlp_generator
 
 BLOCKS = (("tanh", 2), ("softmax", 2), ("softmax", 2), ("softmax", 3))
 

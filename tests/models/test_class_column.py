@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import output_of, same_networks, train, weights
 
-from models import GAN
-from models.conditions import (
+from ganapp.models import GAN
+from ganapp.models.conditions import (
     DISCRIMINATOR_CONDITIONS,
     GENERATOR_CONDITIONS,
     with_class_column,
     with_class_mask,
 )
-from models.networks import mlp_discriminator, mlp_generator
-from tests.case import output_of, same_networks, train, weights
-from training.objectives import OBJECTIVES
-from training.priors import Conditional, Normal
+from ganapp.models.networks import mlp_discriminator, mlp_generator
+from ganapp.training.objectives import OBJECTIVES
+from ganapp.training.priors import Conditional, Normal
 
 CLASSES, SIZE, START, WIDTH = 3, 4, 3, 9
 OTHERS = [0, 1, 2, 6, 7, 8]

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import mlp_networks, rows, tiny_gan, train
 
-from models.critic import Critic
-from models.precision import float32_compute
-from tests.case import mlp_networks, rows, tiny_gan, train
-from training.objectives import NonSaturating, RelativisticPairing
-from training.penalties import R1, R2, GradientPenalty
+from ganapp.models.critic import Critic
+from ganapp.models.precision import float32_compute
+from ganapp.training.objectives import NonSaturating, RelativisticPairing
+from ganapp.training.penalties import R1, R2, GradientPenalty
 
 
 def counting(score):

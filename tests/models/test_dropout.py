@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import BATCH, plain_batches, rows, same_networks, tiny_gan, train, weights
 
-from models.layers import StatelessDropout
-from models.networks import DISCRIMINATORS
-from models.networks.mlp import mlp_discriminator, mlp_generator
-from tests.case import BATCH, plain_batches, rows, same_networks, tiny_gan, train, weights
-from training.objectives import NonSaturating
+from ganapp.models.layers import StatelessDropout
+from ganapp.models.networks import DISCRIMINATORS
+from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
+from ganapp.training.objectives import NonSaturating
 
 ONES = np.ones((40, 50), "float32")
 

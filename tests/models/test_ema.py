@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import BATCH, mlp_networks, tiny_gan, train, weights
 
-from models.ema import copy_network, decay_at, update_average
-from tests.case import BATCH, mlp_networks, tiny_gan, train, weights
+from ganapp.models.ema import copy_network, decay_at, update_average
 
 
 def decay(step, batch_size=10, half_life=100.0, warm_up=0.0):

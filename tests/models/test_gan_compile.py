@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 import pytest
-
-from models import GAN
-from tests.case import (
+from case import (
     LATENT,
     SHAPE,
     linear_networks,
@@ -16,12 +14,14 @@ from tests.case import (
     train,
     weights,
 )
-from training.constraints import WeightClip
-from training.objectives import Hinge, NonSaturating
-from training.optimizers import adam
-from training.penalties import R1
-from training.priors import Normal
-from training.schedules import Anneal
+
+from ganapp.models import GAN
+from ganapp.training.constraints import WeightClip
+from ganapp.training.objectives import Hinge, NonSaturating
+from ganapp.training.optimizers import adam
+from ganapp.training.penalties import R1
+from ganapp.training.priors import Normal
+from ganapp.training.schedules import Anneal
 
 PARTS = "generator", "discriminator"
 
@@ -178,7 +178,7 @@ def test_an_objective_by_its_name_is_its_papers():
     ("objective", "sentence"),
     [
         ("hindge", r"no objective called 'hindge'.*Did you mean 'hinge'\?"),
-        (Hinge, r"`training.objectives.Hinge\(\)`, or the name"),
+        (Hinge, r"`ganapp.training.objectives.Hinge\(\)`, or the name"),
         (keras.losses.BinaryCrossentropy(), "`objective` must be an objective"),
     ],
 )

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import BATCH, plain_batches, rows, same_networks, tiny_gan, train, weights
 
-from tests.case import BATCH, plain_batches, rows, same_networks, tiny_gan, train, weights
-from training.objectives import NonSaturating
-from training.penalties import R1
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.penalties import R1
 
 
 def of_unknown_length(dataset):

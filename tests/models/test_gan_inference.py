@@ -4,11 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from models import GAN
-from models.inference import BATCH as INFERENCE_BATCH
-from models.noise import Stream, stateless_seed
-from tests.case import (
+from case import (
     LATENT,
     linear_networks,
     mlp_networks,
@@ -18,8 +14,12 @@ from tests.case import (
     train,
     weights,
 )
-from training.objectives import Hinge, NonSaturating
-from training.priors import Normal
+
+from ganapp.models import GAN
+from ganapp.models.inference import BATCH as INFERENCE_BATCH
+from ganapp.models.noise import Stream, stateless_seed
+from ganapp.training.objectives import Hinge, NonSaturating
+from ganapp.training.priors import Normal
 
 
 def test_state_holds_every_variable_once():

@@ -6,11 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from recording import RecordingGAN
-
-from models import GAN
-from models.noise import Stream, stateless_seed
-from tests.case import (
+from case import (
     BATCH,
     linear_networks,
     plain_batches,
@@ -21,8 +17,12 @@ from tests.case import (
     train,
     weights,
 )
-from training.objectives import OBJECTIVES, NonSaturating
-from training.penalties import R1
+from recording import RecordingGAN
+
+from ganapp.models import GAN
+from ganapp.models.noise import Stream, stateless_seed
+from ganapp.training.objectives import OBJECTIVES, NonSaturating
+from ganapp.training.penalties import R1
 
 LOGS = {
     "discriminator_loss",

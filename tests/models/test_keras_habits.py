@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import BATCH, LATENT, SHAPE, linear_networks, plain_batches, rows, tiny_gan, weights
 
-from models import GAN
-from models.callbacks import ShortProgress, prepare_callbacks
-from tests.case import BATCH, LATENT, SHAPE, linear_networks, plain_batches, rows, tiny_gan, weights
-from training.objectives import NonSaturating
-from training.priors import Normal
+from ganapp.models import GAN
+from ganapp.models.callbacks import ShortProgress, prepare_callbacks
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.priors import Normal
 
 layers = keras.layers
 

@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import output_of, same_networks, train, weights
 
-from models import GAN
-from models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
-from models.critic import Critic
-from models.heads import class_logits_of, features_of
-from models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
-from tests.case import output_of, same_networks, train, weights
-from training.constraints import SpectralNorm
-from training.objectives import NonSaturating, RelativisticPairing
-from training.penalties import R1, GradientPenalty
-from training.priors import Conditional, Normal
-from training.stabilisers import AuxiliaryClassifier
+from ganapp.models import GAN
+from ganapp.models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
+from ganapp.models.critic import Critic
+from ganapp.models.heads import class_logits_of, features_of
+from ganapp.models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
+from ganapp.training.constraints import SpectralNorm
+from ganapp.training.objectives import NonSaturating, RelativisticPairing
+from ganapp.training.penalties import R1, GradientPenalty
+from ganapp.training.priors import Conditional, Normal
+from ganapp.training.stabilisers import AuxiliaryClassifier
 
 CLASSES, SIZE, SHAPE = 3, 4, (8, 8, 1)
 LABELS = np.array([0, 1, 2, -1, 1, 0, 2, 2])

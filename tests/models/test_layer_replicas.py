@@ -7,17 +7,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import relative_error, rows, same_networks, tiny_gan, train, weights
 
-from models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
-from models.layers.replicas import gathered, own_rows
-from models.networks import residual
-from models.networks.blocks import MINIBATCH, raw_scores
-from models.networks.mlp import mlp_generator
-from models.networks.resnet import resnet_discriminator, resnet_generator
-from tests.case import relative_error, rows, same_networks, tiny_gan, train, weights
-from training.constraints import SpectralNorm
-from training.objectives import NonSaturating
-from training.penalties import R1
+from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
+from ganapp.models.layers.replicas import gathered, own_rows
+from ganapp.models.networks import residual
+from ganapp.models.networks.blocks import MINIBATCH, raw_scores
+from ganapp.models.networks.mlp import mlp_generator
+from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.training.constraints import SpectralNorm
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.penalties import R1
 
 
 def minibatch_discriminator():

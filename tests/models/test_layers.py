@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import rows
 
-from models.layers import (
+from ganapp.models.layers import (
     Gain,
     GroupedConv2D,
     Maxout,
@@ -13,8 +14,7 @@ from models.layers import (
     UpsamplingConv2D,
     grouped,
 )
-from models.networks.mlp import mlp_discriminator, mlp_generator
-from tests.case import rows
+from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 
 
 def test_maxout_takes_the_largest_of_neighbours():

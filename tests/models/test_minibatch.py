@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import rows
 
-from models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
-from models.networks.blocks import MINIBATCH
-from tests.case import rows
+from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
+from ganapp.models.networks.blocks import MINIBATCH
 
 LAYERS = {
     "discrimination": lambda: MinibatchDiscrimination(kernels=3),

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import BATCH, mlp_networks, rows, tiny_gan, train, weights
 
-from tests.case import BATCH, mlp_networks, rows, tiny_gan, train, weights
-from training.objectives import Hinge, NonSaturating
-from training.penalties import R1, R2, GradientPenalty
+from ganapp.training.objectives import Hinge, NonSaturating
+from ganapp.training.penalties import R1, R2, GradientPenalty
 
 POLICIES = ["mixed_bfloat16", "mixed_float16"]
 PENALISED = NonSaturating(penalties=(R1(), R2(), GradientPenalty(weight=1.0)))

@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import assert_exact_through_a_penalty, in_float64, numeric_gradient, relative_error
 
-from models.critic import Critic
-from models.layers import GroupedConv2D
-from models.networks import residual
-from models.networks.autoencoder import autoencoder_discriminator
-from models.networks.mlp import mlp_discriminator
-from models.networks.resnet import resnet_discriminator, resnet_generator
-from tests.case import assert_exact_through_a_penalty, in_float64, numeric_gradient, relative_error
-from training.constraints import SpectralNorm
+from ganapp.models.critic import Critic
+from ganapp.models.layers import GroupedConv2D
+from ganapp.models.networks import residual
+from ganapp.models.networks.autoencoder import autoencoder_discriminator
+from ganapp.models.networks.mlp import mlp_discriminator
+from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.training.constraints import SpectralNorm
 
 SHAPE = (5, 4, 1)
 TINY = {"channels": (2, 3)}

@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.layers import ExampleNormalization, UpsamplingConv2D
-from models.networks import DISCRIMINATORS, GENERATORS
-from models.networks.dcgan import dcgan_discriminator, dcgan_generator
-from models.networks.mlp import mlp_discriminator, mlp_generator
-from tests.case import rows
+from ganapp.models.layers import ExampleNormalization, UpsamplingConv2D
+from ganapp.models.networks import DISCRIMINATORS, GENERATORS
+from ganapp.models.networks.dcgan import dcgan_discriminator, dcgan_generator
+from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 
 SHAPES = [(7, 5, 2), (28, 28, 1), (8, 8, 3), (1, 1, 1)]
 NORMALISATIONS = ["none", "batch", "layer"]

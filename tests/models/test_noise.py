@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.noise import DRAWS_PER_STEP, Stream, replica_slice, stateless_seed
+from ganapp.models.noise import DRAWS_PER_STEP, Stream, replica_slice, stateless_seed
 
 
 def draw(seed):

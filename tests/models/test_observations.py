@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import same_networks
 
-from models import GAN
-from tests.case import same_networks
-from training.objectives import Hinge, NonSaturating, RelativisticPairing
-from training.penalties import R1, GradientPenalty
-from training.priors import Conditional, Normal
+from ganapp.models import GAN
+from ganapp.training.objectives import Hinge, NonSaturating, RelativisticPairing
+from ganapp.training.penalties import R1, GradientPenalty
+from ganapp.training.priors import Conditional, Normal
 
 sgd = functools.partial(keras.optimizers.SGD, 0.05)
 FRAMES, PAST, SHAPE, CLASSES = 16, (4, 4, 2), (4, 4, 1), 3

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from models.critic import Critic
-from models.heads import features_of
-from models.networks import mlp_discriminator, mlp_generator
-from models.noise import Draws, Stream
-from models.packing import packed, packed_shape, unpacked
-from models.stabilisation import Stabilisation
-from tests.case import (
+from case import (
     BATCH,
     LATENT,
     numeric_gradient,
@@ -20,9 +13,16 @@ from tests.case import (
     same_networks,
     train,
 )
-from training.objectives import NonSaturating
-from training.penalties import R1, GradientPenalty
-from training.stabilisers import AdaptiveAugment, DiffAugment, FeatureMatching
+
+from ganapp.models.critic import Critic
+from ganapp.models.heads import features_of
+from ganapp.models.networks import mlp_discriminator, mlp_generator
+from ganapp.models.noise import Draws, Stream
+from ganapp.models.packing import packed, packed_shape, unpacked
+from ganapp.models.stabilisation import Stabilisation
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.penalties import R1, GradientPenalty
+from ganapp.training.stabilisers import AdaptiveAugment, DiffAugment, FeatureMatching
 
 IMAGE, SIZE = (4, 4, 3), 2
 STEP = tf.constant(0, tf.int64)

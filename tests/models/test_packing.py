@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from models import GAN
-from models.networks import mlp_discriminator, mlp_generator
-from models.packing import packed, packed_shape
-from tests.case import (
+from case import (
     BATCH,
     LATENT,
     SHAPE,
@@ -17,8 +13,12 @@ from tests.case import (
     same_networks,
     train,
 )
-from training.objectives import NonSaturating, RelativisticPairing
-from training.priors import Normal
+
+from ganapp.models import GAN
+from ganapp.models.networks import mlp_discriminator, mlp_generator
+from ganapp.models.packing import packed, packed_shape
+from ganapp.training.objectives import NonSaturating, RelativisticPairing
+from ganapp.training.priors import Normal
 
 
 def test_vectors_side_by_side():

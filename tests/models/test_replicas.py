@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from tests.case import (
+from case import (
     BATCH,
     linear_networks,
     mlp_networks,
@@ -19,11 +18,12 @@ from tests.case import (
     train,
     weights,
 )
-from training.constraints import SpectralNorm, WeightClip
-from training.data import training_batches
-from training.data.mixtures import ring
-from training.objectives import BEGAN, OBJECTIVES, WGAN, NonSaturating, RelativisticAverage
-from training.penalties import R1, R2, GradientPenalty
+
+from ganapp.training.constraints import SpectralNorm, WeightClip
+from ganapp.training.data import training_batches
+from ganapp.training.data.mixtures import ring
+from ganapp.training.objectives import BEGAN, OBJECTIVES, WGAN, NonSaturating, RelativisticAverage
+from ganapp.training.penalties import R1, R2, GradientPenalty
 
 STEPS = 5
 

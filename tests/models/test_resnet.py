@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.heads import features_of
-from models.networks.resnet import resnet_discriminator, resnet_generator
-from training.constraints import SpectralNorm
+from ganapp.models.heads import features_of
+from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.training.constraints import SpectralNorm
 
 BLOCKS = ["sngan", "r3gan"]
 

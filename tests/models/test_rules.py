@@ -2,17 +2,17 @@
 
 import keras
 import pytest
+from case import LATENT, SHAPE, linear_networks
 
-from models import GAN
-from models.activations import final_activation
-from models.layers import ClassColumn, MinibatchStandardDeviation, ReconstructionScore
-from models.rules import RULES, CombinationWarning
-from tests.case import LATENT, SHAPE, linear_networks
-from training.constraints import SpectralNorm, Unconstrained, WeightClip
-from training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
-from training.penalties import R1, Consistency
-from training.priors import Conditional, Normal
-from training.stabilisers import AdaptiveAugment, DiffAugment, TopK
+from ganapp.models import GAN
+from ganapp.models.activations import final_activation
+from ganapp.models.layers import ClassColumn, MinibatchStandardDeviation, ReconstructionScore
+from ganapp.models.rules import RULES, CombinationWarning
+from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
+from ganapp.training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
+from ganapp.training.penalties import R1, Consistency
+from ganapp.training.priors import Conditional, Normal
+from ganapp.training.stabilisers import AdaptiveAugment, DiffAugment, TopK
 
 layers = keras.layers
 IMAGE = (4, 4, 1)
@@ -102,7 +102,7 @@ ADVICE = {
     ),
     "energy without autoencoder": (
         lambda: compiled(discriminator(), EBGAN()),
-        "should end in `models.layers.ReconstructionScore`",
+        "should end in `ganapp.models.layers.ReconstructionScore`",
     ),
     "autoencoder without energy": (
         lambda: compiled(autoencoder(), NonSaturating()),

@@ -6,12 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from models.critic import Critic
-from models.heads import features_of
-from models.noise import DRAWS_OF_A_TERM, Draws, Stream
-from models.terms import generator_loss
-from tests.case import (
+from case import (
     BATCH,
     any_combination,
     restore,
@@ -21,11 +16,16 @@ from tests.case import (
     train,
     weights,
 )
-from training.objectives import OBJECTIVES, NonSaturating, Objective
-from training.penalties import R1
-from training.replicas import global_mean
-from training.stabilisers import InstanceNoise, TopK
-from training.stabilisers.base import Stabiliser
+
+from ganapp.models.critic import Critic
+from ganapp.models.heads import features_of
+from ganapp.models.noise import DRAWS_OF_A_TERM, Draws, Stream
+from ganapp.models.terms import generator_loss
+from ganapp.training.objectives import OBJECTIVES, NonSaturating, Objective
+from ganapp.training.penalties import R1
+from ganapp.training.replicas import global_mean
+from ganapp.training.stabilisers import InstanceNoise, TopK
+from ganapp.training.stabilisers.base import Stabiliser
 
 
 class Counter(keras.layers.Layer):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.tensors import apply, input_names, input_shapes
+from ganapp.models.tensors import apply, input_names, input_shapes
 
 SIZES = {"p": 2, "q": 3}
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from case import relative_error
 from worker import run
-
-from tests.case import relative_error
 
 SCRIPT = Path(__file__).with_name("worker.py")
 TIMEOUT = 180  # seconds, for a process that starts TensorFlow on a busy machine

@@ -12,12 +12,12 @@ from pathlib import Path
 def run(strategy, steps_per_execution: int) -> dict:
     """Trains a tiny GAN for six steps; losses of the last of each execution and all weights."""
     import keras
+    from case import BATCH, tiny_gan, train, weights
 
-    from tests.case import BATCH, tiny_gan, train, weights
-    from training.data import training_batches
-    from training.data.mixtures import ring
-    from training.objectives import NonSaturating
-    from training.penalties import GradientPenalty
+    from ganapp.training.data import training_batches
+    from ganapp.training.data.mixtures import ring
+    from ganapp.training.objectives import NonSaturating
+    from ganapp.training.penalties import GradientPenalty
 
     gan = tiny_gan(
         NonSaturating(discriminator_steps=2, penalties=(GradientPenalty(),)),
@@ -40,7 +40,7 @@ def run(strategy, steps_per_execution: int) -> dict:
 
 def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.path.insert(0, str(Path(__file__).parents[2]))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.stats
 import tensorflow as tf
 
-from training.priors import (
+from ganapp.training.priors import (
     Bernoulli,
     Categorical,
     GaussianMixture,

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from training.array_files import DamagedError, npy_header, npz_header, npz_names
+from ganapp.training.array_files import DamagedError, npy_header, npz_header, npz_names
 
 
 def npy(shape, *, content=b"", descr="|u1"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.checkpoints import (
+from ganapp.training.checkpoints import (
     CheckpointError,
     Checkpoints,
     list_steps,
@@ -222,7 +222,7 @@ def _flipped(raw, offset, bit):
 KILLED = """
     import os, signal, sys, threading, time
     import tensorflow as tf
-    from training.checkpoints import Checkpoints
+    from ganapp.training.checkpoints import Checkpoints
     state = {"a": [tf.Variable(tf.zeros(500_000))], "b": [tf.Variable(0, dtype=tf.int64)]}
     checkpoints = Checkpoints(sys.argv[1], state)
     replace, moves = os.replace, []

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.networks import mlp_generator
-from training.priors import PRIORS, Conditional, GaussianMixture, LearnableMixture, Normal
+from ganapp.models.networks import mlp_generator
+from ganapp.training.priors import PRIORS, Conditional, GaussianMixture, LearnableMixture, Normal
 
 SHARES = (0.6, 0.3, 0.1)
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from penalty_case import FixedDraws
 
-from models.critic import Critic
-from tests.case import rows
-from training.penalties import Consistency
-from training.penalties.consistency import shifted, whole_numbers
+from ganapp.models.critic import Critic
+from ganapp.training.penalties import Consistency
+from ganapp.training.penalties.consistency import shifted, whole_numbers
 
 SHAPE = (4, 5, 2)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.objectives import (
+from ganapp.training.objectives import (
     OBJECTIVES,
     FSkewedJensenShannon,
     LeastSquares,

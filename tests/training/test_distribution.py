@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from training.distribution import agreement, is_chief, make_strategy
+from ganapp.training.distribution import agreement, is_chief, make_strategy
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 MAKE = """
 import json, os, sys
 import tensorflow as tf
-from training.distribution import is_chief, make_strategy
+from ganapp.training.distribution import is_chief, make_strategy
 
 def describe(replicas):
     strategy = make_strategy(replicas)

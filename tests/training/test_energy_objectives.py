@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.objectives import BEGAN, EBGAN
+from ganapp.training.objectives import BEGAN, EBGAN
 
 # Errors of reconstruction (0.5, 1.5) and (2, 4), means 1 and 3, as scores.
 REAL = [-0.5, -1.5]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.objectives import OBJECTIVES, FSkewedJensenShannon, Minimax, NonSaturating
-from training.objectives.divergences import EXPONENT_LIMIT, exp_with_tangent
+from ganapp.training.objectives import OBJECTIVES, FSkewedJensenShannon, Minimax, NonSaturating
+from ganapp.training.objectives.divergences import EXPONENT_LIMIT, exp_with_tangent
 
 FAMILY = sorted(name for name in OBJECTIVES if name.startswith("f_"))
 MEMBERS = [*(OBJECTIVES[name]() for name in FAMILY), FSkewedJensenShannon(skew=0.2)]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from training.files import write_atomically
+from ganapp.training.files import write_atomically
 
 
 @pytest.mark.parametrize("content", ["über\n", "über\n".encode()])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training import kernels
+from ganapp.training import kernels
 
 ROOT = Path(__file__).parents[2]
 AVX2, VNNI = frozenset({"avx", "avx2"}), frozenset({"avx", "avx2", "avx512f", "avx512_vnni"})
@@ -84,7 +84,9 @@ print(os.environ.get(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("door", ["ganapp", "models", "training.objectives", "training.priors"])
+@pytest.mark.parametrize(
+    "door", ["ganapp", "ganapp.models", "ganapp.training.objectives", "ganapp.training.priors"]
+)
 def test_every_door_sets_it(door):
     """As a user's script has it: nothing set, one of our packages imported first."""
     if "avx2" not in kernels.cpu_flags():

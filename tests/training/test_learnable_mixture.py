@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
+from case import mlp_networks, plain_batches, relative_error, same_networks, train, weights
 from prior_case import SEED
 
-from models import GAN
-from tests.case import mlp_networks, plain_batches, relative_error, same_networks, train, weights
-from training.objectives import NonSaturating
-from training.priors import GaussianMixture, LearnableMixture, MixtureMeans
+from ganapp.models import GAN
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.priors import GaussianMixture, LearnableMixture, MixtureMeans
 
 PRIOR = LearnableMixture(components=3, dimension=2, radius=3.0, sigma=0.5, seed=5)
 

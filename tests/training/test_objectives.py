@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.constraints import SpectralNorm, Unconstrained, WeightClip
-from training.objectives import (
+from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
+from ganapp.training.objectives import (
     OBJECTIVES,
     WGAN,
     WGANGP,
     Hinge,
     RelativisticPairing,
 )
-from training.optimizers import OptimizerConfig
-from training.penalties import R1, R2, GradientPenalty
+from ganapp.training.optimizers import OptimizerConfig
+from ganapp.training.penalties import R1, R2, GradientPenalty
 
 REAL = [1.0, -2.0, 0.0, 3.0]
 FAKE = [-1.0, 0.5, 2.0, 0.0]

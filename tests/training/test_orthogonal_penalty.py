@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from models.critic import Critic
-from models.networks import dcgan_discriminator
-from training.constraints import SpectralNorm
-from training.penalties import Orthogonal
-from training.penalties.weights import kernel_matrices
+from ganapp.models.critic import Critic
+from ganapp.models.networks import dcgan_discriminator
+from ganapp.training.constraints import SpectralNorm
+from ganapp.training.penalties import Orthogonal
+from ganapp.training.penalties.weights import kernel_matrices
 
 LAYERS = {  # a layer, its input, and the axes of its kernel that make it (inputs, outputs)
     "Dense": (lambda: keras.layers.Dense(4), (3,), (0, 1)),

@@ -4,12 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from penalty_case import FixedDraws
-
-from models.critic import Critic
-from tests.case import (
+from case import (
     linear_networks,
     mlp_networks,
     plain_batches,
@@ -20,8 +15,13 @@ from tests.case import (
     train,
     weights,
 )
-from training.objectives import NonSaturating
-from training.penalties import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from penalty_case import FixedDraws
+
+from ganapp.models.critic import Critic
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.penalties import (
     PENALTIES,
     R1,
     R2,
@@ -31,7 +31,7 @@ from training.penalties import (
     ZeroCentred,
     squared_norm,
 )
-from training.schedules import Anneal
+from ganapp.training.schedules import Anneal
 
 SLOPE = np.array([[3.0], [-4.0]], np.float32)  # of norm 5
 # The members whose value at one example depends on that example alone.

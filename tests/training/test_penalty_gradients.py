@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import assert_exact_through_a_penalty, in_float64, numeric_gradient
 from penalty_case import FixedDraws
 
-from models.critic import Critic
-from models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
-from tests.case import assert_exact_through_a_penalty, in_float64, numeric_gradient
-from training.constraints import SpectralNorm
-from training.constraints.spectral import SpectralNormalization
-from training.penalties import PENALTIES, GradientPenalty
+from ganapp.models.critic import Critic
+from ganapp.models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
+from ganapp.training.constraints import SpectralNorm
+from ganapp.training.constraints.spectral import SpectralNormalization
+from ganapp.training.penalties import PENALTIES, GradientPenalty
 
 SHAPE = (4, 4, 1)
 

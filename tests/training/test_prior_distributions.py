@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow as tf
 from prior_case import CASES, SEED
 
-from training.priors import (
+from ganapp.training.priors import (
     Bernoulli,
     Categorical,
     GaussianMixture,
@@ -17,7 +17,7 @@ from training.priors import (
     TruncatedNormal,
     Uniform,
 )
-from training.priors.mixture import mixture_means
+from ganapp.training.priors.mixture import mixture_means
 
 MANY = 20_000
 COORDINATES = {  # scipy's distribution of one coordinate

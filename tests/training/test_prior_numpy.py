@@ -12,7 +12,7 @@ from prior_case import (
     assert_same_dependence,
 )
 
-from training.priors import PRIORS, GaussianMixture, Prior, TruncatedNormal
+from ganapp.training.priors import PRIORS, GaussianMixture, Prior, TruncatedNormal
 
 MANY = 20_000
 # The cases of the shared list, and options at the ends of their ranges.

@@ -13,9 +13,9 @@ from prior_case import (
     assert_same_dependence,
 )
 
-from training.priors import Conditional, Prior, TruncatedNormal
-from training.priors.inverse_normal import centred, normal_from_uniform, normal_of
-from training.priors.uniforms import category_of
+from ganapp.training.priors import Conditional, Prior, TruncatedNormal
+from ganapp.training.priors.inverse_normal import centred, normal_from_uniform, normal_of
+from ganapp.training.priors.uniforms import category_of
 
 MANY = 20_000
 SHARES = (0.6, 0.3, 0.1)

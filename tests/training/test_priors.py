@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prior_case import CASES, SEED
 
-from training.priors import (
+from ganapp.training.priors import (
     PRIORS,
     Bernoulli,
     Categorical,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.objectives import OBJECTIVES
+from ganapp.training.objectives import OBJECTIVES
 
 NAMES = sorted(name for name in OBJECTIVES if name.startswith("relativistic"))
 AVERAGES = [name for name in NAMES if "average" in name]

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import rows_on_disk
-from training.baselines import MixtureBaseline
-from training.data import DataSpec
-from training.evaluation.evidence import Batch
-from training.evaluation.features import Pixels
-from training.evaluation.judge import Judge
-from training.rows_on_disk import Joined, forget, generated_rows, joined, rows_of, taken
+from ganapp.training import rows_on_disk
+from ganapp.training.baselines import MixtureBaseline
+from ganapp.training.data import DataSpec
+from ganapp.training.evaluation.evidence import Batch
+from ganapp.training.evaluation.features import Pixels
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.rows_on_disk import Joined, forget, generated_rows, joined, rows_of, taken
 
 
 def mapped(rows):

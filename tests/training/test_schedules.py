@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.schedules import SHAPES, Anneal
+from ganapp.training.schedules import SHAPES, Anneal
 
 
 @pytest.mark.parametrize("shape", SHAPES)

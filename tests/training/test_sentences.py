@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from ganapp.overrides import with_overrides
-from training.sentences import set_option
+from ganapp.training.sentences import set_option
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from training.optimizers import OPTIMIZERS, OptimizerConfig, adam
-from training.registry import Registry, UnknownNameError
-from training.schedules import Anneal, resolve
-from training.sentences import did_you_mean, listed
+from ganapp.training.optimizers import OPTIMIZERS, OptimizerConfig, adam
+from ganapp.training.registry import Registry, UnknownNameError
+from ganapp.training.schedules import Anneal, resolve
+from ganapp.training.sentences import did_you_mean, listed
 
 
 def test_registry_refuses_duplicates():

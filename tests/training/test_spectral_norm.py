@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import BATCH, mlp_networks, numeric_gradient, plain_batches, tiny_gan, train
 
-from models.networks import dcgan_discriminator, resnet_discriminator
-from tests.case import BATCH, mlp_networks, numeric_gradient, plain_batches, tiny_gan, train
-from training.constraints import SpectralNorm
-from training.constraints.spectral import SpectralNormalization
-from training.objectives import Hinge
-from training.penalties import R1
+from ganapp.models.networks import dcgan_discriminator, resnet_discriminator
+from ganapp.training.constraints import SpectralNorm
+from ganapp.training.constraints.spectral import SpectralNormalization
+from ganapp.training.objectives import Hinge
+from ganapp.training.penalties import R1
 
 # The layer, an input shape, and its kernel as (inputs, outputs) written with numpy alone.
 LAYERS = {

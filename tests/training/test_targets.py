@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.objectives import LeastSquares, Minimax, NonSaturating
+from ganapp.training.objectives import LeastSquares, Minimax, NonSaturating
 
 REAL = [1.0, -2.0, 0.0, 3.0]
 FAKE = [-1.0, 0.5, 2.0, 0.0]

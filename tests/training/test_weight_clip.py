@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from case import tiny_gan, train, weights
 
-from tests.case import tiny_gan, train, weights
-from training.constraints import CONSTRAINTS, Unconstrained, WeightClip
-from training.objectives import WGAN
+from ganapp.training.constraints import CONSTRAINTS, Unconstrained, WeightClip
+from ganapp.training.objectives import WGAN
 
 
 def largest(gan, part):

@@ -3,14 +3,14 @@
 A baseline is a frozen dataclass of options with `fit(data, seed=...)`; one line here names it.
 """
 
-from training.baselines.autoencoder import AutoencoderMixture
-from training.baselines.base import Baseline, Fitted, RealData
-from training.baselines.gaussian import Gaussian, PcaGaussian
-from training.baselines.kernel_density import KernelDensity
-from training.baselines.metropolis import Metropolis
-from training.baselines.mixture import Mixture, MixtureBaseline
-from training.baselines.vae import Vae
-from training.registry import Registry
+from ganapp.training.baselines.autoencoder import AutoencoderMixture
+from ganapp.training.baselines.base import Baseline, Fitted, RealData
+from ganapp.training.baselines.gaussian import Gaussian, PcaGaussian
+from ganapp.training.baselines.kernel_density import KernelDensity
+from ganapp.training.baselines.metropolis import Metropolis
+from ganapp.training.baselines.mixture import Mixture, MixtureBaseline
+from ganapp.training.baselines.vae import Vae
+from ganapp.training.registry import Registry
 
 BASELINES = Registry(
     "baseline",

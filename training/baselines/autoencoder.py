@@ -11,10 +11,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.baselines.base import Baseline, Fitted, RealData, Units, check_count, check_differ
-from training.baselines.learning import minimise
-from training.baselines.mixture import MOST_EXAMPLES, drawn_from, fitted_mixture
-from training.baselines.networks import decoder, encoder
+from ganapp.training.baselines.base import (
+    Baseline,
+    Fitted,
+    RealData,
+    Units,
+    check_count,
+    check_differ,
+)
+from ganapp.training.baselines.learning import minimise
+from ganapp.training.baselines.mixture import MOST_EXAMPLES, drawn_from, fitted_mixture
+from ganapp.training.baselines.networks import decoder, encoder
 
 BLOCK = 500  # examples that go through a network together
 

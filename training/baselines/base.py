@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from training.data.spec import DataSpec
-from training.data.tables.columns import Numeric
-from training.evaluation.features import plain_space
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.tables.columns import Numeric
+from ganapp.training.evaluation.features import plain_space
 
 JUDGED = 1_000  # held-out examples behind a log-density: its standard error is small by then
 

@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from training.baselines.base import (
+from ganapp.training.baselines.base import (
     Baseline,
     FittedDensity,
     RealData,

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from training.baselines.base import Baseline, Fitted, RealData, check_count
-from training.baselines.chains import effective_samples, scale_reduction
+from ganapp.training.baselines.base import Baseline, Fitted, RealData, check_count
+from ganapp.training.baselines.chains import effective_samples, scale_reduction
 
 WANTED_ACCEPTANCE = 0.3  # between .44, the best in one dimension, and .234, in very many
 LEAST_KEPT = 4  # states of a chain, for figures of the chains

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from training.baselines.base import Baseline, Fitted, RealData, Units, check_count
-from training.data.spec import DataSpec
-from training.evaluation.features import PrincipalComponents, features_of
-from training.rows_on_disk import rows_of, taken
+from ganapp.training.baselines.base import Baseline, Fitted, RealData, Units, check_count
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.features import PrincipalComponents, features_of
+from ganapp.training.rows_on_disk import rows_of, taken
 
 # Of the mean variance: keeps components that collapse on few examples invertible.
 REGULARISATION = 1e-6

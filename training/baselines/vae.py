@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.baselines.autoencoder import check_network_options, through
-from training.baselines.base import (
+from ganapp.training.baselines.autoencoder import check_network_options, through
+from ganapp.training.baselines.base import (
     JUDGED,
     Baseline,
     Fitted,
@@ -20,8 +20,8 @@ from training.baselines.base import (
     check_count,
     check_differ,
 )
-from training.baselines.learning import DRAWS, minimise
-from training.baselines.networks import decoder, encoder
+from ganapp.training.baselines.learning import DRAWS, minimise
+from ganapp.training.baselines.networks import decoder, encoder
 
 LEAST_NOISE = 1e-3  # standard deviation in features, of vectors: the bound could grow for ever
 BOUND_DRAWS = 16  # latents of every example that the bound is averaged over

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from training.checkpoints import CheckpointError, Checkpoints, State, load_latest
+from ganapp.training.checkpoints import CheckpointError, Checkpoints, State, load_latest
 
 
 class BestCheckpoint:

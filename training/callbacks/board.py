@@ -15,7 +15,7 @@ from tensorboard.plugins.image.metadata import create_summary_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from training.diagnostics.alarms import Alarm
+from ganapp.training.diagnostics.alarms import Alarm
 
 
 class Board:

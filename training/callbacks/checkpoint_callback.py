@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from training.callbacks.cadence import StepCallback
+from ganapp.training.callbacks.cadence import StepCallback
 
 
 class CheckpointEvery(StepCallback):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from training.callbacks.cadence import StepCallback
-from training.rows_on_disk import generated_rows
+from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.rows_on_disk import generated_rows
 
 Sink = Callable[[int, Mapping[str, float]], Any]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from training.callbacks.cadence import completed_steps
-from training.non_finite import complaint
+from ganapp.training.callbacks.cadence import completed_steps
+from ganapp.training.non_finite import complaint
 
 
 class NonFiniteError(RuntimeError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from training.callbacks.cadence import completed_steps
+from ganapp.training.callbacks.cadence import completed_steps
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.callbacks.cadence import StepCallback
-from training.diagnostics.alarms import Alarm
-from training.files import parse_json, write_atomically
+from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.diagnostics.alarms import Alarm
+from ganapp.training.files import parse_json, write_atomically
 
 
 class MetricsLog(StepCallback):

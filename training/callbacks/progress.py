@@ -9,7 +9,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from training.callbacks.cadence import completed_steps
+from ganapp.training.callbacks.cadence import completed_steps
 
 REFRESH = 0.25  # seconds between two looks of the live bar
 SMOOTHING = 0.7  # share of the old speed in the new one, at each refresh

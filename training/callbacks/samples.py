@@ -10,9 +10,9 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from training.callbacks.board import Board
-from training.callbacks.cadence import StepCallback
-from training.files import write_atomically
+from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.files import write_atomically
 
 MARGIN = 12  # pixels around and between panels
 CAPTION_SIZE = 16  # pixels, at least; a caption grows with wide panels

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from training.callbacks.board import Board
-from training.callbacks.cadence import StepCallback
+from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.cadence import StepCallback
 
 TAGS = {
     "discriminator_loss": "losses/discriminator",

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from training.callbacks.cadence import StepCallback
-from training.evaluation.checks import NotComputable
+from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.evaluation.checks import NotComputable
 
 Sink = Callable[[int, Mapping[str, float], PIL.Image.Image], Any]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from training.callbacks.cadence import StepCallback
-from training.diagnostics.alarms import Alarm
-from training.diagnostics.history import WeightHistory
-from training.diagnostics.watch import PLAYERS, Look, alarms_of
+from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.diagnostics.alarms import Alarm
+from ganapp.training.diagnostics.history import WeightHistory
+from ganapp.training.diagnostics.watch import PLAYERS, Look, alarms_of
 
 # The share of a run before which an alarm means nothing: what the generator makes is poor in the
 # first quarter of any, and weights still move as long as their learning rates have not fallen.

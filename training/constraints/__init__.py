@@ -1,9 +1,9 @@
 """Constraints on the discriminator's weights: inert, the GAN assigns what they compute."""
 
-from training.constraints.base import Constraint, Unconstrained
-from training.constraints.spectral import SpectralNorm
-from training.constraints.weight_clip import WeightClip
-from training.registry import Registry
+from ganapp.training.constraints.base import Constraint, Unconstrained
+from ganapp.training.constraints.spectral import SpectralNorm
+from ganapp.training.constraints.weight_clip import WeightClip
+from ganapp.training.registry import Registry
 
 CONSTRAINTS = Registry("constraint", [Unconstrained, WeightClip, SpectralNorm])
 

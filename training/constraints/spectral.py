@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.constraints.base import Constraint
+from ganapp.training.constraints.base import Constraint
 
 
 @keras.saving.register_keras_serializable("ganapp")

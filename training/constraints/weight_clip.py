@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from training.constraints.base import Constraint
+from ganapp.training.constraints.base import Constraint
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from training.data.cache import chunks
-from training.data.checks import SMALLEST, check_classes, check_count, check_finite, check_size
-from training.data.images import about_highest
+from ganapp.training.data.cache import chunks
+from ganapp.training.data.checks import (
+    SMALLEST,
+    check_classes,
+    check_count,
+    check_finite,
+    check_size,
+)
+from ganapp.training.data.images import about_highest
 
 SHOWN = 5  # values that a warning names
 LOOKED_AT = 1000  # rows by which flat images are known

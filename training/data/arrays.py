@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import annotated_types
 import numpy as np
 
-from training.array_files import MAX_BYTES
-from training.data.array_forms import (
+from ganapp.training.array_files import MAX_BYTES
+from ganapp.training.data.array_forms import (
     about_range,
     about_rows,
     form_of,
@@ -21,14 +21,21 @@ from training.data.array_forms import (
     number_labels,
     shaped_rows,
 )
-from training.data.cache import CacheDir, Prepared, cache_folder, key_of, prepared, write_rows
-from training.data.checks import check_columns, check_count, check_differ, check_exists
-from training.data.contents import NOTES, file_key
-from training.data.folder import Bits, Share
-from training.data.image_files import DAMAGED
-from training.data.limits import MaxBytes, arrays_in, check_npy, check_npz
-from training.data.memmap import MemmapSource, split_order
-from training.data.spec import DataSpec
+from ganapp.training.data.cache import (
+    CacheDir,
+    Prepared,
+    cache_folder,
+    key_of,
+    prepared,
+    write_rows,
+)
+from ganapp.training.data.checks import check_columns, check_count, check_differ, check_exists
+from ganapp.training.data.contents import NOTES, file_key
+from ganapp.training.data.folder import Bits, Share
+from ganapp.training.data.image_files import DAMAGED
+from ganapp.training.data.limits import MaxBytes, arrays_in, check_npy, check_npz
+from ganapp.training.data.memmap import MemmapSource, split_order
+from ganapp.training.data.spec import DataSpec
 
 # Names of training examples, their labels, held-out examples and their labels, as people use them.
 CONVENTIONS = (

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from training.files import write_atomically
+from ganapp.training.files import write_atomically
 
 CacheDir = Annotated[str, "folder or empty"]  # empty for the default
 FORMAT = 2  # of the cache; another one is another key

@@ -10,7 +10,7 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from training.data.drawn import DrawnSource, Length, keys
+from ganapp.training.data.drawn import DrawnSource, Length, keys
 
 CELLS = 20  # of a quadrature, along the side of a square
 

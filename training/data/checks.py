@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.cache import chunks
-from training.data.left_out import printable
+from ganapp.training.data.cache import chunks
+from ganapp.training.data.left_out import printable
 
 FEWEST, SMALLEST = 10, 8  # examples; pixels of an image's side
 MENTIONED = 5  # columns in a message

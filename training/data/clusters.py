@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from training.data.cache import key_of, prepared
-from training.data.fingerprints import fingerprint_of
-from training.data.relabelled import RelabelledExamples
-from training.data.source import FiniteSource, Source, head
-from training.data.spec import DataSpec
+from ganapp.training.data.cache import key_of, prepared
+from ganapp.training.data.fingerprints import fingerprint_of
+from ganapp.training.data.relabelled import RelabelledExamples
+from ganapp.training.data.source import FiniteSource, Source, head
+from ganapp.training.data.spec import DataSpec
 
 COMPONENTS = 50  # principal components that are compared
 MOST_FITTED = 10_000  # examples that components and centres are fitted on

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.data.cache import BLOCK, key_of
-from training.data.image_files import LABEL_FILE, file_facts, place_of, statuses
-from training.data.left_out import printable
-from training.files import write_atomically
+from ganapp.training.data.cache import BLOCK, key_of
+from ganapp.training.data.image_files import LABEL_FILE, file_facts, place_of, statuses
+from ganapp.training.data.left_out import printable
+from ganapp.training.files import write_atomically
 
 FORMAT = 2  # of the notes; another one is another name
 NOTES = "contents"  # folder of the cache that remembers them

@@ -5,10 +5,10 @@ import io
 
 import numpy as np
 
-from training.data.cache import CacheDir, cache_folder
-from training.data.downloads import quiet
-from training.data.source import ArraySource
-from training.data.spec import DataSpec
+from ganapp.training.data.cache import CacheDir, cache_folder
+from ganapp.training.data.downloads import quiet
+from ganapp.training.data.source import ArraySource
+from ganapp.training.data.spec import DataSpec
 
 
 def digits(*, cache_dir: CacheDir = "") -> ArraySource:
@@ -19,7 +19,7 @@ def digits(*, cache_dir: CacheDir = "") -> ArraySource:
     """
     import tensorflow_datasets as tfds
 
-    from training.data import digits_builder  # noqa: F401 - registers the builder with tfds
+    from ganapp.training.data import digits_builder  # noqa: F401 - registers the builder with tfds
 
     quiet()
     with contextlib.redirect_stdout(io.StringIO()):  # tfds announces a download; there is none

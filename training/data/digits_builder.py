@@ -12,7 +12,10 @@ class GanappDigits(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
+        # Not `dataset_info_from_configs`, which looks for metadata in the folder that the name of
+        # this module would have if packages were folders of one tree.
+        return tfds.core.DatasetInfo(
+            builder=self,
             description="The 8x8 handwritten digits of scikit-learn's load_digits.",
             features=tfds.features.FeaturesDict(
                 {

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from training.data.download_progress import shown_progress
+from ganapp.training.data.download_progress import shown_progress
 
 PATIENCE = 10.0  # seconds for a host to answer before it counts as not there
 MIRROR = "https://storage.googleapis.com"  # where TensorFlow Datasets keeps some of them prepared

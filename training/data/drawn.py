@@ -7,8 +7,8 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from training.data.source import Source
-from training.data.spec import DataSpec
+from ganapp.training.data.source import Source
+from ganapp.training.data.spec import DataSpec
 
 # Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
 TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from training.data.cache import chunks
-from training.rows_on_disk import forget
+from ganapp.training.data.cache import chunks
+from ganapp.training.rows_on_disk import forget
 
 FEW = {"image": 1_000, "video": 200, "vector": 200}  # training examples below these are few
 FEW_OF_A_CLASS = 20  # below it a class is tiny; classes are then not told to the networks

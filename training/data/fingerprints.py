@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from training.data.cache import BLOCK
+from ganapp.training.data.cache import BLOCK
 
 WHOLE = 1 << 26  # bytes up to which an array is read whole
 

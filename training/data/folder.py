@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 import annotated_types
 import numpy as np
 
-from training.data.cache import CacheDir, cache_folder, key_of
-from training.data.checks import check_exists
-from training.data.contents import NOTES, image_contents
-from training.data.image_cache import READING, ImageOptions, Marks, image_source
-from training.data.image_files import Example, image_files, place_of, read_files
-from training.data.images import Resize
-from training.data.label_files import labels_in_files
-from training.data.memmap import MemmapSource
-from training.data.places import Labels, Parts, marks_of_file, marks_of_places
+from ganapp.training.data.cache import CacheDir, cache_folder, key_of
+from ganapp.training.data.checks import check_exists
+from ganapp.training.data.contents import NOTES, image_contents
+from ganapp.training.data.image_cache import READING, ImageOptions, Marks, image_source
+from ganapp.training.data.image_files import Example, image_files, place_of, read_files
+from ganapp.training.data.images import Resize
+from ganapp.training.data.label_files import labels_in_files
+from ganapp.training.data.memmap import MemmapSource
+from ganapp.training.data.places import Labels, Parts, marks_of_file, marks_of_places
 
 Size = Annotated[int, annotated_types.Ge(0), annotated_types.Le(4096)]
 Pixels = Annotated[int, annotated_types.Ge(1)]

@@ -10,7 +10,7 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from training.data.drawn import DrawnSource, keys
+from ganapp.training.data.drawn import DrawnSource, keys
 
 Dimensions = Annotated[int, annotated_types.Ge(2), annotated_types.Le(1000)]
 Correlation = Annotated[float, annotated_types.Gt(-1), annotated_types.Lt(1)]

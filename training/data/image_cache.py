@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from training.data.cache import prepared, write_rows
-from training.data.checks import check_count, check_differ, check_size
-from training.data.image_files import Example
-from training.data.images import (
+from ganapp.training.data.cache import prepared, write_rows
+from ganapp.training.data.checks import check_count, check_differ, check_size
+from ganapp.training.data.image_files import Example
+from ganapp.training.data.images import (
     DEEP,
     DEEPEST,
     BadImageError,
@@ -25,9 +25,9 @@ from training.data.images import (
     as_pixels,
     own_limit,
 )
-from training.data.left_out import about_left_out, printable, reasons_of
-from training.data.memmap import MemmapSource, split_order
-from training.data.spec import DataSpec
+from ganapp.training.data.left_out import about_left_out, printable, reasons_of
+from ganapp.training.data.memmap import MemmapSource, split_order
+from ganapp.training.data.spec import DataSpec
 
 AHEAD = 4  # images per thread that are read before they are needed
 READING = 2  # of images: another one is another key of the cache

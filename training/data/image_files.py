@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from training.data.cache import BLOCK
-from training.data.images import SUFFIXES, BadImageError, Picture, open_image
-from training.data.left_out import printable
-from training.data.limits import is_bomb, is_tar, members_within, open_tar
+from ganapp.training.data.cache import BLOCK
+from ganapp.training.data.images import SUFFIXES, BadImageError, Picture, open_image
+from ganapp.training.data.left_out import printable
+from ganapp.training.data.limits import is_bomb, is_tar, members_within, open_tar
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ROOM = 1 << 20  # bytes that an image file may have beside its pixels

@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from training.data.left_out import printable
-from training.data.partly import UNKNOWN
+from ganapp.training.data.left_out import printable
+from ganapp.training.data.partly import UNKNOWN
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import annotated_types
 
-from training.array_files import (
+from ganapp.training.array_files import (
     MAX_BYTES,
     UNREADABLE,
     DamagedError,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from training.data.fingerprints import fingerprint_of
-from training.data.source import FiniteSource, head
-from training.data.spec import DataSpec
+from ganapp.training.data.fingerprints import fingerprint_of
+from ganapp.training.data.source import FiniteSource, head
+from ganapp.training.data.spec import DataSpec
 
 SPLIT_SEED = 20140610  # of which examples are held out; the same in every run
 MOST_HELD_OUT = 10_000

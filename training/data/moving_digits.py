@@ -9,11 +9,11 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from training.data.cache import CacheDir
-from training.data.digits import digits as digit_images
-from training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW, keys
-from training.data.source import ArraySource, Source
-from training.data.spec import DataSpec
+from ganapp.training.data.cache import CacheDir
+from ganapp.training.data.digits import digits as digit_images
+from ganapp.training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW, keys
+from ganapp.training.data.source import ArraySource, Source
+from ganapp.training.data.spec import DataSpec
 
 VIEW = 2_000  # clips in a view unless asked for fewer: 10 MB at the default size
 SLOWEST, FASTEST = 0.5, 2.0  # pixels a frame

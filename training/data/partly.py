@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from training.data.relabelled import Relabelled, RelabelledExamples
-from training.data.source import ArraySource, FiniteSource, Source, head
+from ganapp.training.data.relabelled import Relabelled, RelabelledExamples
+from ganapp.training.data.source import ArraySource, FiniteSource, Source, head
 
 UNKNOWN = -1
 LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from training.data.source import Source
+from ganapp.training.data.source import Source
 
 FOREVER = 2**62  # steps; `fit` is told how many to take
 

@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from training.data.checks import check_classes
-from training.data.contents import below_common
-from training.data.image_cache import Marks
-from training.data.label_files import FileLabels
-from training.data.left_out import printable
-from training.data.partly import UNKNOWN, UNLABELLED
+from ganapp.training.data.checks import check_classes
+from ganapp.training.data.contents import below_common
+from ganapp.training.data.image_cache import Marks
+from ganapp.training.data.label_files import FileLabels
+from ganapp.training.data.left_out import printable
+from ganapp.training.data.partly import UNKNOWN, UNLABELLED
 
 Labels = Literal["auto", "file", "folders", "inner", "none"]
 Parts = Literal["folders", "none"]

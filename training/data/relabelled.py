@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from training.data.source import FiniteSource, Source, head
+from ganapp.training.data.source import FiniteSource, Source, head
 
 
 class Relabelled(Source):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from training.data.fingerprints import fingerprint_of
-from training.data.spec import DataSpec
+from ganapp.training.data.fingerprints import fingerprint_of
+from ganapp.training.data.spec import DataSpec
 
 # Bytes of vectors that are kept as the networks see them: encoding rows of a table anew in every
 # batch takes longer than a small network takes to learn from them.

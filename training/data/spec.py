@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.codec import TableCodec
 
 KINDS = ("vector", "image", "video")
 PIXELS = ("image", "video")  # kinds of which the users' units are uint8 pixels

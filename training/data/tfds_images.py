@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from training.data.cache import CacheDir, cache_folder, key_of
-from training.data.checks import check_classes
-from training.data.downloads import download_and_prepare, quiet
-from training.data.folder import Channels, Share, Size
-from training.data.image_cache import READING, ImageOptions, Marks, image_source
-from training.data.image_files import Example
-from training.data.images import BadImageError, Picture, Resize
-from training.data.memmap import MemmapSource
-from training.data.tfds_builder import builder_of
-from training.data.tfds_name import base_splits
+from ganapp.training.data.cache import CacheDir, cache_folder, key_of
+from ganapp.training.data.checks import check_classes
+from ganapp.training.data.downloads import download_and_prepare, quiet
+from ganapp.training.data.folder import Channels, Share, Size
+from ganapp.training.data.image_cache import READING, ImageOptions, Marks, image_source
+from ganapp.training.data.image_files import Example
+from ganapp.training.data.images import BadImageError, Picture, Resize
+from ganapp.training.data.memmap import MemmapSource
+from ganapp.training.data.tfds_builder import builder_of
+from ganapp.training.data.tfds_name import base_splits
 
 TEST = "test"  # the split that is held out where there is one
 

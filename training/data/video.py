@@ -7,12 +7,12 @@ from typing import Annotated
 import annotated_types
 import numpy as np
 
-from training.array_files import MAX_BYTES, UNREADABLE
-from training.data.checks import check_differ, check_size
-from training.data.images import SUFFIXES, BadImageError, read_pixels
-from training.data.limits import MaxBytes, arrays_in, check_npz
-from training.data.source import ArraySource
-from training.data.spec import DataSpec
+from ganapp.training.array_files import MAX_BYTES, UNREADABLE
+from ganapp.training.data.checks import check_differ, check_size
+from ganapp.training.data.images import SUFFIXES, BadImageError, read_pixels
+from ganapp.training.data.limits import MaxBytes, arrays_in, check_npz
+from ganapp.training.data.source import ArraySource
+from ganapp.training.data.spec import DataSpec
 
 MOST_PIXELS = 2**24  # of a frame, by its header: a picture may claim more than memory holds
 LEAST_CLIPS = 4

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from training.evaluation.checks import NotComputable, as_features, same_width
+from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
 
 SENSITIVITY = 0.5  # of the width to the pilot's density: Abramson's square root
 LEAST = 20  # samples; a likelihood of fewer says nothing about a width

@@ -21,9 +21,9 @@ import tensorflow as tf
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from training.diagnostics.dirac_critic import ROWS, DiracCritic, draws, examples, mean
-from training.objectives.base import Objective
-from training.penalties import Penalty
+from ganapp.training.diagnostics.dirac_critic import ROWS, DiracCritic, draws, examples, mean
+from ganapp.training.objectives.base import Objective
+from ganapp.training.penalties import Penalty
 
 FARTHEST_OFFSET = 5.0
 LIMIT = 1e6  # a path that got here has left for good

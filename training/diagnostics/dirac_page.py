@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training.diagnostics.dirac import DiracGame, Stability
-from training.diagnostics.figures import (
+from ganapp.training.diagnostics.dirac import DiracGame, Stability
+from ganapp.training.diagnostics.figures import (
     DARK,
     FAKE_COLOUR,
     GOOD_COLOUR,
@@ -22,8 +22,8 @@ from training.diagnostics.figures import (
     new_figure,
     render,
 )
-from training.objectives.base import Objective
-from training.penalties import R1, GradientPenalty
+from ganapp.training.objectives.base import Objective
+from ganapp.training.penalties import R1, GradientPenalty
 
 ROWS = 5  # objectives on a page
 REACH = 2.5  # of each panel, from the equilibrium

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 MASS_TOLERANCE = 0.01  # a density that lost more of its mass is not the one that was asked about
 

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable
-from training.objectives.base import Objective
-from training.optimizers import OptimizerConfig, adam
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.objectives.base import Objective
+from ganapp.training.optimizers import OptimizerConfig, adam
 
 OPTIMIZER = adam(1e-3, 0.5, 0.999)  # faster than most GANs' own: the copies have few steps
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-from training.diagnostics.divergences import Cells, LogDensity, density_at, jensen_shannon
-from training.evaluation.checks import NotComputable
+from ganapp.training.diagnostics.divergences import Cells, LogDensity, density_at, jensen_shannon
+from ganapp.training.evaluation.checks import NotComputable
 
 LOST_MASS = 1e-6  # of a Gaussian; beyond it the cells do not show the Gaussian but a part of it
 SAME = 1e-3  # ends that near, in units of sigma and in log sigma, are one minimum

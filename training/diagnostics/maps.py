@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from scipy.special import expit
 
-from training.diagnostics.divergences import Cells
-from training.diagnostics.figures import (
+from ganapp.training.diagnostics.divergences import Cells
+from ganapp.training.diagnostics.figures import (
     FAKE_COLOUR,
     HELD_OUT_COLOUR,
     MARK_COLOUR,
@@ -18,8 +18,8 @@ from training.diagnostics.figures import (
     plain,
     render,
 )
-from training.diagnostics.optimal import DiscriminatorFigures
-from training.diagnostics.spectrum import Spectrum
+from ganapp.training.diagnostics.optimal import DiscriminatorFigures
+from ganapp.training.diagnostics.spectrum import Spectrum
 
 SHOWN = 1500  # points of each kind: more would hide the map below
 BINS = 60

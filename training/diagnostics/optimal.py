@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from training.diagnostics.density import KernelDensity
-from training.evaluation.checks import NotComputable, as_feature_pair, as_features
+from ganapp.training.diagnostics.density import KernelDensity
+from ganapp.training.evaluation.checks import NotComputable, as_feature_pair, as_features
 
 # Log-ratios are cut here, where D is within 5e-5 of certainty: out in the tails an estimated
 # density is off by hundreds of nats, and one such point would be the whole figure.

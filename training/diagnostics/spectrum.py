@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from scipy.signal import periodogram
 from scipy.special import gammaln
 
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 LEAST = 32  # values; fewer leave too few frequencies to compare one with
 LARGEST_CORRELATION = 0.999  # of the background; at 1 its spectrum is infinite

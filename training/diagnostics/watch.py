@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from training.data.tables.codec import TableCodec
-from training.diagnostics.alarms import (
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.diagnostics.alarms import (
     Alarm,
     discriminator_overfitting,
     duplicates,
@@ -20,14 +20,14 @@ from training.diagnostics.alarms import (
     saturation,
     wandering,
 )
-from training.diagnostics.alarms.dynamics import LEAST_DISTANCES, LEAST_NORMS
-from training.diagnostics.alarms.samples import LEAST_SAMPLES
-from training.diagnostics.spectrum import LEAST as LEAST_GAPS
-from training.evaluation.checks import NotComputable
-from training.evaluation.lost_tails import LEAST as LEAST_ROWS
-from training.evaluation.lost_tails import find_lost_tails
-from training.evaluation.modes import count_modes
-from training.evaluation.neighbours import NeighbourBalls, neighbour_figures
+from ganapp.training.diagnostics.alarms.dynamics import LEAST_DISTANCES, LEAST_NORMS
+from ganapp.training.diagnostics.alarms.samples import LEAST_SAMPLES
+from ganapp.training.diagnostics.spectrum import LEAST as LEAST_GAPS
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.lost_tails import LEAST as LEAST_ROWS
+from ganapp.training.evaluation.lost_tails import find_lost_tails
+from ganapp.training.evaluation.modes import count_modes
+from ganapp.training.evaluation.neighbours import NeighbourBalls, neighbour_figures
 
 NEIGHBOURS = 5
 # Coverage costs the square of the examples, and a look must not be felt in the training's time.

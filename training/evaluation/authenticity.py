@@ -8,8 +8,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable, as_feature_pair
-from training.evaluation.memorisation import PERCENTILE, NearestExamples
+from ganapp.training.evaluation.checks import NotComputable, as_feature_pair
+from ganapp.training.evaluation.memorisation import PERCENTILE, NearestExamples
 
 LEAST = 20  # fewer say nothing about a 5th percentile
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import Measure
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.measure import Measure
 
 ROUNDING = 1e-12  # of a figure: what summing in another order makes of equal resamples
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.data.spec import DataSpec
-from training.data.tables.codec import TableCodec
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.tables.codec import TableCodec
 
 # Bytes of float64 above which sets of features are kept in float32: 50,000 images of 64x64x3 pixels
 # would be 5 GB. What is computed from them is still accumulated in float64.

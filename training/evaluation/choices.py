@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from training.data.spec import DataSpec
-from training.evaluation.classifier import ClassifierSpace
-from training.evaluation.features import FeatureSpace, Pixels, make_space
-from training.evaluation.inception import InceptionSpace
-from training.evaluation.keras_features import KerasSpace, Values
-from training.registry import Registry
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.classifier import ClassifierSpace
+from ganapp.training.evaluation.features import FeatureSpace, Pixels, make_space
+from ganapp.training.evaluation.inception import InceptionSpace
+from ganapp.training.evaluation.keras_features import KerasSpace, Values
+from ganapp.training.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Figures of samples whose generator was asked for their classes."""
 
-from training.evaluation import further_resampling as resampling
-from training.evaluation.checks import NotComputable, error_of_share
-from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.further_resampling import labels_of
-from training.evaluation.measure import (
+from ganapp.training.evaluation import further_resampling as resampling
+from ganapp.training.evaluation.checks import NotComputable, error_of_share
+from ganapp.training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.further_resampling import labels_of
+from ganapp.training.evaluation.measure import (
     DISTANCES,
     LABELS,
     MOST_NEIGHBOURS,

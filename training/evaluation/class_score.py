@@ -8,7 +8,7 @@ References:
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 
 def class_score(probabilities: ArrayLike) -> float:

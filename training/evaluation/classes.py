@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable, as_features, check_labels, same_width
+from ganapp.training.evaluation.checks import NotComputable, as_features, check_labels, same_width
 
 # A support vector machine fits one boundary per pair of classes, and each costs more than
 # linearly in the examples.

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from training.data.spec import DataSpec
-from training.evaluation import network
-from training.evaluation.checks import NotComputable, as_features
-from training.evaluation.classes import ClassFigures, compare_histograms
-from training.files import write_atomically
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation import network
+from ganapp.training.evaluation.checks import NotComputable, as_features
+from ganapp.training.evaluation.classes import ClassFigures, compare_histograms
+from ganapp.training.files import write_atomically
 
 BATCH = 256
 VERSION = "1"  # of how the network is built and trained: another one is another cached file

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.clips import motion
-from training.evaluation.distances import frechet_distance
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.features import FeatureSpace
-from training.evaluation.measure import Details, Measure, Values
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.clips import motion
+from ganapp.training.evaluation.distances import frechet_distance
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.features import FeatureSpace
+from ganapp.training.evaluation.measure import Details, Measure, Values
 
 MOST_CLIPS = 2000  # their frames are many more
 

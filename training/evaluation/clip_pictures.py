@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from training.evaluation.pictures import BACKGROUND, image_grid
+from ganapp.training.evaluation.pictures import BACKGROUND, image_grid
 
 GAP = 2  # pixels between frames
 MILLISECONDS = 100  # a frame

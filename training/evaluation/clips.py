@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.features import (
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.features import (
     MOST_FOR_COMPONENTS,
     Pixels,
     PrincipalComponents,
     chunks,
 )
-from training.rows_on_disk import Joined
+from ganapp.training.rows_on_disk import Joined
 
 
 class Frames(Pixels):

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import Measure
-from training.evaluation.outcome import Outcome, plain
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.measure import Measure
+from ganapp.training.evaluation.outcome import Outcome, plain
 
 
 def computed(

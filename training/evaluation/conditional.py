@@ -8,9 +8,9 @@ import dataclasses
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.classes import ClassJudge
-from training.evaluation.neighbours import NeighbourBalls, neighbour_figures
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.classes import ClassJudge
+from ganapp.training.evaluation.neighbours import NeighbourBalls, neighbour_figures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

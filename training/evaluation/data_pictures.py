@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal, side_by_side
+from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal, side_by_side
 
 GAP, EDGE = 8, 14  # pixels between tiles and around the sheet
 TILE, LONGEST = 96, 240  # side that small images grow to, and that no tile exceeds

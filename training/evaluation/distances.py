@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from training.evaluation.checks import as_feature_pair, as_features, same_width
+from ganapp.training.evaluation.checks import as_feature_pair, as_features, same_width
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,21 +7,21 @@ from typing import Protocol
 
 import numpy as np
 
-from training.data.spec import DataSpec
-from training.evaluation.checks import NotComputable, check_samples
-from training.evaluation.choices import Choice, RealData
-from training.evaluation.classes import ClassJudge
-from training.evaluation.classifier import ClassifierSpace
-from training.evaluation.clips import Changes, Frames, components_of
-from training.evaluation.distances import Moments
-from training.evaluation.feature_rows import FeatureRows
-from training.evaluation.feature_store import FeatureStore
-from training.evaluation.features import FeatureSpace, make_space
-from training.evaluation.memorisation import MemorisationTest, NearestExamples
-from training.evaluation.neighbours import NeighbourBalls
-from training.evaluation.path_length import Paths
-from training.evaluation.stacks import Singles, StackJudge
-from training.rows_on_disk import Joined, joined, taken
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.checks import NotComputable, check_samples
+from ganapp.training.evaluation.choices import Choice, RealData
+from ganapp.training.evaluation.classes import ClassJudge
+from ganapp.training.evaluation.classifier import ClassifierSpace
+from ganapp.training.evaluation.clips import Changes, Frames, components_of
+from ganapp.training.evaluation.distances import Moments
+from ganapp.training.evaluation.feature_rows import FeatureRows
+from ganapp.training.evaluation.feature_store import FeatureStore
+from ganapp.training.evaluation.features import FeatureSpace, make_space
+from ganapp.training.evaluation.memorisation import MemorisationTest, NearestExamples
+from ganapp.training.evaluation.neighbours import NeighbourBalls
+from ganapp.training.evaluation.path_length import Paths
+from ganapp.training.evaluation.stacks import Singles, StackJudge
+from ganapp.training.rows_on_disk import Joined, joined, taken
 
 IN_A_TREE = 15  # dimensions up to which scikit-learn searches a tree, which has all of them
 MOST_HELD = 10_000  # rows: of more samples the features are not kept for the moments alone

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from training.evaluation.checks import storage_type
-from training.evaluation.features import FeatureSpace, features_of, rows_at_once
+from ganapp.training.evaluation.checks import storage_type
+from ganapp.training.evaluation.features import FeatureSpace, features_of, rows_at_once
 
 
 class FeatureRows:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training.evaluation.checks import LARGE, as_features
-from training.evaluation.features import FeatureSpace, chunks, features_of
-from training.evaluation.statistics import FeatureStatistics
-from training.files import write_atomically
-from training.rows_on_disk import forget
+from ganapp.training.evaluation.checks import LARGE, as_features
+from ganapp.training.evaluation.features import FeatureSpace, chunks, features_of
+from ganapp.training.evaluation.statistics import FeatureStatistics
+from ganapp.training.files import write_atomically
+from ganapp.training.rows_on_disk import forget
 
 
 class FeatureStore:

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from training.data.spec import DataSpec
-from training.evaluation.checks import storage_type
-from training.evaluation.table_space import TableColumns
-from training.rows_on_disk import forget, taken
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.checks import storage_type
+from ganapp.training.evaluation.table_space import TableColumns
+from ganapp.training.rows_on_disk import forget, taken
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
 # More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.

@@ -7,13 +7,13 @@ import dataclasses
 
 import numpy as np
 
-from training.evaluation import further_resampling as resampling
-from training.evaluation.authenticity import authentic, duplicates
-from training.evaluation.checks import NotComputable, error_of_share
-from training.evaluation.class_score import class_score
-from training.evaluation.classifier import ClassifierSpace
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import (
+from ganapp.training.evaluation import further_resampling as resampling
+from ganapp.training.evaluation.authenticity import authentic, duplicates
+from ganapp.training.evaluation.checks import NotComputable, error_of_share
+from ganapp.training.evaluation.class_score import class_score
+from ganapp.training.evaluation.classifier import ClassifierSpace
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.measure import (
     DISTANCES,
     LABELS,
     MOST_NEIGHBOURS,
@@ -24,10 +24,10 @@ from training.evaluation.measure import (
     of_none,
     of_training,
 )
-from training.evaluation.path_length import path_length
-from training.evaluation.sliced import LEAST_SIDE, pyramid_distances, sliced_wasserstein
-from training.evaluation.transport import energy_distance, exact_wasserstein
-from training.evaluation.two_sample import logistic_test, neighbour_test
+from ganapp.training.evaluation.path_length import path_length
+from ganapp.training.evaluation.sliced import LEAST_SIDE, pyramid_distances, sliced_wasserstein
+from ganapp.training.evaluation.transport import energy_distance, exact_wasserstein
+from ganapp.training.evaluation.two_sample import logistic_test, neighbour_test
 
 MOST_TRANSPORTED = 1000  # exact transport takes a second then, eight times as long for twice
 MOST_TESTED, MOST_PAIRED, MOST_PYRAMIDS, PATHS = 2000, 5000, 1000, 500

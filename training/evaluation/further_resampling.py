@@ -11,14 +11,14 @@ better for the one and worse for the other.
 
 import numpy as np
 
-from training.evaluation.authenticity import duplicates
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.modes import count_modes
-from training.evaluation.neighbours import NeighbourBalls, balls_in_blocks
-from training.evaluation.sliced import PROJECTIONS, random_directions
-from training.evaluation.tables import associations, marginals
-from training.evaluation.transport import BLOCK_MEBIBYTES, mean_distance
+from ganapp.training.evaluation.authenticity import duplicates
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.modes import count_modes
+from ganapp.training.evaluation.neighbours import NeighbourBalls, balls_in_blocks
+from ganapp.training.evaluation.sliced import PROJECTIONS, random_directions
+from ganapp.training.evaluation.tables import associations, marginals
+from ganapp.training.evaluation.transport import BLOCK_MEBIBYTES, mean_distance
 
 MOST_PAIRS = 120  # of columns: a hundred times their associations take some ten seconds
 MOST_CELLS = 300_000  # of samples: a hundred times their marginals take some ten seconds

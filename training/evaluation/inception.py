@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from training.evaluation.resizing import resized, with_channels
+from ganapp.training.evaluation.resizing import resized, with_channels
 
 SIZE, WIDTH = (299, 299), 2048
 FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.baselines import MixtureBaseline
-from training.data.spec import DataSpec
-from training.evaluation.bootstrap import spreads
-from training.evaluation.checks import check_labels, check_samples
-from training.evaluation.choices import Choice, PrincipalPixels
-from training.evaluation.computing import computed
-from training.evaluation.evidence import Batch, Evidence, Modes
-from training.evaluation.measures import MEASURES, Measure
-from training.evaluation.outcome import NAMES, Outcome, Report
-from training.evaluation.path_length import Paths
-from training.evaluation.stacks import Singles
-from training.evaluation.terms import TimedMixture, figure_terms, known_before
+from ganapp.training.baselines import MixtureBaseline
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.bootstrap import spreads
+from ganapp.training.evaluation.checks import check_labels, check_samples
+from ganapp.training.evaluation.choices import Choice, PrincipalPixels
+from ganapp.training.evaluation.computing import computed
+from ganapp.training.evaluation.evidence import Batch, Evidence, Modes
+from ganapp.training.evaluation.measures import MEASURES, Measure
+from ganapp.training.evaluation.outcome import NAMES, Outcome, Report
+from ganapp.training.evaluation.path_length import Paths
+from ganapp.training.evaluation.stacks import Singles
+from ganapp.training.evaluation.terms import TimedMixture, figure_terms, known_before
 
 REFERENCES = ("all", "train")
 RESAMPLES = 50  # for the errors that a verdict respects: a tenth of an error off

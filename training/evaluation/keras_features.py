@@ -6,8 +6,8 @@ from typing import Literal
 import keras
 import numpy as np
 
-from training.evaluation.inception import file_hash
-from training.evaluation.resizing import resized, with_channels
+from ganapp.training.evaluation.inception import file_hash
+from ganapp.training.evaluation.resizing import resized, with_channels
 
 Values = Literal["symmetric", "unit", "user"]
 RANGES = {  # of images: user units 0 to 255 to what the model was trained on

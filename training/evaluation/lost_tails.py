@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import hypergeom
 
-from training.data.tables.codec import TableCodec
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import Details, Measure, Values
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.measure import Details, Measure, Values
 
 KEY = "lost_tails"
 CHANCE = 0.05  # at most, that anything is found in data of the same distribution

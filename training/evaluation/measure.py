@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.features import FeatureSpace
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.features import FeatureSpace
 
 Values = dict[str, float | NotComputable]
 Details = dict[str, Any]

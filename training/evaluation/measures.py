@@ -7,15 +7,15 @@ import dataclasses
 
 import numpy as np
 
-from training.evaluation import further_resampling, resampling
-from training.evaluation.checks import NotComputable
-from training.evaluation.class_measures import CLASS_MEASURES
-from training.evaluation.clip_measures import CLIP_MEASURES
-from training.evaluation.distances import frechet_distance, kernel_distance
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.further_measures import FURTHER_MEASURES
-from training.evaluation.lost_tails import LOST_TAILS
-from training.evaluation.measure import (
+from ganapp.training.evaluation import further_resampling, resampling
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.class_measures import CLASS_MEASURES
+from ganapp.training.evaluation.clip_measures import CLIP_MEASURES
+from ganapp.training.evaluation.distances import frechet_distance, kernel_distance
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.further_measures import FURTHER_MEASURES
+from ganapp.training.evaluation.lost_tails import LOST_TAILS
+from ganapp.training.evaluation.measure import (
     DISTANCES,
     LABELS,
     MOST_NEIGHBOURS,
@@ -27,10 +27,10 @@ from training.evaluation.measure import (
     of_none,
     of_training,
 )
-from training.evaluation.modes import count_modes
-from training.evaluation.neighbours import neighbour_figures
-from training.evaluation.stacks import expected_figures
-from training.evaluation.table_measures import closeness, column_figures, usefulness
+from ganapp.training.evaluation.modes import count_modes
+from ganapp.training.evaluation.neighbours import neighbour_figures
+from ganapp.training.evaluation.stacks import expected_figures
+from ganapp.training.evaluation.table_measures import closeness, column_figures, usefulness
 
 
 def _neighbours(evidence: Evidence, batch: Batch, reference: Batch) -> tuple[Values, Details]:

@@ -19,9 +19,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable, as_features, same_width
-from training.evaluation.feature_rows import FeatureRows, PartedIndex
-from training.evaluation.features import CHUNK_BYTES
+from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
+from ganapp.training.evaluation.feature_rows import FeatureRows, PartedIndex
+from ganapp.training.evaluation.features import CHUNK_BYTES
 
 PERCENTILE = 5.0
 LEAST_HELD_OUT = 20  # fewer say nothing about a 5th percentile

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 from scipy.stats import chi2
 
-from training.evaluation.checks import as_feature_pair
+from ganapp.training.evaluation.checks import as_feature_pair
 
 HIGH_QUALITY_RADIUS = 3.0  # in sigma
 FAIR_PART = 0.2

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import as_features, same_width
+from ganapp.training.evaluation.checks import as_features, same_width
 
 # Squared distances come from |x|^2 - 2xy + |y|^2, which is fast but leaves rounding errors of
 # this share of the data's squared extent (large sets are float32); a point must not fall out of a

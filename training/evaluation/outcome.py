@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 NAMES = {  # as printed, where the key with spaces is not how it is written
     "frechet_distance": "Fréchet distance",

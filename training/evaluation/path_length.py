@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable, as_features
-from training.evaluation.features import FeatureSpace
+from ganapp.training.evaluation.checks import NotComputable, as_features
+from ganapp.training.evaluation.features import FeatureSpace
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from training.evaluation.lost_tails import about_lost_tails
-from training.sentences import MOST
+from ganapp.training.evaluation.lost_tails import about_lost_tails
+from ganapp.training.sentences import MOST
 
 SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are a weak judge
 

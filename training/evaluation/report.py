@@ -6,10 +6,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.evaluation.baseline_table import about_seconds, baseline_table
-from training.evaluation.remarks import number, remarks
-from training.evaluation.verdict import verdict
-from training.files import write_atomically
+from ganapp.training.evaluation.baseline_table import about_seconds, baseline_table
+from ganapp.training.evaluation.remarks import number, remarks
+from ganapp.training.evaluation.verdict import verdict
+from ganapp.training.files import write_atomically
 
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1", "half": "nearer 0.5"}
 

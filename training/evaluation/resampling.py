@@ -7,9 +7,9 @@ generated points keep the radii of the whole set: copies of a point would have r
 
 import numpy as np
 
-from training.evaluation.distances import frechet_distance, gaussian_moments
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.neighbours import balls_in_blocks
+from ganapp.training.evaluation.distances import frechet_distance, gaussian_moments
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.neighbours import balls_in_blocks
 
 # Wider covariances take seconds each.
 WIDEST = 256

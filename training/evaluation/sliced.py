@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import convolve1d
 
-from training.evaluation.checks import NotComputable, as_feature_pair
+from ganapp.training.evaluation.checks import NotComputable, as_feature_pair
 
 PROJECTIONS = 128  # random directions
 PATCH = 7  # pixels of a descriptor's side

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from scipy.stats import binom
 
-from training.evaluation.classes import ClassFigures, ClassJudge, compare_histograms
-from training.evaluation.features import Pixels
+from ganapp.training.evaluation.classes import ClassFigures, ClassJudge, compare_histograms
+from ganapp.training.evaluation.features import Pixels
 
 
 class Singles(Protocol):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable, as_features
-from training.evaluation.distances import Moments, gaussian_moments
-from training.files import write_atomically
+from ganapp.training.evaluation.checks import NotComputable, as_features
+from ganapp.training.evaluation.distances import Moments, gaussian_moments
+from ganapp.training.files import write_atomically
 
 
 class FeatureStatistics:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from training.evaluation.checks import NotComputable, error_of_share
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import Details, Values
-from training.evaluation.tables import (
+from ganapp.training.evaluation.checks import NotComputable, error_of_share
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.measure import Details, Values
+from ganapp.training.evaluation.tables import (
     TREES,
     accuracy_elsewhere,
     association_error,

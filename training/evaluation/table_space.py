@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.data.spec import DataSpec
+from ganapp.training.data.spec import DataSpec
 
 
 class TableColumns:

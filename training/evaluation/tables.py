@@ -8,9 +8,9 @@ import numpy as np
 from scipy.stats import wasserstein_distance
 from scipy.stats.contingency import association, crosstab
 
-from training.data.tables.codec import TableCodec
-from training.evaluation.checks import NotComputable
-from training.evaluation.table_space import TableColumns
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.table_space import TableColumns
 
 TREES = 200
 

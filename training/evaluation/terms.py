@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from training.baselines import MixtureBaseline
-from training.data.spec import DataSpec
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch, Evidence
-from training.evaluation.measure import Measure
+from ganapp.training.baselines import MixtureBaseline
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch, Evidence
+from ganapp.training.evaluation.measure import Measure
 
 
 def figure_terms(

@@ -8,7 +8,7 @@ References:
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import as_feature_pair
+from ganapp.training.evaluation.checks import as_feature_pair
 
 BLOCK_MEBIBYTES = 64
 

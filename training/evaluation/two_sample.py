@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
-from training.evaluation.checks import NotComputable, as_feature_pair
+from ganapp.training.evaluation.checks import NotComputable, as_feature_pair
 
 LEAST = 10  # of each side
 

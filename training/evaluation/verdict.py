@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from training.evaluation.lost_tails import lost_columns
-from training.evaluation.outcome import NAMES
-from training.evaluation.remarks import number
+from ganapp.training.evaluation.lost_tails import lost_columns
+from ganapp.training.evaluation.outcome import NAMES
+from ganapp.training.evaluation.remarks import number
 
 Report = Mapping[str, Any]
 Figure = Mapping[str, Any]

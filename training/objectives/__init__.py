@@ -1,8 +1,8 @@
 """Objectives: one small file a family, one line here each."""
 
-from training.objectives.base import Objective
-from training.objectives.energy import BEGAN, EBGAN
-from training.objectives.f_divergence import (
+from ganapp.training.objectives.base import Objective
+from ganapp.training.objectives.energy import BEGAN, EBGAN
+from ganapp.training.objectives.f_divergence import (
     FGAN,
     FKL,
     FHellinger,
@@ -13,10 +13,10 @@ from training.objectives.f_divergence import (
     FSkewedJensenShannon,
     FTotalVariation,
 )
-from training.objectives.hinge import Hinge
-from training.objectives.least_squares import LeastSquares
-from training.objectives.logistic import Minimax, NonSaturating
-from training.objectives.relativistic import (
+from ganapp.training.objectives.hinge import Hinge
+from ganapp.training.objectives.least_squares import LeastSquares
+from ganapp.training.objectives.logistic import Minimax, NonSaturating
+from ganapp.training.objectives.relativistic import (
     RelativisticAverage,
     RelativisticAverageHinge,
     RelativisticAverageLeastSquares,
@@ -24,8 +24,8 @@ from training.objectives.relativistic import (
     RelativisticLeastSquares,
     RelativisticPairing,
 )
-from training.objectives.wasserstein import WGAN, WGANGP, WGANLP
-from training.registry import Registry
+from ganapp.training.objectives.wasserstein import WGAN, WGANGP, WGANLP
+from ganapp.training.registry import Registry
 
 OBJECTIVES = Registry(
     "objective",

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from training.constraints import Constraint, Unconstrained
-from training.optimizers import OptimizerConfig, adam
-from training.penalties import Penalty
-from training.stabilisers.base import Stabiliser
+from ganapp.training.constraints import Constraint, Unconstrained
+from ganapp.training.optimizers import OptimizerConfig, adam
+from ganapp.training.penalties import Penalty
+from ganapp.training.stabilisers.base import Stabiliser
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

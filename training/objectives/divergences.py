@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from training.objectives.lambert import log_lambert_of_exp
+from ganapp.training.objectives.lambert import log_lambert_of_exp
 
 # exp is continued by its tangent from here on. exp(89) is infinite in float32, and its gradient
 # far below would already throw the weights out of reach; the tangent still rises, so the gradient

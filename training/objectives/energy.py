@@ -11,11 +11,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from training.objectives.base import Objective
-from training.optimizers import OptimizerConfig, adam
-from training.replicas import global_mean
-from training.stabilisers.base import Stabiliser
-from training.stabilisers.features import PullingAway
+from ganapp.training.objectives.base import Objective
+from ganapp.training.optimizers import OptimizerConfig, adam
+from ganapp.training.replicas import global_mean
+from ganapp.training.stabilisers.base import Stabiliser
+from ganapp.training.stabilisers.features import PullingAway
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

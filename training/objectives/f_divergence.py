@@ -3,9 +3,9 @@
 import dataclasses
 from typing import ClassVar, Literal
 
-from training.objectives import divergences
-from training.objectives.base import Objective
-from training.objectives.divergences import Divergence
+from ganapp.training.objectives import divergences
+from ganapp.training.objectives.base import Objective
+from ganapp.training.objectives.divergences import Divergence
 
 # What of a divergence the generator raises at its own examples.
 GENERATOR_GOALS = {
@@ -19,7 +19,7 @@ class FDivergence(Objective):
     """D raises the bound E_P g(v) - E_Q f*(g(v)) on D_f(P||Q), G lowers it; Adam 2e-4 (0.5, 0.999).
 
     P is the data and Q the generator, v = f(x) the discriminator's raw score: higher is more real,
-    and g, f* are those of `training.objectives.divergences`. A member names a `divergence`.
+    and g, f* are those of `ganapp.training.objectives.divergences`. A member names a `divergence`.
 
     Reference: Nowozin et al., 2016, arXiv:1606.00709.
 

@@ -4,9 +4,9 @@ import dataclasses
 
 import tensorflow as tf
 
-from training.constraints import Constraint, SpectralNorm
-from training.objectives.base import Objective
-from training.optimizers import OptimizerConfig, adam
+from ganapp.training.constraints import Constraint, SpectralNorm
+from ganapp.training.objectives.base import Objective
+from ganapp.training.optimizers import OptimizerConfig, adam
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

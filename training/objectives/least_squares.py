@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from training.objectives.base import Objective
+from ganapp.training.objectives.base import Objective
 
 # Scores this close to a target (or beyond it) say "certain"; their log ratio ends at +-13.8.
 SMALLEST_SHARE = 1e-6

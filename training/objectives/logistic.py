@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from training.objectives.base import Objective
+from ganapp.training.objectives.base import Objective
 
 # Smoothed targets have a highest score; the log ratio of scores near and above it stays finite.
 SMALLEST_SHARE = 1e-6

@@ -16,10 +16,10 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from training.objectives.base import Objective
-from training.optimizers import OptimizerConfig, adam
-from training.penalties import R1, R2, Penalty
-from training.replicas import global_mean
+from ganapp.training.objectives.base import Objective
+from ganapp.training.optimizers import OptimizerConfig, adam
+from ganapp.training.penalties import R1, R2, Penalty
+from ganapp.training.replicas import global_mean
 
 
 def logistic(gap: tf.Tensor) -> tf.Tensor:

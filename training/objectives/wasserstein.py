@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from training.constraints import Constraint, Unconstrained, WeightClip
-from training.objectives.base import Objective
-from training.optimizers import OptimizerConfig, adam
-from training.penalties import GradientPenalty, Penalty
+from ganapp.training.constraints import Constraint, Unconstrained, WeightClip
+from ganapp.training.objectives.base import Objective
+from ganapp.training.optimizers import OptimizerConfig, adam
+from ganapp.training.penalties import GradientPenalty, Penalty
 
 RMSPROP = OptimizerConfig(name="rmsprop", learning_rate=5e-5)
 

@@ -1,11 +1,11 @@
 """Penalties on the discriminator: one small file a family, one line here each."""
 
-from training.penalties.base import Penalty, squared_norm
-from training.penalties.consistency import Consistency
-from training.penalties.lipschitz import Dragan, GradientPenalty
-from training.penalties.weights import Orthogonal
-from training.penalties.zero_centred import R1, R2, ZeroCentred
-from training.registry import Registry
+from ganapp.training.penalties.base import Penalty, squared_norm
+from ganapp.training.penalties.consistency import Consistency
+from ganapp.training.penalties.lipschitz import Dragan, GradientPenalty
+from ganapp.training.penalties.weights import Orthogonal
+from ganapp.training.penalties.zero_centred import R1, R2, ZeroCentred
+from ganapp.training.registry import Registry
 
 PENALTIES = Registry(
     "penalty", [R1, R2, ZeroCentred, GradientPenalty, Dragan, Orthogonal, Consistency]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from training.schedules import Anneal, value_at
+from ganapp.training.schedules import Anneal, value_at
 
 Draw = Callable[..., tf.Tensor]  # draw(*shape) -> uniform [0, 1) of shape (batch, *shape)
 

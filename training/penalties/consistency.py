@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from training.penalties.base import Draw, Penalty
+from ganapp.training.penalties.base import Draw, Penalty
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

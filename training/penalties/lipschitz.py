@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from training.penalties.base import Penalty, between, norm
-from training.replicas import global_mean
+from ganapp.training.penalties.base import Penalty, between, norm
+from ganapp.training.replicas import global_mean
 
 
 def check_target(target: float) -> None:

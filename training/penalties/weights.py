@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from training.constraints.spectral import LINEAR_LAYERS
-from training.penalties.base import Penalty
+from ganapp.training.constraints.spectral import LINEAR_LAYERS
+from ganapp.training.penalties.base import Penalty
 
 TRANSPOSED = (
     keras.layers.Conv1DTranspose,

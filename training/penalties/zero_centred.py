@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from training.penalties.base import Penalty, between, squared_norm
+from ganapp.training.penalties.base import Penalty, between, squared_norm
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

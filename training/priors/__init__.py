@@ -1,12 +1,12 @@
 """Latent priors: which distribution the generator is fed with; one line here each."""
 
-from training.priors.base import Prior
-from training.priors.conditional import Conditional
-from training.priors.continuous import Normal, Sphere, TruncatedNormal, Uniform
-from training.priors.discrete import Bernoulli, Categorical
-from training.priors.learnable import LearnableMixture, MixtureMeans
-from training.priors.mixture import GaussianMixture
-from training.registry import Registry
+from ganapp.training.priors.base import Prior
+from ganapp.training.priors.conditional import Conditional
+from ganapp.training.priors.continuous import Normal, Sphere, TruncatedNormal, Uniform
+from ganapp.training.priors.discrete import Bernoulli, Categorical
+from ganapp.training.priors.learnable import LearnableMixture, MixtureMeans
+from ganapp.training.priors.mixture import GaussianMixture
+from ganapp.training.registry import Registry
 
 PRIORS = Registry(
     "prior",

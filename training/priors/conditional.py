@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.priors.base import Prior, separate_seeds
-from training.priors.paths import straight
-from training.priors.uniforms import category_of
+from ganapp.training.priors.base import Prior, separate_seeds
+from ganapp.training.priors.paths import straight
+from ganapp.training.priors.uniforms import category_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ import statistics
 
 import tensorflow as tf
 
-from training.priors.base import SizedPrior, checked_numbers
-from training.priors.inverse_normal import centred, normal_from_uniform, normal_of
-from training.priors.paths import arc, straight
+from ganapp.training.priors.base import SizedPrior, checked_numbers
+from ganapp.training.priors.inverse_normal import centred, normal_from_uniform, normal_of
+from ganapp.training.priors.paths import arc, straight
 
 LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
 

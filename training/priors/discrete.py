@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from training.priors.base import Prior, SizedPrior, separate_seeds
-from training.priors.continuous import Normal, Uniform
-from training.priors.uniforms import category_of
-from training.registry import Registry
+from ganapp.training.priors.base import Prior, SizedPrior, separate_seeds
+from ganapp.training.priors.continuous import Normal, Uniform
+from ganapp.training.priors.uniforms import category_of
+from ganapp.training.registry import Registry
 
 CONTINUOUS = Registry("distribution of continuous coordinates", [Uniform, Normal])
 

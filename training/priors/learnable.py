@@ -5,10 +5,10 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from training.priors.base import Prior
-from training.priors.discrete import Categorical
-from training.priors.mixture import check_mixture, mixture_means
-from training.priors.paths import straight
+from ganapp.training.priors.base import Prior
+from ganapp.training.priors.discrete import Categorical
+from ganapp.training.priors.mixture import check_mixture, mixture_means
+from ganapp.training.priors.paths import straight
 
 
 @keras.saving.register_keras_serializable("ganapp")

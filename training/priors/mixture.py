@@ -7,10 +7,10 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from training.priors.base import SizedPrior, checked_numbers, separate_seeds
-from training.priors.inverse_normal import normal_from_uniform
-from training.priors.paths import straight
-from training.priors.uniforms import category_of
+from ganapp.training.priors.base import SizedPrior, checked_numbers, separate_seeds
+from ganapp.training.priors.inverse_normal import normal_from_uniform
+from ganapp.training.priors.paths import straight
+from ganapp.training.priors.uniforms import category_of
 
 
 @functools.lru_cache(maxsize=32)

@@ -6,10 +6,15 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from training.replicas import global_mean, sum_over_replicas
-from training.stabilisers.base import Stabiliser
-from training.stabilisers.pipeline import GEOMETRIC, PIXELWISE, augmented, check_square
-from training.stabilisers.settings import check_above, check_choices, check_images, check_range
+from ganapp.training.replicas import global_mean, sum_over_replicas
+from ganapp.training.stabilisers.base import Stabiliser
+from ganapp.training.stabilisers.pipeline import GEOMETRIC, PIXELWISE, augmented, check_square
+from ganapp.training.stabilisers.settings import (
+    check_above,
+    check_choices,
+    check_images,
+    check_range,
+)
 
 
 class AugmentationState(keras.layers.Layer):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from training.schedules import Anneal
+from ganapp.training.schedules import Anneal
 
 Draw = Callable[..., tf.Tensor]  # draw(*shape) -> uniform [0, 1) of shape (batch, *shape)
 Scheduled = float | Anneal | Callable[[Any], Any]

@@ -5,11 +5,11 @@ from typing import Literal
 
 import tensorflow as tf
 
-from training.registry import Registry
-from training.stabilisers import pictures
-from training.stabilisers.base import Draw, Stabiliser
-from training.stabilisers.draws import box_start, whole
-from training.stabilisers.settings import check_choices, check_images, check_range
+from ganapp.training.registry import Registry
+from ganapp.training.stabilisers import pictures
+from ganapp.training.stabilisers.base import Draw, Stabiliser
+from ganapp.training.stabilisers.draws import box_start, whole
+from ganapp.training.stabilisers.settings import check_choices, check_images, check_range
 
 
 def colour(images: tf.Tensor, draw: Draw, ratios: "DiffAugment") -> tf.Tensor:

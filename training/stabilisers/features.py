@@ -11,9 +11,9 @@ import dataclasses
 
 import tensorflow as tf
 
-from training.replicas import gathered, global_row_mean
-from training.stabilisers.base import Stabiliser
-from training.stabilisers.settings import check_range
+from ganapp.training.replicas import gathered, global_row_mean
+from ganapp.training.stabilisers.base import Stabiliser
+from ganapp.training.stabilisers.settings import check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

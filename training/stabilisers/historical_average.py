@@ -7,8 +7,8 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from training.stabilisers.base import Assignments, Stabiliser
-from training.stabilisers.settings import check_choices, check_range
+from ganapp.training.stabilisers.base import Assignments, Stabiliser
+from ganapp.training.stabilisers.settings import check_choices, check_range
 
 PLAYERS = ("generator", "discriminator")
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from training.registry import Registry
-from training.stabilisers import pictures
-from training.stabilisers.base import Draw
-from training.stabilisers.draws import box_start, normal, where_chosen, whole
+from ganapp.training.registry import Registry
+from ganapp.training.stabilisers import pictures
+from ganapp.training.stabilisers.base import Draw
+from ganapp.training.stabilisers.draws import box_start, normal, where_chosen, whole
 
 # Of the paper: parts of the image's size, standard deviations, and of base-two logarithms.
 TRANSLATION, CUTOUT = 0.125, 0.5

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from training.schedules import Anneal, value_at
+from ganapp.training.schedules import Anneal, value_at
 
 
 def check_range(field: str, value: Any, low: float, high: float = math.inf) -> None:

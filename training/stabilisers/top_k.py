@@ -4,9 +4,9 @@ import dataclasses
 
 import tensorflow as tf
 
-from training.replicas import gathered
-from training.stabilisers.base import Scheduled, Stabiliser
-from training.stabilisers.settings import check_range, present
+from ganapp.training.replicas import gathered
+from ganapp.training.stabilisers.base import Scheduled, Stabiliser
+from ganapp.training.stabilisers.settings import check_range, present
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

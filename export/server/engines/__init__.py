@@ -5,17 +5,17 @@ from typing import Protocol
 
 import numpy as np
 
-from export.server.spec import BrokenVersion, ServingSpec
+from ganapp.export.server.spec import BrokenVersion, ServingSpec
 
 # By the name of the artefact in serving.json: module and class, imported when asked for, so that a
 # server of LiteRT files imports neither TensorFlow nor onnxruntime.
 ENGINES: dict[str, tuple[str, str]] = {
-    "litert": ("export.server.engines.litert", "LiteRTEngine"),
-    "litert_float16": ("export.server.engines.litert", "LiteRTEngine"),
-    "litert_dynamic": ("export.server.engines.litert", "LiteRTEngine"),
-    "litert_int8": ("export.server.engines.litert", "LiteRTEngine"),
-    "onnx": ("export.server.engines.onnx", "OnnxEngine"),
-    "saved_model": ("export.server.engines.saved_model", "SavedModelEngine"),
+    "litert": ("ganapp.export.server.engines.litert", "LiteRTEngine"),
+    "litert_float16": ("ganapp.export.server.engines.litert", "LiteRTEngine"),
+    "litert_dynamic": ("ganapp.export.server.engines.litert", "LiteRTEngine"),
+    "litert_int8": ("ganapp.export.server.engines.litert", "LiteRTEngine"),
+    "onnx": ("ganapp.export.server.engines.onnx", "OnnxEngine"),
+    "saved_model": ("ganapp.export.server.engines.saved_model", "SavedModelEngine"),
 }
 
 

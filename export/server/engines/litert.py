@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 
-from export.server.engines.blocks import in_blocks
-from export.server.spec import BrokenVersion, ServingSpec
+from ganapp.export.server.engines.blocks import in_blocks
+from ganapp.export.server.spec import BrokenVersion, ServingSpec
 
 
 class Resident:

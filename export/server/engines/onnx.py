@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from export.server.spec import BrokenVersion, ServingSpec
+from ganapp.export.server.spec import BrokenVersion, ServingSpec
 
 
 class OnnxEngine:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.server.engines.blocks import in_blocks
-from export.server.spec import SAVED_MODEL, BrokenVersion, ServingSpec, inside
+from ganapp.export.server.engines.blocks import in_blocks
+from ganapp.export.server.spec import SAVED_MODEL, BrokenVersion, ServingSpec, inside
 
 # TensorFlow's convolutions divide their work by the size of the batch, and a row's samples differ
 # by 1e-7 between batches; in batches of one size they are the same bits. A batch of 16 takes twice

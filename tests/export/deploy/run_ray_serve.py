@@ -8,7 +8,7 @@ from pathlib import Path
 import ray
 from ray import serve
 
-from export.deploy.ray_serve import application
+from ganapp.export.deploy.ray_serve import application
 
 BODY = json.dumps({"signature_name": "sample_png", "inputs": {"count": 2, "seed": 3}}).encode()
 

@@ -16,10 +16,10 @@ from google.protobuf import wrappers_pb2 as wrappers
 from packaging.requirements import Requirement
 from tensorflow_serving.config import model_server_config_pb2
 
-from export.server import scanning
-from export.server.batching import Batching
-from export.server.limits import Limits
 from ganapp.commands.serving import serve
+from ganapp.export.server import scanning
+from ganapp.export.server.batching import Batching
+from ganapp.export.server.limits import Limits
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "export" / "deploy"
@@ -129,8 +129,8 @@ import asyncio, json, sys
 from importlib import metadata
 import numpy as np
 from ganapp import cli
-from export.server import serve, metrics, app
-from export.server.limits import Limits
+from ganapp.export.server import serve, metrics, app
+from ganapp.export.server.limits import Limits
 repository = serve.make_repository(serve.Path(sys.argv[1]), engine="litert", batching={},
     poll_seconds=0, samples=8, metrics=metrics.Metrics())
 async def main():
@@ -190,4 +190,4 @@ def test_the_image_serves_with_its_own_requirements(tmp_path, models):
     used = {re.sub(r"[-_.]+", "-", name.lower()) for name in json.loads(done.stdout)}
     assert "tensorflow" not in used
     # What is imported where it is there: by every interpreter, and by anyio.
-    assert used - {"setuptools", "sniffio"} <= closure(pins("requirements-serving.txt"))
+    assert used - {"ganapp", "setuptools", "sniffio"} <= closure(pins("requirements-serving.txt"))

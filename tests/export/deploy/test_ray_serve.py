@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.deploy.ray_serve import builder, read
-from export.server.servable import Servable
+from ganapp.export.deploy.ray_serve import builder, read
+from ganapp.export.server.servable import Servable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -5,8 +5,8 @@ from gallery_case import Page, browsing, serving, write_models
 from server_case import FakeRepository, Model, write_card
 from starlette.testclient import TestClient
 
-from export.server.app import make_app
-from export.server.limits import Limits
+from ganapp.export.server.app import make_app
+from ganapp.export.server.limits import Limits
 
 
 @pytest.fixture

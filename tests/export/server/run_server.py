@@ -7,10 +7,10 @@ from pathlib import Path
 
 from server_case import FakeRepository, Model
 
-from export.server.app import make_app
-from export.server.limits import Limits
-from export.server.serve import Settings, listen, run
-from export.server.slow_clients import Patience
+from ganapp.export.server.app import make_app
+from ganapp.export.server.limits import Limits
+from ganapp.export.server.serve import Settings, listen, run
+from ganapp.export.server.slow_clients import Patience
 
 PATIENCE = Patience(
     header_seconds=0.5, header_bytes=4000, body_seconds=0.5, write_seconds=0.7, idle_seconds=2

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from export.server.errors import InvalidArgument, NotFound, Overloaded
+from ganapp.export.server.errors import InvalidArgument, NotFound, Overloaded
 
 NORMALS, CLASSES = 4, ("even", "odd")
 SIZE, SHAPE = NORMALS + len(CLASSES), (6, 5, 1)

@@ -14,7 +14,7 @@ from gallery_case import COLUMNS, NEEDS_BROWSER
 from selenium.webdriver.support.ui import WebDriverWait
 from version_case import SHAPE, SIZE, write_version
 
-from export.snippets import SNIPPET_COUNT, loading
+from ganapp.export.snippets import SNIPPET_COUNT, loading
 
 pytestmark = NEEDS_BROWSER
 SERVER = "http://localhost:8501/"

@@ -10,7 +10,7 @@ from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from version_case import CLASSES, SHAPE
 
-from export.server import pictures
+from ganapp.export.server import pictures
 
 pytestmark = NEEDS_BROWSER
 SIZE = SHAPE[0]

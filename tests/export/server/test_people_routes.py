@@ -12,9 +12,9 @@ from PIL import Image
 from server_case import CLASSES, COLUMNS, SHAPE, draw, levels
 from starlette.testclient import TestClient
 
-from export.server import people, pictures
-from export.server.app import STATIC, make_app
-from export.server.errors import Overloaded
+from ganapp.export.server import people, pictures
+from ganapp.export.server.app import STATIC, make_app
+from ganapp.export.server.errors import Overloaded
 
 HEIGHT, WIDTH, _ = SHAPE
 

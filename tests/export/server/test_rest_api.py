@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from server_case import SHAPE, SIZE, draw, levels
 
-from export.server.errors import DeadlineExceeded, Overloaded, Unavailable
-from export.server.json_body import write
+from ganapp.export.server.errors import DeadlineExceeded, Overloaded, Unavailable
+from ganapp.export.server.json_body import write
 
 PREDICT = "/v1/models/digits:predict"
 ROWS = draw(count=3, seed=1).tolist()

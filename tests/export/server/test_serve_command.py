@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from version_case import SHAPE, SIZE, write_version
 
-from export.server import serve as serving
-from export.server.errors import StartError
-from export.server.limits import Limits
-from export.server.serve import Settings, listen, said_once
 from ganapp import cli
+from ganapp.export.server import serve as serving
+from ganapp.export.server.errors import StartError
+from ganapp.export.server.limits import Limits
+from ganapp.export.server.serve import Settings, listen, said_once
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,7 +54,7 @@ def test_an_engine_that_is_none_or_not_in_the_export(monkeypatch, capsys, caplog
 
 
 def test_what_the_error_does_not_say_is_still_logged(caplog):
-    log = logging.getLogger("export.server.versions")
+    log = logging.getLogger("ganapp.export.server.versions")
 
     @said_once()
     def fail():

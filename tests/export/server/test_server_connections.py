@@ -7,9 +7,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from export.server.clock import Clock
-from export.server.one_packet import OnePacket
-from export.server.slow_clients import PatientProtocol
+from ganapp.export.server.clock import Clock
+from ganapp.export.server.one_packet import OnePacket
+from ganapp.export.server.slow_clients import PatientProtocol
 
 HEAD, BODY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"{}"
 

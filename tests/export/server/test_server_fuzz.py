@@ -12,8 +12,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, unsuppor
 from server_case import SIZE, FakeRepository, Model
 from starlette.testclient import TestClient
 
-from export.server.app import make_app
-from export.server.limits import Limits
+from ganapp.export.server.app import make_app
+from ganapp.export.server.limits import Limits
 
 LIMITS = Limits(body_bytes=10**6, elements=4_000, depth=8, samples=8, deadline=5.0)
 FOLDER = Path(__file__).parent  # in which there is no card

@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from server_case import draw
 from starlette.testclient import TestClient
 
-from export.server.app import make_app
-from export.server.errors import InvalidArgument
-from export.server.json_body import check_size
-from export.server.limits import Limits
-from export.server.refusals import Pace
+from ganapp.export.server.app import make_app
+from ganapp.export.server.errors import InvalidArgument
+from ganapp.export.server.json_body import check_size
+from ganapp.export.server.limits import Limits
+from ganapp.export.server.refusals import Pace
 
 PREDICT = "/v1/models/digits:predict"
 ROWS = draw(count=3, seed=1).tolist()

@@ -8,9 +8,9 @@ import sys
 import pytest
 import uvicorn
 
-from export.server import newcomers
-from export.server.newcomers import ignore_newcomers
-from export.server.stopping import GracefulServer
+from ganapp.export.server import newcomers
+from ganapp.export.server.newcomers import ignore_newcomers
+from ganapp.export.server.stopping import GracefulServer
 
 
 @pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["4", "6"])

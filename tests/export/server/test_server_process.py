@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from server_case import draw
 
-from export.server.errors import StartError
-from export.server.serve import is_loopback, listen
+from ganapp.export.server.errors import StartError
+from ganapp.export.server.serve import is_loopback, listen
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -283,12 +283,16 @@ def test_loopback(host):
 
 
 def test_starts_without_tensorflow():
-    script = "import sys, export.server.serve; print(*sys.modules)"
+    script = "import sys, ganapp.export.server.serve; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     modules = set(run.stdout.split())
     loaded = {name.split(".")[0] for name in modules}
     assert "uvicorn" in loaded
     assert not loaded & {"tensorflow", "keras", "pandas", "matplotlib", "ganapp"}
     # Of the training no more than needs the standard library and numpy only.
-    ours = {name for name in modules if name.startswith("training.")}
-    assert ours <= {"training.array_files", "training.files", "training.kernels"}
+    ours = {name for name in modules if name.startswith("ganapp.training.")}
+    assert ours <= {
+        "ganapp.training.array_files",
+        "ganapp.training.files",
+        "ganapp.training.kernels",
+    }

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from export.server.pictures import sheet
-from export.serving import columns_of
-from training.data.tables.sources import table_source
+from ganapp.export.server.pictures import sheet
+from ganapp.export.serving import columns_of
+from ganapp.training.data.tables.sources import table_source
 
 ROWS = 120
 

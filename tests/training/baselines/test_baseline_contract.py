@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from evaluation_cases import digits, grid_points, vector_spec
 
-from tests.training.evaluation.evaluation_cases import digits, grid_points, vector_spec
-from training.baselines import BASELINES, RealData
-from training.data import SOURCES
-from training.data.spec import DataSpec
+from ganapp.training.baselines import BASELINES, RealData
+from ganapp.training.data import SOURCES
+from ganapp.training.data.spec import DataSpec
 
 LEARNING = {"autoencoder_mixture", "vae"}
 OF_DENSITIES = [name for name, member in BASELINES.items() if member.needs_density]

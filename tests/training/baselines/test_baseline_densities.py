@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scipy.stats
+from evaluation_cases import digits, vector_spec
 
-from tests.training.evaluation.evaluation_cases import digits, vector_spec
-from training.baselines import BASELINES, RealData
-from training.baselines.kernel_density import best_bandwidth
+from ganapp.training.baselines import BASELINES, RealData
+from ganapp.training.baselines.kernel_density import best_bandwidth
 
 SCALE = np.array([2.0, 0.5, 1.0])
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.stats
+from evaluation_cases import vector_spec
 
-from tests.training.evaluation.evaluation_cases import vector_spec
-from training.baselines import BASELINES, RealData
+from ganapp.training.baselines import BASELINES, RealData
 
 SCALE = (2.0, 0.5, 1.0, 1.0)
 
@@ -67,8 +67,8 @@ def test_samples_have_the_models_moments(points, trained):
 
 
 def test_large_images_are_convolved():
-    from training.baselines.networks import decoder, encoder
-    from training.data.spec import DataSpec
+    from ganapp.training.baselines.networks import decoder, encoder
+    from ganapp.training.data.spec import DataSpec
 
     spec = DataSpec(name="i", kind="image", shape=(18, 21, 3), examples=30, held_out=0)
     images = np.random.default_rng(0).integers(0, 256, (30, 18, 21, 3), np.uint8)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.baselines import BASELINES, RealData
-from training.baselines.chains import effective_samples, scale_reduction
-from training.data import SOURCES
+from ganapp.training.baselines import BASELINES, RealData
+from ganapp.training.baselines.chains import effective_samples, scale_reduction
+from ganapp.training.data import SOURCES
 
 
 def fitted(name, **options):
@@ -36,7 +36,7 @@ def test_a_walk_accepts_as_detailed_balance_asks():
         def log_density(self, points):
             return np.where(points[:, 0] > 0, 0.0, -1.0)
 
-    from training.baselines.metropolis import Walk
+    from ganapp.training.baselines.metropolis import Walk
 
     random = np.random.default_rng(0)
     walk = Walk(np.full((20_000, 1), 5.0), np.zeros(20_000))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from evaluation_cases import digits, grid_points, vector_spec
 
-from tests.training.evaluation.evaluation_cases import digits, grid_points, vector_spec
-from training.baselines import MixtureBaseline
+from ganapp.training.baselines import MixtureBaseline
 
 
 @pytest.fixture(scope="module")

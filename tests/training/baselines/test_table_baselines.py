@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from table_case import messy
 
-from tests.training.data.table_case import messy
-from training.baselines import BASELINES, RealData
-from training.baselines.base import Units
-from training.data.tables.sources import table_source
+from ganapp.training.baselines import BASELINES, RealData
+from ganapp.training.baselines.base import Units
+from ganapp.training.data.tables.sources import table_source
 
 LEARNING = {"autoencoder_mixture", "vae"}
 OF_EXAMPLES = [name for name, member in BASELINES.items() if not member.needs_density]

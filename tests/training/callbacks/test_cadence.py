@@ -3,7 +3,7 @@
 import pytest
 from callback_case import StandIn
 
-from training.callbacks.cadence import StepCallback
+from ganapp.training.callbacks.cadence import StepCallback
 
 
 class Recorder(StepCallback):

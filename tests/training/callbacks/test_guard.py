@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from callback_case import StandIn
 
-from training.callbacks.guard import NonFiniteError, NonFiniteGuard
+from ganapp.training.callbacks.guard import NonFiniteError, NonFiniteGuard
 
 
 def test_names_step_and_term():

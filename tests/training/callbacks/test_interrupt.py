@@ -7,7 +7,7 @@ import threading
 import pytest
 from callback_case import StandIn, at_step
 
-from training.callbacks.interrupt import Interrupt
+from ganapp.training.callbacks.interrupt import Interrupt
 
 
 def kill(number):

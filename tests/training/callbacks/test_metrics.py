@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from callback_case import StandIn
 
-from training.callbacks.checkpoint_callback import CheckpointEvery
-from training.callbacks.evaluate import Evaluate
-from training.callbacks.metrics import MetricsLog, truncate_metrics
-from training.checkpoints import Checkpoints
+from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
+from ganapp.training.callbacks.evaluate import Evaluate
+from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
+from ganapp.training.checkpoints import Checkpoints
 
 
 def rows(path):

@@ -6,7 +6,7 @@ import pytest
 from callback_case import StandIn, at_step
 from rich.console import Console
 
-from training.callbacks.progress import ProgressDisplay
+from ganapp.training.callbacks.progress import ProgressDisplay
 
 
 class Clock:

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 from callback_case import StandIn
 
-from training.callbacks.samples import PANEL_WIDTH, SampleGrids, side_by_side
+from ganapp.training.callbacks.samples import PANEL_WIDTH, SampleGrids, side_by_side
 
 
 class Board:

@@ -7,8 +7,8 @@ import tensorflow as tf
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training.callbacks.board import Board, truncate_events
-from training.callbacks.tensorboard import TensorBoardLog, tag_of
+from ganapp.training.callbacks.board import Board, truncate_events
+from ganapp.training.callbacks.tensorboard import TensorBoardLog, tag_of
 
 SCALARS = {
     "losses/discriminator",

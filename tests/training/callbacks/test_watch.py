@@ -6,10 +6,10 @@ import numpy as np
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training.callbacks.board import Board
-from training.callbacks.metrics import MetricsLog
-from training.callbacks.watch import Watch
-from training.diagnostics.history import WeightHistory
+from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.metrics import MetricsLog
+from ganapp.training.callbacks.watch import Watch
+from ganapp.training.diagnostics.history import WeightHistory
 
 STEPS = 100
 

@@ -9,22 +9,22 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 from callback_case import at_step
+from case import restore, tiny_gan
+from case import weights as state_weights
 
-from tests.case import restore, tiny_gan
-from tests.case import weights as state_weights
-from training.callbacks.best_checkpoint import BestCheckpoint
-from training.callbacks.board import Board
-from training.callbacks.checkpoint_callback import CheckpointEvery
-from training.callbacks.evaluate import Evaluate
-from training.callbacks.guard import NonFiniteError, NonFiniteGuard
-from training.callbacks.interrupt import Interrupt
-from training.callbacks.metrics import MetricsLog, truncate_metrics
-from training.callbacks.progress import ProgressDisplay
-from training.callbacks.samples import SampleGrids
-from training.callbacks.tensorboard import TensorBoardLog
-from training.checkpoints import Checkpoints, load_latest
-from training.objectives import NonSaturating
-from training.penalties import R1
+from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
+from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
+from ganapp.training.callbacks.evaluate import Evaluate
+from ganapp.training.callbacks.guard import NonFiniteError, NonFiniteGuard
+from ganapp.training.callbacks.interrupt import Interrupt
+from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
+from ganapp.training.callbacks.progress import ProgressDisplay
+from ganapp.training.callbacks.samples import SampleGrids
+from ganapp.training.callbacks.tensorboard import TensorBoardLog
+from ganapp.training.checkpoints import Checkpoints, load_latest
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.penalties import R1
 
 TOTAL = 8
 

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from training.data import arrays, training_batches
-from training.data.arrays import npy, npz
+from ganapp.training.data import arrays, training_batches
+from ganapp.training.data.arrays import npy, npz
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 9, 11), dtype=np.uint8)
 LABELS = np.arange(40) % 4

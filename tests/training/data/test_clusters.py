@@ -6,13 +6,13 @@ import os
 import numpy as np
 import pytest
 
-from training.data import clusters
-from training.data.arrays import npz
-from training.data.clusters import with_clusters
-from training.data.curves import moons
-from training.data.digits import digits
-from training.data.pipeline import training_batches
-from training.data.tables.sources import wine
+from ganapp.training.data import clusters
+from ganapp.training.data.arrays import npz
+from ganapp.training.data.clusters import with_clusters
+from ganapp.training.data.curves import moons
+from ganapp.training.data.digits import digits
+from ganapp.training.data.pipeline import training_batches
+from ganapp.training.data.tables.sources import wine
 
 LEVELS = (0, 100, 200)  # of three kinds of images, which nothing else tells apart
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from image_case import bomb, encoded
 
-from training.data import SOURCES, training_batches
-from training.data.digits import digits
-from training.data.spec import DataSpec
+from ganapp.training.data import SOURCES, training_batches
+from ganapp.training.data.digits import digits
+from ganapp.training.data.spec import DataSpec
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import scipy.integrate
 import scipy.stats
 import tensorflow as tf
 
-from training.data import SOURCES, curves
-from training.diagnostics.divergences import regular_cells
+from ganapp.training.data import SOURCES, curves
+from ganapp.training.diagnostics.divergences import regular_cells
 
 POINTS = {
     "moons": {},

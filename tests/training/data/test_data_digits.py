@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from training.data import SOURCES, training_batches
-from training.data.cache import default_cache
-from training.data.digits import digits
+from ganapp.training.data import SOURCES, training_batches
+from ganapp.training.data.cache import default_cache
+from ganapp.training.data.digits import digits
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.batches import minibatches
-from training.data import ArraySource, DataSpec, training_batches
-from training.data import source as source_module
-from training.data.mixtures import ring
+from ganapp.models.batches import minibatches
+from ganapp.training.data import ArraySource, DataSpec, training_batches
+from ganapp.training.data import source as source_module
+from ganapp.training.data.mixtures import ring
 
 EXAMPLES = 26
 

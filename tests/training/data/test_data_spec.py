@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data import DataSpec
+from ganapp.training.data import DataSpec
 
 finite = st.floats(-1e3, 1e3, width=32)
 texts = st.text(max_size=10)

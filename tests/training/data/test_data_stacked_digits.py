@@ -8,9 +8,9 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from training.data import SOURCES, ArraySource, DataSpec, training_batches
-from training.data.digits import digits
-from training.data.stacked_digits import StackedSource, stacked_digits
+from ganapp.training.data import SOURCES, ArraySource, DataSpec, training_batches
+from ganapp.training.data.digits import digits
+from ganapp.training.data.stacked_digits import StackedSource, stacked_digits
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from tensorflow_datasets.core.utils import incomplete_dir
 
-from training.data import downloads
-from training.data.download_progress import shown_progress
+from ganapp.training.data import downloads
+from ganapp.training.data.download_progress import shown_progress
 
 EVERY = 0.01  # seconds between two looks
 

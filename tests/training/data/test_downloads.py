@@ -9,7 +9,7 @@ import threading
 import pytest
 import requests
 
-from training.data.downloads import cause, check_reachable
+from ganapp.training.data.downloads import cause, check_reachable
 
 
 @pytest.fixture

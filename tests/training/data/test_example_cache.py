@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from training.data.cache import chunks, key_of, prepared, write_rows
+from ganapp.training.data.cache import chunks, key_of, prepared, write_rows
 
 ROWS = np.arange(600, dtype=np.float32).reshape(100, 6)
 MADE = "made.txt"

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from training.data import findings
-from training.data.findings import FEW_OF_A_CLASS, column_facts, count_duplicates, pixel_facts
+from ganapp.training.data import findings
+from ganapp.training.data.findings import (
+    FEW_OF_A_CLASS,
+    column_facts,
+    count_duplicates,
+    pixel_facts,
+)
 
 
 def names(found):

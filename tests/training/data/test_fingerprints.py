@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from training.data import fingerprints
-from training.data.arrays import npy, npz
-from training.data.fingerprints import fingerprint_of
-from training.data.folder import folder
-from training.data.mixtures import ring
-from training.data.partly import with_share_of_labels
-from training.data.tables.sources import csv
-from training.data.video import video
+from ganapp.training.data import fingerprints
+from ganapp.training.data.arrays import npy, npz
+from ganapp.training.data.fingerprints import fingerprint_of
+from ganapp.training.data.folder import folder
+from ganapp.training.data.mixtures import ring
+from ganapp.training.data.partly import with_share_of_labels
+from ganapp.training.data.tables.sources import csv
+from ganapp.training.data.video import video
 
 ROWS = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8)
 LABELS = np.arange(40) % 4

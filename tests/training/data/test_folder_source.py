@@ -12,9 +12,9 @@ import PIL.Image
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from training.data import SOURCES, image_cache, training_batches
-from training.data.folder import folder
-from training.data.left_out import about_left_out
+from ganapp.training.data import SOURCES, image_cache, training_batches
+from ganapp.training.data.folder import folder
+from ganapp.training.data.left_out import about_left_out
 
 
 @pytest.fixture

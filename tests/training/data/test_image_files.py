@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from training.data import image_files as image_files_module
-from training.data.image_files import file_facts, image_files, read_files
-from training.data.images import BadImageError
-from training.data.places import marks_of_places
+from ganapp.training.data import image_files as image_files_module
+from ganapp.training.data.image_files import file_facts, image_files, read_files
+from ganapp.training.data.images import BadImageError
+from ganapp.training.data.places import marks_of_places
 
 LIMIT = 10_000
 FILES = {

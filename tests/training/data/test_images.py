@@ -8,7 +8,7 @@ import PIL.PngImagePlugin
 import pytest
 from image_case import bomb, encoded, noise
 
-from training.data.images import BadImageError, as_pixels, open_image, own_limit
+from ganapp.training.data.images import BadImageError, as_pixels, open_image, own_limit
 
 LIMIT = 10_000
 

@@ -15,12 +15,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from training.data import limits
-from training.data.arrays import npy, npz
-from training.data.folder import folder
-from training.data.image_files import image_files
-from training.data.tables.reading import read_csv, read_parquet, read_table
-from training.data.video import video
+from ganapp.training.data import limits
+from ganapp.training.data.arrays import npy, npz
+from ganapp.training.data.folder import folder
+from ganapp.training.data.image_files import image_files
+from ganapp.training.data.tables.reading import read_csv, read_parquet, read_table
+from ganapp.training.data.video import video
 
 MEGABYTE = 2**20
 

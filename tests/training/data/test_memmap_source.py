@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from training.data import ArraySource, DataSpec, MemmapSource, training_batches
-from training.data.memmap import split_order
+from ganapp.training.data import ArraySource, DataSpec, MemmapSource, training_batches
+from ganapp.training.data.memmap import split_order
 
 TRAIN, HELD_OUT = 30, 4
 

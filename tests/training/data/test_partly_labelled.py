@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 from image_case import pictures, put
 
-from training.data.arrays import npy, npz
-from training.data.curves import moons
-from training.data.digits import digits
-from training.data.folder import folder
-from training.data.mixtures import ring
-from training.data.moving_digits import moving_digits
-from training.data.partly import keep_share, with_share_of_labels
-from training.data.pipeline import training_batches
-from training.data.stacked_digits import stacked_digits
-from training.data.tables.sources import wine
+from ganapp.training.data.arrays import npy, npz
+from ganapp.training.data.curves import moons
+from ganapp.training.data.digits import digits
+from ganapp.training.data.folder import folder
+from ganapp.training.data.mixtures import ring
+from ganapp.training.data.moving_digits import moving_digits
+from ganapp.training.data.partly import keep_share, with_share_of_labels
+from ganapp.training.data.pipeline import training_batches
+from ganapp.training.data.stacked_digits import stacked_digits
+from ganapp.training.data.tables.sources import wine
 
 LABELS = np.repeat([0, 1, 2], (50, 30, 4))
 IMAGES = np.random.default_rng(0).integers(0, 256, (84, 8, 8), np.uint8)

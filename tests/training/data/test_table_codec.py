@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from table_case import messy
 
-from training.data import DataSpec
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Constant, Numeric
-from training.data.tables.fitting import fit_table
-from training.data.tables.sources import table_source
+from ganapp.training.data import DataSpec
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
+from ganapp.training.data.tables.fitting import fit_table
+from ganapp.training.data.tables.sources import table_source
 
 AGE = Numeric(
     name="age",

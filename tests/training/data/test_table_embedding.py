@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.distance import pdist, squareform
 
-from training.data import DataSpec
-from training.data.tables.codec import TableCodec, nearest
-from training.data.tables.columns import Categorical, Numeric
-from training.data.tables.embedding import APART, apart, dimensions
-from training.data.tables.sources import table_source
+from ganapp.training.data import DataSpec
+from ganapp.training.data.tables.codec import TableCodec, nearest
+from ganapp.training.data.tables.columns import Categorical, Numeric
+from ganapp.training.data.tables.embedding import APART, apart, dimensions
+from ganapp.training.data.tables.sources import table_source
 
 NAN = float("nan")
 SIZE = Numeric(

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.data import DataSpec
-from training.data.tables.codec import TableCodec
-from training.data.tables.forms import NumberForm, date_patterns, number_forms
-from training.data.tables.sources import csv, parquet, table_source
+from ganapp.training.data import DataSpec
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.forms import NumberForm, date_patterns, number_forms
+from ganapp.training.data.tables.sources import csv, parquet, table_source
 
 ROWS = 120
 X = [f"{value:.2f}" for value in np.random.default_rng(0).normal(size=ROWS)]

@@ -13,8 +13,13 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from training.data.tables.reading import find_separator, is_text_table, read_csv, read_parquet
-from training.data.tables.sources import csv, parquet
+from ganapp.training.data.tables.reading import (
+    find_separator,
+    is_text_table,
+    read_csv,
+    read_parquet,
+)
+from ganapp.training.data.tables.sources import csv, parquet
 
 ROWS = 60
 WORDS = ["a", "b"] * (ROWS // 2)

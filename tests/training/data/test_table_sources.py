@@ -11,8 +11,8 @@ import tensorflow as tf
 from sklearn.datasets import load_breast_cancer, load_wine
 from table_case import messy
 
-from training.data import SOURCES, DataSpec
-from training.data.tables.sources import csv, parquet, table_source
+from ganapp.training.data import SOURCES, DataSpec
+from ganapp.training.data.tables.sources import csv, parquet, table_source
 
 BUNDLED = {"wine": load_wine, "cancer": load_breast_cancer}
 
@@ -210,7 +210,7 @@ def test_a_rare_class_and_a_rare_category_are_no_accident():
 @pytest.mark.parametrize("most", [0, 2**28])
 def test_batches_are_the_codes_of_the_rows(most, monkeypatch):
     """Encoded once, or anew in every batch where that would take too much memory."""
-    monkeypatch.setattr("training.data.source.MOST_ENCODED", most)
+    monkeypatch.setattr("ganapp.training.data.source.MOST_ENCODED", most)
     source = table_source(messy(), name="t", components=3)
     assert source._examples.shape[1] == (source.spec.shape[0] if most else 5)
     index = tf.constant([7, 0, 7, 90], tf.int64)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.data.tables.sources import csv
+from ganapp.training.data.tables.sources import csv
 
 ROWS = 60
 

@@ -8,10 +8,10 @@ import pytest
 import tensorflow_datasets as tfds
 from image_case import encoded, noise
 
-from training.data import SOURCES, downloads, training_batches
-from training.data.digits import digits
-from training.data.image_files import Example
-from training.data.tfds_images import _marks, tfds_images
+from ganapp.training.data import SOURCES, downloads, training_batches
+from ganapp.training.data.digits import digits
+from ganapp.training.data.image_files import Example
+from ganapp.training.data.tfds_images import _marks, tfds_images
 
 URL = tfds.download.checksums.UrlInfo(size=1, checksum="", filename="")
 

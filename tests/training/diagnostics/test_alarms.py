@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ganapp.loading import preset_path, read_toml, validated
 from ganapp.overrides import with_overrides
-from training.data.mixtures import grid, ring
-from training.diagnostics import alarms
-from training.diagnostics.alarms import (
+from ganapp.training.data.mixtures import grid, ring
+from ganapp.training.diagnostics import alarms
+from ganapp.training.diagnostics.alarms import (
     Alarm,
     Remedy,
     discriminator_overfitting,
@@ -27,9 +27,9 @@ from training.diagnostics.alarms import (
     saturation,
     wandering,
 )
-from training.evaluation.checks import NotComputable
-from training.evaluation.lost_tails import LostTail
-from training.objectives import FGAN, OBJECTIVES, FPearson, LeastSquares, Minimax
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.lost_tails import LostTail
+from ganapp.training.objectives import FGAN, OBJECTIVES, FPearson, LeastSquares, Minimax
 
 SEEDS = range(200)
 

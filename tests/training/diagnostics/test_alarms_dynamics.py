@@ -4,12 +4,12 @@ import functools
 
 import numpy as np
 import pytest
+from case import historical_distances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from tests.case import historical_distances
-from training.diagnostics.alarms import (
+from ganapp.training.diagnostics.alarms import (
     gradient_norms,
     oscillation,
     wandering,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from training.data.mixtures import grid, ring
-from training.diagnostics.density import KernelDensity, density_error
-from training.diagnostics.divergences import regular_cells
-from training.evaluation.checks import NotComputable
+from ganapp.training.data.mixtures import grid, ring
+from ganapp.training.diagnostics.density import KernelDensity, density_error
+from ganapp.training.diagnostics.divergences import regular_cells
+from ganapp.training.evaluation.checks import NotComputable
 
 
 def draws(mixture, count, seed):

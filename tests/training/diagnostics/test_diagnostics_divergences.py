@@ -9,8 +9,8 @@ from scipy.integrate import quad
 from scipy.special import erf
 from scipy.stats import multivariate_normal, norm
 
-from training.data.mixtures import grid, ring
-from training.diagnostics.divergences import (
+from ganapp.training.data.mixtures import grid, ring
+from ganapp.training.diagnostics.divergences import (
     Cells,
     divergences,
     jensen_shannon,
@@ -18,7 +18,7 @@ from training.diagnostics.divergences import (
     regular_cells,
     total_variation,
 )
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 LINE = regular_cells(-30.0, 30.0, 3000)
 SHARES = arrays.arrays(np.float64, 6, elements=st.floats(0.0, 1.0)).filter(lambda x: x.sum() > 0.1)

@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import linear_networks, mlp_networks
 from scipy.stats import norm
 
-from tests.case import linear_networks, mlp_networks
-from training.constraints import SpectralNorm
-from training.diagnostics.divergences import divergences, regular_cells
-from training.diagnostics.duality import copy_of, duality_gap
-from training.evaluation.checks import NotComputable
-from training.objectives import OBJECTIVES, WGAN, Minimax
-from training.optimizers import OptimizerConfig, adam
+from ganapp.training.constraints import SpectralNorm
+from ganapp.training.diagnostics.divergences import divergences, regular_cells
+from ganapp.training.diagnostics.duality import copy_of, duality_gap
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.objectives import OBJECTIVES, WGAN, Minimax
+from ganapp.training.optimizers import OptimizerConfig, adam
 
 SGD = OptimizerConfig(name="sgd", learning_rate=0.1)
 

@@ -5,9 +5,9 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from training.diagnostics.divergences import jensen_shannon, regular_cells
-from training.diagnostics.gaussian_fit import gaussian_fits, gaussian_log_density
-from training.evaluation.checks import NotComputable
+from ganapp.training.diagnostics.divergences import jensen_shannon, regular_cells
+from ganapp.training.diagnostics.gaussian_fit import gaussian_fits, gaussian_log_density
+from ganapp.training.evaluation.checks import NotComputable
 
 LINE = regular_cells(-30.0, 30.0, 1500)
 STARTS = [(mean, sigma) for mean in (-4.0, 0.0, 4.0) for sigma in (0.5, 1.0, 3.0)]

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from training import diagnostics
-from training.diagnostics.divergences import Cells, regular_cells
-from training.diagnostics.maps import (
+from ganapp.training import diagnostics
+from ganapp.training.diagnostics.divergences import Cells, regular_cells
+from ganapp.training.diagnostics.maps import (
     calibration_picture,
     discriminator_maps,
     score_histogram,
     spectrum_picture,
 )
-from training.diagnostics.optimal import discriminator_figures
-from training.diagnostics.spectrum import spectrum
+from ganapp.training.diagnostics.optimal import discriminator_figures
+from ganapp.training.diagnostics.spectrum import spectrum
 
 CELLS = regular_cells((-1, -2), (3, 2), (40, 40))
 BLUE, RED, GREY = (0x1F, 0x6F, 0xB4), (0xD1, 0x49, 0x5B), (0x9A, 0xA0, 0xA6)

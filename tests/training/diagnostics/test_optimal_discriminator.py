@@ -6,17 +6,17 @@ import tensorflow as tf
 from scipy.special import expit
 from scipy.stats import norm
 
-from training.diagnostics.density import KernelDensity, density_error
-from training.diagnostics.divergences import divergences, regular_cells
-from training.diagnostics.optimal import (
+from ganapp.training.diagnostics.density import KernelDensity, density_error
+from ganapp.training.diagnostics.divergences import divergences, regular_cells
+from ganapp.training.diagnostics.optimal import (
     calibration,
     compare_with_optimal,
     discriminator_figures,
     log_ratio_of,
     with_best_offset,
 )
-from training.evaluation.checks import NotComputable
-from training.objectives import WGAN, NonSaturating, RelativisticPairing
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.objectives import WGAN, NonSaturating, RelativisticPairing
 
 SHIFT = 1.5
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from training.diagnostics.spectrum import fisher_g, spectrum
-from training.evaluation.checks import NotComputable
+from ganapp.training.diagnostics.spectrum import fisher_g, spectrum
+from ganapp.training.evaluation.checks import NotComputable
 
 
 @pytest.mark.parametrize("count", [20, 200])

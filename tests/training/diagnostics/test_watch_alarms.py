@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from training.data.mixtures import Mixture
-from training.diagnostics.watch import TAIL_COLUMNS, Look, alarms_of, undecided_alarms
-from training.objectives import FGAN, OBJECTIVES, WGAN
+from ganapp.training.data.mixtures import Mixture
+from ganapp.training.diagnostics.watch import TAIL_COLUMNS, Look, alarms_of, undecided_alarms
+from ganapp.training.objectives import FGAN, OBJECTIVES, WGAN
 
 CENTRES = np.array([[-3.0, 0.0], [3.0, 0.0]])
 

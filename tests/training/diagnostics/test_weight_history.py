@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import historical_distances
 
-from tests.case import historical_distances
-from training.diagnostics.history import SUMS, WeightHistory, sketch
+from ganapp.training.diagnostics.history import SUMS, WeightHistory, sketch
 
 
 @pytest.mark.parametrize("seed", range(5))

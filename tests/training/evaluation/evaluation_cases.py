@@ -3,11 +3,11 @@
 import types
 
 import numpy as np
+from case import small_images
 from sklearn.datasets import load_digits
 
-from tests.case import small_images
-from training.data.spec import DataSpec
-from training.evaluation.judge import Judge
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.judge import Judge
 
 SIDE = (-2.0, 0.0, 2.0)
 GRID = types.SimpleNamespace(centres=np.array([(x, y) for x in SIDE for y in SIDE]), sigma=0.05)

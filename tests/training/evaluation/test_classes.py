@@ -6,10 +6,10 @@ from evaluation_cases import digits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation import classes as module
-from training.evaluation.checks import NotComputable
-from training.evaluation.classes import ClassJudge, compare_histograms
-from training.evaluation.features import Pixels
+from ganapp.training.evaluation import classes as module
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.classes import ClassJudge, compare_histograms
+from ganapp.training.evaluation.features import Pixels
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from training.data.spec import DataSpec
-from training.evaluation.checks import NotComputable
-from training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
-from training.evaluation.clips import Changes, Frames, components_of, motion
-from training.evaluation.distances import frechet_distance, moments
-from training.evaluation.features import chunks, features_of
-from training.evaluation.judge import Judge
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
+from ganapp.training.evaluation.clips import Changes, Frames, components_of, motion
+from ganapp.training.evaluation.distances import frechet_distance, moments
+from ganapp.training.evaluation.features import chunks, features_of
+from ganapp.training.evaluation.judge import Judge
 
 CLIPS = {"frame_distance", "change_distance", "motion", "autocorrelation_distance"}
 
@@ -57,7 +57,7 @@ def test_still_pictures_stay_themselves():
 def test_motion_is_the_same_clip_by_clip(monkeypatch):
     clips = bright(0.5)
     whole, features = motion(clips), features_of(Changes(), clips)
-    monkeypatch.setattr("training.evaluation.features.CHUNK_BYTES", 8 * 12 * 4 * 7)
+    monkeypatch.setattr("ganapp.training.evaluation.features.CHUNK_BYTES", 8 * 12 * 4 * 7)
     assert len(list(chunks(Frames(), clips))) == 58  # of seven clips
     assert motion(clips).change == pytest.approx(whole.change)
     np.testing.assert_allclose(motion(clips).autocorrelation, whole.autocorrelation)

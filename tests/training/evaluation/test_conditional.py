@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from evaluation_cases import vector_spec
 
-from training.data.partly import keep_share
-from training.evaluation.checks import NotComputable
-from training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
-from training.evaluation.judge import Judge
+from ganapp.training.data.partly import keep_share
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
+from ganapp.training.evaluation.judge import Judge
 
 CENTRES = np.array([[-4.0, 0.0], [4.0, 0.0], [0.0, 6.0]])
 

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from training.evaluation.data_pictures import (
+from ganapp.training.evaluation.data_pictures import (
     MOST_ROWS,
     MOST_TILES,
     NARROWEST,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from training.evaluation.checks import NotComputable
-from training.evaluation.distances import (
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.distances import (
     frechet_distance,
     gaussian_moments,
     kernel_distance,

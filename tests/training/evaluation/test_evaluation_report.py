@@ -6,11 +6,11 @@ import json
 import pytest
 from evaluation_cases import GRID, grid_points, vector_spec
 
-from training.evaluation import report as module
-from training.evaluation.judge import Judge
-from training.evaluation.remarks import missing_in_short, remarks
-from training.evaluation.report import write_report
-from training.evaluation.verdict import losses_to_baseline, verdict
+from ganapp.training.evaluation import report as module
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.remarks import missing_in_short, remarks
+from ganapp.training.evaluation.report import write_report
+from ganapp.training.evaluation.verdict import losses_to_baseline, verdict
 
 
 @pytest.fixture(scope="module")

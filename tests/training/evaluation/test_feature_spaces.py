@@ -7,17 +7,23 @@ import tensorflow as tf
 from evaluation_cases import digits, vector_spec
 from PIL import Image
 
-from training.data.partly import keep_share
-from training.data.spec import DataSpec
-from training.evaluation import choices, inception, network
-from training.evaluation.choices import FEATURES, Inception, KerasModel, OwnClassifier, RealData
-from training.evaluation.classifier import ClassifierSpace
-from training.evaluation.distances import frechet_distance
-from training.evaluation.inception import InceptionSpace, preprocessed
-from training.evaluation.judge import Judge
-from training.evaluation.keras_features import KerasSpace
-from training.evaluation.resizing import resized
-from training.evaluation.statistics import FeatureStatistics
+from ganapp.training.data.partly import keep_share
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation import choices, inception, network
+from ganapp.training.evaluation.choices import (
+    FEATURES,
+    Inception,
+    KerasModel,
+    OwnClassifier,
+    RealData,
+)
+from ganapp.training.evaluation.classifier import ClassifierSpace
+from ganapp.training.evaluation.distances import frechet_distance
+from ganapp.training.evaluation.inception import InceptionSpace, preprocessed
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.keras_features import KerasSpace
+from ganapp.training.evaluation.resizing import resized
+from ganapp.training.evaluation.statistics import FeatureStatistics
 
 SPEC = DataSpec(name="pictures", kind="image", shape=(9, 8, 3), examples=9, held_out=0)
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation import feature_store, features
-from training.evaluation.checks import NotComputable, as_features, storage_type
-from training.evaluation.distances import frechet_distance, moments
-from training.evaluation.feature_store import FeatureStore
-from training.evaluation.features import Pixels, features_of
-from training.evaluation.statistics import FeatureStatistics
+from ganapp.training.evaluation import feature_store, features
+from ganapp.training.evaluation.checks import NotComputable, as_features, storage_type
+from ganapp.training.evaluation.distances import frechet_distance, moments
+from ganapp.training.evaluation.feature_store import FeatureStore
+from ganapp.training.evaluation.features import Pixels, features_of
+from ganapp.training.evaluation.statistics import FeatureStatistics
 
 
 def normal(seed, *shape):

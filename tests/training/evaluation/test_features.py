@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from evaluation_cases import digits, vector_spec
 
-from training.data import SOURCES
-from training.evaluation.features import SPACES, Pixels, PrincipalComponents, make_space
+from ganapp.training.data import SOURCES
+from ganapp.training.evaluation.features import SPACES, Pixels, PrincipalComponents, make_space
 
 
 @pytest.fixture(scope="module")

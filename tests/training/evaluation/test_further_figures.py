@@ -11,21 +11,21 @@ from scipy.ndimage import convolve
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from training.evaluation.authenticity import authentic, duplicates
-from training.evaluation.checks import NotComputable
-from training.evaluation.class_score import class_score
-from training.evaluation.distances import kernel_distance, kernel_interval, squared_mmd
-from training.evaluation.memorisation import NearestExamples
-from training.evaluation.neighbours import compare_neighbours
-from training.evaluation.path_length import Paths, path_length
-from training.evaluation.sliced import (
+from ganapp.training.evaluation.authenticity import authentic, duplicates
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.class_score import class_score
+from ganapp.training.evaluation.distances import kernel_distance, kernel_interval, squared_mmd
+from ganapp.training.evaluation.memorisation import NearestExamples
+from ganapp.training.evaluation.neighbours import compare_neighbours
+from ganapp.training.evaluation.path_length import Paths, path_length
+from ganapp.training.evaluation.sliced import (
     laplacian_pyramid,
     pyramid_distances,
     random_directions,
     sliced_wasserstein,
 )
-from training.evaluation.transport import energy_distance, exact_wasserstein
-from training.evaluation.two_sample import logistic_test, neighbour_test
+from ganapp.training.evaluation.transport import energy_distance, exact_wasserstein
+from ganapp.training.evaluation.two_sample import logistic_test, neighbour_test
 
 
 def normal(seed, *shape, shift=0.0):

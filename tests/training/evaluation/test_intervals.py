@@ -5,9 +5,9 @@ import pytest
 from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from test_table_figures import TABLE, rows, spec_of
 
-from training.evaluation import further_resampling as resampling
-from training.evaluation.evidence import Batch
-from training.evaluation.judge import Judge
+from ganapp.training.evaluation import further_resampling as resampling
+from ganapp.training.evaluation.evidence import Batch
+from ganapp.training.evaluation.judge import Judge
 
 
 def vector_judge(**options):

@@ -8,8 +8,8 @@ from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation.judge import Judge
-from training.evaluation.neighbours import compare_neighbours
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.neighbours import compare_neighbours
 
 GENERIC = {"precision", "recall", "density", "coverage", "frechet_distance", "kernel_distance"}
 CLASSES = {"classes_found", "smallest_class_share", "largest_class_share", "class_kl"}

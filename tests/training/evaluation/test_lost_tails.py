@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from evaluation_cases import vector_spec
 
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Numeric
-from training.evaluation.checks import NotComputable
-from training.evaluation.judge import Judge
-from training.evaluation.lost_tails import about_lost_tails, find_lost_tails, least_share
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import Categorical, Numeric
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.lost_tails import about_lost_tails, find_lost_tails, least_share
 
 SHARES = [0.6, 0.393, 0.007]
 

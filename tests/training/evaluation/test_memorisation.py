@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from training.evaluation import checks, features
-from training.evaluation.checks import NotComputable
-from training.evaluation.evidence import Batch
-from training.evaluation.feature_rows import FeatureRows
-from training.evaluation.features import Pixels, features_of
-from training.evaluation.memorisation import MemorisationTest, NearestExamples
+from ganapp.training.evaluation import checks, features
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.evidence import Batch
+from ganapp.training.evaluation.feature_rows import FeatureRows
+from ganapp.training.evaluation.features import Pixels, features_of
+from ganapp.training.evaluation.memorisation import MemorisationTest, NearestExamples
 
 
 def normal(seed, count, dimension=16):

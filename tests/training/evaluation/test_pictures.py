@@ -9,8 +9,8 @@ from evaluation_cases import GRID, grid_points
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation import pictures
-from training.evaluation.pictures import (
+from ganapp.training.evaluation import pictures
+from ganapp.training.evaluation.pictures import (
     SEPARATOR,
     class_histogram,
     image_grid,

@@ -7,13 +7,13 @@ import pytest
 from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from PIL import Image
 
-from training.evaluation import resampling
-from training.evaluation.choices import PlainPixels
-from training.evaluation.curves import evaluation_curves
-from training.evaluation.evidence import Batch
-from training.evaluation.judge import Judge
-from training.evaluation.measures import MEASURES
-from training.evaluation.panels import panels
+from ganapp.training.evaluation import resampling
+from ganapp.training.evaluation.choices import PlainPixels
+from ganapp.training.evaluation.curves import evaluation_curves
+from ganapp.training.evaluation.evidence import Batch
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.panels import panels
 
 FEW = {"train": 300, "held_out": 100}
 

@@ -9,16 +9,16 @@ from evaluation_cases import digits, grid_points, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.baselines import MixtureBaseline
-from training.baselines import mixture as baseline_module
-from training.data.spec import DataSpec
-from training.evaluation import judge as judge_module
-from training.evaluation.evidence import Batch
-from training.evaluation.judge import Judge
-from training.evaluation.measures import MOST_NEIGHBOURS
-from training.evaluation.pictures import image_grid, side_by_side
-from training.evaluation.report import write_report
-from training.evaluation.stacks import StackJudge, count_stacks, expected_figures
+from ganapp.training.baselines import MixtureBaseline
+from ganapp.training.baselines import mixture as baseline_module
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.evaluation import judge as judge_module
+from ganapp.training.evaluation.evidence import Batch
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.measures import MOST_NEIGHBOURS
+from ganapp.training.evaluation.pictures import image_grid, side_by_side
+from ganapp.training.evaluation.report import write_report
+from ganapp.training.evaluation.stacks import StackJudge, count_stacks, expected_figures
 
 NEIGHBOURS = {"precision", "recall", "density", "coverage"}
 SPEC = DataSpec(name="stacks", kind="image", shape=(8, 8, 3), examples=None, held_out=700)

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from training.data.spec import DataSpec
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Numeric
-from training.evaluation.checks import NotComputable, check_samples
-from training.evaluation.judge import Judge
-from training.evaluation.table_space import TableColumns
-from training.evaluation.tables import (
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import Categorical, Numeric
+from ganapp.training.evaluation.checks import NotComputable, check_samples
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.table_space import TableColumns
+from ganapp.training.evaluation.tables import (
     accuracy_elsewhere,
     association_error,
     associations,

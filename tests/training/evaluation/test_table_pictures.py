@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import Categorical, Numeric
-from training.evaluation import table_pictures
-from training.evaluation.pictures import SAMPLE_COLOUR
-from training.evaluation.table_pictures import association_page, column_strips, marginal_page
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import Categorical, Numeric
+from ganapp.training.evaluation import table_pictures
+from ganapp.training.evaluation.pictures import SAMPLE_COLOUR
+from ganapp.training.evaluation.table_pictures import association_page, column_strips, marginal_page
 
 
 def numeric(name: str, **changes) -> Numeric:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.evaluation.verdict import compare_with_baseline, verdict
+from ganapp.training.evaluation.verdict import compare_with_baseline, verdict
 
 NAME = "10-component Gaussian mixture"
 

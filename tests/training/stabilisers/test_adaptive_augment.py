@@ -12,7 +12,7 @@ from stabiliser_case import (
     state_values,
 )
 
-from training.stabilisers import AdaptiveAugment
+from ganapp.training.stabilisers import AdaptiveAugment
 
 FAKE = tf.zeros((8, 1))
 

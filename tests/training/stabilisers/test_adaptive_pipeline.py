@@ -7,7 +7,7 @@ import scipy.stats
 import tensorflow as tf
 from stabiliser_case import Numbers, normal_rows, script
 
-from training.stabilisers.pipeline import GEOMETRIC, PIXELWISE, augmented
+from ganapp.training.stabilisers.pipeline import GEOMETRIC, PIXELWISE, augmented
 
 EVERYTHING = (*GEOMETRIC, *PIXELWISE)
 ONE_SIGMA = scipy.stats.norm.cdf(1.0)

@@ -7,11 +7,11 @@ wrong second-order gradients without a word.
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import numeric_gradient
 from stabiliser_case import STEP, Numbers
 
-from tests.case import numeric_gradient
-from training.stabilisers import AdaptiveAugment, DiffAugment, InstanceNoise
-from training.stabilisers.pipeline import GEOMETRIC, PIXELWISE
+from ganapp.training.stabilisers import AdaptiveAugment, DiffAugment, InstanceNoise
+from ganapp.training.stabilisers.pipeline import GEOMETRIC, PIXELWISE
 
 ADAPTIVE = {"initial_probability": 1.0, "maximum": 1.0}
 # All changes at once, and those that a grey image has nothing to show of.

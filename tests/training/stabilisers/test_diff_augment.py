@@ -6,7 +6,7 @@ import scipy.stats
 import tensorflow as tf
 from stabiliser_case import STEP, Numbers, normal_rows, on_two_replicas, script
 
-from training.stabilisers import DiffAugment
+from ganapp.training.stabilisers import DiffAugment
 
 
 def augmented(images, draw, *policy, **options):

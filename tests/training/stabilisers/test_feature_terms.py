@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import numeric_gradient
 from stabiliser_case import FakeCritic, normal_rows, on_two_replicas
 
-from tests.case import numeric_gradient
-from training.stabilisers import FeatureMatching, PullingAway
+from ganapp.training.stabilisers import FeatureMatching, PullingAway
 
 
 class Identity:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import numeric_gradient
 from stabiliser_case import STEP, FakeCritic, apply, linear_generator, on_two_replicas
 
-from tests.case import numeric_gradient
-from training.stabilisers import HistoricalAverage
+from ganapp.training.stabilisers import HistoricalAverage
 
 PLAYERS = ("generator", "discriminator")
 

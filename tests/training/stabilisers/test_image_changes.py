@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from stabiliser_case import normal_rows
 
-from training.stabilisers import pictures
+from ganapp.training.stabilisers import pictures
 
 SHAPE = (5, 7, 3)
 IMAGES = normal_rows(4, *SHAPE)

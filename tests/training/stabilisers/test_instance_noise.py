@@ -6,9 +6,9 @@ import scipy.stats
 import tensorflow as tf
 from stabiliser_case import STEP, Numbers, always, normal_rows, script
 
-from training.schedules import Anneal
-from training.stabilisers import InstanceNoise
-from training.stabilisers.draws import box_start, normal, whole
+from ganapp.training.schedules import Anneal
+from ganapp.training.stabilisers import InstanceNoise
+from ganapp.training.stabilisers.draws import box_start, normal, whole
 
 
 def test_normal_numbers_are_the_inverse_of_the_normal_law():

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from stabiliser_case import STEP, Numbers, normal_rows, script
 
-from training.schedules import Anneal
-from training.stabilisers import LabelNoise
+from ganapp.training.schedules import Anneal
+from ganapp.training.stabilisers import LabelNoise
 
 
 def test_pairs_below_the_probability_are_swapped():

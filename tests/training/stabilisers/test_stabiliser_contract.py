@@ -18,8 +18,8 @@ from stabiliser_case import (
     state_values,
 )
 
-from training.schedules import Anneal
-from training.stabilisers import (
+from ganapp.training.schedules import Anneal
+from ganapp.training.stabilisers import (
     STABILISERS,
     AdaptiveAugment,
     DiffAugment,

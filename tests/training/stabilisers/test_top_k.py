@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from stabiliser_case import STEP, normal_rows, on_two_replicas
 
-from training.schedules import Anneal
-from training.stabilisers import TopK
+from ganapp.training.schedules import Anneal
+from ganapp.training.stabilisers import TopK
 
 
 def weights(fraction, scores):

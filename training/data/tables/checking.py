@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from training.data.tables.kinds import ASKED, check_kinds, titled
-from training.sentences import listed
+from ganapp.training.data.tables.kinds import ASKED, check_kinds, titled
+from ganapp.training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from training.data.tables.columns import (
+from ganapp.training.data.tables.columns import (
     NOT_LEARNT,
     Categorical,
     Column,
@@ -21,8 +21,8 @@ from training.data.tables.columns import (
     alike,
     column_from_dict,
 )
-from training.data.tables.descriptions import ColumnSummary, describe
-from training.data.tables.layout import NOWHERE, Layout, make_layout, most
+from ganapp.training.data.tables.descriptions import ColumnSummary, describe
+from ganapp.training.data.tables.layout import NOWHERE, Layout, make_layout, most
 
 IMPOSSIBLE = -1.0  # below every entry of a one-hot block or of a softmax
 NEVER = -1e30  # log weight of a mode that a column does not have
@@ -139,13 +139,13 @@ class TableCodec:
 
     def to_frame(self, rows: np.ndarray) -> Any:
         """A pandas table of rows in user units: names, order, types and categories restored."""
-        from training.data.tables.frames import to_frame
+        from ganapp.training.data.tables.frames import to_frame
 
         return to_frame(self, rows)
 
     def to_csv(self, rows: np.ndarray) -> bytes:
         """Rows in user units as a file of text that is written as that of the data."""
-        from training.data.tables.frames import to_csv
+        from ganapp.training.data.tables.frames import to_csv
 
         return to_csv(self, rows)
 
@@ -155,7 +155,7 @@ class TableCodec:
 
     def from_frame(self, frame: Any) -> np.ndarray:
         """Rows of a pandas table with these columns, in any order, as float32 user units."""
-        from training.data.tables.frames import from_frame
+        from ganapp.training.data.tables.frames import from_frame
 
         return from_frame(self, frame)
 

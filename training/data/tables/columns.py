@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data.tables.forms import Form, form_from_dict
+from ganapp.training.data.tables.forms import Form, form_from_dict
 
 Value = str | int | float | bool
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.data.tables.columns import Categorical, Column, Constant, Identifier, Numeric
-from training.data.tables.forms import DateForm
+from ganapp.training.data.tables.columns import Categorical, Column, Constant, Identifier, Numeric
+from ganapp.training.data.tables.forms import DateForm
 
 if TYPE_CHECKING:
-    from training.data.tables.codec import TableCodec
+    from ganapp.training.data.tables.codec import TableCodec
 
 SHOWN_CATEGORIES = 4
 SHOWN_LETTERS = 24

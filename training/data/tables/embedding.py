@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.data.tables.columns import Categorical, Numeric
+from ganapp.training.data.tables.columns import Categorical, Numeric
 
 PRIOR_ROWS = 10  # that every category is believed to have besides its own, of the whole table
 APART = 0.5  # least distance of two points, while profiles lie in [-1, 1]

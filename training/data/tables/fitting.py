@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.data.tables.codec import TableCodec
-from training.data.tables.columns import NOT_LEARNT, LeftOut, Numeric
-from training.data.tables.embedding import points_of
-from training.data.tables.kinds import Understood, Wish, understand
-from training.data.tables.mixtures import modes_of
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.columns import NOT_LEARNT, LeftOut, Numeric
+from ganapp.training.data.tables.embedding import points_of
+from ganapp.training.data.tables.kinds import Understood, Wish, understand
+from ganapp.training.data.tables.mixtures import modes_of
 
 if TYPE_CHECKING:
     import pandas

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data.tables.columns import Categorical, Column, Constant, Identifier, Numeric
-from training.data.tables.forms import DateForm, NumberForm, date_patterns, parse_mixed_dates
-from training.data.tables.kinds import Marks, TextColumn, is_word
-from training.sentences import listed
+from ganapp.training.data.tables.columns import Categorical, Column, Constant, Identifier, Numeric
+from ganapp.training.data.tables.forms import DateForm, NumberForm, date_patterns, parse_mixed_dates
+from ganapp.training.data.tables.kinds import Marks, TextColumn, is_word
+from ganapp.training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas
 
-    from training.data.tables.codec import TableCodec
+    from ganapp.training.data.tables.codec import TableCodec
 
 
 def to_frame(table: "TableCodec", rows: np.ndarray) -> "pandas.DataFrame":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.data.tables.columns import (
+from ganapp.training.data.tables.columns import (
     Categorical,
     Column,
     Constant,
@@ -25,7 +25,7 @@ from training.data.tables.columns import (
     Numeric,
     Value,
 )
-from training.data.tables.forms import (
+from ganapp.training.data.tables.forms import (
     PLAIN,
     PLAIN_CELL,
     DateForm,
@@ -37,7 +37,7 @@ from training.data.tables.forms import (
     unit_of,
     written_pattern,
 )
-from training.sentences import did_you_mean, listed
+from ganapp.training.sentences import did_you_mean, listed
 
 if TYPE_CHECKING:
     import pandas

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.data.tables.columns import Categorical, Numeric
+from ganapp.training.data.tables.columns import Categorical, Numeric
 
 NOWHERE = -1  # index of an entry that a column does not have
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from training.data.tables.kinds import COMMON
+from ganapp.training.data.tables.kinds import COMMON
 
 LEAST_WEIGHT = 0.005  # of a mode, as in the paper's code
 CONCENTRATION = 1e-3  # of the Dirichlet process over modes, likewise

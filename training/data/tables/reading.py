@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from training.data.limits import TABLE_BYTES, TABLE_COLUMNS, check_table
-from training.sentences import listed
+from ganapp.training.data.limits import TABLE_BYTES, TABLE_COLUMNS, check_table
+from ganapp.training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas

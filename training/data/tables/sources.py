@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import annotated_types
 import numpy as np
 
-from training.data.limits import TABLE_BYTES, TABLE_COLUMNS, MaxBytes, MaxColumns
-from training.data.source import ArraySource
-from training.data.spec import DataSpec
-from training.data.tables.checking import check_label, check_table
-from training.data.tables.codec import TableCodec
-from training.data.tables.descriptions import sentences
-from training.data.tables.fitting import fit_columns, wishes_of
-from training.data.tables.forms import DateForm
-from training.data.tables.kinds import understand
-from training.data.tables.reading import (
+from ganapp.training.data.limits import TABLE_BYTES, TABLE_COLUMNS, MaxBytes, MaxColumns
+from ganapp.training.data.source import ArraySource
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.tables.checking import check_label, check_table
+from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.descriptions import sentences
+from ganapp.training.data.tables.fitting import fit_columns, wishes_of
+from ganapp.training.data.tables.forms import DateForm
+from ganapp.training.data.tables.kinds import understand
+from ganapp.training.data.tables.reading import (
     Sheet,
     check_names,
     read_csv,

@@ -1,19 +1,19 @@
 """Alarms: pure functions that return `None`, or an `Alarm` with a remedy."""
 
-from training.diagnostics.alarms.base import Alarm, Remedy
-from training.diagnostics.alarms.dynamics import (
+from ganapp.training.diagnostics.alarms.base import Alarm, Remedy
+from ganapp.training.diagnostics.alarms.dynamics import (
     gradient_norms,
     oscillation,
     wandering,
 )
-from training.diagnostics.alarms.samples import (
+from ganapp.training.diagnostics.alarms.samples import (
     duplicates,
     lost_tails,
     low_coverage,
     low_precision,
     missing_modes,
 )
-from training.diagnostics.alarms.scores import discriminator_overfitting, saturation
+from ganapp.training.diagnostics.alarms.scores import discriminator_overfitting, saturation
 
 __all__ = [
     "Alarm",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 
 def finite_vector(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:

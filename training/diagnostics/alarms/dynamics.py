@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.diagnostics.alarms import remedies
-from training.diagnostics.alarms.base import Alarm
-from training.diagnostics.alarms.checks import finite_vector
-from training.diagnostics.spectrum import spectrum
-from training.evaluation.checks import NotComputable
+from ganapp.training.diagnostics.alarms import remedies
+from ganapp.training.diagnostics.alarms.base import Alarm
+from ganapp.training.diagnostics.alarms.checks import finite_vector
+from ganapp.training.diagnostics.spectrum import spectrum
+from ganapp.training.evaluation.checks import NotComputable
 
 # Of the variance about a straight line, in the dominant frequency and its neighbours: less is
 # seen in noise with a long memory, too.

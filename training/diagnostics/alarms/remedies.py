@@ -2,7 +2,7 @@
 
 import shlex
 
-from training.diagnostics.alarms.base import Remedy
+from ganapp.training.diagnostics.alarms.base import Remedy
 
 
 def _set(*settings: str) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.diagnostics.alarms import remedies
-from training.diagnostics.alarms.base import Alarm
-from training.diagnostics.alarms.checks import finite_vector
+from ganapp.training.diagnostics.alarms import remedies
+from ganapp.training.diagnostics.alarms.base import Alarm
+from ganapp.training.diagnostics.alarms.checks import finite_vector
 
 # Of the generator's slope where all scores are 0. Of the loss log(1 - D) the slope is D, so this
 # is D(G(z)) below 0.01 instead of the 1/2 of the equilibrium.

@@ -9,8 +9,8 @@ import pytest
 from run_case import ganapp, written
 
 from ganapp.runner.samples import read_samples
-from training.checkpoints import list_steps
-from training.data import DataSpec
+from ganapp.training.checkpoints import list_steps
+from ganapp.training.data import DataSpec
 
 COLUMNS = ("value", "matched", "floor", "baseline")
 DIGITS = """

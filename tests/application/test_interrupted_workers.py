@@ -13,7 +13,7 @@ import time
 import pytest
 from lives_case import ROOT
 
-from training.checkpoints import list_steps
+from ganapp.training.checkpoints import list_steps
 
 pytestmark = pytest.mark.slow
 TIMEOUT = 180  # seconds, for processes that start TensorFlow on a busy machine

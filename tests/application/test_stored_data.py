@@ -11,7 +11,7 @@ from ganapp.loading import load_config
 from ganapp.runner import stored_data
 from ganapp.runner.stored_data import read_stored_data, stored_data_of
 from ganapp.runs import Run
-from training.data import SOURCES
+from ganapp.training.data import SOURCES
 
 
 def kept(config, source, folder):

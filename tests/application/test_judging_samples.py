@@ -15,9 +15,9 @@ from table_run_case import people
 from ganapp.errors import UserError
 from ganapp.runner import samples as samples_of_people
 from ganapp.runner.samples import read_samples
-from training.data import SOURCES, DataSpec
-from training.data.limits import TABLE_COLUMNS
-from training.data.tables.sources import parquet
+from ganapp.training.data import SOURCES, DataSpec
+from ganapp.training.data.limits import TABLE_COLUMNS
+from ganapp.training.data.tables.sources import parquet
 
 KINDS = ("csv", "parquet")
 IMAGES = DataSpec(name="x", kind="image", shape=(6, 4, 3), examples=1, held_out=1)

@@ -13,9 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ganapp.config import Config
 from ganapp.loading import load_saved
 from ganapp.runner.compose import compose
-from training.callbacks.board import Board
-from training.checkpoints import list_steps
-from training.data import DataSpec
+from ganapp.training.callbacks.board import Board
+from ganapp.training.checkpoints import list_steps
+from ganapp.training.data import DataSpec
 
 FIGURES = ("precision", "recall", "density", "coverage", "frechet_distance", "classes_found")
 TAGS = {

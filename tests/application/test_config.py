@@ -13,7 +13,7 @@ from run_case import DIGITS, RING
 from ganapp.config import Config
 from ganapp.errors import UserError
 from ganapp.loading import PRESETS, as_toml, load_config, preset_names, validated
-from training.optimizers import OptimizerConfig
+from ganapp.training.optimizers import OptimizerConfig
 
 RESOLVED = validated(tomllib.loads(DIGITS), "digits").model_dump(mode="json", exclude_none=True)
 LEAVES = [path for path in places(RESOLVED) if not isinstance(value_at(RESOLVED, path), dict)]

@@ -6,8 +6,8 @@ import pytest
 
 from ganapp.loading import validated
 from ganapp.runner.automatic import KINDS, automatic, image_channels, image_penalty
-from training.data.spec import DataSpec
-from training.data.tables.sources import table_source
+from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.tables.sources import table_source
 
 
 def spec(kind="image", shape=(32, 32, 3), examples=50_000, classes=()):

@@ -14,9 +14,9 @@ from ganapp.runner.compose import compose
 from ganapp.runner.remedies import ruled_out
 from ganapp.runner.watching import Announcer, alarms_in, judged_alike, looks_in
 from ganapp.runs import Run
-from training.callbacks.metrics import MetricsLog
-from training.diagnostics.alarms import Alarm, Remedy, remedies, wandering
-from training.diagnostics.watch import PLAYERS
+from ganapp.training.callbacks.metrics import MetricsLog
+from ganapp.training.diagnostics.alarms import Alarm, Remedy, remedies, wandering
+from ganapp.training.diagnostics.watch import PLAYERS
 
 FOUR = 'prior = { name = "bernoulli", size = 2 }'
 REMEDIES = [each for each in vars(remedies).values() if isinstance(each, Remedy)]

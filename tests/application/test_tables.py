@@ -12,12 +12,12 @@ from rich.console import Console
 from run_case import ganapp
 from table_run_case import TABLE, people
 
-from export.differences import largest_difference
+from ganapp.export.differences import largest_difference
 from ganapp.loading import load_config, load_saved, preset_names
 from ganapp.runner.compose import compose
 from ganapp.runner.summary import columns_table
-from training.data import DataSpec
-from training.data.tables.descriptions import ColumnSummary
+from ganapp.training.data import DataSpec
+from ganapp.training.data.tables.descriptions import ColumnSummary
 
 
 @pytest.fixture(scope="module")

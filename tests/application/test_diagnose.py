@@ -14,7 +14,7 @@ from ganapp.listing import FAMILIES as LISTED
 from ganapp.loading import load_config
 from ganapp.runner.compose import compose
 from ganapp.runner.theory import Theory
-from training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.checks import NotComputable
 
 
 def size_of(path):

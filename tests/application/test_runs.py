@@ -23,7 +23,7 @@ from ganapp.runs import (
     open_run,
     runs_in,
 )
-from training.files import read_json
+from ganapp.training.files import read_json
 
 TOML = "[data]\nsource = 'ring'\n"
 CLAIM = """

@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
+from case import small_images
 from run_case import ganapp
 
 from ganapp.runner.pictures import draw_pictures
-from tests.case import small_images
-from training.data import ArraySource
-from training.evaluation.judge import Judge
+from ganapp.training.data import ArraySource
+from ganapp.training.evaluation.judge import Judge
 
 
 @pytest.fixture

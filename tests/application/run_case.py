@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from ganapp import cli
-from training.checkpoints import list_steps
+from ganapp.training.checkpoints import list_steps
 
 # Batch normalisation, spectral normalisation, several discriminator steps, schedules, accumulated
 # gradients (with checkpoints in between), an annealed penalty and a data set with an end: all that

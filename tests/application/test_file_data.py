@@ -11,7 +11,7 @@ from run_case import ganapp, written
 from ganapp.loading import as_toml, load_config, load_saved
 from ganapp.plugins import options_model
 from ganapp.runner.summary import about_files_and_classes
-from training.data import SOURCES, MemmapSource
+from ganapp.training.data import SOURCES, MemmapSource
 
 FRECHET = "evaluation.metric=frechet_distance"  # a ring is judged by its modes, others cannot
 TINY = """

@@ -51,9 +51,9 @@ class Events:
 
 def listen(events: Events) -> None:
     """Adds finished steps, before anything records them, and evaluations."""
-    from training.callbacks.cadence import completed_steps
-    from training.callbacks.evaluate import Evaluate
-    from training.callbacks.guard import NonFiniteGuard
+    from ganapp.training.callbacks.cadence import completed_steps
+    from ganapp.training.callbacks.evaluate import Evaluate
+    from ganapp.training.callbacks.guard import NonFiniteGuard
 
     def announced(owner: type, method: str, name: str) -> None:
         original = getattr(owner, method)
