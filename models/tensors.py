@@ -72,7 +72,7 @@ def apply(
     """
     names = input_names(network, takes)
     check_there(network.name, names, tensors)
-    given = {name: tensors[name] for name in names}
+    given = {name: tf.convert_to_tensor(tensors[name]) for name in names}
     outputs = network(_as_taken(network, given), training=training)
     return {name: tf.cast(each, tf.float32) for name, each in _named(network, outputs, gives)}
 

@@ -16,8 +16,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(folder):
-    """A finished run on the ring, to look at only.
+def ring(folder):
+    """A finished run on the ring, to look at only, and what was said.
 
     It was made in this process, so it is not deterministic: that is a switch of the process, and
     it must not be turned for all other tests.
@@ -26,7 +26,13 @@ def trained(folder):
     half = ("--set", "training.precision=mixed_float16")
     said = ganapp("train", folder / "tiny_ring.toml", "--run", run, *half)
     assert said.code == 0, said.errors
-    return run
+    return run, said
+
+
+@pytest.fixture(scope="session")
+def trained(ring):
+    """That run alone."""
+    return ring[0]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
-from run_case import DIGITS, tensors, written
+from run_case import DIGITS, ganapp, tensors, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganapp.config import Config
@@ -54,6 +54,16 @@ def read_events(folder):
 
 
 @pytest.fixture(scope="module")
+def digits(folder):
+    """A finished run on digits and what was said; made in this process, so not deterministic."""
+    run = folder / "digits"
+    settings = ("--set", "training.deterministic=false", "--set", "training.steps_per_epoch=6")
+    said = ganapp("train", folder / "tiny_digits.toml", "--run", run, *settings)
+    assert said.code == 0, said.errors
+    return run, said
+
+
+@pytest.fixture(scope="module")
 def events(digits):
     return read_events(digits[0] / "logs")
 
@@ -82,8 +92,9 @@ def test_everything_is_there_and_nothing_else(digits):
 
 
 def test_the_configuration_is_the_resolved_one(digits):
-    run, _ = digits
-    assert load_saved(run / "config.toml") == Config.model_validate(tomllib.loads(DIGITS))
+    raw = tomllib.loads(DIGITS)
+    raw["training"] |= {"deterministic": False, "steps_per_epoch": 6}
+    assert load_saved(digits[0] / "config.toml") == Config.model_validate(raw)
 
 
 def test_the_manifest(digits):
@@ -150,7 +161,7 @@ def test_metrics_at_their_steps(digits):
 def test_theory_is_compared_where_the_density_is_known(digits, ring):
     lines = (ring[0] / "metrics.jsonl").read_text().splitlines()
     compared = [row for row in map(json.loads, lines) if "theory" in row]
-    assert [row["step"] for row in compared] == [8, 16, 24]
+    assert [row["step"] for row in compared] == [12, 24]
     for row in compared:
         figures = row["theory"]
         assert 0 <= figures["absolute_error"] <= 1

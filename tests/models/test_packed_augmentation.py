@@ -63,8 +63,8 @@ def test_a_step_draws_for_every_example():
     gan = packing_gan(NonSaturating(stabilisers=(DiffAugment(),)), shape=IMAGE)
     x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
     seen = []
-    gan.score = lambda packs, **options: seen.append(packs) or packs
-    gan._critic(x, None, None, Stream.DISCRIMINATOR_STABILISERS)(x)
+    gan.score = lambda tensors, **options: seen.append(tensors["x"]) or tensors["x"]
+    gan._critic(x, {}, {}, Stream.DISCRIMINATOR_STABILISERS)(x)
     members = unpacked(seen[0], SIZE).numpy().reshape(BATCH, -1)
     assert len(np.unique(members, axis=0)) == BATCH
 

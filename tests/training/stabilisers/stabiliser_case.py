@@ -59,7 +59,7 @@ class FakeCritic:
         scores = keras.layers.Dense(1, name="scores")(features)
         self.network = keras.Model(inputs, scores)
         self._features = keras.Model(inputs, features)
-        self.labels = self.asked = tf.eye(2)[:1]  # every example is of the first class
+        self.labels = self.requested = tf.eye(2)[:1]  # every example is of the first class
 
     def __call__(self, examples: tf.Tensor) -> tf.Tensor:
         return self.network(examples, training=True)
