@@ -16,7 +16,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ring(folder):
+def trained_and_said(folder):
     """A finished run on the ring, to look at only, and what was said.
 
     It was made in this process, so it is not deterministic: that is a switch of the process, and
@@ -30,9 +30,9 @@ def ring(folder):
 
 
 @pytest.fixture(scope="session")
-def trained(ring):
+def trained(trained_and_said):
     """That run alone."""
-    return ring[0]
+    return trained_and_said[0]
 
 
 @pytest.fixture

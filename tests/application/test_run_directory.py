@@ -54,6 +54,12 @@ def read_events(folder):
 
 
 @pytest.fixture(scope="module")
+def ring(trained_and_said):
+    """Likewise on the ring."""
+    return trained_and_said
+
+
+@pytest.fixture(scope="module")
 def digits(folder):
     """A finished run on digits and what was said; made in this process, so not deterministic."""
     run = folder / "digits"
