@@ -26,8 +26,6 @@ with quiet_stderr():
 
 STEPS = 20  # that are looked at; a whole execution where that is more
 KINDS = 15  # rows of a table
-# Spans around operations, which would count them twice.
-AROUND = ("ExecutorState", "Thread")
 
 
 def operations_of(experiment: Experiment) -> tuple[dict[str, tuple[float, int]], int]:
@@ -57,8 +55,9 @@ def operations_of(experiment: Experiment) -> tuple[dict[str, tuple[float, int]],
             continue
         for event in (event for line in plane.lines for event in line.events):
             name = plane.event_metadata[event.metadata_id].name
-            if ":" in name and not name.startswith(AROUND):
-                kind = name.rpartition(":")[2].partition("#")[0]
+            node, _, kind = name.partition("#")[0].rpartition(":")
+            # Spans around operations would count them twice, those of the input pipeline wait.
+            if node and not node.endswith(":") and not kind.startswith(" "):
                 milliseconds[kind] += event.duration_ps / 1e9
                 calls[kind] += 1
     return {kind: (milliseconds[kind], calls[kind]) for kind in milliseconds}, steps
