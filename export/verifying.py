@@ -5,6 +5,7 @@ written, and each artefact is run in a fresh process on latents whose samples we
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,10 @@ def _artefacts(
                     runtime=each["runtime"],
                     path=directory / each["path"],
                     output=card["output"]["name"],
-                    modules=tuple(each["modules"]),
+                    # Before ganapp was one package its networks were the package `models`.
+                    modules=tuple(
+                        re.sub(r"^models\.", "ganapp.models.", x) for x in each["modules"]
+                    ),
                 ),
             )
             for each in card["artefacts"]

@@ -11,7 +11,6 @@ __version__ = "0.1.0"
 _OFFERED = {
     "GAN": ("ganapp.models.gan", "GAN"),
     "export": ("ganapp.export", None),
-    "metrics": ("ganapp.training.evaluation", None),
     "models": ("ganapp.models", None),
     "objectives": ("ganapp.training.objectives", None),
     "penalties": ("ganapp.training.penalties", None),
@@ -19,7 +18,7 @@ _OFFERED = {
     "stabilisers": ("ganapp.training.stabilisers", None),
     "training": ("ganapp.training", None),
 }
-__all__ = ["GAN", "export", "metrics", "objectives", "penalties", "priors", "stabilisers"]
+__all__ = ["GAN", "export", "objectives", "penalties", "priors", "stabilisers"]
 
 # TensorFlow's C++ side talks to stderr before Python can ask it not to; what matters arrives as
 # exceptions. A user who wants the chatter sets the variable to 0.

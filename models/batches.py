@@ -48,8 +48,49 @@ def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ())
         )
     found = {EXAMPLE: tf.cast(examples, tf.float32)}
     if classes:
-        found[LABEL] = _one_hot(named.get(LABEL), classes, type(data).__name__)
-    return found | {name: _observed(named[name]) for name in conditions}
+        if not tf.is_tensor(named.get(LABEL)):
+            raise ValueError(
+                "Networks or a prior with classes need a dataset of (examples, integer labels), or "
+                f"of dicts with 'label'. Received: elements of type {type(data).__name__} without "
+                "labels"
+            )
+        found[LABEL] = one_hot_labels(named[LABEL], classes)
+    found |= {name: _observed(named[name]) for name in conditions}
+    rows = {name: each.shape[0] for name, each in found.items()}
+    if len(set(rows.values()) - {None}) > 1:
+        raise ValueError(
+            "The tensors of one element of the dataset must have as many rows. "
+            f"Received: {', '.join(f'{name!r} {count}' for name, count in rows.items())}"
+        )
+    return found
+
+
+def one_hot_labels(labels: Any, classes: int) -> tf.Tensor:
+    """Labels as one-hot float32 `(n, classes)`, rows of zeros for those below 0.
+
+    Args:
+        labels: integers `(n,)` or `(n, 1)`, or one-hot `(n, classes)` of any type.
+        classes: how many there are.
+
+    Raises:
+        ValueError: they are neither, or (outside of graphs) beyond the classes, which would
+            otherwise pass for labels that are not known.
+    """
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank == 2 and labels.shape[1] == classes > 1:
+        return tf.cast(labels, tf.float32)
+    if not labels.dtype.is_integer:
+        raise ValueError(
+            f"Labels must be integers, or one-hot (batch, {classes}). "
+            f"Received: dtype {labels.dtype.name} of shape {tuple(labels.shape)}"
+        )
+    labels = tf.reshape(labels, [-1])
+    if tf.executing_eagerly() and len(labels) and (most := int(tf.reduce_max(labels))) >= classes:
+        raise ValueError(
+            f"Labels must be below {classes}, the number of classes of the networks or the prior, "
+            f"or below 0 where a class is not known. Received: a label of {most}"
+        )
+    return tf.one_hot(labels, classes)
 
 
 def minibatches(tensors: Tensors, k: int) -> list[Tensors]:
@@ -93,22 +134,6 @@ def _of_pair(data: Any) -> dict[str, Any]:
     first, *others = data
     named = dict(first) if isinstance(first, Mapping) else {EXAMPLE: first}
     return named | ({LABEL: others[0]} if others and others[0] is not None else {})
-
-
-def _one_hot(labels: Any, classes: int, element: str) -> tf.Tensor:
-    if not tf.is_tensor(labels):
-        raise ValueError(
-            "Networks or a prior with classes need a dataset of (examples, integer labels), or of "
-            f"dicts with 'label'. Received: elements of type {element} without labels"
-        )
-    if labels.dtype.is_integer:
-        return tf.one_hot(tf.reshape(labels, [-1]), classes)
-    if labels.shape.rank == 2 and labels.shape[1] == classes:
-        return tf.cast(labels, tf.float32)
-    raise ValueError(
-        f"Labels must be integers, or one-hot (batch, {classes}). "
-        f"Received: dtype {labels.dtype.name} of shape {tuple(labels.shape)}"
-    )
 
 
 def _observed(values: tf.Tensor) -> tf.Tensor:

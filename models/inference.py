@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.models.batches import one_hot_labels
 from ganapp.models.noise import Stream, stateless_seed
 from ganapp.models.packing import packed, packed_shape
 from ganapp.models.tensors import (
@@ -83,8 +84,7 @@ class Inference(keras.Model):
         drawn = None if self.classes_are_in_the_prior else self.draw_labels(count, root)
         labels = given.get(LABEL)
         if labels is not None:
-            labels = tf.convert_to_tensor(labels)
-            labels = tf.one_hot(labels, self.classes) if labels.dtype.is_integer else labels
+            labels = one_hot_labels(labels, self.classes)
         return rest | self.with_labels(latents, drawn, labels)
 
     @property
@@ -106,7 +106,7 @@ class Inference(keras.Model):
         latents = self.prior.sample(count, stateless_seed(seed, Stream.SAMPLE, 0))
         if labels is None:
             return latents
-        return self.prior.with_labels(latents, tf.one_hot(labels, self.classes))
+        return self.prior.with_labels(latents, one_hot_labels(labels, self.classes))
 
     def asked(self, count: int, *, seed: int = 0) -> np.ndarray | None:
         """The classes of `generate(count, seed=seed)`, int `(count,)`; `None` without classes."""
@@ -172,7 +172,7 @@ class Inference(keras.Model):
         names = input_names(self.discriminator, EXAMPLE)
         if LABEL in names:
             labels = -tf.ones(whole, tf.int32) if labels is None else labels
-            given[LABEL] = tf.one_hot(labels, self.classes)
+            given[LABEL] = one_hot_labels(labels, self.classes)
         check_there(self.discriminator.name, names, given)
         scores = self._in_batches(self.discriminator, given)
         return scores.reshape(len(scores), -1).mean(axis=1)
@@ -200,6 +200,12 @@ class Inference(keras.Model):
                 f"Received: {', '.join(map(repr, unknown))}"
             )
         check_there(self.generator.name, self.generator_conditions, given)
+        for name, shape in {LATENT: (self.prior.size,), **self.conditions}.items():
+            found = np.shape(given[name])[1:] if name in given else None
+            if found is not None and not tf.TensorShape(shape).is_compatible_with(found):
+                raise ValueError(
+                    f"Rows of {name!r} must have the shape {shape}. Received: shape {found}"
+                )
         rows = {name: len(value) for name, value in given.items()}
         if len({*rows.values(), *([count] if count is not None else [])}) != 1:
             raise ValueError(

@@ -45,16 +45,19 @@ def generated_rows(model: Any, count: int, *, seed: int, units: Any) -> np.ndarr
     """Samples of a model's averaged generator, see `rows_of`.
 
     Args:
-        model: with `sample_latents` and `generate`: the rows are those of `generate(count)`.
+        model: with `inputs` and `generate`: the rows are those of `generate(count)`.
         count: how many.
         seed: of the latents.
         units: maps samples to user units, batch by batch.
     """
     if count <= BLOCK:
         return model.generate(count, seed=seed, ema=True, units=units)
-    latents = model.sample_latents(count, seed=seed)
-    blocks = (latents[start : start + BLOCK] for start in range(0, count, BLOCK))
-    parts = (model.generate(latents=block, ema=True, units=units) for block in blocks)
+    given = model.inputs(count, seed=seed)  # a block's own would be other ones
+    blocks = (
+        {name: rows[start : start + BLOCK] for name, rows in given.items()}
+        for start in range(0, count, BLOCK)
+    )
+    parts = (model.generate(**block, ema=True, units=units) for block in blocks)
     return rows_of(parts, count)
 
 

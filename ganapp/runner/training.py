@@ -88,7 +88,7 @@ def train(
         with console.status("Timing a few steps..."):
             seconds = seconds_a_step(experiment)
         console.print(
-            f"training       {about_duration(seconds * experiment.total_steps)} at "
+            f"time           {about_duration(seconds * experiment.total_steps)} at "
             f"{seconds:.3g} s a step as measured now; evaluations and the report come on top",
             highlight=False,
             soft_wrap=True,

@@ -170,7 +170,7 @@ def test_a_dry_run_times_a_few_steps(folder):
     command = [sys.executable, "-m", "ganapp", "train", folder / "tiny_ring.toml", "--dry-run"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    found = re.search(r"^training +about (\d+) seconds at (\S+) s a step", done.stdout, re.M)
+    found = re.search(r"^time +about (\d+) seconds at (\S+) s a step", done.stdout, re.M)
     duration, seconds = map(float, found.groups())
     assert 0 < seconds < 60
     assert abs(duration - max(1, 24 * seconds)) <= 1

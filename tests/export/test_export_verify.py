@@ -212,3 +212,21 @@ def test_an_artefact_that_answers_otherwise_is_found(bfloat16_export, tmp_path):
         np.savez(path, z=kept["z"], samples=kept["samples"] + 0.01)
     with pytest.raises(ExportError, match=r"model\.tflite differs .* by 0\.01, more than"):
         list(check_version(copy, version))
+
+
+def test_layers_of_earlier_exports_are_found_by_their_present_names():
+    """The networks were a package of their own before they were one of ganapp's."""
+    artefact = {
+        "title": "Keras",
+        "runtime": "keras",
+        "path": "model.keras",
+        "difference": 0,
+        "modules": ["models.layers.gain", "ganapp.models.layers.maxout", "their.models.layer"],
+    }
+    card = {"artefacts": [artefact], "output": {"name": "samples"}}
+    ((_, found),) = verifying._artefacts(card, Path("export"), Path("card.json"))
+    assert found.modules == (
+        "ganapp.models.layers.gain",
+        "ganapp.models.layers.maxout",
+        "their.models.layer",
+    )

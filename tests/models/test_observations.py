@@ -108,6 +108,10 @@ def test_samples_are_of_the_observations_that_are_given():
         gan.generate(frames=data["frames"], past=data["frames"])
     with pytest.raises(ValueError, match=r"as many rows.*count=4"):
         gan.generate(4, frames=data["frames"])
+    with pytest.raises(ValueError, match=r"'frames' must have the shape \(4, 4, 2\).*\(4, 4, 1\)"):
+        gan.generate(frames=data["frames"][..., :1])
+    with pytest.raises(ValueError, match=r"'z' must have the shape \(2,\).*\(3,\)"):
+        gan.generate(z=np.zeros((FRAMES, 3)), frames=data["frames"])
 
 
 def test_the_next_frame_is_learnt():
@@ -128,6 +132,9 @@ def test_data_without_the_observation_are_refused():
     gan = next_frame_gan(NonSaturating())
     with pytest.raises(ValueError, match=r"dicts with 'x', 'frames'.*Received: elements with 'x'"):
         fit(gan, clips()["x"])
+    data = clips()
+    with pytest.raises(ValueError, match=r"as many rows. Received: 'x' 16, 'frames' 8"):
+        gan.train_on_batch({"x": data["x"], "frames": data["frames"][:8]})
 
 
 def test_packs_have_no_single_observation():
@@ -165,6 +172,11 @@ def test_a_label_of_its_own():
     assert np.abs(samples - gan.generate(6, seed=2)).max() > 1e-3
     ones = gan.generate(label=np.ones(6, int), seed=1)
     np.testing.assert_array_equal(ones, gan.generate(label=np.eye(3)[np.ones(6, int)], seed=1))
+    np.testing.assert_array_equal(ones, gan.generate(label=np.eye(3, dtype=int)[[1] * 6], seed=1))
+    with pytest.raises(ValueError, match=r"must be below 3.*Received: a label of 3"):
+        gan.generate(label=[0, 3])
+    with pytest.raises(ValueError, match=r"must be below 3.*Received: a label of 7"):
+        gan.train_on_batch(x, labels + 5)
     with pytest.raises(ValueError, match=r"told the class once.*Received: 3 and 3 classes"):
         GAN(*labelled_networks(), Conditional(base=Normal(size=2), shares=(0.2, 0.2, 0.6)))
     for wrong in ((0.5, 0.5), (0.5, 0.5, 0.0), (0.5, 0.5, 0.5)):

@@ -112,15 +112,18 @@ def test_rows_here_and_there_are_those_that_a_generator_chooses():
 
 
 class Model:
-    """Two columns of latents, and samples that are twice as large."""
+    """Latents in two columns and a label; samples are twice the latents plus the label."""
 
-    def sample_latents(self, count, *, seed):
-        return np.random.default_rng(seed).normal(size=(count, 2)).astype(np.float32)
+    def inputs(self, count, *, seed):
+        random = np.random.default_rng(seed)
+        z = random.normal(size=(count, 2)).astype(np.float32)
+        return {"z": z, "label": random.integers(0, 9, (count, 1)).astype(np.float32)}
 
-    def generate(self, count=None, *, latents=None, seed=0, ema=True, units):
+    def generate(self, count=None, *, z=None, label=None, seed=0, ema=True, units):
         assert ema
-        assert latents is None or len(latents) <= rows_on_disk.BLOCK
-        return units(2 * (self.sample_latents(count, seed=seed) if latents is None else latents))
+        assert z is None or len(z) <= rows_on_disk.BLOCK
+        given = self.inputs(count, seed=seed) if z is None else {"z": z, "label": label}
+        return units(2 * given["z"] + given["label"])
 
 
 @pytest.mark.parametrize("count", [10, 2048, 5000])
