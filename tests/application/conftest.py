@@ -6,9 +6,9 @@ import pytest
 from run_case import DIGITS, RING, ganapp
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the two configurations and the runs on them are."""
+    """Where the two configurations and a file's runs on them are, whose names no other takes."""
     folder = tmp_path_factory.mktemp("ganapp")
     (folder / "tiny_digits.toml").write_text(DIGITS)
     (folder / "tiny_ring.toml").write_text(RING)
@@ -16,15 +16,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained_and_said(folder):
+def trained_and_said(tmp_path_factory):
     """A finished run on the ring, to look at only, and what was said.
 
     It was made in this process, so it is not deterministic: that is a switch of the process, and
     it must not be turned for all other tests.
     """
-    run = folder / "trained"
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "ring.toml").write_text(RING)
+    run = folder / "run"
     half = ("--set", "training.precision=mixed_float16")
-    said = ganapp("train", folder / "tiny_ring.toml", "--run", run, *half)
+    said = ganapp("train", folder / "ring.toml", "--run", run, *half)
     assert said.code == 0, said.errors
     return run, said
 
