@@ -148,10 +148,8 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             self.stabilisation = Stabilisation(objective, *players, self.packing)
             self.objective = objective.with_state(self.stabilisation.objective_state)
             # Not an attribute: Keras would list its layers a second time.
-            self.__dict__["_with_outputs"] = with_outputs(
-                self.discriminator,
-                sorted({x for each in objective.stabilisers for x in each.reads}),
-            )
+            read = {name for member in objective.stabilisers for name in member.reads}
+            self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))
             self.generator_optimizer = prepared(generator_optimizer, self.generator)
             self.discriminator_optimizer = prepared(discriminator_optimizer, self.discriminator)
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
