@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganapp.models.tensors import EXAMPLE, apply
+from ganapp.models.tensors import EXAMPLE, SCORES, apply
 
 PROBES, SCALE = 64, 100.0
 RANGES = {
@@ -40,12 +40,17 @@ PASSING = (
 
 
 def final_activation(network: keras.Model) -> str | None:
-    """The name of the activation that the first output of `network` comes from.
+    """The name of the activation that the scores or the example of `network` come from.
 
     `None` where there is none, it is unknown, or the network is a subclass without a graph.
     """
     outputs = getattr(network, "outputs", None)
-    return _activation_of(outputs[0]) if outputs else None
+    if not outputs:
+        return None
+    structure = getattr(network, "output", None) if len(outputs) > 1 else None
+    if isinstance(structure, dict):
+        return _activation_of(structure.get(SCORES, structure.get(EXAMPLE, outputs[0])))
+    return _activation_of(outputs[0])
 
 
 def looks_squashed(discriminator: keras.Model, shape: tuple[int, ...]) -> bool:
@@ -58,7 +63,7 @@ def looks_squashed(discriminator: keras.Model, shape: tuple[int, ...]) -> bool:
         shape: of one of them (or of one pack).
     """
     examples = SCALE * tf.random.stateless_normal((PROBES, *shape), seed=(0, 0))
-    (scores,) = apply(discriminator, {EXAMPLE: examples}, takes=EXAMPLE).values()
+    scores = apply(discriminator, {EXAMPLE: examples}, takes=EXAMPLE, gives=SCORES)[SCORES]
     scores = np.asarray(scores)
     # A last layer that starts with zeros gives nothing but zeros.
     return bool(scores.min() >= 0 and scores.max() <= 1 and np.ptp(scores) > 0)

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganapp.models.heads import class_logits_of, features_of
-from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply
+from ganapp.models.outputs import FEATURES, LOGITS
+from ganapp.models.tensors import LABEL, SCORES, Tensors
 
 
 @dataclasses.dataclass
@@ -19,13 +19,18 @@ class Pass:
         examples: kept so that no other tensor takes over their id.
         tape: of all that became of them.
         seen: the augmented examples.
-        scores: theirs, once somebody has asked.
+        outputs: what the discriminator says of them by name, once somebody has asked.
     """
 
     examples: tf.Tensor
     tape: tf.GradientTape
     seen: tf.Tensor
-    scores: tf.Tensor | None = None
+    outputs: Tensors | None = None
+
+    @property
+    def scores(self) -> tf.Tensor:
+        """Theirs."""
+        return self.outputs[SCORES]
 
 
 class Critic:
@@ -36,7 +41,8 @@ class Critic:
     the augmented examples that were scored. One `Critic` lives for one loss.
 
     Args:
-        score: maps augmented examples `(batch, *shape)` to raw float32 scores `(batch, ...)`.
+        score: maps augmented examples `(batch, *shape)` to raw float32 scores `(batch, ...)`, or
+            to all that the discriminator says by name, `scores` among it.
         network: the discriminator itself, for what looks at its weights or features.
         augment: maps examples to what the network sees of them, same shape; default: themselves.
         beside: what belongs to the rows of the minibatch and `score` goes by, the same for every
@@ -49,7 +55,7 @@ class Critic:
 
     def __init__(
         self,
-        score: Callable[[tf.Tensor], tf.Tensor],
+        score: Callable[[tf.Tensor], tf.Tensor | Tensors],
         network: keras.Model | None = None,
         augment: Callable[[tf.Tensor], tf.Tensor] = lambda examples: examples,
         beside: Tensors | None = None,
@@ -83,20 +89,13 @@ class Critic:
         They are augmented as for the scores: of others the discriminator has learnt nothing, and
         their features would be no part of the game (Zhao et al., 2020, arXiv:2006.10738, augment
         whatever it sees, in the generator's loss too).
-
-        Raises:
-            ValueError: the discriminator is not functional or sequential.
         """
-        found = self._part(features_of(self.network), examples)
+        found = self._forward(examples).outputs[FEATURES]
         return tf.reshape(found, (tf.shape(found)[0], -1))
 
     def class_logits(self, examples: tf.Tensor) -> tf.Tensor:
-        """What the discriminator's class head says of `examples`: float32 `(batch, classes)`.
-
-        Raises:
-            ValueError: the discriminator has none.
-        """
-        return self._part(class_logits_of(self.network), examples)
+        """What the discriminator's class head says of `examples`: float32 `(batch, classes)`."""
+        return self._forward(examples).outputs[LOGITS]
 
     def fresh(self) -> "Critic":
         """The same without the passes so far."""
@@ -105,15 +104,11 @@ class Critic:
     def within(self, context: Callable[[], Any]) -> "Critic":
         """The same without the passes so far, each pass to come within a context of its own."""
 
-        def score(examples: tf.Tensor) -> tf.Tensor:
+        def score(examples: tf.Tensor) -> tf.Tensor | Tensors:
             with context():
                 return self._score(examples)
 
         return Critic(score, self.network, self._augment, self.beside, self.requested)
-
-    def _part(self, network: keras.Model, examples: tf.Tensor) -> tf.Tensor:
-        tensors = self.beside | {EXAMPLE: self._augmented(examples).seen}
-        return apply(network, tensors, takes=EXAMPLE, gives=SCORES, training=True)[SCORES]
 
     def _augmented(self, examples: tf.Tensor) -> Pass:
         if id(examples) not in self._passes:
@@ -125,7 +120,8 @@ class Critic:
 
     def _forward(self, examples: tf.Tensor) -> Pass:
         found = self._augmented(examples)
-        if found.scores is None:
+        if found.outputs is None:
             with found.tape:
-                found.scores = self._score(found.seen)
+                said = self._score(found.seen)
+            found.outputs = said if isinstance(said, dict) else {SCORES: said}
         return found

@@ -23,6 +23,7 @@ from ganapp.models.ema import copy_network, decay_at, update_average
 from ganapp.models.inference import Inference
 from ganapp.models.keras_methods import KerasMethods
 from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
+from ganapp.models.outputs import with_outputs
 from ganapp.models.packing import packed
 from ganapp.models.precision import both_optimizers, prepared
 from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
@@ -146,6 +147,9 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             players = self.generator, self.discriminator
             self.stabilisation = Stabilisation(objective, *players, self.packing)
             self.objective = objective.with_state(self.stabilisation.objective_state)
+            # Not an attribute: Keras would list its layers a second time.
+            read = {name for member in objective.stabilisers for name in member.reads}
+            self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))
             self.generator_optimizer = prepared(generator_optimizer, self.generator)
             self.discriminator_optimizer = prepared(discriminator_optimizer, self.discriminator)
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
@@ -186,7 +190,12 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         if self.classes and LABEL not in tensors:
             rows = tf.shape(tensors[EXAMPLE])[0]
             tensors = tensors | {LABEL: tf.zeros((rows, self.classes))}
-        return apply(self.discriminator, tensors, takes=EXAMPLE, gives=SCORES, training=training)
+        return apply(self._speaking, tensors, takes=EXAMPLE, gives=SCORES, training=training)
+
+    @property
+    def _speaking(self) -> keras.Model:
+        """The discriminator with all the outputs that the objective's members look at."""
+        return self.__dict__.get("_with_outputs", self.discriminator)
 
     def extra_discriminator_terms(self, critic: Critic, real: tf.Tensor, fake: tf.Tensor) -> dict:
         """Further scalar terms of the discriminator's loss by name."""
@@ -280,7 +289,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         draw = Draws(self.seed, stream, step, index, tf.shape(real)[0] * self.packing)
         augment = self.stabilisation.augment
         return Critic(
-            lambda x: self.score(beside | {EXAMPLE: x}),
+            lambda x: self.discriminate(beside | {EXAMPLE: x}),
             self.discriminator,
             lambda x: augment(x, draw, step),
             beside,

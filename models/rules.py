@@ -12,13 +12,13 @@ from typing import Any
 import keras
 
 from ganapp.models.activations import BOUNDED, final_activation, looks_squashed
-from ganapp.models.heads import takes_labels
 from ganapp.models.layers import (
     ClassColumn,
     MinibatchDiscrimination,
     MinibatchStandardDeviation,
     ReconstructionScore,
 )
+from ganapp.models.outputs import takes_labels
 from ganapp.models.packing import packed_shape
 from ganapp.models.tensors import EXAMPLE, input_names
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ganapp.models import GAN
 from ganapp.models.critic import Critic
 from ganapp.models.networks import mlp_discriminator, mlp_generator
+from ganapp.models.outputs import with_outputs
 from ganapp.models.packing import packed_shape
 from ganapp.models.rules import CombinationWarning
 from ganapp.models.tensors import apply, input_shapes
@@ -246,13 +247,13 @@ def packing_gan(
     return gan
 
 
-def output_of(network, x, labels=None, *, training=False):
-    """What a discriminator, or a part of it, says of examples; of unknown class without labels."""
+def output_of(network, x, labels=None, *, output="scores", training=False):
+    """What a discriminator says of examples by that name; of unknown class without labels."""
+    network = with_outputs(network, [] if output == "scores" else [output])
     shapes = input_shapes(network, "x")
     if labels is None and "label" in shapes:
         labels = tf.zeros((len(x), *shapes["label"]))
     tensors = {"x": tf.convert_to_tensor(x)}
     if labels is not None:
         tensors["label"] = tf.cast(labels, tf.float32)
-    (found,) = apply(network, tensors, takes="x", gives="scores", training=training).values()
-    return found
+    return apply(network, tensors, takes="x", gives="scores", training=training)[output]

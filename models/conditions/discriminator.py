@@ -11,9 +11,9 @@ from collections.abc import Callable
 import keras
 
 from ganapp.models.conditions.grafting import grafted
-from ganapp.models.heads import LOGITS, features_of, takes_labels
-from ganapp.models.layers import Beside, ClassMask
-from ganapp.models.tensors import EXAMPLE, LABEL
+from ganapp.models.layers import ClassMask
+from ganapp.models.outputs import FEATURES, LOGITS, output_tensors, takes_labels, with_outputs
+from ganapp.models.tensors import EXAMPLE, LABEL, SCORES
 
 Build = Callable[[tuple[int, ...]], keras.Model]
 
@@ -45,7 +45,8 @@ def projected(build: Build, shape: tuple[int, ...], classes: int) -> keras.Model
     examples, label = _inputs(shape, classes)
     network = build(shape)
     network = keras.Model(examples, grafted(network, examples), name=network.name)
-    features = keras.layers.Flatten(dtype="float32")(features_of(network).outputs[0])
+    outputs = output_tensors(with_outputs(network, [FEATURES]))
+    features = keras.layers.Flatten(dtype="float32")(outputs[FEATURES])
     vectors = keras.layers.Dense(
         features.shape[-1],
         use_bias=False,
@@ -54,20 +55,20 @@ def projected(build: Build, shape: tuple[int, ...], classes: int) -> keras.Model
         name="class_projection",
     )
     product = keras.layers.Dot(1, dtype="float32")([features, vectors(label)])
-    scores = keras.layers.Add(dtype="float32")([network.outputs[0], product])
+    scores = keras.layers.Add(dtype="float32")([outputs[SCORES], product])
     return keras.Model([examples, label], scores, name=network.name)
 
 
 def with_class_head(discriminator: keras.Model, classes: int) -> keras.Model:
     """The same scores, with a classifier on the same features (Odena et al., 2017).
 
-    The logits are the output of the layer `class_logits`.
+    The logits are the output `class_logits`, beside `scores`.
     """
-    features = keras.layers.Flatten(dtype="float32")(features_of(discriminator).outputs[0])
-    logits = keras.layers.Dense(classes, dtype="float32", name=LOGITS)(features)
-    scores = Beside(dtype="float32")([discriminator.outputs[0], logits])
+    outputs = output_tensors(with_outputs(discriminator, [FEATURES]))
+    features = keras.layers.Flatten(dtype="float32")(outputs.pop(FEATURES))
+    outputs[LOGITS] = keras.layers.Dense(classes, dtype="float32", name=LOGITS)(features)
     inputs = discriminator.inputs
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], scores, name=discriminator.name)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=discriminator.name)
 
 
 def with_class_mask(discriminator: keras.Model, start: int, classes: int) -> keras.Model:

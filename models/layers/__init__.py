@@ -1,6 +1,5 @@
 """Layers that Keras lacks, or has in a form that cannot be differentiated twice or shared out."""
 
-from ganapp.models.layers.beside import Beside
 from ganapp.models.layers.blocks import BlockActivation
 from ganapp.models.layers.class_column import ClassColumn
 from ganapp.models.layers.class_mask import ClassMask
@@ -15,7 +14,6 @@ from ganapp.models.layers.reconstruction import ReconstructionScore
 from ganapp.models.layers.upsampling import UpsamplingConv2D
 
 __all__ = [
-    "Beside",
     "BlockActivation",
     "ClassColumn",
     "ClassMask",

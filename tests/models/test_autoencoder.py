@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from case import LATENT, mlp_networks, tiny_gan, train, weights
 
-from ganapp.models.heads import features_of
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
+from ganapp.models.outputs import with_outputs
 from ganapp.training.objectives import OBJECTIVES
 
 SHAPES = [(2,), (8, 8, 1), (7, 5, 3), (4, 6)]
@@ -28,7 +28,7 @@ def test_scores_are_minus_the_mean_error(shape, error):
 
 def test_the_code_is_the_features():
     network = autoencoder_discriminator((8, 8, 1), widths=(4,), code=3)
-    assert features_of(network).output_shape == (None, 3)
+    assert with_outputs(network, ["features"]).output_shape["features"] == (None, 3)
 
 
 def test_saved_and_loaded(tmp_path):

@@ -102,9 +102,9 @@ def test_the_class_must_lie_within_the_row():
 class Recorder(GAN):
     """Keeps what was judged, eagerly."""
 
-    def score(self, tensors, *, training=True):
+    def discriminate(self, tensors, *, training=True):
         self.__dict__.setdefault("judged", []).append(tensors["x"].numpy())
-        return super().score(tensors, training=training)
+        return super().discriminate(tensors, training=training)
 
 
 def gan_of_rows(*, judged=True, kind=GAN, strategy=None, **options):

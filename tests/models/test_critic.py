@@ -47,8 +47,8 @@ def test_scores_and_gradient_share_a_pass():
 )
 def test_passes_of_the_discriminator_in_a_step(objective, passes):
     gan = tiny_gan(objective, run_eagerly=True)
-    scored, score = [], gan.score
-    gan.score = lambda x, **options: scored.append(x) or score(x, **options)
+    scored, score = [], gan.discriminate
+    gan.discriminate = lambda x, **options: scored.append(x) or score(x, **options)
     train(gan, 1)
     assert len(scored) == passes
 

@@ -11,8 +11,8 @@ from case import output_of, same_networks, train, weights
 from ganapp.models import GAN
 from ganapp.models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
 from ganapp.models.critic import Critic
-from ganapp.models.heads import class_logits_of, features_of
 from ganapp.models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
+from ganapp.models.outputs import with_outputs
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
 from ganapp.training.penalties import R1, GradientPenalty
@@ -92,18 +92,19 @@ def test_discriminators_score_by_class_and_give_parts(condition, network):
     assert (np.abs(scores - others) > 1e-7).all()
     unknown = output_of(discriminator, x)
     np.testing.assert_allclose(unknown[3], scores[3], rtol=1e-5)
-    logits = output_of(class_logits_of(discriminator), x, one_hot())
+    logits = output_of(discriminator, x, one_hot(), output="class_logits")
     assert logits.shape == (8, CLASSES)
-    assert len(output_of(features_of(discriminator), x, one_hot())) == 8
+    assert len(output_of(discriminator, x, one_hot(), output="features")) == 8
     normalised = SpectralNorm().prepare(discriminator)
-    assert output_of(class_logits_of(normalised), x, one_hot(), training=True).shape == (8, CLASSES)
+    logits = output_of(normalised, x, one_hot(), output="class_logits", training=True)
+    assert logits.shape == (8, CLASSES)
 
 
 def test_the_projection_by_hand():
     keras.utils.set_random_seed(0)
     discriminator = discriminator_of("projection", "mlp")
     x, vectors = images(), discriminator.get_layer("class_projection").kernel.numpy()
-    features = output_of(features_of(discriminator), x).numpy()
+    features = output_of(discriminator, x, output="features").numpy()
     without = output_of(discriminator, x).numpy()[:, 0]
     found = output_of(discriminator, x, one_hot()).numpy()[:, 0]
     known = LABELS >= 0
@@ -113,7 +114,7 @@ def test_the_projection_by_hand():
 
 def test_a_head_is_asked_for_by_name():
     with pytest.raises(ValueError, match="must have a class head"):
-        class_logits_of(mlp_discriminator(SHAPE))
+        with_outputs(mlp_discriminator(SHAPE), ["class_logits"])
 
 
 def cross_entropy(logits, labels):
@@ -128,7 +129,7 @@ def test_the_auxiliary_classifier_by_hand(on_fake):
     network = with_class_head(mlp_discriminator(SHAPE, units=(6,)), CLASSES)
     real, fake, asked = images(seed=1), images(seed=2), np.array([0, 1, 2, 0, 1, 0, 2, 2])
     critic = Critic(network, network, beside={"label": one_hot()}, requested=one_hot(asked))
-    heads = [class_logits_of(network)(x).numpy() for x in (real, fake)]
+    heads = [output_of(network, x, output="class_logits").numpy() for x in (real, fake)]
     known = LABELS >= 0
     of_real = cross_entropy(heads[0][known], LABELS[known]).mean()
     of_fake = cross_entropy(heads[1], asked).mean()
@@ -150,9 +151,9 @@ def test_the_auxiliary_classifier_by_hand(on_fake):
 class Recorder(GAN):
     """Keeps what was generated and judged, eagerly."""
 
-    def score(self, tensors, *, training=True):
+    def discriminate(self, tensors, *, training=True):
         self.__dict__.setdefault("judged_labels", []).append(tensors["label"].numpy())
-        return super().score(tensors, training=training)
+        return super().discriminate(tensors, training=training)
 
     def _generate(self, latents, *, training=True):
         self.__dict__.setdefault("asked_labels", []).append(latents["label"].numpy())

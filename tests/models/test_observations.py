@@ -55,9 +55,9 @@ def fit(gan, data, steps=2, batch=8):
 class Recorder(GAN):
     """Keeps what was made and judged, eagerly."""
 
-    def score(self, tensors, *, training=True):
+    def discriminate(self, tensors, *, training=True):
         self.__dict__.setdefault("judged", []).append(tensors)
-        return super().score(tensors, training=training)
+        return super().discriminate(tensors, training=training)
 
     def _generate(self, latents, *, training=True):
         self.__dict__.setdefault("given", []).append(latents)

@@ -15,9 +15,9 @@ from case import (
 )
 
 from ganapp.models.critic import Critic
-from ganapp.models.heads import features_of
 from ganapp.models.networks import mlp_discriminator, mlp_generator
 from ganapp.models.noise import Draws, Stream
+from ganapp.models.outputs import with_outputs
 from ganapp.models.packing import packed, packed_shape, unpacked
 from ganapp.models.stabilisation import Stabilisation
 from ganapp.training.objectives import NonSaturating
@@ -63,7 +63,7 @@ def test_a_step_draws_for_every_example():
     gan = packing_gan(NonSaturating(stabilisers=(DiffAugment(),)), shape=IMAGE)
     x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
     seen = []
-    gan.score = lambda tensors, **options: seen.append(tensors["x"]) or tensors["x"]
+    gan.discriminate = lambda tensors, **options: seen.append(tensors["x"]) or tensors["x"]
     gan._critic(x, {}, {}, Stream.DISCRIMINATOR_STABILISERS)(x)
     members = unpacked(seen[0], SIZE).numpy().reshape(BATCH, -1)
     assert len(np.unique(members, axis=0)) == BATCH
@@ -142,11 +142,12 @@ def test_features_and_scores_are_of_the_same_augmented_examples():
         shown.append(examples + tf.cast(len(shown) + 1, tf.float32))
         return shown[-1]
 
-    critic = Critic(network, network, augment)
+    both = with_outputs(network, ["features"])
+    critic = Critic(both, network, augment)
     x, y = tf.constant(rows(3)), tf.constant(rows(3, seed=1))
     critic(x)
     features = [critic.features(tensor).numpy() for tensor in (x, y)]
     np.testing.assert_allclose(critic(y), network(y + 2.0), rtol=1e-6)
     assert len(shown) == 2
     for found, seen in zip(features, (x + 1.0, y + 2.0), strict=True):
-        np.testing.assert_allclose(found, features_of(network)(seen), rtol=1e-6)
+        np.testing.assert_allclose(found, both(seen)["features"], rtol=1e-6)

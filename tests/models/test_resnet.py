@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganapp.models.heads import features_of
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.models.outputs import with_outputs
 from ganapp.training.constraints import SpectralNorm
 
 BLOCKS = ["sngan", "r3gan"]
@@ -65,8 +65,8 @@ def test_r3gan_blocks_begin_as_the_identity():
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     for depth in (1, 3):
         network = resnet_discriminator((8, 8, 1), channels=(4,), block="r3gan", depth=depth)
-        features = features_of(network)
-        outputs.append((len(network.weights), features(images).numpy().std()))
+        features = with_outputs(network, ["features"])(images)["features"]
+        outputs.append((len(network.weights), features.numpy().std()))
     assert outputs[1][0] > outputs[0][0]
     assert outputs[1][1] == pytest.approx(outputs[0][1], rel=1.0)  # no explosion with depth
     assert outputs[1][1] > 0

@@ -18,8 +18,8 @@ from case import (
 )
 
 from ganapp.models.critic import Critic
-from ganapp.models.heads import features_of
 from ganapp.models.noise import DRAWS_OF_A_TERM, Draws, Stream
+from ganapp.models.outputs import with_outputs
 from ganapp.models.terms import generator_loss
 from ganapp.training.objectives import OBJECTIVES, NonSaturating, Objective
 from ganapp.training.penalties import R1
@@ -216,7 +216,7 @@ def test_draws_differ_by_call_term_and_step_and_have_an_end():
 def test_features_are_what_the_last_layer_gets():
     gan = tiny_gan()
     x = rows(BATCH)
-    features = Critic(lambda x: gan.score({"x": x}), gan.discriminator).features(tf.constant(x))
+    features = Critic(with_outputs(gan.discriminator, ["features"])).features(tf.constant(x))
     kernel, bias = gan.discriminator.layers[-1].get_weights()
     np.testing.assert_allclose(
         features.numpy() @ kernel + bias, gan.discriminator(x, training=True), rtol=1e-5
@@ -224,7 +224,7 @@ def test_features_are_what_the_last_layer_gets():
     named = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(3, name="features"), keras.layers.Dense(1)]
     )
-    assert features_of(named).output_shape == (None, 3)
+    assert with_outputs(named, ["features"]).output_shape["features"] == (None, 3)
 
 
 def test_features_of_a_subclassed_discriminator_are_refused():
@@ -232,8 +232,8 @@ def test_features_of_a_subclassed_discriminator_are_refused():
         def call(self, inputs):
             return inputs
 
-    with pytest.raises(ValueError, match=r"functional or sequential.*Received: Subclassed"):
-        features_of(Subclassed())
+    with pytest.raises(ValueError, match=r"must return a dict.*Received: Subclassed"):
+        with_outputs(Subclassed(), ["features"])
 
 
 def test_an_objective_has_no_state_by_default():

@@ -29,6 +29,7 @@ class AuxiliaryClassifier(Stabiliser):
     reference = "Odena et al., 2017, arXiv:1610.09585"
     formula = "weight * (-E log C(y | x) - E log C(y | G(z, y))) for D; its second part for G"
     classifies = True
+    reads = ("class_logits",)
 
     def __post_init__(self) -> None:
         check_range("weight", self.weight, 0.0)

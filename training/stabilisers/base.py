@@ -29,6 +29,8 @@ class Stabiliser:
     images_only: ClassVar[bool] = False
     # Whether it takes scores above 0 for real ones; see `Objective.score_sign_means_real`.
     by_score_sign: ClassVar[bool] = False
+    # Outputs of the discriminator that it looks at beside the scores, by name.
+    reads: ClassVar[tuple[str, ...]] = ()
     # Whether it needs labels, and a class head in the discriminator.
     classifies: ClassVar[bool] = False
 

@@ -29,6 +29,7 @@ class FeatureMatching(Stabiliser):
     weight: float = 1.0
     name = "feature_matching"
     reference = "Salimans et al., 2016, arXiv:1606.03498"
+    reads = ("features",)
     formula = "weight * |E f(x) - E f(G(z))|^2"
 
     def __post_init__(self) -> None:
@@ -53,6 +54,7 @@ class PullingAway(Stabiliser):
     weight: float = 0.1
     name = "pulling_away"
     reference = "Zhao et al., 2017, arXiv:1609.03126"
+    reads = ("features",)
     formula = "weight / (N (N - 1)) * sum_{i != j} cos^2(f(G(z_i)), f(G(z_j)))"
 
     def __post_init__(self) -> None:
