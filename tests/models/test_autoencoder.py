@@ -28,7 +28,7 @@ def test_scores_are_minus_the_mean_error(shape, error):
 
 def test_the_code_is_the_features():
     network = autoencoder_discriminator((8, 8, 1), widths=(4,), code=3)
-    assert with_outputs(network, ["features"]).output_shape["features"] == (None, 3)
+    assert with_outputs(network, ["features"]).output["features"].shape == (None, 3)
 
 
 def test_saved_and_loaded(tmp_path):

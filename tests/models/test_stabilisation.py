@@ -39,6 +39,7 @@ class Everything(Stabiliser):
     """Uses each hook in a way that shows in the update."""
 
     name = "everything"
+    reads = ("features",)
 
     def make_state(self, generator, discriminator):
         return Counter()
@@ -224,7 +225,7 @@ def test_features_are_what_the_last_layer_gets():
     named = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(3, name="features"), keras.layers.Dense(1)]
     )
-    assert with_outputs(named, ["features"]).output_shape["features"] == (None, 3)
+    assert with_outputs(named, ["features"]).output["features"].shape == (None, 3)
 
 
 def test_features_of_a_subclassed_discriminator_are_refused():
