@@ -34,10 +34,13 @@ ENGINES = ("litert", "onnx", "saved_model")
 PATHS = {"litert": "model.tflite", "onnx": "model.onnx", "saved_model": "."}
 BATCHES = (1, 4, 16, 64)
 GENERATORS = {
-    "points, three layers of 128": (8, lambda: mlp_generator(8, (2,), units=(128, 128, 128))),
+    "points, three layers of 128": (
+        8,
+        lambda: mlp_generator({"z": (8,)}, (2,), units=(128, 128, 128)),
+    ),
     "28x28 DCGAN, 64 and 16 channels": (
         100,
-        lambda: dcgan_generator(100, (28, 28, 1), channels=(64, 16)),
+        lambda: dcgan_generator({"z": (100,)}, (28, 28, 1), channels=(64, 16)),
     ),
 }
 

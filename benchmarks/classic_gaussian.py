@@ -79,7 +79,7 @@ def _gan(skew: float, start: tuple[float, float], seed: int, steps: int) -> GAN:
     dense.set_weights([np.array([[start[1] / scale]]), np.array([(start[0] - mean) / scale])])
     # Averaged over a twentieth of the run: the last steps still move with every minibatch.
     half_life = 0.05 * steps * BATCH
-    discriminator = mlp_discriminator((1,), units=UNITS)
+    discriminator = mlp_discriminator({"x": (1,)}, units=UNITS)
     gan = GAN(generator, discriminator, Normal(size=1), seed=seed, ema_half_life=half_life)
     gan.compile(
         adam(GENERATOR_RATE, 0.0, 0.99).build(steps),

@@ -60,13 +60,17 @@ def dcgan_networks() -> tuple[keras.Model, keras.Model]:
         normalisation=DCGAN["normalisation"],
         upsampling="transposed",
     )
-    return generator, dcgan_discriminator((28, 28, 1), channels=tuple(DCGAN["discriminator"]))
+    return generator, dcgan_discriminator(
+        {"x": (28, 28, 1)}, channels=tuple(DCGAN["discriminator"])
+    )
 
 
 def ring_networks() -> tuple[keras.Model, keras.Model]:
     """Three layers of 128 on points of the plane: a step of a millisecond or two."""
     units = (128, 128, 128)
-    return mlp_generator(8, (2,), units=units), mlp_discriminator((2,), units=units)
+    return mlp_generator({"z": (8,)}, (2,), units=units), mlp_discriminator(
+        {"x": (2,)}, units=units
+    )
 
 
 CASES = {

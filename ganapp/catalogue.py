@@ -15,6 +15,9 @@ LEFT_TO_OTHER_TABLES = (
     "generator_optimizer",
     "discriminator_optimizer",
     "head",
+    "heads",
+    "condition",
+    "class_start",
 )
 # As people ask for them; `networks` are two families that share most names.
 LISTS: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ import pydantic
 from ganapp import plugins
 from ganapp.combinations import refuse
 from ganapp.evaluation_config import EvaluationConfig
-from ganapp.models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
+from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.scheduled import scheduled
 from ganapp.section import (
     Fraction,
@@ -125,7 +125,7 @@ class GeneratorConfig(PluginSection):
     """The generator, its latents, how it is told the class, and its optimizer."""
 
     FAMILY, MEMBER = "generator", "network"
-    LEAVE = ("head",)  # the data decide
+    LEAVE = ("head", "condition", "class_start")  # the data decide
     network: str
     condition: Literal["none", *GENERATOR_CONDITIONS] = "none"
     prior: PriorConfig = PriorConfig()
@@ -136,8 +136,9 @@ class DiscriminatorConfig(PluginSection):
     """The discriminator, how it is told the class, its packs, and its optimizer."""
 
     FAMILY, MEMBER = "discriminator", "network"
+    LEAVE = ("heads", "condition", "class_start")  # the data and the objective decide
     network: str
-    condition: Literal["none", *DISCRIMINATOR_CONDITIONS] = "none"
+    condition: Literal[*DISCRIMINATOR_CONDITIONS] = "none"
     packing: Positive = 1
     optimizer: OptimizerSection
 

@@ -50,7 +50,7 @@ def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ())
     if classes:
         if not tf.is_tensor(named.get(LABEL)):
             raise ValueError(
-                "Networks or a prior with classes need a dataset of (examples, integer labels), or "
+                "Networks that take 'label' need a dataset of (examples, integer labels), or "
                 f"of dicts with 'label'. Received: elements of type {type(data).__name__} without "
                 "labels"
             )
@@ -87,7 +87,7 @@ def one_hot_labels(labels: Any, classes: int) -> tf.Tensor:
     labels = tf.reshape(labels, [-1])
     if tf.executing_eagerly() and len(labels) and (most := int(tf.reduce_max(labels))) >= classes:
         raise ValueError(
-            f"Labels must be below {classes}, the number of classes of the networks or the prior, "
+            f"Labels must be below {classes}, the number of classes of the networks, "
             f"or below 0 where a class is not known. Received: a label of {most}"
         )
     return tf.one_hot(labels, classes)

@@ -1,7 +1,7 @@
 """Checks that two networks and a prior make a GAN."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -45,19 +45,22 @@ def check_networks(
         "generator": input_shapes(generator, LATENT),
         "discriminator": input_shapes(discriminator, EXAMPLE),
     }
-    _check_names(taken)
-    classes = _check_classes(taken, getattr(prior, "classes", 0), packing)
-    conditions = _conditions(taken)
+    sizes = getattr(prior, "sizes", None) or {LATENT: prior.size}
+    _check_names(taken, sizes)
+    classes = _check_classes(taken, packing)
+    conditions = _conditions(taken, sizes)
     if packing > 1 and conditions.keys() & taken["discriminator"].keys():
         raise ValueError(
             "`packing` must be 1 where `discriminator` takes observations: a pack has several. "
             f"Received: packing={packing} with {', '.join(map(repr, conditions))}"
         )
     beside = _probes(conditions, classes)
-    z = tf.zeros((1, prior.size))
-    expectation = f"`generator` must take latents of the prior's size {prior.size}"
-    _check_shape(generator, taken["generator"][LATENT], z, expectation)
-    made = _called(generator, beside | {LATENT: z}, LATENT, EXAMPLE, expectation)
+    latents = {name: tf.zeros((1, size)) for name, size in sizes.items()}
+    said = ", ".join(map(str, sizes.values()))
+    expectation = f"`generator` must take latents of the prior's size {said}"
+    for name, each in latents.items():
+        _check_shape(generator, taken["generator"][name], each, expectation)
+    made = _called(generator, beside | latents, LATENT, EXAMPLE, expectation)
     if EXAMPLE not in made:
         raise ValueError(
             f"`generator` must name one of its outputs {EXAMPLE!r}, the example. "
@@ -101,24 +104,27 @@ def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, .
     return shares
 
 
-def _check_names(taken: dict[str, dict[str, Any]]) -> None:
-    for network, own, other in (("generator", LATENT, EXAMPLE), ("discriminator", EXAMPLE, LATENT)):
+def _check_names(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> None:
+    owned = {"generator": (*latents,), "discriminator": (EXAMPLE,)}
+    for network, own in owned.items():
         names = taken[network].keys()
-        if own not in names or other in names:
+        (others,) = (each for other, each in owned.items() if other != network)
+        if set(own) - names or names & set(others):
             raise ValueError(
-                f"`{network}` must take {own!r}, and may take 'label' and observations of the data "
-                f"beside it; {other!r} is the other network's. Name the inputs of a network with "
-                "several of them, by `keras.Input(shape, name=...)` or by the keys of a dict. "
+                f"`{network}` must take {', '.join(map(repr, own))}, and may take 'label' and "
+                f"observations of the data beside it; {', '.join(map(repr, others))} is the other "
+                "network's. Name the inputs of a network with several of them, by "
+                "`keras.Input(shape, name=...)` or by the keys of a dict. "
                 f"Received: {', '.join(map(repr, names))}"
             )
 
 
-def _conditions(taken: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _conditions(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> dict[str, Any]:
     """Observations of both networks; shapes that both give agree."""
     found: dict[str, Any] = {}
     for shapes in taken.values():
         for name, shape in shapes.items():
-            if name in (EXAMPLE, LATENT, LABEL):
+            if name in (EXAMPLE, LABEL, *latents):
                 continue
             if found.get(name) not in (None, shape) and shape is not None:
                 raise ValueError(
@@ -167,23 +173,16 @@ def resolve_objective(objective: Any) -> Any:
     return objective
 
 
-def _check_classes(taken: dict[str, dict[str, Any]], of_prior: int, packing: int) -> int:
-    """How many classes the generator is told apart: in its latents, or by a label of its own."""
-    of_generator, of_discriminator = (
-        (shapes[LABEL] or (of_prior,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
+def _check_classes(taken: dict[str, dict[str, Any]], packing: int) -> int:
+    """How many classes the generator is told apart."""
+    classes, of_discriminator = (
+        (shapes[LABEL] or (0,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
     )
-    if of_generator and of_prior:
-        raise ValueError(
-            "`generator` must be told the class once: by its input 'label', with a prior that "
-            "knows no classes, or within the latents of a prior that does. "
-            f"Received: {of_generator} and {of_prior} classes"
-        )
-    classes = of_prior or of_generator
     refuse(Combination(packing=packing, told_classes=f"{classes} classes" if classes else ""))
     if of_discriminator and of_discriminator != classes:
         raise ValueError(
-            "`discriminator` must take labels of as many classes as the prior has, or the "
-            f"generator takes. Received: {of_discriminator} and {classes}"
+            "`discriminator` must take labels of as many classes as the generator takes. "
+            f"Received: {of_discriminator} and {classes}"
         )
     return classes
 

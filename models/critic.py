@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganapp.models.outputs import FEATURES, LOGITS
-from ganapp.models.tensors import LABEL, SCORES, Tensors
+from ganapp.models.tensors import FEATURES, LABEL, LOGITS, SCORES, Tensors
 
 
 @dataclasses.dataclass

@@ -20,7 +20,7 @@ from ganapp.models.critic import Critic
 from ganapp.models.descent import descended
 from ganapp.models.distributed import DistributedFunctions, divide_by_replicas
 from ganapp.models.ema import copy_network, decay_at, update_average
-from ganapp.models.inference import Inference
+from ganapp.models.inference import Inference, requested_labels
 from ganapp.models.keras_methods import KerasMethods
 from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
 from ganapp.models.outputs import with_outputs
@@ -29,7 +29,7 @@ from ganapp.models.precision import both_optimizers, prepared
 from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
 from ganapp.models.stabilisation import Stabilisation
 from ganapp.models.statistics import mean_losses, score_statistics
-from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply
+from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply
 from ganapp.models.terms import discriminator_loss, generator_loss
 
 
@@ -49,11 +49,11 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         generator: maps latents `(batch, prior.size)` to examples `(batch, *shape)`; of several
             inputs it names each.
         discriminator: maps examples to raw scores, `(batch, 1)` or patch scores; likewise.
-        prior: has `size` and `sample(count, seed) -> (count, size)`. With its `classes`, or a
-            network that takes `label`, the dataset yields (examples, labels), and a generated
-            example is asked to be of its row's class.
+        prior: has `size` and `sample(count, seed) -> (count, size)`; one of several named parts
+            has `sizes` by name and `draw(count, seed)`, and the generator takes each by its name.
         class_shares: of the classes that are drawn for a generator which takes `label`: where a
-            row's is not known, and in `generate`; all alike by default.
+            row's is not known, and in `generate`; all alike by default. The dataset then yields
+            (examples, labels), and a generated example is asked to be of its row's class.
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
         ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
@@ -297,21 +297,19 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         )
 
     def _noise(self, real: Tensors, stream: Stream, index: Any = 0) -> Tensors:
-        """What this replica's generator is given: a latent for each row of `real`, and its rest.
+        """What this replica's generator is given: latents for each row of `real`, and the rest.
 
         `label` is the class that the generated example is asked to be of: the row's, where that is
         known, else a drawn one.
         """
         seed = stateless_seed(self.seed, stream, self.step.value, index)
         rows = tf.shape(real[EXAMPLE])[0]
-        latents = replica_slice(lambda count: self.prior.sample(count, seed), rows)
         given = {name: real[name] for name in self.conditions}
-        if not self.classes:
-            return given | {LATENT: latents}
-        drawn = None
-        if not self.classes_are_in_the_prior:
+        given |= replica_slice(lambda count: self.draw_latents(count, seed), rows)
+        if self.classes:
             drawn = replica_slice(lambda count: self.draw_labels(count, seed), rows)
-        return given | self.with_labels(latents, drawn, real[LABEL])
+            given[LABEL] = requested_labels(real[LABEL], drawn)
+        return given
 
     def _generate(self, latents: Tensors, *, training: bool = True) -> tf.Tensor:
         return apply(self.generator, latents, training=training)[EXAMPLE]

@@ -28,9 +28,20 @@ class Inference(keras.Model):
     """Generation and scoring for callbacks, evaluation and people."""
 
     @property
-    def classes_are_in_the_prior(self) -> bool:
-        """Whether a class is part of the latents rather than an input of its own."""
-        return getattr(self.prior, "classes", 0) > 0
+    def latent_sizes(self) -> dict[str, int]:
+        """Dimension of each latent of the prior by name: `z`, and further parts."""
+        return getattr(self.prior, "sizes", None) or {LATENT: self.prior.size}
+
+    @property
+    def generator_conditions(self) -> tuple[str, ...]:
+        """The observations that the generator takes."""
+        return tuple(n for n in input_names(self.generator, LATENT) if n in self.conditions)
+
+    def draw_latents(self, count: int | tf.Tensor, seed: tf.Tensor) -> Tensors:
+        """Latents of the prior by name, float32 `(count, size)`, a function of the seed."""
+        if hasattr(self.prior, "draw"):
+            return self.prior.draw(count, seed)
+        return {LATENT: self.prior.sample(count, seed)}
 
     def draw_labels(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Classes by their shares, one-hot float32 `(count, classes)`, a function of the seed."""
@@ -38,26 +49,6 @@ class Inference(keras.Model):
         logits = tf.math.log(tf.constant([self.class_shares], tf.float32))
         drawn = tf.random.stateless_categorical(logits, count, seed, tf.int32)[0]
         return tf.one_hot(drawn, self.classes)
-
-    def with_labels(
-        self, latents: tf.Tensor, drawn: tf.Tensor | None, labels: tf.Tensor | None
-    ) -> Tensors:
-        """Latents and the classes that the generator is told, by name.
-
-        Args:
-            latents: of the prior, `(n, prior.size)`.
-            drawn: classes for rows without a known one, one-hot; `None` where they are part of the
-                latents.
-            labels: classes to ask for, one-hot; rows of zeros, and `None`, for those drawn.
-        """
-        if self.classes_are_in_the_prior:
-            if labels is not None:
-                latents = self.prior.with_labels(latents, labels)
-            return {LATENT: latents, LABEL: self.prior.labels(latents)}
-        if labels is None:
-            return {LATENT: latents, LABEL: drawn}
-        known = tf.reduce_any(labels != 0, axis=-1, keepdims=True)
-        return {LATENT: latents, LABEL: tf.where(known, tf.cast(labels, drawn.dtype), drawn)}
 
     def inputs(self, count: int | None = None, *, seed: int = 0, **named: Any) -> Tensors:
         """All that the generator takes, by name: what is not given is drawn.
@@ -76,46 +67,19 @@ class Inference(keras.Model):
         self._check_given(given, count)
         count = len(next(iter(given.values()))) if given else count
         root = stateless_seed(seed, Stream.SAMPLE, 0)
-        latents = given.get(LATENT)
-        latents = self.prior.sample(count, root) if latents is None else _floats(latents)
-        rest = {name: _floats(given[name]) for name in self.generator_conditions}
-        if not self.classes:
-            return rest | {LATENT: latents}
-        drawn = None if self.classes_are_in_the_prior else self.draw_labels(count, root)
-        labels = given.get(LABEL)
-        if labels is not None:
-            labels = one_hot_labels(labels, self.classes)
-        return rest | self.with_labels(latents, drawn, labels)
+        found = self.draw_latents(count, root)
+        if self.classes:
+            labels = given.pop(LABEL, None)
+            labels = None if labels is None else one_hot_labels(labels, self.classes)
+            found[LABEL] = requested_labels(labels, self.draw_labels(count, root))
+        return found | {name: _floats(value) for name, value in given.items()}
 
-    @property
-    def generator_conditions(self) -> tuple[str, ...]:
-        """The observations that the generator takes."""
-        return tuple(n for n in input_names(self.generator, LATENT) if n in self.conditions)
-
-    def sample_latents(
-        self, count: int, *, seed: int = 0, labels: np.ndarray | None = None
-    ) -> tf.Tensor:
-        """Latents `(count, prior.size)`, a function of the arguments alone.
-
-        Args:
-            count: how many.
-            seed: of the draw.
-            labels: int `(count,)`, classes to ask for instead of those drawn, where the prior has
-                classes; below 0 for the one drawn.
-        """
-        latents = self.prior.sample(count, stateless_seed(seed, Stream.SAMPLE, 0))
-        if labels is None:
-            return latents
-        return self.prior.with_labels(latents, one_hot_labels(labels, self.classes))
-
-    def asked(self, count: int, *, seed: int = 0) -> np.ndarray | None:
+    def requested_labels(self, count: int, *, seed: int = 0) -> np.ndarray | None:
         """The classes of `generate(count, seed=seed)`, int `(count,)`; `None` without classes."""
         if not self.classes:
             return None
         root = stateless_seed(seed, Stream.SAMPLE, 0)
-        if not self.classes_are_in_the_prior:
-            return np.argmax(self.draw_labels(count, root), axis=1)
-        return np.argmax(self.prior.labels(self.prior.sample(count, root)), axis=1)
+        return np.argmax(self.draw_labels(count, root), axis=1)
 
     def generate(
         self,
@@ -193,14 +157,16 @@ class Inference(keras.Model):
         return parts | ({"terms": others} if others else {})  # of a subclass with weights
 
     def _check_given(self, given: dict[str, Any], count: int | None) -> None:
-        known = {LATENT, *self.generator_conditions, *((LABEL,) if self.classes else ())}
+        sizes = self.latent_sizes
+        known = {*sizes, *self.generator_conditions, *((LABEL,) if self.classes else ())}
         if unknown := sorted(given.keys() - known):
             raise ValueError(
                 f"The generator takes {', '.join(map(repr, sorted(known)))}. "
                 f"Received: {', '.join(map(repr, unknown))}"
             )
         check_there(self.generator.name, self.generator_conditions, given)
-        for name, shape in {LATENT: (self.prior.size,), **self.conditions}.items():
+        shapes = {name: (size,) for name, size in sizes.items()} | self.conditions
+        for name, shape in shapes.items():
             found = np.shape(given[name])[1:] if name in given else None
             if found is not None and not tf.TensorShape(shape).is_compatible_with(found):
                 raise ValueError(
@@ -240,10 +206,11 @@ class Inference(keras.Model):
             takes, gives = (EXAMPLE, SCORES) if scores else (LATENT, EXAMPLE)
             names = input_names(network, takes)
             shapes = {
-                LATENT: (self.prior.size,),
                 EXAMPLE: packed_shape(self.example_shape, self.packing),
                 LABEL: (self.classes,),
-            } | self.conditions
+                **{name: (size,) for name, size in self.latent_sizes.items()},
+                **self.conditions,
+            }
             signature = {
                 name: tf.TensorSpec(
                     None if shapes[name] is None else (None, *shapes[name]), tf.float32
@@ -257,6 +224,19 @@ class Inference(keras.Model):
             )
             functions[id(network)] = function, names
         return functions[id(network)]
+
+
+def requested_labels(labels: tf.Tensor | None, drawn: tf.Tensor) -> tf.Tensor:
+    """The classes that examples are asked to be of, one-hot `(n, classes)`.
+
+    Args:
+        labels: classes to ask for, one-hot; rows of zeros, and `None`, for those drawn.
+        drawn: classes for rows without a known one, one-hot.
+    """
+    if labels is None:
+        return drawn
+    known = tf.reduce_any(labels != 0, axis=-1, keepdims=True)
+    return tf.where(known, tf.cast(labels, drawn.dtype), drawn)
 
 
 def _floats(values: Any) -> tf.Tensor:

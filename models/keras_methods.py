@@ -62,7 +62,7 @@ class KerasMethods(keras.Model):
 
         Args:
             x: `discriminator_steps * batch_size` examples.
-            y: their labels, where the prior has classes.
+            y: their labels, where the networks take `label`.
             sample_weight: not supported.
             class_weight: not supported.
             return_dict: logs always come by name; there are too many to tell apart by place.
@@ -91,8 +91,8 @@ class KerasMethods(keras.Model):
         """Maps latents to examples: `predict(latents)` does so in batches.
 
         Args:
-            latents: `(batch, prior.size)`, `gan.sample_latents(count)` draws some; or a dict with
-                all that the generator takes, see `inputs`.
+            latents: `(batch, prior.size)`, or a dict with all that the generator takes, as
+                `gan.inputs(count)` draws it.
             training: use the generator that is being trained, as training does; otherwise the
                 averaged one.
 
@@ -100,12 +100,13 @@ class KerasMethods(keras.Model):
             ValueError: for anything but latents.
         """
         given = latents if isinstance(latents, dict) else {LATENT: latents}
-        shape = tuple(given[LATENT].shape[1:]) if LATENT in given else None
-        if shape != (self.prior.size,):
-            raise ValueError(
-                f"A GAN maps latents (batch, {self.prior.size}) to examples; scores of examples "
-                f"are `gan.scores(examples)`. Received: shape {shape}"
-            )
+        for name, size in self.latent_sizes.items():
+            shape = tuple(given[name].shape[1:]) if name in given else None
+            if shape != (size,):
+                raise ValueError(
+                    f"A GAN maps latents {name!r} (batch, {size}) to examples; scores of examples "
+                    f"are `gan.scores(examples)`. Received: shape {shape}"
+                )
         network = self.generator if training else self.ema_generator
         return apply(network, given, training=training)[EXAMPLE]
 
@@ -267,7 +268,7 @@ def _refuse_weights(method: str, arguments: dict[str, Any]) -> None:
                 f"`{method}` takes no `{name}`: a GAN learns the distribution it is shown. Show "
                 "rare examples more often instead, for example with "
                 "`tf.data.Dataset.sample_from_datasets(datasets, weights)`, or ask for classes by "
-                "a prior with classes (`ganapp.training.priors.Conditional`, `shares`). "
+                "a generator that takes 'label' (`class_shares` says how often each is drawn). "
                 f"Received: {name}={arguments[name]!r}"
             )
 

@@ -6,6 +6,7 @@ what one device would: each takes its slice of the global draw.
 
 import enum
 from collections.abc import Callable
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -29,6 +30,7 @@ STREAMS = 256
 # More draws than one step ever makes from one stream: discriminator updates x terms x draws each.
 DRAWS_PER_STEP = 2**20
 DRAWS_OF_A_TERM = 2**8
+Drawn = TypeVar("Drawn", tf.Tensor, dict[str, tf.Tensor])
 
 
 def stateless_seed(
@@ -49,13 +51,11 @@ def stateless_seed(
     return tf.stack([tf.constant(seed * STREAMS + stream, tf.int64), draw])
 
 
-def replica_slice(
-    draw: Callable[[int | tf.Tensor], tf.Tensor], count: int | tf.Tensor
-) -> tf.Tensor:
+def replica_slice(draw: Callable[[int | tf.Tensor], Drawn], count: int | tf.Tensor) -> Drawn:
     """Rows of a global draw that belong to this replica.
 
     Args:
-        draw: maps a number of rows to a tensor with that many.
+        draw: maps a number of rows to a tensor, or tensors by name, with that many.
         count: rows of this replica; equal on every replica.
 
     Returns:
@@ -66,7 +66,8 @@ def replica_slice(
     if replicas == 1:
         return draw(count)
     first = tf.cast(context.replica_id_in_sync_group, tf.int32) * count
-    return draw(count * replicas)[first : first + count]
+    whole = draw(count * replicas)
+    return tf.nest.map_structure(lambda each: each[first : first + count], whole)
 
 
 class Draws:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import keras
 
-from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, input_names
+from ganapp.models.tensors import EXAMPLE, FEATURES, LABEL, LOGITS, SCORES, input_names
 
-FEATURES, LOGITS = "features", "class_logits"
+# The layer of a network of ours that gives its features, where the scores are of something else.
+BOTTLENECK = "bottleneck"
 
 
 def takes_labels(network: keras.Model) -> bool:
@@ -50,8 +51,8 @@ def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Mode
         ) from error
     if LOGITS in names and LOGITS not in outputs:
         raise ValueError(
-            "The discriminator must have a class head "
-            "(`ganapp.models.conditions.with_class_head`) for an auxiliary classifier. "
+            "The discriminator must have a class head, an output 'class_logits' (the builders of "
+            "`ganapp.models.networks` take `heads`), for an auxiliary classifier. "
             f"Received: {discriminator.name!r} without one"
         )
     if unknown := sorted(set(names) - outputs.keys()):
@@ -65,7 +66,8 @@ def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Mode
 
 
 def _features(network: keras.Model) -> keras.KerasTensor:
-    named = [layer.output for layer in network.layers if layer.name == FEATURES]
+    own = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    named = [layer.output for layer in own if layer.name in (FEATURES, BOTTLENECK)]
     # A constraint gives layers longer names.
     heads = [layer.input for layer in network.layers if layer.name.startswith(SCORES)]
     return (named or heads or [network.layers[-1].input])[0]

@@ -309,14 +309,14 @@ RULES = (
     Rule(
         broken=_packs_of_classes,
         setting="`discriminator.packing` must be 1 when the generator is told classes:",
-        argument="`packing` must be 1 when the prior has classes:",
+        argument="`packing` must be 1 when the generator takes 'label':",
         reason="a pack would mix them, and has one score for all.",
     ),
     Rule(
         broken=lambda given: given.untold_classes,
         setting="`data.clusters` makes classes that nobody is told; add `--set "
         "generator.condition=concatenation --set discriminator.condition=projection`.",
-        argument="The data's classes are told to nobody; give the GAN a prior with classes.",
+        argument="The data's classes are told to nobody; let the generator take 'label'.",
     ),
     Rule(
         broken=_adaptive_to_energies,
@@ -381,8 +381,8 @@ RULES = (
     Rule(
         broken=lambda given: given.unheeded_classes,
         setting="The generator is told classes that no part of the discriminator looks at:",
-        argument="The prior has classes that no part of the discriminator looks at (it takes no "
-        "label, and no `AuxiliaryClassifier` is there):",
+        argument="The generator takes classes that no part of the discriminator looks at (it takes "
+        "no label, and no `AuxiliaryClassifier` is there):",
         reason="unless the examples say their class themselves, the generator learns to ignore it.",
         fatal=False,
     ),

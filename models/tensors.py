@@ -16,6 +16,7 @@ import tensorflow as tf
 
 Tensors = dict[str, tf.Tensor]
 EXAMPLE, LATENT, LABEL, SCORES = "x", "z", "label", "scores"
+FEATURES, LOGITS = "features", "class_logits"
 
 
 def input_names(network: keras.Model, default: str) -> tuple[str, ...]:

@@ -48,7 +48,9 @@ def linear_networks(shape=SHAPE, latent=LATENT) -> tuple[keras.Model, keras.Mode
 def mlp_networks(shape=SHAPE, latent=LATENT, **options: Any) -> tuple[keras.Model, keras.Model]:
     """One hidden layer of 8 units each."""
     options = {"units": (8,)} | options
-    return mlp_generator(latent, shape, **options), mlp_discriminator(shape, **options)
+    return mlp_generator({"z": (latent,)}, shape, **options), mlp_discriminator(
+        {"x": shape}, **options
+    )
 
 
 @contextlib.contextmanager
@@ -238,8 +240,8 @@ def packing_gan(
     """A compiled GAN whose discriminator scores packs of `size`."""
     keras.utils.set_random_seed(1)
     with (strategy or tf.distribute.get_strategy()).scope():
-        generator = mlp_generator(LATENT, shape, units=(8,))
-        discriminator = mlp_discriminator(packed_shape(shape, size), units=(8,))
+        generator = mlp_generator({"z": (LATENT,)}, shape, units=(8,))
+        discriminator = mlp_discriminator({"x": packed_shape(shape, size)}, units=(8,))
         gan = GAN(generator, discriminator, Normal(size=LATENT), packing=size)
         with any_combination():
             optimizers = keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05)

@@ -23,7 +23,6 @@ CONFIGURED = (
 )
 REGISTRIES = (
     "ganapp.models.networks",
-    "ganapp.models.conditions",
     "ganapp.models.rules",
     "ganapp.training",
 )

@@ -21,7 +21,7 @@ from ganapp.models.rules import CombinationWarning
 from ganapp.runner.cadences import Cadences, cadences_of
 from ganapp.runner.judges import check_baselines, checked_judge
 from ganapp.runner.mistakes import as_user_errors
-from ganapp.runner.networks import make_discriminator, make_generator, make_prior
+from ganapp.runner.networks import make_discriminator, make_generator
 from ganapp.runner.stored_data import StoredData, stored_data_of
 from ganapp.scheduled import AnnealConfig
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
@@ -203,11 +203,12 @@ def _default_precision_after() -> Iterator[None]:
 
 def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     training = config.training
-    prior = make_prior(config, data.class_shares)
+    prior = config.generator.prior.build()
     gan = GAN(
         make_generator(config, prior, data.spec),
-        make_discriminator(config, prior, data.spec),
+        make_discriminator(config, data.spec),
         prior,
+        class_shares=data.class_shares or None,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,
         ema_warm_up=training.ema_warm_up,

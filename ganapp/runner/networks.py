@@ -7,30 +7,13 @@ import keras
 import numpy as np
 
 from ganapp.config import Config
-from ganapp.models.conditions import (
-    DISCRIMINATOR_CONDITIONS,
-    GENERATOR_CONDITIONS,
-    with_class_column,
-    with_class_head,
-    with_class_mask,
-)
 from ganapp.models.networks import GENERATORS
 from ganapp.models.packing import packed_shape
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT
 from ganapp.training.data import DataSpec, Source
-from ganapp.training.priors import Conditional, Prior
+from ganapp.training.priors import Prior
 
 UNCONDITIONAL = "none"
-
-
-def make_prior(config: Config, shares: tuple[float, ...]) -> Prior:
-    """The latents' distribution, with a class for each where the generator is told one.
-
-    Args:
-        config: of the run.
-        shares: of each class in the training examples, see `class_shares`.
-    """
-    base = config.generator.prior.build()
-    return Conditional(base=base, shares=shares) if is_told_classes(config) else base
 
 
 def is_told_classes(config: Config) -> bool:
@@ -63,32 +46,29 @@ def class_shares(source: Source) -> tuple[float, ...]:
 
 def make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     """The generator for latents of the prior, of examples as `spec` has them."""
-    section, classes = config.generator, prior.classes
-    head = _head(config, spec)
-
-    def build(size: int) -> keras.Model:
-        return section.build(size, spec.shape, **head)
-
-    if not classes:
-        return prior.prepare(build(prior.generator_size))
-    condition = GENERATOR_CONDITIONS[section.condition]
-    network = condition(build, prior.generator_size - classes, classes)
+    section, head = config.generator, _head(config, spec)
+    inputs = {LATENT: (prior.generator_size,)} | dict(spec.conditions)
+    if not is_told_classes(config):
+        return prior.prepare(section.build(inputs, spec.shape, **head))
+    inputs[LABEL] = (len(spec.classes),)
     if spec.label_start is not None:
-        network = with_class_column(network, spec.label_start, classes)
+        head["class_start"] = spec.label_start
+    network = section.build(inputs, spec.shape, condition=section.condition, **head)
     return prior.prepare(network)
 
 
-def make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
+def make_discriminator(config: Config, spec: DataSpec) -> keras.Model:
     """The discriminator of examples as `spec` has them, in packs or of a class if asked."""
-    section, shape = config.discriminator, spec.shape
-    if section.condition == UNCONDITIONAL:
-        network = section.build(packed_shape(shape, section.packing))
-    else:
-        condition = DISCRIMINATOR_CONDITIONS[section.condition]
-        network = condition(section.build, shape, prior.classes)
+    section, classes = config.discriminator, len(spec.classes)
+    options: dict[str, Any] = {"condition": section.condition}
+    inputs = {EXAMPLE: packed_shape(spec.shape, section.packing)} | dict(spec.conditions)
     if spec.partly_labelled:
-        network = with_class_mask(network, spec.label_start, prior.classes)
-    return with_class_head(network, prior.classes) if _classifies(config) else network
+        options["class_start"] = spec.label_start
+    if section.condition != UNCONDITIONAL or spec.partly_labelled:
+        inputs[LABEL] = (classes,)
+    if _classifies(config):
+        options["heads"] = {"class_logits": classes}
+    return section.build(inputs, **options)
 
 
 def _head(config: Config, spec: DataSpec) -> dict[str, Any]:

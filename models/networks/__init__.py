@@ -1,9 +1,9 @@
 """Network families, one line here for each builder.
 
-A generator builder takes `(latent_size, shape, *, options)`, a discriminator builder
-`(shape, *, options)`; the options' types are what a configuration may set. A discriminator's last
-layer is named `scores`. Its features are the output of the layer named `features` if there is
-one, else what the last layer takes, `(batch, d)`.
+A generator builder takes `(inputs, shape, *, condition, options)`, a discriminator builder
+`(inputs, *, condition, class_start, heads, options)`; `inputs` are shapes by name, and the options'
+types are what a configuration may set. Both end in the `network` of their
+`ganapp.models.networks.inputs`, which names what comes out.
 """
 
 from ganapp.models.networks.autoencoder import autoencoder_discriminator

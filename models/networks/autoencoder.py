@@ -5,6 +5,7 @@ arXiv:1703.10717.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -20,11 +21,16 @@ from ganapp.models.networks.blocks import (
     dropped,
 )
 from ganapp.models.networks.dcgan import DOWNSAMPLINGS, UPSAMPLINGS
+from ganapp.models.networks.inputs import DiscriminatorInputs, Shapes
+from ganapp.models.outputs import BOTTLENECK
 
 
 def autoencoder_discriminator(
-    shape: tuple[int, ...],
+    inputs: Shapes,
     *,
+    condition: str = "concatenation",
+    class_start: int | None = None,
+    heads: Mapping[str, int] | None = None,
     widths: Widths = (64, 128),
     code: Width = 64,
     error: Literal["squared", "absolute"] = "squared",
@@ -32,26 +38,30 @@ def autoencoder_discriminator(
 ) -> keras.Model:
     """Maps examples to scores `(batch, 1)`, float32: minus the error of their reconstruction.
 
-    The code is the output of the layer named `features`. Scores are at most 0, so objectives that
+    The code is its `features`. Scores are at most 0, so objectives that
     take them as logits do not fit. Nothing bounds what the decoder puts out.
 
     Args:
-        shape: of one example. Images (three axes) go through convolutions, everything else
-            through dense layers.
+        inputs: shape of each input by name, see `ganapp.models.networks.inputs`. Images and clips
+            go through convolutions, everything else through dense layers; what joins the example
+            is reconstructed with it.
+        condition: how the class enters, where it does.
+        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
+        heads: likewise.
         widths: of the hidden layers from the example to the code, the decoder's in reverse. For
             images the channels after each halving of the sides, else units.
         code: dimension of the code.
         error: mean over an example's entries of the squared (EBGAN) or absolute (BEGAN) difference.
         dropout: probability that an output of the encoder's hidden layers is dropped.
     """
-    examples = keras.Input(shape, name="examples")
+    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    shape = tuple(given.x.shape[1:])
     encoded, decoded = (_encoded, _decoded) if len(shape) == 3 else (_dense, _dense_decoded)
-    x = keras.layers.Dense(code)(encoded(examples, widths, dropout))
+    x = keras.layers.Dense(code)(encoded(given.x, widths, dropout))
     # A layer of its own: constraints replace the dense layer by one with another name.
-    x = keras.layers.Identity(name="features")(x)
-    reconstruction = decoded(x, shape, widths)
+    x = keras.layers.Identity(name=BOTTLENECK)(x)
     score = ReconstructionScore(error=error, dtype="float32", name="scores")
-    return keras.Model(examples, score([examples, reconstruction]), name="discriminator")
+    return given.network(x, score([given.x, decoded(x, shape, widths)]))
 
 
 # Minus a reconstruction error is never positive, and no logit.
@@ -60,15 +70,15 @@ autoencoder_discriminator.reconstructs = True
 
 def _encoded(x, widths, dropout):
     for width in widths:
-        x = dropped(activated(DOWNSAMPLINGS["strided"](x, width), "none"), dropout)
+        x = dropped(activated(DOWNSAMPLINGS["strided"](x, width)), dropout)
     return keras.layers.Flatten()(x)
 
 
 def _decoded(x, shape, widths):
     start = (*coarsest_map(*shape[:2], len(widths)), widths[-1])
-    x = keras.layers.Reshape(start)(activated(keras.layers.Dense(math.prod(start))(x), "none"))
+    x = keras.layers.Reshape(start)(activated(keras.layers.Dense(math.prod(start))(x)))
     for width in reversed(widths):
-        x = activated(UPSAMPLINGS["nearest"](x, width), "none")
+        x = activated(UPSAMPLINGS["nearest"](x, width))
     x = keras.layers.Conv2D(shape[2], 3, padding="same", dtype="float32")(x)
     return cropped(x, *shape[:2])
 
@@ -77,7 +87,7 @@ def _dense(x, widths, dropout):
     x = keras.layers.Flatten()(x)
     for width in widths:
         x = keras.layers.Dense(width, kernel_initializer="he_normal")(x)
-        x = dropped(activated(x, "none"), dropout)
+        x = dropped(activated(x), dropout)
     return x
 
 

@@ -21,7 +21,8 @@ Rate = Annotated[float, annotated_types.Ge(0), annotated_types.Lt(1)]
 
 # A function per choice instead of a chain of ifs. Batch statistics are those of the global batch,
 # so that N replicas normalise as one; "layer" on images is over height, width and channels.
-NORMALISATIONS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+Normaliser = Callable[[keras.KerasTensor], keras.KerasTensor]
+NORMALISATIONS: dict[str, Normaliser] = {
     "none": lambda x: x,
     "batch": lambda x: keras.layers.BatchNormalization(synchronized=True)(x),
     "layer": lambda x: ExampleNormalization()(x),
@@ -35,10 +36,12 @@ ACTIVATIONS: dict[str, Callable[[], keras.layers.Layer]] = {
 
 
 def activated(
-    x: keras.KerasTensor, normalisation: str, activation: str = "leaky_relu"
+    x: keras.KerasTensor,
+    normalise: Normaliser = NORMALISATIONS["none"],
+    activation: str = "leaky_relu",
 ) -> keras.KerasTensor:
     """Normalises and applies the non-linearity."""
-    return ACTIVATIONS[activation]()(NORMALISATIONS[normalisation](x))
+    return ACTIVATIONS[activation]()(normalise(x))
 
 
 def dropped(x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
@@ -47,39 +50,38 @@ def dropped(x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
 
 
 def _rectified(activation: str) -> Callable:
-    def units(x, width: int, normalisation: str, pieces: int):
+    def units(x, width: int, normalise: Normaliser, pieces: int):
         # He et al. (2015): keeps the scale of activations through rectified layers.
         x = keras.layers.Dense(width, kernel_initializer="he_normal")(x)
-        return activated(x, normalisation, activation)
+        return activated(x, normalise, activation)
 
     return units
 
 
-def _maxout(x, width: int, normalisation: str, pieces: int):
+def _maxout(x, width: int, normalise: Normaliser, pieces: int):
     # Of two unit Gaussians the larger has mean square 1: nothing to make up for, unlike above.
     x = keras.layers.Dense(width * pieces, kernel_initializer="lecun_normal")(x)
-    return Maxout(pieces=pieces)(NORMALISATIONS[normalisation](x))
+    return Maxout(pieces=pieces)(normalise(x))
 
 
-# (x, width, normalisation, pieces) -> x through one hidden layer of that many units.
+# (x, width, normalise, pieces) -> x through one hidden layer of that many units.
 HIDDEN_UNITS: dict[str, Callable] = {
     **{name: _rectified(name) for name in ACTIVATIONS},
     "maxout": _maxout,
 }
 
 
-def image_shape(shape: tuple[int, ...], network: str) -> tuple[int, ...]:
-    """The shape, if it is that of an image.
+def check_images(shape: tuple[int, ...], network: str) -> None:
+    """Refuses examples that are neither images nor clips.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: naming the network.
     """
-    if len(shape) != 3:
+    if len(shape) not in (3, 4):
         raise ValueError(
-            f"The network {network!r} must have images of (height, width, channels); 'mlp' takes "
-            f"any shape. Received: shape={shape}"
+            f"The network {network!r} must have images of (height, width, channels) or clips of "
+            f"(time, height, width, channels); 'mlp' takes any shape. Received: shape={shape}"
         )
-    return shape
 
 
 def coarsest_map(height: int, width: int, doublings: int) -> tuple[int, int]:
@@ -110,17 +112,3 @@ MINIBATCH: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
     "discrimination": _discrimination,
     "standard_deviation": lambda features: MinibatchStandardDeviation(dtype="float32")(features),
 }
-
-
-def raw_scores(features: keras.KerasTensor, minibatch: str = "none") -> keras.KerasTensor:
-    """One raw score an example, `(batch, 1)` in float32 whatever the precision before it.
-
-    Args:
-        features: `(batch, features)`.
-        minibatch: what the features are extended by, a key of `MINIBATCH`.
-    """
-    # LeCun et al. (1998): scores start with the variance of what they sum. Keras's default starts
-    # wider, which on 25 Gaussians cost two to three points of high-quality share.
-    return keras.layers.Dense(1, kernel_initializer="lecun_normal", dtype="float32", name="scores")(
-        MINIBATCH[minibatch](features)
-    )

@@ -4,23 +4,32 @@ Reference: Radford et al., 2016, arXiv:1511.06434.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import keras
 
 from ganapp.models.layers import UpsamplingConv2D
 from ganapp.models.networks.blocks import (
+    NORMALISATIONS,
+    Normaliser,
     Rate,
     Width,
     Widths,
     activated,
+    check_images,
     coarsest_map,
     cropped,
     dropped,
-    image_shape,
-    raw_scores,
 )
+from ganapp.models.networks.inputs import (
+    DiscriminatorInputs,
+    GeneratorInputs,
+    Shapes,
+    folded_shape,
+    unfolded,
+)
+from ganapp.models.tensors import EXAMPLE
 
 
 def _nearest(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
@@ -46,10 +55,10 @@ def _plain(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
 
 
 def _refined(
-    x: keras.KerasTensor, channels: int, convolutions: int, normalisation: str
+    x: keras.KerasTensor, channels: int, convolutions: int, normalise: Normaliser
 ) -> keras.KerasTensor:
     for _ in range(convolutions):
-        x = activated(_plain(x, channels), normalisation)
+        x = activated(_plain(x, channels), normalise)
     return x
 
 
@@ -58,23 +67,26 @@ DOWNSAMPLINGS: dict[str, Callable] = {"strided": _strided, "average": _average}
 
 
 def dcgan_generator(
-    latent_size: int,
+    inputs: Shapes,
     shape: tuple[int, ...],
     *,
+    condition: str = "concatenation",
     channels: Widths = (128, 64),
     normalisation: Literal["none", "batch", "layer"] = "batch",
     upsampling: Literal["nearest", "transposed"] = "transposed",
     depth: Width = 1,
     output: Literal["convolution", "doubling"] = "convolution",
 ) -> keras.Model:
-    """Maps latents to images in [-1, 1]: a dense layer, then one doubling per entry of `channels`.
+    """Maps what it is given to images in [-1, 1]: dense, then one doubling per entry of `channels`.
 
     The first map is the image's size divided by 2^len(channels), rounded up; what the doublings
     make too much is cropped evenly.
 
     Args:
-        latent_size: dimension of a latent.
-        shape: (height, width, channels) of an image.
+        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        shape: (height, width, channels) of an image, or (time, height, width, channels) of a clip,
+            whose frames are made together.
+        condition: how the class enters, where it does.
         channels: of the map after each doubling, coarse to fine; before it with
             `output="doubling"`.
         normalisation: after the dense layer and each doubling.
@@ -84,24 +96,31 @@ def dcgan_generator(
         output: `"convolution"` (3x3, of the last map) or `"doubling"` (the last doubling makes the
             image, as in the paper: less work, as no map of many channels has the image's size).
     """
-    height, width, colours = image_shape(shape, "dcgan")
-    start = (*coarsest_map(height, width, len(channels)), channels[0])
-    z = keras.Input((latent_size,), name="z")
-    x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(z))
-    x = activated(x, normalisation)
+    check_images(shape, "dcgan")
+    height, width, colours = folded_shape(shape)
+    coarsest = coarsest_map(height, width, len(channels))
+    given = GeneratorInputs(inputs, condition)
+    normalise = given.normaliser(normalisation)
+    observed = given.observed_maps(coarsest, (height, width), channels)
+    start = (*coarsest, channels[0])
+    x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(given.vector))
+    x = observed.beside(activated(x, normalise))
     doubled = UPSAMPLINGS[upsampling]
     last, maps_after = (doubled, channels[1:]) if output == "doubling" else (_plain, channels)
     for maps in maps_after:
-        x = activated(doubled(x, maps), normalisation)
-        x = _refined(x, maps, depth - 1, normalisation)
+        x = activated(doubled(x, maps), normalise)
+        x = observed.beside(_refined(x, maps, depth - 1, normalise))
     x = last(x, colours)
     x = keras.layers.Activation("tanh", dtype="float32")(cropped(x, height, width))
-    return keras.Model(z, x, name="generator")
+    return given.network(unfolded(x, shape))
 
 
 def dcgan_discriminator(
-    shape: tuple[int, ...],
+    inputs: Shapes,
     *,
+    condition: str = "concatenation",
+    class_start: int | None = None,
+    heads: Mapping[str, int] | None = None,
     channels: Widths = (64, 128),
     normalisation: Literal["none", "batch", "layer"] = "none",
     downsampling: Literal["strided", "average"] = "strided",
@@ -112,7 +131,10 @@ def dcgan_discriminator(
     """Maps images to raw scores `(batch, 1)`: one halving per entry of `channels`.
 
     Args:
-        shape: (height, width, channels) of an image.
+        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        condition: how the class enters, where it does.
+        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
+        heads: likewise.
         channels: of the map after each halving, fine to coarse.
         normalisation: after each convolution but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
@@ -122,11 +144,10 @@ def dcgan_discriminator(
         minibatch: what the last features say of the rest of the minibatch, see
             `ganapp.models.layers`.
     """
-    images = keras.Input(image_shape(shape, "dcgan"), name="examples")
-    x = images
+    check_images(inputs[EXAMPLE], "dcgan")
+    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    x, normalise = given.x, NORMALISATIONS[normalisation]
     for place, maps in enumerate(channels):
-        x = DOWNSAMPLINGS[downsampling](x, maps)
-        x = activated(x, normalisation if place else "none")
-        x = dropped(_refined(x, maps, depth - 1, normalisation), dropout)
-    scores = raw_scores(keras.layers.Flatten()(x), minibatch)
-    return keras.Model(images, scores, name="discriminator")
+        x = activated(DOWNSAMPLINGS[downsampling](x, maps), *([normalise] if place else []))
+        x = dropped(_refined(x, maps, depth - 1, normalise), dropout)
+    return given.network(keras.layers.Flatten()(x), minibatch=minibatch)

@@ -5,54 +5,63 @@ arXiv:1302.4389.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import annotated_types
 import keras
 
 from ganapp.models.layers import BlockActivation
-from ganapp.models.networks.blocks import HIDDEN_UNITS, Rate, Width, dropped, raw_scores
+from ganapp.models.networks.blocks import HIDDEN_UNITS, NORMALISATIONS, Rate, Width, dropped
+from ganapp.models.networks.inputs import DiscriminatorInputs, GeneratorInputs, Shapes
 
 Pieces = Annotated[int, annotated_types.Ge(2)]
 
 
 def mlp_generator(
-    latent_size: int,
+    inputs: Shapes,
     shape: tuple[int, ...],
     *,
+    condition: str = "concatenation",
+    class_start: int | None = None,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
     activation: Literal["leaky_relu", "relu", "maxout"] = "leaky_relu",
     pieces: Pieces = 2,
     head: tuple[tuple[str, int], ...] = (),
 ) -> keras.Model:
-    """Maps latents to examples through dense layers.
+    """Maps latents and what stands beside them to examples through dense layers.
 
     Args:
-        latent_size: dimension of a latent.
-        shape: of one example. Images (three axes) end in tanh, vectors are unbounded.
+        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        shape: of one example. Images and clips end in tanh, others are unbounded.
+        condition: how the class enters, where it does.
+        class_start: see `ganapp.models.networks.inputs.GeneratorInputs`.
         units: width of each hidden layer.
         normalisation: after each hidden layer's products, before the activation.
         activation: of the hidden layers.
         pieces: linear functions a maxout unit takes the largest of; other activations have none.
         head: activation and width of each part of a vector, see `BlockActivation`.
     """
-    z = keras.Input((latent_size,), name="z")
-    x = z
+    given = GeneratorInputs(inputs, condition, class_start)
+    x, normalise = given.flat, given.normaliser(normalisation)
     for width in units:
-        x = HIDDEN_UNITS[activation](x, width, normalisation, pieces)
+        x = HIDDEN_UNITS[activation](x, width, normalise, pieces)
     x = keras.layers.Dense(math.prod(shape), kernel_initializer="lecun_normal", dtype="float32")(x)
     x = keras.layers.Reshape(shape, dtype="float32")(x)
-    if len(shape) == 3:
+    if len(shape) >= 3:
         x = keras.layers.Activation("tanh", dtype="float32")(x)
     if head:
         x = BlockActivation(blocks=head, dtype="float32", name="head")(x)
-    return keras.Model(z, x, name="generator")
+    return given.network(x)
 
 
 def mlp_discriminator(
-    shape: tuple[int, ...],
+    inputs: Shapes,
     *,
+    condition: str = "concatenation",
+    class_start: int | None = None,
+    heads: Mapping[str, int] | None = None,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
     activation: Literal["leaky_relu", "relu", "maxout"] = "leaky_relu",
@@ -63,7 +72,10 @@ def mlp_discriminator(
     """Maps examples to raw scores `(batch, 1)` through dense layers.
 
     Args:
-        shape: of one example.
+        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        condition: how the class enters, where it does.
+        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
+        heads: likewise.
         units: width of each hidden layer.
         normalisation: as of the generator.
         activation: as of the generator.
@@ -72,8 +84,8 @@ def mlp_discriminator(
         minibatch: what the last features say of the rest of the minibatch, see
             `ganapp.models.layers`.
     """
-    inputs = keras.Input(shape, name="examples")
-    x = keras.layers.Flatten()(inputs)
+    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    x, normalise = keras.layers.Flatten()(given.x), NORMALISATIONS[normalisation]
     for width in units:
-        x = dropped(HIDDEN_UNITS[activation](x, width, normalisation, pieces), dropout)
-    return keras.Model(inputs, raw_scores(x, minibatch), name="discriminator")
+        x = dropped(HIDDEN_UNITS[activation](x, width, normalise, pieces), dropout)
+    return given.network(x, minibatch=minibatch)

@@ -9,7 +9,7 @@ import dataclasses
 import keras
 
 from ganapp.models.layers import Gain, GroupedConv2D, UpsamplingConv2D
-from ganapp.models.networks.blocks import activated
+from ganapp.models.networks.blocks import Normaliser, activated
 
 GROUP_WIDTH = 16  # channels in a group of a grouped convolution, as in R3GAN
 
@@ -27,7 +27,7 @@ class SNGANBlocks:
     """Blocks of two convolutions, normalised and rectified before each, that resample inside.
 
     Args:
-        normalisation: a key of `NORMALISATIONS`.
+        normalise: before each activation.
         depth: blocks at each resolution; the first of them resamples.
         resolutions: how many resolutions the network has.
 
@@ -35,7 +35,7 @@ class SNGANBlocks:
     arXiv:1704.00028.
     """
 
-    normalisation: str
+    normalise: Normaliser
     depth: int
     resolutions: int
 
@@ -85,7 +85,7 @@ class SNGANBlocks:
         return self._convolved(self._activated(x), width, 3, gain=2.0)
 
     def _activated(self, x):
-        return activated(x, self.normalisation, "relu")
+        return activated(x, self.normalise, "relu")
 
     @staticmethod
     def _convolved(x, width, size, gain=1.0, kind=keras.layers.Conv2D):
@@ -102,14 +102,14 @@ class R3GANBlocks:
     convolution is zero, and the others are the smaller the more blocks there are (Fixup).
 
     Args:
-        normalisation: a key of `NORMALISATIONS`; the paper has none.
+        normalise: before each activation; the paper has nothing there.
         depth: blocks at each resolution.
         resolutions: how many resolutions the network has.
 
     Reference: Huang et al., 2024, arXiv:2501.05441; Zhang et al., 2019, arXiv:1901.09321.
     """
 
-    normalisation: str
+    normalise: Normaliser
     depth: int
     resolutions: int
 
@@ -153,11 +153,11 @@ class R3GANBlocks:
         scale = 2.0 / (1.0 + 0.2**2) / (self.depth * self.resolutions) ** 0.5
         initial = keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
         branch = keras.layers.Conv2D(inner, 1, kernel_initializer=initial)(x)
-        branch = activated(branch, self.normalisation)
+        branch = activated(branch, self.normalise)
         # Initializers draw by their seed: one of its own for each layer.
         initial = keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
         branch = GroupedConv2D(inner, 3, groups=_groups(inner), kernel_initializer=initial)(branch)
-        branch = activated(branch, self.normalisation)
+        branch = activated(branch, self.normalise)
         last = keras.layers.Conv2D(channels, 1, use_bias=False, kernel_initializer="zeros")
         return keras.layers.Add()([x, last(branch)])
 

@@ -121,7 +121,7 @@ FIGURES = Figures(
 
 
 def test_keras_file_of_a_faster_layer_needs_no_code_of_ours(tmp_path):
-    generator = dcgan_generator(8, (8, 8, 1), channels=(4, 4), upsampling="nearest")
+    generator = dcgan_generator({"z": (8,)}, (8, 8, 1), channels=(4, 4), upsampling="nearest")
     path, z = tmp_path / "model.keras", np.random.default_rng(0).normal(size=(5, 8))
     write_keras(types.SimpleNamespace(generator=generator), path)
     assert modules_in(path) == ()

@@ -41,7 +41,7 @@ def test_families(tmp_path, here, family, options, formats):
     """And `mlp` with its priors below."""
     assert {*GENERATORS} == {"dcgan", "mlp", "resnet"}
     keras.utils.set_random_seed(0)
-    generator = GENERATORS[family](4, SHAPE, **options)
+    generator = GENERATORS[family]({"z": (4,)}, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies
         if not np.any(weight.numpy()):
             weight.assign(keras.random.normal(weight.shape, stddev=0.1, seed=1))
@@ -57,7 +57,7 @@ def test_families(tmp_path, here, family, options, formats):
 def test_priors_are_embedded(tmp_path, here, monkeypatch, name):
     keras.utils.set_random_seed(0)
     prior = PRIORS[name]()
-    generator = prior.prepare(GENERATORS["mlp"](prior.generator_size, SHAPE, units=(4,)))
+    generator = prior.prepare(GENERATORS["mlp"]({"z": (prior.generator_size,)}, SHAPE, units=(4,)))
     card = export(bundle(generator, prior), tmp_path / "export")
     assert max(each["difference"] for each in card["artefacts"]) < 1e-4
     monkeypatch.chdir(tmp_path / "export")

@@ -15,7 +15,7 @@ SHAPES = [(2,), (8, 8, 1), (7, 5, 3), (4, 6)]
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("error", ["squared", "absolute"])
 def test_scores_are_minus_the_mean_error(shape, error):
-    network = autoencoder_discriminator(shape, widths=(4,), code=3, error=error)
+    network = autoencoder_discriminator({"x": shape}, widths=(4,), code=3, error=error)
     examples = np.random.default_rng(0).normal(size=(5, *shape)).astype("float32")
     last = network.get_layer("scores")
     reconstruction = keras.Model(network.inputs[0], last.input[1])(examples).numpy()
@@ -27,12 +27,12 @@ def test_scores_are_minus_the_mean_error(shape, error):
 
 
 def test_the_code_is_the_features():
-    network = autoencoder_discriminator((8, 8, 1), widths=(4,), code=3)
+    network = autoencoder_discriminator({"x": (8, 8, 1)}, widths=(4,), code=3)
     assert with_outputs(network, ["features"]).output["features"].shape == (None, 3)
 
 
 def test_saved_and_loaded(tmp_path):
-    network = autoencoder_discriminator((8, 8, 1), widths=(4,), code=3, error="absolute")
+    network = autoencoder_discriminator({"x": (8, 8, 1)}, widths=(4,), code=3, error="absolute")
     examples = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     network.save(tmp_path / "network.keras")
     loaded = keras.models.load_model(tmp_path / "network.keras")
@@ -41,7 +41,7 @@ def test_saved_and_loaded(tmp_path):
 
 def energy_networks():
     generator, _ = mlp_networks(latent=LATENT)
-    return generator, autoencoder_discriminator((2,), widths=(8,), code=2)
+    return generator, autoencoder_discriminator({"x": (2,)}, widths=(8,), code=2)
 
 
 @pytest.mark.parametrize("name", ["ebgan", "began"])

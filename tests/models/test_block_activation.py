@@ -44,7 +44,7 @@ def test_gradient_against_finite_differences():
 
 
 def test_a_generator_is_copied_with_its_head():
-    generator = mlp_generator(3, (9,), units=(4,), head=BLOCKS)
+    generator = mlp_generator({"z": (3,)}, (9,), units=(4,), head=BLOCKS)
     copy = keras.models.clone_model(generator)
     assert copy.get_layer("head").blocks == BLOCKS
     again = BlockActivation.from_config(BlockActivation(blocks=[["tanh", 2]]).get_config())

@@ -1,7 +1,5 @@
 """Rows that say their class say the one that was asked for, whatever the network makes of it."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -9,54 +7,47 @@ import tensorflow as tf
 from case import output_of, same_networks, train, weights
 
 from ganapp.models import GAN
-from ganapp.models.conditions import (
-    DISCRIMINATOR_CONDITIONS,
-    GENERATOR_CONDITIONS,
-    with_class_column,
-    with_class_mask,
-)
 from ganapp.models.networks import mlp_discriminator, mlp_generator
+from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.training.objectives import OBJECTIVES
-from ganapp.training.priors import Conditional, Normal
+from ganapp.training.priors import Normal
 
 CLASSES, SIZE, START, WIDTH = 3, 4, 3, 9
 OTHERS = [0, 1, 2, 6, 7, 8]
 HEAD = (("tanh", 1), ("softmax", 2), ("softmax", CLASSES), ("softmax", CLASSES))
-PRIOR = Conditional(base=Normal(size=SIZE), shares=(0.5, 0.25, 0.25))
 LABELS = np.array([0, 1, 2, 2, 1, 0, 2, 2])
 
 
-def given(condition="concatenation", **options):
-    build = functools.partial(mlp_generator, shape=(WIDTH,), units=(8,), head=HEAD, **options)
-    return GENERATOR_CONDITIONS[condition](build, SIZE, CLASSES)
+def rows_generator(condition="concatenation", start=START, **options):
+    inputs = {"z": (SIZE,), "label": (CLASSES,)}
+    options |= {"condition": condition, "class_start": start}
+    return mlp_generator(inputs, (WIDTH,), units=(8,), head=HEAD, **options)
 
 
-def asked_latents():
-    return PRIOR.with_labels(PRIOR.sample(8, (1, 2)), tf.one_hot(LABELS, CLASSES))
+def latents():
+    return {"z": Normal(size=SIZE).sample(8, (1, 2)), "label": tf.one_hot(LABELS, CLASSES)}
 
 
 @pytest.mark.parametrize("condition", GENERATOR_CONDITIONS)
 def test_only_the_class_is_put_in(condition):
-    before = given(condition, normalisation="batch")
-    generator = with_class_column(before, START, CLASSES)
-    assert generator.inputs[0].name == "z"
-    latents = asked_latents()
-    rows = generator(latents).numpy()
+    generator = rows_generator(condition, normalisation="batch")
+    without = rows_generator(condition, None, normalisation="batch")
+    without.set_weights(generator.get_weights())
+    rows = generator(latents()).numpy()
     np.testing.assert_array_equal(rows[:, START : START + CLASSES], np.eye(CLASSES)[LABELS])
-    np.testing.assert_array_equal(rows[:, OTHERS], before(latents).numpy()[:, OTHERS])
+    np.testing.assert_array_equal(rows[:, OTHERS], without(latents()).numpy()[:, OTHERS])
     copy = keras.models.clone_model(generator)
     copy.set_weights(generator.get_weights())
-    np.testing.assert_array_equal(copy(latents), rows)
+    np.testing.assert_array_equal(copy(latents()), rows)
 
 
-@pytest.mark.parametrize("condition", [None, *DISCRIMINATOR_CONDITIONS])
+@pytest.mark.parametrize("condition", DISCRIMINATOR_CONDITIONS)
 def test_a_class_that_no_label_says_is_not_seen(condition):
     """Real rows without a class and generated ones with one are judged by the other entries."""
-    build = functools.partial(mlp_discriminator, units=(8,))
-    before = build((WIDTH,))
-    if condition is not None:
-        before = DISCRIMINATOR_CONDITIONS[condition](build, (WIDTH,), CLASSES)
-    network = with_class_mask(before, START, CLASSES)
+    inputs = {"x": (WIDTH,), "label": (CLASSES,)}
+    options = {"units": (8,), "condition": condition}
+    before = mlp_discriminator(inputs, **options)
+    network = mlp_discriminator(inputs, class_start=START, **options)
     before.set_weights(network.get_weights())
     rows = np.random.default_rng(0).normal(size=(8, WIDTH)).astype("float32")
     labels = np.eye(CLASSES, dtype="float32")[LABELS] * (np.arange(8) % 2)[:, None]
@@ -75,10 +66,10 @@ def test_a_class_that_no_label_says_is_not_seen(condition):
 
 
 def test_gradients_are_those_of_the_other_entries():
-    generator = with_class_column(given(), START, CLASSES)
+    generator = rows_generator()
     kernel = generator.trainable_variables[-2]  # (8, 9), into the entries of a row
     with tf.GradientTape() as tape:
-        value = tf.reduce_sum(generator(asked_latents()) ** 2, axis=0)
+        value = tf.reduce_sum(generator(latents()) ** 2, axis=0)
     moved = np.abs(tape.jacobian(value, kernel.value)).max(axis=1)  # entry by entry of the kernel
     class_entries = range(START, START + CLASSES)
     assert not moved[class_entries].any()
@@ -87,16 +78,14 @@ def test_gradients_are_those_of_the_other_entries():
 
 
 def test_a_mixture_of_classes_stays_one():
-    """The way between two latents goes from class to class (`Conditional.interpolate`)."""
-    generator = with_class_column(given(), START, CLASSES)
-    start, end = asked_latents()[:1], asked_latents()[1:2]
-    rows = generator(PRIOR.interpolate(start, end, 0.25))
+    given = {name: each[:1] for name, each in latents().items()} | {"label": [[0.75, 0.25, 0.0]]}
+    rows = rows_generator()({name: tf.constant(each) for name, each in given.items()})
     np.testing.assert_allclose(rows[0, START : START + CLASSES], [0.75, 0.25, 0], atol=1e-6)
 
 
 def test_the_class_must_lie_within_the_row():
     with pytest.raises(ValueError, match=r"`start` must leave 3 of 9 entries.*Received: start=7"):
-        with_class_column(given(), 7, CLASSES)
+        rows_generator(start=7)
 
 
 class Recorder(GAN):
@@ -107,17 +96,15 @@ class Recorder(GAN):
         return super().discriminate(tensors, training=training)
 
 
-def gan_of_rows(*, judged=True, kind=GAN, strategy=None, **options):
+def gan_of_rows(*, judged=True, kind=GAN, strategy=None, run_eagerly=False):
     keras.utils.set_random_seed(1)
     with (strategy or tf.distribute.get_strategy()).scope():
-        discriminator = mlp_discriminator((WIDTH,), units=(8,))
-        if judged:
-            build = functools.partial(mlp_discriminator, units=(8,))
-            discriminator = DISCRIMINATOR_CONDITIONS["projection"](build, (WIDTH,), CLASSES)
-        generator = with_class_column(given(), START, CLASSES)
-        gan = kind(generator, discriminator, PRIOR, seed=5, ema_half_life=100.0)
+        inputs = {"x": (WIDTH,)} | ({"label": (CLASSES,)} if judged else {})
+        discriminator = mlp_discriminator(inputs, condition="projection", units=(8,))
+        options = {"class_shares": (0.5, 0.25, 0.25), "seed": 5, "ema_half_life": 100.0}
+        gan = kind(rows_generator(), discriminator, Normal(size=SIZE), **options)
         optimizers = (keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
-        gan.compile(*optimizers, objective=OBJECTIVES["relativistic"](), **options)
+        gan.compile(*optimizers, objective=OBJECTIVES["relativistic"](), run_eagerly=run_eagerly)
     return gan
 
 

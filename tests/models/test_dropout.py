@@ -52,7 +52,7 @@ def test_inactive_at_inference():
     for training in (False, None):
         np.testing.assert_array_equal(layer(ONES, training=training), ONES)
     np.testing.assert_array_equal(layer.get_weights(), before)
-    network = mlp_discriminator((2,), units=(8,), dropout=0.5)
+    network = mlp_discriminator({"x": (2,)}, units=(8,), dropout=0.5)
     np.testing.assert_array_equal(network(rows(3)), network(rows(3)))
     assert np.any(network(rows(3), training=True) != network(rows(3), training=True))
 
@@ -72,16 +72,18 @@ def test_an_impossible_rate_is_refused(rate):
 
 @pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
 def test_every_discriminator_can_drop(family):
-    network = DISCRIMINATORS[family]((8, 8, 1), dropout=0.3)
+    network = DISCRIMINATORS[family]({"x": (8, 8, 1)}, dropout=0.3)
     rates = [x.rate for x in network.layers if isinstance(x, StatelessDropout)]
     assert rates == [0.3] * len(rates)
     assert len(rates) >= 2
-    plain = DISCRIMINATORS[family]((8, 8, 1))
+    plain = DISCRIMINATORS[family]({"x": (8, 8, 1)})
     assert not any(isinstance(x, StatelessDropout) for x in plain.layers)
 
 
 def dropping_networks():
-    return mlp_generator(3, (2,), units=(8,)), mlp_discriminator((2,), units=(8, 8), dropout=0.3)
+    return mlp_generator({"z": (3,)}, (2,), units=(8,)), mlp_discriminator(
+        {"x": (2,)}, units=(8, 8), dropout=0.3
+    )
 
 
 def gan(strategy=None, k=2, **options):

@@ -110,7 +110,7 @@ def test_generate_any_number(count):
     assert samples.shape == (count, 2)
     assert samples.dtype == np.float32
     np.testing.assert_array_equal(samples, gan.generate(count))
-    latents = gan.sample_latents(count)
+    latents = gan.inputs(count)["z"]
     np.testing.assert_array_equal(samples, gan.generate(latents=latents))
     np.testing.assert_allclose(samples, gan.generator(latents), rtol=1e-5, atol=1e-6)
 
@@ -128,7 +128,7 @@ def test_generate_is_a_function_of_its_seed():
 def test_generate_uses_the_average_unless_told_otherwise():
     gan = tiny_gan(optimizer=lambda: keras.optimizers.SGD(0.5))
     train(gan, 3)
-    latents = gan.sample_latents(5)
+    latents = gan.inputs(5)["z"]
     averaged, raw = gan.generate(5), gan.generate(5, ema=False)
     assert np.abs(averaged - raw).max() > 1e-4
     np.testing.assert_allclose(averaged, gan.ema_generator(latents), rtol=1e-5, atol=1e-6)
@@ -171,7 +171,7 @@ def test_scores_are_raw_and_one_an_example():
 def test_batch_normalisation_is_in_inference_mode():
     gan = tiny_gan(networks=lambda: mlp_networks(normalisation="batch"))
     train(gan, 2)
-    latents = gan.sample_latents(6)
+    latents = gan.inputs(6)["z"]
     one_by_one = [gan.generate(latents=latents[i : i + 1])[0] for i in range(6)]
     np.testing.assert_allclose(gan.generate(latents=latents), one_by_one, rtol=1e-5, atol=1e-6)
 

@@ -220,7 +220,7 @@ def test_test_on_batch_is_evaluate():
 def test_predict_and_call_map_latents_by_the_averaged_generator():
     gan = linear_gan(optimizer=lambda: keras.optimizers.SGD(0.5))
     fit(gan)
-    latents = gan.sample_latents(5)
+    latents = gan.inputs(5)["z"]
     expected = gan.generate(latents=latents)
     np.testing.assert_allclose(gan.predict(latents, verbose=0), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(gan(latents), expected, rtol=1e-5, atol=1e-6)

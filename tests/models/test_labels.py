@@ -1,7 +1,5 @@
 """Labels reach both players: row by row, on any number of replicas, known or not."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -9,19 +7,19 @@ import tensorflow as tf
 from case import output_of, same_networks, train, weights
 
 from ganapp.models import GAN
-from ganapp.models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS, with_class_head
 from ganapp.models.critic import Critic
 from ganapp.models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
+from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.models.outputs import with_outputs
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
 from ganapp.training.penalties import R1, GradientPenalty
-from ganapp.training.priors import Conditional, Normal
+from ganapp.training.priors import Normal
 from ganapp.training.stabilisers import AuxiliaryClassifier
 
 CLASSES, SIZE, SHAPE = 3, 4, (8, 8, 1)
 LABELS = np.array([0, 1, 2, -1, 1, 0, 2, 2])
-PRIOR = Conditional(base=Normal(size=SIZE), shares=(0.5, 0.25, 0.25))
+SHARES = (0.5, 0.25, 0.25)
 NETWORKS = ("mlp", "dcgan", "resnet")
 
 
@@ -34,12 +32,13 @@ def one_hot(labels=LABELS):
 
 
 def generator_of(condition, network="dcgan", **options):
-    build = functools.partial(GENERATORS[network], shape=SHAPE, **options)
-    return GENERATOR_CONDITIONS[condition](build, SIZE, CLASSES)
+    inputs = {"z": (SIZE,), "label": (CLASSES,)}
+    return GENERATORS[network](inputs, SHAPE, condition=condition, **options)
 
 
-def discriminator_of(condition, network="dcgan"):
-    return DISCRIMINATOR_CONDITIONS[condition](DISCRIMINATORS[network], SHAPE, CLASSES)
+def discriminator_of(condition, network="dcgan", **options):
+    inputs = {"x": SHAPE, "label": (CLASSES,)}
+    return DISCRIMINATORS[network](inputs, condition=condition, **options)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -52,9 +51,9 @@ def test_generators_make_other_examples_of_other_classes(condition, network):
     for layer in generator._flatten_layers():  # which starts the same for all classes
         if hasattr(layer, "gamma") and layer.gamma is not None:
             layer.gamma.assign(tf.random.stateless_normal(layer.gamma.shape, (1, 2)))
-    latents = PRIOR.sample(1, (3, 4))
-    asked = [PRIOR.with_labels(latents, one_hot([label])) for label in range(CLASSES)]
-    first, second, third = (generator(z).numpy() for z in asked)
+    z = Normal(size=SIZE).sample(1, (3, 4))
+    asked = [{"z": z, "label": one_hot([label])} for label in range(CLASSES)]
+    first, second, third = (generator(each).numpy() for each in asked)
     assert first.shape == (1, *SHAPE)
     assert np.abs(first - second).max() > 1e-4 < np.abs(second - third).max()
     copy = keras.models.clone_model(generator)
@@ -81,10 +80,10 @@ def test_batch_norm_needs_a_generator_that_has_it():
 
 
 @pytest.mark.parametrize("network", [*NETWORKS, "autoencoder"])
-@pytest.mark.parametrize("condition", DISCRIMINATOR_CONDITIONS)
+@pytest.mark.parametrize("condition", [x for x in DISCRIMINATOR_CONDITIONS if x != "none"])
 def test_discriminators_score_by_class_and_give_parts(condition, network):
     keras.utils.set_random_seed(0)
-    discriminator = with_class_head(discriminator_of(condition, network), CLASSES)
+    discriminator = discriminator_of(condition, network, heads={"class_logits": CLASSES})
     x = images()
     scores = output_of(discriminator, x, one_hot())
     assert scores.shape == (8, 1)
@@ -114,7 +113,7 @@ def test_the_projection_by_hand():
 
 def test_a_head_is_asked_for_by_name():
     with pytest.raises(ValueError, match="must have a class head"):
-        with_outputs(mlp_discriminator(SHAPE), ["class_logits"])
+        with_outputs(mlp_discriminator({"x": SHAPE}), ["class_logits"])
 
 
 def cross_entropy(logits, labels):
@@ -126,7 +125,7 @@ def cross_entropy(logits, labels):
 @pytest.mark.parametrize("on_fake", [True, False])
 def test_the_auxiliary_classifier_by_hand(on_fake):
     keras.utils.set_random_seed(0)
-    network = with_class_head(mlp_discriminator(SHAPE, units=(6,)), CLASSES)
+    network = mlp_discriminator({"x": SHAPE}, units=(6,), heads={"class_logits": CLASSES})
     real, fake, asked = images(seed=1), images(seed=2), np.array([0, 1, 2, 0, 1, 0, 2, 2])
     critic = Critic(network, network, beside={"label": one_hot()}, requested=one_hot(asked))
     heads = [output_of(network, x, output="class_logits").numpy() for x in (real, fake)]
@@ -163,14 +162,22 @@ class Recorder(GAN):
 def conditional_gan(objective=None, *, kind=GAN, strategy=None, **options):
     keras.utils.set_random_seed(1)
     with (strategy or tf.distribute.get_strategy()).scope():
-        generator = GENERATOR_CONDITIONS["concatenation"](
-            lambda size: mlp_generator(size, (2,), units=(8,)), SIZE, CLASSES
+        label = {"label": (CLASSES,)}
+        generator = mlp_generator({"z": (SIZE,)} | label, (2,), units=(8,))
+        discriminator = mlp_discriminator(
+            {"x": (2,)} | label,
+            condition="projection",
+            heads={"class_logits": CLASSES},
+            units=(8,),
         )
-        discriminator = DISCRIMINATOR_CONDITIONS["projection"](
-            lambda shape: mlp_discriminator(shape, units=(8,)), (2,), CLASSES
+        gan = kind(
+            generator,
+            discriminator,
+            Normal(size=SIZE),
+            class_shares=SHARES,
+            seed=5,
+            ema_half_life=100.0,
         )
-        discriminator = with_class_head(discriminator, CLASSES)
-        gan = kind(generator, discriminator, PRIOR, seed=5, ema_half_life=100.0)
         optimizers = (keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05))
         gan.compile(*optimizers, objective=objective or NonSaturating(), **options)
     return gan
@@ -223,32 +230,26 @@ def test_evaluate_knows_labels():
 
 def test_samples_of_a_class_can_be_asked_for():
     gan = conditional_gan()
-    drawn = gan.asked(400, seed=3)
+    drawn = gan.requested_labels(400, seed=3)
     assert np.bincount(drawn).argmax() == 0  # half of the data
-    latents = gan.sample_latents(6, seed=3, labels=np.array([2, 2, 1, -1, 0, 0]))
-    asked = np.argmax(PRIOR.labels(latents), axis=1)
+    given = gan.inputs(6, seed=3, label=np.array([2, 2, 1, -1, 0, 0]))
+    asked = np.argmax(given["label"], axis=1)
     assert asked[[0, 1, 2, 4, 5]].tolist() == [2, 2, 1, 0, 0]
-    free = gan.sample_latents(6, seed=3)
-    np.testing.assert_array_equal(latents[:, :SIZE], free[:, :SIZE])
-    assert asked[3] == np.argmax(PRIOR.labels(free), axis=1)[3]
+    free = gan.inputs(6, seed=3)
+    np.testing.assert_array_equal(given["z"], free["z"])
+    assert asked[3] == np.argmax(free["label"], axis=1)[3]
     x = gan.generate(6, seed=3)
     labels = np.array([0, 1, 2, 0, 1, 2])
     assert not np.allclose(gan.scores(x, labels), gan.scores(x))
 
 
-REFUSED = [
-    ({"packing": 2}, "`packing` must be 1 when the prior has classes"),
-    ({"prior": Normal(size=SIZE + CLASSES)}, "labels of as many classes as the prior has"),
-]
-
-
-@pytest.mark.parametrize(("changes", "sentence"), REFUSED)
-def test_what_does_not_fit_is_refused(changes, sentence):
+def test_what_does_not_fit_is_refused():
     gan = conditional_gan()
-    options = {"prior": PRIOR} | changes
-    prior = options.pop("prior")
-    with pytest.raises(ValueError, match=sentence):
-        GAN(gan.generator, gan.discriminator, prior, **options)
+    with pytest.raises(ValueError, match="`packing` must be 1 when the generator takes 'label'"):
+        GAN(gan.generator, gan.discriminator, gan.prior, packing=2)
+    untold = mlp_generator({"z": (SIZE,)}, (2,), units=(8,))
+    with pytest.raises(ValueError, match="labels of as many classes as the generator takes"):
+        GAN(untold, gan.discriminator, gan.prior)
 
 
 def test_a_dataset_without_labels_is_refused():

@@ -12,7 +12,7 @@ from case import relative_error, rows, same_networks, tiny_gan, train, weights
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
 from ganapp.models.layers.replicas import gathered, own_rows
 from ganapp.models.networks import residual
-from ganapp.models.networks.blocks import MINIBATCH, raw_scores
+from ganapp.models.networks.blocks import MINIBATCH
 from ganapp.models.networks.mlp import mlp_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
 from ganapp.training.constraints import SpectralNorm
@@ -26,14 +26,17 @@ def minibatch_discriminator():
     x = keras.layers.LeakyReLU()(keras.layers.Dense(8)(inputs))
     seen = [MINIBATCH[name](x) for name in ("discrimination", "standard_deviation")]
     seen.append(MinibatchStandardDeviation(group=4)(x))
-    return keras.Model(inputs, raw_scores(keras.layers.Concatenate()(seen)))
+    return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Concatenate()(seen)))
 
 
 def test_two_replicas_train_as_one(two_replicas):
     gans = [
         tiny_gan(
             NonSaturating(penalties=(R1(weight=0.5),), constraint=SpectralNorm()),
-            networks=lambda: (mlp_generator(3, (2,), units=(8,)), minibatch_discriminator()),
+            networks=lambda: (
+                mlp_generator({"z": (3,)}, (2,), units=(8,)),
+                minibatch_discriminator(),
+            ),
             optimizer=lambda: keras.optimizers.SGD(0.01),
             strategy=strategy,
             run_eagerly=strategy is None,  # nothing to trace for what is compared with
@@ -53,8 +56,10 @@ def test_residual_networks_on_two_replicas(two_replicas, monkeypatch):
     options = {"channels": (4,), "attention": True}
 
     def networks():
-        generator = resnet_generator(3, (6, 5, 1), block="sngan", **options)
-        discriminator = resnet_discriminator((6, 5, 1), block="r3gan", dropout=0.2, **options)
+        generator = resnet_generator({"z": (3,)}, (6, 5, 1), block="sngan", **options)
+        discriminator = resnet_discriminator(
+            {"x": (6, 5, 1)}, block="r3gan", dropout=0.2, **options
+        )
         for network in (generator, discriminator):  # none of the branches is at zero
             for variable in network.trainable_variables:
                 if not np.any(variable):

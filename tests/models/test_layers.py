@@ -28,8 +28,8 @@ def test_maxout_takes_the_largest_of_neighbours():
 def test_maxout_networks(pieces):
     options = {"units": (6, 4), "activation": "maxout", "pieces": pieces}
     for network, last in (
-        (mlp_generator(3, (2,), **options), 2),
-        (mlp_discriminator((2,), **options), 1),
+        (mlp_generator({"z": (3,)}, (2,), **options), 2),
+        (mlp_discriminator({"x": (2,)}, **options), 1),
     ):
         dense = [x for x in network.layers if isinstance(x, keras.layers.Dense)]
         maxout = [x for x in network.layers if isinstance(x, Maxout)]
@@ -43,7 +43,7 @@ def test_maxout_networks(pieces):
 
 def test_maxout_of_two_keeps_the_scale():
     """Mean squares stay at 1 through many layers, so that deep networks start well."""
-    network = mlp_discriminator((256,), units=(256,) * 8, activation="maxout")
+    network = mlp_discriminator({"x": (256,)}, units=(256,) * 8, activation="maxout")
     hidden = keras.Model(network.input, network.layers[-2].output)
     inputs = np.random.default_rng(0).normal(size=(64, 256)).astype("float32")
     assert 0.5 < np.mean(np.square(hidden(inputs))) < 2.0

@@ -30,15 +30,15 @@ def examples(seed):
 
 
 def resnet(block, **options):
-    return lambda: resnet_discriminator(SHAPE, block=block, **TINY, **options)
+    return lambda: resnet_discriminator({"x": SHAPE}, block=block, **TINY, **options)
 
 
 def mlp(**options):
-    return lambda: mlp_discriminator(SHAPE, units=(4, 3), **options)
+    return lambda: mlp_discriminator({"x": SHAPE}, units=(4, 3), **options)
 
 
 def autoencoder(**options):
-    return lambda: autoencoder_discriminator(SHAPE, widths=(2,), code=3, **options)
+    return lambda: autoencoder_discriminator({"x": SHAPE}, widths=(2,), code=3, **options)
 
 
 DISCRIMINATORS = {
@@ -105,7 +105,7 @@ def test_discriminator_gradient_of_a_penalty(name):
 def test_generator_gradient_through_a_penalised_discriminator(block):
     """The generator's weights reach R2 through upsampling and attention: exact too."""
     options = {"block": block, "attention": True}
-    generator = resnet_generator(2, SHAPE, channels=(3,), normalisation="none", **options)
+    generator = resnet_generator({"z": (2,)}, SHAPE, channels=(3,), normalisation="none", **options)
     generator = in_float64(generator)
-    network = in_float64(resnet_discriminator(SHAPE, channels=(2,), **options))
+    network = in_float64(resnet_discriminator({"x": SHAPE}, channels=(2,), **options))
     assert_exact_through_a_penalty(generator, network)

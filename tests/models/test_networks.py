@@ -32,7 +32,9 @@ def check(generator, discriminator, shape, latent):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("family", sorted(GENERATORS))
 def test_default_networks_fit_any_image(family, shape):
-    images = check(GENERATORS[family](5, shape), DISCRIMINATORS[family](shape), shape, 5)
+    images = check(
+        GENERATORS[family]({"z": (5,)}, shape), DISCRIMINATORS[family]({"x": shape}), shape, 5
+    )
     assert np.abs(images).max() <= 1.0
 
 
@@ -54,15 +56,15 @@ def test_every_generator_has_a_discriminator():
 )
 def test_dcgan_of_any_size(height, width, colours, widths, upsampling, downsampling, depth, output):
     shape, options = (height, width, colours), {"channels": tuple(widths), "depth": depth}
-    generator = dcgan_generator(2, shape, upsampling=upsampling, output=output, **options)
-    discriminator = dcgan_discriminator(shape, downsampling=downsampling, **options)
+    generator = dcgan_generator({"z": (2,)}, shape, upsampling=upsampling, output=output, **options)
+    discriminator = dcgan_discriminator({"x": shape}, downsampling=downsampling, **options)
     check(generator, discriminator, shape, 2)
 
 
 def test_depth_of_dcgan():
     options = {"channels": (3, 2), "normalisation": "batch", "depth": 3}
-    generator = dcgan_generator(4, (8, 8, 1), upsampling="nearest", **options)
-    discriminator = dcgan_discriminator((8, 8, 1), **options)
+    generator = dcgan_generator({"z": (4,)}, (8, 8, 1), upsampling="nearest", **options)
+    discriminator = dcgan_discriminator({"x": (8, 8, 1)}, **options)
     for network, resampling, refining in ((generator, 0, 2 * 3 + 1), (discriminator, 2, 2 * 2)):
         convolutions = [x for x in network.layers if isinstance(x, keras.layers.Conv2D)]
         sizes = [x.kernel_size for x in convolutions]
@@ -77,8 +79,8 @@ def test_depth_of_dcgan():
 def test_dcgan_options(normalisation, up, down):
     shape = (7, 5, 2)
     options = {"channels": (3, 2), "normalisation": normalisation}
-    generator = dcgan_generator(4, shape, upsampling=up, **options)
-    discriminator = dcgan_discriminator(shape, downsampling=down, **options)
+    generator = dcgan_generator({"z": (4,)}, shape, upsampling=up, **options)
+    discriminator = dcgan_discriminator({"x": shape}, downsampling=down, **options)
     check(generator, discriminator, shape, 4)
     kinds = {"batch": keras.layers.BatchNormalization, "layer": ExampleNormalization}
     for network, count in ((generator, 3), (discriminator, 1)):  # none after D's first layer
@@ -91,15 +93,15 @@ def test_dcgan_options(normalisation, up, down):
 
 
 def test_the_last_doubling_makes_the_image():
-    generator = dcgan_generator(4, (28, 28, 1), channels=(5, 3), output="doubling")
+    generator = dcgan_generator({"z": (4,)}, (28, 28, 1), channels=(5, 3), output="doubling")
     shapes = [x.output.shape[1:] for x in generator.layers if hasattr(x, "kernel")]
     assert shapes == [(7 * 7 * 5,), (14, 14, 3), (28, 28, 1)]
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 def test_mlp_of_vectors_is_unbounded(normalisation):
-    generator = mlp_generator(4, (2,), units=(6, 5), normalisation=normalisation)
-    discriminator = mlp_discriminator((2,), units=(6, 5), normalisation=normalisation)
+    generator = mlp_generator({"z": (4,)}, (2,), units=(6, 5), normalisation=normalisation)
+    discriminator = mlp_discriminator({"x": (2,)}, units=(6, 5), normalisation=normalisation)
     check(generator, discriminator, (2,), 4)
     generator.layers[-2].bias.assign([10.0, -10.0])
     assert np.abs(generator(rows(3, (4,)))).max() > 5
@@ -107,7 +109,7 @@ def test_mlp_of_vectors_is_unbounded(normalisation):
 
 @pytest.mark.parametrize("family", sorted(GENERATORS))
 def test_scores_are_raw(family):
-    discriminator = DISCRIMINATORS[family]((8, 8, 1))
+    discriminator = DISCRIMINATORS[family]({"x": (8, 8, 1)})
     head = discriminator.get_layer("scores")
     for value in (-30.0, 30.0):
         head.bias.assign([value])
@@ -118,7 +120,10 @@ def test_scores_are_raw(family):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_ends_in_float32(policy, family):
     keras.config.set_dtype_policy(policy)
-    generator, discriminator = GENERATORS[family](4, (8, 8, 1)), DISCRIMINATORS[family]((8, 8, 1))
+    generator, discriminator = (
+        GENERATORS[family]({"z": (4,)}, (8, 8, 1)),
+        DISCRIMINATORS[family]({"x": (8, 8, 1)}),
+    )
     check(generator, discriminator, (8, 8, 1), 4)
     computing = {x.compute_dtype for x in (*generator.layers, *discriminator.layers)}
     assert policy.removeprefix("mixed_") in computing
@@ -127,7 +132,10 @@ def test_mixed_precision_ends_in_float32(policy, family):
 
 @pytest.mark.parametrize("family", sorted(GENERATORS))
 def test_configuration_round_trip(family):
-    for network in (GENERATORS[family](4, (7, 5, 2)), DISCRIMINATORS[family]((7, 5, 2))):
+    for network in (
+        GENERATORS[family]({"z": (4,)}, (7, 5, 2)),
+        DISCRIMINATORS[family]({"x": (7, 5, 2)}),
+    ):
         copy = keras.Model.from_config(network.get_config())
         copy.set_weights(network.get_weights())
         inputs = rows(2, network.input_shape[1:])

@@ -33,8 +33,8 @@ def draws(count):
 
 
 def stabilisation(*members):
-    generator = mlp_generator(LATENT, IMAGE, units=(4,))
-    discriminator = mlp_discriminator(packed_shape(IMAGE, SIZE), units=(4,))
+    generator = mlp_generator({"z": (LATENT,)}, IMAGE, units=(4,))
+    discriminator = mlp_discriminator({"x": packed_shape(IMAGE, SIZE)}, units=(4,))
     return Stabilisation(NonSaturating(stabilisers=members), generator, discriminator, SIZE)
 
 
@@ -135,7 +135,7 @@ def test_two_replicas_train_as_one(two_replicas):
 
 
 def test_features_and_scores_are_of_the_same_augmented_examples():
-    network = mlp_discriminator((2,), units=(4,))
+    network = mlp_discriminator({"x": (2,)}, units=(4,))
     shown = []
 
     def augment(examples):

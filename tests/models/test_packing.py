@@ -60,7 +60,10 @@ def test_scores_and_evaluation_are_of_packs():
 
 
 def test_a_discriminator_for_single_examples_is_refused():
-    networks = mlp_generator(LATENT, SHAPE, units=(8,)), mlp_discriminator(SHAPE, units=(8,))
+    networks = (
+        mlp_generator({"z": (LATENT,)}, SHAPE, units=(8,)),
+        mlp_discriminator({"x": SHAPE}, units=(8,)),
+    )
     with pytest.raises(ValueError, match=r"in packs of 2, \(4,\).*inputs of shape \(2,\)"):
         GAN(*networks, Normal(size=LATENT), packing=2)
     with pytest.raises(ValueError, match=r"`packing` must be at least 1. Received: packing=0"):

@@ -23,8 +23,8 @@ BLOCKS = ["sngan", "r3gan"]
 )
 def test_images_of_any_size(height, width, colours, block, channels):
     shape = (height, width, colours)
-    generator = resnet_generator(3, shape, channels=tuple(channels), block=block)
-    discriminator = resnet_discriminator(shape, channels=tuple(channels), block=block)
+    generator = resnet_generator({"z": (3,)}, shape, channels=tuple(channels), block=block)
+    discriminator = resnet_discriminator({"x": shape}, channels=tuple(channels), block=block)
     images = generator(np.random.default_rng(0).normal(size=(2, 3)).astype("float32"))
     assert images.shape == (2, *shape)
     assert np.abs(images).max() <= 1
@@ -36,8 +36,8 @@ def test_images_of_any_size(height, width, colours, block, channels):
 def test_saved_and_loaded(tmp_path, block, attention):
     options = {"channels": (4, 4), "block": block, "attention": attention}
     for network, size in (
-        (resnet_generator(3, (8, 8, 1), **options), (2, 3)),
-        (resnet_discriminator((8, 8, 1), **options), (2, 8, 8, 1)),
+        (resnet_generator({"z": (3,)}, (8, 8, 1), **options), (2, 3)),
+        (resnet_discriminator({"x": (8, 8, 1)}, **options), (2, 8, 8, 1)),
     ):
         inputs = np.random.default_rng(0).normal(size=size).astype("float32")
         network.save(tmp_path / "network.keras")
@@ -48,7 +48,7 @@ def test_saved_and_loaded(tmp_path, block, attention):
 @pytest.mark.parametrize("block", BLOCKS)
 def test_attention_begins_as_nothing(block):
     """Its weight starts at 0 (SAGAN); moved, it shows."""
-    network = resnet_discriminator((8, 8, 1), channels=(4, 4), block=block, attention=True)
+    network = resnet_discriminator({"x": (8, 8, 1)}, channels=(4, 4), block=block, attention=True)
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     (gamma,) = [weight for weight in network.weights if weight.name == "gamma"]
     assert gamma.numpy() == 0.0
@@ -64,7 +64,7 @@ def test_r3gan_blocks_begin_as_the_identity():
     outputs = []
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     for depth in (1, 3):
-        network = resnet_discriminator((8, 8, 1), channels=(4,), block="r3gan", depth=depth)
+        network = resnet_discriminator({"x": (8, 8, 1)}, channels=(4,), block="r3gan", depth=depth)
         features = with_outputs(network, ["features"])(images)["features"]
         outputs.append((len(network.weights), features.numpy().std()))
     assert outputs[1][0] > outputs[0][0]
@@ -74,7 +74,7 @@ def test_r3gan_blocks_begin_as_the_identity():
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_spectral_norm_finds_every_convolution(block):
-    network = resnet_discriminator((8, 8, 1), channels=(4,), block=block, attention=True)
+    network = resnet_discriminator({"x": (8, 8, 1)}, channels=(4,), block=block, attention=True)
     wrapped = SpectralNorm().prepare(network)
     convolutions = [
         x
@@ -87,4 +87,4 @@ def test_spectral_norm_finds_every_convolution(block):
 
 def test_vectors_are_refused():
     with pytest.raises(ValueError, match=r"'resnet' must have images.*Received: shape=\(2,\)"):
-        resnet_discriminator((2,))
+        resnet_discriminator({"x": (2,)})

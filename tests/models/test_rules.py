@@ -11,7 +11,7 @@ from ganapp.models.rules import RULES, CombinationWarning
 from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
 from ganapp.training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
 from ganapp.training.penalties import R1, Consistency
-from ganapp.training.priors import Conditional, Normal
+from ganapp.training.priors import Normal
 from ganapp.training.stabilisers import AdaptiveAugment, DiffAugment, TopK
 
 layers = keras.layers
@@ -142,16 +142,16 @@ def test_a_subclass_is_judged_by_its_scores():
 
 
 def test_rows_that_say_their_class_need_no_other_label():
-    prior = Conditional(base=Normal(size=1), shares=(0.5, 0.5))
-    z = keras.Input((3,))
-    rows = ClassColumn(start=0)([layers.Dense(2)(z), z[:, 1:]])
-    gan = GAN(keras.Model(z, rows), discriminator(), prior)
+    z, label = keras.Input((1,), name="z"), keras.Input((2,), name="label")
+    rows = ClassColumn(start=0)([layers.Dense(2)(z), label])
+    gan = GAN(keras.Model([z, label], rows), discriminator(), Normal(size=1))
     gan.compile(objective="hinge")
 
 
 def test_classes_that_nobody_looks_at_are_a_warning():
-    prior = Conditional(base=Normal(size=1), shares=(0.5, 0.5))
-    gan = GAN(linear_networks()[0], discriminator(), prior)
+    z, label = keras.Input((1,), name="z"), keras.Input((2,), name="label")
+    x = layers.Dense(2)(layers.Concatenate()([z, label]))
+    gan = GAN(keras.Model([z, label], x), discriminator(), Normal(size=1))
     with pytest.warns(
         CombinationWarning, match=r"no part of the discriminator looks at.*2 classes"
     ):

@@ -46,11 +46,11 @@ def test_the_density_is_that_of_the_base_times_the_share():
 
 def test_a_learnable_base_goes_round_the_class():
     prior = conditional(LearnableMixture(components=5, dimension=2))
-    generator = prior.prepare(mlp_generator(prior.generator_size, (2,), units=(8,)))
+    generator = prior.prepare(mlp_generator({"z": (prior.generator_size,)}, (2,), units=(8,)))
     assert generator.input_shape == (None, prior.size)
     assert any("means" in weight.path for weight in generator.trainable_variables)
     assert generator(prior.sample(6, (0, 1))).shape == (6, 2)
-    plain = mlp_generator(7, (2,), units=(8,))
+    plain = mlp_generator({"z": (7,)}, (2,), units=(8,))
     assert conditional().prepare(plain) is plain
     assert conditional(GaussianMixture(size=4)).prepare(plain) is plain
 

@@ -60,7 +60,7 @@ def test_filters_at_right_angles_of_any_length_pay_nothing():
 
 
 def test_layers_add_up_and_biases_do_not_count():
-    network = dcgan_discriminator((8, 8, 1), channels=(4, 6))
+    network = dcgan_discriminator({"x": (8, 8, 1)}, channels=(4, 6))
     expected = sum(
         overlap(v.numpy().reshape(-1, v.shape[-1]))
         for v in network.trainable_variables
@@ -74,7 +74,7 @@ def test_layers_add_up_and_biases_do_not_count():
 
 
 def test_spectral_normalisation_hides_nothing():
-    network = dcgan_discriminator((8, 8, 1), channels=(4, 6))
+    network = dcgan_discriminator({"x": (8, 8, 1)}, channels=(4, 6))
     wrapped = SpectralNorm().prepare(network)
     assert len(kernel_matrices(wrapped)) == len(kernel_matrices(network)) > 1
     assert penalty(wrapped) == pytest.approx(penalty(network), rel=1e-6)

@@ -27,13 +27,13 @@ def examples(seed):
 
 
 DISCRIMINATORS = {
-    "strided": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="strided"),
+    "strided": lambda: dcgan_discriminator({"x": SHAPE}, channels=(2, 3), downsampling="strided"),
     "average, layer norm": lambda: dcgan_discriminator(
-        SHAPE, channels=(2, 3), downsampling="average", normalisation="layer"
+        {"x": SHAPE}, channels=(2, 3), downsampling="average", normalisation="layer"
     ),
-    "mlp": lambda: mlp_discriminator(SHAPE, units=(4, 3)),
-    "mlp layer norm": lambda: mlp_discriminator(SHAPE, units=(4, 3), normalisation="layer"),
-    "spectral": lambda: dcgan_discriminator(SHAPE, channels=(2, 3), downsampling="strided"),
+    "mlp": lambda: mlp_discriminator({"x": SHAPE}, units=(4, 3)),
+    "mlp layer norm": lambda: mlp_discriminator({"x": SHAPE}, units=(4, 3), normalisation="layer"),
+    "spectral": lambda: dcgan_discriminator({"x": SHAPE}, channels=(2, 3), downsampling="strided"),
 }
 
 
@@ -95,7 +95,9 @@ def check_gradient(layers, penalty):
 def test_generator_gradient_through_a_penalised_discriminator(upsampling):
     """The generator's weights reach R2 through upsampling: exact too, should a loss need it."""
     generator = in_float64(
-        dcgan_generator(2, SHAPE, channels=(2,), normalisation="none", upsampling=upsampling)
+        dcgan_generator(
+            {"z": (2,)}, SHAPE, channels=(2,), normalisation="none", upsampling=upsampling
+        )
     )
-    network = in_float64(dcgan_discriminator(SHAPE, channels=(2,)))
+    network = in_float64(dcgan_discriminator({"x": SHAPE}, channels=(2,)))
     assert_exact_through_a_penalty(generator, network)

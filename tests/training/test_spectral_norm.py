@@ -130,7 +130,7 @@ def nested():
     "make",
     [
         lambda: mlp_networks(normalisation="batch")[1],
-        lambda: dcgan_discriminator((4, 4, 1), channels=(2, 3), normalisation="layer"),
+        lambda: dcgan_discriminator({"x": (4, 4, 1)}, channels=(2, 3), normalisation="layer"),
         nested,
     ],
     ids=["mlp", "dcgan", "nested"],
@@ -182,7 +182,7 @@ def test_a_kernel_that_would_stay_unconstrained_is_refused(layer):
 
 def test_a_kernel_of_zeros_gets_a_direction():
     """Divided by its norm it would be NaN from the first score on; R3GAN's blocks end in one."""
-    network = resnet_discriminator((8, 8, 1), channels=(4, 4), block="r3gan")
+    network = resnet_discriminator({"x": (8, 8, 1)}, channels=(4, 4), block="r3gan")
     prepared = SpectralNorm().prepare(network)
     images = tf.constant(np.random.default_rng(0).normal(size=(3, 8, 8, 1)), tf.float32)
     assert np.isfinite(prepared(images)).all()

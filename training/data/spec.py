@@ -1,6 +1,7 @@
 """What a data source promises about its examples, and the way back to the user's units."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class DataSpec:
         description: one sentence for the model card.
         licence: licence or origin of the data, for the model card.
         table: what the columns of a table are; `None` for other data.
+        conditions: shape of each observation that belongs to an example, by name.
     """
 
     name: str
@@ -47,6 +49,7 @@ class DataSpec:
     description: str = ""
     licence: str = ""
     table: TableCodec | None = None
+    conditions: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
