@@ -1,6 +1,7 @@
 """A plain minimax GAN that collapses on the digits, beside the same one with a remedy."""
 
 import dataclasses
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -25,7 +26,7 @@ from ganapp.training.evaluation.pictures import image_grid
 SETTINGS = "benchmarks/classic_collapse.toml"
 # Relativistic pairing with both penalties (Huang et al., 2024, arXiv:2501.05441), nothing else: the
 # same networks, optimizers, steps, seed and average.
-REMEDY = ("objective.name=relativistic", "objective.penalties={r1={weight=0.5},r2={weight=0.5}}")
+REMEDY = ("objective.name=relativistic", "objective.terms={r1={weight=0.5},r2={weight=0.5}}")
 CASES = {"plain": (), "stabilised": REMEDY}
 SHOWN = 64  # samples of each
 FAIR = 0.2  # of a class's share in the training data, as for the modes of a known mixture
@@ -87,13 +88,14 @@ def _trained(name: str, settings: Sequence[str], seed: int) -> Trained:
 
 
 def remedy_in_words(config: dict[str, Any]) -> str:
-    """The objective of a configuration, its penalties and stabilisers."""
+    """The objective of a configuration and what extends it."""
     objective = config["objective"]
-    penalties = [
+    terms = [
         f"{name.upper()} (gamma {options['weight']:g})"
-        for name, options in objective.get("penalties", {}).items()
+        for name, options in objective.get("terms", {}).items()
     ]
-    words = [f"`{objective['name']}`", *penalties, *objective.get("stabilisers", {})]
+    others = (objective.get(table, {}) for table in ("augmentations", "weightings"))
+    words = [f"`{objective['name']}`", *terms, *itertools.chain(*others)]
     return " + ".join(words) if len(words) > 1 else f"{words[0]}, no remedy"
 
 

@@ -34,7 +34,7 @@ def training_operations(experiment: Experiment) -> float:
 
 
 def step_operations(gan: GAN, element: object) -> float:
-    """Floating operations of one training step, the mean over its lazy penalties.
+    """Floating operations of one training step, the mean over its lazy terms.
 
     Args:
         gan: compiled.
@@ -42,24 +42,24 @@ def step_operations(gan: GAN, element: object) -> float:
     """
     given = gan.objective
     try:
-        lazy = {penalty.interval for penalty in given.penalties if penalty.interval > 1}
-        always = [penalty for penalty in given.penalties if penalty.interval == 1]
-        least = _with_penalties(gan, given, always, element)
+        lazy = {term.interval for term in given.terms if term.interval > 1}
+        always = [term for term in given.terms if term.interval == 1]
+        least = _with_terms(gan, given, always, element)
         found = fractions.Fraction(least)
         for interval in lazy:  # those of one interval share their passes
             due = [
-                dataclasses.replace(penalty, interval=1)
-                for penalty in given.penalties
-                if penalty.interval in (1, interval)
+                dataclasses.replace(term, interval=1)
+                for term in given.terms
+                if term.interval in (1, interval)
             ]
-            found += fractions.Fraction(_with_penalties(gan, given, due, element) - least, interval)
+            found += fractions.Fraction(_with_terms(gan, given, due, element) - least, interval)
     finally:
         gan.objective = given
     return float(found)
 
 
-def _with_penalties(gan: GAN, objective: object, penalties: list, element: object) -> int:
-    gan.objective = dataclasses.replace(objective, penalties=tuple(penalties))
+def _with_terms(gan: GAN, objective: object, terms: list, element: object) -> int:
+    gan.objective = dataclasses.replace(objective, terms=tuple(terms))
     return floating_operations(gan.train_step, element)
 
 

@@ -67,7 +67,7 @@ def common(data: str, objective: str) -> list[str]:
         *paper(data, objective),
         "objective.discriminator_steps=1",
         "objective.constraint={name='none'}",
-        f"objective.penalties={{r1={weight}, r2={weight}}}",
+        f"objective.terms={{r1={weight}, r2={weight}}}",
         f"generator.optimizer={optimizer}",
         f"discriminator.optimizer={optimizer}",
     ]

@@ -28,7 +28,7 @@ CASES = {
     "packing of 2": [*WEAK, "discriminator.packing=2"],
     "minibatch discrimination": [*WEAK, "discriminator.minibatch=discrimination"],
     "minibatch standard deviation": [*WEAK, "discriminator.minibatch=standard_deviation"],
-    "R1, no normalisation in D": [*DCGAN, QUARTER, "objective.penalties.r1.weight=0.5"],
+    "R1, no normalisation in D": [*DCGAN, QUARTER, "objective.terms.r1.weight=0.5"],
     "relativistic + R1 + R2": [QUARTER],
     "WGAN-GP": ["objective.name=wgan_gp", "generator.normalisation=batch", QUARTER],
 }

@@ -86,7 +86,7 @@ class BareStep:
             tape.watch(between)
             scores = self._score(between)
         norm = tf.sqrt(_squared_norm(tape.gradient(scores, between)) + 1e-12)
-        return self.objective.penalties[0].weight * tf.reduce_mean((norm - 1.0) ** 2)
+        return self.objective.terms[0].weight * tf.reduce_mean((norm - 1.0) ** 2)
 
     def _zero_centred_penalties(self, real, fake) -> tuple[tuple, tf.Tensor]:
         with tf.GradientTape(persistent=True) as tape:

@@ -10,15 +10,16 @@ __version__ = "0.1.0"
 # Each is imported when it is first asked for: the command line's help must not wait for TensorFlow.
 _OFFERED = {
     "GAN": ("ganapp.models.gan", "GAN"),
+    "augmentations": ("ganapp.training.augmentations", None),
     "export": ("ganapp.export", None),
     "models": ("ganapp.models", None),
     "objectives": ("ganapp.training.objectives", None),
-    "penalties": ("ganapp.training.penalties", None),
     "priors": ("ganapp.training.priors", None),
-    "stabilisers": ("ganapp.training.stabilisers", None),
+    "terms": ("ganapp.training.terms", None),
     "training": ("ganapp.training", None),
+    "weightings": ("ganapp.training.weightings", None),
 }
-__all__ = ["GAN", "export", "objectives", "penalties", "priors", "stabilisers"]
+__all__ = ["GAN", "augmentations", "export", "objectives", "priors", "terms", "weightings"]
 
 # TensorFlow's C++ side talks to stderr before Python can ask it not to; what matters arrives as
 # exceptions. A user who wants the chatter sets the variable to 0.

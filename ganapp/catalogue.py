@@ -5,13 +5,13 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from ganapp.former_settings import EXTENSIONS
 from ganapp.plugins import FAMILIES, options_model
 
 LEFT_TO_OTHER_TABLES = (
     "discriminator_steps",
-    "penalties",
+    *EXTENSIONS,
     "constraint",
-    "stabilisers",
     "generator_optimizer",
     "discriminator_optimizer",
     "head",
@@ -22,9 +22,10 @@ LEFT_TO_OTHER_TABLES = (
 # As people ask for them; `networks` are two families that share most names.
 LISTS: dict[str, tuple[str, ...]] = {
     "objectives": ("objective",),
-    "penalties": ("penalty",),
+    "terms": ("term",),
+    "augmentations": ("augmentation",),
+    "weightings": ("weighting",),
     "constraints": ("constraint",),
-    "stabilisers": ("stabiliser",),
     "priors": ("prior",),
     "networks": ("generator", "discriminator"),
     "data": ("data",),
@@ -33,9 +34,10 @@ LISTS: dict[str, tuple[str, ...]] = {
 }
 SETTINGS = {
     "objective": "objective.name={name}",
-    "penalty": "objective.penalties.{name}.weight=…",
+    "term": "objective.terms.{name}.weight=…",
+    "augmentation": "objective.augmentations.{name}={{}}",
+    "weighting": "objective.weightings.{name}={{}}",
     "constraint": "objective.constraint.name={name}",
-    "stabiliser": "objective.stabilisers.{name}={{}}",
     "prior": "generator.prior.name={name}",
     "generator": "generator.network={name}",
     "discriminator": "discriminator.network={name}",
@@ -44,10 +46,11 @@ SETTINGS = {
     "features": "evaluation.features={name}",
 }
 COMBINES = {
-    "objective": "any network, prior, penalty, constraint, stabiliser and data",
-    "penalty": "any objective",
+    "objective": "any network, prior, term, augmentation, weighting, constraint and data",
+    "term": "any objective",
+    "augmentation": "any objective",
+    "weighting": "any objective",
     "constraint": "any objective; functional or sequential discriminators",
-    "stabiliser": "any objective",
     "prior": "any generator",
     "generator": "any objective and prior",
     "discriminator": "any objective",
@@ -112,6 +115,8 @@ def _plain(value: Any) -> Any:
 
 def _combinations(family: str, member: Any) -> str:
     limits = []
+    if family == "term":
+        limits.append(f"in the loss of the {' and the '.join(member.players)}")
     if getattr(member, "per_example_gradient", False):
         limits.append("not with batch normalisation in the discriminator")
     if getattr(member, "needs_density", False):
@@ -125,7 +130,7 @@ def _combinations(family: str, member: Any) -> str:
     if getattr(member, "energy", False):
         limits.append("best with the discriminator network 'autoencoder'")
     if family == "objective" and not member().score_sign_means_real:
-        signed = [name for name, s in FAMILIES["stabiliser"].items() if s.by_score_sign]
+        signed = [name for name, s in FAMILIES["augmentation"].items() if s.by_score_sign]
         limits.append(f"not {', '.join(signed)}, for 0 does not divide real from generated scores")
     if getattr(member, "relativistic", False):
         ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"

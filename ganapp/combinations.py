@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ganapp.former_settings import EXTENSIONS
 from ganapp.models import rules
 from ganapp.models.rules import Combination
 from ganapp.plugins import FAMILIES
@@ -55,8 +56,10 @@ def combination_of(config: Any, *, kind: str | None) -> Combination:
 def _objective(section: Any) -> Any:
     """The objective of the `objective` table; annealed options run over one update."""
     return section.build(
-        penalties=tuple(each.build() for each in section.penalties.values()),
-        stabilisers=tuple(each.build() for each in section.stabilisers.values()),
+        **{
+            table: tuple(each.build() for each in getattr(section, table).values())
+            for table in EXTENSIONS
+        },
         constraint=section.constraint.build(),
     )
 
@@ -64,5 +67,5 @@ def _objective(section: Any) -> Any:
 def _untold_clusters(config: Any) -> str:
     count, parts = config.data.clusters, (config.generator, config.discriminator)
     told = any(part.condition != "none" for part in parts)
-    classified = any(each.classifies for each in config.objective.stabilisers.values())
+    classified = any(each.classifies for each in config.objective.terms.values())
     return f"clusters={count} alone" if count and not told and not classified else ""

@@ -9,6 +9,7 @@ import pydantic
 from ganapp import plugins
 from ganapp.combinations import refuse
 from ganapp.evaluation_config import EvaluationConfig
+from ganapp.former_settings import EXTENSIONS, refuse_former
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.scheduled import scheduled
 from ganapp.section import (
@@ -27,26 +28,33 @@ from ganapp.training.data.clusters import with_clusters
 from ganapp.training.data.partly import with_share_of_labels
 from ganapp.training.optimizers import OptimizerConfig
 
-PAPER_TABLES = ("penalties", "constraint", "stabilisers")  # of `objective`, its paper's if left out
+PAPER_TABLES = (*EXTENSIONS, "constraint")  # of `objective`, its paper's if left out
 
 
-class PenaltyConfig(PluginSection):
-    """A penalty's weight, a number or a table with start, end and shape, and its options."""
+class TermConfig(PluginSection):
+    """A term's weight, a number or a table with start, end and shape, its interval and options."""
 
-    FAMILY = "penalty"
-    name: str = pydantic.Field(exclude=True)
-
-
-class StabiliserConfig(PluginSection):
-    """The options of a stabiliser."""
-
-    FAMILY = "stabiliser"
+    FAMILY = "term"
     name: str = pydantic.Field(exclude=True)
 
     @property
     def classifies(self) -> bool:
         """Whether it needs labels, and a class head in the discriminator."""
         return plugins.FAMILIES[self.FAMILY][self.member].classifies
+
+
+class AugmentationConfig(PluginSection):
+    """The options of an augmentation."""
+
+    FAMILY = "augmentation"
+    name: str = pydantic.Field(exclude=True)
+
+
+class WeightingConfig(PluginSection):
+    """The options of a weighting."""
+
+    FAMILY = "weighting"
+    name: str = pydantic.Field(exclude=True)
 
 
 class OptimizerSection(Section):
@@ -151,24 +159,24 @@ class ConstraintConfig(PluginSection):
 
 
 class ObjectiveConfig(PluginSection):
-    """Losses, penalties and constraint; what is left out is the objective's own."""
+    """Losses, what extends them, and constraint; what is left out is the objective's own."""
 
     FAMILY = "objective"
     LEAVE = (
         "discriminator_steps",
-        "penalties",
+        *EXTENSIONS,
         "constraint",
-        "stabilisers",
         "generator_optimizer",
         "discriminator_optimizer",
     )
     name: str
     discriminator_steps: Positive
-    penalties: dict[str, PenaltyConfig]
+    terms: dict[str, TermConfig]
+    augmentations: dict[str, AugmentationConfig]
+    weightings: dict[str, WeightingConfig]
     constraint: ConstraintConfig
-    stabilisers: dict[str, StabiliserConfig]
 
-    @pydantic.field_validator("penalties", "stabilisers", mode="before")
+    @pydantic.field_validator(*EXTENSIONS, mode="before")
     @classmethod
     def _named_by_their_keys(cls, tables: Any) -> Any:
         if not isinstance(tables, dict):
@@ -246,20 +254,23 @@ class Config(Section):
 def with_objective_defaults(raw: Any) -> Any:
     """The tables with what the objective's paper says filled in where the user is silent.
 
-    An optimizer or constraint without a name is the paper's, a penalty or stabiliser of the
-    paper's name has the paper's options: such a table changes what it mentions.
+    An optimizer or constraint without a name is the paper's, a term, augmentation or weighting of
+    the paper's name has the paper's options: such a table changes what it mentions.
     Malformed input is returned as it is, for validation to complain about.
     """
     objective = raw.get("objective") if isinstance(raw, dict) else None
-    if not isinstance(objective, dict) or not isinstance(objective.get("name"), str):
+    if not isinstance(objective, dict):
+        return raw
+    refuse_former(objective)
+    if not isinstance(objective.get("name"), str):
         return raw
     paper = plugins.FAMILIES["objective"][objective["name"]]()
     defaults = {
         "discriminator_steps": paper.discriminator_steps,
         "constraint": plugins.as_table(paper.constraint),
-        "penalties": {p.name: dataclasses.asdict(p) for p in paper.penalties},
-        "stabilisers": {p.name: dataclasses.asdict(p) for p in paper.stabilisers},
     }
+    for table in EXTENSIONS:
+        defaults[table] = {p.name: dataclasses.asdict(p) for p in getattr(paper, table)}
     given = {
         key: _merged(defaults[key], objective[key], key) for key in PAPER_TABLES if key in objective
     }
@@ -274,7 +285,7 @@ def with_objective_defaults(raw: Any) -> Any:
 
 
 def _merged(paper: dict[str, Any], given: Any, key: str) -> Any:
-    """What the user says of penalties, stabilisers or constraint, beside what the paper says."""
+    """What the user says of terms and the like or of the constraint, beside what the paper says."""
     if not isinstance(given, dict):
         return given
     if key == "constraint":

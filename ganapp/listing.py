@@ -42,15 +42,17 @@ MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 # What `list` knows; written out here because the members' modules take seconds to import.
 FAMILIES = (
     "objectives",
-    "penalties",
+    "terms",
+    "augmentations",
+    "weightings",
     "constraints",
-    "stabilisers",
     "priors",
     "networks",
     "data",
     "baselines",
     "features",
 )
+FORMER = {"penalties": "'terms'", "stabilisers": "'terms', 'augmentations' and 'weightings'"}
 
 
 def print_members(members: list[dict[str, Any]], console: Console, *, as_json: bool) -> None:

@@ -17,8 +17,8 @@ PRESETS = Path(__file__).parent / "presets"
 FILLED_IN = (  # by the objective's paper, where a configuration leaves it out
     ("generator", "optimizer"),
     ("discriminator", "optimizer"),
-    *(("objective", key) for key in ("discriminator_steps", "penalties", "constraint")),
-    ("objective", "stabilisers"),
+    *(("objective", key) for key in ("discriminator_steps", "terms", "constraint")),
+    *(("objective", key) for key in ("augmentations", "weightings")),
 )
 EXPECTED = {"model_type": "a table", "tuple_type": "a list"}  # in TOML's words
 
@@ -97,9 +97,12 @@ def validated_section(section: type, raw: dict[str, Any], name: str) -> Any:
         raise UserError(f"`{name}`: {' '.join(_sentences(error))}") from error
 
 
-def load_saved(path: Path) -> Any:
-    """The configuration that a run was started with, from its `config.toml`."""
-    return validated(read_toml(path), str(path))
+def load_saved(path: Path, overrides: Sequence[str] = ()) -> Any:
+    """The configuration that a run was started with, from its `config.toml`, perhaps overridden."""
+    from ganapp.former_settings import with_current_names
+    from ganapp.overrides import with_overrides
+
+    return validated(with_overrides(with_current_names(read_toml(path)), overrides), str(path))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganapp.errors import UserError
+from ganapp.former_settings import EXTENSIONS
 from ganapp.plugins import FAMILIES, lacks_metric, option_names
 
 NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
@@ -30,8 +31,9 @@ def with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, A
     """The tables with every override in its place.
 
     Another objective, network, prior, optimizer, constraint or data source than the preset's drops
-    what was chosen for the preset's and does not exist for it. A single penalty or stabiliser is
-    added to those of the preset, or of the objective's paper where the preset has none.
+    what was chosen for the preset's and does not exist for it. A single term, augmentation or
+    weighting is added to those of the preset, or of the objective's paper where the preset has
+    none.
 
     Args:
         raw: the tables of a TOML file.
@@ -98,7 +100,7 @@ def _at(raw: dict[str, Any], keys: Sequence[str]) -> Any:
 def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:
     """The tables without what was chosen for the objective that an override replaces.
 
-    Penalties and learning rates of one objective are wrong for another; the new one's paper fills
+    Terms and learning rates of one objective are wrong for another; the new one's paper fills
     them in, and further overrides may change them.
     """
     raw = {key: value for key, value in raw.items() if key != "objective"}
@@ -109,7 +111,7 @@ def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_papers_members(raw: dict[str, Any], table: str) -> dict[str, Any]:
-    """The tables with the paper's penalties or stabilisers by name, where the file says nothing.
+    """The tables with the paper's terms and the like, where the file says nothing of them.
 
     By name alone: what their tables leave out is the paper's.
     """
@@ -117,7 +119,7 @@ def _with_papers_members(raw: dict[str, Any], table: str) -> dict[str, Any]:
     name = _at(raw, ("objective", "name"))
     if not isinstance(objective, dict) or table in objective or not isinstance(name, str):
         return raw
-    if table not in ("penalties", "stabilisers") or name not in FAMILIES["objective"]:
+    if table not in EXTENSIONS or name not in FAMILIES["objective"]:
         return raw
     members = {member.name: {} for member in getattr(FAMILIES["objective"][name](), table)}
     return {**raw, "objective": {**objective, table: members}}

@@ -20,6 +20,7 @@ import pydantic
 
 from ganapp.models.networks import DISCRIMINATORS, GENERATORS
 from ganapp.scheduled import AnnealConfig, is_scheduled, scheduled
+from ganapp.training.augmentations import AUGMENTATIONS
 from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import MODE_METRICS, SOURCES
@@ -27,10 +28,10 @@ from ganapp.training.data.cache import CacheDir
 from ganapp.training.evaluation.choices import FEATURES
 from ganapp.training.objectives import OBJECTIVES
 from ganapp.training.optimizers import OPTIMIZERS, optimizer_options
-from ganapp.training.penalties import PENALTIES
 from ganapp.training.priors import PRIORS
 from ganapp.training.registry import Registry
-from ganapp.training.stabilisers import STABILISERS
+from ganapp.training.terms import TERMS
+from ganapp.training.weightings import WEIGHTINGS
 
 NotNegative = Annotated[float, annotated_types.Ge(0)]
 FAMILIES: dict[str, Mapping[str, Callable]] = {
@@ -40,8 +41,9 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "prior": PRIORS,
     "objective": OBJECTIVES,
     "constraint": CONSTRAINTS,
-    "penalty": PENALTIES,
-    "stabiliser": STABILISERS,
+    "term": TERMS,
+    "augmentation": AUGMENTATIONS,
+    "weighting": WEIGHTINGS,
     "optimizer": OPTIMIZERS,
     "baseline": BASELINES,
     "features": FEATURES,

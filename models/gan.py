@@ -1,7 +1,7 @@
 """The model that owns the update of a generator and a discriminator."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,21 +16,24 @@ from ganapp.models.checks import (
     check_trainable,
     resolve_objective,
 )
+from ganapp.models.companions import Companion, Player, check_companions
 from ganapp.models.critic import Critic
-from ganapp.models.descent import descended
-from ganapp.models.distributed import DistributedFunctions, divide_by_replicas
+from ganapp.models.distributed import (
+    DistributedFunctions,
+    apply_gradients,
+    divide_by_replicas,
+)
 from ganapp.models.ema import copy_network, decay_at, update_average
 from ganapp.models.inference import Inference, requested_labels
 from ganapp.models.keras_methods import KerasMethods
+from ganapp.models.losses import Extensions, discriminator_loss, generator_loss
 from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
 from ganapp.models.outputs import with_outputs
 from ganapp.models.packing import packed
 from ganapp.models.precision import both_optimizers, prepared
 from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
-from ganapp.models.stabilisation import Stabilisation
 from ganapp.models.statistics import mean_losses, score_statistics
-from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply
-from ganapp.models.terms import discriminator_loss, generator_loss
+from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply, input_names
 
 
 class GAN(Inference, KerasMethods, DistributedFunctions):
@@ -54,6 +57,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         class_shares: of the classes that are drawn for a generator which takes `label`: where a
             row's is not known, and in `generate`; all alike by default. The dataset then yields
             (examples, labels), and a generated example is asked to be of its row's class.
+        companions: further networks by name, which terms call (`critic.companions[name]`).
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
         ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
@@ -76,6 +80,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         ema_warm_up: float = 0.05,
         packing: int = 1,
         class_shares: Sequence[float] | None = None,
+        companions: Mapping[str, Companion] | None = None,
         name: str = "gan",
     ) -> None:
         super().__init__(name=name)
@@ -97,6 +102,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self.conditions = fit.conditions
         self.class_shares = check_shares(class_shares, self.classes)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
+        self._add_companions(dict(companions or {}))
         self._range_is_checked = self._first_batch_is_due = False
         self.built = True
 
@@ -116,7 +122,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             generator_optimizer: a Keras optimizer or its name. If only one of the two is given,
                 the other is a copy of it; the objective's paper's defaults if none is.
             discriminator_optimizer: likewise, another instance.
-            objective: losses, penalties, constraint and stabilisers, see
+            objective: losses, terms, augmentations, weightings and constraint, see
                 `ganapp.training.objectives`, or the name of one. A constraint may replace the
                 network: the one that is trained is `gan.discriminator`.
             jit_compile: compile the step with XLA; on one device only. XLA draws other noise
@@ -142,16 +148,18 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             self.discriminator = objective.constraint.prepare(given)
             if self.discriminator is not given:  # else Keras lists both as layers for ever
                 self._tracker.untrack(given)
-            if hasattr(self, "stabilisation"):
-                self._tracker.untrack(self.stabilisation)
+            if hasattr(self, "extensions"):
+                self._tracker.untrack(self.extensions)
             players = self.generator, self.discriminator
-            self.stabilisation = Stabilisation(objective, *players, self.packing)
-            self.objective = objective.with_state(self.stabilisation.objective_state)
+            self.extensions = Extensions(objective, *players, self.packing)
+            self.objective = objective.with_state(self.extensions.objective_state)
             # Not an attribute: Keras would list its layers a second time.
-            read = {name for member in objective.stabilisers for name in member.reads}
+            read = {name for term in objective.terms for name in term.reads}
             self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))
-            self.generator_optimizer = prepared(generator_optimizer, self.generator)
-            self.discriminator_optimizer = prepared(discriminator_optimizer, self.discriminator)
+            self.generator_optimizer = prepared(generator_optimizer, self.team("generator"))
+            self.discriminator_optimizer = prepared(
+                discriminator_optimizer, self.team("discriminator")
+            )
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
             # stray RMSprop. auto_scale_loss would wrap this one and not the other.
             super().compile(
@@ -162,15 +170,32 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
                 auto_scale_loss=False,
             )
 
+    def _add_companions(self, companions: dict[str, Companion]) -> None:
+        players = {"generator": self.generator, "discriminator": self.discriminator}
+        check_companions(companions, players)
+        self.companions = companions
+        # Dicts of networks, so that Keras tracks them.
+        self.companion_networks = {name: each.network for name, each in companions.items()}
+        self.ema_companions = {
+            name: copy_network(each.network)
+            for name, each in companions.items()
+            if self.ema_half_life and each.trained_with == "generator"
+        }
+
+    def team(self, player: Player) -> list[keras.Model]:
+        """The networks that a player's optimizer trains: its own, then companions."""
+        with_it = [x.network for x in self.companions.values() if x.trained_with == player]
+        return [getattr(self, player), *with_it]
+
     def _check_combination(self, objective: Any) -> None:
         players = self.generator, self.discriminator
-        for network in players:
+        for network in (*self.team("generator"), *self.team("discriminator")):
             check_trainable(network)
         combination = combination_of(
             *players, objective, self.classes, self.example_shape, self.packing
         )
         refuse(combination)
-        for member in (*objective.penalties, *objective.stabilisers):
+        for member in objective.extensions:
             member.check_shape(self.example_shape)
         for sentence in advice(combination):
             warnings.warn(sentence, CombinationWarning, stacklevel=3)
@@ -197,11 +222,11 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         """The discriminator with all the outputs that the objective's members look at."""
         return self.__dict__.get("_with_outputs", self.discriminator)
 
-    def extra_discriminator_terms(self, critic: Critic, real: tf.Tensor, fake: tf.Tensor) -> dict:
+    def extra_discriminator_terms(self, critic: Critic, real: Tensors, fake: Tensors) -> dict:
         """Further scalar terms of the discriminator's loss by name."""
         return {}
 
-    def extra_generator_terms(self, latents: Tensors, fake: tf.Tensor) -> dict:
+    def extra_generator_terms(self, critic: Critic, real: Tensors, fake: Tensors) -> dict:
         """Further scalar terms of the generator's loss by name."""
         return {}
 
@@ -214,12 +239,14 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         for index, real in enumerate(reals):
             real_scores, logs = self._update_discriminator(real, index)
         logs |= self._update_generator(reals[-1], real_scores)
-        logs |= self.stabilisation.logs(self.step.value)
+        logs |= self.extensions.logs(self.objective, self.step.value)
         if self.ema_half_life:
             replicas = tf.distribute.get_replica_context().num_replicas_in_sync
             batch_size = tf.shape(reals[-1][EXAMPLE])[0] * replicas
             decay = decay_at(self.step.value, batch_size, self.ema_half_life, self.ema_warm_up)
             update_average(self.ema_generator, self.generator, decay)
+            for name, average in self.ema_companions.items():
+                update_average(average, self.companion_networks[name], decay)
         self.step.assign_add(1)
         return logs
 
@@ -238,21 +265,21 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def _update_discriminator(self, given: Tensors, index: int) -> tuple:
         latents = self._noise(given, Stream.DISCRIMINATOR, index)
-        fake = tf.stop_gradient(self._generate(latents))
-        real, beside = _apart(given)
-        real, fake = packed(real, self.packing), packed(fake, self.packing)
+        real = self._packed(given)
+        fake = self._packed(latents | {EXAMPLE: tf.stop_gradient(self._generate(latents))})
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
-            critic = self._critic(real, beside, latents, Stream.DISCRIMINATOR_STABILISERS, index)
-            scores = critic(real), critic(fake)
-            loss, terms, weights = discriminator_loss(self, critic, (real, fake), scores, index)
+            critic = self._critic(real, latents, Stream.DISCRIMINATOR_AUGMENTATION, index)
+            loss, terms, weights = discriminator_loss(self, critic, real, fake, index)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.discriminator_optimizer.scale_loss(total)
-        norm = descended(tape, scaled, self.discriminator_optimizer, self.discriminator)
+        team = self.team("discriminator")
+        norm = apply_gradients(tape, scaled, self.discriminator_optimizer, team)
         for variable, value in self.objective.constraint.after_update(self.discriminator):
             variable.assign(value)
-        self.stabilisation.after_discriminator_update(self.objective, scores, self.discriminator)
+        scores = critic.scores(real), critic.scores(fake)
+        self.extensions.after_discriminator_update(self.objective, scores, self.discriminator)
         logs = {"discriminator_loss": loss, "discriminator_gradient_norm": norm}
         logs |= {f"penalty/{name}": term for name, term in terms.items()}
         logs |= {f"penalty_weight/{name}": weight for name, weight in weights.items()}
@@ -262,39 +289,47 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def _update_generator(self, given: Tensors, real_scores: tf.Tensor) -> dict:
         latents = self._noise(given, Stream.GENERATOR)
-        real, beside = _apart(given)
-        real = packed(real, self.packing)
+        real = self._packed(given)
         with tf.GradientTape() as tape:
-            critic = self._critic(real, beside, latents, Stream.GENERATOR_STABILISERS)
+            critic = self._critic(real, latents, Stream.GENERATOR_AUGMENTATION)
             if self.objective.relativistic:
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
-                real_scores = tf.stop_gradient(critic(real))
-            fake = packed(self._generate(latents), self.packing)
-            loss, terms = generator_loss(self, critic, (real, fake), real_scores, latents)
+                real_scores = tf.stop_gradient(critic.scores(real))
+            fake = self._packed(latents | {EXAMPLE: self._generate(latents)})
+            loss, terms = generator_loss(self, critic, real, fake, real_scores)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
-        norm = descended(tape, scaled, self.generator_optimizer, self.generator)
-        self.stabilisation.after_generator_update(self.generator)
+        norm = apply_gradients(tape, scaled, self.generator_optimizer, self.team("generator"))
+        self.extensions.after_generator_update(self.objective, self.generator)
         logs = {f"generator_term/{name}": term for name, term in terms.items()}
         logs |= {"generator_loss": loss, "generator_gradient_norm": norm}
         return logs | {"generator_learning_rate": self.generator_optimizer.learning_rate}
 
-    def _critic(
-        self, real: tf.Tensor, beside: Tensors, latents: Tensors, stream: Stream, index: int = 0
-    ) -> Critic:
-        """The discriminator as one update sees it: behind the stabilisers, with their draws."""
+    def _critic(self, real: Tensors, latents: Tensors, stream: Stream, index: int = 0) -> Critic:
+        """The discriminator as one update sees it: behind the augmentations, with their draws."""
         step = self.step.value
+        examples, rows = _apart(real)
         # Packs are augmented example by example.
-        draw = Draws(self.seed, stream, step, index, tf.shape(real)[0] * self.packing)
-        augment = self.stabilisation.augment
+        draw = Draws(self.seed, stream, step, index, tf.shape(examples)[0] * self.packing)
+        augment = self.extensions.augment
         return Critic(
-            lambda x: self.discriminate(beside | {EXAMPLE: x}),
-            self.discriminator,
+            self.discriminate,
+            {"generator": self.generator, "discriminator": self.discriminator},
+            {name: self._companion_function(name) for name in self.companions},
             lambda x: augment(x, draw, step),
-            beside,
-            latents.get(LABEL),
+            rows=rows,
+            requested=latents.get(LABEL),
+            takes=input_names(self._speaking, EXAMPLE),
         )
+
+    def _companion_function(self, name: str) -> Callable[[Tensors], Tensors]:
+        each = self.companions[name]
+        names = {"takes": each.takes, "gives": each.gives}
+        return lambda tensors: apply(each.network, tensors, training=True, **names)
+
+    def _packed(self, tensors: Tensors) -> Tensors:
+        return tensors | {EXAMPLE: packed(tensors[EXAMPLE], self.packing)}
 
     def _noise(self, real: Tensors, stream: Stream, index: Any = 0) -> Tensors:
         """What this replica's generator is given: latents for each row of `real`, and the rest.

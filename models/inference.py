@@ -141,6 +141,29 @@ class Inference(keras.Model):
         scores = self._in_batches(self.discriminator, given)
         return scores.reshape(len(scores), -1).mean(axis=1)
 
+    def call_companion(self, name: str, *, ema: bool = True, **named: Any) -> dict[str, np.ndarray]:
+        """What a companion makes of named rows, in inference mode.
+
+        Args:
+            name: of the companion, e.g. `"encoder"`.
+            ema: use its average where there is one.
+            **named: at least the inputs that it takes, `(n, ...)`.
+
+        Returns:
+            Its outputs by name, float32 `(n, ...)`.
+
+        Raises:
+            ValueError: an input is missing, or there is no such companion.
+        """
+        if name not in self.companions:
+            known = ", ".join(map(repr, self.companions)) or "none"
+            raise ValueError(f"The GAN's companions are: {known}. Received: {name!r}")
+        each = self.companions[name]
+        network = (self.ema_companions if ema else {}).get(name, each.network)
+        given = {key: _floats(value) for key, value in named.items()}
+        found = apply(network, given, takes=each.takes, gives=each.gives)
+        return {key: value.numpy() for key, value in found.items()}
+
     def state(self) -> dict[str, list[tf.Variable]]:
         """Every variable that training changes, by part: what a checkpoint must hold."""
         parts = {
@@ -151,6 +174,10 @@ class Inference(keras.Model):
             "discriminator_optimizer": [v.value for v in self.discriminator_optimizer.variables],
             "counters": [self.step.value],
         }
+        for name, network in self.companion_networks.items():
+            parts[name] = [v.value for v in network.variables]
+        for name, network in self.ema_companions.items():
+            parts[f"ema_{name}"] = [v.value for v in network.variables]
         known = {id(v) for variables in parts.values() for v in variables}
         transient = id(self.test_batch.value)
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]

@@ -16,11 +16,12 @@ class Stream(enum.IntEnum):
 
     DISCRIMINATOR = 1
     GENERATOR = 2
-    PENALTY = 3
+    DISCRIMINATOR_TERMS = 3
     TEST = 4
     SAMPLE = 5
-    DISCRIMINATOR_STABILISERS = 6
-    GENERATOR_STABILISERS = 7
+    DISCRIMINATOR_AUGMENTATION = 6
+    GENERATOR_AUGMENTATION = 7
+    GENERATOR_TERMS = 8
 
 
 # A fixed stride from seed to seed, so that a new stream changes no old run.

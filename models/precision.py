@@ -1,7 +1,7 @@
 """Optimizers made ready for a network, and mixed precision: what scales and what stays float32."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -46,8 +46,8 @@ def both_optimizers(
     return (given, copy) if generator_optimizer is not None else (copy, given)
 
 
-def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer:
-    """The optimizer of `network`: loss-scaled under float16, built, and leaving the sum to us.
+def prepared(optimizer: Any, networks: Sequence[keras.Model]) -> keras.optimizers.Optimizer:
+    """The optimizer of networks: loss-scaled under float16, built, and leaving the sum to us.
 
     An optimizer left to build itself later would do so on both networks, or lose its moments when
     a checkpoint is restored into it.
@@ -57,7 +57,8 @@ def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer
     """
     optimizer = keras.optimizers.get(optimizer)
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    half = any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
+    layers = [layer for network in networks for layer in network._flatten_layers()]
+    half = any(layer.compute_dtype == "float16" for layer in layers)
     if half and not scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -66,11 +67,12 @@ def prepared(optimizer: Any, network: keras.Model) -> keras.optimizers.Optimizer
             "`use_ema` of an optimizer would overwrite the network at the end of every `fit`; the "
             "GAN keeps an average of its own (`ema_half_life`). Received: use_ema=True"
         )
-    variables = network.trainable_variables
+    variables = [variable for network in networks for variable in network.trainable_variables]
     if inner.built and [id(v) for v in inner._trainable_variables] != [id(v) for v in variables]:
         raise ValueError(
-            "Each optimizer keeps moments of one network's variables; make a new one. Received: "
-            f"{inner.name!r}, which was built for other variables than those of {network.name!r}"
+            "Each optimizer keeps moments of one network's variables; make a new one. "
+            f"Received: {inner.name!r}, which was built for other variables than those of "
+            f"{networks[0].name!r}"
         )
     if not optimizer.built:
         optimizer.build(variables)

@@ -34,7 +34,7 @@ class Combination:
     """Everything the rules look at. What is not known (yet) breaks no rule.
 
     Args:
-        objective: with its penalties, stabilisers and constraint; `None` before there is one.
+        objective: with its terms, augmentations and constraint; `None` before there is one.
         configured: described by a configuration rather than by Python objects, so that sentences
             name settings.
         discriminator: its name.
@@ -71,19 +71,20 @@ class Combination:
     data: str = ""
 
     @property
-    def penalties(self) -> tuple[Any, ...]:
-        """The objective's penalties."""
-        return () if self.objective is None else self.objective.penalties
-
-    @property
-    def stabilisers(self) -> tuple[Any, ...]:
-        """The objective's stabilisers."""
-        return () if self.objective is None else self.objective.stabilisers
+    def terms(self) -> tuple[Any, ...]:
+        """The objective's terms."""
+        return () if self.objective is None else self.objective.terms
 
     @property
     def gradient_penalties(self) -> str:
-        """Names of the penalties on the gradient of each example's own score."""
-        return ", ".join(each.name for each in self.penalties if each.per_example_gradient)
+        """Names of the terms on the gradient of each example's own score."""
+        return ", ".join(each.name for each in self.terms if each.per_example_gradient)
+
+    @property
+    def adapts_by_sign(self) -> bool:
+        """Whether an augmentation takes scores above 0 for real ones."""
+        augmentations = () if self.objective is None else self.objective.augmentations
+        return any(each.by_score_sign for each in augmentations)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,7 +159,7 @@ def combination_of(
     layers = discriminator._flatten_layers()
     heeded = (
         takes_labels(discriminator)
-        or any(each.classifies for each in objective.stabilisers)
+        or any(each.classifies for each in objective.terms)
         # Its rows say their class.
         or any(isinstance(each, ClassColumn) for each in generator._flatten_layers())
     )
@@ -203,7 +204,7 @@ def _comparing(given: Combination) -> str | None:
 
 
 def _lazy(given: Combination) -> str | None:
-    return ", ".join(each.name for each in given.penalties if each.interval > 1)
+    return ", ".join(each.name for each in given.terms if each.interval > 1)
 
 
 def _energy_without_autoencoder(given: Combination) -> str | None:
@@ -219,7 +220,7 @@ def _autoencoder_without_energy(given: Combination) -> str | None:
 
 
 def _adaptive_to_energies(given: Combination) -> str | None:
-    if not any(each.by_score_sign for each in given.stabilisers):
+    if not given.adapts_by_sign:
         return None
     if given.objective.energy:
         return f"{given.objective.name!r}"
@@ -227,7 +228,7 @@ def _adaptive_to_energies(given: Combination) -> str | None:
 
 
 def _adaptive_to_unsigned_scores(given: Combination) -> str | None:
-    if not any(each.by_score_sign for each in given.stabilisers):
+    if not given.adapts_by_sign:
         return None
     return None if given.objective.score_sign_means_real else f"{given.objective.name!r}"
 
@@ -246,7 +247,7 @@ def _constrained_twice(given: Combination) -> str | None:
 
 
 def _images_only(given: Combination) -> str | None:
-    members = (*given.penalties, *given.stabilisers)
+    members = () if given.objective is None else given.objective.extensions
     names = ", ".join(each.name for each in members if each.images_only)
     return f"{names} with {given.data}" if names and given.kind not in (None, "image") else None
 
@@ -297,8 +298,8 @@ RULES = (
     ),
     Rule(
         broken=_images_only,
-        setting="Some of `objective.penalties` and `objective.stabilisers` are for images only;",
-        argument="Some penalties and stabilisers are for images (height, width, channels) only;",
+        setting="Some of `objective.terms` and `objective.augmentations` are for images only;",
+        argument="Some terms and augmentations are for images (height, width, channels) only;",
         reason="leave them out.",
     ),
     Rule(
@@ -320,20 +321,20 @@ RULES = (
     ),
     Rule(
         broken=_adaptive_to_energies,
-        setting="`objective.stabilisers.adaptive_augment`",
+        setting="`objective.augmentations.adaptive_augment`",
         argument="`AdaptiveAugment`",
         reason="augments more while real images score above 0, and minus an energy or a "
         "reconstruction error never does; use",
-        remedy=("`--set 'objective.stabilisers.diff_augment={}'`.", "`DiffAugment`."),
+        remedy=("`--set 'objective.augmentations.diff_augment={}'`.", "`DiffAugment`."),
     ),
     Rule(
         broken=_adaptive_to_unsigned_scores,
-        setting="`objective.stabilisers.adaptive_augment`",
+        setting="`objective.augmentations.adaptive_augment`",
         argument="`AdaptiveAugment`",
         reason="takes scores above 0 for real, which those of this objective are not (a critic's "
         "and relative scores have no zero of their own, others have it elsewhere); use",
         remedy=(
-            "`--set 'objective.stabilisers.diff_augment={}'`, or an objective such as `--set "
+            "`--set 'objective.augmentations.diff_augment={}'`, or an objective such as `--set "
             "objective.name=non_saturating`.",
             "`DiffAugment`, or an objective such as `NonSaturating`.",
         ),

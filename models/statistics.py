@@ -2,14 +2,7 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
-
-
-def own_losses(network: keras.Model) -> dict[str, tf.Tensor]:
-    """Regularisers and `add_loss` terms of a network's own layers, summed; empty without any."""
-    losses = network.losses
-    return {"own_losses": tf.add_n([tf.cast(x, tf.float32) for x in losses])} if losses else {}
 
 
 def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -194,6 +194,23 @@ def historical_distances(snapshots: np.ndarray) -> np.ndarray:
     return np.linalg.norm(snapshots - means, axis=1)
 
 
+def critic_of(score: Callable, **options: Any) -> Critic:
+    """The critic of a network, or of a function of the examples alone.
+
+    Args:
+        score: gives scores, or all outputs by name.
+        **options: of `Critic`.
+    """
+
+    def discriminate(tensors):
+        said = score(tensors["x"])
+        return said if isinstance(said, dict) else {"scores": said}
+
+    if isinstance(score, keras.Model):
+        options.setdefault("networks", {"discriminator": score})
+    return Critic(discriminate, **options)
+
+
 def assert_exact_through_a_penalty(generator: keras.Model, network: keras.Model) -> None:
     """The generator's gradient through scores and an R2 term is that of finite differences.
 
@@ -206,8 +223,8 @@ def assert_exact_through_a_penalty(generator: keras.Model, network: keras.Model)
     @tf.function
     def value():
         fake = generator(latents)
-        critic = Critic(network)
-        return tf.reduce_mean(critic(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
+        critic, fake = critic_of(network), {"x": fake}
+        return tf.reduce_mean(critic.scores(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
 
     with tf.GradientTape() as tape:
         result = value()

@@ -10,14 +10,15 @@ import pytest
 import tensorflow as tf
 
 from ganapp.models.networks import DISCRIMINATORS, GENERATORS
+from ganapp.training.augmentations import AUGMENTATIONS
 from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import SOURCES
 from ganapp.training.evaluation.choices import FEATURES
 from ganapp.training.objectives import OBJECTIVES, Objective
-from ganapp.training.penalties import PENALTIES
 from ganapp.training.priors import PRIORS
-from ganapp.training.stabilisers import STABILISERS
+from ganapp.training.terms import TERMS
+from ganapp.training.weightings import WEIGHTINGS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,9 +62,10 @@ def test_the_objective_of_the_example_is_one():
     ("family", "members"),
     [
         ("objectives", OBJECTIVES),
-        ("penalties", PENALTIES),
+        ("terms", TERMS),
+        ("augmentations", AUGMENTATIONS),
+        ("weightings", WEIGHTINGS),
         ("constraints", CONSTRAINTS),
-        ("stabilisers", STABILISERS),
         ("priors", PRIORS),
         ("networks", GENERATORS | DISCRIMINATORS),
         ("data", SOURCES),

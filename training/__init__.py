@@ -1,1 +1,1 @@
-"""What drives learning: objectives, penalties, constraints, priors, data, callbacks, evaluation."""
+"""What drives learning: objectives, terms, constraints, priors, data, callbacks, evaluation."""

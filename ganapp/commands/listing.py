@@ -48,17 +48,19 @@ def list_members(
     family: Annotated[
         str,
         typer.Argument(
-            help="objectives, penalties, constraints, stabilisers, priors, networks, data, "
-            "features or baselines."
+            help="objectives, terms, augmentations, weightings, constraints, priors, networks, "
+            "data, features or baselines."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List what can be combined, with formula, paper and options."""
-    from ganapp.listing import FAMILIES, print_members
+    from ganapp.listing import FAMILIES, FORMER, print_members
 
     if family not in FAMILIES:
-        raise UserError(f"`list` knows {', '.join(FAMILIES)}. Received: {family!r}")
+        now = FORMER.get(family)
+        hint = f" What was {family!r} is now {now}." if now else ""
+        raise UserError(f"`list` knows {', '.join(FAMILIES)}.{hint} Received: {family!r}")
     from ganapp.quiet import quiet_stderr
 
     with quiet_stderr():  # the members' modules import TensorFlow

@@ -49,7 +49,7 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], l
     tables = _image_networks(widths) | {
         "objective": {
             "name": "non_saturating",
-            "penalties": {"r1": {"weight": {"start": start, "end": end}}},
+            "terms": {"r1": {"weight": {"start": start, "end": end}}},
         },
         "training": _training(spec, STEPS, _batch(spec, BATCH)),
         "evaluation": {"samples": _samples(spec)},
@@ -61,7 +61,7 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], l
         + (" and lower, because they are augmented" if few else ""),
     ]
     if few:
-        tables["objective"]["stabilisers"] = {"diff_augment": {}}
+        tables["objective"]["augmentations"] = {"diff_augment": {}}
         reasons.append(
             f"augmentation: diff_augment, because {spec.examples:,} images are few (below "
             f"{FEW_IMAGES:,}) and would be learnt by heart"
@@ -129,7 +129,7 @@ def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[dict[str, Any], 
         "discriminator": {"network": "mlp", "units": units, "optimizer": _adam(1e-3, 1e-5)},
         "objective": {
             "name": "relativistic",
-            "penalties": {"r1": {"weight": weight}, "r2": {"weight": weight}},
+            "terms": {"r1": {"weight": weight}, "r2": {"weight": weight}},
         },
         "training": _training(spec, 10_000, _batch(spec, 256)),
         "evaluation": {"samples": _samples(spec)},

@@ -16,6 +16,7 @@ import tensorflow as tf
 from ganapp import __version__
 from ganapp.combinations import refuse
 from ganapp.config import Config, OptimizerSection
+from ganapp.former_settings import EXTENSIONS
 from ganapp.models.gan import GAN
 from ganapp.models.rules import CombinationWarning
 from ganapp.runner.cadences import Cadences, cadences_of
@@ -230,15 +231,14 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
 
 def _objective(config: Config, total_steps: int) -> Objective:
     section = config.objective
-    penalties, stabilisers = (
-        tuple(member.build(updates=total_steps) for member in tables.values())
-        for tables in (section.penalties, section.stabilisers)
-    )
+    extensions = {
+        table: tuple(each.build(updates=total_steps) for each in getattr(section, table).values())
+        for table in EXTENSIONS
+    }
     return section.build(
         discriminator_steps=section.discriminator_steps,
-        penalties=penalties,
-        stabilisers=stabilisers,
         constraint=section.constraint.build(),
+        **extensions,
         generator_optimizer=_optimizer(config.generator.optimizer),
         discriminator_optimizer=_optimizer(config.discriminator.optimizer),
     )

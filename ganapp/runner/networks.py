@@ -85,7 +85,7 @@ def _head(config: Config, spec: DataSpec) -> dict[str, Any]:
 
 
 def _classifies(config: Config) -> bool:
-    return any(member.classifies for member in config.objective.stabilisers.values())
+    return any(member.classifies for member in config.objective.terms.values())
 
 
 def check_conditions(config: Config, spec: DataSpec) -> None:
@@ -109,7 +109,7 @@ def check_conditions(config: Config, spec: DataSpec) -> None:
         raise ValueError(
             "`generator.condition` needs a discriminator that looks at the class: set "
             "`--set discriminator.condition=projection`, or `--set "
-            "'objective.stabilisers.auxiliary_classifier={}'`. "
+            "'objective.terms.auxiliary_classifier={}'`. "
             f"Received: generator.condition={config.generator.condition!r} alone"
         )
     raise ValueError(

@@ -9,7 +9,7 @@ def ruled_out(experiment: Experiment) -> frozenset[str]:
     """Names of remedies that the run uses already, and of those that do not fit it."""
     config, objective = experiment.config, experiment.gan.objective
     discriminator = config.discriminator
-    members = (objective, objective.constraint, *objective.penalties, *objective.stabilisers)
+    members = (objective, objective.constraint, *objective.extensions)
     optimizers = (config.generator.optimizer, discriminator.optimizer)
     facts = {
         "relativistic": objective.relativistic,
@@ -21,7 +21,7 @@ def ruled_out(experiment: Experiment) -> frozenset[str]:
         or config.training.batch_size % (2 * experiment.strategy.num_replicas_in_sync) > 0,
         # Under a gradient penalty, one example's gradient would count the others.
         "minibatch": discriminator.options.get("minibatch") != "none"
-        or any(penalty.per_example_gradient for penalty in objective.penalties),
+        or any(term.per_example_gradient for term in objective.terms),
         "components": int(config.data.options.get("components", 20)) >= 20,
         "adaptive_augment": not objective.score_sign_means_real,
         "clipnorm": all(optimizer.options.get("clipnorm") for optimizer in optimizers),

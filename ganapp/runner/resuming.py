@@ -5,6 +5,7 @@ from typing import Any
 
 from ganapp.config import Config
 from ganapp.errors import UserError
+from ganapp.former_settings import EXTENSIONS, with_current_names
 from ganapp.loading import differences, load_config, load_saved, validated
 from ganapp.runner.compose import Experiment, versions
 from ganapp.runner.same_data import PLACES
@@ -25,12 +26,15 @@ def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str
     Raises:
         UserError: something else differs from what the run was started with.
     """
-    config = saved = load_saved(run.config)
-    if preset_or_file is not None or overrides:
-        config = load_config(preset_or_file or str(run.config), overrides)
+    saved = load_saved(run.config)
+    if preset_or_file is None:
+        config = load_saved(run.config, overrides) if overrides else saved
+    else:
+        config = load_config(preset_or_file, overrides)
     before = [saved]
     if (started := (run.read_manifest() or {}).get("configuration")) is not None:
-        before.append(validated(started, str(run.manifest)))  # the file may have been edited since
+        # The file may have been edited since.
+        before.append(validated(with_current_names(started), str(run.manifest)))
     for each in before:
         _refuse_changes(run, each, config)
     return config
@@ -119,7 +123,7 @@ def _schedules(config: Config, tables: dict[str, Any]) -> list[tuple[str, float]
         rate = getattr(config, part).optimizer.learning_rate
         if isinstance(rate, AnnealConfig):
             found.append((f"{part}.optimizer.learning_rate", rate.end))
-    for family in ("penalties", "stabilisers"):
+    for family in EXTENSIONS:
         for name, table in tables["objective"][family].items():
             found += [
                 (f"objective.{family}.{name}.{key}", value["end"])

@@ -7,8 +7,7 @@ from typing import Any
 
 from ganapp.config import Config
 from ganapp.errors import UserError
-from ganapp.loading import load_saved, read_toml, validated
-from ganapp.overrides import with_overrides
+from ganapp.loading import load_saved
 from ganapp.plugins import options_model
 from ganapp.runner.compose import Experiment, compose
 from ganapp.runner.stored_data import read_stored_data
@@ -77,7 +76,7 @@ def moved_config(run: Run, overrides: Sequence[str], sections: Sequence[str] = (
             f"`--set` takes settings of {allowed} here, for example {' and '.join(examples)}. "
             f"Received: {override!r}"
         )
-    return validated(with_overrides(read_toml(run.config), overrides), str(run.config))
+    return load_saved(run.config, overrides)
 
 
 def compose_run(

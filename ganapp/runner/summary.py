@@ -167,11 +167,12 @@ def _about_classes(source: Source) -> str:
 
 
 def _about_objective(objective: Objective) -> str:
-    penalties = ", ".join(penalty.name for penalty in objective.penalties) or "no penalty"
-    stabilisers = "".join(f", {member.name}" for member in objective.stabilisers)
+    terms = ", ".join(term.name for term in objective.terms) or "no terms"
+    others = (*objective.augmentations, *objective.weightings)
+    more = "".join(f", {member.name}" for member in others)
     steps = objective.discriminator_steps
     return (
-        f"{objective.name}, {penalties}{stabilisers}, constraint {objective.constraint.name}, "
+        f"{objective.name}, {terms}{more}, constraint {objective.constraint.name}, "
         f"{steps} discriminator step{'s' if steps > 1 else ''}"
     )
 

@@ -116,8 +116,8 @@ def seconds_a_step(experiment: Experiment) -> float:
         on_train_batch_end=lambda batch, logs: ends.append(time.monotonic())
     )
     execution = experiment.gan.steps_per_execution
-    lazy = max((penalty.interval for penalty in experiment.gan.objective.penalties), default=1)
-    executions = math.ceil(max(2, lazy) / execution)  # lazy penalties with their share of the steps
+    lazy = max((term.interval for term in experiment.gan.objective.terms), default=1)
+    executions = math.ceil(max(2, lazy) / execution)  # lazy terms with their share of the steps
     with _memory_in_words():
         experiment.gan.fit(
             _batches(experiment, 0),

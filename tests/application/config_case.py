@@ -62,7 +62,7 @@ CONSTRAINTS = st.one_of(
     st.just({"name": "spectral_norm"}),
     table({"name": st.just("weight_clip")}, {"limit": RATES}),
 )
-PENALTIES = st.dictionaries(
+TERMS = st.dictionaries(
     st.sampled_from(["r1", "r2", "gradient_penalty"]),
     table({}, {"weight": scheduled(st.floats(0, 100))}),
     max_size=3,
@@ -75,7 +75,7 @@ OBJECTIVES = table(
     },
     {
         "discriminator_steps": st.integers(1, 10),
-        "penalties": PENALTIES,
+        "terms": TERMS,
         "constraint": CONSTRAINTS,
     },
 )

@@ -33,7 +33,7 @@ optimizer = { learning_rate = { start = 1e-3, end = 1e-4, shape = "linear" } }
 [objective]
 name = "hinge"
 discriminator_steps = 2
-penalties = { r1 = { weight = { start = 1.0, end = 0.1, shape = "exponential" } } }
+terms = { r1 = { weight = { start = 1.0, end = 0.1, shape = "exponential" } } }
 [training]
 epochs = 3
 steps_per_epoch = 4

@@ -48,8 +48,8 @@ def test_penalties_grow_with_the_side():
 def test_few_images_are_augmented_and_penalised_less():
     for examples, weight, augmented in ((9_999, 0.2, True), (10_000, 2.3, False)):
         objective = automatic(spec(shape=(32, 32, 3), examples=examples))[0]["objective"]
-        assert objective["penalties"]["r1"]["weight"]["start"] == weight
-        assert ("diff_augment" in objective.get("stabilisers", {})) == augmented
+        assert objective["terms"]["r1"]["weight"]["start"] == weight
+        assert ("diff_augment" in objective.get("augmentations", {})) == augmented
 
 
 SPECS = [spec(), spec(shape=(8, 12, 1), examples=300), spec("vector", (7,), 90)]
@@ -87,10 +87,10 @@ def test_a_table_is_told_what_its_label_may_be():
 
 def test_few_images_are_augmented():
     few, reasons = automatic(spec(examples=2000))
-    assert few["objective"]["stabilisers"] == {"diff_augment": {}}
+    assert few["objective"]["augmentations"] == {"diff_augment": {}}
     assert any("2,000 images are few" in reason for reason in reasons)
     many, reasons = automatic(spec())
-    assert "stabilisers" not in many["objective"]
+    assert "augmentations" not in many["objective"]
     assert not any("augment" in reason for reason in reasons)
 
 

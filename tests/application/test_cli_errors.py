@@ -63,7 +63,7 @@ TRAIN = {
         "`evaluation.metric` can be 'reverse_kl' only for data with known modes",
     ),
     "shift beyond the image": (
-        "one_pass.toml --set objective.penalties.consistency.shift=8",
+        "one_pass.toml --set objective.terms.consistency.shift=8",
         "`shift` must be less than the shorter side of the images. "
         "Received: shift=8 for images of 8 x 8",
     ),

@@ -25,7 +25,7 @@ channels = [4]
 condition = "projection"
 [objective]
 name = "hinge"
-[objective.stabilisers]
+[objective.terms]
 auxiliary_classifier = {}
 [training]
 epochs = 1
@@ -85,7 +85,7 @@ def test_a_run_told_clusters(tmp_path, monkeypatch):
     small = (
         f"generator = {{{told} = 'concatenation', prior = {{name = 'uniform', size = 4}}}}",
         f"discriminator = {{{told} = 'projection'}}",
-        "objective.stabilisers = {}",
+        "objective.terms = {}",
     )
     options = [word for setting in small for word in ("--set", setting)]
     said = ganapp("train", tmp_path / "clusters.toml", "--run", tmp_path / "run", *options)
@@ -172,7 +172,7 @@ def test_diagnose_and_resume_know_the_classes(run):
 
 REFUSED = {
     "generator.condition=projection": "generator.condition",
-    "discriminator.condition=none objective.stabilisers={}": "looks at the class: set",
+    "discriminator.condition=none objective.terms={}": "looks at the class: set",
     "generator.condition=none": "is needed where the discriminator looks at the class",
     "discriminator.packing=2": "a pack would mix them",
     "generator.normalisation=none": "needs a generator with batch normalisation",

@@ -109,24 +109,35 @@ SENTENCES = {
     "generator.optimizer.beta_1=1.5": "`beta_1` must be at least 0 and below 1. Received: ",
     "generator.optimizer.clipnorm=-1": "`clipnorm` must be above 0. Received: clipnorm=-1.0.",
     "objective.name=wgann": "There is no objective called 'wgann'",
-    "objective.penalties.r3.weight=1": "There is no penalty called 'r3'; there are consistency, ",
-    "objective.penalties.r1.wight=1": (
-        "objective.penalties.r1: `wight` is not an option of the penalty 'r1', which takes: "
+    "objective.terms.r3.weight=1": "There is no term called 'r3'; there are auxiliary_classifier, ",
+    "objective.terms.r1.wight=1": (
+        "objective.terms.r1: `wight` is not an option of the term 'r1', which takes: "
         "weight, interval. Did you mean `weight`?"
     ),
-    "objective.penalties.r1.interval=0": "`interval` must be at least 1, ",
-    "objective.penalties.r1.weight={start=1.0}": (
-        "`objective.penalties.r1.weight.end` is missing."
-    ),
-    "objective.penalties.r1.weight={start=1.0, end=0.0, shape='exponential'}": (
+    "objective.terms.r1.interval=0": "`interval` must be at least 1, ",
+    "objective.terms.r1.weight={start=1.0}": ("`objective.terms.r1.weight.end` is missing."),
+    "objective.terms.r1.weight={start=1.0, end=0.0, shape='exponential'}": (
         "must be above 0 for an exponential shape"
     ),
-    "objective.penalties.r1.weight={start=1.0, end=-1.0, shape='linear'}": (
+    "objective.terms.r1.weight={start=1.0, end=-1.0, shape='linear'}": (
         "`start` and `end` must not be negative."
     ),
-    "objective.penalties.r1=3": "`objective.penalties.r1` must be a table. Received: 3.",
-    "objective.stabilisers.noise={}": "There is no stabiliser called 'noise'; there are ",
-    "objective.stabilisers.top_k.fraction=2.0": "`fraction`",
+    "objective.terms.r1=3": "`objective.terms.r1` must be a table. Received: 3.",
+    "objective.augmentations.noise={}": "There is no augmentation called 'noise'; there are ",
+    "objective.weightings.top_k.fraction=2.0": "`fraction`",
+    "objective.terms.top_k={}": "`top_k` is no term: write `objective.weightings.top_k`.",
+    **{
+        f"objective.{former}": f"`objective.{former.partition('=')[0]}` is now {now}."
+        for former, now in {
+            "penalties.r1={weight=1.0}": "`objective.terms.r1`",
+            "penalties={}": "`objective.terms`",
+            "stabilisers.diff_augment={}": "`objective.augmentations.diff_augment`",
+            "stabilisers.top_k={}": "`objective.weightings.top_k`",
+            "stabilisers.pulling_away={}": "`objective.terms.pulling_away`",
+            "stabilisers={}": "`objective.terms`, `objective.augmentations` and "
+            "`objective.weightings`",
+        }.items()
+    },
     "discriminator.packing=3": "must be a multiple of `discriminator.packing`. Received: 16 with",
     "objective.constraint.name=clip": "There is no constraint called 'clip'",
     "training.epochs=three": "input should be a valid integer. Received: 'three'.",
@@ -197,10 +208,10 @@ def test_what_only_follows_from_a_mistake_is_not_said(override, sentence):
 
 def test_a_part_of_what_the_paper_says_leaves_the_rest_to_the_paper():
     raw = tomllib.loads(RING)
-    objective = {"name": "wgan_lp", "penalties": {"gradient_penalty": {"weight": 5.0}}}
+    objective = {"name": "wgan_lp", "terms": {"gradient_penalty": {"weight": 5.0}}}
     config = validated(raw | {"objective": objective}, "lp")
-    assert config.objective.penalties["gradient_penalty"].options["one_sided"] is True
-    assert config.objective.penalties["gradient_penalty"].options["weight"] == 5.0
+    assert config.objective.terms["gradient_penalty"].options["one_sided"] is True
+    assert config.objective.terms["gradient_penalty"].options["weight"] == 5.0
     config = validated(
         raw | {"objective": {"name": "wgan", "constraint": {"limit": 0.5}}}, "clipped"
     )
@@ -221,7 +232,7 @@ def test_what_is_left_out_is_filled_in_from_the_paper():
     assert config.discriminator.optimizer.learning_rate == 5e-5
     config = validated(raw | {"objective": {"name": "wgan_gp", "discriminator_steps": 2}}, "gp")
     assert config.objective.discriminator_steps == 2
-    assert config.objective.penalties["gradient_penalty"].weight == 10.0
+    assert config.objective.terms["gradient_penalty"].weight == 10.0
     assert config.discriminator.optimizer.model_dump(exclude_none=True) == {
         "name": "adam",
         "learning_rate": 1e-4,

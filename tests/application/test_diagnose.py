@@ -142,17 +142,20 @@ def test_lists_are_those_of_the_catalogue():
     assert tuple(LISTS) == LISTED
     said = ganapp("list", "optimisers")
     assert said.code == 2
-    assert "`list` knows objectives, penalties" in said.errors
+    assert "`list` knows objectives, terms" in said.errors
+    said = ganapp("list", "stabilisers")
+    assert said.code == 2
+    assert "What was 'stabilisers' is now 'terms', 'augmentations' and 'weightings'" in said.errors
 
 
 ADVICE = {
-    "ring objective.penalties.r1.interval=4": "`interval` above 1",
+    "ring objective.terms.r1.interval=4": "`interval` above 1",
     "digits objective.name=began": "`discriminator.network` should be 'autoencoder'",
     "digits discriminator={network='autoencoder'}": "`objective.name` should be 'ebgan' or 'began'",
     "digits discriminator.minibatch=discrimination": "makes a score depend on other",
     "digits objective.constraint.name=weight_clip": "'weight_clip' bounds the slopes",
 }
-ADAPTIVE = "objective.stabilisers.adaptive_augment={}"
+ADAPTIVE = "objective.augmentations.adaptive_augment={}"
 UNSIGNED = ("wgan", "wgan_gp", "wgan_lp", "least_squares", "f_kl", "relativistic_average_hinge")
 
 
@@ -166,7 +169,7 @@ def test_what_theory_advises_against_is_a_warning(setting, sentence):
 
 
 def test_lazy_penalties_are_for_images_whatever_the_network():
-    lazy = ["discriminator={network='mlp'}", "objective.penalties.r1.interval=4"]
+    lazy = ["discriminator={network='mlp'}", "objective.terms.r1.interval=4"]
     config = load_config("digits", lazy)
     assert warnings(config, kind="image") == []
     (found,) = warnings(config, kind="vector")

@@ -1,12 +1,20 @@
 """Presets, files, overrides and differences."""
 
 import pytest
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_case import RING
 
 from ganapp.errors import UserError
-from ganapp.loading import LONGEST, config_path, differences, load_config, preset_path
+from ganapp.loading import (
+    LONGEST,
+    config_path,
+    differences,
+    load_config,
+    load_saved,
+    preset_path,
+)
 
 
 @pytest.fixture
@@ -47,28 +55,28 @@ def test_later_overrides_win_and_tables_are_made(ring_file):
         [
             "training.epochs=7",
             "training.epochs=8",
-            "objective.penalties.r1.weight.start=2.0",
-            "objective.penalties.r1.weight.end=1.0",
+            "objective.terms.r1.weight.start=2.0",
+            "objective.terms.r1.weight.end=1.0",
         ],
     )
     assert config.training.epochs == 8
-    assert config.objective.penalties["r1"].weight["start"] == 2.0
-    assert set(config.objective.penalties) == {"r1", "r2"}  # the paper's second one stays
+    assert config.objective.terms["r1"].weight["start"] == 2.0
+    assert set(config.objective.terms) == {"r1", "r2"}  # the paper's second one stays
 
 
 def test_another_objective_comes_with_its_papers_settings():
     """The preset's penalties and learning rates were chosen for another objective."""
     config = load_config("digits", ["objective.name=wgan"])
-    assert config.objective.penalties == {}
+    assert config.objective.terms == {}
     assert config.objective.constraint.name == "weight_clip"
     assert config.objective.discriminator_steps == 5
     for network in (config.generator, config.discriminator):
         assert (network.optimizer.name, network.optimizer.learning_rate) == ("rmsprop", 5e-5)
     assert config.generator.channels == [128, 64]  # the networks are the preset's
     with_more = load_config(
-        "digits", ["objective.penalties.r1.weight=3.0", "objective.name=non_saturating"]
+        "digits", ["objective.terms.r1.weight=3.0", "objective.name=non_saturating"]
     )
-    assert {name: p.weight for name, p in with_more.objective.penalties.items()} == {"r1": 3.0}
+    assert {name: p.weight for name, p in with_more.objective.terms.items()} == {"r1": 3.0}
 
 
 def test_another_member_drops_the_options_it_does_not_have():
@@ -87,15 +95,42 @@ def test_another_member_drops_the_options_it_does_not_have():
         load_config("digits", ["generator.network=mlp", "generator.channels=[8]"])
 
 
-def test_one_penalty_or_stabiliser_more_keeps_the_papers():
-    added = ["objective.stabilisers.top_k={}", "objective.penalties.orthogonal={}"]
-    assert set(load_config("digits-ebgan", added).objective.stabilisers) == {
-        "pulling_away",
-        "top_k",
-    }
-    penalties = load_config("digits", ["objective.name=wgan_gp", *added]).objective.penalties
-    assert set(penalties) == {"gradient_penalty", "orthogonal"}
-    assert load_config("digits-wgan-gp", ["objective.penalties={}"]).objective.penalties == {}
+def test_one_term_or_weighting_more_keeps_the_papers():
+    added = ["objective.weightings.top_k={}", "objective.terms.orthogonal={}"]
+    ebgan = load_config("digits-ebgan", added).objective
+    assert set(ebgan.terms) == {"pulling_away", "orthogonal"}
+    assert set(ebgan.weightings) == {"top_k"}
+    terms = load_config("digits", ["objective.name=wgan_gp", *added]).objective.terms
+    assert set(terms) == {"gradient_penalty", "orthogonal"}
+    assert load_config("digits-wgan-gp", ["objective.terms={}"]).objective.terms == {}
+
+
+def test_a_run_that_was_started_under_the_former_names_is_read(tmp_path):
+    """And nobody is to start another one under them."""
+    settings = [
+        "objective.terms={r1={weight=2.0, interval=4}, feature_matching={weight=0.5}}",
+        "objective.augmentations.diff_augment={}",
+        "objective.weightings.top_k={}",
+    ]
+    config = load_config("digits", settings)
+    tables = config.model_dump(mode="json", exclude_none=True)
+    objective = tables["objective"]
+    stabilisers = {"feature_matching": {"weight": 0.5}}
+    stabilisers |= objective.pop("augmentations") | objective.pop("weightings")
+    objective |= {"penalties": {"r1": objective.pop("terms")["r1"]}, "stabilisers": stabilisers}
+    path = tmp_path / "config.toml"
+    path.write_text(tomli_w.dumps(tables))
+    assert load_saved(path) == config
+    assert load_saved(path, ["training.epochs=3"]).training.epochs == 3
+    with pytest.raises(UserError) as refused:
+        load_config(str(path))
+    for member, table in (
+        ("penalties.r1", "terms.r1"),
+        ("stabilisers.feature_matching", "terms.feature_matching"),
+        ("stabilisers.diff_augment", "augmentations.diff_augment"),
+        ("stabilisers.top_k", "weightings.top_k"),
+    ):
+        assert f"`objective.{member}` is now `objective.{table}`." in str(refused.value)
 
 
 def test_the_same_objective_keeps_the_presets_settings():

@@ -79,7 +79,7 @@ def test_schedules_that_ended_are_named():
     experiment.lengths = (100,)
     sentence = ended_schedules(experiment)
     assert "started for 100 steps" in sentence
-    for name in ("generator.optimizer", "discriminator.optimizer", "objective.penalties.r1"):
+    for name in ("generator.optimizer", "discriminator.optimizer", "objective.terms.r1"):
         assert f"`{name}." in sentence
 
 

@@ -220,7 +220,7 @@ def test_tensorboard_values_are_those_of_the_metrics(digits, events):
     assert [(step, float(value)) for step, value in events["alarms/raised"]] == raised
     text = events["configuration"][0][1].item().decode()
     assert 'source = "digits"' in text
-    assert "penalties.r1.weight" in text
+    assert "terms.r1.weight" in text
 
 
 def test_a_figure_that_does_not_exist_is_null(ring):

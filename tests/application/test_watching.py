@@ -70,7 +70,7 @@ def test_a_damaged_row_is_left_out(tmp_path):
 
 
 def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
-    digits = ruled_out(compose(load_config("digits", ["objective.stabilisers.pulling_away={}"])))
+    digits = ruled_out(compose(load_config("digits", ["objective.terms.pulling_away={}"])))
     assert {"relativistic", "r1", "pulling_away", "minibatch", "falling_rates"} <= digits
     assert digits.isdisjoint({"packing", "diff_augment", "spectral_norm", "clipnorm"})
     settings = ["objective.name=f_kl", "discriminator.packing=2", "objective.discriminator_steps=2"]
@@ -84,7 +84,7 @@ def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
     [
         ("digits", ["generator.condition=concatenation", "discriminator.condition=projection"]),
         ("digits", ["training.batch_size=63"]),
-        ("digits", ["discriminator.normalisation=batch", "objective.penalties={}"]),
+        ("digits", ["discriminator.normalisation=batch", "objective.terms={}"]),
         ("digits-ebgan", []),
         ("ring", ["objective.name=wgan"]),
     ],

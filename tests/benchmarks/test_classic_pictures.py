@@ -93,8 +93,8 @@ def config(**objective):
 
 def test_the_words_are_those_of_the_configuration():
     assert remedy_in_words(config(name="minimax")) == "`minimax`, no remedy"
-    penalties = {"r1": {"weight": 0.5}, "r2": {"weight": 0.25}}
-    words = remedy_in_words(config(name="relativistic", penalties=penalties))
+    terms = {"r1": {"weight": 0.5}, "r2": {"weight": 0.25}}
+    words = remedy_in_words(config(name="relativistic", terms=terms))
     assert words == "`relativistic` + R1 (gamma 0.5) + R2 (gamma 0.25)"
     shared = classic_collapse.surroundings(config(name="minimax"))
     for part in ("mlp of 8 + 8 units", "SGD 0.1 with momentum 0.5", "1,200 steps", "seed 3"):

@@ -22,11 +22,11 @@ from case import (
 
 from ganapp.models import GAN
 from ganapp.training.objectives import WGAN, NonSaturating, RelativisticPairing
-from ganapp.training.penalties import R1
+from ganapp.training.terms import R1
 
 DATA = rows(2 * BATCH)
 TABLE = rows(BATCH, (LATENT,), seed=5)
-NON_SATURATING = NonSaturating(penalties=(R1(),))
+NON_SATURATING = NonSaturating(terms=(R1(),))
 
 
 class Table:
@@ -158,7 +158,7 @@ def test_two_replicas_train_as_one(pair, two_replicas):
     """Both end within an accumulation of the generator, and go on from a checkpoint there."""
     single, double = gans = [
         tiny_gan(
-            NonSaturating(discriminator_steps=2, penalties=(R1(),)),
+            NonSaturating(discriminator_steps=2, terms=(R1(),)),
             strategy=strategy,
             run_eagerly=strategy is None,  # nothing to trace for what is compared with
             optimizer=one_each(*pair),

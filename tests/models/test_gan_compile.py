@@ -19,9 +19,9 @@ from ganapp.models import GAN
 from ganapp.training.constraints import WeightClip
 from ganapp.training.objectives import Hinge, NonSaturating
 from ganapp.training.optimizers import adam
-from ganapp.training.penalties import R1
 from ganapp.training.priors import Normal
 from ganapp.training.schedules import Anneal
+from ganapp.training.terms import R1
 
 PARTS = "generator", "discriminator"
 
@@ -66,7 +66,7 @@ def test_an_unbuilt_discriminator_of_the_wrong_rank_is_a_sentence():
 
 def test_another_constraint_in_a_second_compile_is_refused():
     gan = tiny_gan(NonSaturating())
-    gan.compile(objective=NonSaturating(penalties=(R1(),)))  # the same constraint: no objection
+    gan.compile(objective=NonSaturating(terms=(R1(),)))  # the same constraint: no objection
     with pytest.raises(ValueError, match=r"make a new GAN.*'weight_clip' after 'none'"):
         gan.compile(objective=NonSaturating(constraint=WeightClip(limit=0.01)))
 

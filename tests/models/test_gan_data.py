@@ -7,7 +7,7 @@ import tensorflow as tf
 from case import BATCH, plain_batches, rows, same_networks, tiny_gan, train, weights
 
 from ganapp.training.objectives import NonSaturating
-from ganapp.training.penalties import R1
+from ganapp.training.terms import R1
 
 
 def of_unknown_length(dataset):
@@ -24,7 +24,7 @@ def test_steps_per_execution_and_data_that_run_out(two_replicas):
     Six batches end in the middle of the loop of the second call, seven before its last step.
     """
     options = {
-        "objective": NonSaturating(penalties=(R1(),)),
+        "objective": NonSaturating(terms=(R1(),)),
         "optimizer": lambda: keras.optimizers.SGD(0.02, momentum=0.5),
     }
     single = tiny_gan(**options, run_eagerly=True)

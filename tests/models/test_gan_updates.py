@@ -22,7 +22,7 @@ from recording import RecordingGAN
 from ganapp.models import GAN
 from ganapp.models.noise import Stream, stateless_seed
 from ganapp.training.objectives import OBJECTIVES, NonSaturating
-from ganapp.training.penalties import R1
+from ganapp.training.terms import R1
 
 LOGS = {
     "discriminator_loss",
@@ -88,7 +88,7 @@ def test_logs_are_those_of_the_contract():
     """Penalties beside the losses, not within them."""
     plain = train(eager_gan(), 1).history
     assert set(plain) == LOGS
-    history = train(eager_gan(NonSaturating(penalties=(R1(weight=9.0),))), 1).history
+    history = train(eager_gan(NonSaturating(terms=(R1(weight=9.0),))), 1).history
     assert set(history) == LOGS | {"penalty/r1", "penalty_weight/r1"}
     assert history["score_gap"][0] == pytest.approx(
         history["real_score"][0] - history["fake_score"][0], abs=1e-6
@@ -122,7 +122,7 @@ def test_an_optimizer_updates_only_its_own_network(frozen):
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_generator_update_is_the_hand_written_one(name):
     """SGD at rate 0.5 moves each weight by half the gradient of E[loss] at the step's noise."""
-    objective = OBJECTIVES[name](discriminator_steps=1, stabilisers=())
+    objective = OBJECTIVES[name](discriminator_steps=1, terms=())
     still = keras.optimizers.SGD(0.0)
     gan = eager_gan(
         objective,
@@ -152,7 +152,7 @@ def test_generator_update_is_the_hand_written_one(name):
 
 
 def test_discriminator_update_is_the_hand_written_one():
-    objective = NonSaturating(penalties=(R1(weight=2.0),))
+    objective = NonSaturating(terms=(R1(weight=2.0),))
     gan = eager_gan(objective, networks=linear_networks, optimizer=sgd(0.5))
     real = rows(BATCH, seed=5)
     fake = gan.generator(gan.prior.sample(BATCH, stateless_seed(7, Stream.DISCRIMINATOR, 0)))
@@ -175,10 +175,10 @@ def test_discriminator_update_is_the_hand_written_one():
 def test_extra_terms_shape_the_loss_and_the_logs():
     class Extended(GAN):
         def extra_discriminator_terms(self, critic, real, fake):
-            return {"drift": 0.5 * tf.reduce_mean(critic(real) ** 2)}
+            return {"drift": 0.5 * tf.reduce_mean(critic.scores(real) ** 2)}
 
-        def extra_generator_terms(self, latents, fake):
-            return {"size": 0.5 * tf.reduce_mean(fake**2)}
+        def extra_generator_terms(self, critic, real, fake):
+            return {"size": 0.5 * tf.reduce_mean(fake["x"] ** 2)}
 
     plain, extended = (eager_gan(gan=g, optimizer=sgd()) for g in (GAN, Extended))
     train(plain, 1)

@@ -4,18 +4,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from case import output_of, same_networks, train, weights
+from case import critic_of, output_of, same_networks, train, weights
 
 from ganapp.models import GAN
-from ganapp.models.critic import Critic
 from ganapp.models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.models.outputs import with_outputs
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
-from ganapp.training.penalties import R1, GradientPenalty
 from ganapp.training.priors import Normal
-from ganapp.training.stabilisers import AuxiliaryClassifier
+from ganapp.training.terms import R1, AuxiliaryClassifier, GradientPenalty
 
 CLASSES, SIZE, SHAPE = 3, 4, (8, 8, 1)
 LABELS = np.array([0, 1, 2, -1, 1, 0, 2, 2])
@@ -127,24 +125,21 @@ def test_the_auxiliary_classifier_by_hand(on_fake):
     keras.utils.set_random_seed(0)
     network = mlp_discriminator({"x": SHAPE}, units=(6,), heads={"class_logits": CLASSES})
     real, fake, asked = images(seed=1), images(seed=2), np.array([0, 1, 2, 0, 1, 0, 2, 2])
-    critic = Critic(network, network, beside={"label": one_hot()}, requested=one_hot(asked))
+    critic = critic_of(with_outputs(network, ["class_logits"]))
     heads = [output_of(network, x, output="class_logits").numpy() for x in (real, fake)]
     known = LABELS >= 0
     of_real = cross_entropy(heads[0][known], LABELS[known]).mean()
     of_fake = cross_entropy(heads[1], asked).mean()
-    member = AuxiliaryClassifier(weight=0.5, on_fake=on_fake)
-    real, fake = tf.constant(real), tf.constant(fake)
-    found = member.discriminator_term(critic, real, fake, None, 0, None)
+    member = AuxiliaryClassifier(on_fake=on_fake)
+    real = {"x": tf.constant(real), "label": one_hot()}
+    fake = {"x": tf.constant(fake), "label": one_hot(asked)}
+    found = 0.5 * tf.reduce_mean(member.discriminator_term(critic, real, fake, None))
     assert float(found) == pytest.approx(0.5 * (of_real + on_fake * of_fake), rel=1e-5)
-    found = member.generator_term(critic, real, fake, None, None)
+    found = 0.5 * tf.reduce_mean(member.generator_term(critic, real, fake, None))
     assert float(found) == pytest.approx(0.5 * of_fake, rel=1e-5)
-    unlabelled = Critic(
-        network, network, beside={"label": tf.zeros((8, CLASSES))}, requested=one_hot(asked)
-    )
-    found = AuxiliaryClassifier(on_fake=False).discriminator_term(
-        unlabelled, real, fake, None, 0, None
-    )
-    assert float(found) == 0
+    unlabelled = real | {"label": tf.zeros((8, CLASSES))}
+    found = AuxiliaryClassifier(on_fake=False).discriminator_term(critic, unlabelled, fake, None)
+    np.testing.assert_array_equal(found, 0)
 
 
 class Recorder(GAN):
@@ -205,9 +200,8 @@ def test_two_replicas_train_as_one_with_labels(two_replicas):
     """All that looks at labels, in one training."""
     objective = RelativisticPairing(
         discriminator_steps=2,
-        penalties=(R1(weight=1.0), GradientPenalty(weight=1.0)),
+        terms=(R1(weight=1.0), GradientPenalty(weight=1.0), AuxiliaryClassifier(weight=1.0)),
         constraint=SpectralNorm(),
-        stabilisers=(AuxiliaryClassifier(weight=1.0),),
     )
     gans = [  # nothing is traced for what is compared with
         conditional_gan(objective, strategy=strategy, run_eagerly=strategy is None)

@@ -17,7 +17,7 @@ from ganapp.models.networks.mlp import mlp_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.objectives import NonSaturating
-from ganapp.training.penalties import R1
+from ganapp.training.terms import R1
 
 
 def minibatch_discriminator():
@@ -32,7 +32,7 @@ def minibatch_discriminator():
 def test_two_replicas_train_as_one(two_replicas):
     gans = [
         tiny_gan(
-            NonSaturating(penalties=(R1(weight=0.5),), constraint=SpectralNorm()),
+            NonSaturating(terms=(R1(weight=0.5),), constraint=SpectralNorm()),
             networks=lambda: (
                 mlp_generator({"z": (3,)}, (2,), units=(8,)),
                 minibatch_discriminator(),
@@ -68,7 +68,7 @@ def test_residual_networks_on_two_replicas(two_replicas, monkeypatch):
 
     gans = [
         tiny_gan(
-            NonSaturating(penalties=(R1(weight=0.1),)),
+            NonSaturating(terms=(R1(weight=0.1),)),
             networks=networks,
             optimizer=lambda: keras.optimizers.SGD(0.001),
             strategy=strategy,

@@ -7,10 +7,10 @@ import tensorflow as tf
 from case import BATCH, mlp_networks, rows, tiny_gan, train, weights
 
 from ganapp.training.objectives import Hinge, NonSaturating
-from ganapp.training.penalties import R1, R2, GradientPenalty
+from ganapp.training.terms import R1, R2, GradientPenalty
 
 POLICIES = ["mixed_bfloat16", "mixed_float16"]
-PENALISED = NonSaturating(penalties=(R1(), R2(), GradientPenalty(weight=1.0)))
+PENALISED = NonSaturating(terms=(R1(), R2(), GradientPenalty(weight=1.0)))
 
 
 def gan_under(policy, objective=PENALISED, **options):
@@ -72,7 +72,7 @@ def test_penalties_are_those_of_float32(policy, in_float32):
 
 def test_large_gradients_do_not_overflow_a_penalty():
     """A squared slope beyond float16's 65,504 and its gradient are those of float32."""
-    objective = NonSaturating(penalties=(R1(weight=1e-6),))
+    objective = NonSaturating(terms=(R1(weight=1e-6),))
     gans = [
         gan_under(policy, objective, run_eagerly=True) for policy in ("float32", "mixed_float16")
     ]

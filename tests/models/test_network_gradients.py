@@ -4,9 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from case import assert_exact_through_a_penalty, in_float64, numeric_gradient, relative_error
+from case import (
+    assert_exact_through_a_penalty,
+    critic_of,
+    in_float64,
+    numeric_gradient,
+    relative_error,
+)
 
-from ganapp.models.critic import Critic
 from ganapp.models.layers import GroupedConv2D
 from ganapp.models.networks import residual
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
@@ -86,9 +91,9 @@ def test_discriminator_gradient_of_a_penalty(name):
 
     @tf.function
     def value_at_weights():
-        critic = Critic(score)
-        penalty = tf.reduce_sum(critic.gradient(real) ** 2, axis=[1, 2, 3])
-        return tf.reduce_mean(penalty) + tf.reduce_mean(critic(real) ** 2)
+        critic, given = critic_of(score), {"x": real}
+        penalty = tf.reduce_sum(critic.gradient(given) ** 2, axis=[1, 2, 3])
+        return tf.reduce_mean(penalty) + tf.reduce_mean(critic.scores(given) ** 2)
 
     variables = network.trainable_variables
     with tf.GradientTape() as tape:

@@ -10,8 +10,8 @@ from case import same_networks
 
 from ganapp.models import GAN
 from ganapp.training.objectives import Hinge, NonSaturating, RelativisticPairing
-from ganapp.training.penalties import R1, GradientPenalty
 from ganapp.training.priors import Normal
+from ganapp.training.terms import R1, GradientPenalty
 
 sgd = functools.partial(keras.optimizers.SGD, 0.05)
 FRAMES, PAST, SHAPE, CLASSES = 16, (4, 4, 2), (4, 4, 1), 3
@@ -65,7 +65,7 @@ class Recorder(GAN):
 
 
 def test_each_row_is_made_for_its_observation_and_judged_beside_it():
-    objective = Hinge(discriminator_steps=2, penalties=(R1(), GradientPenalty()))
+    objective = Hinge(discriminator_steps=2, terms=(R1(), GradientPenalty()))
     gan = next_frame_gan(objective, Recorder, run_eagerly=True)
     assert gan.conditions == {"frames": PAST}
     assert gan.example_shape == SHAPE
@@ -82,7 +82,7 @@ def test_each_row_is_made_for_its_observation_and_judged_beside_it():
 
 @pytest.mark.parametrize(
     "objective",
-    [RelativisticPairing(penalties=(R1(),), discriminator_steps=2), NonSaturating()],
+    [RelativisticPairing(terms=(R1(),), discriminator_steps=2), NonSaturating()],
     ids=["relativistic", "plain"],
 )
 def test_two_replicas_train_as_one_on_observations(two_replicas, objective):
@@ -115,7 +115,7 @@ def test_samples_are_of_the_observations_that_are_given():
 
 
 def test_the_next_frame_is_learnt():
-    objective = NonSaturating(penalties=(R1(weight=0.1),))
+    objective = NonSaturating(terms=(R1(weight=0.1),))
     gan = next_frame_gan(objective)
     gan.compile(keras.optimizers.Adam(5e-3, 0.0), objective=objective)
     data = clips(512)

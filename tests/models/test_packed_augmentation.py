@@ -6,6 +6,7 @@ import tensorflow as tf
 from case import (
     BATCH,
     LATENT,
+    critic_of,
     numeric_gradient,
     packing_gan,
     plain_batches,
@@ -14,28 +15,28 @@ from case import (
     train,
 )
 
-from ganapp.models.critic import Critic
+from ganapp.models.losses import Extensions
 from ganapp.models.networks import mlp_discriminator, mlp_generator
 from ganapp.models.noise import Draws, Stream
 from ganapp.models.outputs import with_outputs
 from ganapp.models.packing import packed, packed_shape, unpacked
-from ganapp.models.stabilisation import Stabilisation
+from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.objectives import NonSaturating
-from ganapp.training.penalties import R1, GradientPenalty
-from ganapp.training.stabilisers import AdaptiveAugment, DiffAugment, FeatureMatching
+from ganapp.training.terms import R1, FeatureMatching, GradientPenalty
 
 IMAGE, SIZE = (4, 4, 3), 2
 STEP = tf.constant(0, tf.int64)
 
 
 def draws(count):
-    return Draws(3, Stream.DISCRIMINATOR_STABILISERS, STEP, 0, count)
+    return Draws(3, Stream.DISCRIMINATOR_AUGMENTATION, STEP, 0, count)
 
 
-def stabilisation(*members):
+def extensions(*augmentations):
     generator = mlp_generator({"z": (LATENT,)}, IMAGE, units=(4,))
     discriminator = mlp_discriminator({"x": packed_shape(IMAGE, SIZE)}, units=(4,))
-    return Stabilisation(NonSaturating(stabilisers=members), generator, discriminator, SIZE)
+    objective = NonSaturating(augmentations=augmentations)
+    return Extensions(objective, generator, discriminator, SIZE)
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 5, 2), (2, 3, 4, 2)])
@@ -49,22 +50,24 @@ def test_a_pack_is_augmented_as_its_examples_alone():
     """Colour included, which a pack of two images with six channels would be refused."""
     member, x = DiffAugment(), tf.constant(rows(6, IMAGE))
     expected = packed(member.augment(x, draws(6), STEP, None), SIZE)
-    seen = stabilisation(member).augment(packed(x, SIZE), draws(6), STEP)
+    seen = extensions(member).augment(packed(x, SIZE), draws(6), STEP)
     np.testing.assert_array_equal(seen, expected)
 
 
 def test_equal_examples_of_a_pack_are_seen_differently():
     x = tf.repeat(tf.constant(rows(1, IMAGE)), 4, axis=0)
-    seen = unpacked(stabilisation(DiffAugment()).augment(packed(x, SIZE), draws(4), STEP), SIZE)
+    seen = unpacked(extensions(DiffAugment()).augment(packed(x, SIZE), draws(4), STEP), SIZE)
     assert len(np.unique(seen.numpy().reshape(4, -1), axis=0)) == 4
 
 
 def test_a_step_draws_for_every_example():
-    gan = packing_gan(NonSaturating(stabilisers=(DiffAugment(),)), shape=IMAGE)
+    gan = packing_gan(NonSaturating(augmentations=(DiffAugment(),)), shape=IMAGE)
     x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
     seen = []
-    gan.discriminate = lambda tensors, **options: seen.append(tensors["x"]) or tensors["x"]
-    gan._critic(x, {}, {}, Stream.DISCRIMINATOR_STABILISERS)(x)
+    gan.discriminate = lambda tensors, **options: (
+        seen.append(tensors["x"]) or {"scores": tensors["x"]}
+    )
+    gan._critic({"x": x}, {}, Stream.DISCRIMINATOR_AUGMENTATION)({"x": x})
     members = unpacked(seen[0], SIZE).numpy().reshape(BATCH, -1)
     assert len(np.unique(members, axis=0)) == BATCH
 
@@ -76,7 +79,7 @@ def test_penalties_of_packed_and_augmented_examples(penalty):
     shape = packed_shape(IMAGE, SIZE)
     kernel = tf.Variable(draw.normal(size=(int(np.prod(shape)), 3)) / 10)
     real, fake = (tf.constant(draw.normal(size=(2, *shape))) for _ in range(2))
-    augment = stabilisation(DiffAugment()).augment
+    augment = extensions(DiffAugment()).augment
     distances = [tf.Variable(np.zeros(1)) for _ in range(2)]
     directions = [draw.normal(size=x.shape) for x in (real, kernel)]
 
@@ -86,16 +89,17 @@ def test_penalties_of_packed_and_augmented_examples(penalty):
         def score(seen):
             return tf.reduce_sum(tf.tanh(tf.reshape(seen, (2, -1)) @ weights) ** 2, 1)
 
-        return Critic(score, augment=lambda x: augment(x, numbers, STEP))
+        return critic_of(score, augment=lambda x: augment(x, numbers, STEP))
 
     def values():
-        return tf.reduce_sum(critic()(real + distances[0] * directions[0]))
+        return tf.reduce_sum(critic().scores({"x": real + distances[0] * directions[0]}))
 
     def penalties():
-        numbers = Draws(4, Stream.PENALTY, STEP, 0, 2)
-        return tf.reduce_mean(penalty.per_example(critic(), real, fake, numbers))
+        numbers = Draws(4, Stream.DISCRIMINATOR_TERMS, STEP, 0, 2)
+        given = {"x": real}, {"x": fake}
+        return tf.reduce_mean(penalty.per_example(critic(), *given, numbers))
 
-    slope = np.sum(critic().gradient(real).numpy() * directions[0])
+    slope = np.sum(critic().gradient({"x": real}).numpy() * directions[0])
     np.testing.assert_allclose(slope, numeric_gradient(values, distances[0])[0], rtol=1e-6)
     with tf.GradientTape() as tape:
         value = penalties()
@@ -107,7 +111,7 @@ def test_penalties_of_packed_and_augmented_examples(penalty):
 def test_adaptive_augmentation_counts_images():
     """Three updates of eight images each: up or down by 24 of a hundred."""
     ada = AdaptiveAugment(interval=3, adjustment_images=100, initial_probability=0.5)
-    gan = packing_gan(NonSaturating(stabilisers=(ada,)), shape=IMAGE, run_eagerly=True)
+    gan = packing_gan(NonSaturating(augmentations=(ada,)), shape=IMAGE, run_eagerly=True)
     logs = train(gan, 3, plain_batches(3, BATCH, IMAGE)).history
     move = logs["adaptive_augment/probability"][-1] - 0.5
     assert abs(move) == pytest.approx(0.24, abs=1e-6)
@@ -118,9 +122,7 @@ def test_two_replicas_train_as_one(two_replicas):
     ada = AdaptiveAugment(
         interval=3, adjustment_images=100, initial_probability=0.5, policy=("noise",)
     )
-    objective = NonSaturating(
-        stabilisers=(DiffAugment(), ada, FeatureMatching()), penalties=(R1(),)
-    )
+    objective = NonSaturating(augmentations=(DiffAugment(), ada), terms=(R1(), FeatureMatching()))
     gans = [
         packing_gan(objective, strategy, shape=IMAGE, run_eagerly=strategy is None)
         for strategy in (None, two_replicas)
@@ -143,11 +145,11 @@ def test_features_and_scores_are_of_the_same_augmented_examples():
         return shown[-1]
 
     both = with_outputs(network, ["features"])
-    critic = Critic(both, network, augment)
+    critic = critic_of(both, augment=augment)
     x, y = tf.constant(rows(3)), tf.constant(rows(3, seed=1))
-    critic(x)
-    features = [critic.features(tensor).numpy() for tensor in (x, y)]
-    np.testing.assert_allclose(critic(y), network(y + 2.0), rtol=1e-6)
+    critic({"x": x})
+    features = [critic({"x": tensor})["features"].numpy() for tensor in (x, y)]
+    np.testing.assert_allclose(critic.scores({"x": y}), network(y + 2.0), rtol=1e-6)
     assert len(shown) == 2
     for found, seen in zip(features, (x + 1.0, y + 2.0), strict=True):
         np.testing.assert_allclose(found, both(seen)["features"], rtol=1e-6)

@@ -23,7 +23,7 @@ from ganapp.training.constraints import SpectralNorm, WeightClip
 from ganapp.training.data import training_batches
 from ganapp.training.data.mixtures import ring
 from ganapp.training.objectives import BEGAN, OBJECTIVES, WGAN, NonSaturating, RelativisticAverage
-from ganapp.training.penalties import R1, R2, GradientPenalty
+from ganapp.training.terms import R1, R2, GradientPenalty
 
 STEPS = 5
 
@@ -49,17 +49,17 @@ def objective(name):
 
 
 # One for each way in which the step uses losses, and whatever some objective brings besides them:
-# penalties, constraints, stabilisers and states that do not touch one another are in one training.
+# terms, constraints and states that do not touch one another are in one training.
 TRAINED = {
     "non_saturating": objective("non_saturating"),
-    "relativistic_average": RelativisticAverage(penalties=(R1(), R2()), discriminator_steps=2),
+    "relativistic_average": RelativisticAverage(terms=(R1(), R2()), discriminator_steps=2),
     "wgan": WGAN(
         discriminator_steps=2,
         # Clips some of the weights, not all: those would no longer tell anything.
         constraint=WeightClip(limit=0.3),
-        penalties=(*objective("wgan_gp").penalties, *objective("wgan_lp").penalties),
+        terms=(*objective("wgan_gp").terms, *objective("wgan_lp").terms),
     ),
-    "began": BEGAN(stabilisers=objective("ebgan").stabilisers),
+    "began": BEGAN(terms=objective("ebgan").terms),
 }
 
 
@@ -67,7 +67,7 @@ def test_whatever_an_objective_brings_is_trained():
     """Spectral normalisation: `test_default_optimizers_agree_too`, here and in layers' tests."""
 
     def brought(chosen):
-        return {*map(type, (*chosen.penalties, *chosen.stabilisers, chosen.constraint))}
+        return {*map(type, (*chosen.extensions, chosen.constraint))}
 
     trained = set().union(*map(brought, TRAINED.values())) | {SpectralNorm}
     for name in OBJECTIVES:
@@ -133,7 +133,7 @@ def test_default_optimizers_agree_too(two_replicas):
     Adam divides each gradient by its own size, rounding included, hence the wider tolerance; the
     weights themselves move by 1e-3.
     """
-    chosen = dataclasses.replace(objective("hinge"), penalties=(GradientPenalty(),))
+    chosen = dataclasses.replace(objective("hinge"), terms=(GradientPenalty(),))
     single = tiny_gan(chosen, run_eagerly=True)
     double = tiny_gan(chosen, strategy=two_replicas)
     for gan in (single, double):

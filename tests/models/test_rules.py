@@ -8,11 +8,12 @@ from ganapp.models import GAN
 from ganapp.models.activations import final_activation
 from ganapp.models.layers import ClassColumn, MinibatchStandardDeviation, ReconstructionScore
 from ganapp.models.rules import RULES, CombinationWarning
+from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
 from ganapp.training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
-from ganapp.training.penalties import R1, Consistency
 from ganapp.training.priors import Normal
-from ganapp.training.stabilisers import AdaptiveAugment, DiffAugment, TopK
+from ganapp.training.terms import R1, Consistency
+from ganapp.training.weightings import TopK
 
 layers = keras.layers
 IMAGE = (4, 4, 1)
@@ -65,16 +66,16 @@ REFUSED = {
         "overwrites the weights",
     ),
     "images only": (
-        lambda: compiled(discriminator(), NonSaturating(stabilisers=(DiffAugment(),))),
+        lambda: compiled(discriminator(), NonSaturating(augmentations=(DiffAugment(),))),
         r"for images .* only.*Received: diff_augment with examples of shape \(2,\)",
     ),
     "images only, a penalty": (
-        lambda: compiled(discriminator(), NonSaturating(penalties=(Consistency(),))),
+        lambda: compiled(discriminator(), NonSaturating(terms=(Consistency(),))),
         "Received: consistency with",
     ),
     "energies have no sign": (
         lambda: compiled(
-            discriminator(shape=IMAGE), EBGAN(stabilisers=(AdaptiveAugment(),)), IMAGE
+            discriminator(shape=IMAGE), EBGAN(augmentations=(AdaptiveAugment(),)), IMAGE
         ),
         "`AdaptiveAugment` augments more while real images score above 0",
     ),
@@ -89,7 +90,7 @@ def test_what_cannot_work_is_refused(build, sentence):
 
 ADVICE = {
     "lazy penalty on points": (
-        lambda: compiled(discriminator(), NonSaturating(penalties=(R1(interval=4),))),
+        lambda: compiled(discriminator(), NonSaturating(terms=(R1(interval=4),))),
         "lazy penalty.*points and tables.*Received: r1",
     ),
     "comparing layer under a penalty": (
@@ -110,7 +111,7 @@ ADVICE = {
     ),
     "adaptive augmentation of a critic": (
         lambda: compiled(
-            discriminator(shape=IMAGE), WGANGP(stabilisers=(AdaptiveAugment(),)), IMAGE
+            discriminator(shape=IMAGE), WGANGP(augmentations=(AdaptiveAugment(),)), IMAGE
         ),
         "takes scores above 0 for real",
     ),
@@ -165,10 +166,10 @@ KEPT = [
     lambda: compiled(
         discriminator(KERAS_SPECTRAL(layers.Dense(4))), Hinge(constraint=Unconstrained())
     ),
-    lambda: compiled(discriminator(shape=IMAGE), Hinge(stabilisers=(DiffAugment(),)), IMAGE),
+    lambda: compiled(discriminator(shape=IMAGE), Hinge(augmentations=(DiffAugment(),)), IMAGE),
     lambda: compiled(discriminator(last="relu"), NonSaturating()),
     lambda: compiled(autoencoder(), EBGAN()),
-    lambda: compiled(discriminator(), Hinge(stabilisers=(TopK(),))),
+    lambda: compiled(discriminator(), Hinge(weightings=(TopK(),))),
 ]
 
 

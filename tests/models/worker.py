@@ -17,10 +17,10 @@ def run(strategy, steps_per_execution: int) -> dict:
     from ganapp.training.data import training_batches
     from ganapp.training.data.mixtures import ring
     from ganapp.training.objectives import NonSaturating
-    from ganapp.training.penalties import GradientPenalty
+    from ganapp.training.terms import GradientPenalty
 
     gan = tiny_gan(
-        NonSaturating(discriminator_steps=2, penalties=(GradientPenalty(),)),
+        NonSaturating(discriminator_steps=2, terms=(GradientPenalty(),)),
         strategy=strategy,
         # Small enough that the penalty does not blow rounding up from step to step.
         optimizer=lambda: keras.optimizers.SGD(0.01),

@@ -1,6 +1,7 @@
 """Values, signs and the contract of every objective."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from ganapp.training.objectives import (
     RelativisticPairing,
 )
 from ganapp.training.optimizers import OptimizerConfig
-from ganapp.training.penalties import R1, R2, GradientPenalty
+from ganapp.training.terms import R1, R2, GradientPenalty
 
 REAL = [1.0, -2.0, 0.0, 3.0]
 FAKE = [-1.0, 0.5, 2.0, 0.0]
@@ -262,18 +263,27 @@ def rates(configuration):
     return configuration.name, configuration.learning_rate, dict(configuration.options)
 
 
+def test_arguments_by_their_former_names_are_refused():
+    with pytest.raises(ValueError, match=r"`penalties` of an objective is now `terms`"):
+        OBJECTIVES["hinge"](penalties=())
+    with pytest.raises(ValueError, match=r"is now `terms`, `augmentations` and `weightings`"):
+        dataclasses.replace(OBJECTIVES["hinge"](), stabilisers=())
+    fields = [field.name for field in dataclasses.fields(OBJECTIVES["hinge"])]
+    assert list(inspect.signature(OBJECTIVES["hinge"]).parameters) == fields
+
+
 def test_settings_of_the_papers():
     wgan, gp, hinge, relativistic = WGAN(), WGANGP(), Hinge(), RelativisticPairing()
     assert wgan.discriminator_steps == gp.discriminator_steps == hinge.discriminator_steps == 5
     assert wgan.constraint == WeightClip(limit=0.01)
-    assert wgan.penalties == ()
+    assert wgan.terms == ()
     assert rates(wgan.generator_optimizer) == ("rmsprop", 5e-5, {})
     assert rates(wgan.discriminator_optimizer) == ("rmsprop", 5e-5, {})
     assert gp.constraint == Unconstrained()
-    assert gp.penalties == (GradientPenalty(weight=10.0),)
+    assert gp.terms == (GradientPenalty(weight=10.0),)
     assert rates(gp.discriminator_optimizer) == ("adam", 1e-4, {"beta_1": 0.5, "beta_2": 0.9})
     lp = OBJECTIVES["wgan_lp"]()
-    assert lp.penalties == (GradientPenalty(weight=10.0, one_sided=True),)
+    assert lp.terms == (GradientPenalty(weight=10.0, one_sided=True),)
     assert (lp.discriminator_steps, lp.constraint) == (5, Unconstrained())
     assert rates(lp.generator_optimizer) == rates(gp.generator_optimizer)
     assert hinge.constraint == SpectralNorm()
@@ -285,11 +295,11 @@ def test_settings_of_the_papers():
     )
     for name in ("least_squares", "ebgan", "f_kl", "relativistic_hinge", "relativistic_average"):
         paper = OBJECTIVES[name]()
-        assert (paper.discriminator_steps, paper.penalties) == (1, ())
+        assert (paper.discriminator_steps, paper.terms) == (1, ())
         for optimizer in (paper.generator_optimizer, paper.discriminator_optimizer):
             assert rates(optimizer) == ("adam", 2e-4, {"beta_1": 0.5, "beta_2": 0.999})
     assert relativistic.discriminator_steps == 1
-    assert [type(p) for p in relativistic.penalties] == [R1, R2]
+    assert [type(p) for p in relativistic.terms] == [R1, R2]
     assert rates(relativistic.generator_optimizer) == (
         "adam",
         2e-4,

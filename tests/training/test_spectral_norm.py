@@ -10,7 +10,7 @@ from ganapp.models.networks import dcgan_discriminator, resnet_discriminator
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.constraints.spectral import SpectralNormalization
 from ganapp.training.objectives import Hinge
-from ganapp.training.penalties import R1
+from ganapp.training.terms import R1
 
 # The layer, an input shape, and its kernel as (inputs, outputs) written with numpy alone.
 LAYERS = {
@@ -96,7 +96,7 @@ def test_gradient_through_sigma(kind):
 def test_u_moves_one_power_iteration_per_discriminator_update():
     """With a still discriminator, k updates of 2 steps leave `u` after 2 k iterations."""
     k = 2
-    objective = Hinge(discriminator_steps=k, penalties=(R1(),))  # more calls in an update
+    objective = Hinge(discriminator_steps=k, terms=(R1(),))  # more calls in an update
     gan = tiny_gan(objective, discriminator_optimizer=keras.optimizers.SGD(0.0))
     wrappers = [x for x in gan.discriminator.layers if isinstance(x, SpectralNormalization)]
     expected = []

@@ -23,7 +23,7 @@ from scipy.optimize import brentq
 
 from ganapp.training.diagnostics.dirac_critic import ROWS, DiracCritic, draws, examples, mean
 from ganapp.training.objectives.base import Objective
-from ganapp.training.penalties import Penalty
+from ganapp.training.terms import Term
 
 FARTHEST_OFFSET = 5.0
 LIMIT = 1e6  # a path that got here has left for good
@@ -74,7 +74,7 @@ class DiracGame:
     """
 
     objective: Objective
-    penalties: tuple[Penalty, ...] = ()
+    penalties: tuple[Term, ...] = ()
     noise: float = 0.0
     consensus: float = 0.0
 
@@ -270,13 +270,13 @@ class DiracGame:
         real, around, weights = examples(self.noise)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(theta)
-            fake = theta + around
-            scores = critic(real), critic(fake)
+            given = {"x": real}, {"x": theta + around}
+            scores = [critic(each)["scores"] for each in given]
             generator_loss = mean(self._objective.generator_loss(*scores), weights)
             discriminator_loss = mean(self._objective.discriminator_loss(*scores), weights)
             draw = draws(len(weights))
             for penalty in self.penalties:
-                values = penalty.per_example(critic, real, fake, draw)
+                values = penalty.discriminator_term(critic, *given, draw)
                 with tf.init_scope():  # a number, whoever traces this
                     weight = float(penalty.weight_at(tf.constant(0, tf.int64)))
                 discriminator_loss += weight * mean(values, weights)

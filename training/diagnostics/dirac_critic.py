@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.training.terms import Tensors
+
 NODES = 12  # of the Gauss-Hermite rule: exact for polynomials of degree 23
 ROWS = 8  # without noise: equal examples, but for the positions of interpolating penalties
 
@@ -18,18 +20,16 @@ class DiracCritic:
         inputs = keras.Input((1,))
         scores = keras.layers.Dense(1, use_bias=False, name="scores", dtype="float32")(inputs)
         self.network, self.offset = keras.Model(inputs, scores), offset
+        self.networks = {"discriminator": self.network}
 
-    def __call__(self, examples: tf.Tensor) -> tf.Tensor:
-        """Raw scores `(batch, 1)` of examples `(batch, 1)`."""
-        return self.network(examples, training=True) + self.offset
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """Raw scores `(batch, 1)` of examples `(batch, 1)`, and the examples as features."""
+        x = tensors["x"]
+        return {"scores": self.network(x, training=True) + self.offset, "features": x}
 
-    def gradient(self, examples: tf.Tensor) -> tf.Tensor:
+    def gradient(self, tensors: Tensors) -> tf.Tensor:
         """psi for every example, `(batch, 1)`."""
-        return tf.ones_like(examples) * self.network.layers[-1].kernel.value
-
-    def features(self, examples: tf.Tensor) -> tf.Tensor:
-        """What the layer of the scores is given: the examples."""
-        return examples
+        return tf.ones_like(tensors["x"]) * self.network.layers[-1].kernel.value
 
 
 def examples(noise: float) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:

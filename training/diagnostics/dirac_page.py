@@ -23,7 +23,7 @@ from ganapp.training.diagnostics.figures import (
     render,
 )
 from ganapp.training.objectives.base import Objective
-from ganapp.training.penalties import R1, GradientPenalty
+from ganapp.training.terms import R1, GradientPenalty
 
 ROWS = 5  # objectives on a page
 REACH = 2.5  # of each panel, from the equilibrium

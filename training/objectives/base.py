@@ -1,15 +1,30 @@
 """What an objective is: losses and settings, inert."""
 
 import dataclasses
+import inspect
 import math
 from typing import Any, ClassVar
 
 import tensorflow as tf
 
+from ganapp.training.augmentations import Augmentation
 from ganapp.training.constraints import Constraint, Unconstrained
+from ganapp.training.extensions import Extension
 from ganapp.training.optimizers import OptimizerConfig, adam
-from ganapp.training.penalties import Penalty
-from ganapp.training.stabilisers.base import Stabiliser
+from ganapp.training.terms import Term
+from ganapp.training.weightings import Weighting
+
+FORMER_ARGUMENTS = {
+    "penalties": "is now `terms` (`ganapp.training.terms`)",
+    "stabilisers": "is now `terms`, `augmentations` and `weightings`, each with its own members "
+    "(`ganapp.training.terms`, `.augmentations`, `.weightings`)",
+}
+
+
+class _SignatureOfFields:
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        _, *fields = inspect.signature(owner.__init__).parameters.values()
+        return inspect.Signature(fields)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,17 +36,19 @@ class Objective:
 
     Args:
         discriminator_steps: discriminator updates before each generator update, at least 1.
-        penalties: terms added to the discriminator's loss.
+        terms: added to the losses.
+        augmentations: of what the discriminator sees, in order.
+        weightings: how much each score counts, and as what.
         constraint: on the discriminator's weights.
-        stabilisers: further remedies of the paper.
         generator_optimizer: used unless the run chooses another.
         discriminator_optimizer: likewise.
     """
 
     discriminator_steps: int = 1
-    penalties: tuple[Penalty, ...] = ()
+    terms: tuple[Term, ...] = ()
+    augmentations: tuple[Augmentation, ...] = ()
+    weightings: tuple[Weighting, ...] = ()
     constraint: Constraint = Unconstrained()
-    stabilisers: tuple[Stabiliser, ...] = ()
     generator_optimizer: OptimizerConfig = adam(2e-4, 0.5, 0.999)
     discriminator_optimizer: OptimizerConfig = adam(2e-4, 0.5, 0.999)
 
@@ -44,12 +61,26 @@ class Objective:
     # Scores are minus an energy, so the losses only make sense where they cannot rise above 0.
     energy: ClassVar[bool] = False
 
+    # A class with a `__new__` would show its signature instead of the fields'.
+    __signature__ = _SignatureOfFields()
+
+    def __new__(cls, **settings: Any) -> "Objective":
+        """Refuses arguments by their former names, with a sentence that says where they went."""
+        for old in FORMER_ARGUMENTS.keys() & settings.keys():
+            raise ValueError(f"`{old}` of an objective {FORMER_ARGUMENTS[old]}. Received: {old}")
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         if self.discriminator_steps < 1:
             raise ValueError(
                 "`discriminator_steps` must be at least 1. "
                 f"Received: discriminator_steps={self.discriminator_steps}"
             )
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """All augmentations, weightings and terms."""
+        return (*self.augmentations, *self.weightings, *self.terms)
 
     def discriminator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
         """What the discriminator minimises, per score."""

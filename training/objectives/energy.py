@@ -14,8 +14,7 @@ import tensorflow as tf
 from ganapp.training.objectives.base import Objective
 from ganapp.training.optimizers import OptimizerConfig, adam
 from ganapp.training.replicas import global_mean
-from ganapp.training.stabilisers.base import Stabiliser
-from ganapp.training.stabilisers.features import PullingAway
+from ganapp.training.terms import PullingAway, Term
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class EBGAN(Objective):
             summed: the paper takes 10 to 80 for whole images.
     """
 
-    stabilisers: tuple[Stabiliser, ...] = (PullingAway(weight=0.1),)
+    terms: tuple[Term, ...] = (PullingAway(weight=0.1),)
     margin: float = 1.0
 
     name = "ebgan"

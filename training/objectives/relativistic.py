@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from ganapp.training.objectives.base import Objective
 from ganapp.training.optimizers import OptimizerConfig, adam
-from ganapp.training.penalties import R1, R2, Penalty
 from ganapp.training.replicas import global_mean
+from ganapp.training.terms import R1, R2, Term
 
 
 def logistic(gap: tf.Tensor) -> tf.Tensor:
@@ -80,7 +80,7 @@ class RelativisticPairing(Pairing):
     D minimises softplus(-(D(x) - D(G(z)))) + gamma / 2 (R1 + R2), G softplus(D(x) - D(G(z))).
     """
 
-    penalties: tuple[Penalty, ...] = (R1(weight=1.0), R2(weight=1.0))
+    terms: tuple[Term, ...] = (R1(weight=1.0), R2(weight=1.0))
     generator_optimizer: OptimizerConfig = adam(2e-4, 0.0, 0.99)
     discriminator_optimizer: OptimizerConfig = adam(2e-4, 0.0, 0.99)
 

@@ -5,7 +5,7 @@ import dataclasses
 from ganapp.training.constraints import Constraint, Unconstrained, WeightClip
 from ganapp.training.objectives.base import Objective
 from ganapp.training.optimizers import OptimizerConfig, adam
-from ganapp.training.penalties import GradientPenalty, Penalty
+from ganapp.training.terms import GradientPenalty, Term
 
 RMSPROP = OptimizerConfig(name="rmsprop", learning_rate=5e-5)
 
@@ -34,7 +34,7 @@ class WGAN(Objective):
 class WGANGP(WGAN):
     """WGAN with a gradient penalty on interpolates: lambda 10, Adam 1e-4 (0.5, 0.9)."""
 
-    penalties: tuple[Penalty, ...] = (GradientPenalty(weight=10.0),)
+    terms: tuple[Term, ...] = (GradientPenalty(weight=10.0),)
     constraint: Constraint = Unconstrained()
     generator_optimizer: OptimizerConfig = adam(1e-4, 0.5, 0.9)
     discriminator_optimizer: OptimizerConfig = adam(1e-4, 0.5, 0.9)
@@ -52,7 +52,7 @@ class WGANLP(WGANGP):
     two points, so the two-sided penalty asks too much.
     """
 
-    penalties: tuple[Penalty, ...] = (GradientPenalty(weight=10.0, one_sided=True),)
+    terms: tuple[Term, ...] = (GradientPenalty(weight=10.0, one_sided=True),)
 
     name = "wgan_lp"
     reference = "Petzka et al., 2018, arXiv:1709.08894"

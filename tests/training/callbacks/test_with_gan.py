@@ -24,13 +24,13 @@ from ganapp.training.callbacks.samples import SampleGrids
 from ganapp.training.callbacks.tensorboard import TensorBoardLog
 from ganapp.training.checkpoints import Checkpoints, load_latest
 from ganapp.training.objectives import NonSaturating
-from ganapp.training.penalties import R1
+from ganapp.training.terms import R1
 
 TOTAL = 8
 
 
 def penalised_gan(**options):
-    return tiny_gan(NonSaturating(penalties=(R1(),)), **options)
+    return tiny_gan(NonSaturating(terms=(R1(),)), **options)
 
 
 def batch_at(step):

@@ -12,7 +12,7 @@ from ganapp.training.diagnostics.dirac import DiracGame
 from ganapp.training.diagnostics.dirac_page import dirac_page, eigenvalues_text, verdict_text
 from ganapp.training.objectives import BEGAN, FKL, OBJECTIVES, WGAN, Hinge, LeastSquares, Minimax
 from ganapp.training.objectives import RelativisticPairing as Relativistic
-from ganapp.training.penalties import R1, R2, Dragan, GradientPenalty, Orthogonal
+from ganapp.training.terms import R1, R2, Dragan, GradientPenalty, Orthogonal
 
 NAMES = sorted(OBJECTIVES)
 LOGISTIC_SLOPE = 0.5  # |f'(0)| of log(1 + exp(-t))

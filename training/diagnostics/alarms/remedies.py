@@ -15,8 +15,12 @@ def _of_both(setting: str) -> str:
     return _set(*(f"{player}.optimizer.{setting}" for player in ("generator", "discriminator")))
 
 
-def _stabiliser(name: str, options: str = "={}") -> Remedy:
-    return Remedy(name=name, setting=_set(f"objective.stabilisers.{name}{options}"))
+def _augmentation(name: str, options: str = "={}") -> Remedy:
+    return Remedy(name=name, setting=_set(f"objective.augmentations.{name}{options}"))
+
+
+def _term(name: str) -> Remedy:
+    return Remedy(name=name, setting=_set(f"objective.terms.{name}={{}}"))
 
 
 PACKING = Remedy(name="packing", setting=_set("discriminator.packing=2"))
@@ -27,16 +31,16 @@ WGAN_GP = Remedy(name="wgan_gp", setting=_set("objective.name=wgan_gp"))
 ALTERNATIVE_GOAL = Remedy(
     name="alternative_goal", setting=_set("objective.generator_goal=alternative")
 )
-R1 = Remedy(name="r1", setting=_set("objective.penalties.r1.weight=1.0"))
+R1 = Remedy(name="r1", setting=_set("objective.terms.r1.weight=1.0"))
 STRONGER_PENALTY = Remedy(setting="a larger weight of the gradient penalty")
 SPECTRAL_NORM = Remedy(
     name="spectral_norm", setting=_set("objective.constraint.name=spectral_norm")
 )
-PULLING_AWAY = _stabiliser("pulling_away")
-INSTANCE_NOISE = _stabiliser("instance_noise", ".sigma=0.1")
-HISTORICAL_AVERAGE = _stabiliser("historical_average")
-ADAPTIVE_AUGMENT = _stabiliser("adaptive_augment")
-DIFF_AUGMENT = _stabiliser("diff_augment")
+PULLING_AWAY = _term("pulling_away")
+INSTANCE_NOISE = _augmentation("instance_noise", ".sigma=0.1")
+HISTORICAL_AVERAGE = _term("historical_average")
+ADAPTIVE_AUGMENT = _augmentation("adaptive_augment")
+DIFF_AUGMENT = _augmentation("diff_augment")
 MORE_DATA = Remedy(setting="more data")
 SMALLER_DISCRIMINATOR = Remedy(setting="a smaller discriminator")
 SMALLER_RATES = Remedy(

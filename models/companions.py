@@ -1,0 +1,65 @@
+"""Further networks of a GAN, which its terms call: encoders, comparators, readers of codes."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+
+from ganapp.models.tensors import EXAMPLE, LATENT
+
+Player = Literal["generator", "discriminator"]
+RESERVED = ("generator", "discriminator", "ema_generator", "counters", "terms")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Companion:
+    """A network beside the two players. Checkpoints, replicas and the average hold it as them.
+
+    Args:
+        network: any built Keras model.
+        trained_with: the player whose loss trains it, together with that player and by its
+            optimizer; `None` for a frozen one. The average follows one that is trained with the
+            generator.
+        takes: name of the input of a network that does not name its only one.
+        gives: likewise of its output.
+    """
+
+    network: keras.Model
+    trained_with: Player | None = "generator"
+    takes: str = EXAMPLE
+    gives: str = LATENT
+
+
+def check_companions(
+    companions: Mapping[str, Companion], players: Mapping[str, keras.Model]
+) -> None:
+    """Refuses companions that a GAN cannot train, save or tell apart.
+
+    Raises:
+        ValueError: naming the companion.
+    """
+    owners = {id(v): name for name, network in players.items() for v in network.variables}
+    for name, companion in companions.items():
+        if name in RESERVED or not name.isidentifier():
+            raise ValueError(
+                f"A companion must have a name of its own, such as 'encoder'. Received: {name!r}"
+            )
+        if companion.trained_with not in ("generator", "discriminator", None):
+            raise ValueError(
+                f"`trained_with` of the companion {name!r} must be 'generator', 'discriminator' or "
+                f"None. Received: trained_with={companion.trained_with!r}"
+            )
+        if not companion.network.built:
+            raise ValueError(
+                f"The companion {name!r} must be built, or its optimizer would miss its weights: "
+                "begin it with `keras.Input(shape)` or call it once. "
+                f"Received: {companion.network.name!r}, which is not"
+            )
+        shared = {owners[id(v)] for v in companion.network.variables if id(v) in owners}
+        if shared:
+            raise ValueError(
+                f"The companion {name!r} must not share variables with another network: each "
+                f"would undo the other's update. Received: some of {', '.join(sorted(shared))}"
+            )
+        owners |= {id(v): name for v in companion.network.variables}
