@@ -204,7 +204,8 @@ def _comparing(given: Combination) -> str | None:
 
 
 def _lazy(given: Combination) -> str | None:
-    return ", ".join(each.name for each in given.terms if each.interval > 1)
+    lazy = [each for each in given.terms if each.interval > 1]
+    return ", ".join(each.name for each in lazy if "discriminator" in each.players)
 
 
 def _energy_without_autoencoder(given: Combination) -> str | None:
