@@ -31,6 +31,7 @@ from ganapp.training.evaluation.judge import Judge
 from ganapp.training.kernels import kernels
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
+from ganapp.training.priors import DRAWS_VERSION
 from ganapp.training.schedules import Anneal
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
@@ -120,6 +121,7 @@ class Experiment:
             "data": self.spec.as_dict(),
             "data_fingerprint": self.source.fingerprint(),
             "latent": self.config.generator.prior.model_dump(mode="json"),
+            "draws": DRAWS_VERSION,
             "seed": self.config.training.seed,
             "configuration": self.config.model_dump(mode="json", exclude_none=True),
             "parameters": {name: network.count_params() for name, network in networks.items()},
@@ -203,7 +205,7 @@ def _default_precision_after() -> Iterator[None]:
 
 def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     training = config.training
-    prior = make_prior(config, data.class_shares)
+    prior = make_prior(config)
     gan = GAN(
         make_generator(config, prior, data.spec),
         make_discriminator(config, prior, data.spec),

@@ -9,28 +9,21 @@ import numpy as np
 from ganapp.config import Config
 from ganapp.models.conditions import (
     DISCRIMINATOR_CONDITIONS,
-    GENERATOR_CONDITIONS,
-    with_class_column,
     with_class_head,
     with_class_mask,
 )
 from ganapp.models.networks import GENERATORS
 from ganapp.models.packing import packed_shape
+from ganapp.models.tensors import LATENT, input_shapes
 from ganapp.training.data import DataSpec, Source
-from ganapp.training.priors import Conditional, Prior
+from ganapp.training.priors import Prior
 
 UNCONDITIONAL = "none"
 
 
-def make_prior(config: Config, shares: tuple[float, ...]) -> Prior:
-    """The latents' distribution, with a class for each where the generator is told one.
-
-    Args:
-        config: of the run.
-        shares: of each class in the training examples, see `class_shares`.
-    """
-    base = config.generator.prior.build()
-    return Conditional(base=base, shares=shares) if is_told_classes(config) else base
+def make_prior(config: Config) -> Prior:
+    """The latents' distribution."""
+    return config.generator.prior.build()
 
 
 def is_told_classes(config: Config) -> bool:
@@ -63,19 +56,30 @@ def class_shares(source: Source) -> tuple[float, ...]:
 
 def make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     """The generator for latents of the prior, of examples as `spec` has them."""
-    section, classes = config.generator, prior.classes
-    head = _head(config, spec)
+    layers = {name: part.first_layer() for name, part in prior.parts.items()}
+    layers = {name: layer for name, layer in layers.items() if layer is not None}
+    taken = prior.sizes | {
+        name: layer.compute_output_shape((None, prior.sizes[name]))[-1]
+        for name, layer in layers.items()
+    }
+    network = config.generator.build(taken[LATENT], spec.shape, **_head(config, spec))
+    return _with_first_layers(network, layers, prior.sizes)
 
-    def build(size: int) -> keras.Model:
-        return section.build(size, spec.shape, **head)
 
-    if not classes:
-        return prior.prepare(build(prior.generator_size))
-    condition = GENERATOR_CONDITIONS[section.condition]
-    network = condition(build, prior.generator_size - classes, classes)
-    if spec.label_start is not None:
-        network = with_class_column(network, spec.label_start, classes)
-    return prior.prepare(network)
+def _with_first_layers(
+    network: keras.Model, layers: dict[str, keras.layers.Layer], sizes: dict[str, int]
+) -> keras.Model:
+    """The network behind layers of some of its inputs, which are of the `sizes` given."""
+    if not layers:
+        return network
+    inputs = {
+        name: keras.Input((sizes[name],) if name in layers else shape, name=name)
+        for name, shape in input_shapes(network, LATENT).items()
+    }
+    values = {name: layers[name](x) if name in layers else x for name, x in inputs.items()}
+    if isinstance(network.input, dict):
+        return keras.Model(inputs, network(values), name=network.name)
+    return keras.Model(*inputs.values(), network(*values.values()), name=network.name)
 
 
 def make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
@@ -85,10 +89,10 @@ def make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.Mo
         network = section.build(packed_shape(shape, section.packing))
     else:
         condition = DISCRIMINATOR_CONDITIONS[section.condition]
-        network = condition(section.build, shape, prior.classes)
+        network = condition(section.build, shape, len(spec.classes))
     if spec.partly_labelled:
-        network = with_class_mask(network, spec.label_start, prior.classes)
-    return with_class_head(network, prior.classes) if _classifies(config) else network
+        network = with_class_mask(network, spec.label_start, len(spec.classes))
+    return with_class_head(network, len(spec.classes)) if _classifies(config) else network
 
 
 def _head(config: Config, spec: DataSpec) -> dict[str, Any]:
