@@ -47,8 +47,10 @@ def uniform_latents(noise, size):
 def normal_latents(noise, size):
     """Standard normal numbers: a radius and an angle make two (Box and Muller, 1958)."""
     half = (size + 1) // 2
-    radius = xp.sqrt(-2 * xp.log(noise[:, :half] + 2**-24))  # never of 0 or 1
-    angle = 2 * np.pi * noise[:, half:]
+    share, angle = noise[:, :half] + 2**-24, 2 * np.pi * noise[:, half:]
+    # The series, because some runtimes' logarithms have few digits near 1.
+    series = share + share**2 / 2 + share**3 / 3
+    radius = xp.sqrt(2 * xp.where(share < 2**-7, series, -xp.log(1 - share)))
     return xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)], axis=1)[:, :size]
 
 
