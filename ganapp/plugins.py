@@ -28,7 +28,7 @@ from ganapp.training.data.cache import CacheDir
 from ganapp.training.evaluation.choices import FEATURES
 from ganapp.training.objectives import OBJECTIVES
 from ganapp.training.optimizers import OPTIMIZERS, optimizer_options
-from ganapp.training.priors import PRIORS
+from ganapp.training.priors import PRIORS, Prior
 from ganapp.training.registry import Registry
 from ganapp.training.terms import TERMS
 from ganapp.training.weightings import WEIGHTINGS
@@ -91,7 +91,19 @@ def _option_type(hint: Any) -> Any:
         return Annotated[hint, pydantic.BeforeValidator(_absolute)]
     if hint == CacheDir:
         return Annotated[str, pydantic.AfterValidator(lambda name: name and _from_here(name))]
+    if hint == dict[str, Prior]:
+        part = (pydantic.BeforeValidator(_part), pydantic.PlainSerializer(as_table))
+        return dict[str, Annotated[pydantic.InstanceOf[Prior], *part]]
     return scheduled(NotNegative) if is_scheduled(hint) else hint
+
+
+def _part(table: object) -> Prior:
+    """A part of a product of priors, from its table."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("name", ""), str):
+        raise ValueError(f"must be a table with the name of a prior. Received: {table!r}")
+    name = table.get("name", "normal")
+    options = {key: value for key, value in table.items() if key != "name"}
+    return build("prior", name, checked_options("prior", name, options, beside=("name",)))
 
 
 def _absolute(value: Any) -> Any:

@@ -32,6 +32,7 @@ from ganapp.training.evaluation.judge import Judge
 from ganapp.training.kernels import kernels
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
+from ganapp.training.priors import DRAWS_VERSION
 from ganapp.training.schedules import Anneal
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
@@ -121,6 +122,7 @@ class Experiment:
             "data": self.spec.as_dict(),
             "data_fingerprint": self.source.fingerprint(),
             "latent": self.config.generator.prior.model_dump(mode="json"),
+            "draws": DRAWS_VERSION,
             "seed": self.config.training.seed,
             "configuration": self.config.model_dump(mode="json", exclude_none=True),
             "parameters": {name: network.count_params() for name, network in networks.items()},

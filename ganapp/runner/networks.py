@@ -9,7 +9,7 @@ import numpy as np
 from ganapp.config import Config
 from ganapp.models.networks import GENERATORS
 from ganapp.models.packing import packed_shape
-from ganapp.models.tensors import EXAMPLE, LABEL, LATENT
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, input_shapes
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.priors import Prior
 
@@ -46,15 +46,37 @@ def class_shares(source: Source) -> tuple[float, ...]:
 
 def make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     """The generator for latents of the prior, of examples as `spec` has them."""
-    section, head = config.generator, _head(config, spec)
-    inputs = {LATENT: (prior.generator_size,)} | dict(spec.conditions)
-    if not is_told_classes(config):
-        return prior.prepare(section.build(inputs, spec.shape, **head))
-    inputs[LABEL] = (len(spec.classes),)
-    if spec.label_start is not None:
-        head["class_start"] = spec.label_start
-    network = section.build(inputs, spec.shape, condition=section.condition, **head)
-    return prior.prepare(network)
+    section, options = config.generator, _head(config, spec)
+    layers = {name: part.first_layer() for name, part in prior.parts.items()}
+    layers = {name: layer for name, layer in layers.items() if layer is not None}
+    inputs = {name: (size,) for name, size in prior.sizes.items()} | {
+        name: layer.compute_output_shape((None, prior.sizes[name]))[1:]
+        for name, layer in layers.items()
+    }
+    inputs |= dict(spec.conditions)
+    if is_told_classes(config):
+        inputs[LABEL] = (len(spec.classes),)
+        options["condition"] = section.condition
+        if spec.label_start is not None:
+            options["class_start"] = spec.label_start
+    network = section.build(inputs, spec.shape, **options)
+    return _with_first_layers(network, layers, prior.sizes)
+
+
+def _with_first_layers(
+    network: keras.Model, layers: dict[str, keras.layers.Layer], sizes: dict[str, int]
+) -> keras.Model:
+    """The network behind layers of some of its inputs, which are of the `sizes` given."""
+    if not layers:
+        return network
+    inputs = {
+        name: keras.Input((sizes[name],) if name in layers else shape, name=name)
+        for name, shape in input_shapes(network, LATENT).items()
+    }
+    values = {name: layers[name](x) if name in layers else x for name, x in inputs.items()}
+    if isinstance(network.input, dict):
+        return keras.Model(inputs, network(values), name=network.name)
+    return keras.Model(*inputs.values(), network(*values.values()), name=network.name)
 
 
 def make_discriminator(config: Config, spec: DataSpec) -> keras.Model:

@@ -13,6 +13,7 @@ from ganapp.runs import Run
 from ganapp.scheduled import AnnealConfig
 from ganapp.training.checkpoints import list_steps
 from ganapp.training.kernels import kernels
+from ganapp.training.priors import DRAWS_VERSION
 
 
 def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str]) -> Config:
@@ -24,15 +25,18 @@ def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str
         overrides: `key=value` settings.
 
     Raises:
-        UserError: something else differs from what the run was started with.
+        UserError: something else differs from what the run was started with, or this ganapp draws
+            other latents from the run's seed.
     """
+    manifest = run.read_manifest() or {}
+    _refuse_other_draws(run, manifest)
     saved = load_saved(run.config)
     if preset_or_file is None:
         config = load_saved(run.config, overrides) if overrides else saved
     else:
         config = load_config(preset_or_file, overrides)
     before = [saved]
-    if (started := (run.read_manifest() or {}).get("configuration")) is not None:
+    if (started := manifest.get("configuration")) is not None:
         # The file may have been edited since.
         before.append(validated(with_current_names(started), str(run.manifest)))
     for each in before:
@@ -99,6 +103,20 @@ def settings_before(manifest: dict[str, Any], step: int) -> list[dict[str, Any]]
         known = {key: manifest[key] for key in ("versions", "kernels") if key in manifest}
         before.append({"until_step": step, **known})
     return before
+
+
+def _refuse_other_draws(run: Run, manifest: dict[str, Any]) -> None:
+    drawn = manifest.get("draws", 1)  # which the first version did not mention
+    if not manifest or drawn == DRAWS_VERSION or not list_steps(run.checkpoints):
+        return  # what has not begun begins with the draws of today
+    trained_with = manifest.get("versions", {}).get("ganapp", "of an earlier version")
+    raise UserError(
+        f"The run {run.directory} cannot be resumed, because this ganapp draws other latents from "
+        "the same seed than the one that began it, and its end would not be that of a run that "
+        "never stopped. It can be sampled, evaluated and exported as before; go on with the ganapp "
+        f"it was trained with ({trained_with}), or train a new one. Received: version {drawn} of "
+        f"the draws in {run.manifest}, expected: {DRAWS_VERSION}."
+    )
 
 
 def _refuse_changes(run: Run, before: Config, after: Config) -> None:

@@ -151,6 +151,21 @@ SENTENCES = {
     "generator={network='dcgan', channels=[]}": (
         "`generator.channels`: list should have at least 1 item, not 0. Received: []."
     ),
+    "generator.prior={name='product'}": "`generator.prior.parts` is missing.",
+    "generator.prior={name='product', parts={z={sise=2}}}": (
+        "generator.prior.parts.z: `sise` is not an option of the prior 'normal', which takes: "
+        "size. Did you mean `size`?"
+    ),
+    "generator.prior={name='product', parts={z={name='sphere', size=1}}}": (
+        "`size` must be at least 2"
+    ),
+    "generator.prior={name='product', parts={z={}}, codes=['code']}": (
+        "generator.prior: `codes` must name parts, of which there are z. Received: 'code'."
+    ),
+    "generator.prior={name='product', parts={x={}}}": "Received: a part called 'x'.",
+    "generator.prior={name='product', parts={z=62}}": (
+        "must be a table with the name of a prior. Received: 62."
+    ),
     "generator.prior.size=0": "generator.prior: `size` must be at least 1. Received: size=0.",
     "data.modes=0": "`data.modes`: input should be greater than or equal to 1. Received: 0.",
     "data.sigma=-1": "`data.sigma`: input should be greater than 0. Received: -1.",

@@ -9,12 +9,14 @@ from run_case import RING
 from ganapp.errors import UserError
 from ganapp.loading import (
     LONGEST,
+    as_toml,
     config_path,
     differences,
     load_config,
     load_saved,
     preset_path,
 )
+from ganapp.training.priors import Categorical, Normal, Product
 
 
 @pytest.fixture
@@ -93,6 +95,23 @@ def test_another_member_drops_the_options_it_does_not_have():
     assert config.objective.constraint.model_dump() == {"name": "spectral_norm"}
     with pytest.raises(UserError, match="`channels` is not an option of the generator network"):
         load_config("digits", ["generator.network=mlp", "generator.channels=[8]"])
+
+
+def test_a_product_of_priors_holds_tables_of_priors(tmp_path):
+    parts = "{z = {size = 6}, digit = {name = 'categorical', categories = [4], continuous = 0}}"
+    overrides = [
+        f"generator.prior={{name = 'product', parts = {parts}, codes = ['digit']}}",
+        "generator.prior.parts.z.size=8",
+    ]
+    config = load_config("digits", overrides)
+    (tmp_path / "run.toml").write_text(as_toml(config))
+    again = load_config(str(tmp_path / "run.toml"))
+    assert again == config
+    assert again.generator.prior.build() == Product(
+        parts={"z": Normal(size=8), "digit": Categorical(categories=(4,), continuous=0)},
+        codes=("digit",),
+    )
+    assert differences(config.model_dump(mode="json"), again.model_dump(mode="json")) == []
 
 
 def test_one_term_or_weighting_more_keeps_the_papers():

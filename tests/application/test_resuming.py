@@ -17,6 +17,7 @@ from ganapp.runner.resuming import (
     settings_before,
 )
 from ganapp.runs import Run
+from ganapp.training.priors import DRAWS_VERSION
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def run(tmp_path):
     manifest = {
         "configuration": config.model_dump(mode="json", exclude_none=True),
         "total_steps": 24,
+        "draws": DRAWS_VERSION,
         "versions": resuming.versions(),
         "kernels": resuming.kernels(),
     }
@@ -70,6 +72,19 @@ def test_nothing_else_may_differ(run, setting):
     with pytest.raises(UserError, match="train a new one instead") as caught:
         resumed_config(run, None, [setting])
     assert setting.split("=")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [None, 1, DRAWS_VERSION + 1])
+def test_a_run_of_other_draws_is_refused(run, version):
+    """A run of the first version does not say so."""
+    manifest = {k: v for k, v in run.read_manifest().items() if k != "draws"}
+    manifest |= {"versions": {"ganapp": "0.9.0"}} | ({"draws": version} if version else {})
+    run.manifest.write_text(json.dumps(manifest))
+    sentence = rf"draws other latents .*trained with \(0\.9\.0\).*version {version or 1} of the"
+    with pytest.raises(UserError, match=sentence):
+        resumed_config(run, None, [])
+    (run.checkpoints / "ckpt-24.index").unlink()
+    assert resumed_config(run, None, []).training.epochs == 3  # it has drawn nothing yet
 
 
 def test_schedules_that_ended_are_named():

@@ -1,7 +1,5 @@
-"""Small priors that the tests share, and what two sets of the same prior's draws have in common."""
+"""Small priors that the tests share."""
 
-import numpy as np
-import scipy.stats
 import tensorflow as tf
 
 from ganapp.training.priors import (
@@ -10,6 +8,7 @@ from ganapp.training.priors import (
     GaussianMixture,
     LearnableMixture,
     Normal,
+    Product,
     Sphere,
     TruncatedNormal,
     Uniform,
@@ -28,32 +27,24 @@ CASES = {
     "categorical with a normal": Categorical(categories=(2,), continuous=2, distribution="normal"),
     "categorical alone": Categorical(categories=(2, 3), continuous=0),
 }
+# Options at the ends of their ranges, and odd numbers of normal numbers.
+MORE_CASES = {
+    "hardly anything left": TruncatedNormal(size=2, bound=0.01),
+    "nothing cut off": TruncatedNormal(size=2, bound=12.0),
+    "one component": GaussianMixture(size=2, components=1, radius=1, sigma=2, seed=9),
+    "one dimension": Normal(size=1),
+    "defaults": Categorical(),
+}
+PRODUCT = Product(
+    parts={
+        "z": Normal(size=3),
+        "digit": Categorical(categories=(4,), continuous=0),
+        "slant": Uniform(size=2),
+    },
+    codes=("digit", "slant"),
+)
 
 
-def assert_same_coordinates(actual, expected):
-    """Every coordinate has the same distribution."""
-    assert actual.shape == expected.shape
-    for mine, theirs in zip(actual.T, expected.T, strict=True):
-        assert scipy.stats.ks_2samp(mine, theirs).pvalue > 1e-4
-
-
-def assert_same_dependence(actual, expected):
-    """Means and products of two, within five standard errors of their difference."""
-
-    def products(z):
-        left, right = np.triu_indices(z.shape[1])
-        z = z.astype("float64")
-        return np.concatenate([z, z[:, left] * z[:, right]], axis=1)
-
-    mine, theirs = products(actual), products(expected)
-    error = np.sqrt(mine.var(axis=0) / len(mine) + theirs.var(axis=0) / len(theirs))
-    difference = np.abs(mine.mean(axis=0) - theirs.mean(axis=0))
-    assert (difference <= 5 * error + 1e-6).all()
-
-
-def assert_same_densities(prior, actual, expected):
-    """All lie in the support, and their log-densities have the same distribution."""
-    mine, theirs = (prior.log_density(z).numpy() for z in (actual, expected))
-    assert np.isfinite(mine).all()
-    # Rounded: densities that are the same everywhere differ in their last digits.
-    assert scipy.stats.ks_2samp(mine.round(3), theirs.round(3)).pvalue > 1e-4
+def noise_of(prior, count):
+    """The uniform numbers of `SEED`."""
+    return tf.random.stateless_uniform((count, prior.noise_size), SEED, alg="philox")

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prior_case import CASES, SEED
+from prior_case import CASES, SEED, noise_of
 
 from ganapp.training.priors import (
     PRIORS,
@@ -28,10 +28,10 @@ def pairs(prior, count=5, seed=0):
 
 
 def test_every_prior_has_a_case():
-    assert {prior.name for prior in CASES.values()} == set(PRIORS)
-    for name, prior in PRIORS.items():
-        assert prior().name == name
-        assert prior().size >= 2
+    assert {prior.name for prior in CASES.values()} | {"product"} == set(PRIORS)
+    for name in set(PRIORS) - {"product"}:  # which has no parts of its own
+        assert PRIORS[name]().name == name
+        assert PRIORS[name]().size >= 2
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -100,11 +100,15 @@ def test_draws_lie_in_the_support(case):
     assert np.isfinite(density).all()
 
 
-@pytest.mark.parametrize("case", UNTRAINED)
-def test_priors_without_weights_leave_the_generator_alone(case):
-    prior, generator = CASES[case], object()
-    assert prior.prepare(generator) is generator
-    assert prior.generator_size == prior.size
+@pytest.mark.parametrize("case", CASES)
+def test_plain_priors_have_one_part(case):
+    prior = CASES[case]
+    assert prior.parts == {"z": prior}
+    assert (prior.sizes, prior.codes) == ({"z": prior.size}, ())
+    np.testing.assert_array_equal(prior.draw(5, SEED)["z"], prior.sample(5, SEED))
+    noise = noise_of(prior, 5)
+    np.testing.assert_array_equal(prior.draw_from(noise)["z"], prior.from_uniform(noise))
+    assert (prior.first_layer() is None) == (case in UNTRAINED)
 
 
 def test_draws_can_be_compiled():

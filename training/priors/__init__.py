@@ -1,11 +1,10 @@
 """Latent priors: which distribution the generator is fed with; one line here each."""
 
-from ganapp.training.priors.base import Prior
-from ganapp.training.priors.conditional import Conditional
+from ganapp.training.priors.base import DRAWS_VERSION, Prior
 from ganapp.training.priors.continuous import Normal, Sphere, TruncatedNormal, Uniform
 from ganapp.training.priors.discrete import Bernoulli, Categorical
-from ganapp.training.priors.learnable import LearnableMixture, MixtureMeans
-from ganapp.training.priors.mixture import GaussianMixture
+from ganapp.training.priors.mixture import GaussianMixture, LearnableMixture, MixtureMeans
+from ganapp.training.priors.product import Product
 from ganapp.training.registry import Registry
 
 PRIORS = Registry(
@@ -19,19 +18,21 @@ PRIORS = Registry(
         LearnableMixture,
         Bernoulli,
         Categorical,
+        Product,
     ],
 )
 
 __all__ = [
+    "DRAWS_VERSION",
     "PRIORS",
     "Bernoulli",
     "Categorical",
-    "Conditional",
     "GaussianMixture",
     "LearnableMixture",
     "MixtureMeans",
     "Normal",
     "Prior",
+    "Product",
     "Sphere",
     "TruncatedNormal",
     "Uniform",

@@ -1,11 +1,33 @@
-"""What a latent prior is."""
+"""The contract of latent priors: one definition from uniform numbers, and what is known of it.
+
+A prior is defined once, by a pure function of uniform numbers (`Prior.definition`). It is written
+with operations that TensorFlow and numpy share, so that training, the artefacts (SavedModel,
+LiteRT) and the Python lines of a model card compute the same.
+"""
 
 import dataclasses
-from typing import Any, ClassVar
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from ganapp.training.priors.paths import PATHS, Number
+
+DRAWS_VERSION = 2
+"""Version of the numbers that a seed gives: 2 since everything is made of uniform numbers.
+
+A run keeps it in its manifest, for it can only go on with the numbers that it was begun with."""
+
+Tensors = dict[str, tf.Tensor]
+
+UNIFORM_NOISE = """\
+def uniform_noise(count, size):
+    return random.integers(2**23, size=(count, size)) / 2**23"""  # the grid of TensorFlow's
+LINE_LENGTH = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,25 +37,39 @@ class Prior:
     It samples *statelessly*: what it draws is a function of the seed alone, so a resumed run
     redraws what the lost one drew, and replicas can each take a slice of one global draw. All
     methods on latents are TensorFlow operations that can be traced into a SavedModel.
+
+    Latents reach a generator by name. Most priors have one part, `z`, and their methods take and
+    give a tensor `(n, size)`; `Product` has several, and its methods take and give a dict of them.
+    What treats both alike uses `sizes`, `codes`, `draw` and `draw_from`, or each of `parts`.
     """
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     path: ClassVar[str] = "straight"
-    """The way between latents for those without `interpolate`: `"straight"` or along an `"arc"`.
+    """The way between latents, a key of `PATHS`, for `interpolate` and those who have no prior."""
+    codes: ClassVar[tuple[str, ...]] = ()
+    """The parts that a person steers and a network may be asked to read back."""
+    definition: ClassVar[tuple[Callable, ...]] = ()
+    """Functions of which the last makes latents `(n, size)` of uniform numbers `(n, noise_size)`.
 
-    Of the coordinates that are no class of `Conditional`, which goes straight."""
+    It calls the others. Its further parameters have the names of attributes of the prior. They use
+    `xp`, which is `keras.ops` here and numpy in `numpy_code`, and `np`."""
 
     @property
     def size(self) -> int:
-        """Dimension of one latent vector; most members have it as a field."""
+        """Dimension of one latent, all parts together; most members have it as a field."""
         raise NotImplementedError
 
+    @functools.cached_property
+    def parts(self) -> dict[str, "Prior"]:
+        """The prior of each of the generator's inputs, by the input's name."""
+        return {"z": self}
+
     @property
-    def classes(self) -> int:
-        """How many classes the latents choose from; 0 if they say nothing of classes."""
-        return 0
+    def sizes(self) -> dict[str, int]:
+        """Dimension of each part."""
+        return {name: part.size for name, part in self.parts.items()}
 
     @property
     def noise_size(self) -> int:
@@ -45,18 +81,12 @@ class Prior:
         """Which coordinates can change a little, those of categories cannot: bool `(size,)`."""
         return np.ones(self.size, bool)
 
-    @property
-    def generator_size(self) -> int:
-        """Dimension that the network behind `prepare` takes."""
-        return self.size
+    def first_layer(self) -> keras.layers.Layer | None:
+        """A new layer that maps latents `(n, size)` to what the generator takes; `None` for none.
 
-    def prepare(self, generator: keras.Model) -> keras.Model:
-        """The network to train on latents `(batch, size)`: `generator`, or one that ends in it.
-
-        Args:
-            generator: takes `(batch, generator_size)`.
+        It is trained as part of the generator.
         """
-        return generator
+        return None
 
     def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws latents.
@@ -68,47 +98,63 @@ class Prior:
         Returns:
             float32 `(count, size)`.
         """
-        raise NotImplementedError
+        # The algorithm is named because artefacts and servers draw with it, too.
+        noise = tf.random.stateless_uniform((count, self.noise_size), seed, alg="philox")
+        return self.from_uniform(noise)
 
     def from_uniform(self, noise: tf.Tensor) -> tf.Tensor:
-        """Latents of this prior made of uniform numbers drawn elsewhere.
-
-        The same distribution as `sample`, other numbers. It consists of operations that every
-        runtime has, and a latent is a function of its own row, so that whoever can draw uniform
-        numbers draws latents: artefacts and servers do.
+        """Latents made of uniform numbers, in operations that every runtime has.
 
         Args:
-            noise: independent uniform float32 numbers in [0, 1), `(n, noise_size)`.
+            noise: independent uniform float32 numbers in [0, 1), `(n, noise_size)`, multiples of
+                2**-23 as TensorFlow draws them. A latent is a function of its own row.
 
         Returns:
             float32 `(n, size)`.
         """
-        raise NotImplementedError
+        if not self.definition:
+            raise NotImplementedError
+        return self.definition[-1](tf.convert_to_tensor(noise, tf.float32), **self._arguments)
+
+    def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> Tensors:
+        """Draws latents by the names of the generator's inputs: float32 `(count, size)` each.
+
+        Args:
+            count: how many; an int or an int32 scalar tensor.
+            seed: int32 or int64 `(2,)`.
+        """
+        return {"z": self.sample(count, seed)}
+
+    def draw_from(self, noise: tf.Tensor) -> Tensors:
+        """Latents as of `from_uniform`, by the names of the generator's inputs."""
+        return {"z": self.from_uniform(noise)}
 
     def numpy_code(self, count: int) -> str:
-        """Python that draws from the same distribution where there is no TensorFlow.
-
-        Other numbers than `sample` draws, for numpy's generators are others.
+        """Python that draws the same where there is no TensorFlow, from numpy's uniform numbers.
 
         Args:
             count: how many latents.
 
         Returns:
             lines that use `np` (numpy) and `random` (a `np.random.Generator`), import from the
-            standard library only, and assign `z`, real numbers `(count, size)`.
+            standard library only, and assign to the name of each part (`z`) real numbers
+            `(count, size)`.
         """
-        raise NotImplementedError
+        parts = self.parts.items()
+        functions = dict.fromkeys(each for _, part in parts for each in part.definition)
+        draws = [f"{name} = {part._numpy_call(count)}" for name, part in parts]
+        return "\n\n".join([UNIFORM_NOISE, *map(_numpy_source, functions), "\n".join(draws)])
 
     def log_density(self, latents: tf.Tensor) -> tf.Tensor | None:
-        """Log-density of each latent, -inf off the support: float32 `(batch,)`, in nats.
+        """Log-density of each latent, -inf off the support: float32 `(n,)`, in nats.
 
         Probability mass where coordinates are discrete; `None` where a prior knows neither.
         """
         return None
 
-    def interpolate(self, start: tf.Tensor, end: tf.Tensor, fraction: Any) -> tf.Tensor:
+    def interpolate(self, start: tf.Tensor, end: tf.Tensor, fraction: Number) -> tf.Tensor:
         """The point at `fraction` (0 to 1) of the way from `start` to `end`, both `(n, size)`."""
-        raise NotImplementedError
+        return PATHS[self.path](start, end, fraction)
 
     def centre(self, latents: tf.Tensor) -> tf.Tensor:
         """The likeliest latent near each, where `truncate` goes: `(n, size)`.
@@ -117,25 +163,12 @@ class Prior:
         """
         return latents
 
-    def labels(self, latents: tf.Tensor) -> tf.Tensor:
-        """The classes that latents ask for, one-hot `(n, classes)`."""
-        return latents[:, :0]
-
-    def with_labels(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """The latents with other classes.
-
-        Args:
-            latents: `(n, size)`.
-            labels: one-hot `(n, classes)`; rows of zeros leave the class as it was drawn.
-        """
-        return latents
-
     @property
     def truncates(self) -> bool:
         """Whether `truncate` changes anything: whether this prior has centres to move to."""
         return type(self).centre is not Prior.centre
 
-    def truncate(self, latents: tf.Tensor, amount: Any) -> tf.Tensor:
+    def truncate(self, latents: tf.Tensor, amount: Number) -> tf.Tensor:
         """Moves latents towards the likeliest: fidelity for diversity.
 
         Given latents cannot be drawn again as in Brock et al., 2019, arXiv:1809.11096, so they
@@ -153,6 +186,21 @@ class Prior:
             raise ValueError(f"`amount` must lie between 0 and 1. Received: amount={amount}")
         return latents + (1 - amount) * (self.centre(latents) - latents)
 
+    @property
+    def _arguments(self) -> dict[str, object]:
+        names = [*inspect.signature(self.definition[-1]).parameters][1:]
+        return {name: getattr(self, name) for name in names}
+
+    def _numpy_call(self, count: int) -> str:
+        if not self.definition:
+            raise NotImplementedError
+        values = {k: getattr(v, "__name__", repr(v)) for k, v in self._arguments.items()}
+        arguments = [f"uniform_noise({count}, {self.noise_size})"]
+        text = ", ".join(arguments + [f"{name}={value}" for name, value in values.items()])
+        function = self.definition[-1].__name__
+        line = f"{function}({text})"
+        return line if len(line) < LINE_LENGTH - 20 else f"{function}(\n    {text}\n)"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SizedPrior(Prior):
@@ -169,12 +217,7 @@ class SizedPrior(Prior):
             raise ValueError(f"`size` must be at least 1. Received: size={self.size}")
 
 
-def separate_seeds(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """Seeds for `count` independent draws, each int64 `(2,)`, as functions of one."""
-    return [tf.random.fold_in(seed, tf.constant(i, tf.int64)) for i in range(count)]
-
-
-def checked_numbers(**values: float) -> None:
+def check_positive(**values: float) -> None:
     """Refuses numbers that must be above 0.
 
     Raises:
@@ -183,3 +226,9 @@ def checked_numbers(**values: float) -> None:
     for name, value in values.items():
         if value <= 0:
             raise ValueError(f"`{name}` must be above 0. Received: {name}={value}")
+
+
+def _numpy_source(function: Callable) -> str:
+    """The source of a definition for numpy: its own, or what it says (`numpy_source`)."""
+    source = getattr(function, "numpy_source", None) or inspect.getsource(function)
+    return source.replace("xp.", "np.").rstrip()

@@ -2,17 +2,40 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import tensorflow as tf
+from keras import ops as xp
 
-from ganapp.training.priors.base import Prior, SizedPrior, separate_seeds
+from ganapp.training.priors.base import Prior, SizedPrior
 from ganapp.training.priors.continuous import Normal, Uniform
-from ganapp.training.priors.uniforms import category_of
 from ganapp.training.registry import Registry
 
 CONTINUOUS = Registry("distribution of continuous coordinates", [Uniform, Normal])
+
+
+def bernoulli_latents(noise, probability):
+    """1 with `probability`, else 0."""
+    return xp.where(noise < probability, 1.0, 0.0)
+
+
+def one_hot(noise, count):
+    """The one of `count` equal parts of [0, 1) in which the only number of each row lies."""
+    return xp.where(xp.floor(noise * count) == xp.arange(count, dtype="float32"), 1.0, 0.0)
+
+
+def category_latents(noise, categories):
+    """One-hot blocks, each chosen by a number of its own."""
+    blocks = [one_hot(noise[:, i : i + 1], count) for i, count in enumerate(categories)]
+    return xp.concatenate(blocks, axis=1)
+
+
+def categorical_latents(noise, categories, continuous, continuous_latents):
+    """One-hot blocks, then the continuous coordinates."""
+    rest = continuous_latents(noise[:, len(categories) :], continuous)
+    return xp.concatenate([category_latents(noise, categories), rest], axis=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +53,7 @@ class Bernoulli(SizedPrior):
     name = "bernoulli"
     reference = "Brock et al., 2019, arXiv:1809.11096, appendix E"
     formula = "z_i = 1 with probability, else 0"
+    definition = (bernoulli_latents,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,19 +63,9 @@ class Bernoulli(SizedPrior):
                 f"Received: probability={self.probability}"
             )
 
-    def sample(self, count, seed):
-        uniform = tf.random.stateless_uniform((count, self.size), seed)
-        return self.from_uniform(uniform)
-
-    def from_uniform(self, noise):
-        return tf.cast(noise < self.probability, tf.float32)
-
     @property
     def continuous_mask(self):
         return np.zeros(self.size, bool)
-
-    def numpy_code(self, count):
-        return f"z = random.binomial(1, {self.probability}, size=({count}, {self.size}))"
 
     def log_density(self, latents):
         """Logarithm of the probability mass."""
@@ -112,7 +126,17 @@ class Categorical(Prior):
 
     @property
     def noise_size(self) -> int:
-        return len(self.categories) + self.continuous
+        return len(self.categories) + (self.remainder.noise_size if self.remainder else 0)
+
+    @property
+    def definition(self):
+        blocks = (one_hot, category_latents)
+        return (*blocks, self.continuous_latents, categorical_latents) if self.remainder else blocks
+
+    @property
+    def continuous_latents(self) -> Callable:
+        """What defines the continuous coordinates."""
+        return CONTINUOUS[self.distribution].definition[-1]
 
     @property
     def continuous_mask(self):
@@ -121,32 +145,6 @@ class Categorical(Prior):
     def split(self, latents: tf.Tensor) -> list[tf.Tensor]:
         """The one-hot blocks, then the continuous coordinates: each `(n, width)`."""
         return tf.split(latents, [*self.categories, self.continuous], axis=-1)
-
-    def sample(self, count, seed):
-        *for_codes, for_remainder = separate_seeds(seed, len(self.categories) + 1)
-        parts = [
-            tf.one_hot(tf.random.stateless_uniform((count,), s, maxval=n, dtype=tf.int32), n)
-            for s, n in zip(for_codes, self.categories, strict=True)
-        ]
-        if self.remainder:
-            parts.append(self.remainder.sample(count, for_remainder))
-        return tf.concat(parts, axis=-1)
-
-    def from_uniform(self, noise):
-        parts = [
-            category_of(noise[:, i : i + 1], [1 / n] * n) for i, n in enumerate(self.categories)
-        ]
-        if self.remainder:
-            parts.append(self.remainder.from_uniform(noise[:, len(self.categories) :]))
-        return tf.concat(parts, axis=-1)
-
-    def numpy_code(self, count):
-        numbers = tuple(self.categories)
-        codes = f"codes = [np.eye(n)[random.integers(n, size={count})] for n in {numbers}]"
-        if self.remainder is None:
-            return f"{codes}\nz = np.concatenate(codes, axis=1)"
-        parts = (codes, self.remainder.numpy_code(count), "z = np.concatenate([*codes, z], axis=1)")
-        return "\n".join(parts)
 
     def log_density(self, latents):
         """Mass of the categories and density of the continuous coordinates together."""

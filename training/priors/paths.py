@@ -1,16 +1,16 @@
 """Ways from one latent to another."""
 
-from typing import Any
-
 import tensorflow as tf
 
+Number = float | tf.Tensor
 
-def straight(start: tf.Tensor, end: tf.Tensor, fraction: Any) -> tf.Tensor:
+
+def straight(start: tf.Tensor, end: tf.Tensor, fraction: Number) -> tf.Tensor:
     """The point at `fraction` of the segment: `(n, size)`."""
     return (1 - fraction) * start + fraction * end
 
 
-def arc(start: tf.Tensor, end: tf.Tensor, fraction: Any) -> tf.Tensor:
+def arc(start: tf.Tensor, end: tf.Tensor, fraction: Number) -> tf.Tensor:
     """Spherical interpolation of the direction, linear in the norm: `(n, size)`.
 
     A straight line between two normal latents passes through lengths that the prior all but
@@ -23,6 +23,9 @@ def arc(start: tf.Tensor, end: tf.Tensor, fraction: Any) -> tf.Tensor:
     angle = tf.atan2(_inner(last, across), _inner(first, last))
     direction = tf.cos(fraction * angle) * first + tf.sin(fraction * angle) * across
     return direction * straight(*norms, fraction)
+
+
+PATHS = {"straight": straight, "arc": arc}
 
 
 def _across(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
