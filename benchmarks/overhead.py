@@ -19,15 +19,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 with quiet_stderr():
     import keras
     from rich.console import Console
 
-    from ganapp.loading import load_config, preset_names
-    from ganapp.runner.compose import Experiment, compose
-    from ganapp.runner.recording import recorders
+    from ganapp.config.loading import load_config
+    from ganapp.config.presets import preset_names
+    from ganapp.runner.experiment import Experiment, compose
+    from ganapp.runner.training import recorders
     from ganapp.runs import Run
     from ganapp.training.callbacks.cadence import StepCallback
     from ganapp.training.callbacks.evaluate import Evaluate

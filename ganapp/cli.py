@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported until a command needs it."""
+"""The command line: its verbs in the order of the help, which imports nothing heavy."""
 
 import sys
 from typing import NoReturn
@@ -7,8 +7,41 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ganapp.commands import baseline, data, judging, listing, outputs, serving, training
+from ganapp.commands.baseline import baseline
+from ganapp.commands.compare import compare
+from ganapp.commands.data import data
+from ganapp.commands.diagnose import diagnose
+from ganapp.commands.evaluate import evaluate
+from ganapp.commands.export import export
+from ganapp.commands.list import list_members
+from ganapp.commands.presets import app as presets
+from ganapp.commands.publish import publish
+from ganapp.commands.resume import resume
+from ganapp.commands.runs import runs
+from ganapp.commands.sample import sample
+from ganapp.commands.serve import serve
+from ganapp.commands.show import show
+from ganapp.commands.train import train
+from ganapp.commands.verify import verify
 from ganapp.errors import UserError
+
+VERBS = {
+    "data": data,
+    "train": train,
+    "resume": resume,
+    "sample": sample,
+    "export": export,
+    "verify": verify,
+    "publish": publish,
+    "serve": serve,
+    "evaluate": evaluate,
+    "compare": compare,
+    "diagnose": diagnose,
+    "baseline": baseline,
+    "show": show,
+    "list": list_members,
+    "runs": runs,
+}
 
 app = typer.Typer(
     name="ganapp",
@@ -18,8 +51,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (data, training, outputs, serving, judging, baseline, listing):
-    app.add_typer(group.app)
+for name, verb in VERBS.items():
+    app.command(name)(verb)
+app.add_typer(presets, name="presets")
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""The commands, in groups; each module is a typer application of its own."""
+"""The verbs of the command line: a file each, in which the typer signature is the verb."""

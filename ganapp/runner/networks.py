@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganapp.config import Config
+from ganapp.config.schema import Config
 from ganapp.models.conditions import (
     DISCRIMINATOR_CONDITIONS,
     GENERATOR_CONDITIONS,

@@ -4,12 +4,11 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
 
-from ganapp.runs import Run
+from ganapp.runs import Json, Run
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.mixtures import Mixture
 from ganapp.training.evaluation import pictures
@@ -83,7 +82,7 @@ def draw_pictures(
     judge: Judge,
     directory: Path,
     samples: np.ndarray,
-    report: dict[str, Any],
+    report: Json,
     *,
     whose: str,
 ) -> dict[str, str]:
@@ -134,9 +133,7 @@ def _above_nearest(source: Source, judge: Judge, samples: np.ndarray) -> PIL.Ima
     return pictures.nearest_neighbours(*sides, np.arange(len(some)), columns)
 
 
-def draw_curves(
-    run: Run, best: dict[str, Any] | None, last: dict[str, Any], *, metric: str
-) -> dict[str, str]:
+def draw_curves(run: Run, best: Json | None, last: Json, *, metric: str) -> dict[str, str]:
     """Saves the curves of the figures along a training; their relative path by caption, if any.
 
     Args:

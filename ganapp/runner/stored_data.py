@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganapp.config import Config
+from ganapp.config.schema import Config
 from ganapp.errors import UserError
 from ganapp.runner.networks import check_conditions, class_shares, is_told_classes
 from ganapp.runner.pictures import Backdrop, backdrop_of

@@ -13,8 +13,8 @@ from run_case import ganapp
 from table_run_case import people
 
 from ganapp.errors import UserError
-from ganapp.runner import samples as samples_of_people
-from ganapp.runner.samples import read_samples
+from ganapp.runner import sample_files
+from ganapp.runner.sample_files import read_samples
 from ganapp.training.data import SOURCES, DataSpec
 from ganapp.training.data.limits import TABLE_COLUMNS
 from ganapp.training.data.tables.sources import parquet
@@ -244,7 +244,7 @@ def test_pictures_that_cannot_be_used_are_named(tmp_path):
 def test_samples_that_claim_or_unpack_to_too_much(tmp_path, table, monkeypatch):
     np.savez_compressed(tmp_path / "x.npz", samples=np.zeros((60, 6, 4, 3), np.uint8))
     assert len(read_samples(tmp_path / "x.npz")(IMAGES).values) == 60
-    monkeypatch.setattr(samples_of_people, "MAX_BYTES", 4319)
+    monkeypatch.setattr(sample_files, "MAX_BYTES", 4319)
     with pytest.raises(UserError, match=r"save more of them as a \.npy.* with 4,320 bytes"):
         read_samples(tmp_path / "x.npz")
     for shape in ((-60, 6, 4, 3), (10**12, 6, 4, 3)):

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_case import RING
 
+from ganapp.config.loading import differences, load_config
+from ganapp.config.presets import LONGEST, config_path, preset_path
 from ganapp.errors import UserError
-from ganapp.loading import LONGEST, config_path, differences, load_config, preset_path
 
 
 @pytest.fixture

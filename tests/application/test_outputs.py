@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from run_case import ganapp, written
 
-from ganapp.runner.samples import read_samples
+from ganapp.runner.sample_files import read_samples
 from ganapp.training.checkpoints import list_steps
 from ganapp.training.data import DataSpec
 

@@ -6,17 +6,13 @@ import types
 import pytest
 from run_case import RING
 
+from ganapp.commands.resume import about_ended_schedules, earlier_lengths, resumed_config
+from ganapp.config.loading import as_toml, load_config
 from ganapp.errors import UserError
-from ganapp.loading import as_toml, load_config
-from ganapp.runner import resuming
-from ganapp.runner.resuming import (
-    changed_setting,
-    ended_schedules,
-    lengths_before,
-    resumed_config,
-    settings_before,
-)
+from ganapp.runner.experiment import versions
+from ganapp.runner.training import about_changed_libraries, earlier_settings
 from ganapp.runs import Run
+from ganapp.training.kernels import kernels
 
 
 @pytest.fixture
@@ -27,8 +23,8 @@ def run(tmp_path):
     manifest = {
         "configuration": config.model_dump(mode="json", exclude_none=True),
         "total_steps": 24,
-        "versions": resuming.versions(),
-        "kernels": resuming.kernels(),
+        "versions": versions(),
+        "kernels": kernels(),
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "config.toml").write_text(as_toml(config))
@@ -40,26 +36,26 @@ def run(tmp_path):
 def test_more_epochs_make_a_run_longer(run):
     config = resumed_config(run, None, ["training.epochs=5"])
     assert config.training.epochs == 5
-    assert lengths_before(run, config) == (24,)
-    assert lengths_before(run, resumed_config(run, None, [])) == ()
+    assert earlier_lengths(run, config) == (24,)
+    assert earlier_lengths(run, resumed_config(run, None, [])) == ()
 
 
 def test_an_edited_file_does_the_same(run):
     run.config.write_text(run.config.read_text().replace("epochs = 3", "epochs = 4"))
     config = resumed_config(run, None, [])
-    assert (config.training.epochs, lengths_before(run, config)) == (4, (24,))
+    assert (config.training.epochs, earlier_lengths(run, config)) == (4, (24,))
 
 
 def test_a_run_made_longer_twice_remembers_both(run):
     manifest = run.read_manifest() | {"extended_from": [8, 16]}
     run.manifest.write_text(json.dumps(manifest))
-    assert lengths_before(run, resumed_config(run, None, [])) == (8, 16)
-    assert lengths_before(run, resumed_config(run, None, ["training.epochs=9"])) == (8, 16, 24)
+    assert earlier_lengths(run, resumed_config(run, None, [])) == (8, 16)
+    assert earlier_lengths(run, resumed_config(run, None, ["training.epochs=9"])) == (8, 16, 24)
 
 
 def test_what_has_not_begun_is_a_longer_run(run):
     (run.checkpoints / "ckpt-24.index").unlink()
-    assert lengths_before(run, resumed_config(run, None, ["training.epochs=5"])) == ()
+    assert earlier_lengths(run, resumed_config(run, None, ["training.epochs=5"])) == ()
 
 
 @pytest.mark.parametrize(
@@ -75,9 +71,9 @@ def test_nothing_else_may_differ(run, setting):
 def test_schedules_that_ended_are_named():
     config = load_config("ring")
     experiment = types.SimpleNamespace(config=config, lengths=(), scheduled_steps=100)
-    assert ended_schedules(experiment) is None
+    assert about_ended_schedules(experiment) is None
     experiment.lengths = (100,)
-    sentence = ended_schedules(experiment)
+    sentence = about_ended_schedules(experiment)
     assert "started for 100 steps" in sentence
     for name in ("generator.optimizer", "discriminator.optimizer", "objective.penalties.r1"):
         assert f"`{name}." in sentence
@@ -85,20 +81,20 @@ def test_schedules_that_ended_are_named():
 
 def test_one_warning_names_both_versions(run):
     manifest = run.read_manifest()
-    assert changed_setting(manifest) is None
+    assert about_changed_libraries(manifest) is None
     now = manifest["versions"]["keras"]
     manifest["versions"] |= {"keras": "2.0.1", "ganapp": "0.0.1"}
     manifest["kernels"] = "abacus"
-    sentence = changed_setting(manifest)
+    sentence = about_changed_libraries(manifest)
     assert f"keras 2.0.1 (now {now})" in sentence
     assert "ganapp 0.0.1 (now" in sentence
-    assert f"the CPU kernels abacus (now {resuming.kernels()})" in sentence
+    assert f"the CPU kernels abacus (now {kernels()})" in sentence
     assert "tensorflow" not in sentence
-    assert settings_before(manifest, 12) == [
+    assert earlier_settings(manifest, 12) == [
         {"until_step": 12, "versions": manifest["versions"], "kernels": "abacus"}
     ]
 
 
 def test_what_a_manifest_does_not_say_is_not_compared():
-    assert changed_setting({}) is None
-    assert settings_before({}, 12) == []
+    assert about_changed_libraries({}) is None
+    assert earlier_settings({}, 12) == []

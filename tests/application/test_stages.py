@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from ganapp.runner.stages import stage
+from ganapp.screen import stage
 
 
 def shown(*, seconds, after, terminal=True):

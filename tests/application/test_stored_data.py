@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from table_run_case import people
 
+from ganapp.config.loading import load_config
 from ganapp.errors import UserError
-from ganapp.loading import load_config
 from ganapp.runner import stored_data
 from ganapp.runner.stored_data import read_stored_data, stored_data_of
 from ganapp.runs import Run

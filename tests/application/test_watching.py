@@ -9,10 +9,15 @@ import pytest
 from rich.console import Console
 from run_case import RING, ganapp
 
-from ganapp.loading import load_config
-from ganapp.runner.compose import compose
-from ganapp.runner.remedies import ruled_out
-from ganapp.runner.watching import Announcer, alarms_in, judged_alike, looks_in
+from ganapp.config.loading import load_config
+from ganapp.runner.diagnosis import (
+    AlarmPrinter,
+    examined_steps,
+    labels_of_both,
+    recorded_alarms,
+    unfit_remedies,
+)
+from ganapp.runner.experiment import compose
 from ganapp.runs import Run
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.diagnostics.alarms import Alarm, Remedy, remedies, wandering
@@ -26,7 +31,7 @@ ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", re
 
 def announced(run, *told):
     text = io.StringIO()
-    announcer = Announcer(run, Console(file=text, width=200))
+    announcer = AlarmPrinter(run, Console(file=text, width=200))
     for step, alarms in told:
         announcer.watch(step, {}, alarms)
     return text.getvalue()
@@ -38,9 +43,9 @@ def row(step, **alarms):
 
 def test_both_sides_are_scored_with_labels_or_neither():
     known, partly = np.array([0, 1, 2]), np.array([0, -1, 2])
-    assert judged_alike(known, known) == (known, known)
+    assert labels_of_both(known, known) == (known, known)
     for labels in ((partly, known), (known, partly), (None, known), (None, None)):
-        assert judged_alike(*labels) == (None, None)
+        assert labels_of_both(*labels) == (None, None)
 
 
 def test_each_kind_is_announced_once(tmp_path):
@@ -56,7 +61,7 @@ def test_both_players_may_raise_the_same_alarm(tmp_path):
     alarms = [wandering([1.0] * 30, player=player) for player in ("generator", "discriminator")]
     log.watch(7, {}, alarms)
     keys = ["wandering (generator)", "wandering (discriminator)"]
-    assert [alarm["name"] for alarm in alarms_in(run)] == keys
+    assert [alarm["name"] for alarm in recorded_alarms(run)] == keys
     run.metrics.unlink()
     said = announced(run, (7, alarms))
     assert [said.count(f"the {player}'s weights") for player in PLAYERS] == [1, 1]
@@ -65,16 +70,18 @@ def test_both_players_may_raise_the_same_alarm(tmp_path):
 def test_a_damaged_row_is_left_out(tmp_path):
     run = Run(tmp_path)
     run.metrics.write_text('{"step": 5, "watch": 3}\n' + row(6, saturation="A"))
-    assert looks_in(run) == [6]
+    assert examined_steps(run) == [6]
     assert run.read_series() == {"step": [6.0]}
 
 
 def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
-    digits = ruled_out(compose(load_config("digits", ["objective.stabilisers.pulling_away={}"])))
+    digits = unfit_remedies(
+        compose(load_config("digits", ["objective.stabilisers.pulling_away={}"]))
+    )
     assert {"relativistic", "r1", "pulling_away", "minibatch", "falling_rates"} <= digits
     assert digits.isdisjoint({"packing", "diff_augment", "spectral_norm", "clipnorm"})
     settings = ["objective.name=f_kl", "discriminator.packing=2", "objective.discriminator_steps=2"]
-    ring = ruled_out(compose(load_config("ring", settings)))
+    ring = unfit_remedies(compose(load_config("ring", settings)))
     assert {"f_kl", "packing", "diff_augment"} <= ring
     assert ring.isdisjoint({"alternative_goal", "one_discriminator_step", "minibatch", "r1"})
 
@@ -91,7 +98,7 @@ def test_remedies_of_a_run_leave_out_what_it_uses_and_what_is_not_for_it():
 )
 def test_no_remedy_that_is_left_would_be_refused(preset, changes):
     """What a setting is refused with is not to be tried: each is put into the configuration."""
-    left_out = ruled_out(compose(load_config(preset, changes)))
+    left_out = unfit_remedies(compose(load_config(preset, changes)))
     tried = {
         each.name: shlex.split(each.setting.strip("`"))[1::2]
         for each in REMEDIES
@@ -104,12 +111,12 @@ def test_no_remedy_that_is_left_would_be_refused(preset, changes):
 
 def test_alarms_are_counted(tmp_path):
     run = Run(tmp_path)
-    assert alarms_in(run) == []
-    assert looks_in(run) == []
+    assert recorded_alarms(run) == []
+    assert examined_steps(run) == []
     rows = (row(5), row(10, saturation="A"), row(15, saturation="B", wandering="C"), row(20))
     run.metrics.write_text('{"step": 1, "generator_loss": 0.5}\n' + "".join(rows))
-    assert looks_in(run) == [5, 10, 15, 20]
-    saturation, wandering = alarms_in(run)
+    assert examined_steps(run) == [5, 10, 15, 20]
+    saturation, wandering = recorded_alarms(run)
     assert saturation == {
         "name": "saturation",
         "first": 10,
@@ -129,10 +136,10 @@ def test_a_generator_that_makes_four_points_raises_the_alarm_everywhere(tmp_path
     said = ganapp("train", preset, "--run", run.directory, *short)
     assert said.code == 0, said.errors
     assert said.output.count("Alarm (duplicates) at step ") == 1
-    (alarm,) = [alarm for alarm in alarms_in(run) if alarm["name"] == "duplicates"]
+    (alarm,) = [alarm for alarm in recorded_alarms(run) if alarm["name"] == "duplicates"]
     report = run.read_report()
     assert alarm in report["alarms"]
-    assert report["looks"] == len(looks_in(run))
+    assert report["looks"] == len(examined_steps(run))
     assert alarm["last"] == report["last"]["step"]
     page = (run.directory / "report.md").read_text()
     assert f"still at the end): {alarm['sentence']}" in page

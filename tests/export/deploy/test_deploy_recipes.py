@@ -16,7 +16,7 @@ from google.protobuf import wrappers_pb2 as wrappers
 from packaging.requirements import Requirement
 from tensorflow_serving.config import model_server_config_pb2
 
-from ganapp.commands.serving import serve
+from ganapp.commands.serve import serve
 from ganapp.export.server import scanning
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.limits import Limits
