@@ -24,7 +24,7 @@ with quiet_stderr():
     import numpy as np
     import PIL.Image
 
-    from ganapp.config.automatic import automatic
+    from ganapp.commands.train import automatic
     from ganapp.config.loading import load_config, validated
     from ganapp.config.schema import DataConfig
     from ganapp.runner.experiment import compose

@@ -14,11 +14,7 @@ class InUseError(UserError):
 
 @contextlib.contextmanager
 def as_user_errors(source: str) -> Iterator[None]:
-    """Turns what the block raises about the user's data and settings into a `UserError`.
-
-    Args:
-        source: name of the data source.
-    """
+    """Turns what the block raises about the data source and settings into a `UserError`."""
     import tensorflow as tf  # what may raise this has loaded it
 
     try:

@@ -72,14 +72,9 @@ def quiet_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
-    """Shows on a terminal what is being done and for how long, if the block takes its time.
+    """Shows on a terminal what is being done and for how long, if it takes more than `after` seconds.
 
     It goes to standard error and leaves no trace; where that is no terminal, nothing is shown.
-
-    Args:
-        title: what is being done, e.g. `"Judging the best generator"`.
-        console: where to; standard error when `None`.
-        after: seconds before anything is shown.
     """
     console = console or Console(stderr=True)
     if not console.is_terminal:

@@ -44,7 +44,7 @@ def baseline(
     from ganapp.config.loading import tables_of, validated, with_overrides
     from ganapp.config.schema import BaselineRun
     from ganapp.runner.evaluation import fit_and_evaluate, show_figures
-    from ganapp.runner.evaluators import check_baselines, make_evaluator
+    from ganapp.runner.experiment import check_baselines, make_evaluator
     from ganapp.runner.pictures import draw_pictures
     from ganapp.training.data.cache import default_cache
     from ganapp.training.evaluation.report import write_report

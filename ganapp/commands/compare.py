@@ -126,10 +126,7 @@ def _evaluate(run: Run, judges: dict[str, Judge]) -> Evaluated:
 
 
 def _saved_report(run: Run, judge: Judge, step: int, count: int) -> Json | None:
-    """The run's own report on this generator, if it was judged as this judge would judge it.
-
-    Values of one space with intervals of another would look as sure as any.
-    """
+    """The run's own report on this generator, if it came about as this one would."""
     saved, terms = run.read_report() or {}, judge.terms(count)
     for which in ("best", "last"):
         known = saved.get(which)
@@ -220,7 +217,6 @@ def comparison(evaluated: Sequence[Evaluated], *, resamples: int, method: str) -
 
 
 def _figure(key: str, evaluated: Sequence[Evaluated]) -> Json:
-    """One figure of all the runs."""
     shown, terms, about = [], set(), {}
     for each in evaluated:
         figure = each.report["figures"].get(key)
@@ -263,7 +259,6 @@ def _best(figure: Json) -> list[int]:
 
 
 def _table(content: Json) -> Table:
-    """A row per figure and a column per run."""
     table = Table(box=None, pad_edge=False)
     table.add_column("figure", no_wrap=True)
     for run in content["runs"]:

@@ -103,7 +103,6 @@ def _check_png(png: Path | None) -> None:
 
 
 def _data_config(text: str, size: int | None, overrides: Sequence[str]) -> DataConfig:
-    """The table `data` that an argument stands for, with the settings."""
     from ganapp.config.loading import tables_of, validated, with_overrides
     from ganapp.config.members import option_names
     from ganapp.config.schema import DataConfig
@@ -139,7 +138,6 @@ def _examples(source: Source) -> Examples:
 
 
 def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
-    """The page as JSON has it."""
     from ganapp.training.data import findings
 
     spec, endless = source.spec, source.spec.examples is None
@@ -213,8 +211,6 @@ def _duplicates(found: Duplicates) -> Json:
 
 
 def _classes(source: Source, examples: Examples) -> Json:
-    """How many examples each class has, by its name, and how many have none."""
-
     names = [_printable(name) for name in source.spec.classes]
     # Labels are few bytes: of all training examples, where examples are not all looked at.
     sides = (source.training_labels(), examples.held_out_labels)
@@ -230,7 +226,8 @@ def _classes(source: Source, examples: Examples) -> Json:
 
 
 def _counts(labels: np.ndarray | None, classes: int) -> tuple[np.ndarray, int]:
-    """Examples of each class, and how many have no label."""
+    import numpy as np
+
     labels = np.empty(0, int) if labels is None else np.asarray(labels)
     known = labels[labels >= 0]
     return np.bincount(known, minlength=classes), len(labels) - len(known)
@@ -271,7 +268,6 @@ def _columns(spec: DataSpec, rows: np.ndarray) -> list[tuple[Json, ColumnFacts |
 
 
 def _measured(facts: ColumnFacts, categories: Sequence[object] | None = None) -> Json:
-    """What the rows of a column hold, as JSON has it."""
     common = {"distinct": facts.distinct, "missing": facts.missing, "commonest_share": facts.share}
     if categories is not None:
         names, place = [_printable(str(value)) for value in categories], facts.commonest
@@ -291,7 +287,6 @@ def _limits(facts: ColumnFacts) -> str:
 
 
 def _left_out(source: Source) -> Json:
-    """Files that could not be used: how many for which reason, and each with its own."""
     files = {_printable(name): _printable(why) for name, why in source.bad_files.items()}
     reasons = collections.Counter(files.values())
     return {"count": len(files), "reasons": dict(reasons.most_common()), "files": files}
@@ -395,7 +390,6 @@ def _write(picture: PIL.Image.Image, png: Path) -> None:
 
 
 def _show(content: Json) -> None:
-    """Prints the page."""
     facts = Table(show_header=False, box=None, pad_edge=False)
     for name, text in _facts(content):
         facts.add_row(name, text)
@@ -422,7 +416,6 @@ def _show(content: Json) -> None:
 
 
 def _facts(content: Json) -> Iterator[tuple[str, str]]:
-    """What there is to say in a line each."""
     yield "data", f"{content['source']}: {content['description']}"
     yield "shape", _shape(content)
     yield "units", content["units"]
@@ -483,7 +476,6 @@ def _reasons(left_out: Json) -> list[str]:
 
 
 def _class_table(content: Json) -> Iterator[Table]:
-    """A row for each class; of very many the largest and the smallest."""
     rows = content.get("classes", [])
     if not rows:
         return
@@ -507,7 +499,6 @@ def _class_table(content: Json) -> Iterator[Table]:
 
 
 def _column_table(content: Json) -> Iterator[Table]:
-    """A row for each column, of very many the first."""
     rows = content.get("columns", [])
     if not rows:
         return
@@ -547,7 +538,6 @@ def _short(name: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Whole numbers whole, others to five digits."""
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:,.5g}"

@@ -154,10 +154,10 @@ def _load_players(experiment: Experiment, run: Run) -> int:
 
 
 def _look(experiment: Experiment, run: Run) -> Look:
-    """The players as they are, and what the run has recorded."""
     import numpy as np
 
     from ganapp.runner.diagnosis import labels_of_both, unfit_remedies
+    from ganapp.training.diagnostics.watch import Look
     from ganapp.training.evaluation.features import compared_in
 
     source, gan, spec = experiment.source, experiment.gan, experiment.spec
@@ -184,7 +184,6 @@ def _look(experiment: Experiment, run: Run) -> Look:
 
 
 def _alarms_of_report(run: Run) -> list[Alarm]:
-    """Alarms on the figures of the last evaluation, if there was one."""
     import numpy as np
 
     from ganapp.training.diagnostics.alarms import (

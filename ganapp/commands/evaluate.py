@@ -109,7 +109,6 @@ def _evaluate_samples(
 
 
 def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
-    """The real data and how to judge, read as the command `baseline` reads its data."""
     from ganapp.config.loading import tables_of, validated, with_overrides
     from ganapp.config.schema import JudgedData
 
@@ -124,8 +123,7 @@ def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
 
 
 def _source_and_evaluator(config: JudgedData) -> tuple[Source, Judge]:
-    """The data source and a judge that looks at it as the configuration says."""
-    from ganapp.runner.evaluators import checked_evaluator
+    from ganapp.runner.experiment import checked_evaluator
     from ganapp.training.data.cache import default_cache
 
     with as_user_errors(config.data.source):
@@ -135,7 +133,6 @@ def _source_and_evaluator(config: JudgedData) -> tuple[Source, Judge]:
 
 
 def _report(given: Samples, samples: Path, source: Source, judge: Judge, out: Path | None) -> Json:
-    """Judges what `samples` holds; writes the report and its pictures where a folder is given."""
     from ganapp.runner.pictures import draw_pictures
     from ganapp.training.data.left_out import printable
     from ganapp.training.evaluation.report import write_report
@@ -163,7 +160,6 @@ def _report(given: Samples, samples: Path, source: Source, judge: Judge, out: Pa
 
 
 def _labels(given: Samples, samples: Path, source: Source) -> np.ndarray | None:
-    """The classes that were asked for, where the real data have classes to compare with."""
     import numpy as np
 
     if given.labels is None:

@@ -83,7 +83,7 @@ def export(
 
 def _figures(run: Run, config: Config) -> Figures | None:
     """What gives the figures of samples; `None` where the data of the run are away or changed."""
-    from ganapp.runner.evaluators import checked_evaluator
+    from ganapp.runner.experiment import checked_evaluator
     from ganapp.runner.saved_runs import data_changes
 
     without = "the artefacts are compared with the generator sample by sample, but not judged"
@@ -139,7 +139,6 @@ def _bundle(
 
 
 def _shown(spec: DataSpec) -> int:
-    """Samples in the picture of a model card."""
     return SHOWN if spec.table is None else SHOWN_ROWS
 
 

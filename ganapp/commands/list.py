@@ -99,11 +99,7 @@ def list_members(
 
 
 def members_of(listed: str) -> list[Json]:
-    """Every member of a list: name, kind, what it is, formula, paper, options and combinations.
-
-    Args:
-        listed: a key of `LISTS`.
-    """
+    """Every member of a list of `LISTS`: name, kind, summary, formula, paper, options, limits."""
     with quiet_stderr():  # the members' modules import TensorFlow
         from ganapp.config.members import FAMILIES
 

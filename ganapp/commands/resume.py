@@ -51,16 +51,7 @@ def resume(
 
 
 def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str]) -> Config:
-    """The configuration with which a run goes on: its own, perhaps longer or with moved data.
-
-    Args:
-        run: the run.
-        preset_or_file: a configuration to compare with the run's.
-        overrides: `key=value` settings.
-
-    Raises:
-        UserError: something else differs from what the run was started with.
-    """
+    """The run's own configuration, perhaps longer or with moved data; a UserError about more."""
     from ganapp.config.loading import load_config, load_saved, validated
 
     config = saved = load_saved(run.config)
@@ -75,12 +66,7 @@ def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str
 
 
 def earlier_lengths(run: Run, config: Config) -> tuple[int, ...]:
-    """Total steps that the run had before it was made longer, the first one first.
-
-    Args:
-        run: the run.
-        config: with which it goes on.
-    """
+    """Total steps that the run had before it was made longer, the first one first."""
     from ganapp.training.checkpoints import list_steps
 
     manifest = run.read_manifest() or {}
@@ -124,7 +110,6 @@ def _refuse_changes(run: Run, before: Config, after: Config) -> None:
 
 
 def _schedules(config: Config, tables: Json) -> list[tuple[str, float]]:
-    """Names and ends of all values that move over the training."""
     from ganapp.config.members import AnnealConfig
 
     found = []

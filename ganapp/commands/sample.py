@@ -66,10 +66,7 @@ def sample(
     ] = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
-    """Draw samples from a trained generator into a file.
-
-    The same seed gives the same bytes.
-    """
+    """Draw samples from a trained generator into a file."""
     opened = open_run(run)
     check_checkpoint(checkpoint)
     path, kind = Path(out), Path(out).suffix.lower()
@@ -123,12 +120,9 @@ def sample(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Which latents of a generator's prior are asked for.
+    """Latents of a run's generator: how many, of which seed, and how they are shown.
 
     Args:
-        generator: as loaded from a run.
-        count: how many, at least 1.
-        seed: the same seed gives the same latents.
         truncation: 1 for latents as the prior has them, 0 for the likeliest (`Prior.truncate`).
         labels: int `(count,)`, the classes to ask for; `None` for those that are drawn.
         columns: of a picture; `None` for a square one.
@@ -165,16 +159,7 @@ class Draw:
 def requested_classes(
     generator: HasGenerator, classes: str | None, count: int
 ) -> np.ndarray | None:
-    """The class of each sample.
-
-    Args:
-        generator: of the run.
-        classes: a class's name or number, `"all"`, or `None`.
-        count: how many of each class.
-
-    Returns:
-        int `(count,)`, for `"all"` `(classes * count,)`, one class after the other; `None` if the
-        classes are as they come.
+    """The class of each sample, int `(count,)`, for `"all"` `(classes * count,)`; `None` for any.
 
     Raises:
         UserError: the generator is given no classes, or there is no such class.
@@ -206,7 +191,6 @@ def requested_classes(
 
 
 def _check_kind(spec: DataSpec, out: Path, folder: bool) -> None:
-    """Refuses files for data that they cannot hold."""
     if folder and (spec.kind != "image" or spec.shape[-1] not in MODES):
         what = f"the {spec.kind}s of {spec.name!r}"
         if spec.kind == "image":
@@ -290,12 +274,10 @@ def _gif(draw: Draw) -> bytes:
 
 
 def _csv(draw: Draw) -> bytes:
-    """The samples as a file that is written as that of the data."""
     return draw.generator.spec.table.to_csv(draw.samples())
 
 
 def _parquet(draw: Draw) -> bytes:
-    """The samples as a file with the columns and types of the data."""
     rows, buffer = draw.samples(), io.BytesIO()
     draw.generator.spec.table.to_frame(rows).to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -31,10 +31,7 @@ OVERVIEW = (
 
 
 def show(run: RunArgument) -> None:
-    """Show a finished run: its main figures and where everything is.
-
-    The figures are those that `evaluate` wrote last.
-    """
+    """Show a finished run: its main figures and where everything is."""
     opened = open_run(run)
     report = opened.read_report() or {}
     judged = report.get("best") or report.get("last")
@@ -64,7 +61,6 @@ def show(run: RunArgument) -> None:
 
 
 def _figures(judged: Json) -> Table:
-    """The main figures of a generator beside those they are to be compared with."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for heading in ("generated", "mixture", "matched", "held-out real"):
@@ -101,7 +97,6 @@ def _paths(run: Run) -> list[tuple[str, Path]]:
 
 
 def _artefacts(run: Run) -> list[tuple[str, Path]]:
-    """Those that the export of a run says it has."""
     try:
         card = read_json(run.export / "model_card.json")
         return [(each["title"], run.export / each["path"]) for each in card["artefacts"]]
@@ -110,13 +105,11 @@ def _artefacts(run: Run) -> list[tuple[str, Path]]:
 
 
 def _last_checkpoint(run: Run) -> int | None:
-    """The step of the newest checkpoint."""
     steps = [int(path.stem.removeprefix("ckpt-")) for path in run.checkpoints.glob("ckpt-*.index")]
     return max(steps, default=None)
 
 
 def _not_evaluated(run: Run) -> str:
-    """How far the run is, and how to judge it as it is or to its end."""
     resume = f"`python -m ganapp resume {shlex.quote(str(run.directory))}` continues it"
     step = _last_checkpoint(run)
     if step is None:
@@ -129,7 +122,6 @@ def _not_evaluated(run: Run) -> str:
 
 
 def _gone_on(run: Run, report: Json) -> str | None:
-    """That there is a later checkpoint than the last one that was judged."""
     judged, step = (report.get("last") or {}).get("step"), _last_checkpoint(run)
     if judged is None or step is None or step <= judged:
         return None

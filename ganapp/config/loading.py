@@ -9,13 +9,14 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pydantic
 import tomli_w
+from pydantic_core import ErrorDetails
 
 from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names, options_model
-from ganapp.config.presets import config_path, preset_names, read_toml
+from ganapp.config.presets import Tables, config_path, preset_names, read_toml
 from ganapp.config.schema import Config
 from ganapp.errors import UserError
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
@@ -71,22 +72,13 @@ def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
     Args:
         preset_or_file: a preset's name, or the path of a TOML file.
         overrides: `key=value` pairs with dotted keys, values as in TOML.
-
-    Raises:
-        UserError: one sentence naming the field, what was expected and what came.
     """
     raw = read_toml(config_path(preset_or_file))
     return validated(with_overrides(raw, overrides), preset_or_file)
 
 
-def validated(raw: dict[str, object], origin: str, model: type[Table] = Config) -> Table:
-    """The configuration in `raw`, or a `UserError` with every complaint about it.
-
-    Args:
-        raw: tables.
-        origin: where they come from, for the sentence.
-        model: what they describe.
-    """
+def validated(raw: Tables, origin: str, model: type[Table] = Config) -> Table:
+    """The tables as `model`, or a `UserError` with every complaint, that begins with `origin`."""
     try:
         return model.model_validate(raw)
     except pydantic.ValidationError as error:
@@ -103,7 +95,7 @@ def as_toml(config: Config) -> str:
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def differences(old: Tables, new: Tables) -> list[str]:
     """One line per key that differs: `training.epochs: 10 -> 20`."""
     before, after = _flat(old), _flat(new)
     return [
@@ -113,7 +105,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(tables: Tables, prefix: str = "") -> Tables:
     flat = {}
     for key, value in tables.items():
         nested = isinstance(value, dict)
@@ -151,7 +143,7 @@ def _sentences(error: pydantic.ValidationError) -> list[str]:
     return list(sentences.values())
 
 
-def _causes(items: list[Any]) -> list[Any]:
+def _causes(items: list[ErrorDetails]) -> list[ErrorDetails]:
     """The complaints without those that only follow from another one.
 
     A list of which an entry is wrong is not too short, and what the objective's paper fills in is
@@ -185,16 +177,12 @@ def _known_keys(model: type[pydantic.BaseModel], tables: list[str]) -> list[str]
     return list(model.model_fields)
 
 
-def with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """The tables with every override in its place.
+def with_overrides(raw: Tables, overrides: Sequence[str]) -> Tables:
+    """The tables with every `key=value` in its place, values as in TOML.
 
     Another objective, network, prior, optimizer, constraint or data source than the preset's drops
     what was chosen for the preset's and does not exist for it. A single penalty or stabiliser is
     added to those of the preset, or of the objective's paper where the preset has none.
-
-    Args:
-        raw: the tables of a TOML file.
-        overrides: `key=value` pairs with dotted keys, values as in TOML.
 
     Raises:
         UserError: an override is no `key=value`, or goes into a value.
@@ -217,7 +205,7 @@ def with_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, A
     return raw
 
 
-def _put(raw: dict[str, Any], override: str, keys: list[str], value: Any) -> None:
+def _put(raw: Tables, override: str, keys: list[str], value: object) -> None:
     *tables, last = keys
     table = raw
     for name in tables:
@@ -227,8 +215,7 @@ def _put(raw: dict[str, Any], override: str, keys: list[str], value: Any) -> Non
     table[last] = value
 
 
-def _parsed(override: str) -> tuple[list[str], Any]:
-    """Keys and value of a `key=value`, or a `UserError`."""
+def _parsed(override: str) -> tuple[list[str], object]:
     key, equals, text = override.partition("=")
     keys = [part.strip() for part in key.split(".")]
     if not equals or not all(keys):
@@ -238,7 +225,7 @@ def _parsed(override: str) -> tuple[list[str], Any]:
     return keys, _toml_value(text.strip())
 
 
-def _toml_value(text: str) -> Any:
+def _toml_value(text: str) -> object:
     """The value as TOML has it; what TOML cannot read is a string (paths need no quotes)."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -246,15 +233,14 @@ def _toml_value(text: str) -> Any:
         return float(text) if NUMBER.fullmatch(text) else text
 
 
-def _at(raw: dict[str, Any], keys: Sequence[str]) -> Any:
-    """What is at a place, `None` where nothing is."""
-    found: Any = raw
+def _at(raw: Tables, keys: Sequence[str]) -> object:
+    found: object = raw
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found
 
 
-def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:
+def _without_objective(raw: Tables) -> Tables:
     """The tables without what was chosen for the objective that an override replaces.
 
     Penalties and learning rates of one objective are wrong for another; the new one's paper fills
@@ -267,7 +253,7 @@ def _without_objective(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
-def _with_papers_members(raw: dict[str, Any], table: str) -> dict[str, Any]:
+def _with_papers_members(raw: Tables, table: str) -> Tables:
     """The tables with the paper's penalties or stabilisers by name, where the file says nothing.
 
     By name alone: what their tables leave out is the paper's.
@@ -282,8 +268,7 @@ def _with_papers_members(raw: dict[str, Any], table: str) -> dict[str, Any]:
     return {**raw, "objective": {**objective, table: members}}
 
 
-def _without_foreign_metric(raw: dict[str, Any], source: Any) -> dict[str, Any]:
-    """The tables without a metric that counts modes, where another source's are not known."""
+def _without_foreign_metric(raw: Tables, source: object) -> Tables:
     metric = _at(raw, ("evaluation", "metric"))
     if source not in FAMILIES["data"] or not lacks_metric(source, metric):
         return raw
@@ -291,8 +276,7 @@ def _without_foreign_metric(raw: dict[str, Any], source: Any) -> dict[str, Any]:
     return {**raw, "evaluation": evaluation}
 
 
-def _drop_foreign_options(raw: dict[str, Any], keys: tuple[str, ...], member: Any) -> None:
-    """Removes the options that another member, about to be chosen, does not have."""
+def _drop_foreign_options(raw: Tables, keys: tuple[str, ...], member: object) -> None:
     family, beside = CHOICES[keys]
     table = _at(raw, keys[:-1])
     if not isinstance(table, dict) or not isinstance(member, str) or member not in FAMILIES[family]:
@@ -302,7 +286,7 @@ def _drop_foreign_options(raw: dict[str, Any], keys: tuple[str, ...], member: An
         del table[key]
 
 
-def tables_of(data: str) -> dict[str, Any]:
+def tables_of(data: str) -> Tables:
     """The tables `data` and `evaluation` that an argument stands for."""
     if data in preset_names() or data.endswith(".toml"):
         tables = read_toml(config_path(data))
@@ -310,7 +294,7 @@ def tables_of(data: str) -> dict[str, Any]:
     return {"data": data_table(data)}
 
 
-def data_table(text: str, *, size: int | None = None) -> dict[str, Any]:
+def data_table(text: str, *, size: int | None = None) -> Tables:
     """The table `data` of a configuration.
 
     Args:

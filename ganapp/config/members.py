@@ -79,7 +79,7 @@ class AnnealConfig(Section):
         return Anneal(start=self.start, end=self.end, shape=self.shape)
 
 
-def scheduled(number: Any) -> Any:
+def scheduled(number: object) -> object:
     """The type of a number that may also be a table with start, end and shape.
 
     Tagged by what came, so that a mistake is explained once and not for each alternative.
@@ -93,7 +93,7 @@ def scheduled(number: Any) -> Any:
     ]
 
 
-def is_scheduled(hint: Any) -> bool:
+def is_scheduled(hint: object) -> bool:
     """Whether a type hint allows a schedule beside a number."""
     parts = typing.get_args(hint)
     return any(part is Anneal or typing.get_origin(part) is Callable for part in parts) or any(
@@ -101,6 +101,7 @@ def is_scheduled(hint: Any) -> bool:
     )
 
 
+Options = dict[str, Any]  # of a member
 NotNegative = Annotated[float, annotated_types.Ge(0)]
 FAMILIES: dict[str, Mapping[str, Callable]] = {
     "data": SOURCES,
@@ -119,12 +120,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
 
 @functools.cache
 def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[pydantic.BaseModel]:
-    """A Pydantic model of the options of one member.
-
-    Args:
-        family: a key of `FAMILIES`.
-        name: a member of it.
-        leave: arguments that the configuration sets elsewhere.
+    """A Pydantic model of the options of one member of a family, but for those in `leave`.
 
     Raises:
         UnknownNameError: if there is no such member.
@@ -147,13 +143,13 @@ def option_names(family: str, name: str) -> set[str]:
     return set(options_model(family, name).model_fields)
 
 
-def lacks_metric(source: str, metric: Any) -> bool:
+def lacks_metric(source: str, metric: object) -> bool:
     """Whether a figure is one of known modes, which data of this source do not have."""
     made = typing.get_type_hints(SOURCES[source]).get("return")
     return metric in MODE_METRICS and metric not in getattr(made, "metrics", ())
 
 
-def _option_type(hint: Any) -> Any:
+def _option_type(hint: object) -> object:
     if hint in (Path, Path | None):
         return Annotated[hint, pydantic.BeforeValidator(_absolute)]
     if hint == CacheDir:
@@ -161,7 +157,7 @@ def _option_type(hint: Any) -> Any:
     return scheduled(NotNegative) if is_scheduled(hint) else hint
 
 
-def _absolute(value: Any) -> Any:
+def _absolute(value: object) -> Path | None:
     """A path as the current directory has it, so that a run finds its data from everywhere."""
     if value is None or isinstance(value, Path):
         return value
@@ -177,10 +173,10 @@ def _from_here(name: str) -> str:
 def checked_options(
     family: str,
     name: str,
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     leave: tuple[str, ...] = (),
     beside: tuple[str, ...] = (),
-) -> dict[str, Any]:
+) -> Options:
     """The options with defaults filled in and types checked, as plain TOML values.
 
     Args:
@@ -212,20 +208,15 @@ def checked_options(
 def build(
     family: str,
     name: str,
-    options: Mapping[str, Any],
-    *args: Any,
+    options: Mapping[str, object],
+    *args: object,
     updates: int = 1,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Any:
-    """Calls a member with validated options (lists become the tuples its signature asks for).
+    """Calls a member with options that `checked_options` returned, and further arguments.
 
-    Args:
-        family: a key of `FAMILIES`.
-        name: a member of it.
-        options: as `checked_options` returns them.
-        *args: passed on.
-        updates: how many updates an annealed option takes from its start to its end.
-        **kwargs: passed on; the options do not hold these.
+    Lists become the tuples that its signature asks for; an annealed option takes `updates` updates
+    from its start to its end.
     """
     model = _validated(options_model(family, name, tuple(kwargs)), options)
     values = {key: getattr(model, key) for key in type(model).model_fields}
@@ -236,13 +227,15 @@ def build(
     return FAMILIES[family][name](*args, **values, **kwargs)
 
 
-def _validated(model: type[pydantic.BaseModel], options: Mapping[str, Any]) -> pydantic.BaseModel:
+def _validated(
+    model: type[pydantic.BaseModel], options: Mapping[str, object]
+) -> pydantic.BaseModel:
     # Strict types tell a tuple from a list, and TOML has lists only.
     tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     return model.model_validate(tuples)
 
 
-def as_table(member: Any) -> dict[str, Any]:
+def as_table(member: object) -> dict[str, object]:
     """A dataclass member as the table that names it and sets its options."""
     return {"name": member.name, **dataclasses.asdict(member)}
 
@@ -269,10 +262,14 @@ class PluginSection(Section):
         return getattr(self, self.MEMBER)
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Options:
         """Options of the chosen member."""
         return dict(self.__pydantic_extra__ or {})
 
-    def build(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the member with its options."""
+    def build(self, *args: object, **kwargs: object) -> Any:
+        """Calls a member with options that `checked_options` returned, and further arguments.
+
+        Lists become the tuples that its signature asks for; an annealed option takes `updates` updates
+        from its start to its end.
+        """
         return build(self.FAMILY, self.member, self.options, *args, **kwargs)

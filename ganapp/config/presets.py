@@ -8,6 +8,7 @@ from typing import Any
 from ganapp.errors import UserError
 from ganapp.training.files import read_bytes
 
+Tables = dict[str, Any]  # of a TOML file
 LONGEST = 2**20  # bytes of a configuration
 PRESETS = Path(__file__).parents[1] / "presets"
 
@@ -18,11 +19,7 @@ def preset_names() -> list[str]:
 
 
 def preset_path(name: str) -> Path:
-    """The file of a preset.
-
-    Raises:
-        UserError: if there is no such preset, with near matches.
-    """
+    """The file of a preset; a `UserError` with near matches if there is none."""
     if name in preset_names():
         return PRESETS / f"{name}.toml"
     close = difflib.get_close_matches(name, preset_names(), n=2)
@@ -34,16 +31,12 @@ def preset_path(name: str) -> Path:
 
 
 def config_path(preset_or_file: str) -> Path:
-    """The file that a preset's name or a path ending in .toml stands for.
-
-    Raises:
-        UserError: if there is no such preset.
-    """
+    """The file that a preset's name or a path ending in .toml stands for."""
     is_file = preset_or_file.endswith(".toml")
     return Path(preset_or_file) if is_file else preset_path(preset_or_file)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> Tables:
     """The tables of a TOML file; a `UserError` when it cannot be read or parsed."""
     try:
         return tomllib.loads(read_bytes(path, LONGEST).decode())

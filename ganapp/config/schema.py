@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import pydantic
 
 from ganapp.config.members import (
     FAMILIES,
     Fraction,
+    Options,
     PluginSection,
     Positive,
     Rate,
@@ -74,7 +75,7 @@ class OptimizerSection(Section):
         return self
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Options:
         """Arguments of the Keras optimizer beside its learning rate."""
         steps = self.gradient_accumulation_steps
         accumulated = {} if steps is None else {"gradient_accumulation_steps": steps}
@@ -178,7 +179,7 @@ class ObjectiveConfig(PluginSection):
 
     @pydantic.field_validator("penalties", "stabilisers", mode="before")
     @classmethod
-    def _named_by_their_keys(cls, tables: Any) -> Any:
+    def _named_by_their_keys(cls, tables: object) -> object:
         if not isinstance(tables, dict):
             return tables
         return {
@@ -241,7 +242,7 @@ class EvaluationConfig(Section):
 
     @pydantic.field_validator("features", mode="before")
     @classmethod
-    def _a_name_is_a_table(cls, given: Any) -> Any:
+    def _a_name_is_a_table(cls, given: object) -> object:
         return {"name": given} if isinstance(given, str) else given
 
     @pydantic.field_validator("metric")
@@ -273,7 +274,7 @@ class Config(Section):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _fill_in_objective(cls, raw: Any) -> Any:
+    def _fill_in_objective(cls, raw: object) -> object:
         return with_objective_defaults(raw)
 
     @pydantic.model_validator(mode="after")
@@ -298,7 +299,7 @@ class Config(Section):
         return self
 
 
-def with_objective_defaults(raw: Any) -> Any:
+def with_objective_defaults(raw: object) -> object:
     """The tables with what the objective's paper says filled in where the user is silent.
 
     An optimizer or constraint without a name is the paper's, a penalty or stabiliser of the
@@ -328,7 +329,7 @@ def with_objective_defaults(raw: Any) -> Any:
     return filled
 
 
-def _merged(paper: dict[str, Any], given: Any, key: str) -> Any:
+def _merged(paper: Options, given: object, key: str) -> object:
     """What the user says of penalties, stabilisers or constraint, beside what the paper says."""
     if not isinstance(given, dict):
         return given
@@ -340,7 +341,7 @@ def _merged(paper: dict[str, Any], given: Any, key: str) -> Any:
     }
 
 
-def _merged_optimizer(paper: OptimizerConfig, given: dict[str, Any]) -> dict[str, Any]:
+def _merged_optimizer(paper: OptimizerConfig, given: Options) -> Options:
     if given.get("name", paper.name) != paper.name:
         if isinstance(given["name"], str):
             FAMILIES["optimizer"][given["name"]]  # unknown: said before what is missing

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -70,26 +69,17 @@ def alarm_callback(experiment: Experiment, run: Run, metrics: MetricsLog, board:
 def labels_of_both(
     training: np.ndarray | None, held_out: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Labels of training and held-out examples, of neither side if some of training are unknown.
+    """Labels int `(n,)` of training and held-out examples, of neither side if some are unknown.
 
-    A discriminator scores an example by its class, too, if it is told: with classes on one side
+    A discriminator scores an example by its class, too, if it is given: with classes on one side
     only, the two sides' scores would say nothing of memory.
-
-    Args:
-        training: int `(n,)`, below 0 where unknown, or `None`.
-        held_out: likewise.
     """
     partly = training is None or held_out is None or min(training.min(), held_out.min()) < 0
     return (None, None) if partly else (training, held_out)
 
 
 class AlarmPrinter:
-    """Prints each kind of alarm the first time that it is raised in a run.
-
-    Args:
-        run: whose earlier alarms, before it was resumed, are known already.
-        console: where to.
-    """
+    """Prints each kind of alarm the first time that it is raised in a run, also a resumed one."""
 
     def __init__(self, run: Run, console: Console) -> None:
         self._console = console
@@ -218,11 +208,7 @@ class Theory:
             raise NotComputable("the discriminator compares the examples of a minibatch")
 
     def compare(self, fake: np.ndarray, *, cells: int = CELLS) -> "Comparison":
-        """Compares on `fake`, `(n, 2)` generated points in user units.
-
-        Args:
-            fake: the points; one half makes the density, the other is judged.
-            cells: of the maps, along each axis.
+        """Compares on `fake`, `(n, 2)` generated points in user units, and draws maps of `cells` a side.
 
         Raises:
             NotComputable: the objective's scores are no log density ratio, or the generated points
@@ -301,7 +287,7 @@ class Comparison:
     def figures(self) -> Json:
         """All figures, ready for JSON."""
 
-        def plain(each: Any) -> Json:
+        def plain(each: object) -> Json:
             return {k: v for k, v in dataclasses.asdict(each).items() if k != "calibration"}
 
         return {

@@ -12,8 +12,7 @@ from ganapp.config.members import option_names
 from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
-from ganapp.runner.evaluators import real_count
-from ganapp.runner.experiment import Experiment
+from ganapp.runner.experiment import Experiment, real_count
 from ganapp.runner.pictures import draw_curves, draw_pictures
 from ganapp.runner.saved_runs import (
     HasGenerator,
@@ -36,11 +35,6 @@ from ganapp.training.rows_on_disk import generated_rows
 
 def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> None:
     """Evaluates a run's best and last generator; writes `report.json` and `report.md`, prints them.
-
-    Args:
-        experiment: as composed from the run.
-        run: with its checkpoints.
-        as_json: print the report as JSON instead of a table.
 
     Raises:
         UserError: if there is no checkpoint, or the data are others.
@@ -185,7 +179,6 @@ def fit_and_evaluate(
 
 
 def _plain(facts: dict[str, float]) -> dict[str, float | None]:
-    """Facts as JSON has them: what is not finite is `None`."""
     return {key: value if np.isfinite(value) else None for key, value in facts.items()}
 
 
@@ -195,7 +188,7 @@ def show_figures(
     title: str = "",
     seconds: Mapping[str, float] | None = None,
 ) -> None:
-    """The figures of the best generator beside floor and baseline, and the verdict.
+    """Prints the figures of a report beside floor and baseline, and the verdict.
 
     Args:
         report: as in `report.json`.
@@ -213,7 +206,6 @@ def show_figures(
 
 
 def _figures_table(report: Json, title: str) -> Table:
-    """A row per figure: best and last (or the samples alone), matched, floor, baseline."""
     best, last = report["best"], report["last"]
     chosen = best or last
     step = chosen.get("step")
@@ -246,7 +238,6 @@ def _figures_table(report: Json, title: str) -> Table:
 
 
 def _remarks(chosen: Json) -> Iterator[str]:
-    """How the figures are to be read: what they were compared with, and how sure they are."""
     details = chosen["details"]
     yield (
         f"matched and floor: {chosen['counts']['matched']:,} samples and as many held-out examples "

@@ -3,35 +3,221 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import io
 import math
 import platform
 import warnings
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ganapp import __version__
 from ganapp.config.members import AnnealConfig
 from ganapp.config.rules import refuse
 from ganapp.config.schema import Config, EvaluationConfig, OptimizerSection, TrainingConfig
-from ganapp.errors import as_user_errors
+from ganapp.errors import UserError, as_user_errors
 from ganapp.models.gan import GAN
 from ganapp.models.rules import CombinationWarning
-from ganapp.runner.evaluators import check_baselines, checked_evaluator
-from ganapp.runner.networks import make_discriminator, make_generator, make_prior
-from ganapp.runner.stored_data import StoredData, stored_data_of
-from ganapp.runs import Json
+from ganapp.runner.networks import (
+    check_conditions,
+    class_shares,
+    is_told_classes,
+    make_discriminator,
+    make_generator,
+    make_prior,
+)
+from ganapp.runner.pictures import Backdrop, backdrop_of
+from ganapp.runs import Json, Run
+from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
+from ganapp.training.data.mixtures import Mixture
 from ganapp.training.diagnostics.history import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
 from ganapp.training.schedules import Anneal
+
+
+def checked_evaluator(
+    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
+) -> Judge:
+    """An evaluator that has every figure that is configured.
+
+    Raises:
+        UserError: the feature space cannot be made, or the data have no such figure.
+    """
+    try:
+        judge = make_evaluator(evaluation, source, cache=cache)
+    except ValueError as error:
+        raise UserError(str(error).strip()) from error
+    along, whole = judge.keys
+    metric, figures = {evaluation.metric}, set(evaluation.figures)
+    for field, wanted, possible in (("metric", metric, along), ("figures", figures, whole)):
+        if not wanted <= possible:
+            raise UserError(
+                f"`evaluation.{field}` must be figures that the data {source.spec.name!r} have in "
+                f"the feature space {evaluation.features.name!r}. "
+                f"Received: {', '.join(sorted(wanted - possible))}"
+            )
+    return judge
+
+
+def make_evaluator(
+    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
+) -> Judge:
+    """What compares samples with the source's data as the section says.
+
+    Args:
+        cache: folder for what takes long to work out from the data.
+
+    Raises:
+        ValueError: the feature space cannot be made.
+    """
+    source = source.judged
+    count = real_count(evaluation, source)
+    train, train_labels = source.training_examples(count)
+    held_out, held_out_labels = source.held_out_examples(count)
+    return Judge(
+        source.spec,
+        train=train,
+        held_out=held_out,
+        train_labels=train_labels,
+        held_out_labels=held_out_labels,
+        modes=source.modes,
+        singles=source.singles,
+        neighbours=evaluation.neighbours,
+        components=evaluation.components,
+        baseline_components=evaluation.baseline_components,
+        features=evaluation.features.build(),
+        figures=evaluation.figures,
+        along=(evaluation.metric,),
+        cache=None if cache is None else cache / "evaluation",
+        reference=evaluation.reference,
+        seed=evaluation.seed,
+    )
+
+
+def real_count(evaluation: EvaluationConfig, source: Source) -> int | None:
+    """How many real examples of each kind are compared with; `None` means all there are."""
+    return evaluation.samples if source.spec.examples is None else None
+
+
+def check_baselines(names: Sequence[str], source: Source) -> None:
+    """Raises a ValueError about baselines that do not exist or that these data cannot have."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"`evaluation.baselines` must name each once. Received: {names}")
+        if BASELINES[name].needs_density and source.density is None:
+            raise ValueError(
+                f"The baseline {name!r} must have data whose density is known, such as 'moons'. "
+                f"Received: data.source={source.spec.name!r}"
+            )
+
+
+def metric_direction(metric: str) -> str:
+    """`"higher"` or `"lower"`: which values of a figure are better."""
+    return next(m.better[metric] for m in MEASURES if metric in m.better)
+
+
+# Real examples that pictures of points and tables show behind the samples: enough for their
+# histograms, and few enough that a run does not become a copy of the data.
+EXAMPLES = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredData:
+    """What the networks and the pictures of a run need to know of its data.
+
+    Args:
+        spec: shapes, units, classes, and the columns of a table.
+        class_shares: share of each class in the training examples; empty where the generator is
+            told no classes.
+        backdrop: what pictures of samples show behind them.
+    """
+
+    spec: DataSpec
+    class_shares: tuple[float, ...]
+    backdrop: Backdrop
+
+    def write(self, run: Run) -> None:
+        """Writes all but `spec`, which is in the manifest, to the run.
+
+        The same data give the same bytes.
+        """
+        arrays: dict[str, np.ndarray] = {
+            "class_shares": np.asarray(self.class_shares, np.float64),
+            "stacked": np.asarray(self.backdrop.stacked),
+        }
+        if self.backdrop.modes is not None:
+            arrays |= {
+                "centres": np.asarray(self.backdrop.modes.centres),
+                "sigma": np.asarray(self.backdrop.modes.sigma),
+            }
+        if self.backdrop.real is not None:
+            arrays["real"] = np.asarray(self.backdrop.real)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomically(run.data, buffer.getvalue())
+
+
+def stored_data_of(config: Config, source: Source) -> StoredData:
+    """What a run on this source will keep.
+
+    Raises:
+        ValueError: the generator is to be told classes that the data do not have, or that no part
+            of the discriminator looks at, or the other way round.
+    """
+    check_conditions(config, source.spec)
+    shares = class_shares(source) if is_told_classes(config) else ()
+    backdrop = backdrop_of(source, examples=EXAMPLES)
+    return StoredData(spec=source.spec, class_shares=shares, backdrop=backdrop)
+
+
+def read_stored_data(run: Run) -> StoredData | None:
+    """What the run has kept of its data; `None` where it has not started, or is an old one.
+
+    Raises:
+        UserError: a file of it is damaged.
+    """
+    described = (run.read_manifest() or {}).get("data")
+    try:
+        with run.data.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            arrays = dict(found)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise run.damaged(run.data) from error
+    if described is None:
+        return None
+    try:
+        spec = DataSpec.from_dict(described)
+        shares = tuple(map(float, arrays["class_shares"]))
+        return StoredData(spec=spec, class_shares=shares, backdrop=_backdrop(spec, arrays))
+    except KeyError as error:
+        raise run.damaged(run.data) from error
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"The manifest {run.manifest} describes data that this ganapp does not know: "
+            f"{str(error).strip()}"
+        ) from error
+
+
+def _backdrop(spec: DataSpec, arrays: Mapping[str, np.ndarray]) -> Backdrop:
+    modes = Mixture(arrays["centres"], float(arrays["sigma"])) if "centres" in arrays else None
+    return Backdrop(
+        spec=spec, stacked=bool(arrays["stacked"]), modes=modes, real=arrays.get("real")
+    )
+
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 
@@ -94,11 +280,6 @@ def cadences_of(training: TrainingConfig, evaluation: EvaluationConfig, steps: i
 
     What the configuration leaves out goes by the length of the run; what it sets holds, unless the
     run is over before the first time.
-
-    Args:
-        training: the section.
-        evaluation: the section.
-        steps: of the whole run.
     """
     every, notes = {}, []
     for name, usual in USUAL.items():
@@ -118,7 +299,6 @@ def cadences_of(training: TrainingConfig, evaluation: EvaluationConfig, steps: i
 
 
 def _samples_along(evaluation: EvaluationConfig, steps: int) -> int:
-    """Samples of an evaluation along the training."""
     fitting = math.ceil(evaluation.samples * min(1.0, steps / WHOLE))
     # Nearest neighbours are looked for among the samples.
     return min(evaluation.samples, max(fitting, FEWEST_SAMPLES, evaluation.neighbours + 1))
@@ -261,11 +441,6 @@ def compose(
 
 def compose_gan(config: Config, data: StoredData, steps: int) -> GAN:
     """The networks of a run without its data, to load a generator into; on one device.
-
-    Args:
-        config: of the run.
-        data: what the run has kept of its data.
-        steps: of the run.
 
     Raises:
         UserError: if the parts do not fit each other.

@@ -40,12 +40,7 @@ class Backdrop:
 
 
 def backdrop_of(source: Source, *, examples: int | None = None) -> Backdrop:
-    """The backdrop of pictures of this source.
-
-    Args:
-        source: of the data.
-        examples: of a table, how many real rows; all when `None`.
-    """
+    """The backdrop of pictures of this source; of a table so many real rows, all when `None`."""
     spec, modes, real = source.spec, source.modes, None
     if spec.table is not None:
         real, _ = source.training_examples(examples)
@@ -57,12 +52,7 @@ def backdrop_of(source: Source, *, examples: int | None = None) -> Backdrop:
 def painter(
     backdrop: Backdrop, columns: int | None = None
 ) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples: a grid of images, columns of a table, or points.
-
-    Args:
-        backdrop: what the samples imitate.
-        columns: of a grid; as near to a square as possible when `None`.
-    """
+    """What draws samples: a grid of images, columns of a table, or points."""
     spec, modes = backdrop.spec, backdrop.modes
     if backdrop.stacked:
         return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
@@ -86,14 +76,14 @@ def draw_pictures(
     *,
     whose: str,
 ) -> dict[str, str]:
-    """Saves the pictures of a report; returns their relative paths by caption.
+    """Saves the pictures of a report in `directory/pictures`; their relative paths by caption.
 
     Args:
         source: what the samples imitate.
         judge: of the source.
-        directory: pictures go to its folder `pictures`.
+        directory: of the report.
         samples: `(n, *shape)` in user units.
-        report: what the judge said of them.
+        report: on them.
         whose: for the caption.
     """
     spec, folder = source.spec, directory / "pictures"
@@ -134,14 +124,7 @@ def _above_nearest(source: Source, judge: Judge, samples: np.ndarray) -> PIL.Ima
 
 
 def draw_curves(run: Run, best: Json | None, last: Json, *, metric: str) -> dict[str, str]:
-    """Saves the curves of the figures along a training; their relative path by caption, if any.
-
-    Args:
-        run: with its records.
-        best: the report on the best checkpoint, with its `step`.
-        last: on the last one.
-        metric: the figure that comes first.
-    """
+    """Saves the curves of the figures along a training; their relative path by caption, if any."""
     figures = (best or last)["figures"]
     curves = evaluation_curves(
         [row for row in run.read_metrics() if isinstance(row.get("evaluation"), dict)],

@@ -7,7 +7,6 @@ import math
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -50,7 +49,7 @@ class Samples:
 
 
 def read_samples(
-    path: Path, options: Mapping[str, Any] | None = None
+    path: Path, options: Mapping[str, object] | None = None
 ) -> Callable[[DataSpec], Samples]:
     """What gives the samples in a file or folder, once the real data are known.
 
@@ -150,18 +149,11 @@ def is_table(path: Path) -> bool:
 
 
 def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
-    """The rows of a table in a file in the units of the real data.
+    """The rows of a table in a file in the units of the real data, float32 `(n, columns)`.
 
     It is read as the real data are: separator, decimals and encoding are found in the file, and
-    cells are numbers, dates or categories as the columns of the real data are.
-
-    Args:
-        path: of the file; its columns may come in any order, and those that are not learnt of the
-            real data may be missing.
-        spec: of the real data.
-
-    Returns:
-        float32 `(n, columns)`, see `TableCodec`.
+    cells are numbers, dates or categories as the columns of the real data are. Columns may come in
+    any order, and those that are not learnt may be missing.
 
     Raises:
         UserError: the real data are no table, the file cannot be read, or its columns are others.
@@ -191,7 +183,6 @@ def _read(path: Path, table: TableCodec) -> Sheet:
 
 
 def _check_columns(table: TableCodec, names: list[str]) -> None:
-    """Refuses columns that the real data do not have."""
     expected = [column.name for column in table.columns]
     known = {*expected, *(column.name for column in table.left_out)}
     extra = next((name for name in names if name not in known), None)
@@ -207,17 +198,12 @@ USUAL = {name: option.default for name, option in inspect.signature(folder).para
 
 
 def read_pictures(
-    path: Path, spec: DataSpec, options: Mapping[str, Any]
+    path: Path, spec: DataSpec, options: Mapping[str, object]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pictures in a folder or archive, in the order of their names.
+    """Pictures in a folder or archive, in the order of their names, and their classes.
 
     Files that are no images are left out, as many damaged ones as `bad_share` allows, and both are
     said. Folders called as the classes of the real data say the classes of the pictures.
-
-    Args:
-        path: of the folder or archive.
-        spec: what the real data are.
-        options: of the real data's source; those that `folder` has are used.
 
     Returns:
         uint8 `(n, height, width, channels)`, with transparency where the real data have it; and
@@ -254,9 +240,8 @@ def read_pictures(
 
 
 def _decoded(
-    path: Path, contents: Contents, spec: DataSpec, told: Mapping[str, Any]
+    path: Path, contents: Contents, spec: DataSpec, told: Mapping[str, object]
 ) -> tuple[Decoder, np.ndarray]:
-    """The pictures in the order in which they come, and what was found out about them."""
     options = ImageOptions(
         size=told["size"],
         resize=told["resize"],
@@ -284,7 +269,7 @@ def _parts(first: np.ndarray, others):
 
 
 def _labels(
-    path: Path, names: list[str], contents: Contents, spec: DataSpec, told: Mapping[str, Any]
+    path: Path, names: list[str], contents: Contents, spec: DataSpec, told: Mapping[str, object]
 ) -> np.ndarray | None:
     """The class of each picture where folders or a file of labels name classes of the data."""
     if not spec.classes:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +15,7 @@ from ganapp.config.presets import read_toml
 from ganapp.config.schema import Config
 from ganapp.errors import UserError
 from ganapp.models.gan import GAN
-from ganapp.runner.experiment import Experiment, compose, compose_gan
-from ganapp.runner.stored_data import StoredData, read_stored_data
+from ganapp.runner.experiment import Experiment, StoredData, compose, compose_gan, read_stored_data
 from ganapp.runs import Json, Run
 from ganapp.screen import warn
 from ganapp.training.checkpoints import CheckpointError, load_latest
@@ -61,13 +60,8 @@ def config_with_settings(
 ) -> Config:
     """The run's configuration with its data in another place, and settings of some sections.
 
-    Args:
-        run: the run.
-        overrides: `key=value` settings.
-        sections: that they may change, e.g. `evaluation`; beside the places of data.
-
     Raises:
-        UserError: a setting of anything else.
+        UserError: a setting of anything else than the places of data and the sections.
     """
     if not overrides:
         return load_saved(run.config)
@@ -167,7 +161,7 @@ def data_changes(source: Source, config: Config, run: Run) -> tuple[str, str] | 
     )
 
 
-def _place(config: Config) -> Any:
+def _place(config: Config) -> object:
     options = config.data.options
     found = next((options[key] for key in ("path", "name") if key in options), None)
     return config.data.source if found is None else found
@@ -196,7 +190,6 @@ def _meaning(column: Column) -> tuple[str, str, tuple]:
 
 
 def _quoted(path: str) -> str:
-    """A path as a TOML value, whatever is in its name."""
     return json.dumps(path, ensure_ascii=False)
 
 
@@ -214,13 +207,7 @@ class HasGenerator(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Generator:
-    """The networks of a run, made from the run's own files: its data may be anywhere.
-
-    Args:
-        config: of the run.
-        gan: networks and prior.
-        data: what the run has kept of its data.
-    """
+    """The networks of a run, made from the run's own files: its data may be anywhere."""
 
     config: Config
     gan: GAN
@@ -233,15 +220,7 @@ class Generator:
 
 
 def open_generator(run: Run, which: str = "best") -> tuple[Generator, int]:
-    """The averaged generator of a run, and the step of its checkpoint.
-
-    Args:
-        run: the run.
-        which: see `load_generator`.
-
-    Raises:
-        UserError: see `load_generator`.
-    """
+    """The averaged generator of a run, and the step of its checkpoint; see `load_generator`."""
     config, data = load_saved(run.config), read_stored_data(run)
     if data is None:  # of a run that has kept nothing of its data
         experiment = compose(config)
@@ -253,16 +232,13 @@ def open_generator(run: Run, which: str = "best") -> tuple[Generator, int]:
 
 
 def load_generator(into: HasGenerator, run: Run, which: str = "best") -> int:
-    """Fills an averaged generator from a checkpoint of `run`.
+    """Fills an averaged generator from a checkpoint of `run`; returns its step.
 
     Args:
         into: as composed from the run's configuration.
         run: the run.
         which: `"best"` by the run's metric, or `"last"`; the last one serves as the best while
             nothing has been evaluated.
-
-    Returns:
-        The step of the checkpoint.
 
     Raises:
         UserError: if there is no checkpoint yet, or none that is whole.

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,12 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ganapp.config.loading import as_toml, load_saved
+from ganapp.config.members import PluginSection
 from ganapp.config.rules import warnings
 from ganapp.errors import UserError
 from ganapp.runner.diagnosis import Theory, alarm_callback
 from ganapp.runner.evaluation import evaluate_run
-from ganapp.runner.evaluators import metric_direction
-from ganapp.runner.experiment import Experiment, versions
+from ganapp.runner.experiment import Experiment, metric_direction, versions
 from ganapp.runner.pictures import painter
 from ganapp.runner.saved_runs import check_data
 from ganapp.runs import Json, Run
@@ -138,7 +137,6 @@ def _about_cadences(experiment: Experiment) -> str:
 
 
 def _about_devices() -> str:
-    """The GPUs, or the CPU's cores and kernels: what a step takes depends on them."""
     if gpus := tf.config.list_physical_devices("GPU"):
         return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"
     return f"{os.cpu_count()} CPU cores, {kernels()} kernels"
@@ -171,7 +169,6 @@ def about_files_and_classes(source: Source) -> dict[str, str]:
 
 
 def _about_classes(source: Source) -> str:
-    """Names of the classes with their training examples, the first of many."""
     names, labels = source.spec.classes, source.training_labels()
     if source.spec.examples is None or labels is None:
         return f"{len(names):,}: {', '.join(names[:MOST_CLASSES])}" + (
@@ -197,7 +194,7 @@ def _about_objective(objective: Objective) -> str:
     )
 
 
-def _looks_at_several(section: Any) -> str:
+def _looks_at_several(section: PluginSection) -> str:
     """How a discriminator sees more than one example at once, if it does."""
     packing, layer = getattr(section, "packing", 1), section.options.get("minibatch", "none")
     packs = f", packs of {packing}" if packing > 1 else ""
@@ -234,7 +231,6 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> lis
 
 
 def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
-    """Sample grids beside real ones."""
     source = experiment.source
     shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
     return SampleGrids(
@@ -258,7 +254,6 @@ def _painter(experiment: Experiment) -> Callable[[np.ndarray], PIL.Image.Image]:
 
 
 def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
-    """The discriminator beside the optimal one, where that is known."""
     spec = experiment.source.spec
     try:
         theory = Theory(experiment, experiment.source.held_out_examples(COMPARED)[0])
@@ -336,7 +331,6 @@ def about_duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def _memory_in_words() -> Iterator[None]:
-    """Turns TensorFlow's error about memory into a sentence."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -407,14 +401,7 @@ def _train_the_rest(experiment: Experiment, run: Run) -> int:
 
 
 def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
-    """Writes what everything downstream needs to know of the run.
-
-    Args:
-        experiment: of the run.
-        run: as it was before.
-        record: where this process records.
-        start: the step that it goes on from.
-    """
+    """Writes what everything downstream needs to know of the run that goes on from `start`."""
     manifest = experiment.manifest()
     if before := earlier_settings(run.read_manifest() or {}, start):
         manifest["settings_before"] = before
@@ -426,7 +413,6 @@ def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None
 
 
 def _list_bad_files(experiment: Experiment, run: Run) -> None:
-    """Says which of the data's files could not be used, and why."""
     if bad := experiment.source.bad_files:
         listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
         write_atomically(run.directory / "bad_files.txt", listed)

@@ -65,7 +65,7 @@ def test_light_commands_import_nothing_heavy(tmp_path):
     """What makes --help fast, and an answer to a misspelt name, without a stopwatch."""
     script = f"""
         import sys
-        from ganapp import cli
+        from ganapp import __main__ as cli
         for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
                           ["presets", "show", "ring"],
                           ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"],

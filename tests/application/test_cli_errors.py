@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from run_case import DIGITS, RING, ganapp, written
 
-from ganapp import cli
+from ganapp import __main__ as cli
 from ganapp.runs import Run
 
 

@@ -128,7 +128,7 @@ SCRIPT = """
 import asyncio, json, sys
 from importlib import metadata
 import numpy as np
-from ganapp import cli
+from ganapp import commands
 from ganapp.export.server import serve, metrics, app
 from ganapp.export.server.limits import Limits
 repository = serve.make_repository(serve.Path(sys.argv[1]), engine="litert", batching={},
