@@ -72,7 +72,7 @@ def quiet_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
-    """Shows on a terminal what is being done and for how long, if it takes more than `after` seconds.
+    """Shows on a terminal what is being done and for how long, after so many seconds.
 
     It goes to standard error and leaves no trace; where that is no terminal, nothing is shown.
     """

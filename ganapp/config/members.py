@@ -267,9 +267,5 @@ class PluginSection(Section):
         return dict(self.__pydantic_extra__ or {})
 
     def build(self, *args: object, **kwargs: object) -> Any:
-        """Calls a member with options that `checked_options` returned, and further arguments.
-
-        Lists become the tuples that its signature asks for; an annealed option takes `updates` updates
-        from its start to its end.
-        """
+        """Calls the member with its options."""
         return build(self.FAMILY, self.member, self.options, *args, **kwargs)

@@ -208,7 +208,7 @@ class Theory:
             raise NotComputable("the discriminator compares the examples of a minibatch")
 
     def compare(self, fake: np.ndarray, *, cells: int = CELLS) -> "Comparison":
-        """Compares on `fake`, `(n, 2)` generated points in user units, and draws maps of `cells` a side.
+        """Compares on generated points `(n, 2)` in user units; draws maps of `cells` a side.
 
         Raises:
             NotComputable: the objective's scores are no log density ratio, or the generated points
