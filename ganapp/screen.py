@@ -33,12 +33,68 @@ def short_number(value: float | None) -> str:
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
 
 
+@contextlib.contextmanager
+def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
+    """Shows on a terminal what is being done and for how long, after so many seconds.
+
+    It goes to standard error and leaves no trace; where that is no terminal, nothing is shown.
+    """
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    progress = Progress(*columns, console=console, transient=True)
+    progress.add_task(title, total=None)
+    timer = threading.Timer(after, progress.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # it has started the display by now, or never will
+        progress.stop()
+
+
 def start_tensorflow() -> None:
     """Imports TensorFlow, which takes seconds, and prints the notices of data and evaluation."""
     with quiet_stderr():
         import keras  # noqa: F401
         import tensorflow  # noqa: F401
     print_notices()
+
+
+def print_notices() -> None:
+    """Prints the notices of libraries and of ganapp from now on."""
+    logger, root = logging.getLogger("ganapp"), logging.getLogger()
+    if not root.handlers:
+        root.addHandler(LibraryNotices(logging.WARNING))
+    if not any(isinstance(handler, Notices) for handler in logger.handlers):
+        logger.addHandler(Notices(logging.INFO))
+        logger.setLevel(logging.INFO)
+
+
+class Notices(logging.Handler):
+    """Prints the records of the logger `ganapp` as sentences."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one."""
+        console = Console(stderr=True, markup=False, highlight=False)
+        style, name = ("yellow", "Warning: ") if record.levelno >= logging.WARNING else ("dim", "")
+        console.print(f"{name}{record.getMessage()}", style=style, soft_wrap=True)
+
+
+class LibraryNotices(logging.Handler):
+    """Prints what libraries warn of, as Python does where no handler is set.
+
+    Where none is, absl sets one as soon as anything is logged, which would print ours once more.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one unless it is ours."""
+        if record.name != "ganapp":
+            print(self.format(record), file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -68,59 +124,3 @@ def quiet_stderr() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
-
-
-@contextlib.contextmanager
-def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
-    """Shows on a terminal what is being done and for how long, after so many seconds.
-
-    It goes to standard error and leaves no trace; where that is no terminal, nothing is shown.
-    """
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    progress = Progress(*columns, console=console, transient=True)
-    progress.add_task(title, total=None)
-    timer = threading.Timer(after, progress.start)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()  # it has started the display by now, or never will
-        progress.stop()
-
-
-class Notices(logging.Handler):
-    """Prints the records of the logger `ganapp` as sentences."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Prints one."""
-        console = Console(stderr=True, markup=False, highlight=False)
-        style, name = ("yellow", "Warning: ") if record.levelno >= logging.WARNING else ("dim", "")
-        console.print(f"{name}{record.getMessage()}", style=style, soft_wrap=True)
-
-
-class LibraryNotices(logging.Handler):
-    """Prints what libraries warn of, as Python does where no handler is set.
-
-    Where none is, absl sets one as soon as anything is logged, which would print ours once more.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Prints one unless it is ours."""
-        if record.name != "ganapp":
-            print(self.format(record), file=sys.stderr)
-
-
-def print_notices() -> None:
-    """Prints the notices of libraries and of ganapp from now on."""
-    logger, root = logging.getLogger("ganapp"), logging.getLogger()
-    if not root.handlers:
-        root.addHandler(LibraryNotices(logging.WARNING))
-    if not any(isinstance(handler, Notices) for handler in logger.handlers):
-        logger.addHandler(Notices(logging.INFO))
-        logger.setLevel(logging.INFO)

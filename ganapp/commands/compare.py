@@ -96,14 +96,14 @@ def _evaluate(run: Run, judges: dict[str, Judge]) -> Evaluated:
     from ganapp.config.loading import load_saved
     from ganapp.runner.evaluation import generate_samples, report_on, requested_labels
     from ganapp.runner.pictures import painter
-    from ganapp.runner.saved_runs import check_comparable, compose_run, data_changes, load_generator
+    from ganapp.runner.saved_runs import check_comparable, compose_run, data_changes, load_networks
 
     experiment = compose_run(
         run,
         load_saved(run.config),
         hint=f"Say where they are now by `data.path` in {run.config}.",
     )
-    step = load_generator(experiment, run, "best")
+    step = load_networks(experiment.gan, run, "best")
     check_comparable(experiment, run)
     evaluation = experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)

@@ -7,7 +7,6 @@ import dataclasses
 import io
 import itertools
 import json
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ganapp.commands.options import SetOption
+from ganapp.commands.options import SetOption, check_png
 from ganapp.errors import UserError, as_user_errors
 from ganapp.runs import Json
 from ganapp.screen import console, stage, start_tensorflow
@@ -75,7 +74,8 @@ def data(
 ) -> None:
     """Show what was understood of data, draw examples, and warn of what will hurt a training."""
     start_tensorflow()
-    _check_png(png)
+    if png is not None:
+        check_png("--png", png)
     config = _data_config(source, size, overrides or [])
     with as_user_errors(config.source):
         made = config.build()
@@ -90,16 +90,6 @@ def data(
         console.print_json(json.dumps(content))
     else:
         _show(content)
-
-
-def _check_png(png: Path | None) -> None:
-    if png is None:
-        return
-    if png.suffix.lower() != ".png":
-        raise UserError(f"`--png` must end in .png. Received: {png}")
-    parent = png.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK) or png.is_dir():
-        raise UserError(f"`--png` cannot be written: {parent} is not a writable folder.")
 
 
 def _data_config(text: str, size: int | None, overrides: Sequence[str]) -> DataConfig:

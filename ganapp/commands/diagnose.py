@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import DataOption, OptionalRun
+from ganapp.commands.options import DataOption, OptionalRun, check_png
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, open_run
-from ganapp.screen import console, start_tensorflow, warn
+from ganapp.screen import console, start_tensorflow
 
 if TYPE_CHECKING:
     from ganapp.runner.experiment import Experiment
@@ -69,11 +68,7 @@ def _draw_dirac(names: Sequence[str], out: Path) -> None:
     from ganapp.training.objectives import OBJECTIVES
     from ganapp.training.registry import UnknownNameError
 
-    parent = out.absolute().parent
-    if out.suffix.lower() != ".png":
-        raise UserError(f"`--out` must end in .png. Received: {out}")
-    if not parent.is_dir() or not os.access(parent, os.W_OK) or out.is_dir():
-        raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
+    check_png("--out", out)
     try:
         chosen = [OBJECTIVES[name]() for name in names or OBJECTIVES]
     except UnknownNameError as error:
@@ -98,6 +93,7 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
         compose_run,
         config_with_settings,
         data_settings,
+        load_networks,
     )
     from ganapp.training.diagnostics.watch import alarms_of, undecided_alarms
     from ganapp.training.files import write_atomically
@@ -105,7 +101,7 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     settings = [*overrides, *data_settings(run, data)]
     experiment = compose_run(run, config_with_settings(run, settings))
     check_comparable(experiment, run)
-    step = _load_players(experiment, run)
+    step = load_networks(experiment.gan, run, names=("generator", "discriminator"))
     look = _look(experiment, run)
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)
@@ -133,24 +129,6 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
         console.print_json(text)
     else:
         _show(content, folder)
-
-
-def _load_players(experiment: Experiment, run: Run) -> int:
-
-    from ganapp.training.checkpoints import CheckpointError, load_latest
-
-    state = experiment.gan.state()
-    wanted = {name: state[name] for name in ("generator", "discriminator")}
-    try:
-        step = load_latest(run.checkpoints, wanted, warn=warn)
-    except CheckpointError as error:
-        raise UserError(str(error)) from error
-    if step is None:
-        raise UserError(
-            f"The run {run.directory} has no checkpoint yet; let it train longer, or continue it "
-            f"with `python -m ganapp resume {run.directory}`."
-        )
-    return step
 
 
 def _look(experiment: Experiment, run: Run) -> Look:

@@ -1,5 +1,6 @@
 """Options and arguments that several verbs have."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,15 @@ def check_checkpoint(which: str) -> None:
     """Refuses what is neither of the two."""
     if which not in ("best", "last"):
         raise UserError(f"`--checkpoint` must be 'best' or 'last'. Received: {which!r}")
+
+
+def check_png(option: str, path: Path) -> None:
+    """Refuses a picture that cannot be written."""
+    if path.suffix.lower() != ".png":
+        raise UserError(f"`{option}` must end in .png. Received: {path}")
+    parent = path.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK) or path.is_dir():
+        raise UserError(f"`{option}` cannot be written: {parent} is not a writable folder.")
 
 
 def check_out_folder(out: Path | None) -> None:

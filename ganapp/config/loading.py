@@ -59,10 +59,8 @@ BY_SUFFIX = {
     ".bz2": "folder",
     ".xz": "folder",
 }
-
 # Sources that read more than their first option out of what follows their name.
 SHORTHANDS: dict[str, Callable[[str], dict[str, str]]] = {"tfds": read_name}
-
 Table = TypeVar("Table", bound=Section)
 
 

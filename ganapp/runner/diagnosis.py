@@ -33,6 +33,10 @@ from ganapp.training.evaluation.features import compared_in
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
 EXAMINED = 3  # each third look examines examples, too, which takes as long as some steps
 EXAMPLES = 512  # of each kind
+FOR_IMAGES = ("adaptive_augment", "diff_augment")
+CELLS = 160  # along each axis of a map
+MOST_CELLS = 500_000  # of a quadrature: some seconds
+COMPARING = (MinibatchDiscrimination, MinibatchStandardDeviation)  # D(x) is no function of x
 
 
 def alarm_callback(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Watch:
@@ -139,9 +143,6 @@ def examined_steps(run: Run) -> list[int]:
     return [row["step"] for row in run.read_metrics() if "alarms" in row.get("watch", {})]
 
 
-FOR_IMAGES = ("adaptive_augment", "diff_augment")
-
-
 def unfit_remedies(experiment: Experiment) -> frozenset[str]:
     """Names of remedies that the run uses already, and of those that do not fit it."""
     config, objective = experiment.config, experiment.gan.objective
@@ -171,11 +172,6 @@ def unfit_remedies(experiment: Experiment) -> frozenset[str]:
     images_only = () if experiment.source.spec.kind == "image" else FOR_IMAGES
     names = {member.name for member in members}
     return frozenset({*names, *images_only, *(name for name, holds in facts.items() if holds)})
-
-
-CELLS = 160  # along each axis of a map
-MOST_CELLS = 500_000  # of a quadrature: some seconds
-COMPARING = (MinibatchDiscrimination, MinibatchStandardDeviation)  # D(x) is no function of x
 
 
 class Theory:

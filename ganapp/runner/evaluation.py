@@ -17,7 +17,7 @@ from ganapp.runner.pictures import draw_curves, draw_pictures
 from ganapp.runner.saved_runs import (
     HasGenerator,
     check_comparable,
-    load_generator,
+    load_networks,
 )
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, short_number, stage, warn
@@ -82,7 +82,7 @@ def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarr
 
 
 def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndarray]:
-    step = load_generator(experiment, run, which)
+    step = load_networks(experiment.gan, run, which)
     evaluation = experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
     return {"step": step, **report_on(experiment, experiment.judge, samples)}, samples

@@ -1,5 +1,7 @@
 """From a configuration to the objects of a run."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import importlib.metadata
@@ -47,261 +49,14 @@ from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
 from ganapp.training.schedules import Anneal
 
-
-def checked_evaluator(
-    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
-) -> Judge:
-    """An evaluator that has every figure that is configured.
-
-    Raises:
-        UserError: the feature space cannot be made, or the data have no such figure.
-    """
-    try:
-        judge = make_evaluator(evaluation, source, cache=cache)
-    except ValueError as error:
-        raise UserError(str(error).strip()) from error
-    along, whole = judge.keys
-    metric, figures = {evaluation.metric}, set(evaluation.figures)
-    for field, wanted, possible in (("metric", metric, along), ("figures", figures, whole)):
-        if not wanted <= possible:
-            raise UserError(
-                f"`evaluation.{field}` must be figures that the data {source.spec.name!r} have in "
-                f"the feature space {evaluation.features.name!r}. "
-                f"Received: {', '.join(sorted(wanted - possible))}"
-            )
-    return judge
-
-
-def make_evaluator(
-    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
-) -> Judge:
-    """What compares samples with the source's data as the section says.
-
-    Args:
-        cache: folder for what takes long to work out from the data.
-
-    Raises:
-        ValueError: the feature space cannot be made.
-    """
-    source = source.judged
-    count = real_count(evaluation, source)
-    train, train_labels = source.training_examples(count)
-    held_out, held_out_labels = source.held_out_examples(count)
-    return Judge(
-        source.spec,
-        train=train,
-        held_out=held_out,
-        train_labels=train_labels,
-        held_out_labels=held_out_labels,
-        modes=source.modes,
-        singles=source.singles,
-        neighbours=evaluation.neighbours,
-        components=evaluation.components,
-        baseline_components=evaluation.baseline_components,
-        features=evaluation.features.build(),
-        figures=evaluation.figures,
-        along=(evaluation.metric,),
-        cache=None if cache is None else cache / "evaluation",
-        reference=evaluation.reference,
-        seed=evaluation.seed,
-    )
-
-
-def real_count(evaluation: EvaluationConfig, source: Source) -> int | None:
-    """How many real examples of each kind are compared with; `None` means all there are."""
-    return evaluation.samples if source.spec.examples is None else None
-
-
-def check_baselines(names: Sequence[str], source: Source) -> None:
-    """Raises a ValueError about baselines that do not exist or that these data cannot have."""
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"`evaluation.baselines` must name each once. Received: {names}")
-        if BASELINES[name].needs_density and source.density is None:
-            raise ValueError(
-                f"The baseline {name!r} must have data whose density is known, such as 'moons'. "
-                f"Received: data.source={source.spec.name!r}"
-            )
-
-
-def metric_direction(metric: str) -> str:
-    """`"higher"` or `"lower"`: which values of a figure are better."""
-    return next(m.better[metric] for m in MEASURES if metric in m.better)
-
-
+VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 # Real examples that pictures of points and tables show behind the samples: enough for their
 # histograms, and few enough that a run does not become a copy of the data.
 EXAMPLES = 1000
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StoredData:
-    """What the networks and the pictures of a run need to know of its data.
-
-    Args:
-        spec: shapes, units, classes, and the columns of a table.
-        class_shares: share of each class in the training examples; empty where the generator is
-            told no classes.
-        backdrop: what pictures of samples show behind them.
-    """
-
-    spec: DataSpec
-    class_shares: tuple[float, ...]
-    backdrop: Backdrop
-
-    def write(self, run: Run) -> None:
-        """Writes all but `spec`, which is in the manifest, to the run.
-
-        The same data give the same bytes.
-        """
-        arrays: dict[str, np.ndarray] = {
-            "class_shares": np.asarray(self.class_shares, np.float64),
-            "stacked": np.asarray(self.backdrop.stacked),
-        }
-        if self.backdrop.modes is not None:
-            arrays |= {
-                "centres": np.asarray(self.backdrop.modes.centres),
-                "sigma": np.asarray(self.backdrop.modes.sigma),
-            }
-        if self.backdrop.real is not None:
-            arrays["real"] = np.asarray(self.backdrop.real)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        write_atomically(run.data, buffer.getvalue())
-
-
-def stored_data_of(config: Config, source: Source) -> StoredData:
-    """What a run on this source will keep.
-
-    Raises:
-        ValueError: the generator is to be told classes that the data do not have, or that no part
-            of the discriminator looks at, or the other way round.
-    """
-    check_conditions(config, source.spec)
-    shares = class_shares(source) if is_told_classes(config) else ()
-    backdrop = backdrop_of(source, examples=EXAMPLES)
-    return StoredData(spec=source.spec, class_shares=shares, backdrop=backdrop)
-
-
-def read_stored_data(run: Run) -> StoredData | None:
-    """What the run has kept of its data; `None` where it has not started, or is an old one.
-
-    Raises:
-        UserError: a file of it is damaged.
-    """
-    described = (run.read_manifest() or {}).get("data")
-    try:
-        with run.data.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            arrays = dict(found)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise run.damaged(run.data) from error
-    if described is None:
-        return None
-    try:
-        spec = DataSpec.from_dict(described)
-        shares = tuple(map(float, arrays["class_shares"]))
-        return StoredData(spec=spec, class_shares=shares, backdrop=_backdrop(spec, arrays))
-    except KeyError as error:
-        raise run.damaged(run.data) from error
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"The manifest {run.manifest} describes data that this ganapp does not know: "
-            f"{str(error).strip()}"
-        ) from error
-
-
-def _backdrop(spec: DataSpec, arrays: Mapping[str, np.ndarray]) -> Backdrop:
-    modes = Mixture(arrays["centres"], float(arrays["sigma"])) if "centres" in arrays else None
-    return Backdrop(
-        spec=spec, stacked=bool(arrays["stacked"]), modes=modes, real=arrays.get("real")
-    )
-
-
-VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
-
-
-@dataclasses.dataclass(frozen=True)
-class Usual:
-    """The cadence of a setting that is left out.
-
-    Args:
-        every: steps between two times, in a run that is long enough.
-        least: how many times a shorter run gets, as far as it has steps.
-        most: how many times a longer run gets; `None` for as many as there are.
-    """
-
-    every: int
-    least: int
-    most: int | None = None
-
-    def over(self, steps: int) -> int:
-        """Steps between two times in a run of so many steps."""
-        fewest = 1 if self.most is None else math.ceil(steps / self.most)
-        return max(min(self.every, math.ceil(steps / self.least)), fewest)
-
-
-USUAL = {
-    "log_every": Usual(50, least=50),
-    "checkpoint_every": Usual(500, least=5),
-    "sample_every": Usual(500, least=4, most=100),
-    "evaluate_every": Usual(1000, least=2, most=50),
-}
 # Steps from which on a run is judged on all samples that the report is made of: judging a shorter
 # one on as many takes longer than training it.
 WHOLE = 2000
 FEWEST_SAMPLES = 250  # of which figures still mean something
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Cadences:
-    """Steps between two times of everything that happens along a training.
-
-    Args:
-        log: rows of scalars.
-        checkpoint: checkpoints.
-        sample: pictures.
-        evaluate: evaluations.
-        samples: how many samples an evaluation is made on.
-        notes: sentences on settings that did not fit the length of the run.
-    """
-
-    log: int
-    checkpoint: int
-    sample: int
-    evaluate: int
-    samples: int
-    notes: tuple[str, ...] = ()
-
-
-def cadences_of(training: TrainingConfig, evaluation: EvaluationConfig, steps: int) -> Cadences:
-    """The cadences of a run of so many steps.
-
-    What the configuration leaves out goes by the length of the run; what it sets holds, unless the
-    run is over before the first time.
-    """
-    every, notes = {}, []
-    for name, usual in USUAL.items():
-        given, fitting = getattr(training, name), usual.over(steps)
-        every[name] = fitting if given is None or given > steps else given
-        if given is not None and given > steps:
-            notes.append(
-                f"`training.{name}` is {given:,}, more than the {steps:,} steps of this run; it is "
-                f"taken as {fitting:,}"
-            )
-    samples = _samples_along(evaluation, steps)
-    return Cadences(
-        **{name.removesuffix("_every"): steps for name, steps in every.items()},
-        samples=samples,
-        notes=tuple(notes),
-    )
-
-
-def _samples_along(evaluation: EvaluationConfig, steps: int) -> int:
-    fitting = math.ceil(evaluation.samples * min(1.0, steps / WHOLE))
-    # Nearest neighbours are looked for among the samples.
-    return min(evaluation.samples, max(fitting, FEWEST_SAMPLES, evaluation.neighbours + 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -566,3 +321,247 @@ def _check_metric(config: Config, source: Source) -> None:
             f"`evaluation.metric` can be {metric!r} only for data with known modes. "
             f"Received: data.source={source.spec.name!r}"
         )
+
+
+def checked_evaluator(
+    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
+) -> Judge:
+    """An evaluator that has every figure that is configured.
+
+    Raises:
+        UserError: the feature space cannot be made, or the data have no such figure.
+    """
+    try:
+        judge = make_evaluator(evaluation, source, cache=cache)
+    except ValueError as error:
+        raise UserError(str(error).strip()) from error
+    along, whole = judge.keys
+    metric, figures = {evaluation.metric}, set(evaluation.figures)
+    for field, wanted, possible in (("metric", metric, along), ("figures", figures, whole)):
+        if not wanted <= possible:
+            raise UserError(
+                f"`evaluation.{field}` must be figures that the data {source.spec.name!r} have in "
+                f"the feature space {evaluation.features.name!r}. "
+                f"Received: {', '.join(sorted(wanted - possible))}"
+            )
+    return judge
+
+
+def make_evaluator(
+    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
+) -> Judge:
+    """What compares samples with the source's data as the section says.
+
+    Args:
+        cache: folder for what takes long to work out from the data.
+
+    Raises:
+        ValueError: the feature space cannot be made.
+    """
+    source = source.judged
+    count = real_count(evaluation, source)
+    train, train_labels = source.training_examples(count)
+    held_out, held_out_labels = source.held_out_examples(count)
+    return Judge(
+        source.spec,
+        train=train,
+        held_out=held_out,
+        train_labels=train_labels,
+        held_out_labels=held_out_labels,
+        modes=source.modes,
+        singles=source.singles,
+        neighbours=evaluation.neighbours,
+        components=evaluation.components,
+        baseline_components=evaluation.baseline_components,
+        features=evaluation.features.build(),
+        figures=evaluation.figures,
+        along=(evaluation.metric,),
+        cache=None if cache is None else cache / "evaluation",
+        reference=evaluation.reference,
+        seed=evaluation.seed,
+    )
+
+
+def real_count(evaluation: EvaluationConfig, source: Source) -> int | None:
+    """How many real examples of each kind are compared with; `None` means all there are."""
+    return evaluation.samples if source.spec.examples is None else None
+
+
+def check_baselines(names: Sequence[str], source: Source) -> None:
+    """Raises a ValueError about baselines that do not exist or that these data cannot have."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"`evaluation.baselines` must name each once. Received: {names}")
+        if BASELINES[name].needs_density and source.density is None:
+            raise ValueError(
+                f"The baseline {name!r} must have data whose density is known, such as 'moons'. "
+                f"Received: data.source={source.spec.name!r}"
+            )
+
+
+def metric_direction(metric: str) -> str:
+    """`"higher"` or `"lower"`: which values of a figure are better."""
+    return next(m.better[metric] for m in MEASURES if metric in m.better)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredData:
+    """What the networks and the pictures of a run need to know of its data.
+
+    Args:
+        spec: shapes, units, classes, and the columns of a table.
+        class_shares: share of each class in the training examples; empty where the generator is
+            told no classes.
+        backdrop: what pictures of samples show behind them.
+    """
+
+    spec: DataSpec
+    class_shares: tuple[float, ...]
+    backdrop: Backdrop
+
+    def write(self, run: Run) -> None:
+        """Writes all but `spec`, which is in the manifest, to the run.
+
+        The same data give the same bytes.
+        """
+        arrays: dict[str, np.ndarray] = {
+            "class_shares": np.asarray(self.class_shares, np.float64),
+            "stacked": np.asarray(self.backdrop.stacked),
+        }
+        if self.backdrop.modes is not None:
+            arrays |= {
+                "centres": np.asarray(self.backdrop.modes.centres),
+                "sigma": np.asarray(self.backdrop.modes.sigma),
+            }
+        if self.backdrop.real is not None:
+            arrays["real"] = np.asarray(self.backdrop.real)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomically(run.data, buffer.getvalue())
+
+
+def stored_data_of(config: Config, source: Source) -> StoredData:
+    """What a run on this source will keep.
+
+    Raises:
+        ValueError: the generator is to be told classes that the data do not have, or that no part
+            of the discriminator looks at, or the other way round.
+    """
+    check_conditions(config, source.spec)
+    shares = class_shares(source) if is_told_classes(config) else ()
+    backdrop = backdrop_of(source, examples=EXAMPLES)
+    return StoredData(spec=source.spec, class_shares=shares, backdrop=backdrop)
+
+
+def read_stored_data(run: Run) -> StoredData | None:
+    """What the run has kept of its data; `None` where it has not started, or is an old one.
+
+    Raises:
+        UserError: a file of it is damaged.
+    """
+    described = (run.read_manifest() or {}).get("data")
+    try:
+        with run.data.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            arrays = dict(found)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise run.damaged(run.data) from error
+    if described is None:
+        return None
+    try:
+        spec = DataSpec.from_dict(described)
+        shares = tuple(map(float, arrays["class_shares"]))
+        return StoredData(spec=spec, class_shares=shares, backdrop=_backdrop(spec, arrays))
+    except KeyError as error:
+        raise run.damaged(run.data) from error
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"The manifest {run.manifest} describes data that this ganapp does not know: "
+            f"{str(error).strip()}"
+        ) from error
+
+
+def _backdrop(spec: DataSpec, arrays: Mapping[str, np.ndarray]) -> Backdrop:
+    modes = Mixture(arrays["centres"], float(arrays["sigma"])) if "centres" in arrays else None
+    return Backdrop(
+        spec=spec, stacked=bool(arrays["stacked"]), modes=modes, real=arrays.get("real")
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Usual:
+    """The cadence of a setting that is left out.
+
+    Args:
+        every: steps between two times, in a run that is long enough.
+        least: how many times a shorter run gets, as far as it has steps.
+        most: how many times a longer run gets; `None` for as many as there are.
+    """
+
+    every: int
+    least: int
+    most: int | None = None
+
+    def over(self, steps: int) -> int:
+        """Steps between two times in a run of so many steps."""
+        fewest = 1 if self.most is None else math.ceil(steps / self.most)
+        return max(min(self.every, math.ceil(steps / self.least)), fewest)
+
+
+USUAL = {
+    "log_every": Usual(50, least=50),
+    "checkpoint_every": Usual(500, least=5),
+    "sample_every": Usual(500, least=4, most=100),
+    "evaluate_every": Usual(1000, least=2, most=50),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cadences:
+    """Steps between two times of everything that happens along a training.
+
+    Args:
+        log: rows of scalars.
+        checkpoint: checkpoints.
+        sample: pictures.
+        evaluate: evaluations.
+        samples: how many samples an evaluation is made on.
+        notes: sentences on settings that did not fit the length of the run.
+    """
+
+    log: int
+    checkpoint: int
+    sample: int
+    evaluate: int
+    samples: int
+    notes: tuple[str, ...] = ()
+
+
+def cadences_of(training: TrainingConfig, evaluation: EvaluationConfig, steps: int) -> Cadences:
+    """The cadences of a run of so many steps.
+
+    What the configuration leaves out goes by the length of the run; what it sets holds, unless the
+    run is over before the first time.
+    """
+    every, notes = {}, []
+    for name, usual in USUAL.items():
+        given, fitting = getattr(training, name), usual.over(steps)
+        every[name] = fitting if given is None or given > steps else given
+        if given is not None and given > steps:
+            notes.append(
+                f"`training.{name}` is {given:,}, more than the {steps:,} steps of this run; it is "
+                f"taken as {fitting:,}"
+            )
+    samples = _samples_along(evaluation, steps)
+    return Cadences(
+        **{name.removesuffix("_every"): steps for name, steps in every.items()},
+        samples=samples,
+        notes=tuple(notes),
+    )
+
+
+def _samples_along(evaluation: EvaluationConfig, steps: int) -> int:
+    fitting = math.ceil(evaluation.samples * min(1.0, steps / WHOLE))
+    # Nearest neighbours are looked for among the samples.
+    return min(evaluation.samples, max(fitting, FEWEST_SAMPLES, evaluation.neighbours + 1))

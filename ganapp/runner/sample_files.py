@@ -33,6 +33,9 @@ from ganapp.training.data.tables.reading import (
 from ganapp.training.rows_on_disk import rows_of
 
 ARRAYS = ("samples", "clips", "arr_0", "images", "x", "X", "data")
+SUFFIXES = (".csv", ".parquet")
+# What the source `folder` does where it is not told otherwise.
+USUAL = {name: option.default for name, option in inspect.signature(folder).parameters.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,9 +143,6 @@ def _arrays(path: Path) -> Samples:
         ) from error
 
 
-SUFFIXES = (".csv", ".parquet")
-
-
 def is_table(path: Path) -> bool:
     """Whether a file is a table by its name."""
     return path.suffix.lower() in SUFFIXES or is_text_table(path)
@@ -191,10 +191,6 @@ def _check_columns(table: TableCodec, names: list[str]) -> None:
             f"The table must have the columns {expected}, each once, and no others. "
             f"Received: {extra!r} beside them"
         )
-
-
-# What the source `folder` does where it is not told otherwise.
-USUAL = {name: option.default for name, option in inspect.signature(folder).parameters.items()}
 
 
 def read_pictures(

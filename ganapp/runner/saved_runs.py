@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +26,70 @@ from ganapp.training.data.tables.columns import Column
 # compared with what the run was started on.
 PLACES = ("path", "labels_path", "data_dir", "cache_dir")
 HINT = "`--data PATH` says where they are now."
+
+
+@dataclasses.dataclass(frozen=True)
+class Generator:
+    """The networks of a run, made from the run's own files: its data may be anywhere."""
+
+    config: Config
+    gan: GAN
+    data: StoredData
+
+    @property
+    def spec(self) -> DataSpec:
+        """What the generator makes."""
+        return self.data.spec
+
+
+HasGenerator = Experiment | Generator  # what samples are drawn from
+
+
+def open_generator(run: Run, which: str = "best") -> tuple[Generator, int]:
+    """The averaged generator of a run, and the step of its checkpoint; see `load_networks`."""
+    config, data = load_saved(run.config), read_stored_data(run)
+    if data is None:  # of a run that has kept nothing of its data
+        experiment = compose(config)
+        generator = Generator(config, experiment.gan, experiment.data)
+    else:
+        steps = (run.read_manifest() or {}).get("total_steps", 1)
+        generator = Generator(config, compose_gan(config, data, steps), data)
+    return generator, load_networks(generator.gan, run, which)
+
+
+def load_networks(
+    gan: GAN, run: Run, which: str = "last", names: Sequence[str] = ("ema_generator",)
+) -> int:
+    """Fills networks of a run from a checkpoint; returns its step.
+
+    Args:
+        gan: as composed from the run's configuration.
+        run: the run.
+        which: `"best"` by the run's metric, or `"last"`; the last one serves as the best while
+            nothing has been evaluated.
+        names: parts of `GAN.state`.
+
+    Raises:
+        UserError: if there is no checkpoint yet, or none that is whole.
+    """
+    state = gan.state()
+    wanted = {name: state[name] for name in names}
+    try:
+        for folder in (run.best, run.checkpoints) if which == "best" else (run.checkpoints,):
+            if (step := load_latest(folder, wanted, warn=warn)) is not None:
+                return step
+    except CheckpointError as error:
+        raise UserError(str(error)) from error
+    raise UserError(
+        f"The run {run.directory} has no checkpoint yet; let it train longer, or continue it "
+        f"with `python -m ganapp resume {run.directory}`."
+    )
+
+
+def samples_from(generator: HasGenerator, latents: tf.Tensor) -> np.ndarray:
+    """The averaged generator's samples of given latents, in user units."""
+    samples = generator.gan.generate(latents=latents)
+    return np.asarray(generator.spec.to_user_units(samples))
 
 
 def data_settings(run: Run, data: str | None) -> list[str]:
@@ -191,78 +254,3 @@ def _meaning(column: Column) -> tuple[str, str, tuple]:
 
 def _quoted(path: str) -> str:
     return json.dumps(path, ensure_ascii=False)
-
-
-class HasGenerator(Protocol):
-    """What samples are drawn from: an `Experiment`, or a `Generator` alone."""
-
-    config: Config
-    gan: GAN
-    data: StoredData
-
-    @property
-    def spec(self) -> DataSpec:
-        """What the generator makes."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Generator:
-    """The networks of a run, made from the run's own files: its data may be anywhere."""
-
-    config: Config
-    gan: GAN
-    data: StoredData
-
-    @property
-    def spec(self) -> DataSpec:
-        """What the generator makes."""
-        return self.data.spec
-
-
-def open_generator(run: Run, which: str = "best") -> tuple[Generator, int]:
-    """The averaged generator of a run, and the step of its checkpoint; see `load_generator`."""
-    config, data = load_saved(run.config), read_stored_data(run)
-    if data is None:  # of a run that has kept nothing of its data
-        experiment = compose(config)
-        generator = Generator(config, experiment.gan, experiment.data)
-    else:
-        steps = (run.read_manifest() or {}).get("total_steps", 1)
-        generator = Generator(config, compose_gan(config, data, steps), data)
-    return generator, load_generator(generator, run, which)
-
-
-def load_generator(into: HasGenerator, run: Run, which: str = "best") -> int:
-    """Fills an averaged generator from a checkpoint of `run`; returns its step.
-
-    Args:
-        into: as composed from the run's configuration.
-        run: the run.
-        which: `"best"` by the run's metric, or `"last"`; the last one serves as the best while
-            nothing has been evaluated.
-
-    Raises:
-        UserError: if there is no checkpoint yet, or none that is whole.
-    """
-    step = _load(into.gan, run.best) if which == "best" else None
-    if step is None:
-        step = _load(into.gan, run.checkpoints)
-    if step is None:
-        raise UserError(
-            f"The run {run.directory} has no checkpoint yet; let it train longer, or continue it "
-            f"with `python -m ganapp resume {run.directory}`."
-        )
-    return step
-
-
-def _load(gan: GAN, directory: Path) -> int | None:
-    state = {"ema_generator": gan.state()["ema_generator"]}
-    try:
-        return load_latest(directory, state, warn=warn)
-    except CheckpointError as error:
-        raise UserError(str(error)) from error
-
-
-def samples_from(generator: HasGenerator, latents: tf.Tensor) -> np.ndarray:
-    """The averaged generator's samples of given latents, in user units."""
-    samples = generator.gan.generate(latents=latents)
-    return np.asarray(generator.spec.to_user_units(samples))

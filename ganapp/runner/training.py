@@ -53,6 +53,292 @@ from ganapp.training.objectives import Objective
 
 MOST_CLASSES = 20  # that are named before training
 MOST_COLUMNS = 30  # of a table that the plan shows
+SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
+COMPARED = 1000  # points of each kind: the cost grows with the square
+CELLS = 80  # along each axis of a map
+
+
+def run_to_end(experiment: Experiment, run: Run) -> int:
+    """Trains what is left of the run and judges it; the exit code."""
+    chief = is_chief(experiment.strategy)
+    with run.in_use() if chief else contextlib.nullcontext():
+        exit_code = _train_the_rest(experiment, run)
+        if chief and exit_code == 0:
+            exit_code = _evaluate(experiment, run)
+    if exit_code:
+        console.print(
+            f"Continue with: python -m ganapp resume {run.directory}",
+            highlight=False,
+            soft_wrap=True,  # the command is there to be copied
+        )
+    return exit_code
+
+
+def _train_the_rest(experiment: Experiment, run: Run) -> int:
+    check_data(experiment, run)
+    checkpoints = Checkpoints(
+        run.checkpoints,
+        experiment.state(),
+        keep=experiment.config.training.keep_checkpoints,
+        chief=is_chief(experiment.strategy),
+        warn=warn,
+    )
+    try:
+        start = checkpoints.restore_latest() or 0
+    except CheckpointError as error:
+        raise UserError(str(error)) from error
+    with _place_to_write(experiment, run) as record:
+        _describe(experiment, run, record, start)
+        _list_bad_files(experiment, record)
+        truncate_metrics(record.metrics, start)
+        truncate_events(record.logs, start)
+        if start:
+            console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
+        if start >= experiment.total_steps:
+            return 0
+        return _fit(experiment, record, checkpoints)
+
+
+@contextlib.contextmanager
+def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
+    """Where this process records: the run itself, or a scratch folder if it is not the chief."""
+    if is_chief(experiment.strategy):
+        yield run
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Run(Path(scratch))
+
+
+def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
+    """Writes what everything downstream needs to know of the run that goes on from `start`."""
+    manifest = experiment.manifest()
+    if before := earlier_settings(run.read_manifest() or {}, start):
+        manifest["settings_before"] = before
+    # Longer, or with its data in another place: before the manifest, which is compared with it.
+    if record.config.exists() and load_saved(record.config) != experiment.config:
+        write_atomically(record.config, as_toml(experiment.config))
+    experiment.data.write(record)
+    write_atomically(record.manifest, json.dumps(manifest, indent=2) + "\n")
+
+
+def _list_bad_files(experiment: Experiment, run: Run) -> None:
+    if bad := experiment.source.bad_files:
+        listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
+        write_atomically(run.directory / "bad_files.txt", listed)
+
+
+def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
+    """Runs `fit` to the configured end; one call, or two when resuming within an epoch."""
+    gan, per_epoch, total = experiment.gan, experiment.steps_per_epoch, experiment.total_steps
+    unit = "images" if experiment.source.spec.kind == "image" else "examples"
+    interrupt = Interrupt(checkpoints.save, agree=agreement(experiment.strategy))
+    progress = ProgressDisplay(
+        total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
+    )
+    callbacks = [*recorders(experiment, run, checkpoints), interrupt, progress]
+    start, began = int(gan.step.numpy()), time.monotonic()
+    try:
+        with interrupt, progress, _memory_in_words():
+            # Not `interrupt.signal`: one that comes between two calls is for the next step to see,
+            # when all workers agree on it and the state is saved.
+            while (step := int(gan.step.numpy())) < total and not gan.stop_training:
+                epoch, done = divmod(step, per_epoch)
+                gan.fit(
+                    _batches(experiment, step),
+                    initial_epoch=epoch,
+                    epochs=epoch + 1 if done else experiment.config.training.epochs,
+                    steps_per_epoch=per_epoch - done,
+                    callbacks=callbacks,
+                    verbose=0,
+                )
+    except (NonFiniteError, CheckpointError) as error:
+        raise UserError(str(error)) from error
+    done = int(gan.step.numpy()) - start
+    console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.", highlight=False)
+    if interrupt.signal:
+        console.print(
+            f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "
+            "saved.",
+            highlight=False,
+        )
+    return interrupt.exit_code
+
+
+def _batches(experiment: Experiment, start_step: int):
+    return training_batches(
+        experiment.source,
+        batch_size=experiment.examples_per_step,
+        seed=experiment.config.training.seed,
+        start_step=start_step,
+        strategy=experiment.strategy,
+    )
+
+
+@contextlib.contextmanager
+def _memory_in_words() -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "Training needs more memory or disk space than there is; a smaller "
+            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
+        ) from error
+
+
+def _evaluate(experiment: Experiment, run: Run) -> int:
+    try:
+        evaluate_run(experiment, run)
+    except KeyboardInterrupt:
+        console.print("Training is done, its report is not.")
+        return 128 + signal.SIGINT
+    return 0
+
+
+def seconds_a_step(experiment: Experiment) -> float:
+    """Trains for a few steps and returns the seconds that one took, without the tracing.
+
+    What is trained is not a run's: call this for a plan only.
+    """
+    ends = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.monotonic())
+    )
+    execution = experiment.gan.steps_per_execution
+    lazy = max((penalty.interval for penalty in experiment.gan.objective.penalties), default=1)
+    executions = math.ceil(max(2, lazy) / execution)  # lazy penalties with their share of the steps
+    with _memory_in_words():
+        experiment.gan.fit(
+            _batches(experiment, 0),
+            steps_per_epoch=(1 + executions) * execution,
+            callbacks=[clock],
+            verbose=0,
+        )
+    return (ends[-1] - ends[0]) / (executions * execution)
+
+
+def about_changed_libraries(manifest: Json) -> str | None:
+    """A sentence on libraries and kernels that are not those the run was trained with so far.
+
+    Args:
+        manifest: of the run; what it does not mention is not compared.
+    """
+    then, now = manifest.get("versions", {}), versions()
+    changed = [
+        f"{name} {then[name]} (now {now[name]})"
+        for name in now
+        if name in then and then[name] != now[name]
+    ]
+    if manifest.get("kernels", kernels()) != kernels():
+        changed.append(f"the CPU kernels {manifest['kernels']} (now {kernels()})")
+    if not changed:
+        return None
+    return (
+        f"The run is resumed under another setting: it was trained with {', '.join(changed)}. They "
+        "may round or draw otherwise, so its end need not be, bit for bit, that of a run that "
+        "never stopped."
+    )
+
+
+def earlier_settings(manifest: Json, step: int) -> list[Json]:
+    """The libraries and kernels a run was trained with before, each with the step up to which."""
+    before = list(manifest.get("settings_before", []))
+    if about_changed_libraries(manifest) is not None and step:
+        known = {key: manifest[key] for key in ("versions", "kernels") if key in manifest}
+        before.append({"until_step": step, **known})
+    return before
+
+
+def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
+    """The callbacks that record a run, in the order that makes a resumed run exact."""
+    cadences, total = experiment.cadences, experiment.total_steps
+    precision = experiment.config.training.precision
+    board = Board(run.logs)
+    metrics = MetricsLog(run.metrics, cadences.log, last=total)
+    return [
+        NonFiniteGuard(loss_scaling=precision == "mixed_float16"),
+        metrics,
+        TensorBoardLog(
+            board,
+            cadences.log,
+            examples_per_step=experiment.examples_per_step,
+            configuration=as_toml(experiment.config),
+            last=total,
+        ),
+        _pictures(experiment, run, board),
+        _evaluation(experiment, run, metrics, board),
+        alarm_callback(experiment, run, metrics, board),
+        *_theory(experiment, metrics, board),
+        CheckpointEvery(checkpoints.save, cadences.checkpoint, last=total),
+    ]
+
+
+def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
+    source = experiment.source
+    shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
+    return SampleGrids(
+        run.samples,
+        experiment.cadences.sample,
+        draw=_painter(experiment),
+        real=source.training_examples(shown)[0],
+        count=shown,
+        to_user_units=source.spec.to_user_units,
+        board=board,
+        last=experiment.total_steps,
+    )
+
+
+def _painter(experiment: Experiment) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples along the training, where it must not take long."""
+    backdrop = experiment.data.backdrop
+    if backdrop.spec.table is None:
+        return painter(backdrop)
+    return functools.partial(column_strips, table=backdrop.spec.table, real=backdrop.real)
+
+
+def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
+    spec = experiment.source.spec
+    try:
+        theory = Theory(experiment, experiment.source.held_out_examples(COMPARED)[0])
+    except NotComputable:
+        return []
+
+    def compare(fake: np.ndarray) -> tuple:
+        compared = theory.compare(fake, cells=CELLS)
+        return compared.scalars(), compared.maps
+
+    return [
+        CompareWithTheory(
+            compare,
+            experiment.cadences.evaluate,
+            count=COMPARED,
+            to_user_units=spec.to_user_units,
+            sinks=(metrics.theory, board.theory),
+            last=experiment.total_steps,
+        )
+    ]
+
+
+def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
+    """Judges the averaged generator now and then and keeps the best one."""
+    evaluation = experiment.config.evaluation
+    best = BestCheckpoint(
+        run.best,
+        {"ema_generator": experiment.gan.state()["ema_generator"]},
+        metric=evaluation.metric,
+        better=metric_direction(evaluation.metric),
+        chief=is_chief(experiment.strategy),
+        warn=warn,
+    )
+    return Evaluate(
+        experiment.judge.judge_along,
+        experiment.cadences.evaluate,
+        count=experiment.cadences.samples,
+        to_user_units=experiment.source.spec.to_user_units,
+        sinks=(metrics.evaluation, board.evaluation, best.offer),
+        # Other latents than the final report's: the best is not chosen on its own test.
+        seed=evaluation.seed + 1,
+        last=experiment.total_steps,
+    )
 
 
 def show_plan(experiment: Experiment, directory: Path) -> None:
@@ -199,299 +485,3 @@ def _looks_at_several(section: PluginSection) -> str:
     packing, layer = getattr(section, "packing", 1), section.options.get("minibatch", "none")
     packs = f", packs of {packing}" if packing > 1 else ""
     return packs + (f", minibatch {layer.replace('_', ' ')}" if layer != "none" else "")
-
-
-SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
-COMPARED = 1000  # points of each kind: the cost grows with the square
-CELLS = 80  # along each axis of a map
-
-
-def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
-    """The callbacks that record a run, in the order that makes a resumed run exact."""
-    cadences, total = experiment.cadences, experiment.total_steps
-    precision = experiment.config.training.precision
-    board = Board(run.logs)
-    metrics = MetricsLog(run.metrics, cadences.log, last=total)
-    return [
-        NonFiniteGuard(loss_scaling=precision == "mixed_float16"),
-        metrics,
-        TensorBoardLog(
-            board,
-            cadences.log,
-            examples_per_step=experiment.examples_per_step,
-            configuration=as_toml(experiment.config),
-            last=total,
-        ),
-        _pictures(experiment, run, board),
-        _evaluation(experiment, run, metrics, board),
-        alarm_callback(experiment, run, metrics, board),
-        *_theory(experiment, metrics, board),
-        CheckpointEvery(checkpoints.save, cadences.checkpoint, last=total),
-    ]
-
-
-def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
-    source = experiment.source
-    shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
-    return SampleGrids(
-        run.samples,
-        experiment.cadences.sample,
-        draw=_painter(experiment),
-        real=source.training_examples(shown)[0],
-        count=shown,
-        to_user_units=source.spec.to_user_units,
-        board=board,
-        last=experiment.total_steps,
-    )
-
-
-def _painter(experiment: Experiment) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples along the training, where it must not take long."""
-    backdrop = experiment.data.backdrop
-    if backdrop.spec.table is None:
-        return painter(backdrop)
-    return functools.partial(column_strips, table=backdrop.spec.table, real=backdrop.real)
-
-
-def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
-    spec = experiment.source.spec
-    try:
-        theory = Theory(experiment, experiment.source.held_out_examples(COMPARED)[0])
-    except NotComputable:
-        return []
-
-    def compare(fake: np.ndarray) -> tuple:
-        compared = theory.compare(fake, cells=CELLS)
-        return compared.scalars(), compared.maps
-
-    return [
-        CompareWithTheory(
-            compare,
-            experiment.cadences.evaluate,
-            count=COMPARED,
-            to_user_units=spec.to_user_units,
-            sinks=(metrics.theory, board.theory),
-            last=experiment.total_steps,
-        )
-    ]
-
-
-def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
-    """Judges the averaged generator now and then and keeps the best one."""
-    evaluation = experiment.config.evaluation
-    best = BestCheckpoint(
-        run.best,
-        {"ema_generator": experiment.gan.state()["ema_generator"]},
-        metric=evaluation.metric,
-        better=metric_direction(evaluation.metric),
-        chief=is_chief(experiment.strategy),
-        warn=warn,
-    )
-    return Evaluate(
-        experiment.judge.judge_along,
-        experiment.cadences.evaluate,
-        count=experiment.cadences.samples,
-        to_user_units=experiment.source.spec.to_user_units,
-        sinks=(metrics.evaluation, board.evaluation, best.offer),
-        # Other latents than the final report's: the best is not chosen on its own test.
-        seed=evaluation.seed + 1,
-        last=experiment.total_steps,
-    )
-
-
-def seconds_a_step(experiment: Experiment) -> float:
-    """Trains for a few steps and returns the seconds that one took, without the tracing.
-
-    What is trained is not a run's: call this for a plan only.
-    """
-    ends = []
-    clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: ends.append(time.monotonic())
-    )
-    execution = experiment.gan.steps_per_execution
-    lazy = max((penalty.interval for penalty in experiment.gan.objective.penalties), default=1)
-    executions = math.ceil(max(2, lazy) / execution)  # lazy penalties with their share of the steps
-    with _memory_in_words():
-        experiment.gan.fit(
-            _batches(experiment, 0),
-            steps_per_epoch=(1 + executions) * execution,
-            callbacks=[clock],
-            verbose=0,
-        )
-    return (ends[-1] - ends[0]) / (executions * execution)
-
-
-def about_duration(seconds: float) -> str:
-    """A duration in words, as exactly as an estimate may be."""
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"about {seconds / size:.2g} {unit}"
-    return f"about {max(1, round(seconds))} seconds"
-
-
-@contextlib.contextmanager
-def _memory_in_words() -> Iterator[None]:
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "Training needs more memory or disk space than there is; a smaller "
-            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
-        ) from error
-
-
-@contextlib.contextmanager
-def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
-    """Where this process records: the run itself, or a scratch folder if it is not the chief."""
-    if is_chief(experiment.strategy):
-        yield run
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Run(Path(scratch))
-
-
-def run_to_end(experiment: Experiment, run: Run) -> int:
-    """Trains what is left of the run and judges it; the exit code."""
-    chief = is_chief(experiment.strategy)
-    with run.in_use() if chief else contextlib.nullcontext():
-        exit_code = _train_the_rest(experiment, run)
-        if chief and exit_code == 0:
-            exit_code = _evaluate(experiment, run)
-    if exit_code:
-        console.print(
-            f"Continue with: python -m ganapp resume {run.directory}",
-            highlight=False,
-            soft_wrap=True,  # the command is there to be copied
-        )
-    return exit_code
-
-
-def _evaluate(experiment: Experiment, run: Run) -> int:
-    try:
-        evaluate_run(experiment, run)
-    except KeyboardInterrupt:
-        console.print("Training is done, its report is not.")
-        return 128 + signal.SIGINT
-    return 0
-
-
-def _train_the_rest(experiment: Experiment, run: Run) -> int:
-    check_data(experiment, run)
-    checkpoints = Checkpoints(
-        run.checkpoints,
-        experiment.state(),
-        keep=experiment.config.training.keep_checkpoints,
-        chief=is_chief(experiment.strategy),
-        warn=warn,
-    )
-    try:
-        start = checkpoints.restore_latest() or 0
-    except CheckpointError as error:
-        raise UserError(str(error)) from error
-    with _place_to_write(experiment, run) as record:
-        _describe(experiment, run, record, start)
-        _list_bad_files(experiment, record)
-        truncate_metrics(record.metrics, start)
-        truncate_events(record.logs, start)
-        if start:
-            console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
-        if start >= experiment.total_steps:
-            return 0
-        return _fit(experiment, record, checkpoints)
-
-
-def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
-    """Writes what everything downstream needs to know of the run that goes on from `start`."""
-    manifest = experiment.manifest()
-    if before := earlier_settings(run.read_manifest() or {}, start):
-        manifest["settings_before"] = before
-    # Longer, or with its data in another place: before the manifest, which is compared with it.
-    if record.config.exists() and load_saved(record.config) != experiment.config:
-        write_atomically(record.config, as_toml(experiment.config))
-    experiment.data.write(record)
-    write_atomically(record.manifest, json.dumps(manifest, indent=2) + "\n")
-
-
-def _list_bad_files(experiment: Experiment, run: Run) -> None:
-    if bad := experiment.source.bad_files:
-        listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
-        write_atomically(run.directory / "bad_files.txt", listed)
-
-
-def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
-    """Runs `fit` to the configured end; one call, or two when resuming within an epoch."""
-    gan, per_epoch, total = experiment.gan, experiment.steps_per_epoch, experiment.total_steps
-    unit = "images" if experiment.source.spec.kind == "image" else "examples"
-    interrupt = Interrupt(checkpoints.save, agree=agreement(experiment.strategy))
-    progress = ProgressDisplay(
-        total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
-    )
-    callbacks = [*recorders(experiment, run, checkpoints), interrupt, progress]
-    start, began = int(gan.step.numpy()), time.monotonic()
-    try:
-        with interrupt, progress, _memory_in_words():
-            # Not `interrupt.signal`: one that comes between two calls is for the next step to see,
-            # when all workers agree on it and the state is saved.
-            while (step := int(gan.step.numpy())) < total and not gan.stop_training:
-                epoch, done = divmod(step, per_epoch)
-                gan.fit(
-                    _batches(experiment, step),
-                    initial_epoch=epoch,
-                    epochs=epoch + 1 if done else experiment.config.training.epochs,
-                    steps_per_epoch=per_epoch - done,
-                    callbacks=callbacks,
-                    verbose=0,
-                )
-    except (NonFiniteError, CheckpointError) as error:
-        raise UserError(str(error)) from error
-    done = int(gan.step.numpy()) - start
-    console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.", highlight=False)
-    if interrupt.signal:
-        console.print(
-            f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "
-            "saved.",
-            highlight=False,
-        )
-    return interrupt.exit_code
-
-
-def _batches(experiment: Experiment, start_step: int):
-    return training_batches(
-        experiment.source,
-        batch_size=experiment.examples_per_step,
-        seed=experiment.config.training.seed,
-        start_step=start_step,
-        strategy=experiment.strategy,
-    )
-
-
-def about_changed_libraries(manifest: Json) -> str | None:
-    """A sentence on libraries and kernels that are not those the run was trained with so far.
-
-    Args:
-        manifest: of the run; what it does not mention is not compared.
-    """
-    then, now = manifest.get("versions", {}), versions()
-    changed = [
-        f"{name} {then[name]} (now {now[name]})"
-        for name in now
-        if name in then and then[name] != now[name]
-    ]
-    if manifest.get("kernels", kernels()) != kernels():
-        changed.append(f"the CPU kernels {manifest['kernels']} (now {kernels()})")
-    if not changed:
-        return None
-    return (
-        f"The run is resumed under another setting: it was trained with {', '.join(changed)}. They "
-        "may round or draw otherwise, so its end need not be, bit for bit, that of a run that "
-        "never stopped."
-    )
-
-
-def earlier_settings(manifest: Json, step: int) -> list[Json]:
-    """The libraries and kernels a run was trained with before, each with the step up to which."""
-    before = list(manifest.get("settings_before", []))
-    if about_changed_libraries(manifest) is not None and step:
-        known = {key: manifest[key] for key in ("versions", "kernels") if key in manifest}
-        before.append({"until_step": step, **known})
-    return before
