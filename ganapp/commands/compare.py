@@ -67,11 +67,11 @@ def compare(
     from ganapp.training.evaluation.panels import panels
     from ganapp.training.files import write_atomically
 
-    judges: dict[str, Judge] = {}
+    evaluators: dict[str, Judge] = {}
     evaluated = []
     for number, run in enumerate(opened, 1):
-        with stage(f"Judging {run.name}, run {number} of {len(opened)}"):
-            evaluated.append(_evaluate(run, judges))
+        with stage(f"Evaluating {run.name}, run {number} of {len(opened)}"):
+            evaluated.append(_evaluate(run, evaluators))
     for sentence in differences(evaluated):
         warn(sentence)
     content = comparison(evaluated, resamples=RESAMPLES, method=METHOD)
@@ -92,7 +92,7 @@ def compare(
     console.print(f"Picture and figures: {out}", soft_wrap=True)
 
 
-def _evaluate(run: Run, judges: dict[str, Judge]) -> Evaluated:
+def _evaluate(run: Run, evaluators: dict[str, Judge]) -> Evaluated:
     from ganapp.config.loading import load_saved
     from ganapp.runner.evaluation import generate_samples, report_on, requested_labels
     from ganapp.runner.pictures import painter
@@ -107,10 +107,12 @@ def _evaluate(run: Run, judges: dict[str, Judge]) -> Evaluated:
     check_comparable(experiment, run)
     evaluation = experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
-    # Fitting a judge takes longest: runs on the same data share it.
+    # Fitting an evaluator takes longest: runs on the same data share it.
     key = json.dumps([experiment.config.data.model_dump(), evaluation.model_dump()], default=str)
-    judge = judges.setdefault(key, experiment.judge) if key not in judges else judges[key]
-    # A report on data that have changed since may be on either: judged anew it is on these.
+    if key not in evaluators:
+        evaluators[key] = experiment.judge
+    judge = evaluators[key]
+    # A report on data that have changed since may be on either: a new one is on these.
     changed = data_changes(experiment.source, experiment.config, run) is not None
     report = None if changed else _saved_report(run, judge, step, len(samples))
     if report is None:
@@ -118,7 +120,7 @@ def _evaluate(run: Run, judges: dict[str, Judge]) -> Evaluated:
     reach = _reach(
         report, judge.spreads(samples, labels=requested_labels(experiment), resamples=RESAMPLES)
     )
-    # Columns of a table are judged by all samples, images and points by a few.
+    # Columns of a table need all samples, images and points a few.
     some = samples if experiment.source.spec.table is not None else samples[:GRID]
     picture = painter(experiment.data.backdrop)(some)
     data = experiment.source.fingerprint() or str(experiment.config.data.model_dump())

@@ -173,12 +173,12 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
     from ganapp.training.evaluation.lost_tails import KEY as LOST_TAILS
     from ganapp.training.evaluation.lost_tails import LostTail
 
-    judged = (run.read_report() or {}).get("last")
-    if judged is None:
+    evaluated = (run.read_report() or {}).get("last")
+    if evaluated is None:
         return []
     found = []
     for figure, alarm in (("precision", low_precision), ("coverage", low_coverage)):
-        row = judged["figures"].get(figure, {})
+        row = evaluated["figures"].get(figure, {})
         if None not in (row.get("matched"), row.get("floor")) and not any(found):
             counts = {"generated": row["matched_generated"], "real": row["matched_real"]}
             found.append(alarm(row["matched"], row["floor"], **counts))
@@ -186,7 +186,7 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
         ("modes", "modes", None),
         ("classes_found", "classes", "training_histogram"),
     ):
-        details = judged["details"].get(figure, {})
+        details = evaluated["details"].get(figure, {})
         if sum(details.get("histogram", [])):
             counts = np.asarray(details[shares], float) if shares else None
             expected = None if counts is None else counts / counts.sum()
@@ -195,9 +195,9 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
                     details["histogram"], expected, kind=kind, names=details.get("names", ())
                 )
             )
-    tails = [LostTail(**each) for each in judged["details"].get(LOST_TAILS, {}).get("found", [])]
+    tails = [LostTail(**each) for each in evaluated["details"].get(LOST_TAILS, {}).get("found", [])]
     if tails:
-        found.append(lost_tails(tails, generated=judged["figures"][LOST_TAILS]["generated"]))
+        found.append(lost_tails(tails, generated=evaluated["figures"][LOST_TAILS]["generated"]))
     return [alarm for alarm in found if alarm is not None]
 
 

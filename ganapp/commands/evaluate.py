@@ -128,7 +128,7 @@ def _source_and_evaluator(config: JudgedData) -> tuple[Source, Judge]:
 
     with as_user_errors(config.data.source):
         source = config.data.build()
-        # Where the data prepare their own files they keep the judge's, too.
+        # Where the data prepare their own files they keep the evaluator's, too.
         return source, checked_evaluator(config.evaluation, source, cache=default_cache())
 
 
@@ -178,4 +178,4 @@ def _labels(given: Samples, samples: Path, source: Source) -> np.ndarray | None:
             f"`labels` must be classes of {source.spec.name!r}, 0 to {last}. "
             f"Received: {labels.max()}"
         )
-    return labels  # their form is the judge's to check
+    return labels  # their form is checked by the evaluator

@@ -34,8 +34,8 @@ def runs(
 def _row(run: Run) -> list[str]:
     config = read_toml(run.config)
     report = run.read_report() or {}
-    judged = report.get("best") or report.get("last") or {}
-    figures = judged.get("figures", {})
+    evaluated = report.get("best") or report.get("last") or {}
+    figures = evaluated.get("figures", {})
     values = [figures.get(name, {}).get("value") for name in FIGURES]
     last = max((row["step"] for row in run.read_metrics()), default=0)
     return [

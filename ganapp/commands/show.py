@@ -34,14 +34,14 @@ def show(run: RunArgument) -> None:
     """Show a finished run: its main figures and where everything is."""
     opened = open_run(run)
     report = opened.read_report() or {}
-    judged = report.get("best") or report.get("last")
-    if judged is None:
+    evaluated = report.get("best") or report.get("last")
+    if evaluated is None:
         console.print(_not_evaluated(opened), soft_wrap=True, highlight=False)
         return
     try:
-        table, legend = _figures(judged), _legend(judged)
+        table, legend = _figures(evaluated), _legend(evaluated)
         title, stale = (
-            f"{opened.name}, generator of step {judged['step']:,}",
+            f"{opened.name}, generator of step {evaluated['step']:,}",
             _gone_on(opened, report),
         )
     except MISSHAPEN as error:
@@ -60,24 +60,24 @@ def show(run: RunArgument) -> None:
         console.print(f"{title:<{width}} {text}", soft_wrap=True, highlight=False)
 
 
-def _figures(judged: Json) -> Table:
+def _figures(evaluated: Json) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for heading in ("generated", "mixture", "matched", "held-out real"):
         table.add_column(heading, justify="right")
     for name in OVERVIEW:
-        if name in judged["figures"]:
-            figure = judged["figures"][name]
+        if name in evaluated["figures"]:
+            figure = evaluated["figures"][name]
             values = [figure[column] for column in ("value", "baseline", "matched", "floor")]
             table.add_row(figure["name"], *map(short_number, values))
     return table
 
 
-def _legend(judged: Json) -> str:
-    counts = judged["counts"]
-    real = counts["train"] + (counts["held_out"] if judged["reference"] == "all" else 0)
+def _legend(evaluated: Json) -> str:
+    counts = evaluated["counts"]
+    real = counts["train"] + (counts["held_out"] if evaluated["reference"] == "all" else 0)
     return (
-        f"generated and mixture ({judged['baseline']}): {counts['generated']:,} samples against "
+        f"generated and mixture ({evaluated['baseline']}): {counts['generated']:,} samples against "
         f"{real:,} real examples; matched (generated) and held-out real: {counts['matched']:,} "
         f"against the {counts['train']:,} training examples, to compare with each other."
     )
@@ -114,18 +114,18 @@ def _not_evaluated(run: Run) -> str:
     step = _last_checkpoint(run)
     if step is None:
         return f"The run {run.directory} is not evaluated yet and has no checkpoint; {resume}."
-    judge = f"`python -m ganapp evaluate {shlex.quote(str(run.directory))}`"
+    evaluate = f"`python -m ganapp evaluate {shlex.quote(str(run.directory))}`"
     return (
         f"The run {run.directory} is not evaluated yet. Its last checkpoint is of step {step:,}: "
-        f"{judge} judges that one, and {resume}."
+        f"{evaluate} judges that one, and {resume}."
     )
 
 
 def _gone_on(run: Run, report: Json) -> str | None:
-    judged, step = (report.get("last") or {}).get("step"), _last_checkpoint(run)
-    if judged is None or step is None or step <= judged:
+    evaluated, step = (report.get("last") or {}).get("step"), _last_checkpoint(run)
+    if evaluated is None or step is None or step <= evaluated:
         return None
     return (
-        f"The run has gone on to step {step:,} since it was evaluated at step {judged:,}: "
+        f"The run has gone on to step {step:,} since it was evaluated at step {evaluated:,}: "
         f"`python -m ganapp evaluate {shlex.quote(str(run.directory))}` judges it anew."
     )

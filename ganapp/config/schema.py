@@ -90,7 +90,7 @@ class PriorConfig(PluginSection):
 
 
 class DataConfig(PluginSection):
-    """Where examples come from, and which classes the networks may be told.
+    """Where examples come from, and which classes the networks may know.
 
     `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
     chooses which. `clusters` makes that many classes of examples that are alike.
@@ -132,7 +132,7 @@ class DataConfig(PluginSection):
 
 
 class GeneratorConfig(PluginSection):
-    """The generator, its latents, how it is told the class, and its optimizer."""
+    """The generator, its latents, how it is given the class, and its optimizer."""
 
     FAMILY, MEMBER = "generator", "network"
     LEAVE = ("head",)  # the data decide
@@ -143,7 +143,7 @@ class GeneratorConfig(PluginSection):
 
 
 class DiscriminatorConfig(PluginSection):
-    """The discriminator, how it is told the class, its packs, and its optimizer."""
+    """The discriminator, how it is given the class, its packs, and its optimizer."""
 
     FAMILY, MEMBER = "discriminator", "network"
     network: str
@@ -191,7 +191,7 @@ class ObjectiveConfig(PluginSection):
 class TrainingConfig(Section):
     """How long, how fast, how exactly. All `*_every` count generator steps.
 
-    `*_every` left out goes by the length of the run, see `ganapp.runner.cadences`.
+    `*_every` left out goes by the length of the run, see `ganapp.runner.experiment`.
     `steps_per_epoch` left out means one pass over the data. `replicas` 0 means every GPU of this
     machine, or one CPU; above 0 on a machine without GPUs it means that many logical CPU devices.
     `ema_half_life` is in images, 0 switches the average off.
@@ -223,7 +223,7 @@ class FeaturesConfig(PluginSection):
 
 
 class EvaluationConfig(Section):
-    """How the run is judged; `metric` chooses the best checkpoint.
+    """How the run is evaluated; `metric` chooses the best checkpoint.
 
     `figures` are those that a report holds on request only; `features` may be a name or a table;
     `baselines` are fitted for the report.
@@ -365,6 +365,6 @@ class BaselineConfig(PluginSection):
 
 
 class BaselineRun(JudgedData):
-    """A baseline, its data, and how its samples are judged."""
+    """A baseline, its data, and how its samples are evaluated."""
 
     baseline: BaselineConfig

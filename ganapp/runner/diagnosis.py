@@ -40,7 +40,7 @@ COMPARING = (MinibatchDiscrimination, MinibatchStandardDeviation)  # D(x) is no 
 
 
 def alarm_callback(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Watch:
-    """The callback that looks at the run, and tells all who should know."""
+    """The callback that raises alarms, on the screen and in all records."""
     source, total = experiment.source, experiment.total_steps
     announced = AlarmPrinter(run, console if is_chief(experiment.strategy) else Console(quiet=True))
     training, training_labels = source.training_examples(EXAMPLES)
@@ -78,8 +78,8 @@ def labels_of_both(
     A discriminator scores an example by its class, too, if it is given: with classes on one side
     only, the two sides' scores would say nothing of memory.
     """
-    partly = training is None or held_out is None or min(training.min(), held_out.min()) < 0
-    return (None, None) if partly else (training, held_out)
+    unknown = training is None or held_out is None or min(training.min(), held_out.min()) < 0
+    return (None, None) if unknown else (training, held_out)
 
 
 class AlarmPrinter:
@@ -108,7 +108,7 @@ class AlarmPrinter:
 def recorded_alarms(run: Run) -> list[Json]:
     """Every kind of alarm that a run has raised: `name`, `first`, `last`, `looks`, `sentence`.
 
-    `first` and `last` are steps, `looks` says how many looks gave it, `sentence` is the last one's.
+    `first` and `last` are steps, `looks` how often it was given, `sentence` is the last one's.
     """
     found: dict[str, Json] = {}
     for row in run.read_metrics():
@@ -119,7 +119,7 @@ def recorded_alarms(run: Run) -> list[Json]:
 
 
 def impossible_alarms(run: Run, experiment: Experiment) -> dict[str, str]:
-    """The alarms that no look at a run could raise, with the reason."""
+    """The alarms that could not be raised, with the reason."""
     spec = experiment.source.spec
     training = EXAMPLES if spec.examples is None else min(EXAMPLES, spec.examples)
     return undecided_alarms(
@@ -132,10 +132,10 @@ def impossible_alarms(run: Run, experiment: Experiment) -> dict[str, str]:
 
 
 def tail_columns(experiment: Experiment) -> int:
-    """Columns whose tails are looked at: of tables and of vectors without known modes."""
+    """Columns whose tails are examined: of tables and of vectors without known modes."""
     source = experiment.source
-    judged = source.spec.kind == "vector" and source.modes is None
-    return source.spec.user_shape[0] if judged else 0
+    compared = source.spec.kind == "vector" and source.modes is None
+    return source.spec.user_shape[0] if compared else 0
 
 
 def examined_steps(run: Run) -> list[int]:

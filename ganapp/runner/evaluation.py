@@ -46,7 +46,7 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
     try:
         with stage("Evaluating the best generator"):
             best, samples = _report(experiment, run, "best")
-    except UserError as error:  # the last one is whole: judge what there is
+    except UserError as error:  # the last one is whole: evaluate what there is
         warn(f"{error} Only the last generator is judged.")
     source, judge = experiment.source.judged, experiment.judge
     with stage("Drawing the report"):
@@ -90,7 +90,7 @@ def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndar
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:
     """The classes int `(n,)` that samples were requested of; `None` without classes."""
-    if experiment.source.judged is not experiment.source:  # it was asked for other classes
+    if experiment.source.judged is not experiment.source:  # other classes were requested
         return None
     evaluation = experiment.config.evaluation
     return experiment.gan.asked(evaluation.samples, seed=evaluation.seed)

@@ -53,7 +53,7 @@ VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn
 # Real examples that pictures of points and tables show behind the samples: enough for their
 # histograms, and few enough that a run does not become a copy of the data.
 EXAMPLES = 1000
-# Steps from which on a run is judged on all samples that the report is made of: judging a shorter
+# Steps from which on a run is evaluated on as many samples as its report: evaluating a shorter
 # one on as many takes longer than training it.
 WHOLE = 2000
 FEWEST_SAMPLES = 250  # of which figures still mean something
@@ -69,7 +69,7 @@ class Experiment:
         strategy: where the updates happen.
         gan: networks and prior, compiled.
         steps_per_epoch: generator steps of an epoch.
-        data: what the networks were made for. Of a run that goes on or is judged it is what the
+        data: what the networks were made for. Of a run that goes on or is evaluated it is what the
             run has kept, whatever the source holds now.
         lengths: total steps that the run had before it was made longer, the first one first.
     """
@@ -102,7 +102,7 @@ class Experiment:
 
     @cached_property
     def cadences(self) -> Cadences:
-        """How often the run is recorded, judged and saved."""
+        """How often the run is recorded, evaluated and saved."""
         config = self.config
         return cadences_of(config.training, config.evaluation, self.scheduled_steps)
 
@@ -113,7 +113,7 @@ class Experiment:
 
     @cached_property
     def judge(self) -> Judge:
-        """What judges this run's samples; fitted on the real data at first use."""
+        """The evaluator of this run's samples; fitted on the real data at first use."""
         return checked_evaluator(self.config.evaluation, self.source, cache=self.cache)
 
     @property
@@ -411,7 +411,7 @@ class StoredData:
     Args:
         spec: shapes, units, classes, and the columns of a table.
         class_shares: share of each class in the training examples; empty where the generator is
-            told no classes.
+            given no classes.
         backdrop: what pictures of samples show behind them.
     """
 
@@ -444,7 +444,7 @@ def stored_data_of(config: Config, source: Source) -> StoredData:
     """What a run on this source will keep.
 
     Raises:
-        ValueError: the generator is to be told classes that the data do not have, or that no part
+        ValueError: the generator is to be given classes that the data do not have, or that no part
             of the discriminator looks at, or the other way round.
     """
     check_conditions(config, source.spec)

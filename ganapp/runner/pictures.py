@@ -88,7 +88,7 @@ def draw_pictures(
     """
     spec, folder = source.spec, directory / "pictures"
     folder.mkdir(exist_ok=True)
-    # Columns of a table are judged by all samples, images and points by a few.
+    # Columns of a table need all samples, images and points a few.
     some = samples if spec.table is not None else samples[:GRID]
     drawn = {f"Samples of {whose}": ("samples", painter(backdrop_of(source))(some))}
     if spec.table is not None and len(spec.table.varying) > 1:

@@ -34,17 +34,17 @@ from ganapp.training.rows_on_disk import rows_of
 
 ARRAYS = ("samples", "clips", "arr_0", "images", "x", "X", "data")
 SUFFIXES = (".csv", ".parquet")
-# What the source `folder` does where it is not told otherwise.
+# What the source `folder` does where it is not given another option.
 USUAL = {name: option.default for name, option in inspect.signature(folder).parameters.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """What is to be judged.
+    """Samples to evaluate.
 
     Args:
         values: `(n, ...)` in user units, not checked yet.
-        labels: `(n,)`, the classes that their generator was asked for, or `None`.
+        labels: `(n,)`, the classes requested of their generator, or `None`.
     """
 
     values: np.ndarray
@@ -208,10 +208,10 @@ def read_pictures(
     Raises:
         UserError: nothing can be read there, or too much is damaged.
     """
-    told = USUAL | {key: value for key, value in options.items() if key in USUAL}
+    options = USUAL | {key: options[key] for key in options.keys() & USUAL.keys()}
     try:
-        contents = image_contents(path, told["max_pixels"], default_cache() / NOTES)
-        decoder, rows = _decoded(path, contents, spec, told)
+        contents = image_contents(path, options["max_pixels"], default_cache() / NOTES)
+        decoder, rows = _decoded(path, contents, spec, options)
     except SizesDifferError as error:
         raise UserError(
             "The pictures of `--samples` must all have one size. Received, in "
@@ -224,30 +224,32 @@ def read_pictures(
     if left_out := about_left_out({**decoder.bad, **contents.left_out}):
         warn(f"Of the samples in {path} left out {left_out}.")
     if decoder.resized:
-        warn(f"{decoder.resized:,} samples were made {told['size']} pixels wide, as real images.")
+        warn(
+            f"{decoder.resized:,} samples were made {options['size']} pixels wide, as real images."
+        )
     for note in decoder.notes():
         warn(f"The samples in {path}: {note}")
     names = [example.name for example in decoder.examples]
     order = sorted(range(len(names)), key=lambda each: place_of(names[each]))
-    labels = _labels(path, names, contents, spec, told)
+    labels = _labels(path, names, contents, spec, options)
     if order == list(range(len(names))):
         return rows, labels
     return rows[order], None if labels is None else labels[order]
 
 
 def _decoded(
-    path: Path, contents: Contents, spec: DataSpec, told: Mapping[str, object]
+    path: Path, contents: Contents, spec: DataSpec, options: Mapping[str, object]
 ) -> tuple[Decoder, np.ndarray]:
-    options = ImageOptions(
-        size=told["size"],
-        resize=told["resize"],
-        channels=told["channels"] or (4 if spec.shape[-1] == 4 else 3),
-        bits=told["bits"],
-        bad_share=told["bad_share"],
-        held_out=told["held_out"],
+    form = ImageOptions(
+        size=options["size"],
+        resize=options["resize"],
+        channels=options["channels"] or (4 if spec.shape[-1] == 4 else 3),
+        bits=options["bits"],
+        bad_share=options["bad_share"],
+        held_out=options["held_out"],
     )
-    decoder = Decoder(options)
-    pictures = decoder.pixels(image_files(path, told["max_pixels"], told["bits"]))
+    decoder = Decoder(form)
+    pictures = decoder.pixels(image_files(path, options["max_pixels"], options["bits"]))
     first = next(pictures, None)
     if first is None:
         beside = about_left_out(contents.left_out)
@@ -265,13 +267,13 @@ def _parts(first: np.ndarray, others):
 
 
 def _labels(
-    path: Path, names: list[str], contents: Contents, spec: DataSpec, told: Mapping[str, object]
+    path: Path, names: list[str], contents: Contents, spec: DataSpec, options: Mapping[str, object]
 ) -> np.ndarray | None:
     """The class of each picture where folders or a file of labels name classes of the data."""
     if not spec.classes:
         return None
     with contextlib.suppress(ValueError):  # folders that contradict each other say nothing
-        marks = marks_in(path, names, told["labels"], told["parts"], contents.label_files)
+        marks = marks_in(path, names, options["labels"], options["parts"], contents.label_files)
         if marks.labels is not None and set(marks.classes) <= set(spec.classes):
             if (marks.labels < 0).any():
                 return None

@@ -192,7 +192,7 @@ def check_data(experiment: Experiment, run: Run) -> None:
 
 
 def check_comparable(experiment: Experiment, run: Run) -> None:
-    """Refuses to judge with data that are of another kind than those of the run, warns of others.
+    """Refuses an evaluation on data of another kind than those of the run, warns of changed ones.
 
     Raises:
         UserError: the run's samples cannot be compared with such examples.

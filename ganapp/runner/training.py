@@ -59,7 +59,7 @@ CELLS = 80  # along each axis of a map
 
 
 def run_to_end(experiment: Experiment, run: Run) -> int:
-    """Trains what is left of the run and judges it; the exit code."""
+    """Trains what is left of the run and evaluates it; the exit code."""
     chief = is_chief(experiment.strategy)
     with run.in_use() if chief else contextlib.nullcontext():
         exit_code = _train_the_rest(experiment, run)
