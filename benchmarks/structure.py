@@ -22,8 +22,8 @@ FAMILIES = {
     "export format": "ganapp.export.formats",
     "verb": "ganapp.commands",
 }
-# The verb whose way to `fit` is followed, by the places where it has been.
-TRAIN = (("ganapp.commands.train", "train"), ("ganapp.commands.training", "train"))
+# The verb whose way to `fit` is followed.
+TRAIN = ("ganapp.commands.train", "train")
 
 
 @dataclass
@@ -280,12 +280,8 @@ def way_to_fit(house: House) -> list[str]:
     A name is followed where it is an import or a definition of the module; methods of objects
     from elsewhere cannot be told from the text, but whoever makes the object is followed.
     """
-    start = next(
-        ((m, f) for m, f in TRAIN if m in house.modules and f in _definitions(house.modules[m])),
-        None,
-    )
     seen: set[tuple[str, str]] = set()
-    waiting = [start] if start else []
+    waiting = [TRAIN]
     while waiting:
         module, name = waiting.pop()
         if (module, name) in seen or module not in house.modules:
@@ -320,14 +316,10 @@ def _uses(house: House, module: Module, name: str) -> Iterator[tuple[str, str]]:
             target, inner = module.aliases.get(node.id, (module.name, node.id))
             if inner and (target != module.name or inner in definitions):
                 yield target, inner
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Call):
-            # `module.function`, and `runner().function` where the call returns the module.
-            called = node.value.func if isinstance(node.value, ast.Call) else node.value
-            target, inner = module.aliases.get(getattr(called, "id", ""), ("", None))
-            if target and inner is None:
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            target, inner = module.aliases.get(node.value.id, ("", None))
+            if target and inner is None:  # `module.function`
                 yield target, node.attr
-            elif isinstance(node.value, ast.Call) and getattr(called, "id", "") == "runner":
-                yield "ganapp.runner", node.attr
 
 
 def _code(definition: ast.AST) -> Iterator[ast.AST]:
