@@ -80,9 +80,11 @@ class Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one."""
-        console = Console(stderr=True, markup=False, highlight=False)
-        style, name = ("yellow", "Warning: ") if record.levelno >= logging.WARNING else ("dim", "")
-        console.print(f"{name}{record.getMessage()}", style=style, soft_wrap=True)
+        if record.levelno >= logging.WARNING:
+            warn(record.getMessage())
+        else:
+            console = Console(stderr=True, markup=False, highlight=False)
+            console.print(record.getMessage(), style="dim", soft_wrap=True)
 
 
 class LibraryNotices(logging.Handler):
