@@ -19,11 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from ganapp.screen import quiet_stderr
+from ganapp.screen import console, quiet_stderr
 
 with quiet_stderr():
     import keras
-    from rich.console import Console
 
     from ganapp.config.loading import load_config
     from ganapp.config.presets import preset_names
@@ -66,9 +65,9 @@ def costs(preset: str, settings: list[str], steps: int) -> tuple[Experiment, flo
     """The experiment, the seconds of one of its steps, and what each of its callbacks takes."""
     experiment = compose(load_config(preset, settings))
     with tempfile.TemporaryDirectory() as scratch:
-        run, quiet = Run(Path(scratch)), Console(quiet=True)
+        run, console.quiet = Run(Path(scratch)), True
         checkpoints = Checkpoints(run.checkpoints, experiment.state(), keep=3)
-        callbacks = recorders(experiment, run, checkpoints, quiet)
+        callbacks = recorders(experiment, run, checkpoints)
         second, logs = _step(experiment, steps)
         found = [_cost(callback, experiment, logs) for callback in callbacks]
     return experiment, second, found
