@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_stderr():

@@ -13,14 +13,15 @@ import argparse
 import dataclasses
 import fractions
 
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 with quiet_stderr():
     import tensorflow as tf
 
-    from ganapp.loading import load_config, preset_names
+    from ganapp.config.loading import load_config
+    from ganapp.config.presets import preset_names
     from ganapp.models.gan import GAN
-    from ganapp.runner.compose import Experiment, compose
+    from ganapp.runner.experiment import Experiment, compose
 
 
 def training_operations(experiment: Experiment) -> float:

@@ -19,15 +19,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import console, quiet_stderr
 
 with quiet_stderr():
     import keras
-    from rich.console import Console
 
-    from ganapp.loading import load_config, preset_names
-    from ganapp.runner.compose import Experiment, compose
-    from ganapp.runner.recording import recorders
+    from ganapp.config.loading import load_config
+    from ganapp.config.presets import preset_names
+    from ganapp.runner.experiment import Experiment, compose
+    from ganapp.runner.training import recorders
     from ganapp.runs import Run
     from ganapp.training.callbacks.cadence import StepCallback
     from ganapp.training.callbacks.evaluate import Evaluate
@@ -65,9 +65,9 @@ def costs(preset: str, settings: list[str], steps: int) -> tuple[Experiment, flo
     """The experiment, the seconds of one of its steps, and what each of its callbacks takes."""
     experiment = compose(load_config(preset, settings))
     with tempfile.TemporaryDirectory() as scratch:
-        run, quiet = Run(Path(scratch)), Console(quiet=True)
+        run, console.quiet = Run(Path(scratch)), True
         checkpoints = Checkpoints(run.checkpoints, experiment.state(), keep=3)
-        callbacks = recorders(experiment, run, checkpoints, quiet)
+        callbacks = recorders(experiment, run, checkpoints)
         second, logs = _step(experiment, steps)
         found = [_cost(callback, experiment, logs) for callback in callbacks]
     return experiment, second, found

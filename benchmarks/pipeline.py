@@ -17,17 +17,17 @@ import time
 from pathlib import Path
 
 from benchmarks.running import markdown
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_stderr():
     import numpy as np
     import PIL.Image
 
-    from ganapp.config import DataConfig
-    from ganapp.loading import load_config, validated
-    from ganapp.runner.automatic import automatic
-    from ganapp.runner.compose import compose
+    from ganapp.commands.train import automatic
+    from ganapp.config.loading import load_config, validated
+    from ganapp.config.schema import DataConfig
+    from ganapp.runner.experiment import compose
     from ganapp.training.data import training_batches
     from ganapp.training.data.cache import cache_folder
     from ganapp.training.data.digits import digits

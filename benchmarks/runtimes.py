@@ -88,7 +88,7 @@ class Torch:
 
 def write_layers(model: Path, folder: Path) -> None:
     """Writes what the generator is made of, layer by layer, and its weights."""
-    from ganapp.quiet import quiet_stderr
+    from ganapp.screen import quiet_stderr
 
     with quiet_stderr():
         import keras

@@ -27,7 +27,7 @@ from benchmarks.running import markdown
 from benchmarks.serving_load import Load, Server, request_body, serving_file
 from ganapp.export.server.engines import open_engine
 from ganapp.export.server.spec import ServingSpec
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 ROUNDS = 4
 TOGETHER = 64  # rows of a batch at most

@@ -15,12 +15,12 @@ import sys
 from collections.abc import Callable
 
 from benchmarks.running import FailedError, cell, markdown, train
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 with quiet_stderr():
     from benchmarks.flops import training_operations
-    from ganapp.loading import load_config
-    from ganapp.runner.compose import compose
+    from ganapp.config.loading import load_config
+    from ganapp.runner.experiment import compose
 
 
 @dataclasses.dataclass(frozen=True)

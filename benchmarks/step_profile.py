@@ -14,14 +14,14 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.running import markdown
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 with quiet_stderr():
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    from ganapp.loading import load_config
-    from ganapp.runner.compose import Experiment, compose
+    from ganapp.config.loading import load_config
+    from ganapp.runner.experiment import Experiment, compose
     from ganapp.training.data import training_batches
 
 STEPS = 20  # that are looked at; a whole execution where that is more

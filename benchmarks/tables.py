@@ -20,14 +20,13 @@ import statistics
 from pathlib import Path
 
 from benchmarks.running import cell, markdown, train
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with quiet_stderr():
     import numpy as np
 
-    from ganapp.runner.generator import open_generator
-    from ganapp.runner.outputs import generated_from
+    from ganapp.runner.saved_runs import open_generator, samples_from
     from ganapp.runs import open_run
     from ganapp.training.baselines import BASELINES, RealData
     from ganapp.training.data import SOURCES
@@ -132,7 +131,7 @@ def gan_row(split: Split, data: str, number: int, setting: str) -> Row:
     generator, _ = open_generator(open_run(Path(report["directory"])), "best")
 
     def draw(count: int, seed: int) -> np.ndarray:
-        return generated_from(generator, generator.gan.sample_latents(count, seed=seed))
+        return samples_from(generator, generator.gan.sample_latents(count, seed=seed))
 
     figures = (report["best"] or report["last"])["figures"]
     return split.judged(f"GAN, {setting}", draw, figures["closest_record"]["value"])

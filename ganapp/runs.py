@@ -13,6 +13,9 @@ from typing import Any
 from ganapp.errors import InUseError, UserError
 from ganapp.training.files import LONGEST, parse_json, read_json, write_atomically
 
+Json = dict[str, Any]  # as `json` reads it
+# What reading a report ends in whose tables and numbers are others than `ganapp` writes.
+MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 # What a `train` leaves that was killed while it claimed its directory; the next one may have it.
 CLAIM = {".lock", ".config.toml.tmp"}
 
@@ -87,18 +90,18 @@ class Run:
         """Name of the folder."""
         return self.directory.resolve().name
 
-    def read_manifest(self) -> dict[str, Any] | None:
+    def read_manifest(self) -> Json | None:
         """The manifest, or `None` when there is none yet; a `UserError` if it is damaged."""
         return self._read_json(self.manifest)
 
-    def read_report(self) -> dict[str, Any] | None:
+    def read_report(self) -> Json | None:
         """The final evaluation, or `None` when there is none yet; a `UserError` if damaged."""
         report = self._read_json(self.report)
         if not all(isinstance((report or {}).get(part) or {}, dict) for part in ("best", "last")):
             raise self.damaged(self.report)
         return report
 
-    def read_metrics(self) -> Iterator[dict[str, Any]]:
+    def read_metrics(self) -> Iterator[Json]:
         """Rows of `metrics.jsonl`; a row that is half written or damaged is left out.
 
         What a row holds under `watch`, where it holds that, is a table.
@@ -144,7 +147,7 @@ class Run:
                 ) from error
             yield
 
-    def _read_json(self, path: Path) -> dict[str, Any] | None:
+    def _read_json(self, path: Path) -> Json | None:
         try:
             content = read_json(path)
         except FileNotFoundError:

@@ -12,7 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
-from ganapp.quiet import quiet_stderr
+from ganapp.screen import quiet_stderr
 
 with quiet_stderr():  # it greets whoever runs several processes of pytest
     import keras

@@ -1,1 +1,53 @@
-"""The commands, in groups; each module is a typer application of its own."""
+"""The verbs: a file each, in which the typer signature is the verb; nothing heavy is imported."""
+
+import typer
+
+from ganapp.commands import (
+    baseline,
+    compare,
+    data,
+    diagnose,
+    evaluate,
+    export,
+    list,
+    presets,
+    publish,
+    resume,
+    runs,
+    sample,
+    serve,
+    show,
+    train,
+    verify,
+)
+
+# In the order of the help.
+VERBS = {
+    "data": data.data,
+    "train": train.train,
+    "resume": resume.resume,
+    "sample": sample.sample,
+    "export": export.export,
+    "verify": verify.verify,
+    "publish": publish.publish,
+    "serve": serve.serve,
+    "evaluate": evaluate.evaluate,
+    "compare": compare.compare,
+    "diagnose": diagnose.diagnose,
+    "baseline": baseline.baseline,
+    "show": show.show,
+    "list": list.list_members,
+    "runs": runs.runs,
+}
+
+app = typer.Typer(
+    name="ganapp",
+    help="Train, judge and ship generators: any objective x any network x any prior on any data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for name, verb in VERBS.items():
+    app.command(name)(verb)
+app.add_typer(presets.app, name="presets")

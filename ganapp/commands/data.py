@@ -1,16 +1,60 @@
 """`ganapp data`: what was understood of data before anybody trains on them."""
 
+from __future__ import annotations
+
+import collections
+import dataclasses
+import io
+import itertools
+import json
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from ganapp.commands.common import SetOption, console, runner
+from ganapp.commands.options import SetOption, check_png
+from ganapp.errors import UserError, as_user_errors
+from ganapp.runs import Json
+from ganapp.screen import console, stage, start_tensorflow
 
-app = typer.Typer()
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+
+    from ganapp.config.schema import DataConfig
+    from ganapp.training.data import DataSpec, Source
+    from ganapp.training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
+
+MOST_BYTES = 2**30  # of examples that are looked at
+LEAST_EXAMPLES = 1_000  # that are looked at, however large they are
+DRAWN = 10_000  # examples of a source that never ends
+POINTS, CLIPS = 3_000, 10  # in a picture
+SIZED = 200  # image files whose size is looked up
+SHOWN_CLASSES, SHOWN_COLUMNS, SHOWN_REASONS = 30, 60, 10
+BAR, LETTERS = 24, 16  # letters of the bar of the largest class, and of a category
+SHARED = 0.1  # of the rows have the commonest value, or it is not shown
 
 
-@app.command()
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What is looked at of a source, in user units.
+
+    Args:
+        training: `(n, *shape)`.
+        labels: int `(n,)`, below 0 where unknown, or `None`.
+        held_out: `(m, *shape)`.
+        held_out_labels: likewise.
+    """
+
+    training: np.ndarray
+    labels: np.ndarray | None
+    held_out: np.ndarray
+    held_out_labels: np.ndarray | None
+
+
 def data(
     source: Annotated[
         str,
@@ -29,6 +73,465 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print the page as JSON.")] = False,
 ) -> None:
     """Show what was understood of data, draw examples, and warn of what will hurt a training."""
-    runner().data_page(
-        source, size=size, overrides=overrides or [], png=png, as_json=as_json, console=console
+    start_tensorflow()
+    if png is not None:
+        check_png("--png", png)
+    config = _data_config(source, size, overrides or [])
+    with as_user_errors(config.source):
+        made = config.build()
+    with as_user_errors(config.source), stage(f"Looking at {_printable(source)}"):
+        examples = _examples(made)
+        content = _content(made, examples, config)
+        picture = None if png is None else _picture(made, examples, _title(content, config))
+    if picture is not None:
+        _write(picture, png)
+        content["picture"] = str(png)
+    if as_json:
+        console.print_json(json.dumps(content))
+    else:
+        _show(content)
+
+
+def _data_config(text: str, size: int | None, overrides: Sequence[str]) -> DataConfig:
+    from ganapp.config.loading import tables_of, validated, with_overrides
+    from ganapp.config.members import option_names
+    from ganapp.config.schema import DataConfig
+
+    for override in overrides:
+        if not override.startswith("data."):
+            raise UserError(
+                "`data --set` takes settings of the data, for example data.held_out=0.2. "
+                f"Received: {override!r}"
+            )
+    table = tables_of(text).get("data")
+    if not isinstance(table, dict):
+        raise UserError(f"{text} must have a table [data] with a `source`. Received: none")
+    table = with_overrides({"data": table}, overrides)["data"]
+    if size is not None:
+        if "size" not in option_names("data", table.get("source", "")):
+            name = table.get("source")
+            raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
+        table["size"] = size
+    return validated(table, f"`{text}`", DataConfig)
+
+
+def _examples(source: Source) -> Examples:
+    """Examples to look at: all, but of very many the first ones, which are a random choice."""
+    import numpy as np
+
+    spec = source.spec
+    size = int(np.prod(spec.user_shape)) * (1 if spec.pixels else 4)
+    most = max(LEAST_EXAMPLES, MOST_BYTES // size)
+    most = min(most, DRAWN) if spec.examples is None else most
+    training, held_out = source.training_examples(most), source.held_out_examples(most)
+    return Examples(*training, *held_out)
+
+
+def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
+    from ganapp.training.data import findings
+
+    spec, endless = source.spec, source.spec.examples is None
+    content: Json = {
+        "source": spec.name,
+        "description": _printable(spec.description),
+        "kind": "table" if spec.table is not None else spec.kind,
+        "shape": list(spec.user_shape),
+        "model_shape": list(spec.shape),
+        "units": _units(spec),
+        "training": spec.examples,
+        "held_out": spec.held_out,
+        "looked_at": {"training": len(examples.training), "held_out": len(examples.held_out)},
+    }
+    warnings = findings.about_count(spec.kind, spec.examples)
+    if not endless:
+        duplicates = findings.count_duplicates(examples.training, examples.held_out)
+        content["duplicates"] = _duplicates(duplicates)
+        warnings += findings.about_duplicates(duplicates, chance=spec.table is not None)
+    if spec.classes:
+        content |= _classes(source, examples)
+        counts = [
+            {row["name"]: row[part] for row in content["classes"]}
+            for part in ("training", "held_out")
+        ]
+        warnings += [] if endless else findings.about_classes(*counts)
+    if spec.pixels:
+        facts = findings.pixel_facts(examples.training)
+        content["values"] = _pixels(facts)
+        warnings += findings.about_pixels(facts)
+    else:
+        columns = _columns(spec, examples.training)
+        content["columns"] = [row for row, _ in columns]
+        seen = [facts for _, facts in columns if facts is not None]
+        warnings += [] if endless else findings.about_columns(seen, len(examples.training))
+    if originals := _original_sizes(config, source):
+        resize = config.options["resize"]
+        content["files"] = {
+            "sizes": findings.about_sizes(originals),
+            "looked_at": len(originals),
+            "resize": resize,
+        }
+        warnings += findings.about_size(originals, config.options["size"], resize=resize)
+    content["notes"] = [_printable(note) for note in source.notes]
+    content["left_out"] = _left_out(source)
+    content["warnings"] = [
+        {"name": each.name, "sentence": _printable(each.sentence), **each.numbers}
+        for each in warnings
+    ]
+    if (hint := _drop_hint(warnings, config, spec)) is not None:
+        content["hint"] = hint
+    return content
+
+
+def _units(spec: DataSpec) -> str:
+    if spec.pixels:
+        return "uint8 from 0 to 255, in training -1 to 1"
+    if spec.table is not None:
+        return f"those of the columns, in training vectors of {spec.shape[0]}"
+    return "those of the source, standardised in training"
+
+
+def _duplicates(found: Duplicates) -> Json:
+    training, held_out = found.shares
+    return {
+        "training": found.training,
+        "training_share": training,
+        "held_out_in_training": found.held_out,
+        "held_out_share": held_out,
+    }
+
+
+def _classes(source: Source, examples: Examples) -> Json:
+    names = [_printable(name) for name in source.spec.classes]
+    # Labels are few bytes: of all training examples, where examples are not all looked at.
+    sides = (source.training_labels(), examples.held_out_labels)
+    counts = [_counts(labels, len(names)) for labels in sides]
+    rows = zip(names, *(known.tolist() for known, _ in counts), strict=True)
+    return {
+        "classes": [
+            {"name": name, "training": training, "held_out": held_out}
+            for name, training, held_out in rows
+        ],
+        "unlabelled": {"training": counts[0][1], "held_out": counts[1][1]},
+    }
+
+
+def _counts(labels: np.ndarray | None, classes: int) -> tuple[np.ndarray, int]:
+    import numpy as np
+
+    labels = np.empty(0, int) if labels is None else np.asarray(labels)
+    known = labels[labels >= 0]
+    return np.bincount(known, minlength=classes), len(labels) - len(known)
+
+
+def _pixels(facts: PixelFacts) -> Json:
+    return {"minimum": facts.minimum, "maximum": facts.maximum, "mean": round(facts.mean, 2)}
+
+
+def _columns(spec: DataSpec, rows: np.ndarray) -> list[tuple[Json, ColumnFacts | None]]:
+    """Every column in words, and what its rows hold; nothing of those that are not learnt."""
+    from ganapp.training.data import findings
+
+    if spec.table is None:
+        named = [f"column {place}" for place in range(rows.shape[1])]
+        measured = [findings.column_facts(name, rows[:, i]) for i, name in enumerate(named)]
+        return [
+            ({"name": each.name, "kind": "number", "values": _limits(each)} | _measured(each), each)
+            for each in measured
+        ]
+    found, places = [], {name: place for place, name in enumerate(spec.table.names)}
+    for summary in spec.table.describe():
+        row = {
+            key: _printable(text)
+            for key, text in dataclasses.asdict(summary).items()
+            if isinstance(text, str)
+        }
+        place = places.get(summary.name)
+        if place is None:
+            found.append((row, None))
+            continue
+        categories = getattr(spec.table.varying[place], "categories", None)
+        facts = findings.column_facts(
+            summary.name, rows[:, place], categories=categories is not None
+        )
+        found.append((row | _measured(facts, categories), facts))
+    return found
+
+
+def _measured(facts: ColumnFacts, categories: Sequence[object] | None = None) -> Json:
+    common = {"distinct": facts.distinct, "missing": facts.missing, "commonest_share": facts.share}
+    if categories is not None:
+        names, place = [_printable(str(value)) for value in categories], facts.commonest
+        return common | {
+            "categories": names,
+            "commonest": None if place is None else names[int(place)],
+        }
+    return common | {
+        "minimum": facts.minimum,
+        "maximum": facts.maximum,
+        "commonest": facts.commonest,
+    }
+
+
+def _limits(facts: ColumnFacts) -> str:
+    return f"{_number(facts.minimum)} to {_number(facts.maximum)}"
+
+
+def _left_out(source: Source) -> Json:
+    files = {_printable(name): _printable(why) for name, why in source.bad_files.items()}
+    reasons = collections.Counter(files.values())
+    return {"count": len(files), "reasons": dict(reasons.most_common()), "files": files}
+
+
+def _original_sizes(config: DataConfig, source: Source) -> list[tuple[int, int]]:
+    """Height and width of some of the files, evenly apart, where images are resized."""
+    from ganapp.training.data.image_files import image_files
+    from ganapp.training.data.images import BadImageError, own_limit
+
+    options = config.options
+    if not options.get("size") or not {"path", "resize"} <= options.keys():
+        return []
+    total = source.spec.examples + source.spec.held_out + len(source.bad_files)
+    sizes = []
+    with own_limit():
+        files = image_files(Path(options["path"]), options["max_pixels"])
+        for example in itertools.islice(files, 0, None, max(1, total // SIZED)):
+            try:
+                image = example.load().image
+            except BadImageError:
+                continue
+            sizes.append((image.height, image.width))
+    return sizes
+
+
+def _drop_hint(warnings: Sequence[Finding], config: DataConfig, spec: DataSpec) -> str | None:
+    """The setting that leaves out the columns of which a finding speaks, ready for the shell."""
+    from ganapp.config.members import option_names
+
+    if "drop" not in option_names("data", config.source):
+        return None
+    label = spec.table.label if spec.table is not None else ""
+    named = dict.fromkeys(config.options.get("drop") or ())
+    before = len(named)
+    named |= dict.fromkeys(name for each in warnings for name in each.columns if name != label)
+    if len(named) == before:
+        return None
+    setting = f"data.drop={json.dumps(list(named), ensure_ascii=False)}"
+    return f"Without the columns that warnings are about: --set {shlex.quote(setting)}"
+
+
+def _printable(text: str) -> str:
+    """Text that any screen and JSON can hold: bytes of names that are no UTF-8 are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _title(content: Json, config: DataConfig) -> str:
+    path = config.options.get("path")
+    subject = content["source"] if path is None else f"{content['source']} {Path(path).name}"
+    return _printable(f"{subject}: {_shape(content)}; {_count(content)}")
+
+
+def _picture(source: Source, examples: Examples, title: str) -> PIL.Image.Image:
+    from ganapp.training.evaluation.data_pictures import (
+        clip_sheet,
+        image_sheet,
+        point_sheet,
+        titled,
     )
+    from ganapp.training.evaluation.table_pictures import marginal_page
+
+    spec = source.spec
+    classes = [_printable(name) for name in spec.classes]
+    if spec.kind == "image":
+        apart = source.singles is not None or spec.shape[2] not in (1, 3, 4)
+        how = {True: "; channels side by side", False: ""}[apart]
+        how = "; channels as colours and transparency" if spec.shape[2] == 4 else how
+        return image_sheet(
+            examples.training, examples.labels, classes, title=title + how, apart=apart
+        )
+    if spec.kind == "video":
+        some, labels = examples.training[:CLIPS], examples.labels
+        known = [] if labels is None else [_name_of(each, classes) for each in labels[:CLIPS]]
+        return clip_sheet(some, known, title=title)
+    if spec.table is not None:
+        page = marginal_page(
+            examples.held_out,
+            table=spec.table,
+            real=examples.training,
+            names=("training", "held out"),
+        )
+        return titled(page, title)
+    labels = None if examples.labels is None else examples.labels[:POINTS]
+    return point_sheet(examples.training[:POINTS], labels, classes, title=title)
+
+
+def _name_of(label: int, classes: Sequence[str]) -> str:
+    return classes[label] if label >= 0 else "no label"
+
+
+def _write(picture: PIL.Image.Image, png: Path) -> None:
+    from ganapp.training.files import write_atomically
+
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    try:
+        write_atomically(png, buffer.getvalue())
+    except OSError as error:
+        raise UserError(f"`--png` cannot be written: {png} ({error.strerror}).") from error
+
+
+def _show(content: Json) -> None:
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    for name, text in _facts(content):
+        facts.add_row(name, text)
+    console.print(facts, highlight=False)
+    for table in (*_class_table(content), *_column_table(content)):
+        console.print()
+        console.print(table, highlight=False)
+    lists = {
+        "Assumed": content["notes"],
+        "Files left out": _reasons(content["left_out"]),
+        "Warnings": [each["sentence"] for each in content["warnings"]],
+    }
+    for heading, sentences in lists.items():
+        if sentences:
+            console.print(f"\n{heading}", highlight=False, style="bold")
+        for sentence in sentences:
+            console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+    if "hint" in content:
+        console.print(content["hint"], highlight=False, soft_wrap=True)
+    if not content["warnings"]:
+        console.print("\nNo warnings.")
+    if "picture" in content:
+        console.print(f"Picture: {content['picture']}", soft_wrap=True)
+
+
+def _facts(content: Json) -> Iterator[tuple[str, str]]:
+    yield "data", f"{content['source']}: {content['description']}"
+    yield "shape", _shape(content)
+    yield "units", content["units"]
+    yield "examples", f"{_count(content)}, {content['held_out']:,} held out"
+    looked_at = content["looked_at"]["training"]
+    if content["training"] is None or looked_at < content["training"]:
+        yield "looked at", f"the first {looked_at:,} of them"
+    if "values" in content:
+        values = content["values"]
+        yield "values", f"{values['minimum']} to {values['maximum']}, mean {values['mean']:g}"
+    if "files" in content:
+        files = content["files"]
+        yield "files", f"{files['sizes']} ({files['looked_at']} looked at), {files['resize']}"
+    if "duplicates" in content:
+        found = content["duplicates"]
+        yield (
+            "duplicates",
+            f"{found['training']:,} training examples repeat another, "
+            f"{found['held_out_in_training']:,} held-out examples are training examples, too",
+        )
+    if "classes" in content:
+        unknown = content["unlabelled"]["training"]
+        more = f", {unknown:,} training examples without a label" if unknown else ""
+        yield "classes", f"{len(content['classes']):,}{more}"
+
+
+def _shape(content: Json) -> str:
+    return SHAPES[content["kind"]](content["shape"])
+
+
+def _pixel_shape(shape: Sequence[int]) -> str:
+    height, width, channels = shape
+    return f"{width} x {height} pixels (width x height), {_several(channels, 'channel')}"
+
+
+SHAPES = {
+    "image": _pixel_shape,
+    "video": lambda shape: f"clips of {shape[0]} frames, {_pixel_shape(shape[1:])}",
+    "vector": lambda shape: f"vectors of {shape[0]:,}",
+    "table": lambda shape: f"rows of {_several(shape[0], 'column')}",
+}
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _count(content: Json) -> str:
+    if content["training"] is None:
+        return "drawn without end"
+    return _several(content["training"], "training example")
+
+
+def _reasons(left_out: Json) -> list[str]:
+    reasons = [f"{count:,}: {reason}" for reason, count in left_out["reasons"].items()]
+    more = len(reasons) - SHOWN_REASONS
+    return reasons[:SHOWN_REASONS] + ([f"and {more:,} other reasons"] if more > 0 else [])
+
+
+def _class_table(content: Json) -> Iterator[Table]:
+    rows = content.get("classes", [])
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class", overflow="fold")
+    table.add_column("training", justify="right")
+    table.add_column("held out", justify="right")
+    table.add_column("")
+    largest = max(row["training"] for row in rows) or 1
+    shown, cut = rows, None
+    if len(rows) > SHOWN_CLASSES:
+        ordered = sorted(rows, key=lambda row: -row["training"])
+        cut = SHOWN_CLASSES // 2
+        shown = ordered[:cut] + ordered[-cut:]
+    for place, row in enumerate(shown):
+        if place == cut:
+            table.add_row(f"({len(rows) - len(shown):,} classes between)", "", "", "")
+        bar = "█" * max(1 if row["training"] else 0, round(BAR * row["training"] / largest))
+        table.add_row(row["name"], f"{row['training']:,}", f"{row['held_out']:,}", bar)
+    yield table
+
+
+def _column_table(content: Json) -> Iterator[Table]:
+    rows = content.get("columns", [])
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("column", "kind", "range or categories", "missing", "commonest", "form, note"):
+        right = heading == "missing"
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for row in rows[:SHOWN_COLUMNS]:
+        missing = row.get("missing", 0)
+        table.add_row(
+            row["name"],
+            row["kind"],
+            row["values"],
+            _percent(missing) if missing else "",
+            _commonest(row),
+            ", ".join(filter(None, (row.get("form"), row.get("note")))),
+        )
+    if len(rows) > SHOWN_COLUMNS:
+        more = len(rows) - SHOWN_COLUMNS
+        table.add_row(f"({more:,} further columns; --json has all)", *[""] * 5)
+    yield table
+
+
+def _commonest(row: Json) -> str:
+    """The value that most rows share, where some do."""
+    value, share = row.get("commonest"), row.get("commonest_share", 0.0)
+    if value is None or share < SHARED or row.get("distinct", 0) < 2:
+        return ""
+    if isinstance(value, str):
+        return f"{_short(value)} ({share:.0%})"
+    # Of dates and the like the number is no value that anybody wrote.
+    return f"{_number(value)} ({share:.0%})" if row["kind"] == "number" else f"({share:.0%})"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+
+
+def _number(value: float) -> str:
+    if value == round(value) and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:,.5g}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "< 0.1%"

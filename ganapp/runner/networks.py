@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganapp.config import Config
+from ganapp.config.schema import Config
 from ganapp.models.networks import GENERATORS
 from ganapp.models.packing import packed_shape
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, input_shapes

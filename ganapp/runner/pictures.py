@@ -4,12 +4,11 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
 
-from ganapp.runs import Run
+from ganapp.runs import Json, Run
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.mixtures import Mixture
 from ganapp.training.evaluation import pictures
@@ -41,12 +40,7 @@ class Backdrop:
 
 
 def backdrop_of(source: Source, *, examples: int | None = None) -> Backdrop:
-    """The backdrop of pictures of this source.
-
-    Args:
-        source: of the data.
-        examples: of a table, how many real rows; all when `None`.
-    """
+    """The backdrop of pictures of this source; of a table so many real rows, all when `None`."""
     spec, modes, real = source.spec, source.modes, None
     if spec.table is not None:
         real, _ = source.training_examples(examples)
@@ -58,12 +52,7 @@ def backdrop_of(source: Source, *, examples: int | None = None) -> Backdrop:
 def painter(
     backdrop: Backdrop, columns: int | None = None
 ) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples: a grid of images, columns of a table, or points.
-
-    Args:
-        backdrop: what the samples imitate.
-        columns: of a grid; as near to a square as possible when `None`.
-    """
+    """What draws samples: a grid of images, columns of a table, or points."""
     spec, modes = backdrop.spec, backdrop.modes
     if backdrop.stacked:
         return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
@@ -83,23 +72,23 @@ def draw_pictures(
     judge: Judge,
     directory: Path,
     samples: np.ndarray,
-    report: dict[str, Any],
+    report: Json,
     *,
     whose: str,
 ) -> dict[str, str]:
-    """Saves the pictures of a report; returns their relative paths by caption.
+    """Saves the pictures of a report in `directory/pictures`; their relative paths by caption.
 
     Args:
         source: what the samples imitate.
         judge: of the source.
-        directory: pictures go to its folder `pictures`.
+        directory: of the report.
         samples: `(n, *shape)` in user units.
-        report: what the judge said of them.
+        report: on them.
         whose: for the caption.
     """
     spec, folder = source.spec, directory / "pictures"
     folder.mkdir(exist_ok=True)
-    # Columns of a table are judged by all samples, images and points by a few.
+    # Columns of a table need all samples, images and points a few.
     some = samples if spec.table is not None else samples[:GRID]
     drawn = {f"Samples of {whose}": ("samples", painter(backdrop_of(source))(some))}
     if spec.table is not None and len(spec.table.varying) > 1:
@@ -134,17 +123,8 @@ def _above_nearest(source: Source, judge: Judge, samples: np.ndarray) -> PIL.Ima
     return pictures.nearest_neighbours(*sides, np.arange(len(some)), columns)
 
 
-def draw_curves(
-    run: Run, best: dict[str, Any] | None, last: dict[str, Any], *, metric: str
-) -> dict[str, str]:
-    """Saves the curves of the figures along a training; their relative path by caption, if any.
-
-    Args:
-        run: with its records.
-        best: the report on the best checkpoint, with its `step`.
-        last: on the last one.
-        metric: the figure that comes first.
-    """
+def draw_curves(run: Run, best: Json | None, last: Json, *, metric: str) -> dict[str, str]:
+    """Saves the curves of the figures along a training; their relative path by caption, if any."""
     figures = (best or last)["figures"]
     curves = evaluation_curves(
         [row for row in run.read_metrics() if isinstance(row.get("evaluation"), dict)],

@@ -1,205 +1,70 @@
-"""Training a new run and resuming a lost one."""
+"""Training a run to its end: the plan, the callbacks that record it, `fit`, the evaluation."""
 
 import contextlib
+import functools
 import json
 import math
+import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
+import PIL.Image
 import tensorflow as tf
-from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from ganapp.config.loading import as_toml, load_saved
+from ganapp.config.members import PluginSection
+from ganapp.config.rules import warnings
 from ganapp.errors import UserError
-from ganapp.loading import as_toml, load_saved
-from ganapp.runner.choosing import chosen_config
-from ganapp.runner.compose import Experiment, compose
-from ganapp.runner.judging import evaluate
-from ganapp.runner.recording import recorders
-from ganapp.runner.resuming import (
-    changed_setting,
-    ended_schedules,
-    lengths_before,
-    resumed_config,
-    settings_before,
-)
-from ganapp.runner.same_data import check_data, compose_run, place_settings
-from ganapp.runner.summary import show_plan, warn
-from ganapp.runs import (
-    Run,
-    check_free,
-    claim_next,
-    claim_run,
-    next_directory,
-    open_run,
-)
-from ganapp.training.callbacks.board import truncate_events
-from ganapp.training.callbacks.guard import NonFiniteError
+from ganapp.runner.diagnosis import Theory, alarm_callback
+from ganapp.runner.evaluation import evaluate_run
+from ganapp.runner.experiment import Experiment, metric_direction, versions
+from ganapp.runner.pictures import painter
+from ganapp.runner.saved_runs import check_data
+from ganapp.runs import Json, Run
+from ganapp.screen import console, warn
+from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
+from ganapp.training.callbacks.board import Board, truncate_events
+from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
+from ganapp.training.callbacks.evaluate import Evaluate
+from ganapp.training.callbacks.guard import NonFiniteError, NonFiniteGuard
 from ganapp.training.callbacks.interrupt import Interrupt
-from ganapp.training.callbacks.metrics import truncate_metrics
+from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay
+from ganapp.training.callbacks.samples import SampleGrids
+from ganapp.training.callbacks.tensorboard import TensorBoardLog
+from ganapp.training.callbacks.theory import CompareWithTheory
 from ganapp.training.checkpoints import CheckpointError, Checkpoints
-from ganapp.training.data import training_batches
+from ganapp.training.data import Source, training_batches
+from ganapp.training.data.left_out import about_left_out
+from ganapp.training.data.tables.descriptions import ColumnSummary
 from ganapp.training.distribution import agreement, is_chief
+from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.table_pictures import column_strips
 from ganapp.training.files import write_atomically
+from ganapp.training.kernels import kernels
+from ganapp.training.objectives import Objective
+
+MOST_CLASSES = 20  # that are named before training
+MOST_COLUMNS = 30  # of a table that the plan shows
+SHOWN_IMAGES, SHOWN_POINTS = 64, 1000
+COMPARED = 1000  # points of each kind: the cost grows with the square
+CELLS = 80  # along each axis of a map
 
 
-def train(
-    preset_or_file: str | None,
-    *,
-    data: str | None = None,
-    size: int | None = None,
-    directory: Path | None = None,
-    folder: Path = Path("runs"),
-    overrides: Sequence[str] = (),
-    dry_run: bool = False,
-    console: Console,
-) -> int:
-    """Trains a new run, evaluates it and writes its report.
-
-    Args:
-        preset_or_file: a preset's name or the path of a TOML file; `None` if the data decide.
-        data: instead of the preset's: a source, `source:path` or a path.
-        size: of images from files.
-        directory: the run directory; the next free one in `folder` when `None`.
-        folder: where runs go.
-        overrides: `key=value` settings.
-        dry_run: validate, show the plan and time a few steps only.
-        console: where to write.
-
-    Returns:
-        The exit code: 0, or 143 / 130 when a signal ended the run.
-
-    Raises:
-        UserError: for the user's mistakes, before anything is written.
-    """
-    config, preset = chosen_config(
-        preset_or_file, data, size=size, overrides=overrides, console=console
-    )
-    experiment = compose(config)
-    planned = directory or next_directory(folder, preset)
-    if is_chief(experiment.strategy):
-        check_free(planned)
-    show_plan(experiment, planned, console)
-    if dry_run:
-        with console.status("Timing a few steps..."):
-            seconds = seconds_a_step(experiment)
-        console.print(
-            f"time           {about_duration(seconds * experiment.total_steps)} at "
-            f"{seconds:.3g} s a step as measured now; evaluations and the report come on top",
-            highlight=False,
-            soft_wrap=True,
-        )
-        console.print("Everything fits; no run was started (dry run).")
-        if "cache_dir" in config.data.options:
-            console.print(f"What the data were made into stays in {experiment.cache}.")
-        return 0
-    if is_chief(experiment.strategy):
-        toml = as_toml(config)
-        run = claim_run(directory, toml) if directory else claim_next(folder, preset, toml)
-        if run.directory != planned:
-            console.print(f"{planned} was taken meanwhile; the run goes to {run.directory}.")
-        return _run_to_end(experiment, run, console)
-    return _run_to_end(experiment, Run(planned), console)
-
-
-def seconds_a_step(experiment: Experiment) -> float:
-    """Trains for a few steps and returns the seconds that one took, without the tracing.
-
-    What is trained is not a run's: call this for a plan only.
-    """
-    ends = []
-    clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: ends.append(time.monotonic())
-    )
-    execution = experiment.gan.steps_per_execution
-    lazy = max((term.interval for term in experiment.gan.objective.terms), default=1)
-    executions = math.ceil(max(2, lazy) / execution)  # lazy terms with their share of the steps
-    with _memory_in_words():
-        experiment.gan.fit(
-            _batches(experiment, 0),
-            steps_per_epoch=(1 + executions) * execution,
-            callbacks=[clock],
-            verbose=0,
-        )
-    return (ends[-1] - ends[0]) / (executions * execution)
-
-
-def about_duration(seconds: float) -> str:
-    """A duration in words, as exactly as an estimate may be."""
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"about {seconds / size:.2g} {unit}"
-    return f"about {max(1, round(seconds))} seconds"
-
-
-@contextlib.contextmanager
-def _memory_in_words() -> Iterator[None]:
-    """Turns TensorFlow's error about memory into a sentence."""
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            "Training needs more memory or disk space than there is; a smaller "
-            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
-        ) from error
-
-
-def resume(
-    directory: Path,
-    *,
-    preset_or_file: str | None = None,
-    overrides: Sequence[str] = (),
-    data: str | None = None,
-    console: Console,
-) -> int:
-    """Continues a run to its configured end, exactly as if it had never stopped.
-
-    Args:
-        directory: the run directory.
-        preset_or_file: a configuration to compare with the run's; it must be the same, but for
-            more epochs and another place of the data.
-        overrides: `key=value` settings, likewise.
-        data: where the data lie now.
-        console: where to write.
-
-    Returns:
-        The exit code, as for `train`.
-
-    Raises:
-        UserError: if there is no run, or the configurations differ.
-    """
-    run = open_run(directory)
-    config = resumed_config(run, preset_or_file, [*overrides, *place_settings(run, data)])
-    experiment = compose_run(run, config, lengths=lengths_before(run, config))
-    show_plan(experiment, directory, console)
-    if sentence := ended_schedules(experiment):
-        console.print(sentence, highlight=False, soft_wrap=True)
-    if sentence := changed_setting(run.read_manifest() or {}):
-        warn(sentence)
-    return _run_to_end(experiment, run, console)
-
-
-@contextlib.contextmanager
-def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
-    """Where this process records: the run itself, or a scratch folder if it is not the chief."""
-    if is_chief(experiment.strategy):
-        yield run
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Run(Path(scratch))
-
-
-def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
-    """Trains what is left of the run and judges it; the exit code."""
+def run_to_end(experiment: Experiment, run: Run) -> int:
+    """Trains what is left of the run and evaluates it; the exit code."""
     chief = is_chief(experiment.strategy)
     with run.in_use() if chief else contextlib.nullcontext():
-        exit_code = _train_the_rest(experiment, run, console)
+        exit_code = _train_the_rest(experiment, run)
         if chief and exit_code == 0:
-            exit_code = _judge(experiment, run, console)
+            exit_code = _evaluate(experiment, run)
     if exit_code:
         console.print(
             f"Continue with: python -m ganapp resume {run.directory}",
@@ -209,16 +74,7 @@ def _run_to_end(experiment: Experiment, run: Run, console: Console) -> int:
     return exit_code
 
 
-def _judge(experiment: Experiment, run: Run, console: Console) -> int:
-    try:
-        evaluate(run.directory, console=console, experiment=experiment)
-    except KeyboardInterrupt:
-        console.print("Training is done, its report is not.")
-        return 128 + signal.SIGINT
-    return 0
-
-
-def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
+def _train_the_rest(experiment: Experiment, run: Run) -> int:
     check_data(experiment, run)
     checkpoints = Checkpoints(
         run.checkpoints,
@@ -240,20 +96,23 @@ def _train_the_rest(experiment: Experiment, run: Run, console: Console) -> int:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
         if start >= experiment.total_steps:
             return 0
-        return _fit(experiment, record, checkpoints, console)
+        return _fit(experiment, record, checkpoints)
+
+
+@contextlib.contextmanager
+def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
+    """Where this process records: the run itself, or a scratch folder if it is not the chief."""
+    if is_chief(experiment.strategy):
+        yield run
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Run(Path(scratch))
 
 
 def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
-    """Writes what everything downstream needs to know of the run.
-
-    Args:
-        experiment: of the run.
-        run: as it was before.
-        record: where this process records.
-        start: the step that it goes on from.
-    """
+    """Writes what everything downstream needs to know of the run that goes on from `start`."""
     manifest = experiment.manifest()
-    if before := settings_before(run.read_manifest() or {}, start):
+    if before := earlier_settings(run.read_manifest() or {}, start):
         manifest["settings_before"] = before
     # Longer, or with its data in another place: before the manifest, which is compared with it.
     if record.config.exists() and load_saved(record.config) != experiment.config:
@@ -263,13 +122,12 @@ def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None
 
 
 def _list_bad_files(experiment: Experiment, run: Run) -> None:
-    """Says which of the data's files could not be used, and why."""
     if bad := experiment.source.bad_files:
         listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
         write_atomically(run.directory / "bad_files.txt", listed)
 
 
-def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Console) -> int:
+def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
     """Runs `fit` to the configured end; one call, or two when resuming within an epoch."""
     gan, per_epoch, total = experiment.gan, experiment.steps_per_epoch, experiment.total_steps
     unit = "images" if experiment.source.spec.kind == "image" else "examples"
@@ -277,7 +135,7 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints, console: Co
     progress = ProgressDisplay(
         total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
     )
-    callbacks = [*recorders(experiment, run, checkpoints, console), interrupt, progress]
+    callbacks = [*recorders(experiment, run, checkpoints), interrupt, progress]
     start, began = int(gan.step.numpy()), time.monotonic()
     try:
         with interrupt, progress, _memory_in_words():
@@ -314,3 +172,317 @@ def _batches(experiment: Experiment, start_step: int):
         start_step=start_step,
         strategy=experiment.strategy,
     )
+
+
+@contextlib.contextmanager
+def _memory_in_words() -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            "Training needs more memory or disk space than there is; a smaller "
+            f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
+        ) from error
+
+
+def _evaluate(experiment: Experiment, run: Run) -> int:
+    try:
+        evaluate_run(experiment, run)
+    except KeyboardInterrupt:
+        console.print("Training is done, its report is not.")
+        return 128 + signal.SIGINT
+    return 0
+
+
+def seconds_a_step(experiment: Experiment) -> float:
+    """Trains for a few steps and returns the seconds that one took, without the tracing.
+
+    What is trained is not a run's: call this for a plan only.
+    """
+    ends = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.monotonic())
+    )
+    execution = experiment.gan.steps_per_execution
+    lazy = max((term.interval for term in experiment.gan.objective.terms), default=1)
+    executions = math.ceil(max(2, lazy) / execution)  # lazy terms with their share of the steps
+    with _memory_in_words():
+        experiment.gan.fit(
+            _batches(experiment, 0),
+            steps_per_epoch=(1 + executions) * execution,
+            callbacks=[clock],
+            verbose=0,
+        )
+    return (ends[-1] - ends[0]) / (executions * execution)
+
+
+def about_changed_libraries(manifest: Json) -> str | None:
+    """A sentence on libraries and kernels that are not those the run was trained with so far.
+
+    Args:
+        manifest: of the run; what it does not mention is not compared.
+    """
+    then, now = manifest.get("versions", {}), versions()
+    changed = [
+        f"{name} {then[name]} (now {now[name]})"
+        for name in now
+        if name in then and then[name] != now[name]
+    ]
+    if manifest.get("kernels", kernels()) != kernels():
+        changed.append(f"the CPU kernels {manifest['kernels']} (now {kernels()})")
+    if not changed:
+        return None
+    return (
+        f"The run is resumed under another setting: it was trained with {', '.join(changed)}. They "
+        "may round or draw otherwise, so its end need not be, bit for bit, that of a run that "
+        "never stopped."
+    )
+
+
+def earlier_settings(manifest: Json, step: int) -> list[Json]:
+    """The libraries and kernels a run was trained with before, each with the step up to which."""
+    before = list(manifest.get("settings_before", []))
+    if about_changed_libraries(manifest) is not None and step:
+        known = {key: manifest[key] for key in ("versions", "kernels") if key in manifest}
+        before.append({"until_step": step, **known})
+    return before
+
+
+def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
+    """The callbacks that record a run, in the order that makes a resumed run exact."""
+    cadences, total = experiment.cadences, experiment.total_steps
+    precision = experiment.config.training.precision
+    board = Board(run.logs)
+    metrics = MetricsLog(run.metrics, cadences.log, last=total)
+    return [
+        NonFiniteGuard(loss_scaling=precision == "mixed_float16"),
+        metrics,
+        TensorBoardLog(
+            board,
+            cadences.log,
+            examples_per_step=experiment.examples_per_step,
+            configuration=as_toml(experiment.config),
+            last=total,
+        ),
+        _pictures(experiment, run, board),
+        _evaluation(experiment, run, metrics, board),
+        alarm_callback(experiment, run, metrics, board),
+        *_theory(experiment, metrics, board),
+        CheckpointEvery(checkpoints.save, cadences.checkpoint, last=total),
+    ]
+
+
+def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
+    source = experiment.source
+    shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
+    return SampleGrids(
+        run.samples,
+        experiment.cadences.sample,
+        draw=_painter(experiment),
+        real=source.training_examples(shown)[0],
+        count=shown,
+        to_user_units=source.spec.to_user_units,
+        board=board,
+        last=experiment.total_steps,
+    )
+
+
+def _painter(experiment: Experiment) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples along the training, where it must not take long."""
+    backdrop = experiment.data.backdrop
+    if backdrop.spec.table is None:
+        return painter(backdrop)
+    return functools.partial(column_strips, table=backdrop.spec.table, real=backdrop.real)
+
+
+def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
+    spec = experiment.source.spec
+    try:
+        theory = Theory(experiment, experiment.source.held_out_examples(COMPARED)[0])
+    except NotComputable:
+        return []
+
+    def compare(fake: np.ndarray) -> tuple:
+        compared = theory.compare(fake, cells=CELLS)
+        return compared.scalars(), compared.maps
+
+    return [
+        CompareWithTheory(
+            compare,
+            experiment.cadences.evaluate,
+            count=COMPARED,
+            to_user_units=spec.to_user_units,
+            sinks=(metrics.theory, board.theory),
+            last=experiment.total_steps,
+        )
+    ]
+
+
+def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
+    """Judges the averaged generator now and then and keeps the best one."""
+    evaluation = experiment.config.evaluation
+    best = BestCheckpoint(
+        run.best,
+        {"ema_generator": experiment.gan.state()["ema_generator"]},
+        metric=evaluation.metric,
+        better=metric_direction(evaluation.metric),
+        chief=is_chief(experiment.strategy),
+        warn=warn,
+    )
+    return Evaluate(
+        experiment.judge.judge_along,
+        experiment.cadences.evaluate,
+        count=experiment.cadences.samples,
+        to_user_units=experiment.source.spec.to_user_units,
+        sinks=(metrics.evaluation, board.evaluation, best.offer),
+        # Other latents than the final report's: the best is not chosen on its own test.
+        seed=evaluation.seed + 1,
+        last=experiment.total_steps,
+    )
+
+
+def show_plan(experiment: Experiment, directory: Path) -> None:
+    """Says what is about to be trained, on what, and where it goes."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, text in _plan(experiment).items():
+        table.add_row(name, Text(text))  # names of the user's may look like markup
+    table.add_row("run", str(directory))
+    console.print(table)
+    if experiment.source.spec.table is not None:
+        console.print(columns_table(experiment.source.spec.table.describe()))
+    for note in (*experiment.source.notes, *experiment.cadences.notes):
+        console.print(f"- {note}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    for sentence in warnings(experiment.config, kind=experiment.source.spec.kind):
+        warn(sentence)
+
+
+def columns_table(columns: Sequence[ColumnSummary]) -> Table:
+    """A row for each column of a table: what was understood of it, and with what assumption.
+
+    Args:
+        columns: of the table; beyond the first 30 those are shown of which something was assumed,
+            and the others counted.
+    """
+    table = Table(box=None, pad_edge=False)
+    shown = list(columns[:MOST_COLUMNS])
+    shown += [column for column in columns[MOST_COLUMNS:] if column.note][:MOST_COLUMNS]
+    headings = ["column", "kind", "values", "missing", "written", "assumed"]
+    cells = [
+        [
+            column.name or "(no name)",
+            column.kind,
+            column.values,
+            f"{column.missing:.1%}" if column.missing else "",
+            column.form,
+            column.note,
+        ]
+        for column in shown
+    ]
+    used = [place for place in range(len(headings)) if any(row[place] for row in cells)]
+    for place in used:
+        table.add_column(headings[place], overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(row[place]) for place in used))
+    if more := len(columns) - len(shown):
+        table.add_row(f"... and {more:,} more")
+    return table
+
+
+def _plan(experiment: Experiment) -> dict[str, str]:
+    config, gan, training = experiment.config, experiment.gan, experiment.config.training
+    rows = {"data": _about_data(experiment.source)} | about_files_and_classes(experiment.source)
+    for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
+        section = getattr(config, name)
+        text = f"{section.network}, {network.count_params():,} parameters"
+        rows[name] = text + _looks_at_several(section)
+    replicas = experiment.strategy.num_replicas_in_sync
+    return rows | {
+        "prior": f"{config.generator.prior.name}, {gan.prior.size} dimensions",
+        "objective": _about_objective(gan.objective),
+        "training": f"{_about_length(experiment)}, batch {training.batch_size}, "
+        f"{training.precision}, seed {training.seed}",
+        "records": _about_cadences(experiment),
+        "devices": f"{replicas} replica{'s' if replicas > 1 else ''}, {_about_devices()}",
+    }
+
+
+def _about_length(experiment: Experiment) -> str:
+    epochs = experiment.config.training.epochs
+    return (
+        f"{epochs:,} epoch{'s' if epochs > 1 else ''} x {experiment.steps_per_epoch:,} steps = "
+        f"{experiment.total_steps:,} steps"
+    )
+
+
+def _about_cadences(experiment: Experiment) -> str:
+    cadences = experiment.cadences
+    return (
+        f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} samples, every "
+        f"{cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint"
+    )
+
+
+def _about_devices() -> str:
+    if gpus := tf.config.list_physical_devices("GPU"):
+        return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"
+    return f"{os.cpu_count()} CPU cores, {kernels()} kernels"
+
+
+def _about_data(source: Source) -> str:
+    spec, labels = source.spec, source.training_labels() if source.spec.classes else None
+    shape = " x ".join(map(str, spec.shape))
+    examples = "endless" if spec.examples is None else f"{spec.examples:,} training"
+    kind = f"{spec.kind} {shape}"
+    if spec.table is not None:
+        kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
+    known = ""
+    if source.judged is not source:
+        known = f" in {len(spec.classes)} clusters"
+    if labels is not None and (labels < 0).any():
+        share, count = f"{np.mean(labels >= 0):.1%}", f"{np.count_nonzero(labels >= 0):,}"
+        known = f" ({share if spec.examples is None else count} of them labelled)"
+    return f"{spec.name}: {kind}, {examples}{known}, {spec.held_out:,} held out"
+
+
+def about_files_and_classes(source: Source) -> dict[str, str]:
+    """What became a class with how many examples, and which files are not used."""
+    rows = {}
+    if source.spec.classes:
+        rows["classes"] = _about_classes(source)
+    if left_out := about_left_out(source.bad_files):
+        rows["left out"] = f"{left_out}; a run names all of them in bad_files.txt"
+    return rows
+
+
+def _about_classes(source: Source) -> str:
+    names, labels = source.spec.classes, source.training_labels()
+    if source.spec.examples is None or labels is None:
+        return f"{len(names):,}: {', '.join(names[:MOST_CLASSES])}" + (
+            f" and {len(names) - MOST_CLASSES:,} more" if len(names) > MOST_CLASSES else ""
+        )
+    counts = np.bincount(labels[labels >= 0], minlength=len(names))
+    shown = ", ".join(
+        f"{name} {count:,}" for name, count in list(zip(names, counts, strict=True))[:MOST_CLASSES]
+    )
+    if (more := len(names) - MOST_CLASSES) > 0:
+        least = int(np.argmin(counts))
+        shown += f", ... and {more:,} more, smallest {counts[least]:,} ({names[least]})"
+    return f"{len(names):,} with training examples each: {shown}"
+
+
+def _about_objective(objective: Objective) -> str:
+    terms = ", ".join(term.name for term in objective.terms) or "no terms"
+    others = (*objective.augmentations, *objective.weightings)
+    more = "".join(f", {member.name}" for member in others)
+    steps = objective.discriminator_steps
+    return (
+        f"{objective.name}, {terms}{more}, constraint {objective.constraint.name}, "
+        f"{steps} discriminator step{'s' if steps > 1 else ''}"
+    )
+
+
+def _looks_at_several(section: PluginSection) -> str:
+    """How a discriminator sees more than one example at once, if it does."""
+    packing, layer = getattr(section, "packing", 1), section.options.get("minibatch", "none")
+    packs = f", packs of {packing}" if packing > 1 else ""
+    return packs + (f", minibatch {layer.replace('_', ' ')}" if layer != "none" else "")

@@ -98,7 +98,9 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    from ganapp import cli, runner  # noqa: F401 - imported once, for all children
+    from ganapp import __main__ as cli  # imported once, for all children
+    from ganapp import commands  # noqa: F401
+    from ganapp.runner import training  # noqa: F401
 
     print("threads", len(os.listdir("/proc/self/task")), flush=True)
     serve()

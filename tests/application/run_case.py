@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganapp import cli
+from ganapp import __main__ as cli
 from ganapp.training.checkpoints import list_steps
 
 # Batch normalisation, spectral normalisation, several discriminator steps, schedules, accumulated

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganapp.loading import validated
-from ganapp.runner.automatic import KINDS, automatic, image_channels, image_penalty
+from ganapp.commands.train import KINDS, automatic, image_channels, image_penalty
+from ganapp.config.loading import validated
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.sources import table_source
 

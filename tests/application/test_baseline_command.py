@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from run_case import RING, ganapp
 
-from ganapp.catalogue import members_of
-from ganapp.loading import load_config
-from ganapp.runner.compose import compose
+from ganapp.commands.list import members_of
+from ganapp.config.loading import load_config
+from ganapp.runner.experiment import compose
 from ganapp.runs import Run
 
 
@@ -144,7 +144,7 @@ def test_a_run_reports_the_baselines_that_it_asks_for(finished):
 
 
 def test_the_mixtures_options_are_those_of_the_evaluation(tmp_path):
-    from ganapp.runner.baselines import baseline_rows
+    from ganapp.runner.evaluation import baseline_rows
 
     (tmp_path / "ring.toml").write_text(RING)
     settings = ["data.source=moons", "evaluation.baseline_components=3"]

@@ -2,9 +2,8 @@
 
 import pytest
 
-from ganapp.config import TrainingConfig
-from ganapp.evaluation_config import EvaluationConfig
-from ganapp.runner.cadences import Cadences, cadences_of
+from ganapp.config.schema import EvaluationConfig, TrainingConfig
+from ganapp.runner.experiment import Cadences, cadences_of
 
 
 def cadences(steps, samples=2500, neighbours=5, **training):

@@ -15,8 +15,9 @@ from lives_case import ROOT
 from rich.console import Console
 from run_case import ganapp
 
-from ganapp.commands import listing
-from ganapp.loading import PRESETS, load_config, load_saved, preset_names
+from ganapp.commands import presets as presets_verb
+from ganapp.config.loading import load_config, load_saved
+from ganapp.config.presets import PRESETS, preset_names
 from ganapp.runs import claim_run
 
 COMMANDS = {
@@ -34,7 +35,15 @@ COMMANDS = {
     "runs": ("FOLDER",),
     "presets": ("show", "--json"),
 }
-HEAVY = ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "models", "ganapp.config")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "sklearn",
+    "matplotlib",
+    "ganapp.models",
+    "ganapp.config.schema",
+)
 
 
 @pytest.mark.parametrize(("command", "words"), COMMANDS.items(), ids=COMMANDS)
@@ -56,7 +65,7 @@ def test_light_commands_import_nothing_heavy(tmp_path):
     """What makes --help fast, and an answer to a misspelt name, without a stopwatch."""
     script = f"""
         import sys
-        from ganapp import cli
+        from ganapp import __main__ as cli
         for arguments in (["--help"], ["train", "--help"], ["presets"], ["presets", "--json"],
                           ["presets", "show", "ring"],
                           ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"],
@@ -102,7 +111,7 @@ def test_presets_are_listed_and_shown():
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_presets_are_grouped_and_fit_the_screen(monkeypatch, width):
-    monkeypatch.setattr(listing, "console", Console(width=width, markup=False))
+    monkeypatch.setattr(presets_verb, "console", Console(width=width, markup=False))
     lines = ganapp("presets").output.splitlines()
     assert max(map(len, lines)) <= width
     assert not any("…" in line or "arXiv" in line for line in lines)
@@ -193,7 +202,7 @@ def test_a_number_that_another_process_takes_meanwhile(tmp_path, monkeypatch):
     went = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training, "show_plan", slow_plan)
-    monkeypatch.setattr(training, "_run_to_end", lambda experiment, run, console: went.append(run))
+    monkeypatch.setattr(training, "run_to_end", lambda experiment, run: went.append(run) or 0)
     said = ganapp("train", "ring")
     assert (said.code, said.errors) == (0, "")
     assert "runs/ring-0001 was taken meanwhile; the run goes to runs/ring-0002." in said.output

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from run_case import DIGITS, RING, ganapp, written
 
-from ganapp import cli
+from ganapp import __main__ as cli
 from ganapp.runs import Run
 
 
@@ -218,7 +218,7 @@ def test_a_full_disk_is_a_sentence(finished, monkeypatch):
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "report.json")
 
-    monkeypatch.setattr("ganapp.runner.judging.write_report", full)
+    monkeypatch.setattr("ganapp.runner.evaluation.write_report", full)
     assert refused("evaluate", finished) == (
         "report.json cannot be read or written: No space left on device."
     )

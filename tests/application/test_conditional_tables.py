@@ -9,8 +9,8 @@ import tensorflow as tf
 from run_case import ganapp
 from table_run_case import TABLE, people
 
-from ganapp.loading import load_config
-from ganapp.runner.compose import compose
+from ganapp.config.loading import load_config
+from ganapp.runner.experiment import compose
 
 ASKED = 'units = [8]\ncondition = "concatenation"\nprior'
 

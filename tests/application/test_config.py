@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_case import DIGITS, RING
 
-from ganapp.config import Config
+from ganapp.config.loading import as_toml, load_config, validated
+from ganapp.config.presets import PRESETS, preset_names
+from ganapp.config.schema import Config
 from ganapp.errors import UserError
-from ganapp.loading import PRESETS, as_toml, load_config, preset_names, validated
 from ganapp.training.optimizers import OptimizerConfig
 
 RESOLVED = validated(tomllib.loads(DIGITS), "digits").model_dump(mode="json", exclude_none=True)

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 from run_case import RING, ganapp
 
-from ganapp.data_argument import data_table
+from ganapp.config.loading import data_table
 from ganapp.errors import UserError
 
 

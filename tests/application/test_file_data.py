@@ -8,9 +8,9 @@ import PIL.Image
 import pytest
 from run_case import ganapp, written
 
-from ganapp.loading import as_toml, load_config, load_saved
-from ganapp.plugins import options_model
-from ganapp.runner.summary import about_files_and_classes
+from ganapp.config.loading import as_toml, load_config, load_saved
+from ganapp.config.members import options_model
+from ganapp.runner.training import about_files_and_classes
 from ganapp.training.data import SOURCES, MemmapSource
 
 FRECHET = "evaluation.metric=frechet_distance"  # a ring is judged by its modes, others cannot

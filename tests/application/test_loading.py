@@ -6,16 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_case import RING
 
+from ganapp.config.loading import as_toml, differences, load_config, load_saved
+from ganapp.config.presets import LONGEST, config_path, preset_path
 from ganapp.errors import UserError
-from ganapp.loading import (
-    LONGEST,
-    as_toml,
-    config_path,
-    differences,
-    load_config,
-    load_saved,
-    preset_path,
-)
 from ganapp.training.priors import Categorical, Normal, Product
 
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 from run_case import DIGITS, ganapp, tensors, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganapp.config import Config
-from ganapp.loading import load_saved
-from ganapp.runner.compose import compose
+from ganapp.config.loading import load_saved
+from ganapp.config.schema import Config
+from ganapp.runner.experiment import compose
 from ganapp.training.callbacks.board import Board
 from ganapp.training.checkpoints import list_steps
 from ganapp.training.data import DataSpec

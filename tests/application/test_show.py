@@ -2,9 +2,9 @@
 
 import json
 
-from rich.console import Console
+from run_case import ganapp
 
-from ganapp.listing import overview, short_number
+from ganapp.screen import short_number
 
 
 def figure(value):
@@ -18,10 +18,7 @@ def shown(tmp_path, *, checkpoints=(), report=None):
         (tmp_path / "checkpoints" / f"ckpt-{step}.index").touch()
     if report is not None:
         (tmp_path / "report.json").write_text(json.dumps(report))
-    console = Console(width=200, record=True, quiet=False)
-    with console.capture() as captured:
-        overview(tmp_path, console)
-    return captured.get()
+    return ganapp("show", tmp_path).output
 
 
 def report(step):

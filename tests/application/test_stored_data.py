@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from table_run_case import people
 
+from ganapp.config.loading import load_config
 from ganapp.errors import UserError
-from ganapp.loading import load_config
-from ganapp.runner import stored_data
-from ganapp.runner.stored_data import read_stored_data, stored_data_of
+from ganapp.runner import experiment as experiments
+from ganapp.runner.experiment import read_stored_data, stored_data_of
 from ganapp.runs import Run
 from ganapp.training.data import SOURCES
 
@@ -37,7 +37,7 @@ def test_points_and_images(name, tmp_path):
 
 
 def test_a_table_with_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored_data, "EXAMPLES", 30)
+    monkeypatch.setattr(experiments, "EXAMPLES", 30)
     people().to_csv(tmp_path / "people.csv", index=False)
     source = SOURCES["csv"](path=tmp_path / "people.csv", label="city", components=2)
     config = load_config("wine", ["generator.condition=concatenation"])

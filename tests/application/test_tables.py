@@ -12,10 +12,11 @@ from rich.console import Console
 from run_case import ganapp
 from table_run_case import TABLE, people
 
+from ganapp.config.loading import load_config, load_saved
+from ganapp.config.presets import preset_names
 from ganapp.export.differences import largest_difference
-from ganapp.loading import load_config, load_saved, preset_names
-from ganapp.runner.compose import compose
-from ganapp.runner.summary import columns_table
+from ganapp.runner.experiment import compose
+from ganapp.runner.training import columns_table
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.descriptions import ColumnSummary
 

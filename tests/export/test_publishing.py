@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ganapp import cli
+from ganapp import __main__ as cli
 from ganapp.export import publishing
 from ganapp.export.checksums import as_text, files_below, sums_of
 from ganapp.export.errors import ExportError

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from ganapp.overrides import with_overrides
+from ganapp.config.loading import with_overrides
 from ganapp.training.sentences import set_option
 
 

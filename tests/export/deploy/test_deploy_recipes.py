@@ -16,7 +16,7 @@ from google.protobuf import wrappers_pb2 as wrappers
 from packaging.requirements import Requirement
 from tensorflow_serving.config import model_server_config_pb2
 
-from ganapp.commands.serving import serve
+from ganapp.commands.serve import serve
 from ganapp.export.server import scanning
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.limits import Limits
@@ -128,7 +128,7 @@ SCRIPT = """
 import asyncio, json, sys
 from importlib import metadata
 import numpy as np
-from ganapp import cli
+from ganapp import commands
 from ganapp.export.server import serve, metrics, app
 from ganapp.export.server.limits import Limits
 repository = serve.make_repository(serve.Path(sys.argv[1]), engine="litert", batching={},

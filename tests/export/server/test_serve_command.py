@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from version_case import SHAPE, SIZE, write_version
 
-from ganapp import cli
+from ganapp import __main__ as cli
 from ganapp.export.server import serve as serving
 from ganapp.export.server.errors import StartError
 from ganapp.export.server.limits import Limits

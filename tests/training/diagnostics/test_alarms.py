@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganapp.loading import preset_path, read_toml, validated
-from ganapp.overrides import with_overrides
+from ganapp.config.loading import validated, with_overrides
+from ganapp.config.presets import preset_path, read_toml
 from ganapp.training.data.mixtures import grid, ring
 from ganapp.training.diagnostics import alarms
 from ganapp.training.diagnostics.alarms import (

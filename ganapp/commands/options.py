@@ -1,0 +1,49 @@
+"""Options and arguments that several verbs have."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganapp.errors import UserError
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
+OptionalRun = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run directory.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated."),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="PATH", help="Where the data of the run lie now, if they were moved."
+    ),
+]
+CheckpointOption = Annotated[
+    str,
+    typer.Option("--checkpoint", help="Which generator: 'best' by the run's metric, or 'last'."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+ReportAsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+def check_checkpoint(which: str) -> None:
+    """Refuses what is neither of the two."""
+    if which not in ("best", "last"):
+        raise UserError(f"`--checkpoint` must be 'best' or 'last'. Received: {which!r}")
+
+
+def check_png(option: str, path: Path) -> None:
+    """Refuses a picture that cannot be written."""
+    if path.suffix.lower() != ".png":
+        raise UserError(f"`{option}` must end in .png. Received: {path}")
+    parent = path.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK) or path.is_dir():
+        raise UserError(f"`{option}` cannot be written: {parent} is not a writable folder.")
+
+
+def check_out_folder(out: Path | None) -> None:
+    """Refuses a folder for results that has something in it."""
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"`--out` must be an empty or a new folder. Received: {out}")

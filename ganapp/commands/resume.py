@@ -1,0 +1,151 @@
+"""`ganapp resume`: a run that goes on, and what may differ then: its length, where its data lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganapp.commands.options import DataOption, RunArgument
+from ganapp.errors import UserError
+from ganapp.runs import Json, Run, open_run
+from ganapp.screen import console, start_tensorflow, warn
+
+if TYPE_CHECKING:
+    from ganapp.config.schema import Config
+    from ganapp.runner.experiment import Experiment
+
+
+def resume(
+    run: RunArgument,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", help="A preset or TOML file that must equal the run's own."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="More training.epochs make the run longer; data.path is where its data lie now.",
+        ),
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Continue a run to its configured end, exactly as if it had never stopped."""
+    opened = open_run(run)
+    start_tensorflow()
+    from ganapp.runner.saved_runs import compose_run, data_settings
+    from ganapp.runner.training import about_changed_libraries, run_to_end, show_plan
+
+    settings = [*(overrides or []), *data_settings(opened, data)]
+    resumed = resumed_config(opened, config, settings)
+    experiment = compose_run(opened, resumed, lengths=earlier_lengths(opened, resumed))
+    show_plan(experiment, run)
+    if sentence := about_ended_schedules(experiment):
+        console.print(sentence, highlight=False, soft_wrap=True)
+    if sentence := about_changed_libraries(opened.read_manifest() or {}):
+        warn(sentence)
+    raise typer.Exit(run_to_end(experiment, opened))
+
+
+def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str]) -> Config:
+    """The run's own configuration, perhaps longer or with moved data; a UserError about more."""
+    from ganapp.config.former_settings import with_current_names
+    from ganapp.config.loading import load_config, load_saved, validated
+
+    manifest = run.read_manifest() or {}
+    _refuse_other_draws(run, manifest)
+    saved = load_saved(run.config)
+    if preset_or_file is None:
+        config = load_saved(run.config, overrides) if overrides else saved
+    else:
+        config = load_config(preset_or_file, overrides)
+    before = [saved]
+    if (started := manifest.get("configuration")) is not None:
+        # The file may have been edited since.
+        before.append(validated(with_current_names(started), str(run.manifest)))
+    for each in before:
+        _refuse_changes(run, each, config)
+    return config
+
+
+def earlier_lengths(run: Run, config: Config) -> tuple[int, ...]:
+    """Total steps that the run had before it was made longer, the first one first."""
+    from ganapp.training.checkpoints import list_steps
+
+    manifest = run.read_manifest() or {}
+    lengths = tuple(manifest.get("extended_from", ()))
+    epochs = manifest.get("configuration", {}).get("training", {}).get("epochs")
+    if epochs is None or epochs >= config.training.epochs or not list_steps(run.checkpoints):
+        return lengths  # what has not begun is not made longer: it is a longer run
+    return (*lengths, manifest["total_steps"])
+
+
+def about_ended_schedules(experiment: Experiment) -> str | None:
+    """A sentence on schedules that a longer run does not stretch; `None` if there are none."""
+    if not experiment.lengths:
+        return None
+    tables = experiment.config.model_dump(mode="json", exclude_none=True)
+    ends = [f"`{name}` at {end:g}" for name, end in _schedules(experiment.config, tables)]
+    if not ends:
+        return None
+    return (
+        f"The run was started for {experiment.scheduled_steps:,} steps, and these values had "
+        f"reached their ends there; they are held, not stretched: {', '.join(ends)}."
+    )
+
+
+def _refuse_other_draws(run: Run, manifest: Json) -> None:
+    from ganapp.training.checkpoints import list_steps
+    from ganapp.training.priors import DRAWS_VERSION
+
+    drawn = manifest.get("draws", 1)  # which the first version did not mention
+    if not manifest or drawn == DRAWS_VERSION or not list_steps(run.checkpoints):
+        return  # what has not begun begins with the draws of today
+    trained_with = manifest.get("versions", {}).get("ganapp", "of an earlier version")
+    raise UserError(
+        f"The run {run.directory} cannot be resumed, because this ganapp draws other latents from "
+        "the same seed than the one that began it, and its end would not be that of a run that "
+        "never stopped. It can be sampled, evaluated and exported as before; go on with the ganapp "
+        f"it was trained with ({trained_with}), or train a new one. Received: version {drawn} of "
+        f"the draws in {run.manifest}, expected: {DRAWS_VERSION}."
+    )
+
+
+def _refuse_changes(run: Run, before: Config, after: Config) -> None:
+    from ganapp.config.loading import differences
+    from ganapp.runner.saved_runs import PLACES
+
+    old, new = (config.model_dump(mode="json", exclude_none=True) for config in (before, after))
+    for tables in (old, new):
+        for place in PLACES:  # the content is compared instead
+            tables["data"].pop(place, None)
+    changed = differences(old, new)
+    longer = new["training"]["epochs"] > old["training"]["epochs"]
+    if len(changed) > longer:  # more epochs alone are no reason
+        raise UserError(
+            f"The run {run.directory} was started with another configuration; a run is resumed "
+            "as it was, with more `training.epochs` at most, so train a new one instead. "
+            f"Differences: {'; '.join(changed)}."
+        )
+
+
+def _schedules(config: Config, tables: Json) -> list[tuple[str, float]]:
+    from ganapp.config.former_settings import EXTENSIONS
+    from ganapp.config.members import AnnealConfig
+
+    found = []
+    for part in ("generator", "discriminator"):
+        rate = getattr(config, part).optimizer.learning_rate
+        if isinstance(rate, AnnealConfig):
+            found.append((f"{part}.optimizer.learning_rate", rate.end))
+    for family in EXTENSIONS:
+        for name, table in tables["objective"][family].items():
+            found += [
+                (f"objective.{family}.{name}.{key}", value["end"])
+                for key, value in table.items()
+                if isinstance(value, dict) and {"start", "end"} <= value.keys()
+            ]
+    return found

@@ -1,0 +1,292 @@
+"""`ganapp sample`: samples of a trained generator, in a file or a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganapp.commands.options import (
+    CheckpointOption,
+    RunArgument,
+    check_checkpoint,
+    check_out_folder,
+)
+from ganapp.errors import UserError
+from ganapp.runs import open_run
+from ganapp.screen import console, start_tensorflow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+    from ganapp.runner.saved_runs import HasGenerator
+    from ganapp.training.data import DataSpec
+    from ganapp.training.priors import Prior
+
+GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of a picture, by its channels
+EVERY_CLASS = "all"
+
+
+def sample(
+    run: RunArgument,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            metavar="PATH",
+            help="File ending in .npz, .png or .gif; of tables .csv, .parquet; of images also a "
+            "folder/ for single pictures.",
+        ),
+    ],
+    count: Annotated[int, typer.Option("--count", help="How many samples.")] = 64,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same file.")] = 0,
+    truncation: Annotated[
+        float,
+        typer.Option(
+            "--truncation",
+            metavar="A",
+            help="1 draws from the prior; below it, latents shrink towards the likeliest (0).",
+        ),
+    ] = 1.0,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="CLASS",
+            help="Name or number of a class, or 'all' for --count of each, a row per class.",
+        ),
+    ] = None,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Draw samples from a trained generator into a file."""
+    opened = open_run(run)
+    check_checkpoint(checkpoint)
+    path, kind = Path(out), Path(out).suffix.lower()
+    is_file = kind in WRITERS
+    folder = out.endswith(os.sep) or not kind or (path.is_dir() and not is_file)
+    if not (folder or is_file):
+        raise UserError(
+            f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
+            f"Received: {path}"
+        )
+    if count < 1:
+        raise UserError(f"`--count` must be at least 1. Received: {count}")
+    if not 0 <= seed < 2**31:
+        raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
+    if not 0 <= truncation <= 1:
+        raise UserError(f"`--truncation` must lie between 0 and 1. Received: {truncation}")
+    parent = path.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK) or (path.is_dir() and not folder):
+        raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
+    if folder:
+        check_out_folder(path)
+    start_tensorflow()
+    from ganapp.runner.saved_runs import open_generator
+    from ganapp.training.files import write_atomically
+
+    generator, step = open_generator(opened, checkpoint)
+    _check_truncation(generator.gan.prior, truncation)
+    _check_kind(generator.spec, path, folder)
+    labels = requested_classes(generator, classes, count)
+    draw = Draw(
+        generator=generator,
+        count=count if labels is None else len(labels),
+        seed=seed,
+        truncation=truncation,
+        labels=labels,
+        columns=count if classes == EVERY_CLASS else None,
+    )
+    try:
+        if folder:
+            _write_pictures(draw, path)
+        else:
+            write_atomically(path, WRITERS[kind](draw))
+    except OSError as error:
+        raise UserError(f"`--out` cannot be written: {path} ({error.strerror}).") from error
+    how = "" if truncation == 1 else f", truncation {truncation:g}"
+    if classes is not None:
+        how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
+    many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
+    console.print(f"{path}: {many} of step {step:,}, seed {seed}{how}.", soft_wrap=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Latents of a run's generator: how many, of which seed, and how they are shown.
+
+    Args:
+        truncation: 1 for latents as the prior has them, 0 for the likeliest (`Prior.truncate`).
+        labels: int `(count,)`, the classes to ask for; `None` for those that are drawn.
+        columns: of a picture; `None` for a square one.
+    """
+
+    generator: HasGenerator
+    count: int
+    seed: int
+    truncation: float
+    labels: np.ndarray | None = None
+    columns: int | None = None
+
+    def latents(self, seed: int | None = None) -> tf.Tensor:
+        """Float32 `(count, size)`, of another seed if one is given."""
+        gan = self.generator.gan
+        seed = self.seed if seed is None else seed
+        drawn = gan.sample_latents(self.count, seed=seed, labels=self.labels)
+        return gan.prior.truncate(drawn, self.truncation)
+
+    def samples(self, latents: tf.Tensor | None = None) -> np.ndarray:
+        """The averaged generator's samples of given latents, or of its own, in user units."""
+        from ganapp.runner.saved_runs import samples_from
+
+        return samples_from(self.generator, self.latents() if latents is None else latents)
+
+    def labels_of(self, latents: tf.Tensor) -> np.ndarray | None:
+        """The class that each of the latents asks for, int `(count,)`; `None` without classes."""
+        import numpy as np
+
+        prior = self.generator.gan.prior
+        return np.argmax(prior.labels(latents), axis=1) if prior.classes else None
+
+
+def requested_classes(
+    generator: HasGenerator, classes: str | None, count: int
+) -> np.ndarray | None:
+    """The class of each sample, int `(count,)`, for `"all"` `(classes * count,)`; `None` for any.
+
+    Raises:
+        UserError: the generator is given no classes, or there is no such class.
+    """
+    import numpy as np
+
+    from ganapp.training.sentences import did_you_mean, listed
+
+    known, names = generator.gan.classes, generator.spec.classes
+    if classes is None:
+        return None
+    if not known:
+        raise UserError(
+            "`--class` is for a generator that was told classes (`generator.condition`). "
+            f"Received: {classes!r} for a run without"
+        )
+    if classes == EVERY_CLASS:
+        return np.repeat(np.arange(known), count)
+    numbers = {name: number for number, name in enumerate(names)}
+    numbers |= {str(number): number for number in range(known) if str(number) not in numbers}
+    if classes not in numbers:
+        # A number that is too large is near to many, and none of them was meant.
+        hint = "" if classes.isdecimal() else did_you_mean(classes, (*names, EVERY_CLASS))
+        raise UserError(
+            f"`--class` must be 'all' or one of {listed(names or range(known))}. "
+            f"Received: {classes!r}.{hint}"
+        )
+    return np.full(count, numbers[classes])
+
+
+def _check_kind(spec: DataSpec, out: Path, folder: bool) -> None:
+    if folder and (spec.kind != "image" or spec.shape[-1] not in MODES):
+        what = f"the {spec.kind}s of {spec.name!r}"
+        if spec.kind == "image":
+            what += f", which have {spec.shape[-1]} channels"
+        raise UserError(
+            "`--out` can be a folder for images of 1, 3 or 4 channels alone, a picture for each. "
+            f"Received: {out} for {what}"
+        )
+    if not folder and out.suffix.lower() in OF_TABLES and spec.table is None:
+        raise UserError(
+            f"`--out` can end in {' or '.join(OF_TABLES)} for tables alone. Received: {out} for "
+            f"the {spec.kind}s of {spec.name!r}"
+        )
+
+
+def _write_pictures(draw: Draw, out: Path) -> None:
+    """Writes a picture of each sample, `000000.png` and so on, all of them or none."""
+    import PIL.Image
+
+    samples = draw.samples()
+    digits = max(6, len(str(len(samples) - 1)))
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent) as scratch:
+        folder = Path(scratch) / out.name
+        folder.mkdir()
+        for number, pixels in enumerate(samples):
+            mode = MODES[pixels.shape[-1]]
+            picture = PIL.Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+            picture.save(folder / f"{number:0{digits}}.png")
+        os.replace(folder, out)  # onto an empty folder, too
+
+
+def _check_truncation(prior: Prior, truncation: float) -> None:
+    """Refuses what would change nothing: a file that says `truncation 0.5` must be truncated."""
+    if truncation < 1 and not prior.truncates:
+        raise UserError(
+            f"`--truncation` must be 1 for this run, because its prior {prior.name!r} has no "
+            f"likelier latents to move towards. Received: {truncation}"
+        )
+
+
+def _npz(draw: Draw) -> bytes:
+    import numpy as np
+
+    latents = draw.latents()
+    samples = draw.samples(latents)
+    buffer = io.BytesIO()
+    labels = draw.labels_of(latents)
+    known = {} if labels is None else {"labels": labels}
+    np.savez_compressed(buffer, samples=samples, latents=latents.numpy(), **known)
+    return buffer.getvalue()
+
+
+def _png(draw: Draw) -> bytes:
+    from ganapp.runner.pictures import painter
+
+    buffer = io.BytesIO()
+    samples = draw.samples()
+    picture = painter(draw.generator.data.backdrop, columns=draw.columns)(samples)
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _gif(draw: Draw) -> bytes:
+    """A closed walk: each tile goes from latent to latent and back to its first.
+
+    The stops are truncated and not the way between them, which would jump where the nearest mean
+    of a mixture changes.
+    """
+    from ganapp.runner.pictures import painter
+    from ganapp.training.evaluation.clip_pictures import animated
+
+    generator, prior = draw.generator, draw.generator.gan.prior
+    paint = painter(generator.data.backdrop, columns=draw.columns)
+    stops = [draw.latents(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
+    frames = []
+    for start, end in zip(stops, stops[1:] + stops[:1], strict=True):
+        for frame in range(GIF_FRAMES):
+            latents = prior.interpolate(start, end, frame / GIF_FRAMES)
+            frames.append(paint(draw.samples(latents)))
+    return animated(frames, milliseconds=GIF_MILLISECONDS)
+
+
+def _csv(draw: Draw) -> bytes:
+    return draw.generator.spec.table.to_csv(draw.samples())
+
+
+def _parquet(draw: Draw) -> bytes:
+    rows, buffer = draw.samples(), io.BytesIO()
+    draw.generator.spec.table.to_frame(rows).to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+OF_TABLES: dict[str, Callable[[Draw], bytes]] = {".csv": _csv, ".parquet": _parquet}
+WRITERS: dict[str, Callable[[Draw], bytes]] = {
+    ".npz": _npz,
+    ".png": _png,
+    ".gif": _gif,
+    **OF_TABLES,
+}

@@ -1,0 +1,22 @@
+"""`ganapp verify`: an export checked again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganapp.errors import UserError
+from ganapp.screen import console
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
+) -> None:
+    """Check an export again: every file's checksum, every artefact in a fresh process."""
+    from ganapp.export.errors import ExportError
+    from ganapp.export.verifying import verify_export
+
+    try:
+        verify_export(directory, lambda line: console.print(line, soft_wrap=True))
+    except ExportError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,348 @@
+"""From what a person types to a validated configuration.
+
+A preset's name or a file, data named as `source:path`, and `--set key=value` become tables, and
+these a `Config`, or one sentence that names the field, what was expected and what came.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pydantic
+import tomli_w
+from pydantic_core import ErrorDetails
+
+from ganapp.config.former_settings import EXTENSIONS, with_current_names
+from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names, options_model
+from ganapp.config.presets import Tables, config_path, preset_names, read_toml
+from ganapp.config.schema import Config
+from ganapp.errors import UserError
+from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
+from ganapp.training.data.tfds_name import read_name
+from ganapp.training.registry import UnknownNameError
+
+FILLED_IN = (  # by the objective's paper, where a configuration leaves it out
+    ("generator", "optimizer"),
+    ("discriminator", "optimizer"),
+    *(("objective", key) for key in ("discriminator_steps", "terms", "constraint")),
+    *(("objective", key) for key in ("augmentations", "weightings")),
+)
+EXPECTED = {"model_type": "a table", "tuple_type": "a list"}  # in TOML's words
+NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
+OF_EVERY_SOURCE = frozenset({"labelled", "labelled_seed", "clusters"})
+# Where a setting names a member of a family, and which keys beside it are not the member's own.
+CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
+    ("data", "source"): ("data", OF_EVERY_SOURCE),
+    ("generator", "network"): ("generator", frozenset({"condition", "prior", "optimizer"})),
+    ("generator", "prior", "name"): ("prior", frozenset()),
+    ("generator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
+    ("discriminator", "network"): (
+        "discriminator",
+        frozenset({"condition", "packing", "optimizer"}),
+    ),
+    ("discriminator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
+    ("objective", "constraint", "name"): ("constraint", frozenset()),
+    ("evaluation", "features", "name"): ("features", frozenset()),
+}
+# What a path is taken for that comes without the name of a source.
+BY_SUFFIX = {
+    ".npz": "npz",
+    ".npy": "npy",
+    **dict.fromkeys(TEXT_SUFFIXES, "csv"),
+    ".parquet": "parquet",
+    ".zip": "folder",
+    ".tar": "folder",
+    ".tgz": "folder",
+    ".gz": "folder",
+    ".bz2": "folder",
+    ".xz": "folder",
+}
+# Sources that read more than their first option out of what follows their name.
+SHORTHANDS: dict[str, Callable[[str], dict[str, str]]] = {"tfds": read_name}
+Table = TypeVar("Table", bound=Section)
+
+
+def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
+    """Reads, overrides and validates a configuration.
+
+    Args:
+        preset_or_file: a preset's name, or the path of a TOML file.
+        overrides: `key=value` pairs with dotted keys, values as in TOML.
+    """
+    raw = read_toml(config_path(preset_or_file))
+    return validated(with_overrides(raw, overrides), preset_or_file)
+
+
+def validated(raw: Tables, origin: str, model: type[Table] = Config) -> Table:
+    """The tables as `model`, or a `UserError` with every complaint, that begins with `origin`."""
+    try:
+        return model.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise UserError(f"{origin}: {' '.join(_sentences(error))}") from error
+
+
+def load_saved(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The configuration that a run was started with, from its `config.toml`, perhaps overridden."""
+    return validated(with_overrides(with_current_names(read_toml(path)), overrides), str(path))
+
+
+def as_toml(config: Config) -> str:
+    """The resolved configuration as TOML; keys that are unset are left out."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def differences(old: Tables, new: Tables) -> list[str]:
+    """One line per key that differs: `training.epochs: 10 -> 20`."""
+    before, after = _flat(old), _flat(new)
+    return [
+        f"{key}: {before.get(key, 'unset')} -> {after.get(key, 'unset')}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _flat(tables: Tables, prefix: str = "") -> Tables:
+    flat = {}
+    for key, value in tables.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat
+
+
+def _sentences(error: pydantic.ValidationError) -> list[str]:
+    sentences: dict[str, str] = {}  # one per place: a union complains once per alternative
+    for item in _causes(error.errors()):
+        place = [str(part) for part in item["loc"] if _is_key(str(part))]
+        where = ".".join(place)
+        if item["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(
+                place[-1], _known_keys(Config, place[:-1]), n=1, cutoff=0.5
+            )
+            hint = f" Did you mean `{'.'.join([*place[:-1], close[0]])}`?" if close else ""
+            sentences[where] = f"`{where}` is not a key of the configuration.{hint}"
+        elif item["type"] == "missing":
+            sentences[where] = f"`{where}` is missing."
+        elif item["type"] == "value_error":
+            cause = item["ctx"]["error"]
+            nested = isinstance(cause, pydantic.ValidationError)
+            text = " ".join(_sentences(cause)) if nested else _ended(str(cause))
+            sentences[where] = f"{where}: {text}" if where else text
+        elif item["type"] in EXPECTED:
+            expected = EXPECTED[item["type"]]
+            sentences[where] = f"`{where}` must be {expected}. Received: {item['input']!r}."
+        else:
+            # TOML has lists only, whatever the signatures ask for.
+            message = item["msg"].replace("Tuple", "List").replace(" after validation", "")
+            message = message[0].lower() + message[1:]
+            received = list(item["input"]) if isinstance(item["input"], tuple) else item["input"]
+            sentences[where] = f"`{where}`: {message}. Received: {received!r}."
+    return list(sentences.values())
+
+
+def _causes(items: list[ErrorDetails]) -> list[ErrorDetails]:
+    """The complaints without those that only follow from another one.
+
+    A list of which an entry is wrong is not too short, and what the objective's paper fills in is
+    not missing when nobody can say which objective that is.
+    """
+    places = [item["loc"] for item in items]
+    nameless = any(place in (("objective",), ("objective", "name")) for place in places)
+
+    def follows(place: tuple) -> bool:
+        inside = any(len(other) > len(place) and other[: len(place)] == place for other in places)
+        return inside or (nameless and place in FILLED_IN)
+
+    return [item for item in items if not follows(item["loc"])]
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
+
+
+def _is_key(part: str) -> bool:
+    """Pydantic puts the alternative of a union it tried into the place; that is no key."""
+    return not part.startswith("<") and part not in ("bool", "float")
+
+
+def _known_keys(model: type[pydantic.BaseModel], tables: list[str]) -> list[str]:
+    for table in tables:
+        annotation = model.model_fields[table].annotation if table in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def with_overrides(raw: Tables, overrides: Sequence[str]) -> Tables:
+    """The tables with every `key=value` in its place, values as in TOML.
+
+    Another objective, network, prior, optimizer, constraint or data source than the preset's drops
+    what was chosen for the preset's and does not exist for it. A single term or the like is
+    added to those of the preset, or of the objective's paper where the preset has none.
+
+    Raises:
+        UserError: an override is no `key=value`, or goes into a value.
+    """
+    settings = [(override, *_parsed(override)) for override in overrides]
+    for _, keys, value in settings:
+        if keys == ["objective", "name"] and value != _at(raw, keys):
+            raw = _without_objective(raw) | {"objective": {"name": value}}
+    for _, keys, _ in settings:
+        if keys[0] == "objective" and len(keys) > 2:
+            raw = _with_papers_members(raw, keys[1])
+    for _, keys, value in settings:
+        if tuple(keys) in CHOICES and value != _at(raw, keys):
+            _drop_foreign_options(raw, tuple(keys), value)
+    for _, keys, value in settings:
+        if keys == ["data", "source"]:
+            raw = _without_foreign_metric(raw, value)
+    for override, keys, value in settings:
+        _put(raw, override, keys, value)
+    return raw
+
+
+def _put(raw: Tables, override: str, keys: list[str], value: object) -> None:
+    *tables, last = keys
+    table = raw
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise UserError(f"`--set {override}`: `{name}` is a value, not a table.")
+    table[last] = value
+
+
+def _parsed(override: str) -> tuple[list[str], object]:
+    key, equals, text = override.partition("=")
+    keys = [part.strip() for part in key.split(".")]
+    if not equals or not all(keys):
+        raise UserError(
+            f"`--set` takes key=value, for example training.epochs=10, not {override!r}."
+        )
+    return keys, _toml_value(text.strip())
+
+
+def _toml_value(text: str) -> object:
+    """The value as TOML has it; what TOML cannot read is a string (paths need no quotes)."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return float(text) if NUMBER.fullmatch(text) else text
+
+
+def _at(raw: Tables, keys: Sequence[str]) -> object:
+    found: object = raw
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _without_objective(raw: Tables) -> Tables:
+    """The tables without what was chosen for the objective that an override replaces.
+
+    Terms and learning rates of one objective are wrong for another; the new one's paper fills
+    them in, and further overrides may change them.
+    """
+    raw = {key: value for key, value in raw.items() if key != "objective"}
+    for part in ("generator", "discriminator"):
+        if isinstance(raw.get(part), dict):
+            raw[part] = {k: v for k, v in raw[part].items() if k != "optimizer"}
+    return raw
+
+
+def _with_papers_members(raw: Tables, table: str) -> Tables:
+    """The tables with the paper's terms and the like by name, where the file says nothing.
+
+    By name alone: what their tables leave out is the paper's.
+    """
+    objective = raw.get("objective")
+    name = _at(raw, ("objective", "name"))
+    if not isinstance(objective, dict) or table in objective or not isinstance(name, str):
+        return raw
+    if table not in EXTENSIONS or name not in FAMILIES["objective"]:
+        return raw
+    members = {member.name: {} for member in getattr(FAMILIES["objective"][name](), table)}
+    return {**raw, "objective": {**objective, table: members}}
+
+
+def _without_foreign_metric(raw: Tables, source: object) -> Tables:
+    metric = _at(raw, ("evaluation", "metric"))
+    if source not in FAMILIES["data"] or not lacks_metric(source, metric):
+        return raw
+    evaluation = {key: value for key, value in raw["evaluation"].items() if key != "metric"}
+    return {**raw, "evaluation": evaluation}
+
+
+def _drop_foreign_options(raw: Tables, keys: tuple[str, ...], member: object) -> None:
+    family, beside = CHOICES[keys]
+    table = _at(raw, keys[:-1])
+    if not isinstance(table, dict) or not isinstance(member, str) or member not in FAMILIES[family]:
+        return  # validation will say what is wrong
+    own = option_names(family, member)
+    for key in [key for key in table if key not in own | beside | {keys[-1]}]:
+        del table[key]
+
+
+def tables_of(data: str) -> Tables:
+    """The tables `data` and `evaluation` that an argument stands for."""
+    if data in preset_names() or data.endswith(".toml"):
+        tables = read_toml(config_path(data))
+        return {key: tables[key] for key in ("data", "evaluation") if key in tables}
+    return {"data": data_table(data)}
+
+
+def data_table(text: str, *, size: int | None = None) -> Tables:
+    """The table `data` of a configuration.
+
+    Args:
+        text: `digits`, `folder:photos`, `tfds:mnist:train`, or a path such as `photos.zip`.
+        size: of images, for sources that resize them.
+
+    Raises:
+        UserError: there is no such source or path, or the source takes no path or no size.
+    """
+    name, _, rest = text.partition(":")
+    if name not in FAMILIES["data"] and Path(text).exists():
+        name, rest = _source_of(Path(text)), text
+    try:
+        fields = options_model("data", name).model_fields
+    except UnknownNameError as error:
+        raise UserError(
+            f"Data are named as a source, source:path, or a path that exists. {error} "
+            f"Received: {text!r}"
+        ) from error
+    required = [key for key, field in fields.items() if field.is_required()]
+    table = {"source": name}
+    if rest:
+        if not required:
+            raise UserError(f"The data source {name!r} takes nothing after it. Received: {text!r}")
+        table |= _path_options(name, required[0], rest)
+    if size is not None:
+        if "size" not in option_names("data", name):
+            raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
+        table["size"] = size
+    return table
+
+
+def _path_options(source: str, option: str, rest: str) -> dict[str, str]:
+    if source not in SHORTHANDS:
+        return {option: rest}
+    try:
+        return SHORTHANDS[source](rest)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _source_of(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    if is_text_table(path):  # also packed: people.csv.gz, or a .zip with a table alone in it
+        return "csv"
+    if path.suffix.lower() in BY_SUFFIX:
+        return BY_SUFFIX[path.suffix.lower()]
+    raise UserError(
+        "Data must be a folder or a file ending in "
+        f"{', '.join(BY_SUFFIX)}, or be named as source:path. Received: {path}"
+    )

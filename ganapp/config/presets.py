@@ -1,0 +1,48 @@
+"""Presets and TOML files, read without TensorFlow."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ganapp.errors import UserError
+from ganapp.training.files import read_bytes
+
+Tables = dict[str, Any]  # of a TOML file
+LONGEST = 2**20  # bytes of a configuration
+PRESETS = Path(__file__).parents[1] / "presets"
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that come with ganapp."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def preset_path(name: str) -> Path:
+    """The file of a preset; a `UserError` with near matches if there is none."""
+    if name in preset_names():
+        return PRESETS / f"{name}.toml"
+    close = difflib.get_close_matches(name, preset_names(), n=2)
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise UserError(
+        f"There is no preset called {name!r}; there are {', '.join(preset_names())}.{hint} "
+        "A configuration of your own is named by its path, ending in .toml."
+    )
+
+
+def config_path(preset_or_file: str) -> Path:
+    """The file that a preset's name or a path ending in .toml stands for."""
+    is_file = preset_or_file.endswith(".toml")
+    return Path(preset_or_file) if is_file else preset_path(preset_or_file)
+
+
+def read_toml(path: Path) -> Tables:
+    """The tables of a TOML file; a `UserError` when it cannot be read or parsed."""
+    try:
+        return tomllib.loads(read_bytes(path, LONGEST).decode())
+    except OSError as error:
+        raise UserError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except RecursionError as error:
+        raise UserError(f"The configuration {path} is nested too deeply.") from error
+    except ValueError as error:  # of TOML, of UTF-8, of numbers with thousands of digits
+        raise UserError(f"The configuration {path} is not valid TOML: {error}.") from error

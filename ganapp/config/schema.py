@@ -1,0 +1,382 @@
+"""The configuration of a run: validated data, saved with the run as TOML."""
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import pydantic
+
+from ganapp.config.former_settings import EXTENSIONS, refuse_former
+from ganapp.config.members import (
+    FAMILIES,
+    Fraction,
+    Options,
+    PluginSection,
+    Positive,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Weight,
+    as_table,
+    scheduled,
+)
+from ganapp.config.rules import refuse
+from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
+from ganapp.training.data import Source
+from ganapp.training.data.cache import cache_folder
+from ganapp.training.data.clusters import with_clusters
+from ganapp.training.data.partly import with_share_of_labels
+from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.optimizers import OptimizerConfig
+
+FIGURES = [key for measure in MEASURES for key in measure.better]
+METRICS = [
+    key
+    for measure in MEASURES
+    for key, better in measure.better.items()
+    if better in ("higher", "lower") and measure.needs is None
+]
+PAPER_TABLES = (*EXTENSIONS, "constraint")  # of `objective`, its paper's if left out
+
+
+class TermConfig(PluginSection):
+    """A term's weight, a number or a table with start, end and shape, its interval and options."""
+
+    FAMILY = "term"
+    name: str = pydantic.Field(exclude=True)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it needs labels, and a class head in the discriminator."""
+        return FAMILIES[self.FAMILY][self.member].classifies
+
+
+class AugmentationConfig(PluginSection):
+    """The options of an augmentation."""
+
+    FAMILY = "augmentation"
+    name: str = pydantic.Field(exclude=True)
+
+
+class WeightingConfig(PluginSection):
+    """The options of a weighting."""
+
+    FAMILY = "weighting"
+    name: str = pydantic.Field(exclude=True)
+
+
+class OptimizerSection(Section):
+    """Which Keras optimizer; further keys are its own arguments (`beta_1`, `clipnorm`, ...)."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, bool | float | None]
+    name: str
+    learning_rate: scheduled(Rate)
+    # The only one of Keras's arguments that must stay a whole number.
+    gradient_accumulation_steps: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_options(self) -> Self:
+        OptimizerConfig(name=self.name, options=self.options)
+        return self
+
+    @property
+    def options(self) -> Options:
+        """Arguments of the Keras optimizer beside its learning rate."""
+        steps = self.gradient_accumulation_steps
+        accumulated = {} if steps is None else {"gradient_accumulation_steps": steps}
+        return {**(self.__pydantic_extra__ or {}), **accumulated}
+
+
+class PriorConfig(PluginSection):
+    """The distribution of latents."""
+
+    FAMILY = "prior"
+    name: str = "normal"
+
+
+class DataConfig(PluginSection):
+    """Where examples come from, and which classes the networks may know.
+
+    `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
+    chooses which. `clusters` makes that many classes of examples that are alike.
+    """
+
+    FAMILY, MEMBER = "data", "source"
+    source: str
+    labelled: Share | None = None
+    labelled_seed: Seed | None = None
+    clusters: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_labelled(self) -> Self:
+        if self.labelled is None and self.labelled_seed is not None:
+            raise ValueError(
+                "`labelled_seed` chooses the labels that `labelled` keeps, which is needed beside "
+                f"it. Received: labelled_seed={self.labelled_seed} alone"
+            )
+        if self.labelled is not None and self.clusters is not None:
+            raise ValueError(
+                "`clusters` takes the place of labels, so `labelled` must be left out beside it. "
+                f"Received: labelled={self.labelled:g} and clusters={self.clusters}"
+            )
+        return self
+
+    @property
+    def cache(self) -> Path:
+        """Where what is prepared once from these data is kept."""
+        return cache_folder(self.options.get("cache_dir") or "")
+
+    def build(self) -> Source:
+        """The source with its options, and with the labels that the networks may know."""
+        source = super().build()
+        if self.clusters is not None:
+            return with_clusters(source, self.clusters, cache=self.cache)
+        if self.labelled is None:
+            return source
+        return with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
+
+
+class GeneratorConfig(PluginSection):
+    """The generator, its latents, how it is given the class, and its optimizer."""
+
+    FAMILY, MEMBER = "generator", "network"
+    LEAVE = ("head", "condition", "class_start")  # the data decide
+    network: str
+    condition: Literal["none", *GENERATOR_CONDITIONS] = "none"
+    prior: PriorConfig = PriorConfig()
+    optimizer: OptimizerSection
+
+
+class DiscriminatorConfig(PluginSection):
+    """The discriminator, how it is given the class, its packs, and its optimizer."""
+
+    FAMILY, MEMBER = "discriminator", "network"
+    LEAVE = ("heads", "condition", "class_start")  # the data and the objective decide
+    network: str
+    condition: Literal[*DISCRIMINATOR_CONDITIONS] = "none"
+    packing: Positive = 1
+    optimizer: OptimizerSection
+
+
+class ConstraintConfig(PluginSection):
+    """The constraint on the discriminator's weights."""
+
+    FAMILY = "constraint"
+    name: str = "none"
+
+
+class ObjectiveConfig(PluginSection):
+    """Losses, what extends them, and constraint; what is left out is the objective's own."""
+
+    FAMILY = "objective"
+    LEAVE = (
+        "discriminator_steps",
+        *EXTENSIONS,
+        "constraint",
+        "generator_optimizer",
+        "discriminator_optimizer",
+    )
+    name: str
+    discriminator_steps: Positive
+    terms: dict[str, TermConfig]
+    augmentations: dict[str, AugmentationConfig]
+    weightings: dict[str, WeightingConfig]
+    constraint: ConstraintConfig
+
+    @pydantic.field_validator(*EXTENSIONS, mode="before")
+    @classmethod
+    def _named_by_their_keys(cls, tables: object) -> object:
+        if not isinstance(tables, dict):
+            return tables
+        return {
+            name: {**table, "name": name} if isinstance(table, dict) else table
+            for name, table in tables.items()
+        }
+
+
+class TrainingConfig(Section):
+    """How long, how fast, how exactly. All `*_every` count generator steps.
+
+    `*_every` left out goes by the length of the run, see `ganapp.runner.experiment`.
+    `steps_per_epoch` left out means one pass over the data. `replicas` 0 means every GPU of this
+    machine, or one CPU; above 0 on a machine without GPUs it means that many logical CPU devices.
+    `ema_half_life` is in images, 0 switches the average off.
+    """
+
+    epochs: Positive = 100
+    steps_per_epoch: Positive | None = None
+    batch_size: Positive = 64
+    seed: Seed = 0
+    deterministic: bool = False
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    steps_per_execution: Positive = 1
+    jit_compile: bool = False
+    replicas: Annotated[int, pydantic.Field(ge=0)] = 0
+    ema_half_life: Weight = 10_000.0
+    ema_warm_up: Fraction = 0.05
+    log_every: Positive | None = None
+    checkpoint_every: Positive | None = None
+    sample_every: Positive | None = None
+    evaluate_every: Positive | None = None
+    keep_checkpoints: Positive = 3
+
+
+class FeaturesConfig(PluginSection):
+    """The feature space in which samples are compared with real data."""
+
+    FAMILY = "features"
+    name: str = "pca"
+
+
+class EvaluationConfig(Section):
+    """How the run is evaluated; `metric` chooses the best checkpoint.
+
+    `figures` are those that a report holds on request only; `features` may be a name or a table;
+    `baselines` are fitted for the report.
+    """
+
+    samples: Annotated[int, pydantic.Field(ge=50)] = 2500
+    reference: Literal["all", "train"] = "all"
+    neighbours: Positive = 5
+    components: Positive = 32
+    baseline_components: Positive = 10
+    features: FeaturesConfig = FeaturesConfig()
+    figures: list[str] = []
+    baselines: list[str] = ["mixture"]
+    metric: str = "frechet_distance"
+    seed: Seed = 0
+
+    @pydantic.field_validator("features", mode="before")
+    @classmethod
+    def _a_name_is_a_table(cls, given: object) -> object:
+        return {"name": given} if isinstance(given, str) else given
+
+    @pydantic.field_validator("metric")
+    @classmethod
+    def _known_metric(cls, metric: str) -> str:
+        return _known("metric", metric, METRICS)
+
+    @pydantic.field_validator("figures")
+    @classmethod
+    def _known_figures(cls, figures: list[str]) -> list[str]:
+        return [_known("figures", figure, FIGURES) for figure in figures]
+
+
+def _known(field: str, name: str, names: Collection[str]) -> str:
+    if name not in names:
+        raise ValueError(f"`{field}` must be among {', '.join(sorted(names))}. Received: {name!r}")
+    return name
+
+
+class Config(Section):
+    """Everything that decides a run."""
+
+    data: DataConfig
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    objective: ObjectiveConfig
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _fill_in_objective(cls, raw: object) -> object:
+        return with_objective_defaults(raw)
+
+    @pydantic.model_validator(mode="after")
+    def _check_combination(self) -> Self:
+        refuse(self)
+        steps, execution = self.training.steps_per_epoch, self.training.steps_per_execution
+        if steps and steps % execution:
+            raise ValueError(
+                "`training.steps_per_epoch` must be a multiple of `training.steps_per_execution`. "
+                f"Received: {steps} and {execution}"
+            )
+        if self.evaluation.neighbours >= self.evaluation.samples:
+            raise ValueError(
+                "`evaluation.neighbours` must be less than `evaluation.samples`. "
+                f"Received: {self.evaluation.neighbours} and {self.evaluation.samples}"
+            )
+        if self.training.jit_compile and self.training.deterministic:
+            raise ValueError(
+                "`training.jit_compile` must be false when `training.deterministic` is true: XLA "
+                "does not promise the same bits. Received: true for both"
+            )
+        return self
+
+
+def with_objective_defaults(raw: object) -> object:
+    """The tables with what the objective's paper says filled in where the user is silent.
+
+    An optimizer or constraint without a name is the paper's, a term, augmentation or weighting of
+    the paper's name has the paper's options: such a table changes what it mentions.
+    Malformed input is returned as it is, for validation to complain about.
+    """
+    objective = raw.get("objective") if isinstance(raw, dict) else None
+    if not isinstance(objective, dict):
+        return raw
+    refuse_former(objective)
+    if not isinstance(objective.get("name"), str):
+        return raw
+    paper = FAMILIES["objective"][objective["name"]]()
+    defaults = {
+        "discriminator_steps": paper.discriminator_steps,
+        "constraint": as_table(paper.constraint),
+    }
+    for table in EXTENSIONS:
+        defaults[table] = {p.name: dataclasses.asdict(p) for p in getattr(paper, table)}
+    given = {
+        key: _merged(defaults[key], objective[key], key) for key in PAPER_TABLES if key in objective
+    }
+    filled = {**raw, "objective": {**defaults, **objective, **given}}
+    for part in ("generator", "discriminator"):
+        section = raw.get(part)
+        if isinstance(section, dict) and isinstance(section.get("optimizer", {}), dict):
+            theirs = getattr(paper, f"{part}_optimizer")
+            optimizer = _merged_optimizer(theirs, section.get("optimizer", {}))
+            filled[part] = {**section, "optimizer": optimizer}
+    return filled
+
+
+def _merged(paper: Options, given: object, key: str) -> object:
+    """What the user says of terms and the like or of the constraint, beside what the paper says."""
+    if not isinstance(given, dict):
+        return given
+    if key == "constraint":
+        return {**paper, **given} if given.get("name", paper["name"]) == paper["name"] else given
+    return {
+        name: {**paper.get(name, {}), **table} if isinstance(table, dict) else table
+        for name, table in given.items()
+    }
+
+
+def _merged_optimizer(paper: OptimizerConfig, given: Options) -> Options:
+    if given.get("name", paper.name) != paper.name:
+        if isinstance(given["name"], str):
+            FAMILIES["optimizer"][given["name"]]  # unknown: said before what is missing
+        return given
+    table = {"name": paper.name, "learning_rate": paper.learning_rate, **paper.options}
+    return {**table, **given}
+
+
+class JudgedData(Section):
+    """Real data, and how samples are compared with them, where nothing is trained."""
+
+    data: DataConfig
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+class BaselineConfig(PluginSection):
+    """A baseline and its options."""
+
+    FAMILY = "baseline"
+    name: str
+
+
+class BaselineRun(JudgedData):
+    """A baseline, its data, and how its samples are evaluated."""
+
+    baseline: BaselineConfig

@@ -1,0 +1,258 @@
+"""Evaluation of a run: best and last generator, baselines, the report and what is shown of it."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+from rich.table import Table
+
+from ganapp.config.members import option_names
+from ganapp.config.schema import BaselineConfig, EvaluationConfig
+from ganapp.errors import UserError
+from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
+from ganapp.runner.experiment import Experiment, real_count
+from ganapp.runner.pictures import draw_curves, draw_pictures
+from ganapp.runner.saved_runs import (
+    HasGenerator,
+    check_comparable,
+    load_networks,
+)
+from ganapp.runs import Json, Run
+from ganapp.screen import ARROWS, console, short_number, stage, warn
+from ganapp.training.baselines import Fitted, RealData
+from ganapp.training.data import Source
+from ganapp.training.evaluation.baseline_table import about_seconds
+from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.lost_tails import about_lost_tails
+from ganapp.training.evaluation.path_length import Paths
+from ganapp.training.evaluation.remarks import about_weak_features, missing_in_short
+from ganapp.training.evaluation.report import write_report
+from ganapp.training.evaluation.verdict import verdict
+from ganapp.training.rows_on_disk import generated_rows
+
+
+def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> None:
+    """Evaluates a run's best and last generator; writes `report.json` and `report.md`, prints them.
+
+    Raises:
+        UserError: if there is no checkpoint, or the data are others.
+    """
+    check_comparable(experiment, run)
+    with stage("Evaluating the last generator"):
+        last, samples = _report(experiment, run, "last")
+    best = None
+    try:
+        with stage("Evaluating the best generator"):
+            best, samples = _report(experiment, run, "best")
+    except UserError as error:  # the last one is whole: evaluate what there is
+        warn(f"{error} Only the last generator is judged.")
+    source, judge = experiment.source.judged, experiment.judge
+    with stage("Drawing the report"):
+        drawn = draw_pictures(
+            source, judge, run.directory, samples, best or last, whose="the best generator"
+        ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
+    with stage("Evaluating the baselines"):
+        baselines = baseline_rows(experiment.config.evaluation, source, judge)
+    write_report(
+        run.directory,
+        title=run.name,
+        best=best,
+        last=last,
+        pictures=drawn,
+        alarms=recorded_alarms(run),
+        looks=len(examined_steps(run)),
+        undecided=impossible_alarms(run, experiment),
+        baselines=baselines,
+        seconds=judge.baseline_seconds,
+    )
+    report = run.read_report()
+    if as_json:
+        console.print_json(json.dumps(report))
+    else:
+        show_figures(report, seconds=judge.baseline_seconds)
+        console.print(f"Report: {run.directory / 'report.md'}", soft_wrap=True)
+
+
+def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarray:
+    """Samples of the averaged generator in user units; many of them on the disk."""
+    units = generator.spec.to_user_units
+    return generated_rows(generator.gan, count, seed=seed, units=units)
+
+
+def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndarray]:
+    step = load_networks(experiment.gan, run, which)
+    evaluation = experiment.config.evaluation
+    samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
+    return {"step": step, **report_on(experiment, experiment.judge, samples)}, samples
+
+
+def requested_labels(experiment: Experiment) -> np.ndarray | None:
+    """The classes int `(n,)` that samples were requested of; `None` without classes."""
+    if experiment.source.judged is not experiment.source:  # other classes were requested
+        return None
+    evaluation = experiment.config.evaluation
+    return experiment.gan.asked(evaluation.samples, seed=evaluation.seed)
+
+
+def report_on(experiment: Experiment, judge: Judge, samples: np.ndarray) -> Json:
+    """A report on `generate_samples`, with the requested classes and paths between latents."""
+    labels, paths = requested_labels(experiment), latent_paths(experiment)
+    return judge.report(samples, labels=labels, paths=paths).as_dict()
+
+
+def latent_paths(experiment: Experiment) -> Paths:
+    """What the averaged generator draws between latents, in user units that are not rounded."""
+    gan, spec = experiment.gan, experiment.spec
+
+    def generate(latents: tf.Tensor) -> np.ndarray:
+        samples = gan.generate(latents=latents)
+        if spec.kind == "image":
+            return (np.clip(samples, -1.0, 1.0) + 1.0) * 127.5
+        return np.asarray(spec.to_user_units(samples))
+
+    return Paths(
+        latents=lambda count, seed: gan.sample_latents(count, seed=seed),
+        interpolate=gan.prior.interpolate,
+        generate=generate,
+    )
+
+
+def baseline_rows(evaluation: EvaluationConfig, source: Source, judge: Judge) -> list[Json]:
+    """Rows about the baselines that a run asks for; none if it asks for the mixture alone.
+
+    The mixture's own column stands beside every figure anyway. Its time is printed and written
+    to `report.md`: `report.json` then has no time in it, so that a resumed run writes the same as
+    one never stopped.
+    """
+    if set(evaluation.baselines) <= {"mixture"}:
+        return []
+    shared = {"components": evaluation.components}
+    if source.modes is None:
+        shared["mixture_components"] = evaluation.baseline_components
+    rows = []
+    for name in evaluation.baselines:
+        options = {key: shared[key] for key in option_names("baseline", name) & shared.keys()}
+        member = BaselineConfig(name=name, **options)
+        try:
+            row, _, _ = fit_and_evaluate(member, evaluation, source, judge, seed=evaluation.seed)
+        except ValueError as error:  # such as too many dimensions for a full covariance
+            raise UserError(f"`evaluation.baselines`: {error}") from error
+        rows.append(row)
+    return rows
+
+
+def fit_and_evaluate(
+    member: BaselineConfig,
+    evaluation: EvaluationConfig,
+    source: Source,
+    judge: Judge,
+    *,
+    seed: int,
+) -> tuple[Json, np.ndarray, Fitted]:
+    """The row of a report about one baseline, its samples, and the fitted baseline."""
+    count = real_count(evaluation, source)
+    data = RealData(
+        spec=source.spec,
+        train=source.training_examples(count)[0],
+        density=source.density,
+        modes=source.modes,
+    )
+    began = time.perf_counter()
+    fitted = member.build().fit(data, seed=seed)
+    fit_seconds = time.perf_counter() - began
+    began = time.perf_counter()
+    samples = fitted.sample(evaluation.samples, seed)
+    sample_seconds = time.perf_counter() - began
+    held_out, _ = source.held_out_examples(count)
+    row = {
+        "name": member.name,
+        "title": fitted.name,
+        "options": member.options,
+        "fit_seconds": round(fit_seconds, 3),
+        "sample_seconds": round(sample_seconds, 3),
+        "facts": _plain(fitted.facts(held_out)) if len(held_out) else {},
+        "figures": judge.judge(samples),
+    }
+    return row, samples, fitted
+
+
+def _plain(facts: dict[str, float]) -> dict[str, float | None]:
+    return {key: value if np.isfinite(value) else None for key, value in facts.items()}
+
+
+def show_figures(
+    report: Json,
+    *,
+    title: str = "",
+    seconds: Mapping[str, float] | None = None,
+) -> None:
+    """Prints the figures of a report beside floor and baseline, and the verdict.
+
+    Args:
+        report: as in `report.json`.
+        title: of the table.
+        seconds: that the baseline took, to `fit` and to `sample`.
+    """
+    chosen = report["best"] or report["last"]
+    console.print(_figures_table(report, title))
+    for sentence in missing_in_short(chosen, report["last"] if report["best"] else None):
+        console.print(f"- {sentence}", style="dim", markup=False, highlight=False)
+    for remark in (*_remarks(chosen), *([about_seconds(chosen, seconds)] if seconds else ())):
+        console.print(remark, style="dim", highlight=False, soft_wrap=True)
+    said = verdict(chosen, "This sample") if title else verdict(chosen)
+    console.print(said, highlight=False, soft_wrap=True)
+
+
+def _figures_table(report: Json, title: str) -> Table:
+    best, last = report["best"], report["last"]
+    chosen = best or last
+    step = chosen.get("step")
+    of_step = "" if step is None else f" of step {step:,}"
+    table = Table(
+        title=title or f"{chosen['counts']['generated']:,} samples{of_step}",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("figure", no_wrap=True)
+    once = best is None or best["step"] == last["step"]  # the same generator is not shown twice
+    single = "last" if best is None else "best = last"
+    first = ("samples" if step is None else single,) if once else ("best", "last")
+    for heading in (*first, "matched", "floor", "baseline"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("space")
+    table.add_column("counts", justify="right", no_wrap=True)
+    for key, figure in chosen["figures"].items():
+        columns = [figure["value"]] + ([] if once else [last["figures"][key]["value"]])
+        columns += [figure[name] for name in ("matched", "floor", "baseline")]
+        real = figure["real"]
+        table.add_row(
+            f"{figure['name']} {ARROWS[figure['better']]}",
+            *(short_number(value) for value in columns),
+            figure["space"],
+            f"{figure['generated']}" + (f"/{real}" if real is not None else ""),
+        )
+    return table
+
+
+def _remarks(chosen: Json) -> Iterator[str]:
+    details = chosen["details"]
+    yield (
+        f"matched and floor: {chosen['counts']['matched']:,} samples and as many held-out examples "
+        f"against the training data; baseline: {chosen['baseline']}; counts: generated/real."
+    )
+    if "expected_kl" in (stacks := details.get("modes", {})):
+        yield (
+            f"mode KL: a perfect sampler is expected to have {stacks['expected_kl']:.4f} at this "
+            "count."
+        )
+    accuracies = [
+        details.get(name, {}).get("classifier_accuracy") for name in ("classes_found", "modes")
+    ]
+    for accuracy in filter(None, accuracies):
+        yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
+    if (caution := about_weak_features(chosen)) is not None:
+        yield caution
+    yield from about_lost_tails(chosen)

@@ -1,0 +1,128 @@
+"""The terminal: results, warnings, notices of libraries, and what takes its time."""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+# Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
+# square brackets, which are no markup.
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
+PATIENCE = 2.0  # seconds before a stage is shown
+ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}  # beside a figure
+
+
+def warn(sentence: str) -> None:
+    """Says on standard error what the user should know; standard output stays the result's."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    console.print(f"Warning: {sentence}", style="yellow", soft_wrap=True)
+
+
+def short_number(value: float | None) -> str:
+    """Three digits, or a dash where there is no value."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+
+
+@contextlib.contextmanager
+def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
+    """Shows on a terminal what is being done and for how long, after so many seconds.
+
+    It goes to standard error and leaves no trace; where that is no terminal, nothing is shown.
+    """
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    progress = Progress(*columns, console=console, transient=True)
+    progress.add_task(title, total=None)
+    timer = threading.Timer(after, progress.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # it has started the display by now, or never will
+        progress.stop()
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow, which takes seconds, and prints the notices of data and evaluation."""
+    with quiet_stderr():
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+    print_notices()
+
+
+def print_notices() -> None:
+    """Prints the notices of libraries and of ganapp from now on."""
+    logger, root = logging.getLogger("ganapp"), logging.getLogger()
+    if not root.handlers:
+        root.addHandler(LibraryNotices(logging.WARNING))
+    if not any(isinstance(handler, Notices) for handler in logger.handlers):
+        logger.addHandler(Notices(logging.INFO))
+        logger.setLevel(logging.INFO)
+
+
+class Notices(logging.Handler):
+    """Prints the records of the logger `ganapp` as sentences."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one."""
+        if record.levelno >= logging.WARNING:
+            warn(record.getMessage())
+        else:
+            console = Console(stderr=True, markup=False, highlight=False)
+            console.print(record.getMessage(), style="dim", soft_wrap=True)
+
+
+class LibraryNotices(logging.Handler):
+    """Prints what libraries warn of, as Python does where no handler is set.
+
+    Where none is, absl sets one as soon as anything is logged, which would print ours once more.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one unless it is ours."""
+        if record.name != "ganapp":
+            print(self.format(record), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Holds back what is written to the standard error's file descriptor within the block.
+
+    TensorFlow greets on stderr before any setting of its own is read. What was held back is
+    shown after all when the block fails, or when the user asked for the chatter with
+    `TF_CPP_MIN_LOG_LEVEL=0`.
+    """
+    # Which fonts a machine lacks is matplotlib's business.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        yield
+        return
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:  # not Ctrl-C: nobody needs the chatter then
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
