@@ -32,8 +32,8 @@ ANYWHERE = (
     "ganapp.training.array_files",
     "ganapp.training.files",
     "ganapp.training.kernels",
-    "ganapp.training.lookup",
     "ganapp.training.non_finite",
+    "ganapp.training.registry",
 )
 # What commands start without the runner, because it needs no TensorFlow.
 LIGHT = (

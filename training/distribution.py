@@ -1,4 +1,4 @@
-"""Which devices a run uses: one, several of this machine, or several machines."""
+"""The devices of a run: one, several of this machine, or several machines."""
 
 import os
 from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.sentences import set_option
+from ganapp.training.messages import set_option
 
 # Below these a discriminator soon knows its images by heart (Karras et al., 2020,
 # arXiv:2006.06676, see trouble below some ten thousand; Zhao et al., 2020, arXiv:2006.10738).

@@ -25,7 +25,7 @@ from ganapp.runner.networks import make_discriminator, make_generator, make_prio
 from ganapp.runner.stored_data import StoredData, stored_data_of
 from ganapp.scheduled import AnnealConfig
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
-from ganapp.training.diagnostics.history import WeightHistory
+from ganapp.training.diagnostics.weight_history import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.judge import Judge
 from ganapp.training.kernels import kernels

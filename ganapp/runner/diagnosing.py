@@ -24,17 +24,19 @@ from ganapp.runner.theory import Theory
 from ganapp.runner.watching import columns_of, judged_alike
 from ganapp.runs import Run, open_run
 from ganapp.training.checkpoints import CheckpointError, load_latest
-from ganapp.training.diagnostics import maps
+from ganapp.training.diagnostics import plots
 from ganapp.training.diagnostics.alarms import (
     Alarm,
+    Snapshot,
+    find_alarms,
     lost_tails,
     low_coverage,
     low_precision,
     missing_modes,
+    undecided_alarms,
 )
 from ganapp.training.diagnostics.duality import duality_gap
 from ganapp.training.diagnostics.spectrum import spectrum
-from ganapp.training.diagnostics.watch import Look, alarms_of, undecided_alarms
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.features import compared_in
 from ganapp.training.evaluation.lost_tails import KEY as LOST_TAILS
@@ -82,7 +84,7 @@ def diagnose(
     folder.mkdir(exist_ok=True)
     comparison = _compare(experiment, look, folder)
     of_report = [alarm.without(look.ruled_out) for alarm in _alarms_of_report(run)]
-    found = [*alarms_of(look), *of_report]
+    found = [*find_alarms(look), *of_report]
     alarms = {alarm.key: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
@@ -122,7 +124,7 @@ def _load_players(experiment: Experiment, run: Run) -> int:
     return step
 
 
-def _look(experiment: Experiment, run: Run) -> Look:
+def _look(experiment: Experiment, run: Run) -> Snapshot:
     """The players as they are, and what the run has recorded."""
     source, gan, spec = experiment.source, experiment.gan, experiment.spec
     training, training_labels = source.training_examples(POINTS)
@@ -130,7 +132,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
     inputs = [np.asarray(spec.to_model_units(real)) for real in (training, held_out)]
     labels = judged_alike(training_labels, held_out_labels)
     fake = gan.generate(POINTS, seed=SEED, ema=False)
-    return Look(
+    return Snapshot(
         training=training,
         held_out=held_out,
         fake=np.asarray(spec.to_user_units(fake)),
@@ -177,7 +179,7 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
     return [alarm for alarm in found if alarm is not None]
 
 
-def _compare(experiment: Experiment, look: Look, folder: Path) -> dict[str, Any]:
+def _compare(experiment: Experiment, look: Snapshot, folder: Path) -> dict[str, Any]:
     """The learnt discriminator beside the optimal one, where the data's density is known."""
     try:
         theory = Theory(experiment, look.held_out)
@@ -190,7 +192,7 @@ def _compare(experiment: Experiment, look: Look, folder: Path) -> dict[str, Any]
     return compared.figures() | {"quadrature": exact}
 
 
-def _duality_gap(experiment: Experiment, look: Look) -> dict[str, Any]:
+def _duality_gap(experiment: Experiment, look: Snapshot) -> dict[str, Any]:
     """How much either player gains by a little training alone; the reason where it has no value."""
     gan = experiment.gan
     if gan.packing > 1:
@@ -219,12 +221,12 @@ def _duality_gap(experiment: Experiment, look: Look) -> dict[str, Any]:
     return dataclasses.asdict(found)
 
 
-def _draw(run: Run, look: Look, folder: Path) -> list[str]:
-    picture = maps.score_histogram(look.training_scores, look.fake_scores, look.held_out_scores)
+def _draw(run: Run, look: Snapshot, folder: Path) -> list[str]:
+    picture = plots.score_histogram(look.training_scores, look.fake_scores, look.held_out_scores)
     picture.save(folder / "scores.png")
     try:
         found = spectrum(look.series.get("score_gap", []), every=look.every)
-        maps.spectrum_picture(found).save(folder / "spectrum.png")
+        plots.spectrum_picture(found).save(folder / "spectrum.png")
     except (NotComputable, ValueError):  # too short a run has no spectrum
         (folder / "spectrum.png").unlink(missing_ok=True)
     return sorted(str(path.relative_to(run.directory)) for path in folder.glob("*.png"))

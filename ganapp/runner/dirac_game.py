@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ganapp.errors import UserError
-from ganapp.training.diagnostics.dirac_page import ROWS, dirac_page
+from ganapp.training.diagnostics.dirac import ROWS, dirac_page
 from ganapp.training.objectives import OBJECTIVES
 from ganapp.training.registry import UnknownNameError
 

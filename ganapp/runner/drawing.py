@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ganapp.errors import UserError
 from ganapp.runner.generator import HasGenerator
-from ganapp.training.sentences import did_you_mean, listed
+from ganapp.training.messages import did_you_mean, join_names
 
 EVERY_CLASS = "all"
 
@@ -76,7 +76,7 @@ def asked_classes(generator: HasGenerator, classes: str | None, count: int) -> n
         # A number that is too large is near to many, and none of them was meant.
         hint = "" if classes.isdecimal() else did_you_mean(classes, (*names, EVERY_CLASS))
         raise UserError(
-            f"`--class` must be 'all' or one of {listed(names or range(known))}. "
+            f"`--class` must be 'all' or one of {join_names(names or range(known))}. "
             f"Received: {classes!r}.{hint}"
         )
     return np.full(count, numbers[classes])

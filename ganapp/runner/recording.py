@@ -15,16 +15,12 @@ from ganapp.runner.summary import warn
 from ganapp.runner.theory import Theory
 from ganapp.runner.watching import watch
 from ganapp.runs import Run
-from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
-from ganapp.training.callbacks.board import Board
-from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
-from ganapp.training.callbacks.evaluate import Evaluate
-from ganapp.training.callbacks.guard import NonFiniteGuard
+from ganapp.training.callbacks.evaluation import CompareWithTheory, Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog
+from ganapp.training.callbacks.safety import CheckpointEvery, TerminateOnNonFinite
 from ganapp.training.callbacks.samples import SampleGrids
-from ganapp.training.callbacks.tensorboard import TensorBoardLog
-from ganapp.training.callbacks.theory import CompareWithTheory
-from ganapp.training.checkpoints import Checkpoints
+from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog
+from ganapp.training.checkpoints import BestCheckpoint, Checkpoints
 from ganapp.training.distribution import is_chief
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.table_pictures import column_strips
@@ -41,7 +37,7 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints, consol
     board = Board(run.logs)
     metrics = MetricsLog(run.metrics, cadences.log, last=total)
     return [
-        NonFiniteGuard(loss_scaling=precision == "mixed_float16"),
+        TerminateOnNonFinite(loss_scaling=precision == "mixed_float16"),
         metrics,
         TensorBoardLog(
             board,

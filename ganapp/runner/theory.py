@@ -9,10 +9,11 @@ import PIL.Image
 
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
 from ganapp.runner.compose import Experiment
-from ganapp.training.diagnostics import maps
+from ganapp.training.constraints import all_layers
+from ganapp.training.diagnostics import plots
 from ganapp.training.diagnostics.density import KernelDensity
 from ganapp.training.diagnostics.divergences import divergences, regular_cells
-from ganapp.training.diagnostics.optimal import (
+from ganapp.training.diagnostics.optimal_discriminator import (
     OptimalComparison,
     compare_with_optimal,
     log_ratio_of,
@@ -51,7 +52,7 @@ class Theory:
             raise NotComputable("the discriminator judges packs")
         if self._gan.classes:
             raise NotComputable("the players go by classes")
-        if any(isinstance(x, COMPARING) for x in self._gan.discriminator._flatten_layers()):
+        if any(isinstance(x, COMPARING) for x in all_layers(self._gan.discriminator)):
             raise NotComputable("the discriminator compares the examples of a minibatch")
 
     def compare(self, fake: np.ndarray, *, cells: int = CELLS) -> "Comparison":
@@ -119,7 +120,7 @@ class Theory:
         cells = regular_cells(low - margin, high + margin, (count, count))
         optimal = self._source.density.log_density(cells.points) - density(cells.points)
         learnt = np.asarray(log_ratio(cells.points))
-        return maps.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)
+        return plots.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Comparison:
     @property
     def calibration(self) -> PIL.Image.Image:
         """The learnt discriminator's calibration beside that of an optimal one."""
-        return maps.calibration_picture(self.found.learnt, self.found.floor)
+        return plots.calibration_picture(self.found.learnt, self.found.floor)
 
     def figures(self) -> dict[str, Any]:
         """All figures, ready for JSON."""

@@ -36,11 +36,10 @@ from ganapp.runs import (
     next_directory,
     open_run,
 )
-from ganapp.training.callbacks.board import truncate_events
-from ganapp.training.callbacks.guard import NonFiniteError
-from ganapp.training.callbacks.interrupt import Interrupt
 from ganapp.training.callbacks.metrics import truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay
+from ganapp.training.callbacks.safety import Interrupt, NonFiniteError
+from ganapp.training.callbacks.tensorboard import truncate_events
 from ganapp.training.checkpoints import CheckpointError, Checkpoints
 from ganapp.training.data import training_batches
 from ganapp.training.distribution import agreement, is_chief

@@ -10,11 +10,10 @@ from rich.console import Console
 from ganapp.runner.compose import Experiment
 from ganapp.runner.remedies import ruled_out
 from ganapp.runs import Run
-from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.evaluation import RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
-from ganapp.training.callbacks.watch import Watch
-from ganapp.training.diagnostics.alarms import Alarm
-from ganapp.training.diagnostics.watch import undecided_alarms
+from ganapp.training.callbacks.tensorboard import Board
+from ganapp.training.diagnostics.alarms import Alarm, undecided_alarms
 from ganapp.training.distribution import is_chief
 from ganapp.training.evaluation.features import compared_in
 
@@ -25,13 +24,13 @@ EXAMPLES = 512  # of each kind
 
 def watch(
     experiment: Experiment, run: Run, metrics: MetricsLog, board: Board, console: Console
-) -> Watch:
+) -> RaiseAlarms:
     """The callback that looks at the run, and tells all who should know."""
     source, total = experiment.source, experiment.total_steps
     announced = Announcer(run, console if is_chief(experiment.strategy) else Console(quiet=True))
     training, training_labels = source.training_examples(EXAMPLES)
     held_out, held_out_labels = source.held_out_examples(EXAMPLES)
-    return Watch(
+    return RaiseAlarms(
         math.ceil(total / LOOKS),
         examine_every=EXAMINED,
         training=training,
@@ -43,9 +42,9 @@ def watch(
         series=run.read_series,
         recorded_every=experiment.cadences.log,
         histories=experiment.histories,
-        sinks=(metrics.watch, board.watch, announced.watch),
+        sinks=(metrics.alarms, board.alarms, announced.watch),
         histograms=board.histograms,
-        about={
+        context={
             "modes": source.modes,
             "objective": experiment.gan.objective,
             "ruled_out": ruled_out(experiment),

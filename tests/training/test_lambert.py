@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import lambertw
 
-from ganapp.training.objectives.lambert import log_lambert_of_exp
+from ganapp.training.objectives.divergences import log_lambert_of_exp
 
 
 def double(values):

@@ -9,8 +9,7 @@ from penalty_case import FixedDraws
 
 from ganapp.models.critic import Critic
 from ganapp.models.networks import dcgan_discriminator, dcgan_generator, mlp_discriminator
-from ganapp.training.constraints import SpectralNorm
-from ganapp.training.constraints.spectral import SpectralNormalization
+from ganapp.training.constraints import SpectralNorm, SpectralNormalization
 from ganapp.training.penalties import PENALTIES, GradientPenalty
 
 SHAPE = (4, 4, 1)

@@ -20,7 +20,7 @@ LogDensity = Callable[[np.ndarray], ArrayLike] | ArrayLike
 
 @dataclasses.dataclass(frozen=True)
 class Cells:
-    """Where densities are evaluated, and how much of the space each point stands for.
+    """Points at which densities are evaluated, and the area that each stands for.
 
     Args:
         points: float64 `(n, d)`, the middles of the cells.
@@ -52,7 +52,7 @@ class Cells:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Divergences:
-    """What `divergences` found; in nats, but for `total_variation`, a share in [0, 1].
+    """The result of `divergences`; in nats, but for `total_variation`, a share in [0, 1].
 
     `kl` is KL(P || Q) and infinite where Q misses a part of P; `jensen_shannon` is at most log 2;
     `skewed` = skew KL(P || M) + (1 - skew) KL(Q || M) with M = skew P + (1 - skew) Q, at most the

@@ -1,8 +1,9 @@
-"""What an objective is: losses and settings, inert."""
+"""The contract of an objective: losses and settings, inert."""
 
 import dataclasses
 import math
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -10,6 +11,8 @@ from ganapp.training.constraints import Constraint, Unconstrained
 from ganapp.training.optimizers import OptimizerConfig, adam
 from ganapp.training.penalties import Penalty
 from ganapp.training.stabilisers.base import Stabiliser
+
+State = Mapping[str, float | tf.Tensor | tf.Variable]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,11 +55,11 @@ class Objective:
             )
 
     def discriminator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
-        """What the discriminator minimises, per score."""
+        """The loss that the discriminator minimises, per score."""
         raise NotImplementedError
 
     def generator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
-        """What the generator minimises, per score."""
+        """The loss that the generator minimises, per score."""
         raise NotImplementedError
 
     def generator_slope(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
@@ -87,7 +90,7 @@ class Objective:
         """Scalars that training changes, by name; the GAN keeps and checkpoints them."""
         return {}
 
-    def with_state(self, state: dict[str, Any]) -> "Objective":
+    def with_state(self, state: State) -> "Objective":
         """A copy whose losses read `state`, the scalars of `initial_state` as variables."""
         return self
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganapp.training.constraints.spectral import LINEAR_LAYERS
+from ganapp.training.constraints import LINEAR_LAYERS
 from ganapp.training.penalties.base import Penalty
 
 TRANSPOSED = (

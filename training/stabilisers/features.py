@@ -11,7 +11,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from ganapp.training.replicas import gathered, global_row_mean
+from ganapp.training.replicas import gather, global_row_mean
 from ganapp.training.stabilisers.base import Stabiliser
 from ganapp.training.stabilisers.settings import check_range
 
@@ -59,7 +59,7 @@ class PullingAway(Stabiliser):
         check_range("weight", self.weight, 0.0)
 
     def generator_term(self, critic, real, fake, generator, state):
-        directions = tf.math.l2_normalize(gathered(critic.features(fake)), axis=1)
+        directions = tf.math.l2_normalize(gather(critic.features(fake)), axis=1)
         squares = tf.matmul(directions, directions, transpose_b=True) ** 2
         size = tf.cast(tf.shape(directions)[0], squares.dtype)
         different = 1.0 - tf.eye(tf.shape(directions)[0], dtype=squares.dtype)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from callback_case import StandIn
 
-from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
-from ganapp.training.callbacks.evaluate import Evaluate
-from ganapp.training.checkpoints import list_steps
+from ganapp.training.callbacks.evaluation import Evaluate
+from ganapp.training.checkpoints import BestCheckpoint, list_steps
 
 
 def test_judges_the_averaged_generator_in_user_units():

@@ -7,7 +7,7 @@ import threading
 import pytest
 from callback_case import StandIn, at_step
 
-from ganapp.training.callbacks.interrupt import Interrupt
+from ganapp.training.callbacks.safety import Interrupt
 
 
 def kill(number):

@@ -1,8 +1,8 @@
-"""When a callback acts: at multiples of completed generator steps."""
-
-from typing import Any
+"""The base of callbacks that act at multiples of completed generator steps."""
 
 import keras
+
+Logs = dict[str, float]  # as Keras gives them: scalars by name
 
 
 class StepCallback(keras.callbacks.Callback):
@@ -29,17 +29,17 @@ class StepCallback(keras.callbacks.Callback):
         self._step = 0
         self._begin = 0
 
-    def on_step(self, step: int, logs: dict[str, Any]) -> None:
-        """The work to do at `step` (completed generator steps); `logs` as Keras gives them."""
+    def on_step(self, step: int, logs: Logs) -> None:
+        """The work to do at `step` (completed generator steps)."""
         raise NotImplementedError
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self._step = completed_steps(self.model)
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         self._begin = batch
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         previous, self._step = self._step, self._step + batch - self._begin + 1
         if self._due(previous, self._step):
             self._step = completed_steps(self.model)

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from benchmarks.gaussian_fit import gaussian_fits, gaussian_log_density
 from ganapp.training.diagnostics.divergences import jensen_shannon, regular_cells
-from ganapp.training.diagnostics.gaussian_fit import gaussian_fits, gaussian_log_density
 from ganapp.training.evaluation.checks import NotComputable
 
 LINE = regular_cells(-30.0, 30.0, 1500)

@@ -1,4 +1,4 @@
-"""The discriminator that was learnt beside the one that theory says is best, D* = p / (p + q).
+"""The learnt discriminator beside the optimal one, D* = p / (p + q).
 
 Reference: Goodfellow et al., 2014, arXiv:1406.2661: for a fixed generator the value
 E_p log D + E_q log(1 - D) is highest at D*, where it is -log 4 + 2 JSD(P, Q).
@@ -8,7 +8,6 @@ Real and generated points count for half each, however many there are of either.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +16,7 @@ from scipy.special import expit
 
 from ganapp.training.diagnostics.density import KernelDensity
 from ganapp.training.evaluation.checks import NotComputable, as_feature_pair, as_features
+from ganapp.training.objectives.base import Objective
 
 # Log-ratios are cut here, where D is within 5e-5 of certainty: out in the tails an estimated
 # density is off by hundreds of nats, and one such point would be the whole figure.
@@ -28,7 +28,7 @@ Function = Callable[[np.ndarray], ArrayLike]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Of the points where D is in a bin, the share that is real; they agree when D is calibrated.
+    """The share of real points where D is in a bin, which is D when D is calibrated.
 
     `edges` `(bins + 1,)` of D; `predicted` `(bins,)`: mean D in the bin; `observed` `(bins,)`: the
     weighted share of real points; both NaN in an empty bin; `counts` `(bins,)`: points.
@@ -68,7 +68,7 @@ class DiscriminatorFigures:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimalComparison:
-    """What `compare_with_optimal` found.
+    """The result of `compare_with_optimal`.
 
     `learnt`: the figures of the learnt discriminator. `floor`: those of an exactly optimal one
     with the same counts and a density of the generator that is estimated in the same way.
@@ -93,10 +93,10 @@ def compare_with_optimal(
     fake: ArrayLike,
     seed: int = 0,
 ) -> OptimalComparison:
-    """Judges a learnt discriminator where both densities are known, or one is estimated.
+    """Compares a learnt discriminator with D* where both densities are known, or one is estimated.
 
     The floor of an estimate: take it for the truth, draw as many points and estimate again
-    (`KernelDensity.again`); then D* is known exactly and is judged like the learnt one.
+    (`KernelDensity.refit`); then D* is known exactly and is compared like the learnt one.
 
     Args:
         log_ratio: the learnt log p / q, `(n, d)` to `(n,)`; see `log_ratio_of`.
@@ -110,16 +110,16 @@ def compare_with_optimal(
     estimated = isinstance(log_q, KernelDensity)
     learnt = _figures_at(log_ratio, log_p, log_q, real, fake)
     if estimated:
-        again, drawn = log_q.again(seed=seed), log_q.sample(len(fake), seed=seed + 1)
+        refitted, drawn = log_q.refit(seed=seed), log_q.sample(len(fake), seed=seed + 1)
     else:
-        again, drawn = log_q, fake
+        refitted, drawn = log_q, fake
 
     def exact(points: np.ndarray) -> np.ndarray:
         return _values(log_p, points) - _values(log_q, points)
 
     return OptimalComparison(
         learnt=learnt,
-        floor=_figures_at(exact, log_p, again, real, drawn),
+        floor=_figures_at(exact, log_p, refitted, real, drawn),
         jensen_shannon=float(learnt.optimal_value + np.log(4)) / 2,
         real=len(real),
         fake=len(fake),
@@ -184,8 +184,8 @@ def calibration(probabilities: ArrayLike, is_real: ArrayLike, *, bins: int = BIN
     )
 
 
-def log_ratio_of(objective: Any, scores: Function) -> Function:
-    """The learnt log p / q from raw scores, by what the objective's theory says of them.
+def log_ratio_of(objective: Objective, scores: Function) -> Function:
+    """The learnt log p / q from raw scores, by the theory of the objective.
 
     Args:
         objective: with `log_density_ratio(scores)`.
@@ -210,7 +210,7 @@ def with_best_offset(log_ratio: Function, *, real: ArrayLike, fake: ArrayLike) -
 
     Args:
         log_ratio: `(n, d)` to `(n,)`.
-        real: points `(n, d)`; others than the ones to judge with.
+        real: points `(n, d)`; others than the ones to compare on.
         fake: likewise.
     """
     on_real, on_fake = (_values(log_ratio, as_features("points", p)) for p in (real, fake))

@@ -3,7 +3,7 @@
 import pytest
 from callback_case import StandIn
 
-from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.callbacks.step_callback import StepCallback
 
 
 class Recorder(StepCallback):

@@ -1,16 +1,85 @@
-"""Spectral normalisation as a reparametrisation: the raw weight is trained, W / sigma is used.
+"""Constraints on the discriminator's weights: inert, the GAN assigns what they compute.
 
+Spectral normalisation is a reparametrisation here: the raw weight is trained, W / sigma is used.
 `keras.layers.SpectralNormalization` writes W / sigma back into the weight at every call and lets
 no gradient through sigma, which is another algorithm.
 """
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.constraints.base import Constraint
+from ganapp.training.registry import Registry
+
+Assignments = list[tuple[keras.Variable, tf.Tensor]]
+
+LINEAR_LAYERS = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """A constraint that leaves everything as it is; the base of the others."""
+
+    name: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    # It bounds the slopes by itself, so that a penalty on them has nothing left to do.
+    replaces_gradient_penalties: ClassVar[bool] = False
+
+    def prepare(self, discriminator: keras.Model) -> keras.Model:
+        """The network to train instead of `discriminator`; called once, before the optimizer."""
+        return discriminator
+
+    def before_update(self, discriminator: keras.Model) -> Assignments:
+        """(variable, new value) pairs to assign before each discriminator update."""
+        return []
+
+    def after_update(self, discriminator: keras.Model) -> Assignments:
+        """(variable, new value) pairs to assign after each discriminator update."""
+        return []
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Unconstrained(Constraint):
+    """No constraint."""
+
+    name = "none"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WeightClip(Constraint):
+    """Clips every weight of the critic to [-limit, limit] after each update.
+
+    Args:
+        limit: largest absolute value of a weight, above 0.
+    """
+
+    limit: float = 0.01
+    name = "weight_clip"
+    reference = "Arjovsky et al., 2017, arXiv:1701.07875"
+    replaces_gradient_penalties = True
+    formula = "w <- max(-limit, min(limit, w)) after each update"
+
+    def __post_init__(self) -> None:
+        if self.limit <= 0:
+            raise ValueError(f"`limit` must be above 0. Received: limit={self.limit}")
+
+    def after_update(self, discriminator):
+        return [
+            (variable, tf.clip_by_value(variable.value, -self.limit, self.limit))
+            for variable in discriminator.trainable_variables
+        ]
 
 
 @keras.saving.register_keras_serializable("ganapp")
@@ -19,7 +88,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     The layer is linear in its kernel, so its output without the bias is divided instead of the
     kernel: the same function and the same gradients, sigma's included. The singular vector `u`
-    is state; it moves only when told to (`next_u`), once per discriminator update, however often
+    is state; it moves only by `next_u`, once per discriminator update, however often
     the layer is called within one.
 
     Args:
@@ -77,38 +146,6 @@ class SpectralNormalization(keras.layers.Wrapper):
         return right, tf.math.l2_normalize(tf.matmul(right, matrix), epsilon=1e-12)
 
 
-LINEAR_LAYERS = (
-    keras.layers.Dense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
-
-
-def _check_layers(discriminator: keras.Model) -> None:
-    for layer in discriminator._flatten_layers():
-        if not isinstance(layer, LINEAR_LAYERS) and any(
-            "kernel" in weight.name for weight in layer._trainable_variables
-        ):
-            raise ValueError(
-                "Spectral normalisation knows Dense, convolution and transposed convolution "
-                "layers; another layer with a kernel would stay unconstrained. Received: layer "
-                f"{layer.name!r} of type {type(layer).__name__}"
-            )
-        if isinstance(layer, LINEAR_LAYERS) and layer.activation is not keras.activations.linear:
-            raise ValueError(
-                "Spectral normalisation needs the activation in a layer of its own. Received: "
-                f"layer {layer.name!r} with activation={layer.activation.__name__!r}"
-            )
-
-
-def _layers_within(network: keras.Model) -> list[SpectralNormalization]:
-    return [x for x in network._flatten_layers() if isinstance(x, SpectralNormalization)]
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SpectralNorm(Constraint):
     """Spectral normalisation of every linear layer of the discriminator."""
@@ -127,7 +164,7 @@ class SpectralNorm(Constraint):
             ValueError: if the network is not functional or sequential, or a linear layer has an
                 activation of its own.
         """
-        if _layers_within(discriminator):
+        if _normalised_layers(discriminator):
             return discriminator
         _check_layers(discriminator)
         pairs = []
@@ -159,4 +196,33 @@ class SpectralNorm(Constraint):
         return network
 
     def before_update(self, discriminator):
-        return [(layer.u, layer.next_u()) for layer in _layers_within(discriminator)]
+        return [(layer.u, layer.next_u()) for layer in _normalised_layers(discriminator)]
+
+
+def _check_layers(discriminator: keras.Model) -> None:
+    for layer in all_layers(discriminator):
+        if not isinstance(layer, LINEAR_LAYERS) and any(
+            "kernel" in weight.name for weight in layer._trainable_variables
+        ):
+            raise ValueError(
+                "Spectral normalisation knows Dense, convolution and transposed convolution "
+                "layers; another layer with a kernel would stay unconstrained. Received: layer "
+                f"{layer.name!r} of type {type(layer).__name__}"
+            )
+        if isinstance(layer, LINEAR_LAYERS) and layer.activation is not keras.activations.linear:
+            raise ValueError(
+                "Spectral normalisation needs the activation in a layer of its own. Received: "
+                f"layer {layer.name!r} with activation={layer.activation.__name__!r}"
+            )
+
+
+def _normalised_layers(network: keras.Model) -> list[SpectralNormalization]:
+    return [x for x in all_layers(network) if isinstance(x, SpectralNormalization)]
+
+
+def all_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """A network and every layer within it, at any depth."""
+    return list(network._flatten_layers())  # Keras offers no public way
+
+
+CONSTRAINTS = Registry("constraint", [Unconstrained, WeightClip, SpectralNorm])

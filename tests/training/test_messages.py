@@ -1,11 +1,11 @@
-"""Settings in sentences: what is copied onto a command line means what was meant."""
+"""Settings in messages: what is copied onto a command line means what was meant."""
 
 import shlex
 
 import pytest
 
 from ganapp.overrides import with_overrides
-from ganapp.training.sentences import set_option
+from ganapp.training.messages import set_option
 
 
 @pytest.mark.parametrize(

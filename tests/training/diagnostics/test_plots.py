@@ -9,13 +9,13 @@ from scipy.special import expit
 
 from ganapp.training import diagnostics
 from ganapp.training.diagnostics.divergences import Cells, regular_cells
-from ganapp.training.diagnostics.maps import (
+from ganapp.training.diagnostics.optimal_discriminator import discriminator_figures
+from ganapp.training.diagnostics.plots import (
     calibration_picture,
     discriminator_maps,
     score_histogram,
     spectrum_picture,
 )
-from ganapp.training.diagnostics.optimal import discriminator_figures
 from ganapp.training.diagnostics.spectrum import spectrum
 
 CELLS = regular_cells((-1, -2), (3, 2), (40, 40))

@@ -1,8 +1,21 @@
-"""What to try: settings to copy onto the command line, named by what they switch on."""
+"""Remedies: settings to copy onto the command line, named by what they switch on."""
 
+import dataclasses
 import shlex
 
-from ganapp.training.diagnostics.alarms.base import Remedy
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """One thing to try.
+
+    Args:
+        name: of the member or option, by which a run says what it uses already; empty for advice
+            that always holds.
+        setting: what to try in words, with options of the command line in backticks.
+    """
+
+    name: str = ""
+    setting: str
 
 
 def _set(*settings: str) -> str:

@@ -1,4 +1,4 @@
-"""How far weights are from their own average over the training, without keeping them.
+"""The distance of weights from their average over the training, from sketches of the weights.
 
 The weights at each recorded moment are pressed into a thousand sums of randomly signed weights (a
 count sketch), which keeps distances to a few percent whatever the number of weights; so the
@@ -30,11 +30,11 @@ class WeightHistory:
 
     @property
     def state(self) -> list[tf.Variable]:
-        """What a checkpoint must hold for the next distance to be that of an unbroken run."""
+        """The variables that a checkpoint must hold for an exact resume."""
         return [self._count, self._mean]
 
     def record(self) -> float:
-        """Takes the present weights into the average; their Euclidean distance from it, about."""
+        """Adds the present weights to the average; returns about their distance from it (L2)."""
         present = sketch([variable.numpy() for variable in self._variables])
         count = int(self._count.assign_add(1).numpy())
         mean = self._mean.numpy()

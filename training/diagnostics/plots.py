@@ -1,25 +1,26 @@
-"""Pictures of what was learnt beside what is optimal."""
+"""Plots of what was learnt beside what is optimal, and how they are drawn.
 
-from typing import Any
+matplotlib is used through `Figure` only: pyplot keeps every figure alive and is not safe outside
+the main thread.
+"""
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 from PIL import Image
 from scipy.special import expit
 
 from ganapp.training.diagnostics.divergences import Cells
-from ganapp.training.diagnostics.figures import (
-    FAKE_COLOUR,
-    HELD_OUT_COLOUR,
-    MARK_COLOUR,
-    REAL_COLOUR,
-    new_figure,
-    plain,
-    render,
-)
-from ganapp.training.diagnostics.optimal import DiscriminatorFigures
+from ganapp.training.diagnostics.optimal_discriminator import DiscriminatorFigures
 from ganapp.training.diagnostics.spectrum import Spectrum
+
+# Those of the evaluation's pictures, so that a colour means the same everywhere.
+REAL_COLOUR, FAKE_COLOUR, MARK_COLOUR = "#9aa0a6", "#1f6fb4", "#d1495b"
+HELD_OUT_COLOUR, GOOD_COLOUR, DARK = "#2a9d5c", "#2a9d5c", "#3c4043"
 
 SHOWN = 1500  # points of each kind: more would hide the map below
 BINS = 60
@@ -136,7 +137,7 @@ def calibration_picture(
 
 
 def spectrum_picture(spectrum: Spectrum, *, name: str = "score gap") -> Image.Image:
-    """How the variance of a series is spread over periods, beside that of noise with memory.
+    """The spectrum of a series over its periods, beside that of noise with memory.
 
     Args:
         spectrum: of the series.
@@ -205,7 +206,7 @@ def score_histogram(
     return render(figure)
 
 
-def _bars(axes: Any, values: np.ndarray, edges: np.ndarray, name: str, colour: str) -> None:
+def _bars(axes: Axes, values: np.ndarray, edges: np.ndarray, name: str, colour: str) -> None:
     filled, median = name == "training", np.median(values)
     axes.hist(
         np.clip(values, edges[0], edges[-1]),
@@ -230,7 +231,7 @@ def _on_grid(values: ArrayLike, cells: Cells) -> np.ndarray:
     return values.reshape(cells.shape)
 
 
-def _map(axes: Any, values: np.ndarray, cells: Cells, colours: str, limits: tuple) -> Any:
+def _map(axes: Axes, values: np.ndarray, cells: Cells, colours: str, limits: tuple) -> AxesImage:
     lows, highs = cells.extent
     half = (highs - lows) / (2 * np.maximum(np.array(cells.shape) - 1, 1))
     (left, bottom), (right, top) = lows - half, highs + half
@@ -249,9 +250,32 @@ def _map(axes: Any, values: np.ndarray, cells: Cells, colours: str, limits: tupl
     return shown
 
 
-def _scatter(axes: Any, points: ArrayLike | None, colour: str, name: str) -> None:
+def _scatter(axes: Axes, points: ArrayLike | None, colour: str, name: str) -> None:
     if points is None:
         return
     points = np.asarray(points, dtype=np.float64)[:SHOWN]
     size = float(np.clip(4000 / max(len(points), 1), 3.0, 12.0))  # of a marker, in square points
     axes.scatter(*points.T, s=size, color=colour, alpha=0.6, linewidths=0, label=name)
+
+
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """An empty figure; width and height in hundreds of pixels.
+
+    `layout=None` leaves the margins to the caller.
+    """
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def plain(axes: Axes) -> Axes:
+    """The axes without the upper and right edge, with small numbers."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
+    return axes
+
+
+def render(figure: Figure) -> Image.Image:
+    """The figure as an RGB picture."""
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())

@@ -6,19 +6,19 @@ import numpy as np
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.evaluation import RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
-from ganapp.training.callbacks.watch import Watch
-from ganapp.training.diagnostics.history import WeightHistory
+from ganapp.training.callbacks.tensorboard import Board
+from ganapp.training.diagnostics.weight_history import WeightHistory
 
 STEPS = 100
 
 
-def watch(model, *, sinks, series=dict, every=4, **options):
+def alarms_every(model, *, sinks, series=dict, every=4, **options):
     """Of data that the stand-in's generator, one Gaussian, never reaches the half of."""
     random = np.random.default_rng(0)
     real = random.normal(size=(800, 2)) * [1, 1] + [[9, 0]] * (np.arange(800) % 4 > 0)[:, None]
-    return Watch(
+    return RaiseAlarms(
         every,
         training=real[:400],
         held_out=real[400:],
@@ -37,29 +37,29 @@ def watch(model, *, sinks, series=dict, every=4, **options):
     )
 
 
-def test_looks_at_the_raw_generator_and_tells_all_sinks():
-    model, told = StandIn(), []
-    callback = watch(model, sinks=[lambda *told_now: told.append(told_now)])
+def test_examines_the_raw_generator_and_hands_on_to_all_sinks():
+    model, records = StandIn(), []
+    callback = alarms_every(model, sinks=[lambda *values: records.append(values)])
     model.train(STEPS, [callback])
-    assert [step for step, _, _ in told] == list(range(4, STEPS + 1, 4))
-    names = {step: {alarm.name for alarm in alarms} for step, _, alarms in told}
+    assert [step for step, _, _ in records] == list(range(4, STEPS + 1, 4))
+    names = {step: {alarm.name for alarm in alarms} for step, _, alarms in records}
     # The discriminator's scores are no part of it: the sum of the coordinates of either.
     assert "low_coverage" in names[28]
     for step in (4, 8, 20, 24):  # in the first quarter every generator is poor
         assert "low_coverage" not in names[step]
-    distances = [values["generator_distance"] for _, values, _ in told]
+    distances = [values["generator_distance"] for _, values, _ in records]
     assert distances[0] == 0 < distances[1] < distances[2]  # the weights grow exponentially
 
 
-def test_weights_are_looked_at_more_often_than_examples():
-    model, told, shown = StandIn(), [], {}
-    sinks = [lambda *told_now: told.append(told_now)]
+def test_weights_are_recorded_more_often_than_examples():
+    model, records, shown = StandIn(), [], {}
+    sinks = [lambda *values: records.append(values)]
     model.train(
         STEPS,
-        [watch(model, sinks=sinks, every=7, examine_every=3, histograms=shown.__setitem__)],
+        [alarms_every(model, sinks=sinks, every=7, examine_every=3, histograms=shown.__setitem__)],
     )
-    assert [step for step, _, _ in told] == [*range(7, STEPS, 7), STEPS]
-    examined = [step for step, _, alarms in told if alarms is not None]
+    assert [step for step, _, _ in records] == [*range(7, STEPS, 7), STEPS]
+    examined = [step for step, _, alarms in records if alarms is not None]
     assert examined == [21, 42, 63, 84, STEPS]  # the last always
     assert list(shown) == examined
     assert {tag: len(scores) for tag, scores in shown[21].items()} == {
@@ -68,17 +68,17 @@ def test_weights_are_looked_at_more_often_than_examples():
     }
 
 
-def test_samples_nowhere_near_the_data_are_told_of_from_half_of_the_run_on():
-    model, told = StandIn(), []
-    callback = watch(model, sinks=[lambda *told_now: told.append(told_now)])
+def test_samples_nowhere_near_the_data_raise_an_alarm_from_half_of_the_run_on():
+    model, records = StandIn(), []
+    callback = alarms_every(model, sinks=[lambda *values: records.append(values)])
     callback.training, callback.held_out = callback.training + 1e3, callback.held_out + 1e3
     model.train(STEPS, [callback])
-    steps = [step for step, _, alarms in told for a in alarms if a.name == "low_precision"]
+    steps = [step for step, _, alarms in records for a in alarms if a.name == "low_precision"]
     assert steps == list(range(52, STEPS + 1, 4))
 
 
-def test_weights_that_never_settle_are_told_of_at_the_end(tmp_path):
-    model, told, rows = StandIn(), [], []
+def test_weights_that_never_settle_raise_an_alarm_at_the_end(tmp_path):
+    model, records, rows = StandIn(), [], []
     metrics = MetricsLog(tmp_path / "metrics.jsonl", 10)
 
     def series():
@@ -86,13 +86,13 @@ def test_weights_that_never_settle_are_told_of_at_the_end(tmp_path):
         rows[:] = [json.loads(line)["watch"] for line in lines]
         return {"generator_distance": [row["generator_distance"] for row in rows]}
 
-    callback = watch(
+    callback = alarms_every(
         model,
-        sinks=[metrics.watch, lambda step, _, alarms: told.append((step, alarms))],
+        sinks=[metrics.alarms, lambda step, _, alarms: records.append((step, alarms))],
         series=series,
     )
     model.train(STEPS, [callback])
-    wandering = [step for step, alarms in told for alarm in alarms if alarm.name == "wandering"]
+    wandering = [step for step, alarms in records for alarm in alarms if alarm.name == "wandering"]
     assert wandering == [STEPS]
     sentence = json.loads(metrics.path.read_text().splitlines()[-1])["watch"]["alarms"][
         "wandering (generator)"
@@ -102,7 +102,7 @@ def test_weights_that_never_settle_are_told_of_at_the_end(tmp_path):
 
 def test_tensorboard_shows_them(tmp_path):
     model, board = StandIn(), Board(tmp_path)
-    model.train(STEPS, [watch(model, sinks=[board.watch])])
+    model.train(STEPS, [alarms_every(model, sinks=[board.alarms])])
     board.close()
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
     assert {"alarms", "alarms/raised", "distances/generator"} <= set(events.Tags()["tensors"])
@@ -111,10 +111,10 @@ def test_tensorboard_shows_them(tmp_path):
     assert len(texts) < len(events.Tensors("alarms/raised"))  # only when something is new
 
 
-def test_a_look_at_the_weights_alone_records_no_alarms(tmp_path):
+def test_weights_alone_records_no_alarms(tmp_path):
     model, board, metrics = StandIn(), Board(tmp_path), MetricsLog(tmp_path / "metrics.jsonl", 10)
-    sinks = [board.watch, metrics.watch]
-    model.train(STEPS, [watch(model, sinks=sinks, every=20, examine_every=2)])
+    sinks = [board.alarms, metrics.alarms]
+    model.train(STEPS, [alarms_every(model, sinks=sinks, every=20, examine_every=2)])
     board.close()
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
     assert [e.step for e in events.Tensors("distances/generator")] == [20, 40, 60, 80, 100]

@@ -5,8 +5,7 @@ import math
 import pytest
 import tensorflow as tf
 
-from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
-from ganapp.training.checkpoints import list_steps, load_latest
+from ganapp.training.checkpoints import BestCheckpoint, list_steps, load_latest
 
 
 def best(folder, variable=None, **options):

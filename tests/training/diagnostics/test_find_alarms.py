@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganapp.training.data.mixtures import Mixture
-from ganapp.training.diagnostics.watch import TAIL_COLUMNS, Look, alarms_of, undecided_alarms
+from ganapp.training.diagnostics.alarms import TAIL_COLUMNS, Snapshot, find_alarms, undecided_alarms
 from ganapp.training.objectives import FGAN, OBJECTIVES, WGAN
 
 CENTRES = np.array([[-3.0, 0.0], [3.0, 0.0]])
@@ -21,7 +21,7 @@ def scores(seed, mean=0.0):
     return np.random.default_rng(seed).normal(mean, 1, size=500)
 
 
-HEALTHY = Look(
+HEALTHY = Snapshot(
     training=points(0),
     held_out=points(1),
     fake=points(2),
@@ -42,7 +42,7 @@ SWING = np.sin(np.arange(500) / 5)
 
 
 def names(**changes):
-    return {alarm.name for alarm in alarms_of(dataclasses.replace(HEALTHY, **changes))}
+    return {alarm.name for alarm in find_alarms(dataclasses.replace(HEALTHY, **changes))}
 
 
 def test_a_healthy_run_raises_none():
@@ -74,7 +74,7 @@ def test_a_generator_that_has_not_learnt_yet_has_not_collapsed():
 
 def test_what_the_run_uses_already_is_not_advised():
     collapsed = dataclasses.replace(HEALTHY, fake=points(2, modes=(0,)), modes=None)
-    (alarm,) = alarms_of(dataclasses.replace(collapsed, ruled_out={"packing", "r1"}))
+    (alarm,) = find_alarms(dataclasses.replace(collapsed, ruled_out={"packing", "r1"}))
     assert [remedy.name for remedy in alarm.remedies] == ["minibatch", "relativistic"]
 
 

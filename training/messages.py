@@ -1,4 +1,4 @@
-"""Names and settings in a sentence: not more than a person reads, and what can be copied."""
+"""Names and settings in messages: not more than a person reads, and what can be copied."""
 
 import difflib
 import json
@@ -11,7 +11,7 @@ BARE = re.compile(r"[A-Za-z_][\w./-]*")  # text that `--set` reads as text witho
 NOT_TEXT = {"true", "false", "inf", "nan"}
 
 
-def listed(names: Sequence[object], *, most: int = MOST) -> str:
+def join_names(names: Sequence[object], *, most: int = MOST) -> str:
     """`"a, b and 198 more"`: the first `most` names, and how many others there are.
 
     Of one name too many the name itself is as short as the count, so it is listed.
