@@ -169,7 +169,7 @@ class SpectralNorm(Constraint):
         _check_layers(discriminator)
         pairs = []
 
-        def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+        def wrap(layer: keras.layers.Layer) -> keras.layers.Layer:
             if isinstance(layer, keras.layers.Lambda):  # its configuration would hold code
                 return layer
             copy = layer.__class__.from_config(layer.get_config())
@@ -182,7 +182,7 @@ class SpectralNorm(Constraint):
 
         try:
             network = keras.models.clone_model(
-                discriminator, clone_function=wrapped, recursive=True
+                discriminator, clone_function=wrap, recursive=True
             )
         except (ValueError, NotImplementedError) as error:
             raise ValueError(
@@ -202,7 +202,7 @@ class SpectralNorm(Constraint):
 def _check_layers(discriminator: keras.Model) -> None:
     for layer in all_layers(discriminator):
         if not isinstance(layer, LINEAR_LAYERS) and any(
-            "kernel" in weight.name for weight in layer._trainable_variables
+            "kernel" in weight.name for weight in _own_weights(layer)
         ):
             raise ValueError(
                 "Spectral normalisation knows Dense, convolution and transposed convolution "
@@ -216,11 +216,16 @@ def _check_layers(discriminator: keras.Model) -> None:
             )
 
 
+def _own_weights(layer: keras.layers.Layer) -> list[keras.Variable]:
+    inner = {id(w) for each in all_layers(layer) if each is not layer for w in each.weights}
+    return [weight for weight in layer.weights if id(weight) not in inner]
+
+
 def _normalised_layers(network: keras.Model) -> list[SpectralNormalization]:
     return [x for x in all_layers(network) if isinstance(x, SpectralNormalization)]
 
 
-def all_layers(network: keras.Model) -> list[keras.layers.Layer]:
+def all_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
     """A network and every layer within it, at any depth."""
     return list(network._flatten_layers())  # Keras offers no public way
 

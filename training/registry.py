@@ -41,7 +41,7 @@ class Registry(dict):
 def find_objective(name: str) -> Any:
     """The objective of that name with its paper's defaults.
 
-    Objectives are imported when somebody asks, so that `GAN.compile(objective="hinge")` works
+    Objectives are imported by the call, so that `GAN.compile(objective="hinge")` works
     although the room of the networks imports nothing of this one.
 
     Raises:

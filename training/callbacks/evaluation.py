@@ -75,7 +75,7 @@ class Evaluate(StepCallback):
 
 
 class CompareWithTheory(StepCallback):
-    """Compares the discriminator with what theory says is best for the raw generator.
+    """Compares the discriminator with the optimal one for the raw generator.
 
     Args:
         compare: takes generated points `(count, d)` in user units; returns figures by name and a
@@ -114,7 +114,7 @@ class CompareWithTheory(StepCallback):
 
 
 class RaiseAlarms(StepCallback):
-    """Raises alarms: each says what was seen, what it means and what to try.
+    """Raises alarms, each with what was seen, what it means and what to try.
 
     The raw generator is examined, against which the discriminator plays, at fixed latents. The
     weights cost next to nothing; examples take as long as several training steps, so only some

@@ -11,7 +11,7 @@ class StepCallback(keras.callbacks.Callback):
     With `steps_per_execution > 1` a multiple may fall inside an execution; the hook then runs
     once, at its end. Steps are counted along with the batches (one generator step each), and
     `model.step` is read only when a multiple seems to be crossed: a device read for every
-    callback and batch would be felt in runs whose step takes a millisecond.
+    callback and batch would slow down runs whose step takes a millisecond.
 
     Args:
         every: steps between two calls, at least 1.

@@ -62,7 +62,7 @@ class Board:
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value under its tag."""
-        # In double precision: a hopeless generator's figures overflow what TensorBoard holds and
+        # In double precision: a poor generator's figures overflow what TensorBoard holds and
         # are shown as infinite; a Python float of that size would be refused.
         with np.errstate(over="ignore"):
             self._write(step, [scalar_pb(tag, np.float64(value)) for tag, value in values.items()])
@@ -135,7 +135,7 @@ def tag_of(name: str) -> str:
 
 
 class TensorBoardLog(StepCallback):
-    """Writes the logged scalars, grouped for people, and the throughput.
+    """Writes the logged scalars, in groups, and the throughput.
 
     Args:
         board: where to.

@@ -81,10 +81,10 @@ SATURATED = 0.02
 # One half: below it most of a minibatch still teaches the generator.
 SATURATED_SHARE = 0.5
 # Standard errors of the difference between training and held-out scores. Two thousand snapshots in
-# a long run then cry wolf less than once in ten runs (one-sided 3e-5 each).
+# a long run then raise less than one false alarm in ten runs (one-sided 3e-5 each).
 OVERFIT_ERRORS = 4.0
 # Of the way from generated to training scores. A difference can be significant and of no
-# consequence; a quarter of all that the discriminator tells apart is memory, not knowledge.
+# consequence; a quarter of all that separates the two is memory, not knowledge.
 OVERFIT_SHARE = 0.25
 
 
@@ -481,7 +481,7 @@ def _some(features: np.ndarray, seed: int) -> np.ndarray:
 # All alarms of one moment
 
 NEIGHBOURS = 5
-# Coverage costs the square of the examples, and alarms must not be felt in the training's time.
+# Coverage costs the square of the examples, and alarms must not slow the training down.
 COVERED = 1000
 # Of finding a lost tail where there is none: a run is examined many times.
 TAIL_CHANCE = 1e-3
@@ -608,7 +608,7 @@ def _sample_alarms(snapshot: Snapshot) -> Iterator[Alarm | None]:
         yield _tail_alarm(snapshot)
     if snapshot.modes is not None:
         counted = count_modes(fake, centres=snapshot.modes.centres, sigma=snapshot.modes.sigma)
-        # Of a sample without any good point the coverage says enough.
+        # A sample without any good point has its alarm by the coverage.
         yield missing_modes(counted.histogram) if counted.histogram.any() else None
 
 
@@ -625,7 +625,7 @@ def _tail_alarm(snapshot: Snapshot) -> Alarm | None:
 def _neighbour_alarm(training: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> Alarm | None:
     """Generated and held-out examples, as many of each, against the same training examples.
 
-    What lies nowhere near the data cannot cover them either; that is then said alone.
+    What lies nowhere near the data cannot cover them either; then it is the only alarm.
     """
     count = min(len(held_out), len(fake), COVERED)
     real = training[:COVERED]

@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
 
 SENSITIVITY = 0.5  # of the width to the pilot's density: Abramson's square root
-LEAST = 20  # samples; a likelihood of fewer says nothing about a width
+LEAST = 20  # samples; a likelihood of fewer cannot choose a width
 CHOOSING = 1000  # samples that choose the width: the cost grows with the square
 NARROWEST, WIDEST = 1e-4, 2.0  # limits of the width, in standard deviations of the samples
 BLOCK = 2_000_000  # pairs of points at a time: 16 MB an array

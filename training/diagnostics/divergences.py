@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ganapp.training.evaluation.checks import NotComputable
 
-MASS_TOLERANCE = 0.01  # a density that lost more of its mass is not the one that was asked about
+MASS_TOLERANCE = 0.01  # of the mass of a density that the cells may miss
 
 LogDensity = Callable[[np.ndarray], ArrayLike] | ArrayLike
 

@@ -73,7 +73,7 @@ def discriminator_maps(
         axes.set_title(name, fontsize=10)
     figure.colorbar(shown, cax=bars[0], label="chance of being real")
     difference = maps[1] - maps[0]
-    # Not below a hundredth: where nothing differs, rounding errors are not to look like something.
+    # Not below a hundredth: where nothing differs, rounding errors must not show.
     largest = max(0.01, float(np.abs(difference).max()))
     shown = _map(panels[2], difference, cells, "PuOr_r", (-largest, largest))
     panels[2].set_title(f"learnt D - D* (mean size {np.abs(difference).mean():.2g})", fontsize=10)
@@ -93,7 +93,7 @@ def discriminator_maps(
 def calibration_picture(
     learnt: DiscriminatorFigures, floor: DiscriminatorFigures | None = None
 ) -> Image.Image:
-    """The share of real points where D says it is so, and how many points there are.
+    """The calibration curve: the share of real points by D, and the number of points.
 
     Args:
         learnt: figures of the learnt discriminator.

@@ -9,7 +9,7 @@ class Remedy:
     """One thing to try.
 
     Args:
-        name: of the member or option, by which a run says what it uses already; empty for advice
+        name: of the member or option, to be ruled out where a run uses it already; empty for advice
             that always holds.
         setting: what to try in words, with options of the command line in backticks.
     """
