@@ -181,9 +181,7 @@ class SpectralNorm(Constraint):
             )
 
         try:
-            network = keras.models.clone_model(
-                discriminator, clone_function=wrap, recursive=True
-            )
+            network = keras.models.clone_model(discriminator, clone_function=wrap, recursive=True)
         except (ValueError, NotImplementedError) as error:
             raise ValueError(
                 "Spectral normalisation wraps the layers of a functional or sequential "

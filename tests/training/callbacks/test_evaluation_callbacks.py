@@ -1,14 +1,16 @@
-"""Alarms while a model trains."""
+"""Evaluation and alarms while a model trains."""
 
 import json
 
 import numpy as np
+import pytest
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganapp.training.callbacks.evaluation import RaiseAlarms
+from ganapp.training.callbacks.evaluation import Evaluate, RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.callbacks.tensorboard import Board
+from ganapp.training.checkpoints import BestCheckpoint, list_steps
 from ganapp.training.diagnostics.weight_history import WeightHistory
 
 STEPS = 100
@@ -121,3 +123,52 @@ def test_weights_alone_records_no_alarms(tmp_path):
     assert [e.step for e in events.Tensors("alarms/raised")] == [40, 80, 100]
     rows = [json.loads(line) for line in metrics.path.read_text().splitlines()]
     assert [row["step"] for row in rows if "alarms" in row["watch"]] == [40, 80, 100]
+
+
+def test_judges_the_averaged_generator_in_user_units():
+    model, judged, figures = StandIn(), [], []
+
+    def judge(samples):
+        judged.append(samples)
+        return {"mean": samples.mean()}
+
+    callback = Evaluate(
+        judge,
+        2,
+        count=6,
+        seed=3,
+        to_user_units=lambda x: x + 1,
+        sinks=[lambda step, values: figures.append((step, dict(values)))],
+        last=5,
+    )
+    model.train(5, [callback])
+    assert [step for step, _ in figures] == [2, 4, 5]
+    expected = model.generate(6, seed=3, ema=True) + 1
+    np.testing.assert_array_equal(judged[-1], expected)
+    assert figures[-1][1] == {"mean": float(expected.mean())}
+    assert type(figures[-1][1]["mean"]) is float
+
+
+def test_keeps_the_best(tmp_path):
+    model = StandIn()
+    best = BestCheckpoint(
+        tmp_path,
+        {"ema_generator": model.state()["ema_generator"]},
+        metric="distance",
+        better="lower",
+    )
+    values = iter([3.0, 1.0, 2.0])
+    callback = Evaluate(
+        lambda samples: {"distance": next(values)},
+        2,
+        count=1,
+        to_user_units=np.asarray,
+        sinks=[best.offer],
+    )
+    model.train(6, [callback])
+    assert list_steps(tmp_path) == [4, 2]
+
+
+def test_refuses_no_samples():
+    with pytest.raises(ValueError, match=r"`count` must be at least 1 sample\. Received: count=0"):
+        Evaluate(dict, 1, count=0, to_user_units=np.asarray)
