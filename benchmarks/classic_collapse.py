@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.running import ROOT, FailedError, markdown, train
-from ganapp.training.diagnostics.figures import (
+from ganapp.training.diagnostics.plots import (
     DARK,
     FAKE_COLOUR,
     REAL_COLOUR,

@@ -2,7 +2,7 @@
 
 JS_lambda[P||Q] = lambda KL(P||M) + (1 - lambda) KL(Q||M), M = lambda P + (1 - lambda) Q (Huszar,
 2015, arXiv:1511.05101), P two unequal modes on a line, Q a Gaussian. Both the objective
-`f_skewed_jensen_shannon` and `ganapp.training.diagnostics.gaussian_fit` call lambda `skew`: towards
+`f_skewed_jensen_shannon` and `benchmarks.gaussian_fit` call lambda `skew`: towards
 0 it asks for KL(P||Q), which covers the modes, towards 1 for KL(Q||P), which seeks one.
 """
 
@@ -15,9 +15,14 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from benchmarks.classic_gaussian import MEANS, SHARES, SIGMAS, Learnt, learn
+from benchmarks.gaussian_fit import (
+    GaussianFit,
+    gaussian_fits,
+    gaussian_log_density,
+)
 from benchmarks.running import markdown
 from ganapp.training.diagnostics.divergences import jensen_shannon, regular_cells
-from ganapp.training.diagnostics.figures import (
+from ganapp.training.diagnostics.plots import (
     DARK,
     FAKE_COLOUR,
     MARK_COLOUR,
@@ -25,11 +30,6 @@ from ganapp.training.diagnostics.figures import (
     new_figure,
     plain,
     render,
-)
-from ganapp.training.diagnostics.gaussian_fit import (
-    GaussianFit,
-    gaussian_fits,
-    gaussian_log_density,
 )
 
 SKEWS = (0.1, 0.5, 0.99)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ganapp.training.non_finite import complaint
+from ganapp.training.non_finite import non_finite_message
 
 SHOWN = {
     "discriminator_loss": "D",
@@ -55,9 +55,11 @@ class LossForTerminateOnNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         scaling = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
-        if complaint(logs or {}, 0, 1, loss_scaling=scaling):
+        if non_finite_message(logs or {}, 0, 1, loss_scaling=scaling):
             step, executed = int(self.model.step.numpy()), batch - self._begin + 1
-            warnings.warn(complaint(logs, step, executed, loss_scaling=scaling), stacklevel=2)
+            warnings.warn(
+                non_finite_message(logs, step, executed, loss_scaling=scaling), stacklevel=2
+            )
             logs["loss"] = float("nan")
 
 

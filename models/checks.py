@@ -10,7 +10,7 @@ import tensorflow as tf
 from ganapp.models.packing import packed_shape
 from ganapp.models.rules import Combination, refuse
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply, input_shapes
-from ganapp.training.lookup import objective_called
+from ganapp.training.registry import find_objective
 
 SIDE = 16  # of probes of networks for images of any size
 
@@ -164,7 +164,7 @@ def resolve_objective(objective: Any) -> Any:
         ValueError: if it is no objective.
     """
     if isinstance(objective, str):
-        return objective_called(objective)
+        return find_objective(objective)
     if isinstance(objective, type) or not hasattr(objective, "discriminator_loss"):
         raise ValueError(
             "`objective` must be an objective such as `ganapp.training.objectives.Hinge()`, or the "

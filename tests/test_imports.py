@@ -21,8 +21,8 @@ ANYWHERE = (
     "ganapp.training.array_files",
     "ganapp.training.files",
     "ganapp.training.kernels",
-    "ganapp.training.lookup",
     "ganapp.training.non_finite",
+    "ganapp.training.registry",
 )
 
 

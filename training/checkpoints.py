@@ -1,4 +1,4 @@
-"""Checkpoints that survive being killed, and are never believed unchecked.
+"""Checkpoints that survive being killed and are checked before they are restored.
 
 A checkpoint is TensorFlow's pair `ckpt-<step>.index` and `ckpt-<step>.data-00000-of-00001`, written
 from explicit lists of variables: what is in the lists is saved, whatever object owns it, as
@@ -73,7 +73,7 @@ class Checkpoints:
         not count, last.
 
         Returns:
-            The path without suffix, as `load_variables` takes it.
+            The path without suffix, as `tf.train.load_checkpoint` takes it.
 
         Raises:
             CheckpointError: a variable is not finite; nothing is written, and the last good
@@ -148,6 +148,70 @@ class Checkpoints:
             file.unlink()
 
 
+class BestCheckpoint:
+    """Keeps the generators with the best value of one evaluation metric.
+
+    The value is saved along with the variables, so a resumed run knows what it has to beat.
+
+    Args:
+        directory: the folder, e.g. `<run>/checkpoints/best`.
+        state: what to keep, e.g. `{"ema_generator": [...]}`.
+        metric: name of the figure to go by.
+        better: `"higher"` or `"lower"`.
+        keep: how many of the last best ones to keep.
+        chief: see `Checkpoints`.
+        warn: see `Checkpoints`.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        state: State,
+        *,
+        metric: str,
+        better: str,
+        keep: int = 2,
+        chief: bool = True,
+        warn: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        if better not in ("higher", "lower"):
+            raise ValueError(f"`better` must be 'higher' or 'lower'. Received: better={better!r}")
+        self.metric, self._sign = metric, 1.0 if better == "higher" else -1.0
+        worst = -self._sign * np.finfo("float64").max
+        self._value = tf.Variable(worst, dtype=tf.float64, trainable=False)
+        best = {"best_value": [self._value]}
+        self._checkpoints = Checkpoints(directory, {**state, **best}, keep=keep, chief=chief)
+        try:
+            load_latest(directory, best, warn=warn)
+        except CheckpointError as error:  # no reason to refuse the run: it can do better again
+            warn(f"{error} The search for the best generator starts again.")
+
+    @property
+    def value(self) -> float:
+        """The best value so far; the worst finite one before the first."""
+        return float(self._value.numpy())
+
+    def offer(self, step: int, values: Mapping[str, float]) -> bool:
+        """Saves if `values[metric]` beats the best so far; fits `Evaluate(sinks=...)`.
+
+        Returns:
+            Whether it was saved. A value that is not finite never beats another.
+
+        Raises:
+            ValueError: the evaluation has no such metric.
+        """
+        if self.metric not in values:
+            raise ValueError(
+                f"`metric` must be one of {sorted(values)}. Received: metric={self.metric!r}"
+            )
+        value = values[self.metric]
+        if not np.isfinite(value) or self._sign * (value - self.value) <= 0:
+            return False
+        self._value.assign(value)
+        self._checkpoints.save(step)
+        return True
+
+
 def list_steps(directory: str | Path) -> list[int]:
     """Steps of the checkpoints in a folder, whole or not, newest first."""
     if not Path(directory).is_dir():
@@ -156,30 +220,12 @@ def list_steps(directory: str | Path) -> list[int]:
     return sorted({int(match[1]) for match in matches if match}, reverse=True)
 
 
-def load_variables(path: str | Path, state: State) -> None:
-    """Reads named lists of variables from one checkpoint, which may hold more.
-
-    Args:
-        path: the checkpoint without suffix, e.g. `<run>/checkpoints/best/ckpt-1000`.
-        state: e.g. `{"ema_generator": [...]}`.
-
-    Raises:
-        CheckpointError: the checkpoint is missing, damaged or of another network. No variable
-            has been changed.
-    """
-    try:
-        values = _read(Path(path), _tensorflow_variables(state), complete=False)
-    except CheckpointError:
-        raise
-    except DAMAGE as error:
-        raise CheckpointError(f"The checkpoint must be readable. Received: {path}") from error
-    _assign(_tensorflow_variables(state), values)
-
-
 def load_latest(
     directory: str | Path, state: State, *, warn: Callable[[str], None] = warnings.warn
 ) -> int | None:
-    """`load_variables` from the newest whole checkpoint of a folder; changes no file.
+    """Reads named lists of variables from the newest whole checkpoint of a folder.
+
+    The checkpoint may hold more lists. No file is changed, and no variable where it raises.
 
     Returns:
         Its step, or `None` when the folder holds no checkpoint.

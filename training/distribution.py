@@ -1,4 +1,4 @@
-"""Which devices a run uses: one, several of this machine, or several machines."""
+"""The devices of a run: one, several of this machine, or several machines."""
 
 import os
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def agreement(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
-    """A vote of all workers: true on each of them as soon as one says so.
+    """A vote of all workers: true on each of them as soon as one votes for it.
 
     Workers must stop at the same step, or the others wait for ever in their next reduction. The
     vote is a reduction itself, so every worker has to take part in each.

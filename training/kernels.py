@@ -2,9 +2,8 @@
 
 TensorFlow switches its oneDNN kernels on by itself only where the CPU has AVX512_VNNI, AVX512_BF16
 or AMX, although they have code for AVX2, too. Everywhere else a training step takes 1.6 to 2.8
-times as long without them. The choice is made once, while TensorFlow is imported, and is read from
-an environment variable, so whoever imports TensorFlow in this process or starts another one must
-have it set before.
+times as long without them. The choice is made while TensorFlow is imported and read from an
+environment variable, so that must be set before, in this process and in those that it starts.
 """
 
 import functools
@@ -14,7 +13,7 @@ import sys
 from pathlib import Path
 
 VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
-# Where TensorFlow has the kernels on without being asked.
+# Where TensorFlow has the kernels on by default.
 ON_BY_DEFAULT = frozenset({"avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"})
 # From the widest vectors to the narrowest; the first that the CPU has is named to the user.
 VECTORS = (("amx_tile", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"))

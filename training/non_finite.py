@@ -1,8 +1,8 @@
-"""Says which logged value was the first not to be finite. Standard library only."""
+"""The message about a logged value that is not finite. Standard library only."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import SupportsFloat
 
 # Named first when several terms fail at once: a penalty tends to drag the losses after it.
 CAUSES_FIRST = (
@@ -15,18 +15,18 @@ CAUSES_FIRST = (
 )
 
 
-def complaint(
-    logs: Mapping[str, Any], step: int, executed: int, *, loss_scaling: bool = False
+def non_finite_message(
+    logs: Mapping[str, SupportsFloat], step: int, executed: int, *, loss_scaling: bool = False
 ) -> str | None:
     """A sentence for the user if a logged value is NaN or infinite, else `None`.
 
     Args:
         logs: scalars by name.
         step: completed generator steps.
-        executed: steps since the last look.
+        executed: steps since the last check.
         loss_scaling: whether the optimizers scale the loss (`mixed_float16`). An infinite
-            gradient is then how the scale is found, the update is skipped, and gradient norms are
-            not looked at.
+            gradient is then how the scale is found, the update is skipped, and gradient norms
+            do not count.
     """
     failed = [name for name, value in logs.items() if not math.isfinite(float(value))]
     if loss_scaling:

@@ -4,7 +4,6 @@ import dataclasses
 import difflib
 import inspect
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 
@@ -39,7 +38,7 @@ def optimizer_options(name: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    """Which Keras optimizer, with which settings.
+    """A Keras optimizer with its settings.
 
     Args:
         name: a name in `OPTIMIZERS`.
@@ -49,7 +48,7 @@ class OptimizerConfig:
 
     name: str = "adam"
     learning_rate: float | Anneal = 2e-4
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = optimizer_options(self.name)
@@ -78,7 +77,7 @@ class OptimizerConfig:
         return OPTIMIZERS[self.name](learning_rate=rate, **self.options)
 
 
-def _check_range(option: str, value: Any) -> None:
+def _check_range(option: str, value: object) -> None:
     ranges = {
         FRACTIONS: (lambda number: 0 <= number < 1, "must be at least 0 and below 1"),
         POSITIVE: (lambda number: number > 0, "must be above 0"),

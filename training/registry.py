@@ -1,8 +1,13 @@
-"""Named members of a family: a dictionary that refuses duplicates and suggests near matches."""
+"""Named members of a family: a dictionary that refuses duplicates and suggests near matches.
 
+Standard library only.
+"""
+
+import importlib
 from collections.abc import Iterable
+from typing import Any
 
-from ganapp.training.sentences import did_you_mean
+from ganapp.training.messages import did_you_mean
 
 
 class UnknownNameError(ValueError):
@@ -31,3 +36,15 @@ class Registry(dict):
         raise UnknownNameError(
             f"There is no {self.kind} called {name!r}; there are {', '.join(sorted(self))}.{hint}"
         )
+
+
+def find_objective(name: str) -> Any:
+    """The objective of that name with its paper's defaults.
+
+    Objectives are imported by the call, so that `GAN.compile(objective="hinge")` works
+    although the room of the networks imports nothing of this one.
+
+    Raises:
+        UnknownNameError: there is none; the sentence lists those there are.
+    """
+    return importlib.import_module(".objectives", __package__).OBJECTIVES[name]()

@@ -28,7 +28,7 @@ def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
-def gathered(values: tf.Tensor) -> tf.Tensor:
+def gather(values: tf.Tensor) -> tf.Tensor:
     """Rows of all replicas, in their order: `(batch, ...)` to `(batch * replicas, ...)`."""
     if _replicas() == 1:
         return values

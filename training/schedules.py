@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import keras
+import tensorflow as tf
 
 from ganapp.training.registry import Registry
 
@@ -37,13 +38,13 @@ def _cosine(start: float, end: float, updates: int):
 
 
 def _exponential(start: float, end: float, updates: int):
-    return HeldExponential(start, updates, decay_rate=end / start)
+    return ExponentialDecayToEnd(start, updates, decay_rate=end / start)
 
 
-class HeldExponential(keras.optimizers.schedules.ExponentialDecay):
+class ExponentialDecayToEnd(keras.optimizers.schedules.ExponentialDecay):
     """Keras's exponential decay, which stays at its end as the other shapes do."""
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         return super().__call__(keras.ops.minimum(step, self.decay_steps))
 
 
@@ -52,11 +53,13 @@ SHAPES = Registry(
 )
 
 
-def resolve(value: float | Anneal, updates: int):
+def resolve(
+    value: float | Anneal, updates: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """A constant as it is, an anneal as the Keras schedule over `updates` updates."""
     return value.over(updates) if isinstance(value, Anneal) else value
 
 
-def value_at(value: float | Callable[[Any], Any], step: Any) -> Any:
+def value_at(value: float | Callable[[tf.Tensor], tf.Tensor], step: tf.Tensor) -> float | tf.Tensor:
     """A constant as it is, a schedule's value at one step."""
     return value(step) if callable(value) else value

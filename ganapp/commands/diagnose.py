@@ -18,8 +18,7 @@ from ganapp.screen import console, start_tensorflow
 
 if TYPE_CHECKING:
     from ganapp.runner.experiment import Experiment
-    from ganapp.training.diagnostics.alarms import Alarm
-    from ganapp.training.diagnostics.watch import Look
+    from ganapp.training.diagnostics.alarms import Alarm, Snapshot
 
 POINTS = 2000  # scored of each kind
 SEED = 2  # of the latents; the report's and the choice of the best use others
@@ -64,7 +63,7 @@ def diagnose(
 def _draw_dirac(names: Sequence[str], out: Path) -> None:
     """Draws the one-parameter game of objectives, `ROWS` to a page (Mescheder et al., 2018)."""
     start_tensorflow()
-    from ganapp.training.diagnostics.dirac_page import ROWS, dirac_page
+    from ganapp.training.diagnostics.dirac import ROWS, dirac_page
     from ganapp.training.objectives import OBJECTIVES
     from ganapp.training.registry import UnknownNameError
 
@@ -95,7 +94,7 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
         data_settings,
         load_networks,
     )
-    from ganapp.training.diagnostics.watch import alarms_of, undecided_alarms
+    from ganapp.training.diagnostics.alarms import find_alarms, undecided_alarms
     from ganapp.training.files import write_atomically
 
     settings = [*overrides, *data_settings(run, data)]
@@ -107,7 +106,7 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     folder.mkdir(exist_ok=True)
     comparison = _compare(experiment, look, folder)
     of_report = [alarm.without(look.ruled_out) for alarm in _alarms_of_report(run)]
-    found = [*alarms_of(look), *of_report]
+    found = [*find_alarms(look), *of_report]
     alarms = {alarm.key: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
@@ -131,11 +130,11 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
         _show(content, folder)
 
 
-def _look(experiment: Experiment, run: Run) -> Look:
+def _look(experiment: Experiment, run: Run) -> Snapshot:
     import numpy as np
 
     from ganapp.runner.diagnosis import labels_of_both, unfit_remedies
-    from ganapp.training.diagnostics.watch import Look
+    from ganapp.training.diagnostics.alarms import Snapshot
     from ganapp.training.evaluation.features import compared_in
 
     source, gan, spec = experiment.source, experiment.gan, experiment.spec
@@ -144,7 +143,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
     inputs = [np.asarray(spec.to_model_units(real)) for real in (training, held_out)]
     labels = labels_of_both(training_labels, held_out_labels)
     fake = gan.generate(POINTS, seed=SEED, ema=False)
-    return Look(
+    return Snapshot(
         training=training,
         held_out=held_out,
         fake=np.asarray(spec.to_user_units(fake)),
@@ -201,7 +200,7 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
     return [alarm for alarm in found if alarm is not None]
 
 
-def _compare(experiment: Experiment, look: Look, folder: Path) -> Json:
+def _compare(experiment: Experiment, look: Snapshot, folder: Path) -> Json:
     """The learnt discriminator beside the optimal one, where the data's density is known."""
     from ganapp.runner.diagnosis import Theory
     from ganapp.training.evaluation.checks import NotComputable
@@ -211,13 +210,13 @@ def _compare(experiment: Experiment, look: Look, folder: Path) -> Json:
         compared = theory.compare(look.fake)
     except NotComputable as error:
         return {"reason": str(error)}
-    compared.maps.save(folder / "maps.png")
+    compared.plots.save(folder / "plots.png")
     compared.calibration.save(folder / "calibration.png")
     exact = theory.quadrature(look.fake, compared.density)
     return compared.figures() | {"quadrature": exact}
 
 
-def _duality_gap(experiment: Experiment, look: Look) -> Json:
+def _duality_gap(experiment: Experiment, look: Snapshot) -> Json:
     """How much either player gains by a little training alone; the reason where it has no value."""
     import numpy as np
 
@@ -251,16 +250,16 @@ def _duality_gap(experiment: Experiment, look: Look) -> Json:
     return dataclasses.asdict(found)
 
 
-def _draw(run: Run, look: Look, folder: Path) -> list[str]:
-    from ganapp.training.diagnostics import maps
+def _draw(run: Run, look: Snapshot, folder: Path) -> list[str]:
+    from ganapp.training.diagnostics import plots
     from ganapp.training.diagnostics.spectrum import spectrum
     from ganapp.training.evaluation.checks import NotComputable
 
-    picture = maps.score_histogram(look.training_scores, look.fake_scores, look.held_out_scores)
+    picture = plots.score_histogram(look.training_scores, look.fake_scores, look.held_out_scores)
     picture.save(folder / "scores.png")
     try:
         found = spectrum(look.series.get("score_gap", []), every=look.every)
-        maps.spectrum_picture(found).save(folder / "spectrum.png")
+        plots.spectrum_picture(found).save(folder / "spectrum.png")
     except (NotComputable, ValueError):  # too short a run has no spectrum
         (folder / "spectrum.png").unlink(missing_ok=True)
     return sorted(str(path.relative_to(run.directory)) for path in folder.glob("*.png"))

@@ -166,7 +166,7 @@ def requested_classes(
     """
     import numpy as np
 
-    from ganapp.training.sentences import did_you_mean, listed
+    from ganapp.training.messages import did_you_mean, join_names
 
     known, names = generator.gan.classes, generator.spec.classes
     if classes is None:
@@ -184,7 +184,7 @@ def requested_classes(
         # A number that is too large is near to many, and none of them was meant.
         hint = "" if classes.isdecimal() else did_you_mean(classes, (*names, EVERY_CLASS))
         raise UserError(
-            f"`--class` must be 'all' or one of {listed(names or range(known))}. "
+            f"`--class` must be 'all' or one of {join_names(names or range(known))}. "
             f"Received: {classes!r}.{hint}"
         )
     return np.full(count, numbers[classes])

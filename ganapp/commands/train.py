@@ -299,7 +299,7 @@ def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str
 
 
 def _about_label(spec: DataSpec) -> list[str]:
-    from ganapp.training.sentences import set_option
+    from ganapp.training.messages import set_option
 
     table = spec.table
     if table is None or table.label or not table.one_hot:

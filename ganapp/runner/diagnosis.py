@@ -12,20 +12,20 @@ from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDevia
 from ganapp.runner.experiment import Experiment
 from ganapp.runs import Json, Run
 from ganapp.screen import console
-from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.evaluation import RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
-from ganapp.training.callbacks.watch import Watch
-from ganapp.training.diagnostics import maps
-from ganapp.training.diagnostics.alarms import Alarm
+from ganapp.training.callbacks.tensorboard import Board
+from ganapp.training.constraints import all_layers
+from ganapp.training.diagnostics import plots
+from ganapp.training.diagnostics.alarms import Alarm, undecided_alarms
 from ganapp.training.diagnostics.density import KernelDensity
 from ganapp.training.diagnostics.divergences import divergences, regular_cells
-from ganapp.training.diagnostics.optimal import (
+from ganapp.training.diagnostics.optimal_discriminator import (
     OptimalComparison,
     compare_with_optimal,
     log_ratio_of,
     with_best_offset,
 )
-from ganapp.training.diagnostics.watch import undecided_alarms
 from ganapp.training.distribution import is_chief
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.features import compared_in
@@ -39,13 +39,15 @@ MOST_CELLS = 500_000  # of a quadrature: some seconds
 COMPARING = (MinibatchDiscrimination, MinibatchStandardDeviation)  # D(x) is no function of x
 
 
-def alarm_callback(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Watch:
+def alarm_callback(
+    experiment: Experiment, run: Run, metrics: MetricsLog, board: Board
+) -> RaiseAlarms:
     """The callback that raises alarms, on the screen and in all records."""
     source, total = experiment.source, experiment.total_steps
     announced = AlarmPrinter(run, console if is_chief(experiment.strategy) else Console(quiet=True))
     training, training_labels = source.training_examples(EXAMPLES)
     held_out, held_out_labels = source.held_out_examples(EXAMPLES)
-    return Watch(
+    return RaiseAlarms(
         math.ceil(total / LOOKS),
         examine_every=EXAMINED,
         training=training,
@@ -57,9 +59,9 @@ def alarm_callback(experiment: Experiment, run: Run, metrics: MetricsLog, board:
         series=run.read_series,
         recorded_every=experiment.cadences.log,
         histories=experiment.histories,
-        sinks=(metrics.watch, board.watch, announced.watch),
+        sinks=(metrics.alarms, board.alarms, announced.watch),
         histograms=board.histograms,
-        about={
+        context={
             "modes": source.modes,
             "objective": experiment.gan.objective,
             "ruled_out": unfit_remedies(experiment),
@@ -200,7 +202,7 @@ class Theory:
             raise NotComputable("the discriminator judges packs")
         if self._gan.classes:
             raise NotComputable("the players go by classes")
-        if any(isinstance(x, COMPARING) for x in self._gan.discriminator._flatten_layers()):
+        if any(isinstance(x, COMPARING) for x in all_layers(self._gan.discriminator)):
             raise NotComputable("the discriminator compares the examples of a minibatch")
 
     def compare(self, fake: np.ndarray, *, cells: int = CELLS) -> "Comparison":
@@ -264,7 +266,7 @@ class Theory:
         cells = regular_cells(low - margin, high + margin, (count, count))
         optimal = self._source.density.log_density(cells.points) - density(cells.points)
         learnt = np.asarray(log_ratio(cells.points))
-        return maps.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)
+        return plots.discriminator_maps(optimal, learnt, cells, real=self._real, fake=fake)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,7 +280,7 @@ class Comparison:
     @property
     def calibration(self) -> PIL.Image.Image:
         """The learnt discriminator's calibration beside that of an optimal one."""
-        return maps.calibration_picture(self.found.learnt, self.found.floor)
+        return plots.calibration_picture(self.found.learnt, self.found.floor)
 
     def figures(self) -> Json:
         """All figures, ready for JSON."""

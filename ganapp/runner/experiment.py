@@ -39,7 +39,7 @@ from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
 from ganapp.training.data.mixtures import Mixture
-from ganapp.training.diagnostics.history import WeightHistory
+from ganapp.training.diagnostics.weight_history import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.judge import Judge
 from ganapp.training.evaluation.measures import MEASURES

@@ -29,18 +29,18 @@ from ganapp.runner.pictures import painter
 from ganapp.runner.saved_runs import check_data
 from ganapp.runs import Json, Run
 from ganapp.screen import console, warn
-from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
-from ganapp.training.callbacks.board import Board, truncate_events
-from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
-from ganapp.training.callbacks.evaluate import Evaluate
-from ganapp.training.callbacks.guard import NonFiniteError, NonFiniteGuard
-from ganapp.training.callbacks.interrupt import Interrupt
+from ganapp.training.callbacks.evaluation import CompareWithTheory, Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay
+from ganapp.training.callbacks.safety import (
+    CheckpointEvery,
+    Interrupt,
+    NonFiniteError,
+    TerminateOnNonFinite,
+)
 from ganapp.training.callbacks.samples import SampleGrids
-from ganapp.training.callbacks.tensorboard import TensorBoardLog
-from ganapp.training.callbacks.theory import CompareWithTheory
-from ganapp.training.checkpoints import CheckpointError, Checkpoints
+from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog, truncate_events
+from ganapp.training.checkpoints import BestCheckpoint, CheckpointError, Checkpoints
 from ganapp.training.data import Source, training_batches
 from ganapp.training.data.left_out import about_left_out
 from ganapp.training.data.tables.descriptions import ColumnSummary
@@ -255,7 +255,7 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> lis
     board = Board(run.logs)
     metrics = MetricsLog(run.metrics, cadences.log, last=total)
     return [
-        NonFiniteGuard(loss_scaling=precision == "mixed_float16"),
+        TerminateOnNonFinite(loss_scaling=precision == "mixed_float16"),
         metrics,
         TensorBoardLog(
             board,

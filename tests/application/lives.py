@@ -51,9 +51,9 @@ class Events:
 
 def listen(events: Events) -> None:
     """Adds finished steps, before anything records them, and evaluations."""
-    from ganapp.training.callbacks.cadence import completed_steps
-    from ganapp.training.callbacks.evaluate import Evaluate
-    from ganapp.training.callbacks.guard import NonFiniteGuard
+    from ganapp.training.callbacks.evaluation import Evaluate
+    from ganapp.training.callbacks.safety import TerminateOnNonFinite
+    from ganapp.training.callbacks.step_callback import completed_steps
 
     def announced(owner: type, method: str, name: str) -> None:
         original = getattr(owner, method)
@@ -64,7 +64,7 @@ def listen(events: Events) -> None:
 
         setattr(owner, method, wrapper)
 
-    announced(NonFiniteGuard, "on_train_batch_end", "step")
+    announced(TerminateOnNonFinite, "on_train_batch_end", "step")
     announced(Evaluate, "on_step", "evaluate")
 
 

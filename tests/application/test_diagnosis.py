@@ -20,8 +20,7 @@ from ganapp.runner.diagnosis import (
 from ganapp.runner.experiment import compose
 from ganapp.runs import Run
 from ganapp.training.callbacks.metrics import MetricsLog
-from ganapp.training.diagnostics.alarms import Alarm, Remedy, remedies, wandering
-from ganapp.training.diagnostics.watch import PLAYERS
+from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Remedy, remedies, wandering
 
 FOUR = 'prior = { name = "bernoulli", size = 2 }'
 REMEDIES = [each for each in vars(remedies).values() if isinstance(each, Remedy)]
@@ -59,7 +58,7 @@ def test_each_kind_is_announced_once(tmp_path):
 def test_both_players_may_raise_the_same_alarm(tmp_path):
     run, log = Run(tmp_path), MetricsLog(tmp_path / "metrics.jsonl", 1)
     alarms = [wandering([1.0] * 30, player=player) for player in ("generator", "discriminator")]
-    log.watch(7, {}, alarms)
+    log.alarms(7, {}, alarms)
     keys = ["wandering (generator)", "wandering (discriminator)"]
     assert [alarm["name"] for alarm in recorded_alarms(run)] == keys
     run.metrics.unlink()

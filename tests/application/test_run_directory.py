@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ganapp.config.loading import load_saved
 from ganapp.config.schema import Config
 from ganapp.runner.experiment import compose
-from ganapp.training.callbacks.board import Board
+from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.checkpoints import list_steps
 from ganapp.training.data import DataSpec
 

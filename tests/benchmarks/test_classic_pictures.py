@@ -6,7 +6,7 @@ import pytest
 from benchmarks import classic_collapse, classic_gaussian, classic_skew
 from benchmarks.classic_collapse import Trained, fair_classes, remedy_in_words
 from benchmarks.classic_skew import CELLS, GAN_STARTS, LOG_P, divergence
-from ganapp.training.diagnostics.gaussian_fit import (
+from benchmarks.gaussian_fit import (
     GaussianFit,
     gaussian_fits,
     gaussian_log_density,

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from ganapp.training.messages import did_you_mean, join_names
 from ganapp.training.optimizers import OPTIMIZERS, OptimizerConfig, adam
 from ganapp.training.registry import Registry, UnknownNameError
 from ganapp.training.schedules import Anneal, resolve
-from ganapp.training.sentences import did_you_mean, listed
 
 
 def test_registry_refuses_duplicates():
@@ -31,10 +31,10 @@ def test_registry_suggests_near_matches():
 
 
 def test_a_sentence_names_as_many_as_a_person_reads():
-    assert listed(["a"]) == "a"
-    assert listed(range(11)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
-    assert listed(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
-    assert listed([*"abcd"], most=2) == "a, b and 2 more"
+    assert join_names(["a"]) == "a"
+    assert join_names(range(11)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
+    assert join_names(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+    assert join_names([*"abcd"], most=2) == "a, b and 2 more"
     assert did_you_mean("clutser 7", (f"cluster {i}" for i in range(9)), most=1) == (
         " Did you mean 'cluster 7'?"
     )

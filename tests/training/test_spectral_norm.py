@@ -7,8 +7,7 @@ import tensorflow as tf
 from case import BATCH, mlp_networks, numeric_gradient, plain_batches, tiny_gan, train
 
 from ganapp.models.networks import dcgan_discriminator, resnet_discriminator
-from ganapp.training.constraints import SpectralNorm
-from ganapp.training.constraints.spectral import SpectralNormalization
+from ganapp.training.constraints import SpectralNorm, SpectralNormalization
 from ganapp.training.objectives import Hinge
 from ganapp.training.terms import R1
 

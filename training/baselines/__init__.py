@@ -3,13 +3,16 @@
 A baseline is a frozen dataclass of options with `fit(data, seed=...)`; one line here names it.
 """
 
-from ganapp.training.baselines.autoencoder import AutoencoderMixture
+from ganapp.training.baselines.autoencoders import AutoencoderMixture, Vae
 from ganapp.training.baselines.base import Baseline, Fitted, RealData
-from ganapp.training.baselines.gaussian import Gaussian, PcaGaussian
-from ganapp.training.baselines.kernel_density import KernelDensity
+from ganapp.training.baselines.gaussian import (
+    Gaussian,
+    KernelDensity,
+    Mixture,
+    MixtureBaseline,
+    PcaGaussian,
+)
 from ganapp.training.baselines.metropolis import Metropolis
-from ganapp.training.baselines.mixture import Mixture, MixtureBaseline
-from ganapp.training.baselines.vae import Vae
 from ganapp.training.registry import Registry
 
 BASELINES = Registry(

@@ -1,21 +1,31 @@
-"""What a baseline is: something simple that is fitted on the same data and gives samples."""
+"""The contract of a baseline: a simple model, fitted on the same data, that gives samples."""
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
+from ganapp.training.data.mixtures import Mixture
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.columns import Numeric
 from ganapp.training.evaluation.features import plain_space
 
-JUDGED = 1_000  # held-out examples behind a log-density: its standard error is small by then
+DENSITY_EXAMPLES = (
+    1_000  # held-out examples behind a log-density: its standard error is small by then
+)
+
+
+class Density(Protocol):
+    """A density of the data that is known exactly."""
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """In nats, `(n, d)` to `(n,)`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RealData:
-    """What a baseline may learn from.
+    """The data that a baseline is fitted on.
 
     Args:
         spec: the source's description.
@@ -26,12 +36,12 @@ class RealData:
 
     spec: DataSpec
     train: np.ndarray
-    density: Any = None
-    modes: Any = None
+    density: Density | None = None
+    modes: Mixture | None = None
 
 
 class Fitted(abc.ABC):
-    """A baseline that has seen its data. `name` is what a report calls it."""
+    """A baseline fitted on its data. `name` is what a report calls it."""
 
     name: str
 
@@ -71,7 +81,7 @@ class FittedDensity(Fitted):
         """Log-density in nats and user units (of pixels: grey levels): `(n, *shape)` to `(n,)`.
 
         Args:
-            samples: in user units; pixels may be any real numbers, see `Units.dequantised`.
+            samples: in user units; pixels may be any real numbers, see `Units.dequantise`.
         """
         features = self.units.to_features(samples)
         return self.log_density_of_features(features) + self.units.log_volume
@@ -80,12 +90,12 @@ class FittedDensity(Fitted):
         """The mean log-density of held-out examples; nothing where there is none."""
         if not self.units.continuous:
             return {}
-        samples = self.units.dequantised(held_out[:JUDGED])
+        samples = self.units.dequantise(held_out[:DENSITY_EXAMPLES])
         return {"held_out_log_density": float(self.log_density(samples).mean())}
 
 
 class Baseline(abc.ABC):
-    """A baseline with its options, before it has seen any data; a frozen dataclass."""
+    """The options of a baseline, a frozen dataclass, before it is fitted."""
 
     name: ClassVar[str]
     reference: ClassVar[str] = ""
@@ -109,7 +119,7 @@ class Baseline(abc.ABC):
 
 
 class Units:
-    """Between the user's units and flat float64 features of about unit size.
+    """Conversion between the user's units and flat float64 features of about unit size.
 
     `shape` is that of an example whose features are not flat (what networks take), `dimensions`
     the number of its features.
@@ -127,7 +137,7 @@ class Units:
 
     @property
     def log_volume(self) -> float:
-        """What a log-density of features needs to be one in user units."""
+        """The term that turns a log-density of features into one in user units."""
         if self.spec.pixels:
             return -self.dimensions * float(np.log(127.5))
         scale = self.base.scale if self.spec.table is None else self.spec.scale
@@ -148,7 +158,7 @@ class Units:
         )
 
     @property
-    def grain(self) -> float:
+    def rounding_variance(self) -> float:
         """Variance that rounding to grey levels hides, in features; 0 for vectors."""
         return 1 / (12 * 127.5**2) if self.spec.pixels else 0.0
 
@@ -167,7 +177,7 @@ class Units:
             return levels.reshape(len(values), *self.spec.shape)
         return self.base.inverse(values).astype(np.float32)
 
-    def dequantised(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
+    def dequantise(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
         """Pixels with the uniform noise of a grey level that rounding took, vectors as they are.
 
         A density of pixels that only take 256 values could be as high as it likes; of these it

@@ -1,12 +1,11 @@
-"""The run's record for programs: one JSON object a line in `metrics.jsonl`."""
+"""The scalars of a run in `metrics.jsonl`, one JSON object a line."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.callbacks.step_callback import Logs, StepCallback
 from ganapp.training.diagnostics.alarms import Alarm
 from ganapp.training.files import parse_json, write_atomically
 
@@ -28,34 +27,34 @@ class MetricsLog(StepCallback):
         super().__init__(every, last=last)
         self.path = Path(path)
 
-    def on_step(self, step: int, logs: dict[str, Any]) -> None:
+    def on_step(self, step: int, logs: Logs) -> None:
         self._append({"step": step, **_finite(logs)})
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Appends `{"step": step, "evaluation": values}`; fits `Evaluate(sinks=...)`."""
         self._append({"step": step, "evaluation": _finite(values)})
 
-    def watch(
+    def alarms(
         self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm] | None
     ) -> None:
         """Appends distances under `"watch"`, and alarms where examples were examined."""
-        row: dict[str, Any] = _finite(distances)
+        row: dict[str, object] = _finite(distances)
         if alarms is not None:
             row["alarms"] = {alarm.key: alarm.sentence for alarm in alarms}
         self._append({"step": step, "watch": row})
 
-    def theory(self, step: int, figures: Mapping[str, float], picture: Any = None) -> None:
+    def theory(self, step: int, figures: Mapping[str, float], picture: object = None) -> None:
         """Appends figures under `"theory"`; fits `CompareWithTheory(sinks=...)`."""
         self._append({"step": step, "theory": _finite(figures)})
 
-    def _append(self, row: dict[str, Any]) -> None:
+    def _append(self, row: Mapping[str, object]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")  # closing flushes the line
 
 
 def truncate_metrics(path: str | Path, step: int) -> int:
-    """Drops what a resumed run is about to write again; the rest keeps its bytes.
+    """Drops the rows that a resumed run writes again; the rest keeps its bytes.
 
     Args:
         path: a file written by `MetricsLog`; it need not exist.
@@ -82,7 +81,7 @@ def _is_kept(line: bytes, step: int) -> bool:
         return False
 
 
-def _finite(values: Mapping[str, Any]) -> dict[str, float | None]:
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
     # Keras has already turned scalar tensors into Python floats (`pythonify_logs`).
     numbers = {name: float(value) for name, value in values.items()}
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}

@@ -1,17 +1,16 @@
-"""Shows on the screen how far a run is."""
+"""The progress of a run on the screen."""
 
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ganapp.training.callbacks.cadence import completed_steps
+from ganapp.training.callbacks.step_callback import Logs, completed_steps
 
-REFRESH = 0.25  # seconds between two looks of the live bar
+REFRESH = 0.25  # seconds between two states of the live bar
 SMOOTHING = 0.7  # share of the old speed in the new one, at each refresh
 
 
@@ -61,23 +60,23 @@ class ProgressDisplay(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """Takes the live bar off the screen's hands; its last state stays visible."""
+        """Ends the live bar; its last state stays visible."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self._step = completed_steps(self.model)
         self._mark = None
         self._shown = (-1, self.clock())
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         self._begin = batch
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self._step += batch - self._begin + 1
         now = self.clock()
         if self._mark is None:
@@ -85,14 +84,14 @@ class ProgressDisplay(keras.callbacks.Callback):
         if now - self._shown[1] >= self._interval:
             self._show(now, logs or {})
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._step >= self.total and self._shown[0] != self._step:
             self._show(self.clock(), logs or {})
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         self.close()
 
-    def _show(self, now: float, logs: dict[str, Any]) -> None:
+    def _show(self, now: float, logs: Logs) -> None:
         self._shown = (self._step, now)
         self._measure(now)
         if self.quiet:
@@ -117,7 +116,7 @@ class ProgressDisplay(keras.callbacks.Callback):
             self._speed = SMOOTHING * old + (1 - SMOOTHING) * speed
             self._mark = (self._step, now)
 
-    def _text(self, logs: dict[str, Any]) -> str:
+    def _text(self, logs: Logs) -> str:
         parts = []
         if self._speed:
             left = timedelta(seconds=round(max(0, self.total - self._step) / self._speed))
@@ -134,7 +133,7 @@ def _bar(console: Console, total: int) -> Progress:
         TextColumn("{task.completed:,}/{task.total:,}"),
         TextColumn("{task.fields[text]}", markup=False),
         console=console,
-        auto_refresh=False,  # no thread: the bar is drawn when there is news
+        auto_refresh=False,  # no thread: the bar is drawn when something has changed
     )
     bar.add_task("training", total=total, epoch=1, text="")
     bar.start()

@@ -1,17 +1,18 @@
-"""Pictures of the same latents as training goes on."""
+"""Pictures of samples of the same latents along the training."""
 
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+import tensorflow as tf
+from numpy.typing import ArrayLike
 
-from ganapp.training.callbacks.board import Board
-from ganapp.training.callbacks.cadence import StepCallback
+from ganapp.training.callbacks.step_callback import Logs, StepCallback
+from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.files import write_atomically
 
 MARGIN = 12  # pixels around and between panels
@@ -46,7 +47,7 @@ class SampleGrids(StepCallback):
         draw: Callable[[np.ndarray], PIL.Image.Image],
         real: np.ndarray,
         count: int,
-        to_user_units: Callable[[Any], Any],
+        to_user_units: Callable[[ArrayLike], ArrayLike],
         seed: int = 0,
         board: Board | None = None,
         last: int | None = None,
@@ -57,7 +58,7 @@ class SampleGrids(StepCallback):
         self._real = draw(np.asarray(real))
         self._real_is_shown = False
 
-    def on_step(self, step: int, logs: dict[str, Any]) -> None:
+    def on_step(self, step: int, logs: Logs) -> None:
         latents = self.model.sample_latents(self.count, seed=self.seed)
         ema, raw = (self._picture(latents, ema=ema) for ema in (True, False))
         panels = [
@@ -74,7 +75,7 @@ class SampleGrids(StepCallback):
                 shown["samples/real"], self._real_is_shown = self._real, True
             self.board.images(step, shown)
 
-    def _picture(self, latents: Any, *, ema: bool) -> PIL.Image.Image:
+    def _picture(self, latents: tf.Tensor, *, ema: bool) -> PIL.Image.Image:
         samples = self.model.generate(latents=latents, ema=ema)
         return self.draw(np.asarray(self.to_user_units(samples)))
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ganapp.training.sentences import did_you_mean
+from ganapp.training.messages import did_you_mean
 
 # By what data sets of a namespace are read, where the first library that is missed is not the one
 # that brings the others.

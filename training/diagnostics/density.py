@@ -1,31 +1,23 @@
-"""The density of a generator that has none, estimated from its samples, and how wrong that is.
+"""The density of a generator, estimated from its samples.
 
 An adaptive Gaussian kernel estimate (Abramson, 1982, "On bandwidth variation in kernel estimates",
 the square root law): each sample is a Gaussian whose width goes like one over the root of a pilot
-estimate there, and both widths are those of the best leave-one-out likelihood. Why not something
-simpler:
-
-- a histogram fine enough for modes of sigma .01 in a plane has more cells than there are samples,
-  and says log 0 wherever it has none;
-- a rule of thumb (Scott, Silverman) takes its width from the spread of *all* the data: on the ring
-  of eight modes it is 15 times a mode's sigma;
-- one width for all has to serve both the modes and the stray samples that generators scatter
-  between them. With 5 % of those the optimal discriminator from 2,000 samples of a ring was off by
-  .15 on average; with adaptive widths by .05, as much as without stray samples.
+estimate there, and both widths are those of the best leave-one-out likelihood. A rule of thumb
+(Scott, Silverman) is 15 times too wide on the ring of eight modes. One width for all has to serve
+both modes and stray samples: with 5 % of those the optimal discriminator from 2,000 samples of a
+ring was off by .15 on average; with adaptive widths by .05, as much as without stray samples.
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
 
 from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
 
 SENSITIVITY = 0.5  # of the width to the pilot's density: Abramson's square root
-LEAST = 20  # samples; a likelihood of fewer says nothing about a width
+LEAST = 20  # samples; a likelihood of fewer cannot choose a width
 CHOOSING = 1000  # samples that choose the width: the cost grows with the square
 NARROWEST, WIDEST = 1e-4, 2.0  # limits of the width, in standard deviations of the samples
 BLOCK = 2_000_000  # pairs of points at a time: 16 MB an array
@@ -34,8 +26,8 @@ BLOCK = 2_000_000  # pairs of points at a time: 16 MB an array
 class KernelDensity:
     """A log-density from samples: `estimate(points)`.
 
-    Use other points than the samples to judge anything with it: at its own samples it is too high
-    by the kernel of each on itself (`leave_one_out` is not).
+    Evaluate it at other points than the samples: there it is too high by the kernel of each on
+    itself.
 
     Args:
         samples: `(n, d)` in user units, at least 20 and not all the same; d should be 1 or 2.
@@ -84,11 +76,6 @@ class KernelDensity:
         values = _log_density((points - self._mean) / self.scale, self._points, self._widths)
         return values - np.log(self.scale).sum()
 
-    def leave_one_out(self) -> np.ndarray:
-        """At each sample, the log-density by the others: float64 `(n,)`."""
-        values = _log_density(self._points, self._points, self._widths, left_out=True)
-        return values - np.log(self.scale).sum()
-
     def sample(self, count: int, *, seed: int = 0) -> np.ndarray:
         """Draws from the estimate: float64 `(count, d)` in user units."""
         random = np.random.default_rng(seed)
@@ -96,51 +83,14 @@ class KernelDensity:
         noise = random.normal(size=(count, self._points.shape[1])) * self._widths[chosen, None]
         return (self._points[chosen] + noise) * self.scale + self._mean
 
-    def again(self, *, seed: int = 0) -> "KernelDensity":
-        """An estimate made anew of as many draws from this one: how far apart the two are is how
-        far this one is from what it estimates (the parametric bootstrap)."""
+    def refit(self, *, seed: int = 0) -> "KernelDensity":
+        """An estimate from as many draws of this one: how far apart the two are is how far this one
+        is from what it estimates (the parametric bootstrap)."""
         return KernelDensity(self.sample(len(self._points), seed=seed), seed=seed)
 
     @property
     def _widths(self) -> np.ndarray:
         return self.bandwidth * self._factors
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DensityError:
-    """How far an estimate is from a known density, at fresh draws from the latter.
-
-    `kl`: mean of log p - log q, which is KL(P || Q), in nats; `absolute`: its mean absolute value;
-    `discriminator`: mean |p / (p + q) - 1/2|, what the estimate alone moves an optimal
-    discriminator by. `fitted` and `judged`: numbers of samples.
-    """
-
-    kl: float
-    absolute: float
-    discriminator: float
-    fitted: int
-    judged: int
-
-
-def density_error(
-    log_density: Callable[[np.ndarray], ArrayLike], samples: ArrayLike, fresh: ArrayLike
-) -> DensityError:
-    """The floor under every figure with an estimated density: the estimate applied to real data.
-
-    Args:
-        log_density: the known log-density, `(n, d)` to `(n,)`.
-        samples: real examples `(n, d)`, as many as the generator's samples will be.
-        fresh: other real examples `(m, d)`.
-    """
-    estimate, fresh = KernelDensity(samples), as_features("fresh", fresh)
-    difference = np.asarray(log_density(fresh), dtype=np.float64) - estimate(fresh)
-    return DensityError(
-        kl=float(difference.mean()),
-        absolute=float(np.abs(difference).mean()),
-        discriminator=float(np.abs(expit(difference) - 0.5).mean()),
-        fitted=len(estimate.samples),
-        judged=len(fresh),
-    )
 
 
 def _best_width(points: np.ndarray, factors: np.ndarray) -> float:
@@ -149,15 +99,36 @@ def _best_width(points: np.ndarray, factors: np.ndarray) -> float:
     np.fill_diagonal(squares, np.inf)
 
     def loss(log_width: float) -> float:
-        return -float(_mixture(squares, np.exp(log_width) * factors, points.shape[1]).mean())
+        widths = np.exp(log_width) * factors
+        return -float(_mixture(squares, widths, points.shape[1], left_out=True).mean())
 
-    limits = np.log(NARROWEST), np.log(WIDEST)
-    # A likelihood of widths has one maximum in practice; a coarse look first, so that a search
-    # does not begin on the plain far from it.
-    coarse = np.linspace(*limits, 15)
+    return search_width(loss, NARROWEST, WIDEST, points=15, tolerance=0.02)
+
+
+def search_width(
+    loss: Callable[[float], float],
+    narrowest: float,
+    widest: float,
+    *,
+    points: int,
+    tolerance: float,
+) -> float:
+    """The width whose logarithm has the least loss.
+
+    A likelihood of widths has one maximum in practice, but is flat far from it, so a coarse search
+    comes first.
+
+    Args:
+        loss: of the logarithm of a width.
+        narrowest: width, above 0.
+        widest: width.
+        points: of the coarse search.
+        tolerance: of the logarithm.
+    """
+    coarse = np.linspace(np.log(narrowest), np.log(widest), points)
     best = int(np.argmin([loss(value) for value in coarse]))
-    around = coarse[max(best - 1, 0)], coarse[min(best + 1, len(coarse) - 1)]
-    found = minimize_scalar(loss, bounds=around, method="bounded", options={"xatol": 0.02})
+    around = coarse[max(best - 1, 0)], coarse[min(best + 1, points - 1)]
+    found = minimize_scalar(loss, bounds=around, method="bounded", options={"xatol": tolerance})
     return float(np.exp(found.x))
 
 
@@ -167,17 +138,12 @@ def _local_factors(points: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-SENSITIVITY * (pilot - pilot.mean()))
 
 
-def _log_density(
-    points: np.ndarray, samples: np.ndarray, widths: np.ndarray, *, left_out: bool = False
-) -> np.ndarray:
+def _log_density(points: np.ndarray, samples: np.ndarray, widths: np.ndarray) -> np.ndarray:
     rows = max(1, BLOCK // len(samples))
     parts = []
     for start in range(0, len(points), rows):
         squares = _squared_distances(points[start : start + rows], samples)
-        if left_out:
-            own = np.arange(len(squares))
-            squares[own, start + own] = np.inf
-        parts.append(_mixture(squares, widths, points.shape[1], left_out=left_out))
+        parts.append(_mixture(squares, widths, points.shape[1]))
     return np.concatenate(parts)
 
 
@@ -187,7 +153,7 @@ def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _mixture(
-    squares: np.ndarray, widths: np.ndarray, dimension: int, *, left_out: bool = True
+    squares: np.ndarray, widths: np.ndarray, dimension: int, *, left_out: bool = False
 ) -> np.ndarray:
     """Log of the mean of Gaussians at squared distances `(m, n)`, each column with its width."""
     exponents = squares * (-0.5 / widths**2) - dimension * np.log(widths)

@@ -1,10 +1,14 @@
-"""The smallest GAN there is, on which a method either converges or not: the Dirac-GAN.
+"""The Dirac-GAN, the smallest GAN there is: whether an objective converges on it, and its picture.
 
 The data are the single point 0, the generator is the single point theta, and the discriminator is
 linear: f(x) = psi x + offset. Whatever follows the gradient of the losses is a vector field in the
 plane of (theta, psi), and the eigenvalues of its Jacobian at the equilibrium (0, 0) say what
 happens near it: all real parts below 0, it converges; imaginary ones, it goes round for ever (and
 outwards, in steps of any size); a real part above 0, it leaves.
+
+`dirac_page` draws every objective with every remedy. In each panel: arrows along the vector field,
+the path of the flow (thick), that of simultaneous gradient descent from the same start (thin,
+dotted), the equilibrium (cross), and above, the eigenvalues at the equilibrium with the verdict.
 
 Reference: Mescheder et al., 2018, arXiv:1801.04406; consensus: Mescheder et al., 2017,
 arXiv:1705.10461.
@@ -14,16 +18,29 @@ import dataclasses
 import functools
 import itertools
 import math
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, TypedDict
 
+import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.axes import Axes
+from PIL import Image
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from ganapp.training.diagnostics.dirac_critic import ROWS, DiracCritic, draws, examples, mean
+from ganapp.training.diagnostics.plots import (
+    DARK,
+    FAKE_COLOUR,
+    GOOD_COLOUR,
+    MARK_COLOUR,
+    REAL_COLOUR,
+    new_figure,
+    render,
+)
 from ganapp.training.objectives.base import Objective
-from ganapp.training.terms import Term
+from ganapp.training.terms import R1, GradientPenalty, Tensors, Term
 
 FARTHEST_OFFSET = 5.0
 LIMIT = 1e6  # a path that got here has left for good
@@ -37,13 +54,49 @@ BESIDE = 1e-2  # velocities are float32
 Verdict = Literal["converges", "neutral", "diverges", "no equilibrium"]
 
 
+class GameOptions(TypedDict, total=False):
+    """Terms beside the losses, as arguments of `DiracGame`."""
+
+    penalties: tuple[Term, ...]
+    noise: float
+    consensus: float
+
+
+NODES = 12  # of the Gauss-Hermite rule: exact for polynomials of degree 23
+EXAMPLES = 8  # without noise: equal examples, but for the positions of interpolating penalties
+
+ROWS = 5  # objectives on a page
+REACH = 2.5  # of each panel, from the equilibrium
+START, TIME, STEP_SIZE = (1.0, 1.0), 30.0, 0.1
+ARROWS = 9  # along each axis
+# A slope this steep is no slope: the field jumps at the equilibrium.
+JUMP = 1e4
+COLOURS = {
+    "converges": GOOD_COLOUR,
+    "neutral": "#e08a00",
+    "diverges": MARK_COLOUR,
+    "no equilibrium": MARK_COLOUR,
+}
+# By the name of the column. A gradient penalty with its usual weight of 10 goes round a circle too
+# large for the panel.
+REMEDIES: Mapping[str, GameOptions] = MappingProxyType(
+    {
+        "losses alone": {},
+        "R1, weight 1": {"penalties": (R1(weight=1.0),)},
+        "gradient penalty, weight 1": {"penalties": (GradientPenalty(weight=1.0),)},
+        "instance noise, sigma 1": {"noise": 1.0},
+        "consensus, weight 0.5": {"consensus": 0.5},
+    }
+)
+
+
 class _Chattering(Exception):
     """The solver is stuck at a kink of the field."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stability:
-    """What `DiracGame.stability` found.
+    """The result of `DiracGame.stability`.
 
     `eigenvalues` complex `(2,)`, the higher imaginary part first; `jacobian` `(2, 2)` of
     (theta, psi); `verdict`; `largest_step`: the step size below which simultaneous gradient
@@ -54,6 +107,26 @@ class Stability:
     jacobian: np.ndarray
     verdict: Verdict
     largest_step: float
+
+
+class DiracCritic:
+    """f(x) = psi x + offset as penalties see a discriminator; psi is its network's only weight."""
+
+    def __init__(self, offset: float) -> None:
+        inputs = keras.Input((1,))
+        scores = keras.layers.Dense(1, use_bias=False, name="scores", dtype="float32")(inputs)
+        self.network, self.offset = keras.Model(inputs, scores), offset
+        self.networks = {"discriminator": self.network}
+        self.companions = {}
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """Raw scores `(batch, 1)` of examples `(batch, 1)`, and the examples as features."""
+        x = tensors["x"]
+        return {"scores": self.network(x, training=True) + self.offset, "features": x}
+
+    def gradient(self, tensors: Tensors) -> tf.Tensor:
+        """psi for every example, `(batch, 1)`."""
+        return tf.ones_like(tensors["x"]) * self.network.layers[-1].kernel.value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -210,7 +283,7 @@ class DiracGame:
         objective = self._objective
 
         def slope(offset: float) -> float:
-            scores = tf.fill((ROWS, 1), np.float32(offset))
+            scores = tf.fill((EXAMPLES, 1), np.float32(offset))
             with tf.GradientTape() as tape:
                 tape.watch(scores)
                 loss = tf.reduce_mean(objective.discriminator_loss(scores, scores))
@@ -233,8 +306,8 @@ class DiracGame:
         return DiracCritic(self.offset)
 
     @functools.cached_property
-    def _compiled_velocity(self) -> Any:
-        """A graph: a path evaluates it a thousand times."""
+    def _compiled_velocity(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """The velocity as a graph: a path evaluates it a thousand times."""
         critic, both = self._critic, [tf.TensorSpec((), tf.float32)] * 2
 
         def velocity(theta, psi):
@@ -247,7 +320,7 @@ class DiracGame:
         return compiled.get_concrete_function()
 
     def _jacobian(self, theta: tf.Tensor, psi: tf.Tensor) -> tf.Tensor:
-        """Eagerly: a game is asked for it about once, and a graph takes much longer to make."""
+        """The Jacobian, eagerly: it is needed about once, and a graph takes much longer to make."""
         psi_variable = self._critic.network.layers[-1].kernel
         psi_variable.assign([[psi]])
         with tf.GradientTape(persistent=True) as tape:
@@ -266,20 +339,22 @@ class DiracGame:
         pull = _by_both(tape, half_square, theta, psi)
         return [speeds[i] - self.consensus * pull[i] for i in (0, 1)]
 
-    def _descent(self, critic: DiracCritic, theta: tf.Tensor, psi: Any) -> list[tf.Tensor]:
-        real, around, weights = examples(self.noise)
+    def _descent(
+        self, critic: DiracCritic, theta: tf.Tensor, psi: keras.Variable
+    ) -> list[tf.Tensor]:
+        real, around, weights = _examples(self.noise)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(theta)
             given = {"x": real}, {"x": theta + around}
             scores = [critic(each)["scores"] for each in given]
-            generator_loss = mean(self._objective.generator_loss(*scores), weights)
-            discriminator_loss = mean(self._objective.discriminator_loss(*scores), weights)
-            draw = draws(len(weights))
+            generator_loss = _mean(self._objective.generator_loss(*scores), weights)
+            discriminator_loss = _mean(self._objective.discriminator_loss(*scores), weights)
+            draw = _draws(len(weights))
             for penalty in self.penalties:
                 values = penalty.discriminator_term(critic, *given, draw)
                 with tf.init_scope():  # a number, whoever traces this
                     weight = float(penalty.weight_at(tf.constant(0, tf.int64)))
-                discriminator_loss += weight * mean(values, weights)
+                discriminator_loss += weight * _mean(values, weights)
         by_theta = _by_both(tape, generator_loss, theta, psi)[0]
         return [-by_theta, -_by_both(tape, discriminator_loss, theta, psi)[1]]
 
@@ -288,7 +363,9 @@ def _scalars(*values: float) -> list[tf.Tensor]:
     return [tf.constant(value, tf.float32) for value in values]
 
 
-def _by_both(tape: tf.GradientTape, value: tf.Tensor, theta: tf.Tensor, psi: Any) -> tf.Tensor:
+def _by_both(
+    tape: tf.GradientTape, value: tf.Tensor, theta: tf.Tensor, psi: keras.Variable
+) -> tf.Tensor:
     """Gradient `(2,)` by theta and psi, 0 where there is no path."""
     gradients = tape.gradient(
         value, [theta, psi.value], unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -300,3 +377,163 @@ def _verdict(real_parts: np.ndarray, tolerance: float) -> Verdict:
     if real_parts.max() > tolerance:
         return "diverges"
     return "converges" if real_parts.max() < -tolerance else "neutral"
+
+
+def _examples(noise: float) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
+    """Real examples around 0, generated ones less theta, `(n, 1)` each, and their weights `(n,)`.
+
+    With noise all pairs of the nodes of both sides, so that losses of pairs are integrated, too.
+    """
+    if not noise:
+        zeros = tf.zeros((EXAMPLES, 1))
+        return zeros, zeros, np.full(EXAMPLES, 1 / EXAMPLES, np.float32)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    weights = weights / weights.sum()
+    pairs = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2) * noise
+    real, fake = tf.constant(pairs[:, :1], tf.float32), tf.constant(pairs[:, 1:], tf.float32)
+    return real, fake, np.outer(weights, weights).ravel().astype(np.float32)
+
+
+def _mean(values: tf.Tensor, weights: np.ndarray) -> tf.Tensor:
+    """Weighted mean of one value per example, `(n,)` or `(n, 1)`: a scalar."""
+    values = tf.reshape(values, [-1])
+    # A penalty on the weights alone has a single value.
+    return tf.reduce_mean(values) if values.shape[0] == 1 else tf.tensordot(values, weights, 1)
+
+
+def _draws(rows: int) -> Callable[..., tf.Tensor]:
+    """`draw(*shape)`: numbers spread evenly over [0, 1), others at every call, always the same."""
+    calls = 0
+
+    def draw(*shape: int) -> tf.Tensor:
+        nonlocal calls
+        calls += 1
+        size = rows * math.prod(shape)
+        golden = (math.sqrt(5) - 1) / 2
+        numbers = (np.arange(size) + 0.5) / size + calls * golden
+        return tf.constant((numbers % 1.0).reshape(rows, *shape), tf.float32)
+
+    return draw
+
+
+def dirac_page(
+    objectives: Sequence[Objective],
+    remedies: Mapping[str, GameOptions] = REMEDIES,
+    *,
+    rows: int = ROWS,
+) -> list[Image.Image]:
+    """Draws each objective (a row) with each remedy (a column).
+
+    It takes about a second a panel.
+
+    Args:
+        objectives: at least one.
+        remedies: arguments of `DiracGame` beside `objective`, by name; at least one.
+        rows: of a page.
+
+    Returns:
+        RGB pictures, one for every `rows` objectives.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not objectives or not remedies or rows < 1:
+        raise ValueError(
+            "`objectives` and `remedies` must not be empty and `rows` at least 1. Received: "
+            f"{len(objectives)} objectives, {len(remedies)} remedies, rows={rows}"
+        )
+    pages = [objectives[start : start + rows] for start in range(0, len(objectives), rows)]
+    return [_page(page, remedies) for page in pages]
+
+
+def eigenvalues_text(stability: Stability) -> str:
+    """The two eigenvalues in a few characters, e.g. `-0.5 ± 0.87i`."""
+    first, second = stability.eigenvalues
+    if np.abs(stability.eigenvalues).max() > JUMP:
+        return "the field jumps at 0"
+    if abs(first.imag) > 1e-3:
+        real = "" if abs(first.real) < 1e-3 else f"{first.real:.2g} "
+        return f"{real}± {abs(first.imag):.2g}i"
+    values = sorted((first.real, second.real))
+    return ", ".join(f"{0.0 if abs(value) < 1e-3 else value:.2g}" for value in values)
+
+
+def _page(objectives: Sequence[Objective], remedies: Mapping[str, GameOptions]) -> Image.Image:
+    width, height = max(4.2, 2.3 * len(remedies)), 2.9 * len(objectives) + 0.5
+    figure = new_figure(width, height)
+    grid = figure.subplots(len(objectives), len(remedies), squeeze=False, sharex=True, sharey=True)
+    for row, objective in zip(grid, objectives, strict=True):
+        for axes, (name, options) in zip(row, remedies.items(), strict=True):
+            _panel(axes, DiracGame(objective=objective, **options), name)
+        row[0].set_ylabel("psi (discriminator)", fontsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("theta (generator)", fontsize=8)
+    figure.legend(
+        *grid[0, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+    )
+    return render(figure)
+
+
+def verdict_text(stability: Stability) -> str:
+    """The verdict in words; where the field jumps it goes round a circle, however steep it is."""
+    jumps = np.abs(stability.eigenvalues).max() > JUMP
+    return "does not converge" if jumps and stability.verdict == "diverges" else stability.verdict
+
+
+def _panel(axes: Axes, game: DiracGame, name: str) -> None:
+    stability = game.stability()
+    colour = COLOURS[stability.verdict]
+    _arrows(axes, game)
+    descent = game.descend(START, step_size=STEP_SIZE, steps=round(TIME / STEP_SIZE))
+    axes.plot(
+        *descent.T,
+        color=DARK,
+        linewidth=0.8,
+        linestyle=":",
+        label=f"gradient descent, steps of {STEP_SIZE}",
+    )
+    axes.plot(*game.flow(START, time=TIME).T, color=colour, linewidth=1.8, label="continuous flow")
+    axes.plot(*START, "o", color=FAKE_COLOUR, markersize=4, linestyle="none", label="start")
+    axes.plot(0, 0, "+", color=DARK, markersize=7, linestyle="none", label="equilibrium")
+    axes.set_xlim(-REACH, REACH)
+    axes.set_ylim(-REACH, REACH)
+    axes.set_aspect("equal")
+    axes.set_xticks([-2, 0, 2])
+    axes.set_yticks([-2, 0, 2])
+    axes.tick_params(labelsize=7)
+    # The verdict in bold is the last line; the others are the axes' own title above it.
+    label = game.objective.name.replace("_", " ")
+    axes.set_title(f"{label}\n{name}\n{eigenvalues_text(stability)}\n", fontsize=8, color=DARK)
+    axes.text(
+        0.5,
+        1.03,
+        verdict_text(stability),
+        transform=axes.transAxes,
+        ha="center",
+        fontsize=8,
+        color=colour,
+        weight="bold",
+    )
+
+
+def _arrows(axes: Axes, game: DiracGame) -> None:
+    """Draws directions only: the lengths differ a thousandfold."""
+    places = np.linspace(-REACH, REACH, ARROWS) * 0.94
+    thetas, psis = np.meshgrid(places, places)
+    speeds = np.array([game.velocity(*point) for point in zip(thetas.flat, psis.flat, strict=True)])
+    lengths = np.linalg.norm(speeds, axis=1, keepdims=True)
+    directions = np.divide(speeds, lengths, out=np.zeros_like(speeds), where=lengths > 1e-9)
+    axes.quiver(
+        thetas,
+        psis,
+        *directions.T,
+        color=REAL_COLOUR,
+        pivot="mid",
+        scale=14,
+        width=0.006,
+        alpha=0.9,
+    )

@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike
 
 from ganapp.training.evaluation.checks import NotComputable
 
-MASS_TOLERANCE = 0.01  # a density that lost more of its mass is not the one that was asked about
+MASS_TOLERANCE = 0.01  # of the mass of a density that the cells may miss
 
 LogDensity = Callable[[np.ndarray], ArrayLike] | ArrayLike
 
 
 @dataclasses.dataclass(frozen=True)
 class Cells:
-    """Where densities are evaluated, and how much of the space each point stands for.
+    """Points at which densities are evaluated, and the area that each stands for.
 
     Args:
         points: float64 `(n, d)`, the middles of the cells.
@@ -52,7 +52,7 @@ class Cells:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Divergences:
-    """What `divergences` found; in nats, but for `total_variation`, a share in [0, 1].
+    """The result of `divergences`; in nats, but for `total_variation`, a share in [0, 1].
 
     `kl` is KL(P || Q) and infinite where Q misses a part of P; `jensen_shannon` is at most log 2;
     `skewed` = skew KL(P || M) + (1 - skew) KL(Q || M) with M = skew P + (1 - skew) Q, at most the

@@ -1,4 +1,4 @@
-"""How far a game is from its equilibrium: the duality gap, found by short training of copies.
+"""The duality gap, the distance of a game from its equilibrium, by short training of copies.
 
 With a value M(G, D) that G lowers and D raises, the gap is max_D' M(G, D') - min_G' M(G', D). It is
 0 at an equilibrium and nowhere else, falls when a GAN improves, and stays up when modes are
@@ -9,8 +9,7 @@ Reference: Grnarova et al., 2019, arXiv:1811.05512.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -30,7 +29,7 @@ Value = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DualityGap:
-    """What `duality_gap` found; values are means over `judged` examples no copy was trained on.
+    """The result of `duality_gap`; values are means over `judged` examples no copy was trained on.
 
     `gap` = `worst_case` - `best_response`. `worst_case`: the value against the discriminator that
     the generator fears most; `best_response`: that of the generator which the discriminator fears
@@ -65,10 +64,11 @@ def duality_gap(
 ) -> DualityGap:
     """Trains a copy of each player against the other as it is; neither original is touched.
 
-    The first half of the examples trains, the second judges. Networks run in inference mode, so
-    that dropout, moving statistics and power iterations play no part. Penalties and constraints
-    are left out: without them some values (WGAN's) have no upper end, and the gap then tells what
-    so many steps gain and is comparable between runs of the same `steps` and `optimizer` only.
+    The first half of the examples trains the copies, the second gives the values. Networks run in
+    inference mode, so that dropout, moving statistics and power iterations play no part. Penalties
+    and constraints are left out: without them some values (WGAN's) have no upper end, and the gap
+    is then what so many steps gain and is comparable between runs of the same `steps` and
+    `optimizer` only.
 
     Args:
         generator: maps latents to examples.
@@ -92,14 +92,14 @@ def duality_gap(
     real, latents = (np.asarray(values, dtype=np.float32) for values in (real, latents))
     _check(len(real), len(latents), steps, batch_size)
     half = len(real) // 2
-    training, judging = (real[:half], latents[:half]), (real[half:], latents[half:])
+    training, held_back = (real[:half], latents[:half]), (real[half:], latents[half:])
     game = _Game(value or _value_of(objective), training, steps, batch_size, optimizer, seed)
-    as_they_are = {"generator": generator, "discriminator": discriminator}
-    present, ends = game.values(as_they_are, *judging), {}
-    for role, network in as_they_are.items():
-        players = as_they_are | {role: copy_of(network)}
-        game.train(players, role)
-        ends[role] = game.values(players, *judging)
+    players = {"generator": generator, "discriminator": discriminator}
+    present, ends = game.values(players, *held_back), {}
+    for role, network in players.items():
+        one_copied = players | {role: copy_network(network)}
+        game.train(one_copied, role)
+        ends[role] = game.values(one_copied, *held_back)
     # Each extreme is over all networks, these among them: training can have overshot.
     with np.errstate(over="ignore", invalid="ignore"):  # of copies that diverged
         gains = {role: GAIN[role] * float(np.mean(end - present)) for role, end in ends.items()}
@@ -120,7 +120,7 @@ def duality_gap(
     )
 
 
-def copy_of(network: keras.Model) -> keras.Model:
+def copy_network(network: keras.Model) -> keras.Model:
     """A network of the same layers with the same weights, all its own.
 
     Raises:
@@ -172,7 +172,7 @@ class _Game:
         parts = []
         for start in range(0, len(real), self.batch_size):
             rows = slice(start, start + self.batch_size)
-            found = self._scored(players, tf.constant(real[rows]), tf.constant(latents[rows]))
+            found = self._score(players, tf.constant(real[rows]), tf.constant(latents[rows]))
             found = np.asarray(found, np.float64)
             count = len(real[rows])
             # One value for the whole batch stands for each of its pairs.
@@ -206,10 +206,14 @@ class _Game:
         for real, latents in self._batches():
             step(tf.constant(real), tf.constant(latents))
 
-    def _mean(self, players: dict[str, keras.Model], real: Any, latents: Any) -> tf.Tensor:
-        return tf.reduce_mean(self._scored(players, real, latents))
+    def _mean(
+        self, players: dict[str, keras.Model], real: tf.Tensor, latents: tf.Tensor
+    ) -> tf.Tensor:
+        return tf.reduce_mean(self._score(players, real, latents))
 
-    def _scored(self, players: dict[str, keras.Model], real: Any, latents: Any) -> tf.Tensor:
+    def _score(
+        self, players: dict[str, keras.Model], real: tf.Tensor, latents: tf.Tensor
+    ) -> tf.Tensor:
         fake = players["generator"](latents, training=False)
         scores = [
             tf.cast(players["discriminator"](examples, training=False), tf.float32)
@@ -217,7 +221,7 @@ class _Game:
         ]
         return self._value(*scores)
 
-    def _batches(self) -> Any:
+    def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As many minibatches as steps; each pass over the examples in another order."""
         real, latents = self._examples
         random, size = np.random.default_rng(self.seed), min(self.batch_size, len(real))

@@ -1,4 +1,4 @@
-"""Does a series swing? Its periodogram, tested against noise that remembers.
+"""The periodogram of a series, tested against noise with memory.
 
 A training series is no white noise: values near in time are alike, and the periodogram of a mere
 random walk is all low frequencies. So each ordinate is divided by the spectrum of a first-order
@@ -30,7 +30,7 @@ LARGEST_CORRELATION = 0.999  # of the background; at 1 its spectrum is infinite
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spectrum:
-    """What `spectrum` found.
+    """The result of `spectrum`.
 
     `frequencies` `(m,)` in cycles per step; `shares` `(m,)`: of the variance about a straight
     line; `background` `(m,)`: the shares that noise with the memory of the rest would have;

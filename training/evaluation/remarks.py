@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganapp.training.evaluation.lost_tails import about_lost_tails
-from ganapp.training.sentences import MOST
+from ganapp.training.messages import MOST
 
 SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier are a weak judge
 

@@ -1,9 +1,10 @@
-"""What an objective is: losses and settings, inert."""
+"""The contract of an objective: losses and settings, inert."""
 
 import dataclasses
 import inspect
 import math
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -25,6 +26,9 @@ class _SignatureOfFields:
     def __get__(self, instance: object, owner: type) -> inspect.Signature:
         _, *fields = inspect.signature(owner.__init__).parameters.values()
         return inspect.Signature(fields)
+
+
+State = Mapping[str, float | tf.Tensor | tf.Variable]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ class Objective:
     # A class with a `__new__` would show its signature instead of the fields'.
     __signature__ = _SignatureOfFields()
 
-    def __new__(cls, **settings: Any) -> "Objective":
+    def __new__(cls, **settings: object) -> "Objective":
         """Refuses arguments by their former names, with a sentence that says where they went."""
         for old in FORMER_ARGUMENTS.keys() & settings.keys():
             raise ValueError(f"`{old}` of an objective {FORMER_ARGUMENTS[old]}. Received: {old}")
@@ -83,11 +87,11 @@ class Objective:
         return (*self.augmentations, *self.weightings, *self.terms)
 
     def discriminator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
-        """What the discriminator minimises, per score."""
+        """The loss that the discriminator minimises, per score."""
         raise NotImplementedError
 
     def generator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
-        """What the generator minimises, per score."""
+        """The loss that the generator minimises, per score."""
         raise NotImplementedError
 
     def generator_slope(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
@@ -118,7 +122,7 @@ class Objective:
         """Scalars that training changes, by name; the GAN keeps and checkpoints them."""
         return {}
 
-    def with_state(self, state: dict[str, Any]) -> "Objective":
+    def with_state(self, state: State) -> "Objective":
         """A copy whose losses read `state`, the scalars of `initial_state` as variables."""
         return self
 

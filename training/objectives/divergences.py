@@ -17,13 +17,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ganapp.training.objectives.lambert import log_lambert_of_exp
-
 # exp is continued by its tangent from here on. exp(89) is infinite in float32, and its gradient
 # far below would already throw the weights out of reach; the tangent still rises, so the gradient
 # points where it should. Densities would have to differ e^20-fold for the optimum to get there.
 EXPONENT_LIMIT = 20.0
 SMALLEST_RATIO = 1e-6  # of densities, where a score would say 0 or less
+NEWTON_STEPS = 5  # for Lambert's W; double precision is reached after four
 
 Function = Callable[[tf.Tensor], tf.Tensor]
 
@@ -107,6 +106,32 @@ HELLINGER = Divergence(
     conjugate_of_activation=lambda v: exp_with_tangent(v) - 1.0,
     log_ratio=lambda v: 2.0 * v,
 )
+
+
+@tf.custom_gradient
+def log_lambert_of_exp(y: tf.Tensor) -> tf.Tensor:
+    """log W(exp(y)): the w that solves exp(w) + w = y.
+
+    Without exp(y), which overflows where the answer is small. Differentiable any number of times.
+
+    Args:
+        y: float, any shape, any value.
+
+    Returns:
+        Same shape and type.
+    """
+    # The left side is convex and rising, and this start lies right of the root, so Newton's steps
+    # come down to it without overshooting.
+    w = tf.minimum(y, tf.math.log(tf.maximum(y, 1.0)))
+    for _ in range(NEWTON_STEPS):
+        exponential = tf.exp(w)
+        w -= (exponential + w - y) / (exponential + 1.0)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        # dw/dy = 1 / (1 + exp(w)), written by y once more so that it can itself be differentiated.
+        return upstream * tf.sigmoid(-log_lambert_of_exp(y))
+
+    return w, gradient
 
 
 def _jeffreys_conjugate(v: tf.Tensor) -> tf.Tensor:

@@ -7,11 +7,10 @@ its loss without end by raising the score of real examples.
 
 import copy
 import dataclasses
-from typing import Any
 
 import tensorflow as tf
 
-from ganapp.training.objectives.base import Objective
+from ganapp.training.objectives.base import Objective, State
 from ganapp.training.optimizers import OptimizerConfig, adam
 from ganapp.training.replicas import global_mean
 from ganapp.training.terms import PullingAway, Term
@@ -70,7 +69,9 @@ class BEGAN(Objective):
     diversity: float = 0.75
     balance_rate: float = 0.001
     # State, no option: a number or what `with_state` was given. It says nothing about identity.
-    balance: Any = dataclasses.field(default=0.0, init=False, repr=False, compare=False)
+    balance: float | tf.Tensor | tf.Variable = dataclasses.field(
+        default=0.0, init=False, repr=False, compare=False
+    )
     generator_optimizer: OptimizerConfig = adam(1e-4, 0.5, 0.999)
     discriminator_optimizer: OptimizerConfig = adam(1e-4, 0.5, 0.999)
 
@@ -101,7 +102,7 @@ class BEGAN(Objective):
     def initial_state(self) -> dict[str, float]:
         return {"balance": 0.0}
 
-    def with_state(self, state: dict[str, Any]) -> "BEGAN":
+    def with_state(self, state: State) -> "BEGAN":
         """A copy that reads `state["balance"]`; `dataclasses.replace` of it starts at 0 again."""
         reader = copy.copy(self)
         object.__setattr__(reader, "balance", state["balance"])  # frozen, but still being made

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from ganapp.training.constraints.spectral import LINEAR_LAYERS
+from ganapp.training.constraints import LINEAR_LAYERS, all_layers
 from ganapp.training.extensions import Scheduled
 from ganapp.training.terms.base import Term
 
@@ -22,7 +22,7 @@ def kernel_matrices(network: keras.Model) -> list[tf.Tensor]:
     Dense, convolution and transposed convolution layers count, also within a wrapper such as
     spectral normalisation, each once however often it is used.
     """
-    layers = {id(layer): layer for layer in network._flatten_layers()}.values()
+    layers = {id(layer): layer for layer in all_layers(network)}.values()
     return [_matrix(layer) for layer in layers if isinstance(layer, LINEAR_LAYERS)]
 
 

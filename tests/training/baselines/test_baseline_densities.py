@@ -6,7 +6,7 @@ import scipy.stats
 from evaluation_cases import digits, vector_spec
 
 from ganapp.training.baselines import BASELINES, RealData
-from ganapp.training.baselines.kernel_density import best_bandwidth
+from ganapp.training.baselines.gaussian import best_bandwidth
 
 SCALE = np.array([2.0, 0.5, 1.0])
 

@@ -67,7 +67,7 @@ def test_samples_have_the_models_moments(points, trained):
 
 
 def test_large_images_are_convolved():
-    from ganapp.training.baselines.networks import decoder, encoder
+    from ganapp.training.baselines.autoencoders import decoder, encoder
     from ganapp.training.data.spec import DataSpec
 
     spec = DataSpec(name="i", kind="image", shape=(18, 21, 3), examples=30, held_out=0)

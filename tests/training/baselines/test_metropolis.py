@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganapp.training.baselines import BASELINES, RealData
-from ganapp.training.baselines.chains import effective_samples, scale_reduction
+from ganapp.training.baselines.metropolis import effective_samples, scale_reduction
 from ganapp.training.data import SOURCES
 
 

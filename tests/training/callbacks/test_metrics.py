@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from callback_case import StandIn
 
-from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
-from ganapp.training.callbacks.evaluate import Evaluate
+from ganapp.training.callbacks.evaluation import Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
+from ganapp.training.callbacks.safety import CheckpointEvery
 from ganapp.training.checkpoints import Checkpoints
 
 

@@ -7,8 +7,7 @@ import tensorflow as tf
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganapp.training.callbacks.board import Board, truncate_events
-from ganapp.training.callbacks.tensorboard import TensorBoardLog, tag_of
+from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog, tag_of, truncate_events
 
 SCALARS = {
     "losses/discriminator",

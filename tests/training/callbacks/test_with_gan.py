@@ -12,17 +12,18 @@ from callback_case import at_step
 from case import restore, tiny_gan
 from case import weights as state_weights
 
-from ganapp.training.callbacks.best_checkpoint import BestCheckpoint
-from ganapp.training.callbacks.board import Board
-from ganapp.training.callbacks.checkpoint_callback import CheckpointEvery
-from ganapp.training.callbacks.evaluate import Evaluate
-from ganapp.training.callbacks.guard import NonFiniteError, NonFiniteGuard
-from ganapp.training.callbacks.interrupt import Interrupt
+from ganapp.training.callbacks.evaluation import Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay
+from ganapp.training.callbacks.safety import (
+    CheckpointEvery,
+    Interrupt,
+    NonFiniteError,
+    TerminateOnNonFinite,
+)
 from ganapp.training.callbacks.samples import SampleGrids
-from ganapp.training.callbacks.tensorboard import TensorBoardLog
-from ganapp.training.checkpoints import Checkpoints, load_latest
+from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog
+from ganapp.training.checkpoints import BestCheckpoint, Checkpoints, load_latest
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.terms import R1
 
@@ -63,7 +64,7 @@ def run(folder, *extra, gan=None, batch=batch_at):
     sinks = [log.evaluation, board.evaluation, best.offer]
     judge = {"count": 8, "to_user_units": identity, "sinks": sinks, "last": TOTAL}
     callbacks = [
-        NonFiniteGuard(),
+        TerminateOnNonFinite(),
         log,
         TensorBoardLog(board, 2, examples_per_step=4, configuration="seed = 0"),
         SampleGrids(folder / "samples", 4, board=board, last=TOTAL, **grids),

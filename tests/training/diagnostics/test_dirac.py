@@ -8,8 +8,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from ganapp.training.diagnostics import dirac
-from ganapp.training.diagnostics.dirac import DiracGame
-from ganapp.training.diagnostics.dirac_page import dirac_page, eigenvalues_text, verdict_text
+from ganapp.training.diagnostics.dirac import DiracGame, dirac_page, eigenvalues_text, verdict_text
 from ganapp.training.objectives import BEGAN, FKL, OBJECTIVES, WGAN, Hinge, LeastSquares, Minimax
 from ganapp.training.objectives import RelativisticPairing as Relativistic
 from ganapp.training.terms import R1, R2, Dragan, GradientPenalty, Orthogonal

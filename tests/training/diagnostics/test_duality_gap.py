@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.diagnostics.divergences import divergences, regular_cells
-from ganapp.training.diagnostics.duality import copy_of, duality_gap
+from ganapp.training.diagnostics.duality import copy_network, duality_gap
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.objectives import OBJECTIVES, WGAN, Minimax
 from ganapp.training.optimizers import OptimizerConfig, adam
@@ -161,7 +161,7 @@ def test_originals_are_left_alone_and_the_same_seed_finds_the_same(name):
 
 def test_copies_share_nothing():
     for network in mlp_networks():
-        copy = copy_of(network)
+        copy = copy_network(network)
         x = tf.random.stateless_normal((4, network.input_shape[1]), (0, 0))
         np.testing.assert_array_equal(copy(x), network(x))
         assert not {id(v) for v in copy.variables} & {id(v) for v in network.variables}
@@ -179,7 +179,7 @@ def test_what_cannot_be_copied_is_said():
     own = Own(1)
     own(np.zeros((1, 2), np.float32))
     with pytest.raises(NotComputable, match="functional or sequential"):
-        copy_of(own)
+        copy_network(own)
 
 
 def test_bad_arguments_are_refused():

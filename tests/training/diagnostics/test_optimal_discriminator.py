@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from density_case import density_error
 from scipy.special import expit
 from scipy.stats import norm
 
-from ganapp.training.diagnostics.density import KernelDensity, density_error
+from ganapp.training.diagnostics.density import KernelDensity
 from ganapp.training.diagnostics.divergences import divergences, regular_cells
-from ganapp.training.diagnostics.optimal import (
+from ganapp.training.diagnostics.optimal_discriminator import (
     calibration,
     compare_with_optimal,
     discriminator_figures,

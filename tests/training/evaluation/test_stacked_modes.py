@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganapp.training.baselines import MixtureBaseline
-from ganapp.training.baselines import mixture as baseline_module
+from ganapp.training.baselines import gaussian as baseline_module
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation import judge as judge_module
 from ganapp.training.evaluation.evidence import Batch

@@ -14,8 +14,7 @@ from ganapp.models.networks import (
     mlp_generator,
 )
 from ganapp.models.outputs import with_outputs
-from ganapp.training.constraints import SpectralNorm
-from ganapp.training.constraints.spectral import SpectralNormalization
+from ganapp.training.constraints import SpectralNorm, SpectralNormalization
 from ganapp.training.terms import TERMS, GradientPenalty
 
 SHAPE = (4, 4, 1)

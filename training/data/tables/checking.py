@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ganapp.training.data.tables.kinds import ASKED, check_kinds, titled
-from ganapp.training.sentences import listed
+from ganapp.training.messages import join_names
 
 if TYPE_CHECKING:
     import pandas
@@ -35,7 +35,7 @@ def check_table(
         absent = next((name for name in names if name not in known), None)
         if absent is not None:
             raise ValueError(
-                f"`{option}` must name columns of the table, {listed(known)}. "
+                f"`{option}` must name columns of the table, {join_names(known)}. "
                 f"Received: {option}={absent!r}"
             )
     for option in ("drop", "embedded"):

@@ -9,7 +9,7 @@ import numpy as np
 from ganapp.training.data.tables.columns import Categorical, Column, Constant, Identifier, Numeric
 from ganapp.training.data.tables.forms import DateForm, NumberForm, date_patterns, parse_mixed_dates
 from ganapp.training.data.tables.kinds import Marks, TextColumn, is_word
-from ganapp.training.sentences import listed
+from ganapp.training.messages import join_names
 
 if TYPE_CHECKING:
     import pandas
@@ -196,7 +196,7 @@ def _codes(column: Categorical, present: list[Any]) -> list[int]:
     if unknown is not None:
         raise ValueError(
             f"The column {column.name!r} must hold one of "
-            f"{listed([repr(value) for value in column.categories])}. Received: {unknown!r}"
+            f"{join_names([repr(value) for value in column.categories])}. Received: {unknown!r}"
         )
     return [known[value] for value in present]
 

@@ -37,7 +37,7 @@ from ganapp.training.data.tables.forms import (
     unit_of,
     written_pattern,
 )
-from ganapp.training.sentences import did_you_mean, listed
+from ganapp.training.messages import did_you_mean, join_names
 
 if TYPE_CHECKING:
     import pandas
@@ -137,7 +137,8 @@ def check_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> None:
     for name, kind in kinds.items():
         if name not in columns:
             raise ValueError(
-                f"`kinds` must name columns of the table, {listed(list(map(titled, columns)))}. "
+                "`kinds` must name columns of the table, "
+                f"{join_names(list(map(titled, columns)))}. "
                 f"Received: {name!r}.{did_you_mean(name, columns)}".removesuffix(".")
             )
         if kind not in ASKED and "%" not in kind:
@@ -886,7 +887,7 @@ def _about_lost(column: TextColumn, places: Sequence[int]) -> str:
     if not places:
         return ""
     words = [column.texts[place] for place in places]
-    return f"{column.counts[list(places)].sum()} cells are missing: {listed(words, most=3)}"
+    return f"{column.counts[list(places)].sum()} cells are missing: {join_names(words, most=3)}"
 
 
 def _another_reading(patterns: list[list[str]], texts: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from ganapp.training.data.limits import TABLE_BYTES, TABLE_COLUMNS, check_table
-from ganapp.training.sentences import listed
+from ganapp.training.messages import join_names
 
 if TYPE_CHECKING:
     import pandas
@@ -247,7 +247,7 @@ def check_header(frame: "pandas.DataFrame", path: Path) -> None:
             raise ValueError(
                 "The first line must name the columns, or its row is lost; put a line of names "
                 "above it, or say that there is none with `data.header = false`. Received: "
-                f"{listed(names)}"
+                f"{join_names(names)}"
             )
         return
     alike = [name for name in names if _is_like_values(name, frame[name])]

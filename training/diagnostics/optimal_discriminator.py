@@ -1,0 +1,281 @@
+"""The learnt discriminator beside the optimal one, D* = p / (p + q).
+
+Reference: Goodfellow et al., 2014, arXiv:1406.2661: for a fixed generator the value
+E_p log D + E_q log(1 - D) is highest at D*, where it is -log 4 + 2 JSD(P, Q).
+
+Real and generated points count for half each, however many there are of either.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from ganapp.training.diagnostics.density import KernelDensity
+from ganapp.training.evaluation.checks import NotComputable, as_feature_pair, as_features
+from ganapp.training.objectives.base import Objective
+
+# Log-ratios are cut here, where D is within 5e-5 of certainty: out in the tails an estimated
+# density is off by hundreds of nats, and one such point would be the whole figure.
+CLIP = 10.0
+BINS = 10
+
+Function = Callable[[np.ndarray], ArrayLike]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """The share of real points where D is in a bin, which is D when D is calibrated.
+
+    `edges` `(bins + 1,)` of D; `predicted` `(bins,)`: mean D in the bin; `observed` `(bins,)`: the
+    weighted share of real points; both NaN in an empty bin; `counts` `(bins,)`: points.
+    """
+
+    edges: np.ndarray
+    predicted: np.ndarray
+    observed: np.ndarray
+    counts: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DiscriminatorFigures:
+    """One discriminator against the optimal one; expectations are half over real points.
+
+    `absolute_error`: E|D - D*|. `correlation` of D with D*, `None` when either is constant.
+    `value`: E_p log D + E_q log(1 - D) in nats; `optimal_value`: that of D* on the same points;
+    `value_gap_error`: the standard error of their difference. `log_ratio_error`: mean absolute
+    difference of the log density ratios, each cut at +-10. `calibration_error`: expected absolute
+    difference of predicted and observed, weighted by the points in a bin. `distance_to_half`:
+    E|D - 1/2|, 0 at the equilibrium; `optimal_distance_to_half` that of D*. `clipped`: the share of
+    points, half of them real, at which either log ratio was cut: its error is a lower bound.
+    """
+
+    absolute_error: float
+    correlation: float | None
+    value: float
+    optimal_value: float
+    value_gap_error: float
+    log_ratio_error: float
+    calibration_error: float
+    calibration: Calibration
+    distance_to_half: float
+    optimal_distance_to_half: float
+    clipped: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimalComparison:
+    """The result of `compare_with_optimal`.
+
+    `learnt`: the figures of the learnt discriminator. `floor`: those of an exactly optimal one
+    with the same counts and a density of the generator that is estimated in the same way.
+    `jensen_shannon`: the divergence by D* on these points, in nats; it can come out a little below
+    0. `real`, `fake`: points; `fitted`: samples behind the generator's density, `None` when exact.
+    """
+
+    learnt: DiscriminatorFigures
+    floor: DiscriminatorFigures
+    jensen_shannon: float
+    real: int
+    fake: int
+    fitted: int | None
+
+
+def compare_with_optimal(
+    log_ratio: Function,
+    *,
+    log_p: Function,
+    log_q: Function | KernelDensity,
+    real: ArrayLike,
+    fake: ArrayLike,
+    seed: int = 0,
+) -> OptimalComparison:
+    """Compares a learnt discriminator with D* where both densities are known, or one is estimated.
+
+    The floor of an estimate: take it for the truth, draw as many points and estimate again
+    (`KernelDensity.refit`); then D* is known exactly and is compared like the learnt one.
+
+    Args:
+        log_ratio: the learnt log p / q, `(n, d)` to `(n,)`; see `log_ratio_of`.
+        log_p: log-density of the data.
+        log_q: log-density of the generator, exact or estimated.
+        real: real points `(n, d)`, the same units.
+        fake: generated points `(m, d)`, none of them among those an estimate was made of.
+        seed: of the floor's draws.
+    """
+    real, fake = as_feature_pair(real=real, fake=fake)
+    estimated = isinstance(log_q, KernelDensity)
+    learnt = _figures_at(log_ratio, log_p, log_q, real, fake)
+    if estimated:
+        refitted, drawn = log_q.refit(seed=seed), log_q.sample(len(fake), seed=seed + 1)
+    else:
+        refitted, drawn = log_q, fake
+
+    def exact(points: np.ndarray) -> np.ndarray:
+        return _values(log_p, points) - _values(log_q, points)
+
+    return OptimalComparison(
+        learnt=learnt,
+        floor=_figures_at(exact, log_p, refitted, real, drawn),
+        jensen_shannon=float(learnt.optimal_value + np.log(4)) / 2,
+        real=len(real),
+        fake=len(fake),
+        fitted=len(log_q.samples) if estimated else None,
+    )
+
+
+def discriminator_figures(
+    log_ratio: ArrayLike, optimal_log_ratio: ArrayLike, is_real: ArrayLike, *, bins: int = BINS
+) -> DiscriminatorFigures:
+    """The figures from values at points of which some are real and the others generated.
+
+    Args:
+        log_ratio: learnt log p / q, `(n,)`; D is its sigmoid.
+        optimal_log_ratio: the true one, `(n,)`.
+        is_real: bool `(n,)`, at least one true and one false.
+        bins: of the calibration curve, equal parts of [0, 1].
+    """
+    is_real = np.asarray(is_real, dtype=bool)
+    learnt, best = (_ratios(values, is_real) for values in (log_ratio, optimal_log_ratio))
+    weights = _weights(is_real)
+    cut = np.abs(np.stack([np.asarray(log_ratio), np.asarray(optimal_log_ratio)])) > CLIP
+    d, optimal = expit(learnt), expit(best)
+    curve = calibration(d, is_real, bins=bins)
+    terms, best_terms = (_value_terms(ratio, is_real) for ratio in (learnt, best))
+    filled = curve.counts > 0
+    heavy = np.bincount(_bin_of(d, bins), weights, bins)
+    off = np.abs(curve.predicted - curve.observed)
+    return DiscriminatorFigures(
+        absolute_error=float(weights @ np.abs(d - optimal)),
+        correlation=_correlation(d, optimal, weights),
+        value=2 * float(weights @ terms),
+        optimal_value=2 * float(weights @ best_terms),
+        value_gap_error=_standard_error(best_terms - terms, is_real),
+        log_ratio_error=float(weights @ np.abs(learnt - best)),
+        calibration_error=float(heavy[filled] @ off[filled]),
+        calibration=curve,
+        distance_to_half=float(weights @ np.abs(d - 0.5)),
+        optimal_distance_to_half=float(weights @ np.abs(optimal - 0.5)),
+        clipped=float(weights @ cut.any(axis=0)),
+    )
+
+
+def calibration(probabilities: ArrayLike, is_real: ArrayLike, *, bins: int = BINS) -> Calibration:
+    """The calibration curve of D, `(n,)` in [0, 1], at points that are real or not, bool `(n,)`."""
+    if bins < 1:
+        raise ValueError(f"`bins` must be at least 1. Received: bins={bins}")
+    d, is_real = np.asarray(probabilities, dtype=np.float64), np.asarray(is_real, dtype=bool)
+    weights, place = _weights(is_real), _bin_of(d, bins)
+    total = np.bincount(place, weights, bins)
+    filled = total > 0
+
+    def share(values: np.ndarray) -> np.ndarray:
+        part = np.bincount(place, weights * values, bins)
+        return np.divide(part, total, out=np.full(bins, np.nan), where=filled)
+
+    return Calibration(
+        edges=np.linspace(0, 1, bins + 1),
+        predicted=share(d),
+        observed=share(is_real),
+        counts=np.bincount(place, minlength=bins),
+    )
+
+
+def log_ratio_of(objective: Objective, scores: Function) -> Function:
+    """The learnt log p / q from raw scores, by the theory of the objective.
+
+    Args:
+        objective: with `log_density_ratio(scores)`.
+        scores: maps points `(n, d)` to one raw score each, `(n,)` or `(n, 1)`.
+
+    Raises:
+        NotComputable: the objective's scores are no function of the density ratio.
+    """
+    if objective.log_density_ratio(np.zeros(1, np.float32)) is None:
+        raise NotComputable(
+            "`objective` must give scores that are a function of p / q, as 'non_saturating' does, "
+            f"to be compared with the optimal discriminator. Received: {objective.name!r}"
+        )
+    return lambda points: objective.log_density_ratio(np.asarray(scores(points)))
+
+
+def with_best_offset(log_ratio: Function, *, real: ArrayLike, fake: ArrayLike) -> Function:
+    """A log-ratio that is known up to a constant, with the constant that makes D fit best.
+
+    The scores of relativistic pairing are log p / q plus any constant. The constant of the
+    highest value is that where D, averaged over both kinds of points, is 1/2.
+
+    Args:
+        log_ratio: `(n, d)` to `(n,)`.
+        real: points `(n, d)`; others than the ones to compare on.
+        fake: likewise.
+    """
+    on_real, on_fake = (_values(log_ratio, as_features("points", p)) for p in (real, fake))
+
+    def excess(offset: float) -> float:
+        return float(expit(on_real + offset).mean() + expit(on_fake + offset).mean()) - 1.0
+
+    extreme = max(np.abs(on_real).max(), np.abs(on_fake).max()) + 1.0
+    offset = brentq(excess, -extreme, extreme)
+    return lambda points: _values(log_ratio, points) + offset
+
+
+def _figures_at(log_ratio, log_p, log_q, real, fake) -> DiscriminatorFigures:
+    points = np.concatenate([real, fake])
+    best = _values(log_p, points) - _values(log_q, points)
+    is_real = np.arange(len(points)) < len(real)
+    return discriminator_figures(_values(log_ratio, points), best, is_real)
+
+
+def _values(function: Function, points: np.ndarray) -> np.ndarray:
+    values = np.asarray(function(points), dtype=np.float64)
+    if values.size != len(points):
+        raise ValueError(
+            "A score or log-density must be one number per point. "
+            f"Received: shape={values.shape} for {len(points)} points"
+        )
+    return values.reshape(-1)
+
+
+def _ratios(values: ArrayLike, is_real: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != is_real.shape or np.isnan(values).any():
+        raise ValueError(
+            f"Log-ratios must have the shape {is_real.shape} and no NaN. "
+            f"Received: shape={values.shape}, {np.isnan(values).sum()} of them NaN"
+        )
+    return np.clip(values, -CLIP, CLIP)
+
+
+def _weights(is_real: np.ndarray) -> np.ndarray:
+    """Half for the real points together, half for the others."""
+    count = np.count_nonzero(is_real)
+    if count in (0, len(is_real)):
+        raise NotComputable(
+            "There must be real and generated points. "
+            f"Received: {count} real and {len(is_real) - count} generated points"
+        )
+    return np.where(is_real, 0.5 / count, 0.5 / (len(is_real) - count))
+
+
+def _value_terms(ratio: np.ndarray, is_real: np.ndarray) -> np.ndarray:
+    """log D at real points, log(1 - D) at the others."""
+    return -np.logaddexp(0.0, np.where(is_real, -ratio, ratio))
+
+
+def _standard_error(terms: np.ndarray, is_real: np.ndarray) -> float:
+    return float(np.sqrt(sum(terms[part].var() / part.sum() for part in (is_real, ~is_real))))
+
+
+def _bin_of(d: np.ndarray, bins: int) -> np.ndarray:
+    return np.minimum((d * bins).astype(int), bins - 1)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> float | None:
+    first, second = first - weights @ first, second - weights @ second
+    scale = np.sqrt((weights @ first**2) * (weights @ second**2))
+    # A constant leaves rounding errors behind; their correlation means nothing.
+    return float(weights @ (first * second) / scale) if scale > 1e-12 else None

@@ -1,0 +1,39 @@
+"""Names and settings in messages: not more than a person reads, and what can be copied."""
+
+import difflib
+import json
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+MOST = 10  # names in a sentence
+BARE = re.compile(r"[A-Za-z_][\w./-]*")  # text that `--set` reads as text without quotes
+NOT_TEXT = {"true", "false", "inf", "nan"}
+
+
+def join_names(names: Sequence[object], *, most: int = MOST) -> str:
+    """`"a, b and 198 more"`: the first `most` names, and how many others there are.
+
+    Of one name too many the name itself is as short as the count, so it is listed.
+    """
+    if len(names) <= most + 1:
+        return ", ".join(map(str, names))
+    return f"{', '.join(map(str, names[:most]))} and {len(names) - most} more"
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 2) -> str:
+    """`" Did you mean 'a' or 'b'?"`, or nothing where no known name is near."""
+    close = difflib.get_close_matches(name, list(known), n=most)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def set_option(key: str, value: object) -> str:
+    """`"--set data.label=kind"`: a setting as a shell takes it, to be copied.
+
+    Args:
+        key: with dots.
+        value: text, a number, a truth value or a list of such.
+    """
+    bare = isinstance(value, str) and BARE.fullmatch(value) and value not in NOT_TEXT
+    text = value if bare else json.dumps(value, ensure_ascii=False)
+    return f"--set {shlex.quote(f'{key}={text}')}"
