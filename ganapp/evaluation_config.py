@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from ganapp.section import PluginSection, Positive, Section
-from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.metrics import METRICS
 
-FIGURES = [key for measure in MEASURES for key in measure.better]
-METRICS = [
+FIGURES = [key for metric in METRICS for key in metric.figures]
+CHOOSING = [  # figures that may choose the best checkpoint
     key
-    for measure in MEASURES
-    for key, better in measure.better.items()
-    if better in ("higher", "lower") and measure.needs is None
+    for metric in METRICS
+    for key, figure in metric.figures.items()
+    if figure.better in ("higher", "lower") and metric.needs is None
 ]
 
 
@@ -50,7 +50,7 @@ class EvaluationConfig(Section):
     @pydantic.field_validator("metric")
     @classmethod
     def _known_metric(cls, metric: str) -> str:
-        return _known("metric", metric, METRICS)
+        return _known("metric", metric, CHOOSING)
 
     @pydantic.field_validator("figures")
     @classmethod

@@ -13,7 +13,7 @@ from ganapp.models.networks import DISCRIMINATORS, GENERATORS
 from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import SOURCES
-from ganapp.training.evaluation.choices import FEATURES
+from ganapp.training.evaluation.features import FEATURES
 from ganapp.training.objectives import OBJECTIVES, Objective
 from ganapp.training.penalties import PENALTIES
 from ganapp.training.priors import PRIORS

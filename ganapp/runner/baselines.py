@@ -26,7 +26,7 @@ from ganapp.runs import next_directory
 from ganapp.training.baselines import Fitted, RealData
 from ganapp.training.data import Source
 from ganapp.training.data.cache import default_cache
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.report import write_report
 
 
@@ -103,7 +103,7 @@ def baseline(
 
 
 def baseline_rows(
-    evaluation: EvaluationConfig, source: Source, judge: Judge
+    evaluation: EvaluationConfig, source: Source, judge: Evaluator
 ) -> list[dict[str, Any]]:
     """Rows about the baselines that a run asks for; none if it asks for the mixture alone.
 
@@ -132,7 +132,7 @@ def _fit_and_judge(
     member: BaselineConfig,
     evaluation: EvaluationConfig,
     source: Source,
-    judge: Judge,
+    judge: Evaluator,
     *,
     seed: int,
 ) -> tuple[dict[str, Any], np.ndarray, Fitted]:
@@ -158,7 +158,7 @@ def _fit_and_judge(
         "fit_seconds": round(fit_seconds, 3),
         "sample_seconds": round(sample_seconds, 3),
         "facts": _plain(fitted.facts(held_out)) if len(held_out) else {},
-        "figures": judge.judge(samples),
+        "figures": judge.evaluate(samples),
     }
     return row, samples, fitted
 

@@ -23,7 +23,7 @@ from ganapp.runner.same_data import changes, check_comparable, compose_run
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.panels import panels
 from ganapp.training.files import write_atomically
 
@@ -64,7 +64,7 @@ def compare(
     if len(directories) < 2:
         raise UserError(f"`compare` takes at least two runs. Received: {len(directories)}")
     runs = [open_run(directory) for directory in directories]
-    judges: dict[str, Judge] = {}
+    judges: dict[str, Evaluator] = {}
     judged = []
     for number, run in enumerate(runs, 1):
         with stage(f"Judging {run.name}, run {number} of {len(runs)}"):
@@ -90,7 +90,7 @@ def compare(
     return content
 
 
-def _judged(run: Run, judges: dict[str, Judge]) -> Judged:
+def _judged(run: Run, judges: dict[str, Evaluator]) -> Judged:
     experiment = compose_run(
         run,
         load_saved(run.config),
@@ -108,7 +108,9 @@ def _judged(run: Run, judges: dict[str, Judge]) -> Judged:
     report = None if changed else _saved_report(run, judge, step, len(samples))
     if report is None:
         report = {"step": step, **reported(experiment, judge, samples)}
-    reach = _reach(report, judge.spreads(samples, labels=asked(experiment), resamples=RESAMPLES))
+    reach = _reach(
+        report, judge.standard_errors(samples, labels=asked(experiment), resamples=RESAMPLES)
+    )
     # Columns of a table are judged by all samples, images and points by a few.
     some = samples if experiment.source.spec.table is not None else samples[:GRID]
     picture = painter(experiment.data.backdrop)(some)
@@ -116,7 +118,7 @@ def _judged(run: Run, judges: dict[str, Judge]) -> Judged:
     return Judged(run, report, reach, picture, data)
 
 
-def _saved_report(run: Run, judge: Judge, step: int, count: int) -> dict[str, Any] | None:
+def _saved_report(run: Run, judge: Evaluator, step: int, count: int) -> dict[str, Any] | None:
     """The run's own report on this generator, if it was judged as this judge would judge it.
 
     Values of one space with intervals of another would look as sure as any.

@@ -27,7 +27,7 @@ from ganapp.scheduled import AnnealConfig
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
 from ganapp.training.diagnostics.history import WeightHistory
 from ganapp.training.distribution import make_strategy
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.kernels import kernels
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
@@ -89,7 +89,7 @@ class Experiment:
         return self.config.training.batch_size * self.config.objective.discriminator_steps
 
     @cached_property
-    def judge(self) -> Judge:
+    def judge(self) -> Evaluator:
         """What judges this run's samples; fitted on the real data at first use."""
         return checked_judge(self.config.evaluation, self.source, cache=self.cache)
 

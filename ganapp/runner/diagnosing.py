@@ -36,10 +36,10 @@ from ganapp.training.diagnostics.duality import duality_gap
 from ganapp.training.diagnostics.spectrum import spectrum
 from ganapp.training.diagnostics.watch import Look, alarms_of, undecided_alarms
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.features import compared_in
-from ganapp.training.evaluation.lost_tails import KEY as LOST_TAILS
-from ganapp.training.evaluation.lost_tails import LostTail
-from ganapp.training.evaluation.report import about_undecided
+from ganapp.training.evaluation.features.spaces import alarm_space
+from ganapp.training.evaluation.metrics.lost_tails import KEY as LOST_TAILS
+from ganapp.training.evaluation.metrics.lost_tails import LostTail
+from ganapp.training.evaluation.report import undecided_note
 from ganapp.training.files import write_atomically
 
 POINTS = 2000  # scored of each kind
@@ -143,7 +143,7 @@ def _look(experiment: Experiment, run: Run) -> Look:
         modes=source.modes,
         ruled_out=ruled_out(experiment),
         table=spec.table,
-        features=compared_in(spec),
+        features=alarm_space(spec),
     )
 
 
@@ -281,6 +281,6 @@ def _show(content: dict[str, Any], folder: Path, console: Console) -> None:
     if not content["alarms"]:
         decided = not content["undecided"]
         console.print("No alarm." if decided else "Nothing of what could be decided was found.")
-    for sentence in about_undecided(content["undecided"]):
+    for sentence in undecided_note(content["undecided"]):
         console.print(sentence, soft_wrap=True)
     console.print(f"Pictures and figures: {folder}", soft_wrap=True)

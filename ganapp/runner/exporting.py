@@ -102,7 +102,7 @@ def _judge(run: Run, config: Config) -> Callable[[np.ndarray], dict[str, float]]
     judge = checked_judge(config.evaluation, source, cache=config.data.cache)
 
     def figures(samples: np.ndarray) -> dict[str, float]:
-        return {key: value for key, value in judge.judge(samples).items() if value is not None}
+        return {key: value for key, value in judge.evaluate(samples).items() if value is not None}
 
     return figures
 

@@ -7,13 +7,13 @@ from ganapp.errors import UserError
 from ganapp.evaluation_config import EvaluationConfig
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import Source
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metrics import METRICS
 
 
 def checked_judge(
     evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
-) -> Judge:
+) -> Evaluator:
     """A judge that has every figure that was asked for.
 
     Args:
@@ -40,7 +40,9 @@ def checked_judge(
     return judge
 
 
-def make_judge(evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None) -> Judge:
+def make_judge(
+    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
+) -> Evaluator:
     """The judge that the evaluation section describes.
 
     Args:
@@ -55,7 +57,7 @@ def make_judge(evaluation: EvaluationConfig, source: Source, *, cache: Path | No
     count = judged_count(evaluation, source)
     train, train_labels = source.training_examples(count)
     held_out, held_out_labels = source.held_out_examples(count)
-    return Judge(
+    return Evaluator(
         source.spec,
         train=train,
         held_out=held_out,
@@ -94,4 +96,4 @@ def check_baselines(names: Sequence[str], source: Source) -> None:
 
 def metric_direction(metric: str) -> str:
     """`"higher"` or `"lower"`: which values of a figure are better."""
-    return next(m.better[metric] for m in MEASURES if metric in m.better)
+    return next(m.figures[metric].better for m in METRICS if metric in m.figures)

@@ -23,8 +23,8 @@ from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from ganapp.runner.watching import alarms_in, looks_in, undecided_in
 from ganapp.runs import Run, open_run
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.path_length import Paths
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metric import Paths
 from ganapp.training.evaluation.report import write_report
 from ganapp.training.rows_on_disk import generated_rows
 
@@ -117,7 +117,7 @@ def asked(experiment: Experiment) -> np.ndarray | None:
     return experiment.gan.asked(evaluation.samples, seed=evaluation.seed)
 
 
-def reported(experiment: Experiment, judge: Judge, samples: np.ndarray) -> dict[str, Any]:
+def reported(experiment: Experiment, judge: Evaluator, samples: np.ndarray) -> dict[str, Any]:
     """A report on `generated` samples, with the classes that were asked for and the paths."""
     return judge.report(samples, labels=asked(experiment), paths=paths_of(experiment)).as_dict()
 

@@ -22,7 +22,7 @@ from ganapp.runner.summary import show_figures, warn
 from ganapp.training.data.cache import default_cache
 from ganapp.training.data.left_out import printable
 from ganapp.training.data.source import Source
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.report import write_report
 from ganapp.training.evaluation.verdict import verdict
 
@@ -83,7 +83,7 @@ def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
     return validated(with_overrides(tables_of(real), overrides), real, JudgedData)
 
 
-def _source_and_judge(config: JudgedData) -> tuple[Source, Judge]:
+def _source_and_judge(config: JudgedData) -> tuple[Source, Evaluator]:
     """The data source and a judge that looks at it as the configuration says."""
     with as_user_errors(config.data.source):
         source = config.data.build()
@@ -92,7 +92,7 @@ def _source_and_judge(config: JudgedData) -> tuple[Source, Judge]:
 
 
 def _report(
-    given: Samples, samples: Path, source: Source, judge: Judge, out: Path | None
+    given: Samples, samples: Path, source: Source, judge: Evaluator, out: Path | None
 ) -> dict[str, Any]:
     """Judges what `samples` holds; writes the report and its pictures where a folder is given."""
     try:
@@ -138,7 +138,7 @@ def _labels(given: Samples, samples: Path, source: Source) -> np.ndarray | None:
     return labels  # their form is the judge's to check
 
 
-def _show(content: dict[str, Any], console: Console, judge: Judge, out: Path | None) -> None:
+def _show(content: dict[str, Any], console: Console, judge: Evaluator, out: Path | None) -> None:
     """Prints the figures as a table, and where the report lies if there is one."""
     count = content["last"]["counts"]["generated"]
     title = f"{count:,} samples of {content['title']} against {judge.spec.name}"

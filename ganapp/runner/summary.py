@@ -17,9 +17,9 @@ from ganapp.runner.compose import Experiment
 from ganapp.training.data import Source
 from ganapp.training.data.left_out import about_left_out
 from ganapp.training.data.tables.descriptions import ColumnSummary
-from ganapp.training.evaluation.baseline_table import about_seconds
-from ganapp.training.evaluation.lost_tails import about_lost_tails
-from ganapp.training.evaluation.remarks import about_weak_features, missing_in_short
+from ganapp.training.evaluation.metrics.class_histogram import weak_features_note
+from ganapp.training.evaluation.metrics.lost_tails import lost_tails_note
+from ganapp.training.evaluation.report import baseline_seconds_note, short_missing_notes
 from ganapp.training.evaluation.verdict import verdict
 from ganapp.training.kernels import kernels
 from ganapp.training.objectives import Objective
@@ -200,9 +200,12 @@ def show_figures(
     """
     chosen = report["best"] or report["last"]
     console.print(_figures_table(report, title))
-    for sentence in missing_in_short(chosen, report["last"] if report["best"] else None):
+    for sentence in short_missing_notes(chosen, report["last"] if report["best"] else None):
         console.print(f"- {sentence}", style="dim", markup=False, highlight=False)
-    for remark in (*_remarks(chosen), *([about_seconds(chosen, seconds)] if seconds else ())):
+    for remark in (
+        *_remarks(chosen),
+        *([baseline_seconds_note(chosen, seconds)] if seconds else ()),
+    ):
         console.print(remark, style="dim", highlight=False, soft_wrap=True)
     said = verdict(chosen, "This sample") if title else verdict(chosen)
     console.print(said, highlight=False, soft_wrap=True)
@@ -257,6 +260,6 @@ def _remarks(chosen: dict[str, Any]) -> Iterator[str]:
     accuracies = [details.get(name, {}).get("classifier_accuracy") for name in told]
     for accuracy in filter(None, accuracies):
         yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
-    if (caution := about_weak_features(chosen)) is not None:
+    if (caution := weak_features_note(chosen)) is not None:
         yield caution
-    yield from about_lost_tails(chosen)
+    yield from lost_tails_note(chosen)

@@ -16,7 +16,7 @@ from ganapp.training.callbacks.watch import Watch
 from ganapp.training.diagnostics.alarms import Alarm
 from ganapp.training.diagnostics.watch import undecided_alarms
 from ganapp.training.distribution import is_chief
-from ganapp.training.evaluation.features import compared_in
+from ganapp.training.evaluation.features.spaces import alarm_space
 
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
 EXAMINED = 3  # each third look examines examples, too, which takes as long as some steps
@@ -50,7 +50,7 @@ def watch(
             "objective": experiment.gan.objective,
             "ruled_out": ruled_out(experiment),
             "table": source.spec.table,
-            "features": compared_in(source.spec),
+            "features": alarm_space(source.spec),
         },
         last=total,
     )

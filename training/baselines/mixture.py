@@ -9,7 +9,7 @@ import numpy as np
 
 from ganapp.training.baselines.base import Baseline, Fitted, RealData, Units, check_count
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.features import PrincipalComponents, features_of
+from ganapp.training.evaluation.features.spaces import PrincipalComponents, features_of
 from ganapp.training.rows_on_disk import rows_of, taken
 
 # Of the mean variance: keeps components that collapse on few examples invertible.

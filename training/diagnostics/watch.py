@@ -24,10 +24,10 @@ from ganapp.training.diagnostics.alarms.dynamics import LEAST_DISTANCES, LEAST_N
 from ganapp.training.diagnostics.alarms.samples import LEAST_SAMPLES
 from ganapp.training.diagnostics.spectrum import LEAST as LEAST_GAPS
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.lost_tails import LEAST as LEAST_ROWS
-from ganapp.training.evaluation.lost_tails import find_lost_tails
-from ganapp.training.evaluation.modes import count_modes
-from ganapp.training.evaluation.neighbours import NeighbourBalls, neighbour_figures
+from ganapp.training.evaluation.metrics.lost_tails import LEAST as LEAST_ROWS
+from ganapp.training.evaluation.metrics.lost_tails import find_lost_tails
+from ganapp.training.evaluation.metrics.modes import count_modes
+from ganapp.training.evaluation.metrics.precision_recall import NeighbourBalls, neighbour_figures
 
 NEIGHBOURS = 5
 # Coverage costs the square of the examples, and a look must not be felt in the training's time.

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Numeric
+from ganapp.training.evaluation.metrics.table_columns import associations
 from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal
-from ganapp.training.evaluation.tables import associations
 
 ACROSS, PANEL = 5, (2.1, 1.6)  # panels in a row, inches of a panel
 HEADER = 0.4  # inches, for the legend

@@ -6,10 +6,10 @@ from evaluation_cases import digits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganapp.training.evaluation import classes as module
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.classes import ClassJudge, compare_histograms
-from ganapp.training.evaluation.features import Pixels
+from ganapp.training.evaluation.features.spaces import Pixels
+from ganapp.training.evaluation.metrics import class_histogram as module
+from ganapp.training.evaluation.metrics.class_histogram import LabelClassifier, compare_histograms
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def judge(data):
-    return ClassJudge(Pixels()(data.train), data.train_labels)
+    return LabelClassifier(Pixels()(data.train), data.train_labels)
 
 
 def test_held_out_digits_are_recognised(judge, data):
@@ -42,7 +42,7 @@ def test_a_lost_class_is_missed(judge, data):
 
 def test_labels_need_not_be_consecutive():
     features = np.repeat([[0.0], [5.0], [9.0]], 10, axis=0)
-    judge = ClassJudge(features, np.repeat([7, -2, 40], 10))
+    judge = LabelClassifier(features, np.repeat([7, -2, 40], 10))
     np.testing.assert_array_equal(judge.classes, [-2, 7, 40])
     found = judge.figures(np.array([[9.0], [9.1], [0.1], [5.0]]))
     np.testing.assert_array_equal(found.histogram, [1, 1, 2])
@@ -53,7 +53,7 @@ def test_many_classes_and_many_examples_stay_cheap(monkeypatch):
     monkeypatch.setattr(module, "MOST_EXAMPLES", 30)
     features = np.repeat(np.arange(5.0), 20)[:, None]
     labels = np.repeat(np.arange(5), 20)
-    judge = ClassJudge(features, labels)
+    judge = LabelClassifier(features, labels)
     assert judge.accuracy(features, labels) == 1.0
     np.testing.assert_array_equal(judge.training_histogram, [20] * 5)
 
@@ -76,13 +76,13 @@ def test_divergence_is_zero_for_the_same_shares(counts, factor):
 
 def test_a_single_class_has_no_classifier():
     with pytest.raises(NotComputable, match="at least 2 classes"):
-        ClassJudge(np.zeros((5, 2)), np.zeros(5, int))
+        LabelClassifier(np.zeros((5, 2)), np.zeros(5, int))
 
 
 @pytest.mark.parametrize("labels", [np.zeros(4, int), np.zeros(5), np.zeros((5, 1), int)])
 def test_labels_that_do_not_fit_are_refused(labels):
     with pytest.raises(ValueError, match="`labels` must hold 5 integers"):
-        ClassJudge(np.zeros((5, 2)), labels)
+        LabelClassifier(np.zeros((5, 2)), labels)
 
 
 def test_empty_histograms_are_refused():

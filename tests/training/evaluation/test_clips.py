@@ -10,10 +10,10 @@ import pytest
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
-from ganapp.training.evaluation.clips import Changes, Frames, components_of, motion
-from ganapp.training.evaluation.distances import frechet_distance, moments
-from ganapp.training.evaluation.features import chunks, features_of
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features.spaces import chunks, features_of
+from ganapp.training.evaluation.metrics.clips import Changes, Frames, components_of, motion
+from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, moments
 
 CLIPS = {"frame_distance", "change_distance", "motion", "autocorrelation_distance"}
 
@@ -88,7 +88,7 @@ def clip_judge(train, held_out=()):
         examples=len(train),
         held_out=len(held_out),
     )
-    return Judge(spec, train=train, held_out=held_out)
+    return Evaluator(spec, train=train, held_out=held_out)
 
 
 def test_shuffled_frames_are_seen_by_motion_alone():
@@ -112,7 +112,7 @@ def test_shuffled_frames_are_seen_by_motion_alone():
 
 def test_the_same_clips_are_at_no_distance():
     clips = bright(0.5, count=60)
-    found = clip_judge(clips).judge(clips)
+    found = clip_judge(clips).evaluate(clips)
     assert found["frame_distance"] == pytest.approx(0, abs=1e-9)
     assert found["change_distance"] == pytest.approx(0, abs=1e-9)
     assert found["autocorrelation_distance"] == 0

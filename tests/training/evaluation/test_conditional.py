@@ -6,8 +6,12 @@ from evaluation_cases import vector_spec
 
 from ganapp.training.data.partly import keep_share
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metrics.requested_classes import (
+    asked_accuracy,
+    class_coverage,
+    transfer_accuracy,
+)
 
 CENTRES = np.array([[-4.0, 0.0], [4.0, 0.0], [0.0, 6.0]])
 
@@ -57,7 +61,7 @@ def test_a_report_holds_them_when_samples_were_asked_for():
     spec = vector_spec(classes=("a", "b", "c"), examples=300)
     (train, labels), (held_out, held_out_labels) = draw(0, 300), draw(3, 100)
     labels[::10] = -1
-    judge = Judge(
+    judge = Evaluator(
         spec,
         train=train,
         held_out=held_out,
@@ -93,9 +97,9 @@ def test_hidden_labels_are_as_if_those_examples_had_none():
     hidden = keep_share(labels, 0.1, seed=0)
     assert ((hidden >= 0) == (hidden == labels)).all()
     test = {"held_out": draw(3, 100)[0], "held_out_labels": draw(3, 100)[1]}
-    whole = Judge(spec, train=train, train_labels=hidden, **test).report(draw(1, 400)[0])
+    whole = Evaluator(spec, train=train, train_labels=hidden, **test).report(draw(1, 400)[0])
     known = hidden >= 0
-    alone = Judge(spec, train=train[known], train_labels=hidden[known], **test)
+    alone = Evaluator(spec, train=train[known], train_labels=hidden[known], **test)
     expected = alone.report(draw(1, 400)[0])
     for key in ("classes_found", "class_kl", "largest_class_share"):
         assert whole.figures[key]["value"] == expected.figures[key]["value"], key

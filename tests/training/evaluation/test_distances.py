@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.distances import (
+from ganapp.training.evaluation.metrics.frechet_distance import (
     frechet_distance,
     gaussian_moments,
-    kernel_distance,
     moments,
-    squared_mmd,
 )
+from ganapp.training.evaluation.metrics.kernel_distance import kernel_distance, squared_mmd
 
 
 def normal(seed, count, dimension, shift=0.0):

@@ -9,21 +9,21 @@ from PIL import Image
 
 from ganapp.training.data.partly import keep_share
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation import choices, inception, network
-from ganapp.training.evaluation.choices import (
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features import (
     FEATURES,
     Inception,
     KerasModel,
     OwnClassifier,
-    RealData,
+    inception,
 )
-from ganapp.training.evaluation.classifier import ClassifierSpace
-from ganapp.training.evaluation.distances import frechet_distance
-from ganapp.training.evaluation.inception import InceptionSpace, preprocessed
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.keras_features import KerasSpace
-from ganapp.training.evaluation.resizing import resized
-from ganapp.training.evaluation.statistics import FeatureStatistics
+from ganapp.training.evaluation.features import classifier as module
+from ganapp.training.evaluation.features.classifier import ClassifierSpace
+from ganapp.training.evaluation.features.inception import InceptionSpace, preprocessed, resized
+from ganapp.training.evaluation.features.keras_model import KerasSpace
+from ganapp.training.evaluation.features.spaces import Pixels, TrainingData
+from ganapp.training.evaluation.features.store import FeatureStatistics
+from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, statistics_moments
 
 SPEC = DataSpec(name="pictures", kind="image", shape=(9, 8, 3), examples=9, held_out=0)
 
@@ -41,7 +41,7 @@ def data():
 def classifier(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "LEAST_UPDATES", 150)
+        patch.setattr(module, "LEAST_UPDATES", 150)
         space = ClassifierSpace(data.spec, data.train, data.train_labels, cache=folder)
     (file,) = folder.iterdir()
     return space, file
@@ -51,13 +51,13 @@ def test_the_classifier_is_trained_on_known_labels_alone(data, monkeypatch):
     def space(spec, train, labels, **options):
         return spec, train, labels
 
-    monkeypatch.setattr(choices, "ClassifierSpace", space)
+    monkeypatch.setattr(module, "ClassifierSpace", space)
     hidden = keep_share(data.train_labels, 0.2, seed=0)
-    real = RealData(
+    real = TrainingData(
         spec=data.spec,
         train=data.train,
         labels=hidden,
-        plain="pixels",
+        plain=Pixels(),
         components=2,
         cache=None,
         seed=0,
@@ -75,7 +75,7 @@ def test_the_classifier_knows_held_out_digits_and_is_kept(classifier, data, monk
     assert features.dtype == np.float64
     assert space.accuracy(features, data.held_out_labels) > 0.97
     np.testing.assert_allclose(space.probabilities(features).sum(axis=1), 1.0)
-    monkeypatch.setattr(network, "train_classifier", None)  # it is not called again
+    monkeypatch.setattr(module, "train_classifier", None)  # it is not called again
     again = ClassifierSpace(data.spec, data.train, data.train_labels, cache=folder)
     np.testing.assert_array_equal(again(data.held_out), features)
     assert again.identity == space.identity
@@ -88,29 +88,29 @@ def test_the_classifier_knows_held_out_digits_and_is_kept(classifier, data, monk
 
 
 def test_the_same_seed_trains_the_same_classifier_and_disturbs_nothing(data, monkeypatch):
-    monkeypatch.setattr(network, "LEAST_UPDATES", 4)
-    monkeypatch.setattr(network, "EPOCHS", 4)
-    monkeypatch.setattr(network, "FEATURES", 4)
+    monkeypatch.setattr(module, "LEAST_UPDATES", 4)
+    monkeypatch.setattr(module, "EPOCHS", 4)
+    monkeypatch.setattr(module, "FEATURES", 4)
     keras.utils.set_random_seed(3)
     expected = float(tf.random.uniform(()))
     keras.utils.set_random_seed(3)
     state = np.random.get_state()[1].copy()
     images, labels = data.train[:64], data.train_labels[:64]
     found = [
-        network.train_classifier(images, labels, classes=10, seed=seed).get_weights()
+        module.train_classifier(images, labels, classes=10, seed=seed).get_weights()
         for seed in (0, 0)
     ]
     assert float(tf.random.uniform(())) == expected
     np.testing.assert_array_equal(np.random.get_state()[1], state)
     for left, right in zip(found[0], found[1], strict=True):
         np.testing.assert_array_equal(left, right)
-    starts = [network.build_classifier((8, 8, 1), 10, seed=seed).get_weights() for seed in (0, 1)]
+    starts = [module.build_classifier((8, 8, 1), 10, seed=seed).get_weights() for seed in (0, 1)]
     assert any((a != b).any() for a, b in zip(*starts, strict=True))
 
 
 def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, data):
     _, file = classifier
-    judge = Judge(
+    judge = Evaluator(
         data.spec,
         train=data.train,
         held_out=data.held_out,
@@ -128,7 +128,7 @@ def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, dat
     assert report.details["classes_found"]["classifier_accuracy"] > 0.97
     assert report.figures["class_score"]["value"] > 8.0
     assert report.figures["class_score"]["baseline"] < report.figures["class_score"]["value"]
-    spread = judge.spreads(data.held_out, resamples=20)
+    spread = judge.standard_errors(data.held_out, resamples=20)
     assert 0.0 < spread["class_score"] < 0.5
 
 
@@ -195,7 +195,7 @@ def test_inception_is_its_reference_from_pixels_to_the_distance(tmp_path, monkey
     shift = np.square(wide[0].mean(0) - wide[1].mean(0)).sum()
     root = np.sqrt(np.clip(np.linalg.eigvals(c1 @ c2).real, 0.0, None)).sum()
     reference = shift + np.trace(c1) + np.trace(c2) - 2 * root
-    ours = [FeatureStatistics(40).update(part).moments() for part in wide]
+    ours = [statistics_moments(FeatureStatistics(40).update(part)) for part in wide]
     assert frechet_distance(*ours) == pytest.approx(reference, rel=1e-4, abs=1e-12)
 
 
@@ -241,7 +241,7 @@ def test_a_model_of_vectors_sees_user_units(tmp_path):
     model = keras.Model(point, keras.layers.Dense(3)(point))
     model.save(tmp_path / "dense.keras")
     points = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
-    judge = Judge(
+    judge = Evaluator(
         vector_spec(), train=points, features=KerasModel(path=str(tmp_path / "dense.keras"))
     )
     assert judge.report(points).figures["frechet_distance"]["space"] == "dense"
@@ -277,6 +277,6 @@ def test_every_choice_refuses_what_it_cannot_judge_and_says_so(name):
         with pytest.raises(ValueError, match="labels of at least 2 classes"):
             choice.check(SPEC)
     if name in ("pca", "pixels"):
-        space = choice.build(RealData(spec=SPEC, train=pictures(0)))
+        space = choice.build(TrainingData(spec=SPEC, train=pictures(0), plain=Pixels()))
         assert len(space(pictures(1))) == 9
         assert space.name in ("pixels", "PCA-8")

@@ -5,20 +5,22 @@ import pytest
 from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from test_table_figures import TABLE, rows, spec_of
 
-from ganapp.training.evaluation import further_resampling as resampling
-from ganapp.training.evaluation.evidence import Batch
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metric import Comparison, SampleSet
+from ganapp.training.evaluation.metrics.authenticity import DUPLICATES
+from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
+from ganapp.training.evaluation.metrics.sliced_wasserstein import SLICED_WASSERSTEIN
 
 
 def vector_judge(**options):
-    return Judge(
+    return Evaluator(
         vector_spec(examples=600), train=grid_points(0), held_out=grid_points(1), **options
     )
 
 
 def table_judge():
     train = rows(200, 0)
-    return Judge(spec_of(TABLE), train=train, held_out=rows(100, 1)), rows(150, 2)
+    return Evaluator(spec_of(TABLE), train=train, held_out=rows(100, 1)), rows(150, 2)
 
 
 def labelled():
@@ -31,7 +33,7 @@ def labelled():
         return points.astype(np.float32), labels
 
     (train, train_labels), (held_out, held_out_labels), (samples, labels) = map(some, (120, 60, 90))
-    judge = Judge(
+    judge = Evaluator(
         vector_spec(classes=("a", "b", "c"), examples=120),
         train=train,
         train_labels=train_labels,
@@ -43,12 +45,12 @@ def labelled():
 
 def assert_once_is_the_figure(judge, batch, keys):
     """Of weights that are all 1."""
-    found, values, evidence = {}, {}, judge._evidence
-    for measure in judge._measures:
-        if measure.resample is not None and not keys.isdisjoint(measure.better):
-            values |= measure.compute(evidence, batch, evidence.everything)[0]
-            once = np.ones((2, len(batch)), int)
-            found |= measure.resample(evidence, batch, evidence.everything, once)
+    found, values = {}, {}
+    given = Comparison(judge.data, batch, judge.data.everything)
+    for metric in judge.metrics:
+        if metric.resample is not None and not keys.isdisjoint(metric.figures):
+            values |= metric.compute(given)[0]
+            found |= metric.resample(given, np.ones((2, len(batch)), int))
     assert keys <= set(found)
     for key, several in found.items():
         assert several == pytest.approx([values[key]] * 2, rel=1e-6, abs=1e-9), key
@@ -57,33 +59,30 @@ def assert_once_is_the_figure(judge, batch, keys):
 def test_drawing_every_sample_once_is_the_figure_of_points_tables_and_classes():
     judge = vector_judge(modes=GRID)
     of_modes = {"fair_modes", "high_quality", "reverse_kl", "sigma_ratio"}
-    points = Batch(grid_points(2, 200), neighbours=5)
+    points = SampleSet(grid_points(2, 200), neighbours=5)
     assert_once_is_the_figure(judge, points, of_modes | {"sliced_wasserstein", "energy_distance"})
     judge, samples = table_judge()
-    assert_once_is_the_figure(judge, Batch(samples, neighbours=5), {"marginals", "associations"})
+    assert_once_is_the_figure(
+        judge, SampleSet(samples, neighbours=5), {"marginals", "associations"}
+    )
     judge, samples, asked = labelled()
-    batch = Batch(samples, neighbours=5, labels=asked)
+    batch = SampleSet(samples, neighbours=5, labels=asked)
     keys = {"asked_accuracy", "class_coverage", "smallest_class_coverage"}
     assert_once_is_the_figure(judge, batch, keys)
 
 
-@pytest.mark.parametrize("key", ["sliced_wasserstein", "energy_distance"])
-def test_the_error_of_a_distance_is_that_of_drawing_again(key):
-    judge, resample = vector_judge(), getattr(resampling, key.split("_")[0])
-    evidence = judge._evidence
+@pytest.mark.parametrize("metric", [SLICED_WASSERSTEIN, ENERGY_DISTANCE], ids=lambda m: m.key)
+def test_the_error_of_a_distance_is_that_of_drawing_again(metric):
+    data, key = vector_judge().data, metric.key
     once = np.ones((1, 100), int)
 
     def drawn(seed):
-        return Batch(grid_points(seed, 100) + np.float32(1.0), neighbours=5)
+        samples = SampleSet(grid_points(seed, 100) + np.float32(1.0), neighbours=5)
+        return Comparison(data, samples, data.everything)
 
-    values = [
-        resample(evidence, drawn(seed), evidence.everything, once)[key][0] for seed in range(60)
-    ]
+    values = [metric.resample(drawn(seed), once)[key][0] for seed in range(60)]
     weights = np.random.default_rng(0).multinomial(100, np.full(100, 0.01), size=100)
-    spreads = [
-        np.std(resample(evidence, drawn(seed), evidence.everything, weights)[key])
-        for seed in range(3)
-    ]
+    spreads = [np.std(metric.resample(drawn(seed), weights)[key]) for seed in range(3)]
     assert np.mean(spreads) == pytest.approx(np.std(values), rel=0.3)
 
 
@@ -91,29 +90,29 @@ def test_the_error_of_duplicates_knows_that_pairs_come_together():
     """160 samples far from each other, and 40 in pairs or in one heap."""
     far = 1000.0 + 100.0 * np.stack(np.divmod(np.arange(160), 20), axis=1)
     pairs = np.repeat(-100.0 * np.stack(np.divmod(np.arange(1, 21), 5), axis=1), 2, axis=0)
-    judge = vector_judge()
+    data = vector_judge().data
     weights = np.random.default_rng(0).multinomial(200, np.full(200, 1 / 200), size=400)
     for near, expected in ((pairs, 0.8), (np.zeros((40, 2)), 0.4)):
         samples = np.concatenate([far, near]).astype(np.float32)
-        sides = judge._evidence, Batch(samples, neighbours=5), judge._evidence.everything
-        shares = resampling.duplicated(*sides, weights)["duplicates"]
+        given = Comparison(data, SampleSet(samples, neighbours=5), data.everything)
+        shares = DUPLICATES.resample(given, weights)["duplicates"]
         assert shares.mean() == pytest.approx(0.2, abs=0.02)
         assert np.std(shares) == pytest.approx(expected / np.sqrt(200), rel=0.15)
 
 
 def test_what_never_varies_and_what_is_only_counted_has_no_interval():
-    spreads = vector_judge(modes=GRID).spreads(grid_points(2, 200))
+    spreads = vector_judge(modes=GRID).standard_errors(grid_points(2, 200))
     assert {"high_quality", "sigma_ratio", "precision"} <= set(spreads)
     assert spreads.keys().isdisjoint({"modes", "neighbour_test"})
-    far = vector_judge(modes=GRID).spreads(np.full((60, 2), 50.0, np.float32))
+    far = vector_judge(modes=GRID).standard_errors(np.full((60, 2), 50.0, np.float32))
     assert far == {}  # all the same, and none near the data: no share but 0
 
 
 def test_classes_that_were_asked_for_have_intervals():
     judge, samples, asked = labelled()
     keys = {"asked_accuracy", "class_coverage", "smallest_class_coverage"}
-    assert keys.isdisjoint(judge.spreads(samples))
-    spreads = judge.spreads(samples, labels=asked)
+    assert keys.isdisjoint(judge.standard_errors(samples))
+    spreads = judge.standard_errors(samples, labels=asked)
     assert keys <= set(spreads)
     report = judge.report(samples, labels=asked)
     share = report.figures["asked_accuracy"]["value"]
@@ -125,7 +124,7 @@ def test_classes_that_were_asked_for_have_intervals():
 
 def test_a_table_has_intervals_and_tests_have_the_binomial_error():
     judge, samples = table_judge()
-    spreads, report = judge.spreads(samples, resamples=20), judge.report(samples)
+    spreads, report = judge.standard_errors(samples, resamples=20), judge.report(samples)
     for key in ("marginals", "associations"):
         assert 0 < spreads[key] < report.figures[key]["value"]
     for key, count in (("tstr", 100), ("neighbour_test", 300), ("logistic_test", 150)):

@@ -8,8 +8,8 @@ from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.neighbours import compare_neighbours
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metrics.precision_recall import compare_neighbours
 
 GENERIC = {"precision", "recall", "density", "coverage", "frechet_distance", "kernel_distance"}
 CLASSES = {"classes_found", "smallest_class_share", "largest_class_share", "class_kl"}
@@ -28,21 +28,21 @@ def images(data):
 
 @pytest.fixture(scope="module")
 def points():
-    return Judge(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
+    return Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
 
 
 def test_images_points_and_tables_have_their_own_figures(images, points, data):
-    assert set(images.judge(data.held_out)) == GENERIC | CLASSES | {"memorised"}
-    assert set(points.judge(grid_points(2))) == GENERIC | MODES
-    table = Judge(vector_spec(3, examples=30), train=np.eye(3, dtype=np.float32))
-    assert set(table.judge(np.eye(3))) == GENERIC | {"memorised"}
+    assert set(images.evaluate(data.held_out)) == GENERIC | CLASSES | {"memorised"}
+    assert set(points.evaluate(grid_points(2))) == GENERIC | MODES
+    table = Evaluator(vector_spec(3, examples=30), train=np.eye(3, dtype=np.float32))
+    assert set(table.evaluate(np.eye(3))) == GENERIC | {"memorised"}
 
 
 def test_the_reference_is_what_was_asked_for(data):
     generated = data.train[:100]
     everything = np.concatenate([data.train, data.held_out])
     for reference, real in {"all": everything, "train": data.train}.items():
-        found = digit_judge(data, reference=reference).judge(generated)
+        found = digit_judge(data, reference=reference).evaluate(generated)
         flat = [part.reshape(len(part), -1) / 255.0 for part in (real, generated)]
         expected = vars(compare_neighbours(*flat))
         assert {key: found[key] for key in expected} == pytest.approx(expected)
@@ -59,7 +59,7 @@ def test_a_report_matches_the_floor_in_count_and_reference(images, data):
     flat = [part.reshape(len(part), -1) / 255.0 for part in (data.train, data.held_out)]
     assert precision["floor"] == pytest.approx(compare_neighbours(*flat).precision)
     main = {key: figure["value"] for key, figure in report.figures.items() if figure["main"]}
-    assert main == images.judge(generated)
+    assert main == images.evaluate(generated)
     assert report.figures["memorised"]["floor"] == pytest.approx(0.05, abs=0.03)
     assert report.details["classes_found"]["classifier_accuracy"] > 0.95
 
@@ -130,7 +130,7 @@ def test_a_report_is_json_without_nan(images, points, data):
 )
 def test_any_finite_samples_give_numbers_or_reasons(points, count, scale, seed):
     samples = scale * np.random.default_rng(seed).uniform(-1, 1, (count, 2)).astype(np.float32)
-    for key, value in points.judge(samples).items():
+    for key, value in points.evaluate(samples).items():
         assert value is None or np.isfinite(value), key
 
 
@@ -147,7 +147,7 @@ def test_too_few_samples_get_reasons_where_a_figure_needs_more(images, data):
 
 
 def test_without_held_out_there_is_no_floor_and_no_memorised_share(data):
-    judge = Judge(data.spec, train=data.train, train_labels=data.train_labels)
+    judge = Evaluator(data.spec, train=data.train, train_labels=data.train_labels)
     figures = judge.report(data.train[:50]).figures
     assert figures["recall"]["floor"] is None
     assert figures["recall"]["reasons"]["floor"] == (
@@ -155,28 +155,28 @@ def test_without_held_out_there_is_no_floor_and_no_memorised_share(data):
     )
     assert figures["memorised"]["reasons"]["value"].startswith("A memorised share needs `held_out`")
     assert figures["recall"]["value"] is not None
-    empty = Judge(data.spec, train=data.train, held_out=data.held_out[:0])
+    empty = Evaluator(data.spec, train=data.train, held_out=data.held_out[:0])
     assert empty.report(data.train[:50]).counts["held_out"] == 0
 
 
 def test_without_labels_class_figures_say_so(data):
-    judge = Judge(data.spec, train=data.train, held_out=data.held_out)
+    judge = Evaluator(data.spec, train=data.train, held_out=data.held_out)
     figures = judge.report(data.train[:50]).figures
     assert figures["class_kl"]["value"] is None
     assert "`train_labels`" in figures["class_kl"]["reasons"]["value"]
 
 
 def test_an_endless_source_has_nothing_to_memorise():
-    judge = Judge(vector_spec(examples=None), train=grid_points(0), held_out=grid_points(1))
+    judge = Evaluator(vector_spec(examples=None), train=grid_points(0), held_out=grid_points(1))
     figure = judge.report(grid_points(2)).figures["memorised"]
     assert figure["value"] is None
     assert "nothing to memorise" in figure["reasons"]["value"]
 
 
 def test_constant_and_duplicate_samples_are_judged(images, data):
-    constant = images.judge(np.zeros((30, 8, 8, 1), np.uint8))
+    constant = images.evaluate(np.zeros((30, 8, 8, 1), np.uint8))
     assert (constant["recall"], constant["classes_found"]) == (0.0, 1)
-    doubled = images.judge(np.repeat(data.held_out[:20], 10, axis=0))
+    doubled = images.evaluate(np.repeat(data.held_out[:20], 10, axis=0))
     assert doubled["precision"] == 1.0
     assert doubled["coverage"] < 0.2
     assert None not in (*constant.values(), *doubled.values())
@@ -193,12 +193,12 @@ def test_constant_and_duplicate_samples_are_judged(images, data):
 )
 def test_broken_samples_are_refused(points, samples, message):
     with pytest.raises(ValueError, match=message):
-        points.judge(samples)
+        points.evaluate(samples)
 
 
 def test_images_in_model_units_are_refused(images, data):
     with pytest.raises(ValueError, match="`samples` must be uint8 images in user units"):
-        images.judge(data.train / 127.5 - 1.0)
+        images.evaluate(data.train / 127.5 - 1.0)
 
 
 @pytest.mark.parametrize(
@@ -213,4 +213,4 @@ def test_images_in_model_units_are_refused(images, data):
 )
 def test_bad_arguments_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        Judge(vector_spec(), train=grid_points(0), **options)
+        Evaluator(vector_spec(), train=grid_points(0), **options)

@@ -7,8 +7,12 @@ from evaluation_cases import vector_spec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Numeric
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.lost_tails import about_lost_tails, find_lost_tails, least_share
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metrics.lost_tails import (
+    find_lost_tails,
+    least_share,
+    lost_tails_note,
+)
 
 SHARES = [0.6, 0.393, 0.007]
 
@@ -91,13 +95,13 @@ def test_a_report_says_which_columns_of_vectors_and_what_the_floor_is():
     train, held_out = (
         np.random.default_rng(seed).standard_t(2, (600, 2)).astype(np.float32) for seed in (0, 1)
     )
-    judge = Judge(vector_spec(examples=600), train=train, held_out=held_out)
+    judge = Evaluator(vector_spec(examples=600), train=train, held_out=held_out)
     samples = np.random.default_rng(2).standard_t(2, (600, 2)).astype(np.float32)
     samples[:, 1] = np.clip(samples[:, 1], -2, 2)
     report = judge.report(samples).as_dict()
     figure = report["figures"]["lost_tails"]
     assert (figure["value"], figure["floor"], figure["main"]) == (1, 0, False)
-    said = about_lost_tails(report)
+    said = lost_tails_note(report)
     assert said[0].startswith("Wrong tail, column 'x1', ")
     assert "held-out rows: in 0 columns" in said[0]
     assert "may be absent from so many by chance" in said[-1]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from ganapp.training.evaluation import checks, features
+from ganapp.training.evaluation import checks
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.evidence import Batch
-from ganapp.training.evaluation.feature_rows import FeatureRows
-from ganapp.training.evaluation.features import Pixels, features_of
-from ganapp.training.evaluation.memorisation import MemorisationTest, NearestExamples
+from ganapp.training.evaluation.features import spaces
+from ganapp.training.evaluation.features.spaces import FeatureRows, Pixels, features_of
+from ganapp.training.evaluation.metric import SampleSet
+from ganapp.training.evaluation.metrics.memorisation import MemorisationTest, NearestExamples
 
 
 def normal(seed, count, dimension=16):
@@ -84,7 +84,7 @@ def pixels(seed, count, levels=256):
 def small_memory(monkeypatch):
     """A few kB are much: features of 100 images are float32, and 7 are worked on at once."""
     monkeypatch.setattr(checks, "LARGE", 2**12)
-    monkeypatch.setattr(features, "CHUNK_BYTES", 7 * 16 * 8)
+    monkeypatch.setattr(spaces, "CHUNK_BYTES", 7 * 16 * 8)
 
 
 @pytest.mark.parametrize("levels", [256, 2])
@@ -112,10 +112,10 @@ def test_a_part_after_the_other_gives_what_all_at_once_give(small_memory, levels
 
 def test_the_test_is_the_same_and_holds_no_second_copy(small_memory):
     train, held_out, samples = pixels(0, 200), pixels(1, 50), pixels(2, 100)
-    batch = Batch(train, neighbours=5)
-    nearest = batch.nearest(Pixels())
+    batch = SampleSet(train, neighbours=5)
+    nearest = NearestExamples(batch.features_or_rows(Pixels()))
     assert isinstance(nearest.features, FeatureRows)
-    assert batch._features == {}
+    assert ("features", "pixels") not in batch.cache
     held_out, samples = (features_of(Pixels(), each) for each in (held_out, samples))
     trial, expected = (
         MemorisationTest(each, held_out) for each in (nearest, features_of(Pixels(), train))
@@ -127,4 +127,5 @@ def test_the_test_is_the_same_and_holds_no_second_copy(small_memory):
 
 def test_few_examples_and_short_ones_are_searched_at_once(small_memory):
     for each in (pixels(0, 20), pixels(0, 2000)[:, :2, :2]):
-        assert isinstance(Batch(each, neighbours=5).nearest(Pixels()).features, np.ndarray)
+        found = SampleSet(each, neighbours=5).features_or_rows(Pixels())
+        assert isinstance(found, np.ndarray)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluation_cases import GRID, grid_points
 
-from ganapp.training.evaluation.modes import count_modes, truncated_sigma
+from ganapp.training.evaluation.metrics.modes import count_modes, truncated_sigma
 
 CENTRES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
 

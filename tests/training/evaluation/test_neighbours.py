@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from ganapp.training.evaluation import neighbours as module
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.neighbours import NeighbourBalls, compare_neighbours
+from ganapp.training.evaluation.metrics import precision_recall as module
+from ganapp.training.evaluation.metrics.precision_recall import NeighbourBalls, compare_neighbours
 
 
 def by_definition(real, generated, k):

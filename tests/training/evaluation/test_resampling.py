@@ -7,12 +7,15 @@ import pytest
 from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from PIL import Image
 
-from ganapp.training.evaluation import resampling
-from ganapp.training.evaluation.choices import PlainPixels
 from ganapp.training.evaluation.curves import evaluation_curves
-from ganapp.training.evaluation.evidence import Batch
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features.spaces import PlainPixels
+from ganapp.training.evaluation.metric import Comparison, SampleSet
+from ganapp.training.evaluation.metrics import METRICS
+from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
+from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
+from ganapp.training.evaluation.metrics.memorisation import MEMORISED
+from ganapp.training.evaluation.metrics.precision_recall import PRECISION_RECALL
 from ganapp.training.evaluation.panels import panels
 
 FEW = {"train": 300, "held_out": 100}
@@ -28,20 +31,24 @@ def images(data):
     return digit_judge(data, **FEW)
 
 
-RESAMPLED = [measure for measure in MEASURES if measure.resample is not None]
+def compared(evaluator, samples):
+    samples = SampleSet(samples, neighbours=5)
+    return Comparison(evaluator.data, samples, evaluator.data.everything)
 
 
-@pytest.mark.parametrize("measure", RESAMPLED, ids=lambda measure: next(iter(measure.better)))
-def test_drawing_every_sample_once_is_the_figure_itself(measure, images, data):
-    if "class_score" in measure.better:
+RESAMPLED = [metric for metric in METRICS if metric.resample is not None]
+
+
+@pytest.mark.parametrize("metric", RESAMPLED, ids=lambda metric: metric.key)
+def test_drawing_every_sample_once_is_the_figure_itself(metric, images, data):
+    if metric.key == "class_score":
         pytest.skip("tested with the classifier's space")
-    evidence, samples = images._evidence, data.held_out[100:160]
-    if not measure.applies(evidence) or measure.needs:
+    samples = data.held_out[100:160]
+    if not metric.applies(images.data) or metric.needs:
         pytest.skip("tested with data that have it, in test_intervals.py")
-    batch = Batch(samples, neighbours=5)
-    values, _ = measure.compute(evidence, batch, evidence.everything)
-    once = np.ones((3, len(samples)), int)
-    found = measure.resample(evidence, batch, evidence.everything, once)
+    given = compared(images, samples)
+    values, _ = metric.compute(given)
+    found = metric.resample(given, np.ones((3, len(samples)), int))
     assert set(found) <= set(values)
     for key, several in found.items():
         assert several == pytest.approx([values[key]] * 3, rel=1e-6, abs=1e-9), key
@@ -49,32 +56,31 @@ def test_drawing_every_sample_once_is_the_figure_itself(measure, images, data):
 
 def test_weights_are_copies(images, data):
     """What depends on single samples is that of a set in which samples occur more than once."""
-    evidence, samples = images._evidence, data.held_out[100:130]
+    samples = data.held_out[100:130]
     weights = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), size=1)
-    copies = Batch(np.repeat(samples, weights[0], axis=0), neighbours=5)
-    batch = Batch(samples, neighbours=5)
-    judged = images.judge(copies.samples)
-    found = resampling.neighbours(evidence, batch, evidence.everything, weights)
-    found |= resampling.frechet(evidence, batch, evidence.everything, weights)
-    found |= resampling.classes(evidence, batch, evidence.everything, weights)
-    found |= resampling.memorised(evidence, batch, evidence.everything, weights)
+    judged = images.evaluate(np.repeat(samples, weights[0], axis=0))
+    found = {}
+    for metric in (PRECISION_RECALL, FRECHET_DISTANCE, CLASS_HISTOGRAM, MEMORISED):
+        found |= metric.resample(compared(images, samples), weights)
     for key in set(found) - {"recall"}:  # whose balls keep the radii of the set without copies
         assert found[key][0] == pytest.approx(judged[key], rel=1e-6, abs=1e-9), key
 
 
 def test_the_error_of_a_share_is_binomial(images, data):
     samples = np.concatenate([data.train[:60], data.held_out[100:160]])
-    share = images.judge(samples)["memorised"]
-    spread = images.spreads(samples, resamples=400)["memorised"]
+    share = images.evaluate(samples)["memorised"]
+    spread = images.standard_errors(samples, resamples=400)["memorised"]
     assert spread == pytest.approx(np.sqrt(share * (1 - share) / 120), rel=0.15)
-    assert images.spreads(samples, resamples=20) == images.spreads(samples, resamples=20)
+    assert images.standard_errors(samples, resamples=20) == images.standard_errors(
+        samples, resamples=20
+    )
     with pytest.raises(ValueError, match="`resamples` must be at least 2"):
-        images.spreads(samples, resamples=1)
+        images.standard_errors(samples, resamples=1)
 
 
 def test_costly_figures_come_in_reports_and_on_request(images, data):
     along, whole = images.keys
-    assert set(images.judge(data.held_out)) == along
+    assert set(images.evaluate(data.held_out)) == along
     assert set(images.report(data.held_out[:60]).figures) == whole - {"path_length"}
     assert "energy_distance" in whole - along
     assert "exact_wasserstein" not in whole
@@ -92,7 +98,7 @@ def test_pixels_for_everything(data):
 
 @pytest.fixture(scope="module")
 def points():
-    return Judge(
+    return Evaluator(
         vector_spec(examples=600),
         train=grid_points(0),
         held_out=grid_points(1),
@@ -113,7 +119,7 @@ def test_extreme_samples_give_numbers_or_sentences(points, samples):
         said = figure["reasons"].get("value", "")
         assert (figure["value"] is None) == bool(said), key
         assert "came out as" not in said or samples[0, 0] == 1e30, key
-    points.spreads(samples)
+    points.standard_errors(samples)
 
 
 BETTER = {"frechet_distance": "lower", "coverage": "higher", "memorised": "lower"}

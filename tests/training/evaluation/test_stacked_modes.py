@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.baselines import mixture as baseline_module
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation import judge as judge_module
-from ganapp.training.evaluation.evidence import Batch
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.measures import MOST_NEIGHBOURS
+from ganapp.training.evaluation import evaluator as evaluator_module
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metric import MOST_NEIGHBOURS, SampleSet
+from ganapp.training.evaluation.metrics.stacked_modes import (
+    StackClassifier,
+    count_stacks,
+    expected_figures,
+)
 from ganapp.training.evaluation.pictures import image_grid, side_by_side
 from ganapp.training.evaluation.report import write_report
-from ganapp.training.evaluation.stacks import StackJudge, count_stacks, expected_figures
 
 NEIGHBOURS = {"precision", "recall", "density", "coverage"}
 SPEC = DataSpec(name="stacks", kind="image", shape=(8, 8, 3), examples=None, held_out=700)
@@ -31,7 +34,7 @@ def singles():
 
 @pytest.fixture(scope="module")
 def stack_judge(singles):
-    return StackJudge(singles)
+    return StackClassifier(singles)
 
 
 def stacked(images, labels, triples, seed=0):
@@ -50,7 +53,7 @@ def uniform_triples(count, seed):
 
 @pytest.fixture(scope="module")
 def judge(singles):
-    return Judge(
+    return Evaluator(
         SPEC,
         train=stacked(singles.train, singles.train_labels, uniform_triples(800, 1)),
         held_out=stacked(singles.held_out, singles.held_out_labels, uniform_triples(700, 2)),
@@ -133,7 +136,7 @@ def test_labels_need_not_start_at_zero(singles):
         held_out=singles.held_out[:0],
         held_out_labels=singles.held_out_labels[:0],
     )
-    judge = StackJudge(odd)
+    judge = StackClassifier(odd)
     assert judge.accuracy is None
     assert np.mean(judge.classes(singles.train)[:, 0] == singles.train_labels) > 0.98
 
@@ -143,7 +146,7 @@ def test_collapsed_real_stacks_are_counted_exactly(judge, stack_judge, singles, 
     right = stack_judge.classes(singles.train)[:, 0] == singles.train_labels
     some = np.unique(uniform_triples(60, 4), axis=0)[:m]
     chosen = stacked(singles.train[right], singles.train_labels[right], some)
-    found = judge.judge(np.repeat(chosen, 20, axis=0))
+    found = judge.evaluate(np.repeat(chosen, 20, axis=0))
     assert found["modes"] == m
     assert found["mode_kl"] == pytest.approx(np.log(1000 / m))
 
@@ -195,15 +198,15 @@ def test_the_page_says_how_the_modes_were_told(judge, singles, tmp_path):
 
 
 def test_only_sources_with_singles_have_these_figures(singles):
-    assert "mode_kl" not in Judge(singles.spec, train=singles.train).judge(singles.held_out)
-    points = Judge(vector_spec(), train=grid_points(0)).report(grid_points(1))
+    assert "mode_kl" not in Evaluator(singles.spec, train=singles.train).evaluate(singles.held_out)
+    points = Evaluator(vector_spec(), train=grid_points(0)).report(grid_points(1))
     assert "modes" not in points.figures
 
 
 def test_singles_of_another_shape_are_refused(singles):
     wrong = types.SimpleNamespace(**{**vars(singles), "train": singles.train[:, :7]})
     with pytest.raises(ValueError, match=r"`singles` must have the shape \(n, 8, 8, 1\)"):
-        Judge(SPEC, train=np.repeat(singles.train, 3, axis=-1), singles=wrong)
+        Evaluator(SPEC, train=np.repeat(singles.train, 3, axis=-1), singles=wrong)
 
 
 @pytest.mark.parametrize(
@@ -223,27 +226,28 @@ def test_classes_that_are_none_are_refused(classes):
 
 def test_few_samples_are_all_used_and_many_are_drawn():
     samples = np.arange(40.0)[:, None]
-    batch = Batch(samples, neighbours=5)
+    batch = SampleSet(samples, neighbours=5)
     assert batch.at_most(40, 0) is batch
     part = batch.at_most(15, 3)
     assert part is batch.at_most(15, 3)
     assert len(np.unique(part.samples)) == len(part) == 15
     assert set(part.samples[:, 0]) <= set(samples[:, 0])
-    other = Batch(samples, neighbours=5)
+    other = SampleSet(samples, neighbours=5)
     np.testing.assert_array_equal(other.at_most(15, 3).samples, part.samples)
     assert not np.array_equal(other.at_most(15, 4).samples, part.samples)
 
 
 def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path):
-    judge = Judge(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    judge = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     whole = judge.report(grid_points(2)).figures
     assert {whole[key]["generated"] for key in whole} == {600}, "all samples, as there are so few"
     assert MOST_NEIGHBOURS > 5000  # both sides of the presets stay whole
     few = tuple(
-        dataclasses.replace(measure, most=measure.most and 100) for measure in judge_module.MEASURES
+        dataclasses.replace(measure, most=measure.most and 100)
+        for measure in evaluator_module.METRICS
     )
-    monkeypatch.setattr(judge_module, "MEASURES", few)
-    judge = Judge(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    monkeypatch.setattr(evaluator_module, "METRICS", few)
+    judge = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     report = {**judge.report(grid_points(2)).as_dict(), "step": 1}
     for key in (*NEIGHBOURS, "frechet_distance"):
         figure = report["figures"][key]

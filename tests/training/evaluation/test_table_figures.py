@@ -9,16 +9,16 @@ from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Numeric
 from ganapp.training.evaluation.checks import NotComputable, check_samples
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.table_space import TableColumns
-from ganapp.training.evaluation.tables import (
-    accuracy_elsewhere,
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features.spaces import TableColumns
+from ganapp.training.evaluation.metrics.copied_rows import copies
+from ganapp.training.evaluation.metrics.table_columns import (
     association_error,
     associations,
-    copies,
     correlation_ratio,
     marginals,
 )
+from ganapp.training.evaluation.metrics.tstr import accuracy_elsewhere
 
 NAN = float("nan")
 MODE = {"weights": (1.0,), "means": (0.0,), "scales": (1.0,), "reaches": (4.0,)}
@@ -129,7 +129,7 @@ def test_columns_count_alike():
 
 @pytest.fixture(scope="module")
 def judge():
-    return Judge(
+    return Evaluator(
         spec_of(TABLE),
         train=rows(300, 0),
         held_out=rows(100, 1),
@@ -142,12 +142,12 @@ def judge():
 
 def test_a_forest_is_grown_along_the_training_only_where_it_was_asked_for(judge):
     some = rows(60, 2)
-    assert judge.judge(some).keys() - judge.judge_along(some).keys() == {"tstr"}
+    assert judge.evaluate(some).keys() - judge.evaluate_along(some).keys() == {"tstr"}
     held_out, labels = rows(100, 1), {}
     for name, real in (("train", rows(300, 0)), ("held_out", held_out)):
         labels[f"{name}_labels"] = real[:, 3].astype(int)
-    asked = Judge(judge.spec, train=rows(300, 0), held_out=held_out, along=("tstr",), **labels)
-    assert "tstr" in asked.judge_along(some)
+    asked = Evaluator(judge.spec, train=rows(300, 0), held_out=held_out, along=("tstr",), **labels)
+    assert "tstr" in asked.evaluate_along(some)
 
 
 def test_the_floor_of_usefulness_is_to_train_on_real_rows(judge):
@@ -174,13 +174,13 @@ def test_good_samples_pass_and_bad_ones_show(judge):
         assert figures[key]["baseline"] is not None
     assert figures["closest_record"]["floor"] == 1
     assert figures["closest_record"]["value"] == pytest.approx(1, abs=0.25)
-    copied = judge.judge(rows(300, 0))
+    copied = judge.evaluate(rows(300, 0))
     assert (copied["copied"], copied["closest_record"]) == (1, 0)
     assert copied["memorised"] == 1
     shuffled = np.stack(
         [np.random.default_rng(i).permutation(c) for i, c in enumerate(rows(300, 2).T)]
     )
-    apart = judge.judge(shuffled.T)
+    apart = judge.evaluate(shuffled.T)
     assert apart["associations"] > 3 * figures["associations"]["value"]
     assert apart["marginals"] == pytest.approx(figures["marginals"]["value"])
     assert apart["tstr"] < 0.8
@@ -188,12 +188,14 @@ def test_good_samples_pass_and_bad_ones_show(judge):
 
 def test_without_a_label_or_held_out_rows(judge):
     table = dataclasses.replace(TABLE, label="")
-    found = Judge(spec_of(table), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
+    found = Evaluator(spec_of(table), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
     assert "tstr" not in found
     assert found["copied"]["value"] is not None
     assert found["closest_record"]["value"] is None
     assert found["marginals"]["floor"] is None
-    labelled = Judge(spec_of(TABLE), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
+    labelled = (
+        Evaluator(spec_of(TABLE), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
+    )
     assert "held_out" in labelled["tstr"]["reasons"]["value"]
 
 
@@ -204,7 +206,7 @@ def test_labels_that_are_not_known_are_passed_over():
         )
 
     table = dataclasses.replace(TABLE, partly_labelled=True)
-    judge = Judge(
+    judge = Evaluator(
         spec_of(table),
         train=holes(300, 0),
         held_out=holes(100, 1),

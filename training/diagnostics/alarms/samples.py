@@ -10,8 +10,8 @@ from scipy.stats import binom
 from ganapp.training.diagnostics.alarms import remedies
 from ganapp.training.diagnostics.alarms.base import Alarm
 from ganapp.training.evaluation.checks import as_features, same_width
-from ganapp.training.evaluation.lost_tails import LostTail
-from ganapp.training.evaluation.modes import FAIR_PART
+from ganapp.training.evaluation.metrics.lost_tails import LostTail
+from ganapp.training.evaluation.metrics.modes import FAIR_PART
 
 # Pairs of real examples this near are its near-duplicates: one in a thousand of them, so that a
 # few hundred examples already have some.
