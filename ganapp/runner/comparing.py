@@ -24,7 +24,7 @@ from ganapp.runner.stages import stage
 from ganapp.runner.summary import warn
 from ganapp.runs import Run, open_run
 from ganapp.training.evaluation.evaluator import Evaluator
-from ganapp.training.evaluation.panels import panels
+from ganapp.training.evaluation.pictures import panels
 from ganapp.training.files import write_atomically
 
 GRID, RESAMPLES = 64, 100

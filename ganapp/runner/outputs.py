@@ -18,7 +18,7 @@ from ganapp.runner.pictures import painter
 from ganapp.runner.samples import check_out
 from ganapp.runs import open_run
 from ganapp.training.data import DataSpec
-from ganapp.training.evaluation.clip_pictures import animated
+from ganapp.training.evaluation.pictures import animated
 from ganapp.training.files import write_atomically
 from ganapp.training.priors import Prior
 from ganapp.training.registry import Registry

@@ -13,9 +13,14 @@ from ganapp.runs import Run
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.mixtures import Mixture
 from ganapp.training.evaluation import pictures
-from ganapp.training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
-from ganapp.training.evaluation.curves import evaluation_curves
 from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.pictures import (
+    animated,
+    clip_grid,
+    evaluation_curves,
+    film_strips,
+    films,
+)
 from ganapp.training.evaluation.table_pictures import association_page, marginal_page
 from ganapp.training.files import write_atomically
 

@@ -36,8 +36,8 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
-    """Values by figure key, the reason of each value that is `None`, details by metric."""
+class ReportColumn:
+    """A column of a report: values by figure, reasons of missing ones, details by metric."""
 
     values: dict[str, float | None] = dataclasses.field(default_factory=dict)
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -56,7 +56,7 @@ class Outcome:
         if reason is not None:
             self.reasons[key] = reason
 
-    def update(self, other: "Outcome") -> None:
+    def update(self, other: "ReportColumn") -> None:
         """Takes over all that another one says."""
         for key in other.values:
             self.reasons.pop(key, None)
@@ -190,8 +190,8 @@ class Evaluator:
         )
         self._baseline: MixtureBaseline | None = None
         self._seconds: dict[str, float] = {}
-        self._floors: dict[int, Outcome] = {}
-        self._baselines: dict[int, Outcome] = {}
+        self._floors: dict[int, ReportColumn] = {}
+        self._baselines: dict[int, ReportColumn] = {}
 
     @property
     def baseline(self) -> MixtureBaseline:
@@ -202,7 +202,7 @@ class Evaluator:
 
     @property
     def baseline_seconds(self) -> dict[str, float]:
-        """How long the mixture took to `fit` and to `sample`; empty before its first use."""
+        """Seconds that the mixture took to `fit` and to `sample`; empty before its first use."""
         return dict(self._seconds)
 
     @property
@@ -258,7 +258,7 @@ class Evaluator:
             "value": self._compute(self.metrics, given, self._reference()),
             "matched": self._matched(given, matched),
             "floor": self._floor(len(given), matched),
-            "baseline": self._baseline_outcome(len(given)),
+            "baseline": self._baseline_column(len(given)),
         }
         pairs = len(given) * len(self._reference())
         counted = [  # by a verdict; what has a limit of samples costs their square
@@ -272,14 +272,17 @@ class Evaluator:
             if not metric.can_use(given):
                 continue
             for key, figure in metric.figures.items():
-                outcomes = columns.items()
                 figures[key] = {
                     "name": figure.name or key.replace("_", " "),
                     "better": figure.better,
                     "main": metric.when == "always",
                     **self._figure_terms(metric, len(given)),
-                    **{column: outcome.values[key] for column, outcome in outcomes},
-                    "reasons": {c: o.reasons[key] for c, o in outcomes if key in o.reasons},
+                    **{name: column.values[key] for name, column in columns.items()},
+                    "reasons": {
+                        name: column.reasons[key]
+                        for name, column in columns.items()
+                        if key in column.reasons
+                    },
                 }
                 if key in errors:
                     figures[key]["standard_error"] = errors[key]
@@ -342,28 +345,28 @@ class Evaluator:
     def _reference(self) -> SampleSet:
         return self.data.train if self.reference == "train" else self.data.everything
 
-    def _matched(self, samples: SampleSet, count: int) -> Outcome:
+    def _matched(self, samples: SampleSet, count: int) -> ReportColumn:
         if count == 0:
-            return self._nothing("There is no held-out data to match")
+            return self._empty_column("There is no held-out data to match")
         return self._at_floor(lambda metric: samples, len(samples))
 
-    def _floor(self, generated: int, count: int) -> Outcome:
+    def _floor(self, generated: int, count: int) -> ReportColumn:
         if count == 0:
-            return self._nothing("There is no held-out data to take a floor from")
+            return self._empty_column("There is no held-out data to take a floor from")
         if generated not in self._floors:
             self._floors[generated] = self._at_floor(self._perfect, generated)
         return self._floors[generated]
 
-    def _at_floor(self, samples: Callable[[Metric], SampleSet], generated: int) -> Outcome:
+    def _at_floor(self, samples: Callable[[Metric], SampleSet], generated: int) -> ReportColumn:
         """Each metric on as many of its samples as the floor has, against the training data."""
-        outcome, drawn = Outcome(), {}
+        column, drawn = ReportColumn(), {}
         for metric in self.metrics:
             if metric.perfect not in drawn:
                 count = self._matched_count(metric, generated)
                 drawn[metric.perfect] = samples(metric).drawn(count, self.seed)
             some = drawn[metric.perfect]
-            outcome.update(self._compute([metric], some, self.data.train))
-        return outcome
+            column.update(self._compute([metric], some, self.data.train))
+        return column
 
     def _perfect(self, metric: Metric) -> SampleSet | None:
         """The real examples that the floor of a metric is taken from."""
@@ -373,7 +376,7 @@ class Evaluator:
         perfect = self._perfect(metric)
         return 0 if perfect is None else min(generated, len(perfect))
 
-    def _baseline_outcome(self, count: int) -> Outcome:
+    def _baseline_column(self, count: int) -> ReportColumn:
         if count not in self._baselines:
             model = self.baseline
             drawn = self._timed("sample", lambda: model.sample(count, self.seed))
@@ -387,14 +390,14 @@ class Evaluator:
         self._seconds[name] = time.perf_counter() - began
         return found
 
-    def _nothing(self, reason: str) -> Outcome:
+    def _empty_column(self, reason: str) -> ReportColumn:
         keys = [key for metric in self.metrics for key in metric.figures]
-        return Outcome(dict.fromkeys(keys), dict.fromkeys(keys, reason))
+        return ReportColumn(dict.fromkeys(keys), dict.fromkeys(keys, reason))
 
     def _compute(
         self, metrics: Iterable[Metric], samples: SampleSet, reference: SampleSet
-    ) -> Outcome:
-        outcome = Outcome()
+    ) -> ReportColumn:
+        column = ReportColumn()
         for metric in metrics:
             try:
                 sides = (metric.used(side, self.seed) for side in (samples, reference))
@@ -404,10 +407,10 @@ class Evaluator:
             except NotComputable as reason:
                 values, details = dict.fromkeys(metric.figures, reason), {}
             for key in metric.figures:
-                outcome.add(key, values[key])
+                column.add(key, values[key])
             if details:
-                outcome.details[metric.key] = details
-        return outcome
+                column.details[metric.key] = details
+        return column
 
     def _standard_errors(
         self, metrics: Iterable[Metric], samples: SampleSet, resamples: int

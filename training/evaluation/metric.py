@@ -1,4 +1,4 @@
-"""What a metric says of itself, and what it is given: a set of samples and the real data."""
+"""The contract of a metric: the samples and real data that it is given, and its description."""
 
 import dataclasses
 import math
@@ -59,7 +59,7 @@ class Singles(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paths:
-    """What a path length needs of a generator.
+    """A generator, as a path length needs it.
 
     Args:
         latents: `(count, seed)` -> latents `(count, size)`.
@@ -122,7 +122,7 @@ class SampleSet:
 
     @property
     def labelled(self) -> int:
-        """How many of them have a label that is known."""
+        """The number of samples whose label is known."""
         return 0 if self.labels is None else int(np.count_nonzero(self.labels >= 0))
 
     def at_most(self, most: int, seed: int) -> "SampleSet":
@@ -257,7 +257,7 @@ class EvaluationData:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What a metric is computed from: samples, real examples beside them, and all real data.
+    """The input of a metric: samples, real examples beside them, and all real data.
 
     Args:
         data: the real data with what is fitted on them.
@@ -327,7 +327,7 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
-    """Figures that are computed together, and all that the rest of the house knows of them.
+    """Figures that are computed together, with all that evaluator, report and verdict need.
 
     Args:
         figures: by key, as columns of logs and reports name them. The first key is that of the
@@ -383,7 +383,7 @@ class Metric:
         return samples if self.most is None else samples.at_most(self.most, seed)
 
     def used_count(self, count: int | None) -> int | None:
-        """How many of `count` samples that are; `None` stays `None`."""
+        """The number of samples used of `count`; `None` stays `None`."""
         return count if None in (count, self.most) else min(count, self.most)
 
     def wanted(self, *, report: bool, requested: Collection[str]) -> bool:

@@ -131,7 +131,6 @@ def undecided_note(undecided: Mapping[str, str]) -> list[str]:
 def _alarm_notes(
     alarms: Sequence[ReportData], looks: int, end: int, undecided: Mapping[str, str]
 ) -> list[str]:
-    """What was wrong along the training, and whether it still is."""
     if not looks:
         return []
     undecided_lines = undecided_note(undecided)
@@ -208,7 +207,7 @@ def report_notes(report: ReportData) -> list[str]:
 
 
 def _missing_notes(report: ReportData) -> list[str]:
-    """Why figures have no value; those without one for the same reason in one line."""
+    """The reasons of missing values, one line for each reason."""
     names: dict[tuple[str, str], list[str]] = {}
     for figure in report["figures"].values():
         columns: dict[str, list[str]] = {}
@@ -223,7 +222,7 @@ def _missing_notes(report: ReportData) -> list[str]:
 
 
 def short_missing_notes(report: ReportData, last: ReportData | None = None) -> list[str]:
-    """Why a table has dashes, one sentence per reason; columns are named where a value is there.
+    """The reasons of missing values, one sentence each; columns are named where a value is there.
 
     Args:
         report: the dictionary of the report that the table shows.

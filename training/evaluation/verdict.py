@@ -119,10 +119,7 @@ def losses_to_baseline(report: ReportData) -> list[str]:
 
 
 def find_vetoes(report: ReportData) -> list[str]:
-    """Sentences on copies, repeated samples, samples that are told from real data and lost tails.
-
-    No figure beside them makes these good.
-
+    """Sentences of the metrics on what no other figure makes good.
     Args:
         report: the dictionary of a `Report`.
     """
@@ -131,14 +128,14 @@ def find_vetoes(report: ReportData) -> list[str]:
 
 
 def verdict(report: ReportData, subject: str | None = None) -> str:
-    """In short: does the GAN (or another that was judged) beat the baseline, and is it any good?
+    """A short text: does the GAN (or another subject) beat the baseline, and is it any good?
 
     There is none on fewer than 50 samples, or without precision, coverage and Fréchet distance
     where the data have them.
 
     Args:
         report: the dictionary of a `Report`.
-        subject: who was judged; what the report names, or the GAN.
+        subject: who is compared; what the report names, or the GAN.
     """
     baseline, generated = report["baseline"], report["counts"]["generated"]
     subject = subject or report.get("subject", "The GAN")

@@ -33,7 +33,7 @@ class ClassifierSpace:
     """The penultimate layer of a small convolutional network, 128 features.
 
     It is trained once, on the training examples and their labels, and kept on disk under the hash
-    of data and settings. It judges classes, too: its last layer is linear in these features.
+    of data and settings. It tells classes, too: its last layer is linear in these features.
 
     Args:
         spec: the source's description.
@@ -91,7 +91,7 @@ class ClassifierSpace:
         return np.concatenate(parts).astype(np.float64)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Of each class, in the order of `classes`: `(n, c)` for features `(n, 128)`."""
+        """Probabilities in the order of `classes`: `(n, c)` for features `(n, 128)`."""
         logits = as_features("features", features) @ self._kernel + self._bias
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
@@ -218,7 +218,7 @@ def _load(path: Path) -> list[np.ndarray] | None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OwnClassifier(FeatureChoice):
-    """128 features of a small network trained on the data's own labels; it judges classes, too."""
+    """128 features of a small network trained on the data's own labels; it tells classes, too."""
 
     name = "classifier"
 

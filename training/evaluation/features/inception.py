@@ -72,7 +72,7 @@ class InceptionSpace:
 
 
 def preprocessed(images: np.ndarray) -> np.ndarray:
-    """What the network sees: float32 `(n, 299, 299, 3)` in [-1, 1].
+    """The images as the network sees them: float32 `(n, 299, 299, 3)` in [-1, 1].
 
     Grey is repeated, the resizing is clean-fid's.
     """

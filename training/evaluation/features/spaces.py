@@ -147,17 +147,12 @@ class TableColumns:
         self._left_out = self._table.label_place if self._table.partly_labelled else None
         self._mean, self._scale = np.asarray(spec.mean), np.asarray(spec.scale)
 
-    @property
-    def width(self) -> int:
-        """Coordinates of a row."""
-        return self(np.zeros((1, len(self._table.varying)))).shape[1]
-
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Maps rows `(n, columns)` in user units to float64 `(n, d)`."""
         return np.concatenate(self.by_column(samples), axis=1)
 
     def by_column(self, samples: np.ndarray) -> list[np.ndarray]:
-        """The same, `(n, width)` for each column."""
+        """The features of each column, `(n, width)`."""
         samples = np.asarray(samples, np.float64)
         parts = []
         for place, column in enumerate(self._table.varying):
@@ -240,7 +235,7 @@ def features_of(space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
 
 
 def rows_at_once(samples: np.ndarray) -> int:
-    """How many of these samples are worked on at once."""
+    """The number of these samples that are worked on at once."""
     return max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(samples.shape[1:])))))
 
 

@@ -46,7 +46,7 @@ class Duplicates:
 
 
 def authentic(train: NearestExamples, samples: ArrayLike) -> np.ndarray:
-    """Which samples are no copies; their share is the authenticity, higher is better.
+    """Tells samples that are no copies; their share is the authenticity, higher is better.
 
     A sample is authentic when its nearest training example is farther from it than from the next
     training example. Of real data about half are: it is a figure to compare with its floor.
@@ -64,7 +64,7 @@ def authentic(train: NearestExamples, samples: ArrayLike) -> np.ndarray:
 
 
 def duplicates(samples: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Duplicates:
-    """Do samples resemble each other more than as many real examples do? Lower is better.
+    """Counts samples that resemble each other more than real examples do; lower is better.
 
     A sample counts when another one is nearer than 95 % of the real examples are to each other.
 

@@ -161,7 +161,7 @@ def fitted_classifier(data: EvaluationData) -> Classifier:
 
 
 def _held_out_accuracy(data: EvaluationData) -> float | None:
-    """Of the classifier; `None` without held-out examples or their labels."""
+    """Accuracy of the classifier; `None` without held-out labels."""
     if data.held_out is None or not data.held_out.labelled:
         return None
     known = data.held_out.labels >= 0
@@ -170,7 +170,7 @@ def _held_out_accuracy(data: EvaluationData) -> float | None:
 
 
 def _applies(data: EvaluationData) -> bool:
-    """Where modes are known they are the classes."""
+    """Applies to labelled data; where modes are known they are the classes."""
     labelled = bool(data.spec.classes) or data.train.labels is not None
     return labelled and not data.has_known_modes
 
@@ -195,7 +195,7 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """Of all but the number of classes: a resample never finds one that the samples have not."""
+    """All but the number of classes: a resample never finds one that the samples have not."""
     classifier = fitted_classifier(given.data)
     labels = classifier.labels(given.samples.features(given.data.label_space))
     shares = weights @ (labels[:, None] == classifier.classes) / len(labels)

@@ -80,7 +80,7 @@ def components_of(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Motion:
-    """How clips change in time.
+    """The change of clips in time.
 
     `change`: mean square of what a pixel in [-1, 1] changes from a frame to the next; 0 for still
     pictures. `autocorrelation`: float64 `(t - 1,)`, how much of a pixel's variance is still there

@@ -53,7 +53,7 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """Of the distance: a weighted median."""
+    """A weighted median of the distance."""
     test = memorisation_test(given.data)
     if not test.median > 0:
         return {}

@@ -47,7 +47,7 @@ def moments(features: ArrayLike) -> Moments:
 
 
 def gaussian_moments(mean: ArrayLike, covariance: ArrayLike) -> Moments:
-    """The same of a Gaussian with known `mean (d,)` and positive semi-definite `covariance`."""
+    """Moments of a Gaussian with known `mean (d,)` and positive semi-definite `covariance`."""
     covariance = np.asarray(covariance, dtype=np.float64)
     values, vectors = np.linalg.eigh(covariance)
     roots = np.sqrt(np.clip(values, 0.0, None))  # rounding makes null directions slightly negative

@@ -57,7 +57,7 @@ class LostTail:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Test:
-    """Of `among` rows chosen by their values, `generated` are generated; `size`: it matters."""
+    """`generated` of `among` rows chosen by their values are generated; `size`: it matters."""
 
     column: str
     kind: str
@@ -113,7 +113,7 @@ def find_lost_tails(
 
 
 def _significant_tails(by_column: Mapping[str, Sequence[_Test]], chance: float) -> list[LostTail]:
-    """What is beyond chance and matters; of each kind of a column the least likely alone."""
+    """Tests beyond chance that matter; of each kind of a column the least likely alone."""
     tests = [test for of_column in by_column.values() for test in of_column]
     if not tests:
         return []
@@ -252,7 +252,7 @@ def lost_columns(report: ReportData) -> list[str]:
 
 
 def lost_tails_note(report: ReportData) -> list[str]:
-    """A sentence per finding of a report, and how rare a value may be to be judged at all."""
+    """A sentence per finding of a report, and the rarest value that can be judged."""
     details = report["details"].get(KEY)
     if details is None:
         return []

@@ -134,7 +134,7 @@ class NearestExamples:
         return self._index.kneighbors(samples, count, return_distance=False)
 
     def _distances(self, samples: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Of samples `(n, d)` to the examples at `places` `(n,)`.
+        """Distances of samples `(n, d)` to the examples at `places` `(n,)`.
 
         The index's own distances carry rounding errors; an exact copy must be at exactly 0.
         """
@@ -167,10 +167,6 @@ class MemorisationTest:
         self.held_out = NearestExamples(held_out)
         self.threshold = float(np.percentile(self.train.to_each_other(), PERCENTILE))
         self.median = float(np.median(self.train(held_out)[0]))
-
-    def share(self, samples: ArrayLike) -> float:
-        """Share of samples `(n, d)` at most `threshold` from their nearest training example."""
-        return float(np.mean(self.train(samples)[0] <= self.threshold))
 
     def __call__(self, samples: ArrayLike) -> Memorisation:
         """Both views of samples `(n, d)`, which must not be the held-out data themselves."""

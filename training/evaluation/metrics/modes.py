@@ -27,7 +27,7 @@ FAIR_PART = 0.2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModeFigures:
-    """What `count_modes` found.
+    """The result of `count_modes`.
 
     `modes`: with at least one high-quality sample. `fair_modes`: with at least 20 % of their fair
     share, which is one m-th of *all* samples. `high_quality`: share of samples within 3 sigma of
@@ -58,7 +58,7 @@ def truncated_sigma(dimension: int = 2) -> float:
 
 
 def count_modes(samples: ArrayLike, *, centres: ArrayLike, sigma: float) -> ModeFigures:
-    """Judges samples of a mixture whose modes are known and equally heavy.
+    """Counts the modes that samples of a mixture of known, equally heavy modes show.
 
     The sigma ratio divides the spread of a mode's high-quality samples about their own mean by
     what a true mode has after the same cut at 3 sigma, so a perfect sampler scores 1. Over modes
@@ -128,7 +128,7 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """Of all but `modes`: a resample never finds a mode that the samples have not."""
+    """All but `modes`: a resample never finds a mode that the samples have not."""
     features, known = given.samples.features(given.data.plain_space), given.data.modes
     several = [
         count_modes(np.repeat(features, row, axis=0), centres=known.centres, sigma=known.sigma)

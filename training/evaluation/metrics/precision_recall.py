@@ -99,7 +99,7 @@ def neighbour_figures(real: NeighbourBalls, generated: NeighbourBalls) -> Neighb
 def balls_in_blocks(
     real: NeighbourBalls, generated: NeighbourBalls
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Who lies in whose ball, for some generated points after the other.
+    """Tells which points lie in which balls, some generated points at a time.
 
     Yields:
         Which generated points; bool `(k, m)`, whether each lies in the ball of each real one;

@@ -159,7 +159,7 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """Of each direction the area between both distribution functions.
+    """The area between both distribution functions of each direction.
 
     Only the spread of the resamples is of use: the mean of a distance over them lies above the
     figure, because a resample has fewer different samples. In simulations, with and without a

@@ -95,7 +95,7 @@ def count_stacks(classes: np.ndarray, *, classes_per_channel: int) -> HistogramF
 
 
 def expected_figures(count: int, modes: int) -> tuple[float, float]:
-    """What counting alone does to a perfect sampler: the modes and the divergence to expect.
+    """The modes and the divergence that a perfect sampler has by counting alone.
 
     A mode's number of samples X is binomial. Exactly, E[modes] = M (1 - (1 - 1/M)^n) and
     E[kl] = M E[X/n log(M X/n)], which is about (M - 1) / 2n once n is well above M: .0194 for
@@ -134,7 +134,7 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """Of the divergence only: a resample never finds a mode that the samples have not."""
+    """The divergence only: a resample never finds a mode that the samples have not."""
     classifier = _stack_classifier(given.data)
     classes = classifier.classes(given.samples.samples)
     kl = [classifier.figures(np.repeat(classes, row, axis=0)).kl for row in weights]
@@ -142,7 +142,6 @@ def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
 
 
 def _note(report: ReportData) -> list[str]:
-    """How good the classifier is, and what chance alone does."""
     found = report["details"].get("modes", {})
     if "expected_kl" not in found:
         return []

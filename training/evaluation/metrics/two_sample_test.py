@@ -71,11 +71,11 @@ def neighbour_test(real: ArrayLike, generated: ArrayLike, *, seed: int = 0) -> T
 
     points, labels = _balanced(real, generated, seed)
     nearest = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(return_distance=False)[:, 0]
-    return _judged(labels[nearest] == labels, labels)
+    return _test_result(labels[nearest] == labels, labels)
 
 
 def logistic_test(real: ArrayLike, generated: ArrayLike, *, seed: int = 0) -> TwoSampleTest:
-    """A logistic regression, trained on one half of both, judges the other half.
+    """A logistic regression, trained on one half of both, labels the other half.
 
     It sees differences of means (in the given space) and little else, but its p-value is exact.
 
@@ -94,12 +94,12 @@ def logistic_test(real: ArrayLike, generated: ArrayLike, *, seed: int = 0) -> Tw
 
     points, labels = _balanced(real, generated, seed)
     order = np.random.default_rng(seed).permutation(len(points))
-    train, judged = order[::2], order[1::2]
+    train, test = order[::2], order[1::2]
     if len(np.unique(labels[train])) < 2 or not np.ptp(points[train], axis=0).any():
         raise NotComputable("All examples of the half to learn from are the same")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
     model.fit(points[train], labels[train])
-    return _judged(model.predict(points[judged]) == labels[judged], labels[judged])
+    return _test_result(model.predict(points[test]) == labels[test], labels[test])
 
 
 def _balanced(real: ArrayLike, generated: ArrayLike, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +110,7 @@ def _balanced(real: ArrayLike, generated: ArrayLike, seed: int) -> tuple[np.ndar
     return np.concatenate(chosen), np.repeat([False, True], count)
 
 
-def _judged(right: np.ndarray, labels: np.ndarray) -> TwoSampleTest:
+def _test_result(right: np.ndarray, labels: np.ndarray) -> TwoSampleTest:
     return TwoSampleTest(
         accuracy=float(right.mean()),
         p_value=float(binom.sf(right.sum() - 1, len(right), 0.5)),
@@ -137,8 +137,6 @@ def _compute_logistic(given: Comparison) -> Computed:
 
 
 def _note(key: str) -> Callable[[ReportData], list[str]]:
-    """How likely as many right answers would be by chance."""
-
     def note(report: ReportData) -> list[str]:
         found = report["details"].get(key)
         if not found:

@@ -7,7 +7,6 @@ import pytest
 from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
 from PIL import Image
 
-from ganapp.training.evaluation.curves import evaluation_curves
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import PlainPixels
 from ganapp.training.evaluation.metric import Comparison, SampleSet
@@ -16,7 +15,7 @@ from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
 from ganapp.training.evaluation.metrics.memorisation import MEMORISED
 from ganapp.training.evaluation.metrics.precision_recall import PRECISION_RECALL
-from ganapp.training.evaluation.panels import panels
+from ganapp.training.evaluation.pictures import evaluation_curves, panels
 
 FEW = {"train": 300, "held_out": 100}
 

@@ -17,7 +17,7 @@ from ganapp.training.evaluation.metrics.authenticity import authentic, duplicate
 from ganapp.training.evaluation.metrics.class_score import class_score
 from ganapp.training.evaluation.metrics.energy_distance import energy_distance
 from ganapp.training.evaluation.metrics.exact_wasserstein import exact_wasserstein
-from ganapp.training.evaluation.metrics.frechet_distance import (
+from ganapp.training.evaluation.metrics.kernel_distance import (
     kernel_distance,
     kernel_interval,
     squared_mmd,

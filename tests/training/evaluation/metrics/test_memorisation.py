@@ -22,8 +22,8 @@ def trial():
 
 def test_exact_and_slightly_noisy_copies_are_memorised(trial):
     copies = normal(0, 800)
-    assert trial.share(copies) == 1.0
-    assert trial.share(copies + 0.01 * normal(5, 800)) == 1.0
+    assert trial(copies).share == 1.0
+    assert trial(copies + 0.01 * normal(5, 800)).share == 1.0
     found = trial(copies)
     assert found.median_ratio == 0.0
     assert found.nearest_in_training == 1.0
@@ -46,7 +46,7 @@ def test_fresh_data_are_not_accused(trial):
 
 def test_half_copies_score_about_a_half(trial):
     mixed = np.concatenate([normal(0, 800), normal(3, 800)])
-    assert trial.share(mixed) == pytest.approx(0.525, abs=0.015)
+    assert trial(mixed).share == pytest.approx(0.525, abs=0.015)
 
 
 def test_copies_are_found_when_real_data_hold_duplicates():
@@ -54,8 +54,8 @@ def test_copies_are_found_when_real_data_hold_duplicates():
     train[:30] = train[30:60]  # the percentile is then exactly 0
     trial = MemorisationTest(train, held_out)
     assert trial.threshold == 0.0
-    assert trial.share(train) == 1.0
-    assert trial.share(normal(2, 100)) == 0.0
+    assert trial(train).share == 1.0
+    assert trial(normal(2, 100)).share == 0.0
 
 
 def test_an_example_in_both_sets_counts_for_neither():

@@ -9,11 +9,11 @@ import pytest
 
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import chunks, features_of
 from ganapp.training.evaluation.metrics.clips import Changes, Frames, components_of, motion
 from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, moments
+from ganapp.training.evaluation.pictures import animated, clip_grid, film_strips, films
 
 CLIPS = {"frame_distance", "change_distance", "motion", "autocorrelation_distance"}
 
