@@ -28,8 +28,8 @@ def digits():
     )
 
 
-def digit_judge(data, *, train=800, held_out=297, **options):
-    """A judge of the first of these digits."""
+def digit_evaluator(data, *, train=800, held_out=297, **options):
+    """A evaluator of the first of these digits."""
     return Evaluator(
         data.spec,
         train=data.train[:train],

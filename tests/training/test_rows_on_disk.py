@@ -147,9 +147,9 @@ def test_what_was_read_of_a_file_is_let_go(tmp_path):
     assert held() - before > 2**25
     forget(Joined(rows[:100], rows[100:]))
     assert held() - before < 2**23
-    batch = SampleSet(rows, neighbours=3)
-    batch.drawn(20, 0)
-    batch.moments(First())
+    some = SampleSet(rows, neighbours=3)
+    some.drawn(20, 0)
+    some.statistics(First())
     assert held() - before < 2**23
     written = np.load(tmp_path / "rows.npy", mmap_mode="c")
     written[3] = 9

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_evaluator, digits, grid_points, vector_spec
 from PIL import Image
 
 from ganapp.training.evaluation.evaluator import Evaluator
@@ -27,7 +27,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def images(data):
-    return digit_judge(data, **FEW)
+    return digit_evaluator(data, **FEW)
 
 
 def compared(evaluator, samples):
@@ -83,13 +83,15 @@ def test_costly_figures_come_in_reports_and_on_request(images, data):
     assert set(images.report(data.held_out[:60]).figures) == whole - {"path_length"}
     assert "energy_distance" in whole - along
     assert "exact_wasserstein" not in whole
-    asked = digit_judge(data, **FEW, figures=["exact_wasserstein"], along=["sliced_wasserstein"])
+    asked = digit_evaluator(
+        data, **FEW, figures=["exact_wasserstein"], along=["sliced_wasserstein"]
+    )
     assert asked.keys[0] == along | {"sliced_wasserstein"}
     assert asked.keys[1] == whole | {"exact_wasserstein"}
 
 
 def test_pixels_for_everything(data):
-    report = digit_judge(data, **FEW, features=PlainPixels()).report(data.held_out[100:180])
+    report = digit_evaluator(data, **FEW, features=PlainPixels()).report(data.held_out[100:180])
     assert {figure["space"] for figure in report.figures.values()} == {"pixels"}
     # 64 pixels, 80 samples of 100 held out: the report says where there are fewer than dimensions.
     assert report.details["frechet_distance"] == {"dimension": 64, "fewest": 80}

@@ -1,10 +1,10 @@
-"""The judge: which figures, against which real data, and what happens at the edges."""
+"""The evaluator: which figures, against which real data, and what happens at the edges."""
 
 import json
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_evaluator, digits, grid_points, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +23,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def images(data):
-    return digit_judge(data)
+    return digit_evaluator(data)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_the_reference_is_what_was_asked_for(data):
     generated = data.train[:100]
     everything = np.concatenate([data.train, data.held_out])
     for reference, real in {"all": everything, "train": data.train}.items():
-        found = digit_judge(data, reference=reference).evaluate(generated)
+        found = digit_evaluator(data, reference=reference).evaluate(generated)
         flat = [part.reshape(len(part), -1) / 255.0 for part in (real, generated)]
         expected = vars(compare_neighbours(*flat))
         assert {key: found[key] for key in expected} == pytest.approx(expected)
@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_report(data):
     generated = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
     few = {"train": 200, "held_out": 60}
     reports = [
-        digit_judge(data, **few, seed=seed).report(generated).as_dict() for seed in (3, 3, 4)
+        digit_evaluator(data, **few, seed=seed).report(generated).as_dict() for seed in (3, 3, 4)
     ]
     assert reports[0] == reports[1]
     assert reports[0]["figures"]["recall"]["value"] == reports[2]["figures"]["recall"]["value"]
@@ -147,8 +147,8 @@ def test_too_few_samples_get_reasons_where_a_figure_needs_more(images, data):
 
 
 def test_without_held_out_there_is_no_floor_and_no_memorised_share(data):
-    judge = Evaluator(data.spec, train=data.train, train_labels=data.train_labels)
-    figures = judge.report(data.train[:50]).figures
+    evaluator = Evaluator(data.spec, train=data.train, train_labels=data.train_labels)
+    figures = evaluator.report(data.train[:50]).figures
     assert figures["recall"]["floor"] is None
     assert figures["recall"]["reasons"]["floor"] == (
         "There is no held-out data to take a floor from"
@@ -160,15 +160,15 @@ def test_without_held_out_there_is_no_floor_and_no_memorised_share(data):
 
 
 def test_without_labels_class_figures_say_so(data):
-    judge = Evaluator(data.spec, train=data.train, held_out=data.held_out)
-    figures = judge.report(data.train[:50]).figures
+    evaluator = Evaluator(data.spec, train=data.train, held_out=data.held_out)
+    figures = evaluator.report(data.train[:50]).figures
     assert figures["class_kl"]["value"] is None
     assert "`train_labels`" in figures["class_kl"]["reasons"]["value"]
 
 
 def test_an_endless_source_has_nothing_to_memorise():
-    judge = Evaluator(vector_spec(examples=None), train=grid_points(0), held_out=grid_points(1))
-    figure = judge.report(grid_points(2)).figures["memorised"]
+    evaluator = Evaluator(vector_spec(examples=None), train=grid_points(0), held_out=grid_points(1))
+    figure = evaluator.report(grid_points(2)).figures["memorised"]
     assert figure["value"] is None
     assert "nothing to memorise" in figure["reasons"]["value"]
 

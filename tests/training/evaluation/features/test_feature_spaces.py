@@ -90,7 +90,7 @@ def test_the_classifier_knows_held_out_digits_and_is_kept(classifier, data, monk
 def test_the_same_seed_trains_the_same_classifier_and_disturbs_nothing(data, monkeypatch):
     monkeypatch.setattr(module, "LEAST_UPDATES", 4)
     monkeypatch.setattr(module, "EPOCHS", 4)
-    monkeypatch.setattr(module, "FEATURES", 4)
+    monkeypatch.setattr(module, "WIDTH", 4)
     keras.utils.set_random_seed(3)
     expected = float(tf.random.uniform(()))
     keras.utils.set_random_seed(3)
@@ -110,7 +110,7 @@ def test_the_same_seed_trains_the_same_classifier_and_disturbs_nothing(data, mon
 
 def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, data):
     _, file = classifier
-    judge = Evaluator(
+    evaluator = Evaluator(
         data.spec,
         train=data.train,
         held_out=data.held_out,
@@ -119,7 +119,7 @@ def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, dat
         features=OwnClassifier(),
         cache=file.parent,
     )
-    report = judge.report(data.held_out)
+    report = evaluator.report(data.held_out)
     spaces = {key: figure["space"] for key, figure in report.figures.items()}
     for key in ("precision", "frechet_distance", "class_kl", "class_score", "neighbour_test"):
         assert spaces[key] == "classifier-128", key
@@ -128,7 +128,7 @@ def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, dat
     assert report.details["classes_found"]["classifier_accuracy"] > 0.97
     assert report.figures["class_score"]["value"] > 8.0
     assert report.figures["class_score"]["baseline"] < report.figures["class_score"]["value"]
-    spread = judge.standard_errors(data.held_out, resamples=20)
+    spread = evaluator.standard_errors(data.held_out, resamples=20)
     assert 0.0 < spread["class_score"] < 0.5
 
 
@@ -241,10 +241,10 @@ def test_a_model_of_vectors_sees_user_units(tmp_path):
     model = keras.Model(point, keras.layers.Dense(3)(point))
     model.save(tmp_path / "dense.keras")
     points = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
-    judge = Evaluator(
+    evaluator = Evaluator(
         vector_spec(), train=points, features=KerasModel(path=str(tmp_path / "dense.keras"))
     )
-    assert judge.report(points).figures["frechet_distance"]["space"] == "dense"
+    assert evaluator.report(points).figures["frechet_distance"]["space"] == "dense"
     space = KerasSpace(str(tmp_path / "dense.keras"))
     np.testing.assert_allclose(space(points), model(points), rtol=1e-5)
 

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.features.spaces import Pixels
 from ganapp.training.evaluation.metrics import class_histogram as module
-from ganapp.training.evaluation.metrics.class_histogram import LabelClassifier, compare_histograms
+from ganapp.training.evaluation.metrics.class_histogram import (
+    LabelClassifier,
+    class_figures,
+    compare_histograms,
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,33 +22,33 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def judge(data):
+def classifier(data):
     return LabelClassifier(Pixels()(data.train), data.train_labels)
 
 
-def test_held_out_digits_are_recognised(judge, data):
-    assert judge.accuracy(Pixels()(data.held_out), data.held_out_labels) > 0.95
+def test_held_out_digits_are_recognised(classifier, data):
+    assert classifier.accuracy(Pixels()(data.held_out), data.held_out_labels) > 0.95
 
 
-def test_real_samples_show_all_classes_evenly(judge, data):
-    found = judge.figures(Pixels()(data.held_out))
+def test_real_samples_show_all_classes_evenly(classifier, data):
+    found = class_figures(classifier, Pixels()(data.held_out))
     assert found.found == 10
     assert found.kl < 0.06
     assert found.histogram.sum() == len(data.held_out)
 
 
-def test_a_lost_class_is_missed(judge, data):
+def test_a_lost_class_is_missed(classifier, data):
     some = data.held_out[data.held_out_labels != 4]
-    found = judge.figures(Pixels()(some))
+    found = class_figures(classifier, Pixels()(some))
     assert found.smallest_share < 0.01
     assert found.histogram.argmin() == 4
 
 
 def test_labels_need_not_be_consecutive():
     features = np.repeat([[0.0], [5.0], [9.0]], 10, axis=0)
-    judge = LabelClassifier(features, np.repeat([7, -2, 40], 10))
-    np.testing.assert_array_equal(judge.classes, [-2, 7, 40])
-    found = judge.figures(np.array([[9.0], [9.1], [0.1], [5.0]]))
+    classifier = LabelClassifier(features, np.repeat([7, -2, 40], 10))
+    np.testing.assert_array_equal(classifier.classes, [-2, 7, 40])
+    found = class_figures(classifier, np.array([[9.0], [9.1], [0.1], [5.0]]))
     np.testing.assert_array_equal(found.histogram, [1, 1, 2])
 
 
@@ -53,9 +57,9 @@ def test_many_classes_and_many_examples_stay_cheap(monkeypatch):
     monkeypatch.setattr(module, "MOST_EXAMPLES", 30)
     features = np.repeat(np.arange(5.0), 20)[:, None]
     labels = np.repeat(np.arange(5), 20)
-    judge = LabelClassifier(features, labels)
-    assert judge.accuracy(features, labels) == 1.0
-    np.testing.assert_array_equal(judge.training_histogram, [20] * 5)
+    classifier = LabelClassifier(features, labels)
+    assert classifier.accuracy(features, labels) == 1.0
+    np.testing.assert_array_equal(classifier.training_histogram, [20] * 5)
 
 
 def test_histogram_figures_by_hand():

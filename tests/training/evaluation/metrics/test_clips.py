@@ -57,7 +57,7 @@ def test_still_pictures_stay_themselves():
 def test_motion_is_the_same_clip_by_clip(monkeypatch):
     clips = bright(0.5)
     whole, features = motion(clips), features_of(Changes(), clips)
-    monkeypatch.setattr("ganapp.training.evaluation.features.CHUNK_BYTES", 8 * 12 * 4 * 7)
+    monkeypatch.setattr("ganapp.training.evaluation.features.spaces.CHUNK_BYTES", 8 * 12 * 4 * 7)
     assert len(list(chunks(Frames(), clips))) == 58  # of seven clips
     assert motion(clips).change == pytest.approx(whole.change)
     np.testing.assert_allclose(motion(clips).autocorrelation, whole.autocorrelation)
@@ -80,7 +80,7 @@ def test_the_distance_of_changes_is_that_of_gaussians():
     assert distance(Frames(), real, fake) < 0.01
 
 
-def clip_judge(train, held_out=()):
+def clip_evaluator(train, held_out=()):
     spec = DataSpec(
         name="walks",
         kind="video",
@@ -93,10 +93,10 @@ def clip_judge(train, held_out=()):
 
 def test_shuffled_frames_are_seen_by_motion_alone():
     clips = bright(0.9)
-    judge = clip_judge(clips, bright(0.9, count=100, seed=1))
+    evaluator = clip_evaluator(clips, bright(0.9, count=100, seed=1))
     order = np.random.default_rng(1).permuted(np.tile(np.arange(12), (400, 1)), axis=1)
     shuffled = np.take_along_axis(clips, order[..., None, None, None], axis=1)
-    report = judge.report(shuffled).as_dict()
+    report = evaluator.report(shuffled).as_dict()
     figures = report["figures"]
     assert figures.keys() >= CLIPS
     assert figures["frame_distance"]["matched"] < figures["frame_distance"]["floor"] + 1e-3
@@ -112,7 +112,7 @@ def test_shuffled_frames_are_seen_by_motion_alone():
 
 def test_the_same_clips_are_at_no_distance():
     clips = bright(0.5, count=60)
-    found = clip_judge(clips).evaluate(clips)
+    found = clip_evaluator(clips).evaluate(clips)
     assert found["frame_distance"] == pytest.approx(0, abs=1e-9)
     assert found["change_distance"] == pytest.approx(0, abs=1e-9)
     assert found["autocorrelation_distance"] == 0
@@ -121,7 +121,7 @@ def test_the_same_clips_are_at_no_distance():
 
 def test_real_clips_that_do_not_move_have_no_motion():
     still = np.repeat(bright(0.0, count=40, frames=1), 5, axis=1)
-    report = clip_judge(still).report(bright(0.5, count=40, frames=5)).as_dict()
+    report = clip_evaluator(still).report(bright(0.5, count=40, frames=5)).as_dict()
     reasons = {key: report["figures"][key]["reasons"] for key in CLIPS}
     assert report["figures"]["frame_distance"]["value"] > 0
     assert "do not move" in reasons["motion"]["value"]

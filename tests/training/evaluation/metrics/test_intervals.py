@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digit_judge, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_evaluator, digits, grid_points, vector_spec
 from test_table_figures import TABLE, rows, spec_of
 
 from ganapp.training.evaluation.evaluator import Evaluator
@@ -12,13 +12,13 @@ from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
 from ganapp.training.evaluation.metrics.sliced_wasserstein import SLICED_WASSERSTEIN
 
 
-def vector_judge(**options):
+def vector_evaluator(**options):
     return Evaluator(
         vector_spec(examples=600), train=grid_points(0), held_out=grid_points(1), **options
     )
 
 
-def table_judge():
+def table_evaluator():
     train = rows(200, 0)
     return Evaluator(spec_of(TABLE), train=train, held_out=rows(100, 1)), rows(150, 2)
 
@@ -33,21 +33,21 @@ def labelled():
         return points.astype(np.float32), labels
 
     (train, train_labels), (held_out, held_out_labels), (samples, labels) = map(some, (120, 60, 90))
-    judge = Evaluator(
+    evaluator = Evaluator(
         vector_spec(classes=("a", "b", "c"), examples=120),
         train=train,
         train_labels=train_labels,
         held_out=held_out,
         held_out_labels=held_out_labels,
     )
-    return judge, samples, np.where(np.arange(90) % 10, labels, (labels + 1) % 3)
+    return evaluator, samples, np.where(np.arange(90) % 10, labels, (labels + 1) % 3)
 
 
-def assert_once_is_the_figure(judge, batch, keys):
+def assert_once_is_the_figure(evaluator, batch, keys):
     """Of weights that are all 1."""
     found, values = {}, {}
-    given = Comparison(judge.data, batch, judge.data.everything)
-    for metric in judge.metrics:
+    given = Comparison(evaluator.data, batch, evaluator.data.everything)
+    for metric in evaluator.metrics:
         if metric.resample is not None and not keys.isdisjoint(metric.figures):
             values |= metric.compute(given)[0]
             found |= metric.resample(given, np.ones((2, len(batch)), int))
@@ -57,23 +57,25 @@ def assert_once_is_the_figure(judge, batch, keys):
 
 
 def test_drawing_every_sample_once_is_the_figure_of_points_tables_and_classes():
-    judge = vector_judge(modes=GRID)
+    evaluator = vector_evaluator(modes=GRID)
     of_modes = {"fair_modes", "high_quality", "reverse_kl", "sigma_ratio"}
     points = SampleSet(grid_points(2, 200), neighbours=5)
-    assert_once_is_the_figure(judge, points, of_modes | {"sliced_wasserstein", "energy_distance"})
-    judge, samples = table_judge()
     assert_once_is_the_figure(
-        judge, SampleSet(samples, neighbours=5), {"marginals", "associations"}
+        evaluator, points, of_modes | {"sliced_wasserstein", "energy_distance"}
     )
-    judge, samples, asked = labelled()
+    evaluator, samples = table_evaluator()
+    assert_once_is_the_figure(
+        evaluator, SampleSet(samples, neighbours=5), {"marginals", "associations"}
+    )
+    evaluator, samples, asked = labelled()
     batch = SampleSet(samples, neighbours=5, labels=asked)
     keys = {"asked_accuracy", "class_coverage", "smallest_class_coverage"}
-    assert_once_is_the_figure(judge, batch, keys)
+    assert_once_is_the_figure(evaluator, batch, keys)
 
 
 @pytest.mark.parametrize("metric", [SLICED_WASSERSTEIN, ENERGY_DISTANCE], ids=lambda m: m.key)
 def test_the_error_of_a_distance_is_that_of_drawing_again(metric):
-    data, key = vector_judge().data, metric.key
+    data, key = vector_evaluator().data, metric.key
     once = np.ones((1, 100), int)
 
     def drawn(seed):
@@ -90,7 +92,7 @@ def test_the_error_of_duplicates_knows_that_pairs_come_together():
     """160 samples far from each other, and 40 in pairs or in one heap."""
     far = 1000.0 + 100.0 * np.stack(np.divmod(np.arange(160), 20), axis=1)
     pairs = np.repeat(-100.0 * np.stack(np.divmod(np.arange(1, 21), 5), axis=1), 2, axis=0)
-    data = vector_judge().data
+    data = vector_evaluator().data
     weights = np.random.default_rng(0).multinomial(200, np.full(200, 1 / 200), size=400)
     for near, expected in ((pairs, 0.8), (np.zeros((40, 2)), 0.4)):
         samples = np.concatenate([far, near]).astype(np.float32)
@@ -101,20 +103,20 @@ def test_the_error_of_duplicates_knows_that_pairs_come_together():
 
 
 def test_what_never_varies_and_what_is_only_counted_has_no_interval():
-    spreads = vector_judge(modes=GRID).standard_errors(grid_points(2, 200))
+    spreads = vector_evaluator(modes=GRID).standard_errors(grid_points(2, 200))
     assert {"high_quality", "sigma_ratio", "precision"} <= set(spreads)
     assert spreads.keys().isdisjoint({"modes", "neighbour_test"})
-    far = vector_judge(modes=GRID).standard_errors(np.full((60, 2), 50.0, np.float32))
+    far = vector_evaluator(modes=GRID).standard_errors(np.full((60, 2), 50.0, np.float32))
     assert far == {}  # all the same, and none near the data: no share but 0
 
 
 def test_classes_that_were_asked_for_have_intervals():
-    judge, samples, asked = labelled()
+    evaluator, samples, asked = labelled()
     keys = {"asked_accuracy", "class_coverage", "smallest_class_coverage"}
-    assert keys.isdisjoint(judge.standard_errors(samples))
-    spreads = judge.standard_errors(samples, labels=asked)
+    assert keys.isdisjoint(evaluator.standard_errors(samples))
+    spreads = evaluator.standard_errors(samples, labels=asked)
     assert keys <= set(spreads)
-    report = judge.report(samples, labels=asked)
+    report = evaluator.report(samples, labels=asked)
     share = report.figures["asked_accuracy"]["value"]
     assert spreads["asked_accuracy"] == pytest.approx(np.sqrt(share * (1 - share) / 90), rel=0.25)
     found = report.details["transfer_accuracy"]
@@ -123,8 +125,8 @@ def test_classes_that_were_asked_for_have_intervals():
 
 
 def test_a_table_has_intervals_and_tests_have_the_binomial_error():
-    judge, samples = table_judge()
-    spreads, report = judge.standard_errors(samples, resamples=20), judge.report(samples)
+    evaluator, samples = table_evaluator()
+    spreads, report = evaluator.standard_errors(samples, resamples=20), evaluator.report(samples)
     for key in ("marginals", "associations"):
         assert 0 < spreads[key] < report.figures[key]["value"]
     for key, count in (("tstr", 100), ("neighbour_test", 300), ("logistic_test", 150)):
@@ -135,12 +137,12 @@ def test_a_table_has_intervals_and_tests_have_the_binomial_error():
 
 def test_terms_are_those_of_the_report_that_follows():
     data = digits()
-    judge = digit_judge(data, train=100, held_out=60, neighbours=3, reference="train")
-    report, terms = judge.report(data.held_out[60:130]).as_dict(), judge.terms(70)
+    evaluator = digit_evaluator(data, train=100, held_out=60, neighbours=3, reference="train")
+    report, terms = evaluator.report(data.held_out[60:130]).as_dict(), evaluator.terms(70)
     for name, value in terms.items():
         if name != "figures":
             assert report[name] == value, name
     for key, figure in report["figures"].items():
         assert figure | terms["figures"][key] == figure, key
-    assert judge.baseline_seconds.keys() == {"fit", "sample"}
-    assert min(judge.baseline_seconds.values()) > 0
+    assert evaluator.baseline_seconds.keys() == {"fit", "sample"}
+    assert min(evaluator.baseline_seconds.values()) > 0

@@ -95,10 +95,10 @@ def test_a_report_says_which_columns_of_vectors_and_what_the_floor_is():
     train, held_out = (
         np.random.default_rng(seed).standard_t(2, (600, 2)).astype(np.float32) for seed in (0, 1)
     )
-    judge = Evaluator(vector_spec(examples=600), train=train, held_out=held_out)
+    evaluator = Evaluator(vector_spec(examples=600), train=train, held_out=held_out)
     samples = np.random.default_rng(2).standard_t(2, (600, 2)).astype(np.float32)
     samples[:, 1] = np.clip(samples[:, 1], -2, 2)
-    report = judge.report(samples).as_dict()
+    report = evaluator.report(samples).as_dict()
     figure = report["figures"]["lost_tails"]
     assert (figure["value"], figure["floor"], figure["main"]) == (1, 0, False)
     said = lost_tails_note(report)

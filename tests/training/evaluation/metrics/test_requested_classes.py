@@ -61,7 +61,7 @@ def test_a_report_holds_them_when_samples_were_asked_for():
     spec = vector_spec(classes=("a", "b", "c"), examples=300)
     (train, labels), (held_out, held_out_labels) = draw(0, 300), draw(3, 100)
     labels[::10] = -1
-    judge = Evaluator(
+    evaluator = Evaluator(
         spec,
         train=train,
         held_out=held_out,
@@ -75,8 +75,8 @@ def test_a_report_holds_them_when_samples_were_asked_for():
         "smallest_class_coverage",
         "transfer_accuracy",
     }
-    assert keys.isdisjoint(judge.report(samples).figures)
-    figures = judge.report(samples, labels=asked).figures
+    assert keys.isdisjoint(evaluator.report(samples).figures)
+    figures = evaluator.report(samples, labels=asked).figures
     for key in keys:
         columns = [figures[key][column] for column in ("value", "matched", "floor")]
         assert min(columns) > 0.5, key
@@ -84,7 +84,7 @@ def test_a_report_holds_them_when_samples_were_asked_for():
         assert "not asked to be of a class" in figures[key]["reasons"]["baseline"]
     assert figures["transfer_accuracy"]["matched_generated"] == 300  # as many as were trained on
     assert figures["asked_accuracy"]["matched_generated"] == 100
-    swapped = judge.report(samples, labels=np.array([1, 2, 0])[asked]).figures
+    swapped = evaluator.report(samples, labels=np.array([1, 2, 0])[asked]).figures
     assert swapped["asked_accuracy"]["value"] < 0.01
     assert swapped["asked_accuracy"]["matched"] < 0.05
     assert swapped["frechet_distance"] == figures["frechet_distance"]

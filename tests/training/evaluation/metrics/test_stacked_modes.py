@@ -33,7 +33,7 @@ def singles():
 
 
 @pytest.fixture(scope="module")
-def stack_judge(singles):
+def stack_classifier(singles):
     return StackClassifier(singles)
 
 
@@ -52,7 +52,7 @@ def uniform_triples(count, seed):
 
 
 @pytest.fixture(scope="module")
-def judge(singles):
+def evaluator(singles):
     return Evaluator(
         SPEC,
         train=stacked(singles.train, singles.train_labels, uniform_triples(800, 1)),
@@ -117,15 +117,15 @@ def test_expectations_against_simulation():
         assert abs(np.mean(values) - expected) < 4 * error, name
 
 
-def test_the_classifier_knows_digits_it_never_saw(stack_judge, singles):
-    assert stack_judge.accuracy > 0.95
-    classes = stack_judge.classes(singles.held_out)  # one channel: singles are stacks of one
-    assert np.mean(classes[:, 0] == singles.held_out_labels) == stack_judge.accuracy
+def test_the_classifier_knows_digits_it_never_saw(stack_classifier, singles):
+    assert stack_classifier.accuracy > 0.95
+    classes = stack_classifier.classes(singles.held_out)  # one channel: singles are stacks of one
+    assert np.mean(classes[:, 0] == singles.held_out_labels) == stack_classifier.accuracy
 
 
-def test_every_channel_is_read_at_its_own_place(stack_judge, singles):
+def test_every_channel_is_read_at_its_own_place(stack_classifier, singles):
     triples = uniform_triples(400, 3)
-    classes = stack_judge.classes(stacked(singles.train, singles.train_labels, triples))
+    classes = stack_classifier.classes(stacked(singles.train, singles.train_labels, triples))
     assert (np.mean(classes == triples, axis=0) > 0.98).all()
 
 
@@ -136,32 +136,32 @@ def test_labels_need_not_start_at_zero(singles):
         held_out=singles.held_out[:0],
         held_out_labels=singles.held_out_labels[:0],
     )
-    judge = StackClassifier(odd)
-    assert judge.accuracy is None
-    assert np.mean(judge.classes(singles.train)[:, 0] == singles.train_labels) > 0.98
+    evaluator = StackClassifier(odd)
+    assert evaluator.accuracy is None
+    assert np.mean(evaluator.classes(singles.train)[:, 0] == singles.train_labels) > 0.98
 
 
 @pytest.mark.parametrize("m", [1, 6])
-def test_collapsed_real_stacks_are_counted_exactly(judge, stack_judge, singles, m):
-    right = stack_judge.classes(singles.train)[:, 0] == singles.train_labels
+def test_collapsed_real_stacks_are_counted_exactly(evaluator, stack_classifier, singles, m):
+    right = stack_classifier.classes(singles.train)[:, 0] == singles.train_labels
     some = np.unique(uniform_triples(60, 4), axis=0)[:m]
     chosen = stacked(singles.train[right], singles.train_labels[right], some)
-    found = judge.evaluate(np.repeat(chosen, 20, axis=0))
+    found = evaluator.evaluate(np.repeat(chosen, 20, axis=0))
     assert found["modes"] == m
     assert found["mode_kl"] == pytest.approx(np.log(1000 / m))
 
 
-def test_unseen_real_stacks_score_what_chance_allows(stack_judge, singles):
+def test_unseen_real_stacks_score_what_chance_allows(stack_classifier, singles):
     stacks = stacked(singles.held_out, singles.held_out_labels, uniform_triples(6000, 5))
-    found = stack_judge.figures(stack_judge.classes(stacks))
+    found = stack_classifier.figures(stack_classifier.classes(stacks))
     modes, divergence = expected_figures(6000, 1000)
     assert found.found == pytest.approx(modes, abs=10)
     assert found.kl == pytest.approx(divergence, abs=0.02)  # the classifier's mistakes included
 
 
-def test_a_report_has_floor_expectation_accuracy_and_counts(judge, singles):
+def test_a_report_has_floor_expectation_accuracy_and_counts(evaluator, singles):
     generated = stacked(singles.train, singles.train_labels, uniform_triples(900, 6))
-    report = judge.report(generated)
+    report = evaluator.report(generated)
     assert {key for key, figure in report.figures.items() if figure["main"]} == NEIGHBOURS | {
         "frechet_distance",
         "kernel_distance",
@@ -183,9 +183,9 @@ def test_a_report_has_floor_expectation_accuracy_and_counts(judge, singles):
     assert np.sum(details["channel_histograms"], axis=1).tolist() == [900] * 3
 
 
-def test_the_page_says_how_the_modes_were_told(judge, singles, tmp_path):
+def test_the_page_says_how_the_modes_were_told(evaluator, singles, tmp_path):
     generated = stacked(singles.train, singles.train_labels, uniform_triples(60, 7))
-    report = {**judge.report(generated).as_dict(), "step": 1}
+    report = {**evaluator.report(generated).as_dict(), "step": 1}
     page = write_report(tmp_path, title="stacks", best=None, last=report).read_text()
     accuracy = report["details"]["modes"]["classifier_accuracy"]
     assert f"classifier of single images, right on {accuracy:.1%} of the held-out ones" in page
@@ -238,8 +238,8 @@ def test_few_samples_are_all_used_and_many_are_drawn():
 
 
 def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path):
-    judge = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
-    whole = judge.report(grid_points(2)).figures
+    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    whole = evaluator.report(grid_points(2)).figures
     assert {whole[key]["generated"] for key in whole} == {600}, "all samples, as there are so few"
     assert MOST_NEIGHBOURS > 5000  # both sides of the presets stay whole
     few = tuple(
@@ -247,8 +247,8 @@ def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path)
         for measure in evaluator_module.METRICS
     )
     monkeypatch.setattr(evaluator_module, "METRICS", few)
-    judge = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
-    report = {**judge.report(grid_points(2)).as_dict(), "step": 1}
+    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    report = {**evaluator.report(grid_points(2)).as_dict(), "step": 1}
     for key in (*NEIGHBOURS, "frechet_distance"):
         figure = report["figures"][key]
         counts = [figure[name] for name in ("generated", "real", "matched_generated")]

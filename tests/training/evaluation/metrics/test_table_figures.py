@@ -1,4 +1,4 @@
-"""Figures of tables against hand-computed values, and the judge that prints them."""
+"""Figures of tables against hand-computed values, and the evaluator that prints them."""
 
 import dataclasses
 
@@ -128,7 +128,7 @@ def test_columns_count_alike():
 
 
 @pytest.fixture(scope="module")
-def judge():
+def evaluator():
     return Evaluator(
         spec_of(TABLE),
         train=rows(300, 0),
@@ -140,19 +140,21 @@ def judge():
     )
 
 
-def test_a_forest_is_grown_along_the_training_only_where_it_was_asked_for(judge):
+def test_a_forest_is_grown_along_the_training_only_where_it_was_asked_for(evaluator):
     some = rows(60, 2)
-    assert judge.evaluate(some).keys() - judge.evaluate_along(some).keys() == {"tstr"}
+    assert evaluator.evaluate(some).keys() - evaluator.evaluate_along(some).keys() == {"tstr"}
     held_out, labels = rows(100, 1), {}
     for name, real in (("train", rows(300, 0)), ("held_out", held_out)):
         labels[f"{name}_labels"] = real[:, 3].astype(int)
-    asked = Evaluator(judge.spec, train=rows(300, 0), held_out=held_out, along=("tstr",), **labels)
+    asked = Evaluator(
+        evaluator.spec, train=rows(300, 0), held_out=held_out, along=("tstr",), **labels
+    )
     assert "tstr" in asked.evaluate_along(some)
 
 
-def test_the_floor_of_usefulness_is_to_train_on_real_rows(judge):
+def test_the_floor_of_usefulness_is_to_train_on_real_rows(evaluator):
     samples = rows(400, 2)
-    report = judge.report(samples).as_dict()
+    report = evaluator.report(samples).as_dict()
     figure = report["figures"]["tstr"]
     space, held_out = TableColumns(spec_of(TABLE)), rows(100, 1)
     real = accuracy_elsewhere(space, TABLE, rows(300, 0), held_out, seed=0)
@@ -167,26 +169,26 @@ def test_the_floor_of_usefulness_is_to_train_on_real_rows(judge):
     assert report["details"]["tstr"]["label"] == "class"
 
 
-def test_good_samples_pass_and_bad_ones_show(judge):
-    figures = judge.report(rows(300, 2)).as_dict()["figures"]
+def test_good_samples_pass_and_bad_ones_show(evaluator):
+    figures = evaluator.report(rows(300, 2)).as_dict()["figures"]
     for key in ("marginals", "associations"):
         assert figures[key]["matched"] < 2 * figures[key]["floor"]
         assert figures[key]["baseline"] is not None
     assert figures["closest_record"]["floor"] == 1
     assert figures["closest_record"]["value"] == pytest.approx(1, abs=0.25)
-    copied = judge.evaluate(rows(300, 0))
+    copied = evaluator.evaluate(rows(300, 0))
     assert (copied["copied"], copied["closest_record"]) == (1, 0)
     assert copied["memorised"] == 1
     shuffled = np.stack(
         [np.random.default_rng(i).permutation(c) for i, c in enumerate(rows(300, 2).T)]
     )
-    apart = judge.evaluate(shuffled.T)
+    apart = evaluator.evaluate(shuffled.T)
     assert apart["associations"] > 3 * figures["associations"]["value"]
     assert apart["marginals"] == pytest.approx(figures["marginals"]["value"])
     assert apart["tstr"] < 0.8
 
 
-def test_without_a_label_or_held_out_rows(judge):
+def test_without_a_label_or_held_out_rows(evaluator):
     table = dataclasses.replace(TABLE, label="")
     found = Evaluator(spec_of(table), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
     assert "tstr" not in found
@@ -206,7 +208,7 @@ def test_labels_that_are_not_known_are_passed_over():
         )
 
     table = dataclasses.replace(TABLE, partly_labelled=True)
-    judge = Evaluator(
+    evaluator = Evaluator(
         spec_of(table),
         train=holes(300, 0),
         held_out=holes(100, 1),
@@ -215,14 +217,14 @@ def test_labels_that_are_not_known_are_passed_over():
         baseline_components=2,
         reference="train",
     )
-    found = judge.report(rows(300, 0)).as_dict()
+    found = evaluator.report(rows(300, 0)).as_dict()
     figures = found["figures"]
     assert figures["copied"]["value"] == 1  # whatever class a copy of an unlabelled row says
     assert figures["frechet_distance"]["value"] == pytest.approx(0, abs=1e-6)
     assert found["details"]["marginals"]["columns"]["class"] < 0.1  # of the labels that there are
     assert found["details"]["tstr"]["tested"] == 34
     assert figures["tstr"]["value"] > 0.8
-    drawn = judge.baseline.sample(50, seed=1)
+    drawn = evaluator.baseline.sample(50, seed=1)
     check_samples(spec_of(table), "drawn", drawn)
     assert np.isnan(drawn[:, 3]).all()
     space = TableColumns(spec_of(table))
@@ -232,8 +234,8 @@ def test_labels_that_are_not_known_are_passed_over():
         check_samples(spec_of(TABLE), "rows", holes(60, 0))
 
 
-def test_the_baseline_draws_rows_of_the_table(judge):
-    drawn = judge.baseline.sample(200, seed=1)
+def test_the_baseline_draws_rows_of_the_table(evaluator):
+    drawn = evaluator.baseline.sample(200, seed=1)
     check_samples(spec_of(TABLE), "drawn", drawn)
     assert np.isnan(drawn[:, 0]).any()
     assert np.isnan(drawn[:, 1]).any()
