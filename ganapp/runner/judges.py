@@ -70,7 +70,7 @@ def make_judge(
         baseline_components=evaluation.baseline_components,
         features=evaluation.features.build(),
         figures=evaluation.figures,
-        along=(evaluation.metric,),
+        training_figures=(evaluation.metric,),
         cache=None if cache is None else cache / "evaluation",
         reference=evaluation.reference,
         seed=evaluation.seed,

@@ -114,7 +114,7 @@ class Evaluator:
         components: principal components of the `pca` space and of the baseline.
         features: the feature space; PCA for distances and plain values for neighbours by default.
         figures: keys of figures that a report computes on request only.
-        along: keys of figures that `evaluate` computes although a report alone would.
+        training_figures: keys of figures that `evaluate` computes although a report alone would.
         cache: folder for what takes long to work out from the real data; kept nowhere if `None`.
         baseline_components: Gaussians of the baseline mixture; as many as `modes` has when known.
         reference: real examples to compare with: `"all"` (training and held-out) or `"train"`.
@@ -139,7 +139,7 @@ class Evaluator:
         baseline_components: int = 10,
         features: FeatureChoice | None = None,
         figures: Collection[str] = (),
-        along: Collection[str] = (),
+        training_figures: Collection[str] = (),
         cache: Path | None = None,
         reference: str = "all",
         seed: int = 0,
@@ -175,11 +175,15 @@ class Evaluator:
             seed=seed,
         )
         possible = [metric for metric in METRICS if metric.applies(self.data)]
-        self._always = [m for m in possible if m.wanted(report=False, requested=along)]
-        self._along = [
-            m for m in self._always if not (m.costly and m.figures.keys().isdisjoint(along))
+        self._always = [m for m in possible if m.wanted(report=False, requested=training_figures)]
+        self._in_training = [
+            m
+            for m in self._always
+            if not (m.costly and m.figures.keys().isdisjoint(training_figures))
         ]
-        self.metrics = [m for m in possible if m.wanted(report=True, requested={*figures, *along})]
+        self.metrics = [
+            m for m in possible if m.wanted(report=True, requested={*figures, *training_figures})
+        ]
         self._fit_baseline = functools.partial(
             MixtureBaseline,
             spec,
@@ -225,9 +229,9 @@ class Evaluator:
         """
         return self._compute(self._always, self._sample_set(samples), self._reference()).values
 
-    def evaluate_along(self, samples: ArrayLike) -> dict[str, float | None]:
+    def evaluate_in_training(self, samples: ArrayLike) -> dict[str, float | None]:
         """As `evaluate`, without what takes longer than a short training and was not requested."""
-        return self._compute(self._along, self._sample_set(samples), self._reference()).values
+        return self._compute(self._in_training, self._sample_set(samples), self._reference()).values
 
     def report(
         self,

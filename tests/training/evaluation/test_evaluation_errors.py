@@ -84,7 +84,7 @@ def test_costly_figures_come_in_reports_and_on_request(images, data):
     assert "energy_distance" in whole - along
     assert "exact_wasserstein" not in whole
     asked = digit_evaluator(
-        data, **FEW, figures=["exact_wasserstein"], along=["sliced_wasserstein"]
+        data, **FEW, figures=["exact_wasserstein"], training_figures=["sliced_wasserstein"]
     )
     assert asked.keys[0] == along | {"sliced_wasserstein"}
     assert asked.keys[1] == whole | {"exact_wasserstein"}

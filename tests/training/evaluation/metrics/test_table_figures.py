@@ -142,14 +142,14 @@ def evaluator():
 
 def test_a_forest_is_grown_along_the_training_only_where_it_was_asked_for(evaluator):
     some = rows(60, 2)
-    assert evaluator.evaluate(some).keys() - evaluator.evaluate_along(some).keys() == {"tstr"}
+    assert evaluator.evaluate(some).keys() - evaluator.evaluate_in_training(some).keys() == {"tstr"}
     held_out, labels = rows(100, 1), {}
     for name, real in (("train", rows(300, 0)), ("held_out", held_out)):
         labels[f"{name}_labels"] = real[:, 3].astype(int)
     asked = Evaluator(
-        evaluator.spec, train=rows(300, 0), held_out=held_out, along=("tstr",), **labels
+        evaluator.spec, train=rows(300, 0), held_out=held_out, training_figures=("tstr",), **labels
     )
-    assert "tstr" in asked.evaluate_along(some)
+    assert "tstr" in asked.evaluate_in_training(some)
 
 
 def test_the_floor_of_usefulness_is_to_train_on_real_rows(evaluator):
