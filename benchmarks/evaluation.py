@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ganapp.training.evaluation.distances import frechet_distance, kernel_distance
-from ganapp.training.evaluation.neighbours import compare_neighbours
-from ganapp.training.evaluation.statistics import FeatureStatistics
+from ganapp.training.evaluation.features.store import FeatureStatistics
+from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, statistics_moments
+from ganapp.training.evaluation.metrics.kernel_distance import kernel_distance
+from ganapp.training.evaluation.metrics.precision_recall import compare_neighbours
 
 BATCH = 1000
 
@@ -24,7 +25,7 @@ def streamed_frechet(count: int, dimension: int) -> float:
         for start in range(0, count, BATCH):
             rows = min(BATCH, count - start)
             found.update(generator.random((rows, dimension), np.float32))
-        sides.append(found.moments())
+        sides.append(statistics_moments(found))
     return frechet_distance(*sides)
 
 

@@ -30,8 +30,9 @@ with quiet_stderr():
     from ganapp.runs import open_run
     from ganapp.training.baselines import BASELINES, RealData
     from ganapp.training.data import SOURCES
-    from ganapp.training.evaluation.table_space import TableColumns
-    from ganapp.training.evaluation.tables import accuracy_elsewhere, copies
+    from ganapp.training.evaluation.features.spaces import TableColumns
+    from ganapp.training.evaluation.metrics.copied_rows import copies
+    from ganapp.training.evaluation.metrics.tstr import accuracy_elsewhere
 
 DRAWS, MANY = 10, 1_000
 SETTINGS = {

@@ -7,7 +7,7 @@ from case import small_images
 from sklearn.datasets import load_digits
 
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
 
 SIDE = (-2.0, 0.0, 2.0)
 GRID = types.SimpleNamespace(centres=np.array([(x, y) for x in SIDE for y in SIDE]), sigma=0.05)
@@ -28,9 +28,9 @@ def digits():
     )
 
 
-def digit_judge(data, *, train=800, held_out=297, **options):
-    """A judge of the first of these digits."""
-    return Judge(
+def digit_evaluator(data, *, train=800, held_out=297, **options):
+    """A evaluator of the first of these digits."""
+    return Evaluator(
         data.spec,
         train=data.train[:train],
         held_out=data.held_out[:held_out],

@@ -14,7 +14,7 @@ from ganapp.training.augmentations import AUGMENTATIONS
 from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import SOURCES
-from ganapp.training.evaluation.choices import FEATURES
+from ganapp.training.evaluation.features import FEATURES
 from ganapp.training.objectives import OBJECTIVES, Objective
 from ganapp.training.priors import PRIORS
 from ganapp.training.terms import TERMS

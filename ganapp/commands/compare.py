@@ -18,7 +18,7 @@ from ganapp.screen import ARROWS, console, short_number, stage, start_tensorflow
 if TYPE_CHECKING:
     import PIL.Image
 
-    from ganapp.training.evaluation.judge import Judge
+    from ganapp.training.evaluation.evaluator import Evaluator
 
 GRID, RESAMPLES = 64, 100
 NORMAL_95 = 1.96
@@ -64,10 +64,10 @@ def compare(
     if len(runs) < 2:
         raise UserError(f"`compare` takes at least two runs. Received: {len(runs)}")
     start_tensorflow()
-    from ganapp.training.evaluation.panels import panels
+    from ganapp.training.evaluation.pictures import panels
     from ganapp.training.files import write_atomically
 
-    evaluators: dict[str, Judge] = {}
+    evaluators: dict[str, Evaluator] = {}
     evaluated = []
     for number, run in enumerate(opened, 1):
         with stage(f"Evaluating {run.name}, run {number} of {len(opened)}"):
@@ -92,7 +92,7 @@ def compare(
     console.print(f"Picture and figures: {out}", soft_wrap=True)
 
 
-def _evaluate(run: Run, evaluators: dict[str, Judge]) -> Evaluated:
+def _evaluate(run: Run, evaluators: dict[str, Evaluator]) -> Evaluated:
     from ganapp.config.loading import load_saved
     from ganapp.runner.evaluation import generate_samples, report_on, requested_labels
     from ganapp.runner.pictures import painter
@@ -118,7 +118,8 @@ def _evaluate(run: Run, evaluators: dict[str, Judge]) -> Evaluated:
     if report is None:
         report = {"step": step, **report_on(experiment, judge, samples)}
     reach = _reach(
-        report, judge.spreads(samples, labels=requested_labels(experiment), resamples=RESAMPLES)
+        report,
+        judge.standard_errors(samples, labels=requested_labels(experiment), resamples=RESAMPLES),
     )
     # Columns of a table need all samples, images and points a few.
     some = samples if experiment.source.spec.table is not None else samples[:GRID]
@@ -127,7 +128,7 @@ def _evaluate(run: Run, evaluators: dict[str, Judge]) -> Evaluated:
     return Evaluated(run, report, reach, picture, data)
 
 
-def _saved_report(run: Run, judge: Judge, step: int, count: int) -> Json | None:
+def _saved_report(run: Run, judge: Evaluator, step: int, count: int) -> Json | None:
     """The run's own report on this generator, if it came about as this one would."""
     saved, terms = run.read_report() or {}, judge.terms(count)
     for which in ("best", "last"):

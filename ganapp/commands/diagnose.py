@@ -135,7 +135,7 @@ def _look(experiment: Experiment, run: Run) -> Snapshot:
 
     from ganapp.runner.diagnosis import labels_of_both, unfit_remedies
     from ganapp.training.diagnostics.alarms import Snapshot
-    from ganapp.training.evaluation.features import compared_in
+    from ganapp.training.evaluation.features.spaces import alarm_space
 
     source, gan, spec = experiment.source, experiment.gan, experiment.spec
     training, training_labels = source.training_examples(POINTS)
@@ -156,7 +156,7 @@ def _look(experiment: Experiment, run: Run) -> Snapshot:
         modes=source.modes,
         ruled_out=unfit_remedies(experiment),
         table=spec.table,
-        features=compared_in(spec),
+        features=alarm_space(spec),
     )
 
 
@@ -266,7 +266,7 @@ def _draw(run: Run, look: Snapshot, folder: Path) -> list[str]:
 
 
 def _show(content: Json, folder: Path) -> None:
-    from ganapp.training.evaluation.report import about_undecided
+    from ganapp.training.evaluation.report import undecided_note
 
     console.print(f"Discriminator and generator of step {content['step']:,}.", highlight=False)
     found = content["discriminator"]
@@ -318,6 +318,6 @@ def _show(content: Json, folder: Path) -> None:
     if not content["alarms"]:
         decided = not content["undecided"]
         console.print("No alarm." if decided else "Nothing of what could be decided was found.")
-    for sentence in about_undecided(content["undecided"]):
+    for sentence in undecided_note(content["undecided"]):
         console.print(sentence, soft_wrap=True)
     console.print(f"Pictures and figures: {folder}", soft_wrap=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ganapp.config.schema import JudgedData
     from ganapp.runner.sample_files import Samples
     from ganapp.training.data import Source
-    from ganapp.training.evaluation.judge import Judge
+    from ganapp.training.evaluation.evaluator import Evaluator
 
 SUBJECT = "This sample"
 
@@ -122,7 +122,7 @@ def _configuration(real: str, overrides: Sequence[str]) -> JudgedData:
     return validated(with_overrides(tables_of(real), overrides), real, JudgedData)
 
 
-def _source_and_evaluator(config: JudgedData) -> tuple[Source, Judge]:
+def _source_and_evaluator(config: JudgedData) -> tuple[Source, Evaluator]:
     from ganapp.runner.experiment import checked_evaluator
     from ganapp.training.data.cache import default_cache
 
@@ -132,7 +132,9 @@ def _source_and_evaluator(config: JudgedData) -> tuple[Source, Judge]:
         return source, checked_evaluator(config.evaluation, source, cache=default_cache())
 
 
-def _report(given: Samples, samples: Path, source: Source, judge: Judge, out: Path | None) -> Json:
+def _report(
+    given: Samples, samples: Path, source: Source, judge: Evaluator, out: Path | None
+) -> Json:
     from ganapp.runner.pictures import draw_pictures
     from ganapp.training.data.left_out import printable
     from ganapp.training.evaluation.report import write_report

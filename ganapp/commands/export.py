@@ -103,7 +103,7 @@ def _figures(run: Run, config: Config) -> Figures | None:
     judge = checked_evaluator(config.evaluation, source, cache=config.data.cache)
 
     def figures(samples: np.ndarray) -> dict[str, float]:
-        return {key: value for key, value in judge.judge(samples).items() if value is not None}
+        return {key: value for key, value in judge.evaluate(samples).items() if value is not None}
 
     return figures
 

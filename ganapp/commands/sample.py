@@ -260,7 +260,7 @@ def _gif(draw: Draw) -> bytes:
     of a mixture changes.
     """
     from ganapp.runner.pictures import painter
-    from ganapp.training.evaluation.clip_pictures import animated
+    from ganapp.training.evaluation.pictures import animated
 
     generator, prior = draw.generator, draw.generator.gan.prior
     paint = painter(generator.data.backdrop, columns=draw.columns)

@@ -24,7 +24,7 @@ from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import MODE_METRICS, SOURCES
 from ganapp.training.data.cache import CacheDir
-from ganapp.training.evaluation.choices import FEATURES
+from ganapp.training.evaluation.features import FEATURES
 from ganapp.training.objectives import OBJECTIVES
 from ganapp.training.optimizers import OPTIMIZERS, optimizer_options
 from ganapp.training.priors import PRIORS, Prior

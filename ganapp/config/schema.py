@@ -28,15 +28,15 @@ from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
 from ganapp.training.data.clusters import with_clusters
 from ganapp.training.data.partly import with_share_of_labels
-from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.optimizers import OptimizerConfig
 
-FIGURES = [key for measure in MEASURES for key in measure.better]
-METRICS = [
+FIGURES = [key for metric in METRICS for key in metric.figures]
+CHOOSING = [  # figures that may choose the best checkpoint
     key
-    for measure in MEASURES
-    for key, better in measure.better.items()
-    if better in ("higher", "lower") and measure.needs is None
+    for metric in METRICS
+    for key, figure in metric.figures.items()
+    if figure.better in ("higher", "lower") and metric.needs is None
 ]
 PAPER_TABLES = (*EXTENSIONS, "constraint")  # of `objective`, its paper's if left out
 
@@ -257,7 +257,7 @@ class EvaluationConfig(Section):
     @pydantic.field_validator("metric")
     @classmethod
     def _known_metric(cls, metric: str) -> str:
-        return _known("metric", metric, METRICS)
+        return _known("metric", metric, CHOOSING)
 
     @pydantic.field_validator("figures")
     @classmethod

@@ -28,7 +28,7 @@ from ganapp.training.diagnostics.optimal_discriminator import (
 )
 from ganapp.training.distribution import is_chief
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.features import compared_in
+from ganapp.training.evaluation.features.spaces import alarm_space
 
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
 EXAMINED = 3  # each third look examines examples, too, which takes as long as some steps
@@ -66,7 +66,7 @@ def alarm_callback(
             "objective": experiment.gan.objective,
             "ruled_out": unfit_remedies(experiment),
             "table": source.spec.table,
-            "features": compared_in(source.spec),
+            "features": alarm_space(source.spec),
         },
         last=total,
     )

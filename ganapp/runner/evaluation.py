@@ -23,12 +23,15 @@ from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, short_number, stage, warn
 from ganapp.training.baselines import Fitted, RealData
 from ganapp.training.data import Source
-from ganapp.training.evaluation.baseline_table import about_seconds
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.lost_tails import about_lost_tails
-from ganapp.training.evaluation.path_length import Paths
-from ganapp.training.evaluation.remarks import about_weak_features, missing_in_short
-from ganapp.training.evaluation.report import write_report
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metric import Paths
+from ganapp.training.evaluation.metrics.class_histogram import weak_features_note
+from ganapp.training.evaluation.metrics.lost_tails import lost_tails_note
+from ganapp.training.evaluation.report import (
+    baseline_seconds_note,
+    short_missing_notes,
+    write_report,
+)
 from ganapp.training.evaluation.verdict import verdict
 from ganapp.training.rows_on_disk import generated_rows
 
@@ -96,7 +99,7 @@ def requested_labels(experiment: Experiment) -> np.ndarray | None:
     return experiment.gan.asked(evaluation.samples, seed=evaluation.seed)
 
 
-def report_on(experiment: Experiment, judge: Judge, samples: np.ndarray) -> Json:
+def report_on(experiment: Experiment, judge: Evaluator, samples: np.ndarray) -> Json:
     """A report on `generate_samples`, with the requested classes and paths between latents."""
     labels, paths = requested_labels(experiment), latent_paths(experiment)
     return judge.report(samples, labels=labels, paths=paths).as_dict()
@@ -119,7 +122,7 @@ def latent_paths(experiment: Experiment) -> Paths:
     )
 
 
-def baseline_rows(evaluation: EvaluationConfig, source: Source, judge: Judge) -> list[Json]:
+def baseline_rows(evaluation: EvaluationConfig, source: Source, judge: Evaluator) -> list[Json]:
     """Rows about the baselines that a run asks for; none if it asks for the mixture alone.
 
     The mixture's own column stands beside every figure anyway. Its time is printed and written
@@ -147,7 +150,7 @@ def fit_and_evaluate(
     member: BaselineConfig,
     evaluation: EvaluationConfig,
     source: Source,
-    judge: Judge,
+    judge: Evaluator,
     *,
     seed: int,
 ) -> tuple[Json, np.ndarray, Fitted]:
@@ -173,7 +176,7 @@ def fit_and_evaluate(
         "fit_seconds": round(fit_seconds, 3),
         "sample_seconds": round(sample_seconds, 3),
         "facts": _plain(fitted.facts(held_out)) if len(held_out) else {},
-        "figures": judge.judge(samples),
+        "figures": judge.evaluate(samples),
     }
     return row, samples, fitted
 
@@ -197,9 +200,12 @@ def show_figures(
     """
     chosen = report["best"] or report["last"]
     console.print(_figures_table(report, title))
-    for sentence in missing_in_short(chosen, report["last"] if report["best"] else None):
+    for sentence in short_missing_notes(chosen, report["last"] if report["best"] else None):
         console.print(f"- {sentence}", style="dim", markup=False, highlight=False)
-    for remark in (*_remarks(chosen), *([about_seconds(chosen, seconds)] if seconds else ())):
+    for remark in (
+        *_remarks(chosen),
+        *([baseline_seconds_note(chosen, seconds)] if seconds else ()),
+    ):
         console.print(remark, style="dim", highlight=False, soft_wrap=True)
     said = verdict(chosen, "This sample") if title else verdict(chosen)
     console.print(said, highlight=False, soft_wrap=True)
@@ -253,6 +259,6 @@ def _remarks(chosen: Json) -> Iterator[str]:
     ]
     for accuracy in filter(None, accuracies):
         yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
-    if (caution := about_weak_features(chosen)) is not None:
+    if (caution := weak_features_note(chosen)) is not None:
         yield caution
-    yield from about_lost_tails(chosen)
+    yield from lost_tails_note(chosen)

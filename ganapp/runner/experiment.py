@@ -41,8 +41,8 @@ from ganapp.training.data import MODE_METRICS, DataSpec, Source
 from ganapp.training.data.mixtures import Mixture
 from ganapp.training.diagnostics.weight_history import WeightHistory
 from ganapp.training.distribution import make_strategy
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.measures import MEASURES
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
 from ganapp.training.objectives import Objective
@@ -113,7 +113,7 @@ class Experiment:
         return self.config.training.batch_size * self.config.objective.discriminator_steps
 
     @cached_property
-    def judge(self) -> Judge:
+    def judge(self) -> Evaluator:
         """The evaluator of this run's samples; fitted on the real data at first use."""
         return checked_evaluator(self.config.evaluation, self.source, cache=self.cache)
 
@@ -327,7 +327,7 @@ def _check_metric(config: Config, source: Source) -> None:
 
 def checked_evaluator(
     evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
-) -> Judge:
+) -> Evaluator:
     """An evaluator that has every figure that is configured.
 
     Raises:
@@ -351,7 +351,7 @@ def checked_evaluator(
 
 def make_evaluator(
     evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
-) -> Judge:
+) -> Evaluator:
     """What compares samples with the source's data as the section says.
 
     Args:
@@ -364,7 +364,7 @@ def make_evaluator(
     count = real_count(evaluation, source)
     train, train_labels = source.training_examples(count)
     held_out, held_out_labels = source.held_out_examples(count)
-    return Judge(
+    return Evaluator(
         source.spec,
         train=train,
         held_out=held_out,
@@ -377,7 +377,7 @@ def make_evaluator(
         baseline_components=evaluation.baseline_components,
         features=evaluation.features.build(),
         figures=evaluation.figures,
-        along=(evaluation.metric,),
+        training_figures=(evaluation.metric,),
         cache=None if cache is None else cache / "evaluation",
         reference=evaluation.reference,
         seed=evaluation.seed,
@@ -403,7 +403,7 @@ def check_baselines(names: Sequence[str], source: Source) -> None:
 
 def metric_direction(metric: str) -> str:
     """`"higher"` or `"lower"`: which values of a figure are better."""
-    return next(m.better[metric] for m in MEASURES if metric in m.better)
+    return next(m.figures[metric].better for m in METRICS if metric in m.figures)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,14 @@ from ganapp.runs import Json, Run
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.mixtures import Mixture
 from ganapp.training.evaluation import pictures
-from ganapp.training.evaluation.clip_pictures import animated, clip_grid, film_strips, films
-from ganapp.training.evaluation.curves import evaluation_curves
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.pictures import (
+    animated,
+    clip_grid,
+    evaluation_curves,
+    film_strips,
+    films,
+)
 from ganapp.training.evaluation.table_pictures import association_page, marginal_page
 from ganapp.training.files import write_atomically
 
@@ -69,7 +74,7 @@ def painter(
 
 def draw_pictures(
     source: Source,
-    judge: Judge,
+    judge: Evaluator,
     directory: Path,
     samples: np.ndarray,
     report: Json,
@@ -113,7 +118,7 @@ def draw_pictures(
     return paths
 
 
-def _above_nearest(source: Source, judge: Judge, samples: np.ndarray) -> PIL.Image.Image:
+def _above_nearest(source: Source, judge: Evaluator, samples: np.ndarray) -> PIL.Image.Image:
     moving = source.spec.kind == "video"
     some, columns = (samples[:FILMS], 1) if moving else (samples[:NEIGHBOURS], 16)
     _, nearest = judge.nearest_training_examples(some)

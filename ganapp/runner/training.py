@@ -330,7 +330,7 @@ def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Bo
         warn=warn,
     )
     return Evaluate(
-        experiment.judge.judge_along,
+        experiment.judge.evaluate_in_training,
         experiment.cadences.evaluate,
         count=experiment.cadences.samples,
         to_user_units=experiment.source.spec.to_user_units,

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import tables
 from benchmarks.tables import Row, Split, together
-from ganapp.training.evaluation import tables as evaluation
+from ganapp.training.evaluation.metrics import tstr as evaluation
 
 
 def test_cells_and_all_splits_together():

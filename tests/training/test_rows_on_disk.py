@@ -11,9 +11,9 @@ import pytest
 from ganapp.training import rows_on_disk
 from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.data import DataSpec
-from ganapp.training.evaluation.evidence import Batch
-from ganapp.training.evaluation.features import Pixels
-from ganapp.training.evaluation.judge import Judge
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features.spaces import Pixels
+from ganapp.training.evaluation.metric import SampleSet
 from ganapp.training.rows_on_disk import Joined, forget, generated_rows, joined, rows_of, taken
 
 
@@ -81,15 +81,15 @@ def test_a_judge_says_the_same_of_rows_on_the_disk(images, spec, little_memory, 
 
     def judged(given):
         train, held_out = images[:60], images[60:90]
-        judge = Judge(spec, train=train, held_out=held_out, components=4, baseline_components=2)
-        return judge, judge.judge(given)
+        judge = Evaluator(spec, train=train, held_out=held_out, components=4, baseline_components=2)
+        return judge, judge.evaluate(given)
 
     judge, small = judged(rows_of(np.split(samples, 3), 66))
-    assert isinstance(judge._evidence.everything.samples, Joined)
+    assert isinstance(judge.data.everything.samples, Joined)
     assert mapped(judge.baseline.sample(100))
     monkeypatch.setattr(rows_on_disk, "LARGE", 2**28)
     judge, plain = judged(samples)
-    assert isinstance(judge._evidence.everything.samples, np.ndarray)
+    assert isinstance(judge.data.everything.samples, np.ndarray)
     assert not mapped(judge.baseline.sample(100))
     assert small == plain
 
@@ -147,9 +147,9 @@ def test_what_was_read_of_a_file_is_let_go(tmp_path):
     assert held() - before > 2**25
     forget(Joined(rows[:100], rows[100:]))
     assert held() - before < 2**23
-    batch = Batch(rows, neighbours=3)
-    batch.drawn(20, 0)
-    batch.moments(First())
+    some = SampleSet(rows, neighbours=3)
+    some.drawn(20, 0)
+    some.statistics(First())
     assert held() - before < 2**23
     written = np.load(tmp_path / "rows.npy", mmap_mode="c")
     written[3] = 9

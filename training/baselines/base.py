@@ -9,7 +9,7 @@ import numpy as np
 from ganapp.training.data.mixtures import Mixture
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.columns import Numeric
-from ganapp.training.evaluation.features import plain_space
+from ganapp.training.evaluation.features.spaces import plain_space
 
 DENSITY_EXAMPLES = (
     1_000  # held-out examples behind a log-density: its standard error is small by then

@@ -18,7 +18,7 @@ from ganapp.training.baselines.base import (
 )
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.diagnostics.density import search_width
-from ganapp.training.evaluation.features import PrincipalComponents, features_of
+from ganapp.training.evaluation.features.spaces import PrincipalComponents, features_of
 from ganapp.training.rows_on_disk import rows_of, taken
 
 if TYPE_CHECKING:

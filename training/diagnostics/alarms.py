@@ -19,10 +19,10 @@ from ganapp.training.diagnostics.remedies import Remedy
 from ganapp.training.diagnostics.spectrum import LEAST as LEAST_GAPS
 from ganapp.training.diagnostics.spectrum import spectrum
 from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
-from ganapp.training.evaluation.lost_tails import LEAST as LEAST_ROWS
-from ganapp.training.evaluation.lost_tails import LostTail, find_lost_tails
-from ganapp.training.evaluation.modes import FAIR_PART, count_modes
-from ganapp.training.evaluation.neighbours import NeighbourBalls, neighbour_figures
+from ganapp.training.evaluation.metrics.lost_tails import LEAST as LEAST_ROWS
+from ganapp.training.evaluation.metrics.lost_tails import LostTail, find_lost_tails
+from ganapp.training.evaluation.metrics.modes import FAIR_PART, count_modes
+from ganapp.training.evaluation.metrics.precision_recall import NeighbourBalls, neighbour_figures
 from ganapp.training.objectives.base import Objective
 
 EXHAUSTED = (

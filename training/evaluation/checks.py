@@ -1,7 +1,6 @@
-"""What every figure asks of its input, and the error of a figure that has no value."""
+"""Checks of the input of metrics, and the error of a figure that has no value."""
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,7 +90,7 @@ def same_width(first: np.ndarray, second: np.ndarray) -> None:
         )
 
 
-def check_samples(spec: DataSpec, name: str, samples: Any) -> np.ndarray:
+def check_samples(spec: DataSpec, name: str, samples: ArrayLike) -> np.ndarray:
     """Checks samples in user units against what their source promised.
 
     Args:
@@ -153,7 +152,7 @@ def _check_rows(table: TableCodec, name: str, rows: np.ndarray) -> np.ndarray:
     return rows
 
 
-def check_labels(name: str, labels: Any, count: int) -> np.ndarray | None:
+def check_labels(name: str, labels: ArrayLike | None, count: int) -> np.ndarray | None:
     """Checks one integer label per example; `None` passes through.
 
     Raises:

@@ -1,18 +1,23 @@
-"""Pictures of data before anybody trains: examples under the names of their classes, and values."""
+"""Pictures of data before the training: examples by class, clips and points."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal, side_by_side
+from ganapp.training.evaluation.pictures import (
+    REAL_COLOUR,
+    SAMPLE_COLOUR,
+    dejavu_sans,
+    literal,
+    new_figure,
+    principal_plane,
+    render,
+    side_by_side,
+)
 
 GAP, EDGE = 8, 14  # pixels between tiles and around the sheet
 TILE, LONGEST = 96, 240  # side that small images grow to, and that no tile exceeds
@@ -147,8 +152,7 @@ def point_sheet(
     across = 5 if shown else 4
     rows = math.ceil(shown / across)
     size = (across * PANEL[0], SCATTER + rows * PANEL[1])
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*size)
     grid = figure.add_gridspec(1 + rows, across, height_ratios=[SCATTER, *[PANEL[1]] * rows])
     axes = figure.add_subplot(grid[0, :])
     draw = _one_dimension if count == 1 else _two_dimensions
@@ -171,8 +175,7 @@ def point_sheet(
         panel.tick_params(labelsize=7, length=2)
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.locator_params(axis="x", nbins=4)
-    figure.canvas.draw()
-    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    return render(figure)
 
 
 def _parts(
@@ -199,7 +202,7 @@ def _one_dimension(axes, points, parts, names) -> None:
 
 def _two_dimensions(axes, points, parts, names) -> None:
     flat = points.shape[1] == 2
-    project = (lambda values: values) if flat else _components(points)
+    project = (lambda values: values) if flat else principal_plane(points, 2000)
     projected = project(points)
     size = float(np.clip(6000 / len(points), 3.0, 16.0))
     for name, places, colour in parts:
@@ -212,19 +215,9 @@ def _two_dimensions(axes, points, parts, names) -> None:
     axes.set_ylabel(literal(names[1]) if flat else "second principal component")
 
 
-def _components(points: np.ndarray):
-    """Projects on the two principal components of standardised columns."""
-    mean, scale = points.mean(axis=0), points.std(axis=0)
-    scale[scale == 0] = 1.0
-    _, _, directions = np.linalg.svd((points[:2000] - mean) / scale, full_matrices=False)
-    if len(directions) < 2:
-        directions = np.vstack([directions, np.zeros_like(directions)])
-    return lambda values: ((values - mean) / scale) @ directions[:2].T
-
-
 def titled(picture: Image.Image, title: str) -> Image.Image:
     """A picture below a title, which goes on in further lines where it is wider."""
-    heading = _font(TITLE)
+    heading = dejavu_sans(TITLE)
     lines = _wrapped(title, picture.width - 2 * EDGE, heading)
     top = EDGE + len(lines) * (TITLE + 6) + GAP
     sheet = Image.new("RGB", (picture.width, top + picture.height), PAPER)
@@ -237,7 +230,7 @@ def titled(picture: Image.Image, title: str) -> Image.Image:
 
 def _sheet(rows: Sequence[Row], title: str) -> Image.Image:
     """Rows of tiles below each other, captions on the left, the title above."""
-    font = _font(TEXT)
+    font = dejavu_sans(TEXT)
     written = [text for row in rows for text in (row.caption, row.remark) if text]
     longest = max((font.getlength(text) for text in written), default=0)
     left = EDGE + (min(CAPTIONS, math.ceil(longest)) + GAP if longest else 0)
@@ -299,13 +292,6 @@ def _tiles(images: np.ndarray) -> np.ndarray:
 def _evenly(count: int, most: int) -> list[int]:
     """At most so many of the places 0 to `count - 1`, evenly apart, both ends among them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib and has the letters of most alphabets."""
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)
 
 
 def _shortened(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:

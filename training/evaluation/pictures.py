@@ -1,21 +1,82 @@
-"""Pictures of samples, drawn without a window or a global state.
+"""Pictures of samples, of clips and of figures along the training, without a window.
 
 matplotlib is used through `Figure` only: pyplot keeps every figure alive and is not safe outside
 the main thread.
 """
 
-from collections.abc import Sequence
+import functools
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from PIL import Image
+from matplotlib.ticker import MaxNLocator
+from PIL import Image, ImageDraw, ImageFont
 
 GRID_WIDTH = 760  # pixels that a grid aims at
 SEPARATOR = 8  # wide enough that digits which fill their tile stay apart
 BACKGROUND = 255
 REAL_COLOUR, SAMPLE_COLOUR, MODE_COLOUR = "#9aa0a6", "#1f6fb4", "#d1495b"
+FRAME_GAP = 2  # pixels between frames of a clip
+MILLISECONDS = 100  # a frame
+GAP, HEAD, TITLE = 16, 34, 20  # pixels: between pictures in a row, above them, of their titles
+INK = (60, 64, 67)
+BEST_COLOUR, LAST_COLOUR = MODE_COLOUR, "#3c4043"
+CURVE_COLUMNS, MOST_CURVES = 3, 12
+CURVE, LEGEND = (3.6, 2.5), 0.35  # inches
+AXIS_LABELS = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "one": "best at 1",
+    "half": "",
+}
+# Times the smallest value: a curve of distances that fell so far is drawn in logarithms.
+WIDE = 30.0
+
+
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """An empty figure of so many inches that `render` draws at 100 pixels an inch."""
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def render(figure: Figure) -> Image.Image:
+    """The figure as an RGB picture."""
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+
+
+@functools.cache
+def dejavu_sans(size: int) -> ImageFont.FreeTypeFont:
+    """The font that comes with matplotlib, which has the letters of most alphabets."""
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(str(path), size)
+
+
+def principal_plane(reference: np.ndarray, most: int | None = None):
+    """Projects on the two principal components of standardised columns.
+
+    Args:
+        reference: `(n, d)`, whose components they are.
+        most: rows that the directions are computed from, the first ones.
+
+    Returns:
+        A function of `(m, d)` to `(m, 2)`.
+    """
+    mean, scale = reference.mean(axis=0), reference.std(axis=0)
+    scale[scale == 0] = 1.0
+    _, _, directions = np.linalg.svd((reference[:most] - mean) / scale, full_matrices=False)
+    if len(directions) < 2:  # a single point has one direction; the second is then empty
+        directions = np.vstack([directions, np.zeros_like(directions)])
+    return lambda values: ((values - mean) / scale) @ directions[:2].T
 
 
 def image_grid(
@@ -138,7 +199,8 @@ def scatter(
     samples = _finite("samples", samples)
     real = None if real is None else _finite("real", real)
     # Drawn along the training: to find margins out takes longer than to draw.
-    figure, axes = _figure(7.2, 7.2, layout=None)
+    figure = new_figure(7.2, 7.2, layout=None)
+    axes = _axes(figure)
     figure.subplots_adjust(left=0.09, right=0.98, bottom=0.07, top=0.98)
     if samples.shape[1] == 1:
         _histogram(axes, samples, centres, real)
@@ -149,7 +211,7 @@ def scatter(
         legend = axes.legend(loc="upper right", fontsize=9, markerscale=marker)
         for handle in legend.legend_handles:
             handle.set_alpha(1.0)
-    return _render(figure)
+    return render(figure)
 
 
 def class_histogram(
@@ -170,7 +232,8 @@ def class_histogram(
     count = len(histogram)
     places = np.arange(count)
     names = [str(place) for place in places] if names is None else [*map(literal, names)]
-    figure, axes = _figure(7.2, 3.6)
+    figure = new_figure(7.2, 3.6)
+    axes = _axes(figure)
     sets = [("generated", histogram, SAMPLE_COLOUR)]
     if training_histogram is not None:
         sets.append(("training", training_histogram, REAL_COLOUR))
@@ -186,7 +249,7 @@ def class_histogram(
     )
     axes.set_ylabel("share of samples (%)")
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-    return _render(figure)
+    return render(figure)
 
 
 def _histogram(axes, samples, centres, real) -> None:
@@ -211,7 +274,9 @@ def _histogram(axes, samples, centres, real) -> None:
 
 def _points(axes, samples, centres, sigma, real) -> None:
     flat = samples.shape[1] == 2
-    project = _identity if flat else _two_components(samples if real is None else real)
+    project = (
+        (lambda values: values) if flat else principal_plane(samples if real is None else real)
+    )
     size = _area(samples)
     if real is not None:
         points = project(real)
@@ -248,35 +313,15 @@ def _frame(axes, points, real, centres) -> None:
 
 
 def _area(samples: np.ndarray) -> float:
-    """Of one marker, in square points: smaller where there are many."""
+    """The area of a marker in square points: smaller where there are many."""
     return float(np.clip(4000 / len(samples), 2.0, 16.0))
 
 
-def _identity(values: np.ndarray) -> np.ndarray:
-    return values
-
-
-def _two_components(reference: np.ndarray):
-    mean, scale = reference.mean(axis=0), reference.std(axis=0)
-    scale[scale == 0] = 1.0
-    _, _, directions = np.linalg.svd((reference - mean) / scale, full_matrices=False)
-    if len(directions) < 2:  # a single point has one direction; the second is then empty
-        directions = np.vstack([directions, np.zeros_like(directions)])
-    return lambda values: ((values - mean) / scale) @ directions[:2].T
-
-
-def _figure(width: float, height: float, layout: str | None = "constrained"):
-    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
-    FigureCanvasAgg(figure)
+def _axes(figure: Figure) -> Axes:
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
-    return figure, axes
-
-
-def _render(figure: Figure) -> Image.Image:
-    figure.canvas.draw()
-    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    return axes
 
 
 def _finite(name: str, values: np.ndarray) -> np.ndarray:
@@ -303,3 +348,189 @@ def _tiles(samples: np.ndarray) -> np.ndarray:
     if channels > 1:
         samples = side_by_side(samples)
     return samples.repeat(3, axis=3)
+
+
+def film_strips(clips: np.ndarray, *, most: int = 20) -> Image.Image:
+    """Each clip a row, its frames from left to right.
+
+    Args:
+        clips: uint8 `(n, frames, height, width, channels)`, at least one.
+        most: clips shown, the first ones.
+    """
+    clips = clips[:most]
+    return image_grid(clips.reshape(-1, *clips.shape[2:]), columns=clips.shape[1])
+
+
+def films(clips: np.ndarray) -> np.ndarray:
+    """Each clip as one wide image, its frames from left to right with a gap between them.
+
+    Args:
+        clips: uint8 `(n, frames, height, width, channels)`.
+
+    Returns:
+        uint8 `(n, height, frames (width + 2) - 2, channels)`.
+    """
+    apart = np.pad(
+        clips, ((0, 0), (0, 0), (0, 0), (0, FRAME_GAP), (0, 0)), constant_values=BACKGROUND
+    ).swapaxes(1, 2)
+    return apart.reshape(*apart.shape[:2], -1, apart.shape[-1])[:, :, :-FRAME_GAP]
+
+
+def clip_grid(clips: np.ndarray) -> list[Image.Image]:
+    """One picture for every point in time, with all clips beside each other.
+
+    Args:
+        clips: uint8 `(n, frames, height, width, channels)`, at least one.
+    """
+    return [image_grid(clips[:, frame]) for frame in range(clips.shape[1])]
+
+
+def animated(pictures: list[Image.Image], *, milliseconds: int = MILLISECONDS) -> bytes:
+    """An endless GIF of pictures of one size."""
+    first, *others = (picture.convert("P", palette=1) for picture in pictures)
+    buffer = io.BytesIO()
+    first.save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=others,
+        duration=milliseconds,
+        loop=0,
+    )
+    return buffer.getvalue()
+
+
+def panels(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
+    """Draws pictures in a row, tops aligned, scaled to the height of the highest one.
+
+    Args:
+        pictures: at least one.
+        titles: one each; cut off where they are wider than their picture.
+
+    Returns:
+        An RGB picture.
+    """
+    if not pictures or len(pictures) != len(titles):
+        raise ValueError(
+            "`titles` must hold one title per picture, at least one. "
+            f"Received: {len(titles)} titles for {len(pictures)} pictures"
+        )
+    height = max(picture.height for picture in pictures)
+    scaled = [
+        # Whole steps or the pixels of small images blur.
+        picture.resize(
+            (round(picture.width * height / picture.height), height), Image.Resampling.NEAREST
+        )
+        for picture in (each.convert("RGB") for each in pictures)
+    ]
+    width = sum(picture.width for picture in scaled) + GAP * (len(scaled) + 1)
+    sheet = Image.new("RGB", (width, height + HEAD + GAP), (255, 255, 255))
+    pen, font, left = ImageDraw.Draw(sheet), ImageFont.load_default(TITLE), GAP
+    for picture, title in zip(scaled, titles, strict=True):
+        pen.text((left, 6), _fitted(title, picture.width, font), fill=INK, font=font)
+        sheet.paste(picture, (left, HEAD))
+        left += picture.width + GAP
+    return sheet
+
+
+def _fitted(title: str, width: int, font: ImageFont.FreeTypeFont) -> str:
+    if font.getlength(title) <= width:
+        return title
+    while title and font.getlength(f"{title}…") > width:
+        title = title[:-1]
+    return f"{title}…"
+
+
+def evaluation_curves(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    better: Mapping[str, str],
+    names: Mapping[str, str],
+    first: str,
+    best: int | None,
+    last: int,
+) -> Image.Image | None:
+    """A panel for each figure that was computed along the training.
+
+    Args:
+        rows: each with `step` and `evaluation`, a table of figures (`None` where there is none).
+        better: figure -> which values are better, as in a report.
+        names: figure -> as printed.
+        first: the figure that chose the best generator; it comes first and says so.
+        best: step of the best generator, or `None`.
+        last: step of the last one.
+
+    Returns:
+        An RGB picture, or `None` if no figure has two values.
+    """
+    series = _series(rows)
+    keys = [key for key in (first, *better) if len(series.get(key, {})) > 1]
+    keys = list(dict.fromkeys(keys))[:MOST_CURVES]
+    if not keys:
+        return None
+    columns = min(CURVE_COLUMNS, len(keys))
+    lines = math.ceil(len(keys) / columns)
+    size = CURVE[0] * columns, CURVE[1] * lines + LEGEND
+    figure = new_figure(*size, layout=None)
+    # To find margins out takes longer than to draw.
+    figure.subplots_adjust(
+        left=0.65 / size[0],
+        right=1 - 0.15 / size[0],
+        bottom=(LEGEND + 0.45) / size[1],
+        top=1 - 0.35 / size[1],
+        wspace=0.36,
+        hspace=0.36,
+    )
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.flat[len(keys) :]:
+        axes.set_visible(False)
+    for key, axes in zip(keys, grid.flat, strict=False):
+        chosen = " (chose the best)" if key == first else ""
+        axes.set_title(f"{names.get(key, key.replace('_', ' '))}{chosen}", fontsize=10, loc="left")
+        axes.set_ylabel(AXIS_LABELS.get(better.get(key, ""), ""), fontsize=8, color="#5f6368")
+        _draw_curve(axes, series[key], best, last)
+    for axes in grid[-1]:
+        axes.set_xlabel("step", fontsize=9)
+    marks = grid.flat[0].get_legend_handles_labels()
+    figure.legend(*marks, loc="lower right", ncols=2, frameon=False, fontsize=9)
+    return render(figure)
+
+
+def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    """Values by figure and step; of a step that occurs twice, the later row's."""
+    series: dict[str, dict[int, float]] = {}
+    for row in rows:
+        for key, value in row["evaluation"].items():
+            if isinstance(value, int | float) and math.isfinite(value):
+                series.setdefault(key, {})[row["step"]] = float(value)
+    return series
+
+
+def _draw_curve(axes: Axes, values: Mapping[int, float], best: int | None, last: int) -> None:
+    steps = sorted(values)
+    heights = [values[step] for step in steps]
+    axes.plot(steps, heights, color=SAMPLE_COLOUR, linewidth=1.6, marker="o", markersize=2.5)
+    if min(heights) > 0 and max(heights) > WIDE * min(heights):
+        axes.set_yscale("log")
+    if min(heights) == max(heights) == 0:  # or the axis would go below what can be
+        axes.set_ylim(-0.05, 1.0)
+    marks = {"last": (last, LAST_COLOUR, "s", 13), "best": (best, BEST_COLOUR, "*", 11)}
+    for label, (step, colour, shape, size) in marks.items():
+        if step in values:
+            axes.plot(
+                [step],
+                [values[step]],
+                color=colour,
+                marker=shape,
+                markersize=size,
+                linestyle="none",
+                label=f"{label} generator",
+                markerfacecolor="none" if label == "last" else colour,
+                zorder=3,
+            )
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y", color="#e8eaed", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.margins(x=0.04, y=0.12)

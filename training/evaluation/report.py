@@ -1,16 +1,24 @@
-"""Writes what a judge found about a run: `report.json` for programs, `report.md` for people."""
+"""Writes the report of a run: `report.json` for programs, `report.md` for people."""
 
 import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from ganapp.training.evaluation.baseline_table import about_seconds, baseline_table
-from ganapp.training.evaluation.remarks import number, remarks
+from ganapp.training.evaluation.metric import ReportData, number
+from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.evaluation.verdict import verdict
 from ganapp.training.files import write_atomically
 
+FACTS = {  # as printed, with what helps to read them
+    "held_out_log_density": "held-out log-density (nats)",
+    "held_out_elbo": "held-out ELBO (nats)",
+    "held_out_kl": "KL to the prior (nats)",
+    "held_out_squared_error": "held-out squared error per feature",
+    "acceptance_rate": "acceptance rate",
+    "effective_samples": "effective samples",
+    "scale_reduction": "R-hat, 1 when mixed",
+}
 BETTER = {"higher": "higher", "lower": "lower", "one": "nearer 1", "half": "nearer 0.5"}
 
 
@@ -18,14 +26,14 @@ def write_report(
     directory: str | os.PathLike,
     *,
     title: str,
-    best: Mapping[str, Any] | None,
-    last: Mapping[str, Any],
+    best: ReportData | None,
+    last: ReportData,
     pictures: Mapping[str, str] | None = None,
     notes: tuple[str, ...] = (),
-    alarms: Sequence[Mapping[str, Any]] = (),
+    alarms: Sequence[ReportData] = (),
     looks: int = 0,
     undecided: Mapping[str, str] | None = None,
-    baselines: Sequence[Mapping[str, Any]] = (),
+    baselines: Sequence[ReportData] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
     """Writes `report.json` and `report.md` into an existing run directory.
@@ -77,16 +85,22 @@ def write_report(
         content["baselines"] = [dict(row) for row in baselines]
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
-    notes = (*notes, *_about_alarms(alarms, looks, last["step"], undecided or {}))
+    notes = (*notes, *_alarm_notes(alarms, looks, last["step"], undecided or {}))
     if seconds:
-        notes = (about_seconds(chosen, seconds), *notes)
+        notes = (baseline_seconds_note(chosen, seconds), *notes)
     notes = (*baseline_table(chosen, baselines), *notes)
     page = _page(title, best, last, pictures, notes)
     write_atomically(directory / "report.md", page)
     return directory / "report.md"
 
 
-def _page(title, best, last, pictures, notes) -> str:
+def _page(
+    title: str,
+    best: ReportData | None,
+    last: ReportData,
+    pictures: Mapping[str, str],
+    notes: Sequence[str],
+) -> str:
     chosen = last if best is None else best
     counts = chosen["counts"]
     steps = "no training" if last["step"] is None else f"last checkpoint: step {last['step']:,}"
@@ -99,14 +113,14 @@ def _page(title, best, last, pictures, notes) -> str:
         f"examples); {steps}; k = {chosen['neighbours']}, seed {chosen['seed']}.",
         _table(best, last),
         _legend(chosen, best is not None, last["step"] is None),
-        *remarks(chosen),
+        *report_notes(chosen),
         *notes,
         *(f"![{caption}]({path})" for caption, path in pictures.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def about_undecided(undecided: Mapping[str, str]) -> list[str]:
+def undecided_note(undecided: Mapping[str, str]) -> list[str]:
     """A sentence on the alarms that could not be raised, if there are any."""
     if not undecided:
         return []
@@ -114,16 +128,15 @@ def about_undecided(undecided: Mapping[str, str]) -> list[str]:
     return [f"Undecided: {named}."]
 
 
-def _about_alarms(
-    alarms: Sequence[Mapping[str, Any]], looks: int, end: int, undecided: Mapping[str, str]
+def _alarm_notes(
+    alarms: Sequence[ReportData], looks: int, end: int, undecided: Mapping[str, str]
 ) -> list[str]:
-    """What was wrong along the training, and whether it still is."""
     if not looks:
         return []
-    open_questions = about_undecided(undecided)
+    undecided_lines = undecided_note(undecided)
     if not alarms:
         found = "No alarm" if not undecided else "Nothing of what could be decided was found"
-        return [" ".join([f"{found} in {looks} looks along the training.", *open_questions])]
+        return [" ".join([f"{found} in {looks} looks along the training.", *undecided_lines])]
     lines = []
     for alarm in alarms:
         when = f"step {alarm['first']:,}"
@@ -132,10 +145,10 @@ def _about_alarms(
             when = f"{alarm['looks']} of {looks} looks, {steps}"
         still = ", still at the end" if alarm["last"] >= end else ""
         lines.append(f"- **{alarm['name']}** ({when}{still}): {alarm['sentence']}")
-    return ["Alarms along the training:", "\n".join(lines), *open_questions]
+    return ["Alarms along the training:", "\n".join(lines), *undecided_lines]
 
 
-def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
+def _table(best: ReportData | None, last: ReportData) -> str:
     chosen = last if best is None else best
     stepless = last["step"] is None
     once = best is not None and best["step"] == last["step"]  # the same generator, shown once
@@ -161,7 +174,7 @@ def _table(best: Mapping[str, Any] | None, last: Mapping[str, Any]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _counts(figure: Mapping[str, Any]) -> str:
+def _counts(figure: ReportData) -> str:
     def pair(generated: int, real: int | None) -> str:
         return f"{generated:,}" if real is None else f"{generated:,} / {real:,}"
 
@@ -170,7 +183,7 @@ def _counts(figure: Mapping[str, Any]) -> str:
     return f"{main}; matched {matched}"
 
 
-def _legend(report: Mapping[str, Any], has_best: bool, stepless: bool) -> str:
+def _legend(report: ReportData, has_best: bool, stepless: bool) -> str:
     real = "all real data" if report["reference"] == "all" else "the training data"
     judged = "Samples" if stepless else "Best, last"
     whose = (
@@ -181,4 +194,116 @@ def _legend(report: Mapping[str, Any], has_best: bool, stepless: bool) -> str:
         "data, both with the same number of samples, so these two compare fairly. The floor is "
         "what a perfect sampler would score. "
         f"{'Counts' if stepless else f'{whose}; counts'} are generated / real."
+    )
+
+
+def report_notes(report: ReportData) -> list[str]:
+    """A list of what a reader needs beside the table: missing values and the metrics' own notes."""
+    notes = [*_missing_notes(report), *_sample_limit_notes(report)]
+    for metric in METRICS:
+        if metric.note is not None:
+            notes += metric.note(report)
+    return ["\n".join(f"- {note}" for note in notes)] if notes else []
+
+
+def _missing_notes(report: ReportData) -> list[str]:
+    """The reasons of missing values, one line for each reason."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for figure in report["figures"].values():
+        columns: dict[str, list[str]] = {}
+        for column, reason in figure["reasons"].items():
+            columns.setdefault(reason, []).append(column)
+        for reason, some in columns.items():
+            names.setdefault((", ".join(some), reason), []).append(figure["name"])
+    return [
+        f"{', '.join(figures)}: ({columns}) {reason}."
+        for (columns, reason), figures in names.items()
+    ]
+
+
+def short_missing_notes(report: ReportData, last: ReportData | None = None) -> list[str]:
+    """The reasons of missing values, one sentence each; columns are named where a value is there.
+
+    Args:
+        report: the dictionary of the report that the table shows.
+        last: another one whose values stand beside.
+    """
+    names: dict[tuple[str, str], list[str]] = {}
+    for key, figure in report["figures"].items():
+        reasons = dict(figure["reasons"])
+        if last is not None and "value" not in reasons:
+            beside = last["figures"].get(key, {}).get("reasons", {})
+            reasons |= {"last": beside["value"]} if "value" in beside else {}
+        said = {} if "value" not in reasons else {reasons["value"]: ""}
+        if not said:
+            for reason in reasons.values():
+                columns = [column for column, other in reasons.items() if other == reason]
+                said[reason] = f" ({', '.join(columns)})"
+        for reason, where in said.items():
+            names.setdefault((where, reason), []).append(figure["name"])
+    return [
+        f"{_named(some, len(report['figures']))}{where}: {reason}."
+        for (where, reason), some in names.items()
+    ]
+
+
+def _named(names: list[str], count: int) -> str:
+    return f"All {count} figures" if len(names) == count else ", ".join(names)
+
+
+def _sample_limit_notes(report: ReportData) -> list[str]:
+    """The figures that use a random part of the samples, because all would take too long."""
+    names: dict[int, list[str]] = {}
+    for figure in report["figures"].values():
+        if figure["generated"] < report["counts"]["generated"]:
+            names.setdefault(figure["generated"], []).append(figure["name"])
+    return [
+        f"{', '.join(some)}: from at most {most:,} samples of each side, drawn at random."
+        for most, some in names.items()
+    ]
+
+
+def baseline_table(report: ReportData, rows: Sequence[ReportData]) -> list[str]:
+    """Paragraphs about the baselines, none without rows.
+
+    Args:
+        report: the dictionary of a `Report` plus `step`: the real examples and the floor are its
+            own. Without a step it is that of the only baseline, whose figures it shows already.
+        rows: each with `name`, `title`, `fit_seconds`, `sample_seconds`, `facts` and `figures`, the
+            values by key.
+    """
+    if not rows:
+        return []
+    table = [("figure", *(row["name"] for row in rows), "floor")]
+    table.append(("---", *["---:"] * (len(rows) + 1)))
+    alone = report["step"] is None  # the baseline's figures are the report's own
+    for key, figure in {}.items() if alone else report["figures"].items():
+        values = [number(row["figures"].get(key)) for row in rows]
+        table.append((figure["name"], *values, number(figure["floor"])))
+    facts = dict.fromkeys(fact for row in rows for fact in row["facts"])
+    for fact in facts:
+        values = [number(row["facts"].get(fact)) for row in rows]
+        table.append((FACTS.get(fact, fact.replace("_", " ")), *values, "-"))
+    for key in ("fit_seconds", "sample_seconds"):
+        text = f"seconds to {key.removesuffix('_seconds')}"
+        table.append((text, *(number(row[key]) for row in rows), "-"))
+    titles = "; ".join(f"{row['name']}: {row['title']}" for row in rows)
+    counted = (
+        f"Baselines, fitted on the same training data, {report['counts']['generated']:,} samples "
+        f"each, compared as above ({titles})."
+    )
+    return [counted, "\n".join("| " + " | ".join(row) + " |" for row in table)]
+
+
+def baseline_seconds_note(report: ReportData, seconds: Mapping[str, float]) -> str:
+    """A sentence: how long the baseline of a report took.
+
+    Args:
+        report: the dictionary of a `Report`.
+        seconds: to `fit` and to `sample` as many as were generated.
+    """
+    name = report["baseline"]
+    return (
+        f"Time of the {name}: {seconds['fit']:.3g} s to fit, {seconds['sample']:.3g} s to draw "
+        f"{report['counts']['generated']:,} samples."
     )

@@ -1,23 +1,25 @@
 """Pages of a table's columns and of their pairs: real values against generated ones."""
 
-import functools
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Numeric
-from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, literal
-from ganapp.training.evaluation.tables import associations
+from ganapp.training.evaluation.metrics.table_columns import associations
+from ganapp.training.evaluation.pictures import (
+    REAL_COLOUR,
+    SAMPLE_COLOUR,
+    dejavu_sans,
+    literal,
+    new_figure,
+    render,
+)
 
 ACROSS, PANEL = 5, (2.1, 1.6)  # panels in a row, inches of a panel
 HEADER = 0.4  # inches, for the legend
@@ -49,7 +51,7 @@ def column_strips(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
     top = 2 * GAP + LETTERS
     size = right + GAP + RANGED, top + len(shown) * (TALL + GAP) + GAP
     sheet = Image.new("RGB", size, "white")
-    pen, font = ImageDraw.Draw(sheet), _font()
+    pen, font = ImageDraw.Draw(sheet), dejavu_sans(LETTERS)
     for place, (colour, name) in enumerate(((REAL_COLOUR, "real"), (SAMPLE_COLOUR, "generated"))):
         start = left + place * STRIP // 3
         pen.rectangle((start, GAP, start + LETTERS, GAP + LETTERS), fill=colour)
@@ -98,14 +100,6 @@ def _shares(column: Categorical, side: np.ndarray) -> np.ndarray:
     return np.bincount(codes, minlength=count + column.missing) / max(1, len(side))
 
 
-@functools.cache
-def _font() -> ImageFont.FreeTypeFont:
-    """Matplotlib's own, which has more alphabets than Pillow's."""
-    return ImageFont.truetype(
-        Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), LETTERS
-    )
-
-
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -133,8 +127,7 @@ def marginal_page(
     rows = math.ceil(len(shown) / across)
     # Never so narrow that the legend does not fit.
     size = (max(3, across) * PANEL[0], rows * PANEL[1] + HEADER)
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*size)
     panels = figure.subplots(rows, across, squeeze=False).ravel()
     for place, (axes, column) in enumerate(zip(panels, shown, strict=False)):
         axes.spines[["top", "right"]].set_visible(False)
@@ -153,12 +146,11 @@ def marginal_page(
     figure.legend(
         handles=handles, loc="outside upper center", ncols=2, fontsize=8, frameon=False, title=title
     )
-    figure.canvas.draw()
-    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    return render(figure)
 
 
 def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
-    """How columns go together, pair by pair: of real rows, of generated ones, and the difference.
+    """Associations of columns: of real rows, of generated ones, and their difference.
 
     Args:
         samples: `(n, columns)` in user units.
@@ -172,8 +164,7 @@ def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray
     count = len(few.varying)
     matrices = [associations(few, side[:, :count]) for side in (real, samples)]
     side = max(2.6, 0.24 * count)
-    figure = Figure(figsize=(3 * side + 2.0, side + 1.4), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3 * side + 2.0, side + 1.4)
     panels = figure.subplots(1, 3, sharey=True)
     names = [_short(column.name, 14) for column in few.varying]
     titles = ("real", "generated", "generated less real")
@@ -196,8 +187,7 @@ def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray
                 color="white" if abs(value) > 0.6 else "black",
             )
     figure.colorbar(shown, ax=panels, shrink=0.8, label="correlation, Cramer's V, or ratio")
-    figure.canvas.draw()
-    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    return render(figure)
 
 
 def _numbers(axes: Axes, column: Numeric, sides: Mapping[str, np.ndarray]) -> None:
@@ -244,7 +234,7 @@ def _edges(column: Numeric, rows: int, width: float | None) -> np.ndarray:
 
 
 def _linear_width(real: np.ndarray, column: Numeric) -> float | None:
-    """Of a column with a heavy tail, up to where its axis is linear; else `None`."""
+    """The end of the linear part of the axis of a column with a heavy tail; else `None`."""
     if not len(real):
         return None
     low, middle, high = np.percentile(real, (10, 50, 90))

@@ -8,15 +8,12 @@ data are called so: these findings, vetoes, come first.
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from ganapp.training.evaluation.lost_tails import lost_columns
-from ganapp.training.evaluation.outcome import NAMES
-from ganapp.training.evaluation.remarks import number
+from ganapp.training.evaluation.metric import Figure, ReportData, cautious_error, number
+from ganapp.training.evaluation.metrics import METRICS
 
-Report = Mapping[str, Any]
-Figure = Mapping[str, Any]
 Outcome = Literal["better", "level", "mixed", "worse"]
 
 BADNESS = {
@@ -26,47 +23,14 @@ BADNESS = {
     "half": lambda value: abs(value - 0.5),
 }
 
-# What says the same in other numbers. A figure that is in none is a group of its own.
-GROUPS = {
-    "fidelity": ("precision", "density"),
-    "diversity": ("recall", "coverage"),
-    "distance": ("frechet_distance", "kernel_distance"),
-    "classes": ("classes_found", "smallest_class_share", "largest_class_share", "class_kl"),
-    "copies": ("memorised", "copied", "closest_record"),
-    "modes": ("modes", "fair_modes", "reverse_kl", "mode_kl"),
-    "shape of modes": ("high_quality", "sigma_ratio"),
-    "movement": ("change_distance", "motion", "autocorrelation_distance"),
-}
-
-# Shares of the samples: without another error they have the binomial one.
-SHARES = (
-    "precision",
-    "recall",
-    "coverage",
-    "smallest_class_share",
-    "largest_class_share",
-    "memorised",
-    "copied",
-    "high_quality",
-    "authenticity",
-    "duplicates",
-    "neighbour_test",
-    "logistic_test",
-)
-# Where more than real data reach is no merit: fewer copies, or more crowding, than held-out data.
-CAPPED = ("density", "memorised", "copied", "smallest_class_share", "largest_class_share")
-
-# Fewer samples say nearly nothing; and without these figures the others may flatter.
-LEAST_JUDGED, ESSENTIAL = 50, ("precision", "coverage", "frechet_distance")
+LEAST_JUDGED = 50  # fewer samples say nearly nothing
 ERRORS = 2.0  # standard errors of a difference, below which it is none
 UNKNOWN = 0.05  # of a figure without a known error: the difference that is none
-CERTAIN = 4.0  # standard errors from the floor of what decides alone
-TOLD_APART, COPYING = 0.6, 0.4  # accuracy of a two-sample test, beyond its error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """What a verdict says, before it is put into words.
+class BaselineComparison:
+    """The comparison with the baseline, before it is put into words.
 
     Args:
         outcomes: by group, in the report's order: better, level, mixed, or worse than the baseline.
@@ -83,7 +47,7 @@ class Judgement:
         return [group for group, found in self.outcomes.items() if found == outcome]
 
 
-def compare_with_baseline(report: Report) -> Judgement:
+def compare_with_baseline(report: ReportData) -> BaselineComparison:
     """Compares with the baseline group by group, and looks for what decides alone.
 
     A group is worse or better when its figures are so beyond their errors, mixed where one is
@@ -102,11 +66,13 @@ def compare_with_baseline(report: Report) -> Judgement:
         kinds = set(moved.values()) or {"level"}
         outcomes[group] = kinds.pop() if len(kinds) == 1 else "mixed"
         deciding[group] = next(iter(moved or found))
-    return Judgement(outcomes=outcomes, deciding=deciding, vetoes=tuple(find_vetoes(report)))
+    return BaselineComparison(
+        outcomes=outcomes, deciding=deciding, vetoes=tuple(find_vetoes(report))
+    )
 
 
-def compare_figure(key: str, report: Report) -> Outcome:
-    """How the samples compare with the baseline on one figure, beyond the error of the difference.
+def compare_figure(key: str, report: ReportData) -> Outcome:
+    """Compares the samples with the baseline on one figure, beyond the error of the difference.
 
     A figure whose matched value is at least as good as the floor is never worse: no sampler need be
     better than real data.
@@ -114,7 +80,7 @@ def compare_figure(key: str, report: Report) -> Outcome:
     figure = report["figures"][key]
     badness = BADNESS[figure["better"]]
     own, other = badness(figure["value"]), badness(figure["baseline"])
-    if key in CAPPED and figure["floor"] is not None:
+    if _figure(key).capped and figure["floor"] is not None:
         best = badness(figure["floor"])
         own, other = max(own, best), max(other, best)
     margin = ERRORS * error_of_difference(key, report)
@@ -127,7 +93,7 @@ def compare_figure(key: str, report: Report) -> Outcome:
     return "level"
 
 
-def error_of_difference(key: str, report: Report) -> float:
+def error_of_difference(key: str, report: ReportData) -> float:
     """Standard error of the difference of value and baseline; 0 where none is known.
 
     That of the value comes from its resamples, from the figure's own theory or from the binomial;
@@ -135,15 +101,15 @@ def error_of_difference(key: str, report: Report) -> float:
     """
     figure = report["figures"][key]
     own = figure.get("standard_error") or _own_error(key, report)
-    if key not in SHARES:
+    if not _figure(key).share:
         return math.sqrt(2.0) * own
     value, baseline = (
-        _error_of_share(figure[column], figure["generated"]) for column in ("value", "baseline")
+        cautious_error(figure[column], figure["generated"]) for column in ("value", "baseline")
     )
     return math.hypot(own or value, max(own, baseline))
 
 
-def losses_to_baseline(report: Report) -> list[str]:
+def losses_to_baseline(report: ReportData) -> list[str]:
     """Keys of the figures in which the generated samples are worse than the baseline's.
 
     Args:
@@ -152,27 +118,24 @@ def losses_to_baseline(report: Report) -> list[str]:
     return [key for key in _compared_figures(report) if compare_figure(key, report) == "worse"]
 
 
-def find_vetoes(report: Report) -> list[str]:
-    """Sentences on copies, repeated samples, samples that are told from real data and lost tails.
-
-    No figure beside them makes these good.
-
+def find_vetoes(report: ReportData) -> list[str]:
+    """Sentences of the metrics on what no other figure makes good.
     Args:
         report: the dictionary of a `Report`.
     """
-    found = [rule(report) for rule in RULES]
+    found = [metric.veto(report) for metric in METRICS if metric.veto is not None]
     return [sentence for sentence in found if sentence is not None]
 
 
-def verdict(report: Report, subject: str | None = None) -> str:
-    """In short: does the GAN (or another that was judged) beat the baseline, and is it any good?
+def verdict(report: ReportData, subject: str | None = None) -> str:
+    """A short text: does the GAN (or another subject) beat the baseline, and is it any good?
 
     There is none on fewer than 50 samples, or without precision, coverage and Fréchet distance
     where the data have them.
 
     Args:
         report: the dictionary of a `Report`.
-        subject: who was judged; what the report names, or the GAN.
+        subject: who is compared; what the report names, or the GAN.
     """
     baseline, generated = report["baseline"], report["counts"]["generated"]
     subject = subject or report.get("subject", "The GAN")
@@ -187,7 +150,11 @@ def verdict(report: Report, subject: str | None = None) -> str:
     if not found.outcomes:
         return _join(f"No figure could be compared with the {baseline}.", but)
     figures, compared = report["figures"], _compared_figures(report)
-    absent = [figures[key]["name"] for key in ESSENTIAL if key in figures and key not in compared]
+    absent = [
+        figure["name"]
+        for key, figure in figures.items()
+        if _figure(key).essential and key not in compared
+    ]
     if absent:
         losses = losses_to_baseline(report)
         beside = f"; of the other {len(compared)} figures {len(losses)} are worse" if losses else ""
@@ -207,7 +174,7 @@ def _join(*sentences: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _describe_comparison(found: Judgement, report: Report, subject: str) -> str:
+def _describe_comparison(found: BaselineComparison, report: ReportData, subject: str) -> str:
     baseline, count = report["baseline"], len(found.outcomes)
     worse, better, mixed, level = map(found.groups, ("worse", "better", "mixed", "level"))
     what = f"{count} groups of figures" if count > 1 else "one group of figures"
@@ -235,12 +202,12 @@ def _describe_comparison(found: Judgement, report: Report, subject: str) -> str:
     )
 
 
-def _one_figure(key: str, report: Report) -> str:
+def _one_figure(key: str, report: ReportData) -> str:
     figure = report["figures"][key]
     return f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
 
 
-def _compared_figures(report: Report) -> list[str]:
+def _compared_figures(report: ReportData) -> list[str]:
     return [
         key
         for key, figure in report["figures"].items()
@@ -249,127 +216,25 @@ def _compared_figures(report: Report) -> list[str]:
 
 
 def _group_of(key: str) -> str:
-    return next((group for group, keys in GROUPS.items() if key in keys), key)
+    return _figure(key).group or key
 
 
-def _as_good_as_real(figure: Figure) -> bool:
+def _figure(key: str) -> Figure:
+    """The figure of a report; reports of old may have others."""
+    known = (metric.figures[key] for metric in METRICS if key in metric.figures)
+    return next(known, Figure("higher"))
+
+
+def _as_good_as_real(figure: ReportData) -> bool:
     badness = BADNESS[figure["better"]]
     if None in (figure["matched"], figure["floor"]):
         return False
     return badness(figure["matched"]) <= badness(figure["floor"])
 
 
-def _own_error(key: str, report: Report) -> float:
-    """What the figure itself says of its error; of a kernel distance its wider interval."""
+def _own_error(key: str, report: ReportData) -> float:
+    """The error among the details of a figure; of a kernel distance its wider interval."""
     details = report["details"].get(key, {})
     if (interval := details.get("interval")) is not None:
         return (interval[1] - interval[0]) / (2 * 1.96)
     return details.get("standard_error") or 0.0
-
-
-def _error_of_share(share: float, count: int) -> float:
-    """Binomial standard error by Agresti and Coull: 0 of 300 is no proof of 0."""
-    middle = (share * count + 2.0) / (count + 4.0)
-    return math.sqrt(middle * (1.0 - middle) / (count + 4.0))
-
-
-# Vetoes ---------------------------------------------------------------------------------------
-
-
-def _excess_rule(key: str, usual: float) -> Callable[[Report], str | None]:
-    """Whether a share is far above its floor, which is `usual` where there is no floor."""
-
-    def rule(report: Report) -> str | None:
-        share, floor, count = _beside_floor(report, key, usual)
-        if share is None or share < max(2.0 * floor, floor + 0.05):
-            return None
-        error = math.hypot(*(_error_of_share(each, count) for each in (share, floor)))
-        if share - floor < CERTAIN * error:
-            return None
-        return EXCESS[key].format(share=number(share), floor=number(floor))
-
-    return rule
-
-
-EXCESS = {
-    "memorised": "A share of {share} of the samples is as good as copied from the training data "
-    "(memorised share; held-out data: {floor}).",
-    "copied": "A share of {share} of the samples are training rows, value by value "
-    "(held-out rows: {floor}).",
-    "duplicates": "The samples repeat each other: a share of {share} are duplicates "
-    "(real data: {floor}).",
-}
-
-
-def _find_closeness(report: Report) -> str | None:
-    """Whether samples lie nearer to training examples than real data do."""
-    share, floor, count = _beside_floor(report, "authenticity", 0.5)
-    if share is None or share > floor - 0.2:
-        return None
-    error = math.hypot(*(_error_of_share(each, count) for each in (share, floor)))
-    if floor - share < CERTAIN * error:
-        return None
-    return (
-        "The samples hug the training data: a share of "
-        f"{number(share)} is authentic (held-out data: {number(floor)})."
-    )
-
-
-def _find_told_apart(report: Report) -> str | None:
-    """Whether a classifier tells samples from real data, or takes them for their copies."""
-    apart, copies = [], []
-    for key in ("neighbour_test", "logistic_test"):
-        figure = report["figures"].get(key)
-        if figure is None or figure["value"] is None:
-            continue
-        count = report["details"].get(key, {}).get("judged", figure["generated"])
-        reach = ERRORS * _error_of_share(figure["value"], count)
-        if figure["value"] - reach >= TOLD_APART:
-            apart.append(key)
-        elif key == "neighbour_test" and figure["value"] + reach <= COPYING:
-            copies.append(key)
-
-    def listed(keys: Sequence[str]) -> str:
-        return ", ".join(f"{NAMES[key]}: {number(report['figures'][key]['value'])}" for key in keys)
-
-    if apart:
-        return (
-            f"Samples are told from real data far better than by chance ({listed(apart)}; chance "
-            "is 0.5)."
-        )
-    if copies:
-        return (
-            f"Samples are nearer to real examples than those are to each other ({listed(copies)}; "
-            "chance is 0.5): copies."
-        )
-    return None
-
-
-def _find_lost_tails(report: Report) -> str | None:
-    """Whether columns have lost their tails."""
-    columns = lost_columns(report)
-    if not columns:
-        return None
-    shown = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
-    number_lost = f"{len(columns)} column{'s' if len(columns) > 1 else ''}"
-    return f"Tails are unlike the data's in {number_lost} ({shown})."
-
-
-def _beside_floor(report: Report, key: str, usual: float) -> tuple[float | None, float, int]:
-    """Share, floor and count of the samples, all matched where there is a floor."""
-    figure = report["figures"].get(key)
-    if figure is None:
-        return None, usual, 1
-    if None not in (figure["matched"], figure["floor"]):
-        return figure["matched"], figure["floor"], max(1, figure["matched_generated"])
-    return figure["value"], usual, max(1, figure["generated"])
-
-
-RULES: tuple[Callable[[Report], str | None], ...] = (
-    _excess_rule("copied", 0.0),
-    _excess_rule("memorised", 0.05),
-    _find_closeness,
-    _excess_rule("duplicates", 0.05),
-    _find_told_apart,
-    _find_lost_tails,
-)

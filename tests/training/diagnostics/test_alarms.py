@@ -32,7 +32,7 @@ from ganapp.training.diagnostics.alarms import (
     wandering,
 )
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.lost_tails import LostTail
+from ganapp.training.evaluation.metrics.lost_tails import LostTail
 from ganapp.training.objectives import FGAN, OBJECTIVES, FPearson, LeastSquares, Minimax
 
 SEEDS = range(200)

@@ -7,17 +7,16 @@ import pytest
 from evaluation_cases import GRID, grid_points, vector_spec
 
 from ganapp.training.evaluation import report as module
-from ganapp.training.evaluation.judge import Judge
-from ganapp.training.evaluation.remarks import missing_in_short, remarks
-from ganapp.training.evaluation.report import write_report
+from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.report import report_notes, short_missing_notes, write_report
 from ganapp.training.evaluation.verdict import losses_to_baseline, verdict
 
 
 @pytest.fixture(scope="module")
 def judged():
-    judge = Judge(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
-    best = {**judge.report(grid_points(2)).as_dict(), "step": 3000}
-    last = {**judge.report(grid_points(3, modes=2)).as_dict(), "step": 4000}
+    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
+    best = {**evaluator.report(grid_points(2)).as_dict(), "step": 3000}
+    last = {**evaluator.report(grid_points(3, modes=2)).as_dict(), "step": 4000}
     return best, last
 
 
@@ -69,7 +68,7 @@ def test_no_alarm_is_said_only_where_all_could_be_decided(tmp_path, judged):
 
 def test_classes_are_named_by_their_names(judged):
     details = {"class_coverage": {"classes": [0, 1], "names": ["cat", "dog"], "each": [0.5, 0.25]}}
-    said = "\n".join(remarks({**judged[0], "details": details}))
+    said = "\n".join(report_notes({**judged[0], "details": details}))
     assert "- Coverage within classes: cat: 0.50, dog: 0.25." in said
 
 
@@ -80,7 +79,7 @@ def test_coverage_of_many_classes_names_those_covered_least(judged):
     ):
         each = [0.0, *(1 - place / 100 for place in range(1, count))]
         details = {"class_coverage": {"classes": list(range(count)), "each": each}}
-        said = "\n".join(remarks({**judged[0], "details": details}))
+        said = "\n".join(report_notes({**judged[0], "details": details}))
         assert expected in said
         assert said.count(": 0.") == min(count, 10)
 
@@ -172,7 +171,7 @@ def test_few_samples_and_missing_main_figures_get_no_verdict(judged):
 
 def test_reasons_in_short_name_columns_only_where_a_value_is_there(judged):
     report = copy.deepcopy(judged[0])
-    assert "All" not in "".join(missing_in_short(report))
+    assert "All" not in "".join(short_missing_notes(report))
     reasons = {
         "recall": {"value": "Too few", "floor": "Too few"},
         "density": {"value": "Too few"},
@@ -181,13 +180,13 @@ def test_reasons_in_short_name_columns_only_where_a_value_is_there(judged):
     for key, figure in report["figures"].items():
         figure["reasons"] = reasons.get(key, {})
     expected = ["recall, density: Too few.", "coverage (matched, floor): None held out."]
-    assert missing_in_short(report) == expected
+    assert short_missing_notes(report) == expected
     last = copy.deepcopy(report)
     last["figures"]["precision"]["reasons"] = {"value": "Broken"}
-    assert missing_in_short(report, last) == ["precision (last): Broken.", *expected]
+    assert short_missing_notes(report, last) == ["precision (last): Broken.", *expected]
     for figure in report["figures"].values():
         figure["reasons"] = {"value": "Too few"}
-    assert missing_in_short(report) == [f"All {len(report['figures'])} figures: Too few."]
+    assert short_missing_notes(report) == [f"All {len(report['figures'])} figures: Too few."]
 
 
 def test_the_time_of_the_baseline_is_on_the_page_alone(tmp_path, judged):
@@ -219,8 +218,8 @@ def test_figures_of_a_weak_classifier_come_with_a_caution(
 
 
 def test_reasons_are_printed_once_with_their_columns(tmp_path):
-    judge = Judge(vector_spec(), train=grid_points(0), modes=GRID)
-    last = {**judge.report(grid_points(1)[:3]).as_dict(), "step": 1}
+    evaluator = Evaluator(vector_spec(), train=grid_points(0), modes=GRID)
+    last = {**evaluator.report(grid_points(1)[:3]).as_dict(), "step": 1}
     page = write_report(tmp_path, title="t", best=None, last=last).read_text()
     assert page.count("no held-out data to take a floor from") == 1
     assert "precision, recall, density, coverage: (value, baseline) `features` must hold" in page

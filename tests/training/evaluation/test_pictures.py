@@ -156,12 +156,12 @@ def test_only_pictures_import_matplotlib_and_none_imports_pyplot():
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
         }
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
     }
     drawing = {
         name
         for name, modules in imports.items()
         if any(str(module).startswith("matplotlib") for module in modules)
     }
-    assert drawing == {"curves.py", "data_pictures.py", "pictures.py", "table_pictures.py"}
+    assert drawing == {"data_pictures.py", "pictures.py", "table_pictures.py"}
     assert not any("pyplot" in str(module) for module in imports["pictures.py"])

@@ -1,0 +1,60 @@
+"""The registry of metrics, in the order of a report. A new one is a file here and a line below."""
+
+from ganapp.training.evaluation.metric import Metric
+from ganapp.training.evaluation.metrics.authenticity import AUTHENTICITY, DUPLICATES
+from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
+from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
+from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
+from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
+from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
+from ganapp.training.evaluation.metrics.exact_wasserstein import EXACT_WASSERSTEIN
+from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
+from ganapp.training.evaluation.metrics.kernel_distance import KERNEL_DISTANCE
+from ganapp.training.evaluation.metrics.lost_tails import LOST_TAILS
+from ganapp.training.evaluation.metrics.memorisation import MEMORISED
+from ganapp.training.evaluation.metrics.modes import MODES
+from ganapp.training.evaluation.metrics.path_length import PATH_LENGTH
+from ganapp.training.evaluation.metrics.precision_recall import PRECISION_RECALL
+from ganapp.training.evaluation.metrics.requested_classes import (
+    ASKED_ACCURACY,
+    CLASS_COVERAGE,
+    TRANSFER_ACCURACY,
+)
+from ganapp.training.evaluation.metrics.sliced_wasserstein import (
+    PYRAMID_WASSERSTEIN,
+    SLICED_WASSERSTEIN,
+)
+from ganapp.training.evaluation.metrics.stacked_modes import STACKED_MODES
+from ganapp.training.evaluation.metrics.table_columns import TABLE_COLUMNS
+from ganapp.training.evaluation.metrics.tstr import TSTR
+from ganapp.training.evaluation.metrics.two_sample_test import LOGISTIC_TEST, NEIGHBOUR_TEST
+
+METRICS: list[Metric] = [
+    PRECISION_RECALL,
+    FRECHET_DISTANCE,
+    KERNEL_DISTANCE,
+    CLASS_HISTOGRAM,
+    MEMORISED,
+    MODES,
+    STACKED_MODES,
+    TABLE_COLUMNS,
+    TSTR,
+    COPIED_ROWS,
+    LOST_TAILS,
+    FRAME_DISTANCE,
+    CHANGE_DISTANCE,
+    MOTION,
+    ASKED_ACCURACY,
+    CLASS_COVERAGE,
+    TRANSFER_ACCURACY,
+    CLASS_SCORE,
+    SLICED_WASSERSTEIN,
+    PYRAMID_WASSERSTEIN,
+    EXACT_WASSERSTEIN,
+    ENERGY_DISTANCE,
+    NEIGHBOUR_TEST,
+    LOGISTIC_TEST,
+    AUTHENTICITY,
+    DUPLICATES,
+    PATH_LENGTH,
+]
