@@ -11,20 +11,10 @@ from ganapp.combinations import refuse
 from ganapp.evaluation_config import EvaluationConfig
 from ganapp.models.conditions import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.scheduled import scheduled
-from ganapp.section import (
-    Fraction,
-    PluginSection,
-    Positive,
-    Rate,
-    Section,
-    Seed,
-    Share,
-    Weight,
-)
+from ganapp.section import Fraction, PluginSection, Positive, Rate, Section, Seed, Share, Weight
 from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
-from ganapp.training.data.clusters import with_clusters
-from ganapp.training.data.partly import with_share_of_labels
+from ganapp.training.data.labels import with_clusters, with_share_of_labels
 from ganapp.training.optimizers import OptimizerConfig
 
 PAPER_TABLES = ("penalties", "constraint", "stabilisers")  # of `objective`, its paper's if left out

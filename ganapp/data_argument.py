@@ -7,7 +7,7 @@ from typing import Any
 from ganapp.errors import UserError
 from ganapp.plugins import FAMILIES, option_names, options_model
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
-from ganapp.training.data.tfds_name import read_name
+from ganapp.training.data.tfds import read_name
 from ganapp.training.registry import UnknownNameError
 
 # What a path is taken for that comes without the name of a source.

@@ -20,11 +20,11 @@ from ganapp.runner.samples import Samples, check_out, read_samples
 from ganapp.runner.stages import stage
 from ganapp.runner.summary import show_figures, warn
 from ganapp.training.data.cache import default_cache
-from ganapp.training.data.left_out import printable
 from ganapp.training.data.source import Source
 from ganapp.training.evaluation.judge import Judge
 from ganapp.training.evaluation.report import write_report
 from ganapp.training.evaluation.verdict import verdict
+from ganapp.training.sentences import printable
 
 SUBJECT = "This sample"
 

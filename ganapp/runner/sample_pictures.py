@@ -11,12 +11,10 @@ import numpy as np
 from ganapp.errors import UserError
 from ganapp.runner.summary import warn
 from ganapp.training.data import DataSpec
-from ganapp.training.data.cache import default_cache
-from ganapp.training.data.contents import NOTES, Contents, image_contents
+from ganapp.training.data.cache import NOTES, default_cache
 from ganapp.training.data.folder import folder, marks_in
-from ganapp.training.data.image_cache import Decoder, ImageOptions, SizesDifferError
-from ganapp.training.data.image_files import image_files, place_of
-from ganapp.training.data.left_out import about_left_out
+from ganapp.training.data.image_files import Contents, image_contents, image_files, place_of
+from ganapp.training.data.images import Decoder, ImageOptions, SizesDifferError, about_left_out
 from ganapp.training.rows_on_disk import rows_of
 
 # What the source `folder` does where it is not told otherwise.

@@ -6,7 +6,7 @@ import numpy as np
 
 from ganapp.errors import UserError
 from ganapp.training.data import DataSpec
-from ganapp.training.data.limits import LimitError
+from ganapp.training.data.checks import LimitError
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.reading import (
     Sheet,

@@ -15,9 +15,9 @@ from ganapp.runner.sample_tables import SUFFIXES as OF_TABLES
 from ganapp.runner.sample_tables import is_table, rows_of_table
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
 from ganapp.training.data import DataSpec
-from ganapp.training.data.array_forms import levels_of
+from ganapp.training.data.arrays import levels_of
 from ganapp.training.data.cache import chunks
-from ganapp.training.data.limits import is_tar
+from ganapp.training.data.image_files import is_tar
 from ganapp.training.rows_on_disk import rows_of
 
 ARRAYS = ("samples", "clips", "arr_0", "images", "x", "X", "data")

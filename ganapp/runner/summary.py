@@ -15,8 +15,8 @@ from ganapp.combinations import warnings
 from ganapp.listing import short_number
 from ganapp.runner.compose import Experiment
 from ganapp.training.data import Source
-from ganapp.training.data.left_out import about_left_out
-from ganapp.training.data.tables.descriptions import ColumnSummary
+from ganapp.training.data.images import about_left_out
+from ganapp.training.data.tables.codec import ColumnSummary
 from ganapp.training.evaluation.baseline_table import about_seconds
 from ganapp.training.evaluation.lost_tails import about_lost_tails
 from ganapp.training.evaluation.remarks import about_weak_features, missing_in_short

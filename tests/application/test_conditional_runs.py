@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from run_case import RING, ganapp, written
 
-from ganapp.training.data import clusters
+from ganapp.training.data import labels as clusters
 
 CONDITIONAL = """
 [data]

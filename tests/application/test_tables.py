@@ -17,7 +17,7 @@ from ganapp.loading import load_config, load_saved, preset_names
 from ganapp.runner.compose import compose
 from ganapp.runner.summary import columns_table
 from ganapp.training.data import DataSpec
-from ganapp.training.data.tables.descriptions import ColumnSummary
+from ganapp.training.data.tables.codec import ColumnSummary
 
 
 @pytest.fixture(scope="module")

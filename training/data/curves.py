@@ -14,7 +14,7 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.drawn import Count, DrawnSource, Length, keys
+from ganapp.training.data.source import Count, DrawnSource, Length, keys
 
 # A panel of the quadrature is at most this long, in units of the noise, and has so many nodes:
 # measured against eight times as many panels, the log-density is off by 1e-14 at the data and by

@@ -1,9 +1,12 @@
 """Where image files lie: a folder, or a zip or tar archive that is read in place.
 
-Nothing is ever written where a name in an archive says: contents go straight to the decoder.
+Nothing is ever written where a name in an archive says: contents go straight to the decoder. A
+small archive can be made to unpack to any size: its members are checked before they are unpacked.
 """
 
+import contextlib
 import dataclasses
+import itertools
 import lzma
 import os
 import stat
@@ -13,13 +16,17 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from ganapp.training.data.cache import BLOCK
-from ganapp.training.data.images import SUFFIXES, BadImageError, Picture, open_image
-from ganapp.training.data.left_out import printable
-from ganapp.training.data.limits import is_bomb, is_tar, members_within, open_tar
+from ganapp.training.data.cache import crc, key_of, remembered
+from ganapp.training.data.images import SUFFIXES, BadImageError, Example, Picture, open_image
+from ganapp.training.sentences import printable
 
+# Images are compressed already, so what unpacks to more than this many times its size is none.
+RATIO = 100
+ARCHIVE_BYTES = 2**30  # to which any archive may unpack
+MEMBER_BYTES = 2**24  # to which any member may
+NOTE_BYTES = 2**20  # of a name or note in a tar, which Python reads whole
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ROOM = 1 << 20  # bytes that an image file may have beside its pixels
 MOST_LABELS = 1 << 28  # bytes of a file with labels
@@ -33,6 +40,63 @@ OTHER_PROGRAMS = (
     *("$recycle.bin", "system volume information", "lost+found"),
 )
 Reader = Callable[[Path, int], Iterator]
+
+
+class _TarInfo(tarfile.TarInfo):
+    """A header of a tar whose long names and notes are short enough to be read whole."""
+
+    NOTES = (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in cls.NOTES and header.size > NOTE_BYTES:
+            raise tarfile.ReadError(f"a note in it claims {header.size:,} bytes")
+        return header
+
+
+@contextlib.contextmanager
+def open_tar(path: Path, mode: str = "r|*") -> Iterator[tarfile.TarFile]:
+    """A tar archive, compressed or not, that claims no notes which fill the memory."""
+    with tarfile.open(path, mode, tarinfo=_TarInfo) as archive:
+        yield archive
+
+
+def is_tar(path: Path) -> bool:
+    """Whether a file is a tar archive that `open_tar` opens."""
+    try:
+        with open_tar(path, "r:*"):
+            return True
+    except (tarfile.TarError, EOFError):
+        return False
+
+
+def members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar, each checked before it is unpacked or passed over.
+
+    Raises:
+        ValueError: they unpack to more than 1 GiB and more than 100 times what the archive has.
+    """
+    most = max(ARCHIVE_BYTES, RATIO * path.stat().st_size)
+    for member in archive:
+        if member.offset_data + member.size > most:
+            raise ValueError(
+                f"{path.name} must be an archive of images, which unpacks to at most "
+                f"{most:,} bytes; unpack it into a folder if you trust it. Received: "
+                f"{member.name!r} claims {member.size:,} bytes"
+            )
+        yield member
+
+
+def is_bomb(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of a .zip unpacks to far more than an image file in an archive does."""
+    return member.file_size > max(MEMBER_BYTES, RATIO * member.compress_size)
 
 
 class FileFacts(NamedTuple):
@@ -51,23 +115,6 @@ class FileFacts(NamedTuple):
     crc: int
     refused: str = ""
     left_out: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """An image to come, with what its place says about it.
-
-    Args:
-        name: of its file, for messages.
-        load: gives it, in any thread; raises `BadImageError`.
-        label: its class, `None` if it has none or its name tells it.
-        held_out: whether its place says that it is not to be trained on.
-    """
-
-    name: str
-    load: Callable[[], Picture]
-    label: int | None = None
-    held_out: bool = False
 
 
 class _Found(NamedTuple):
@@ -259,20 +306,12 @@ def _facts_of_folder(folder: Path, max_pixels: int) -> Iterator[FileFacts]:
         if reason := _irregular(status):
             return FileFacts(name, 0, 0, reason)
         try:
-            return FileFacts(name, status.st_size, _crc((folder / name).open("rb")))
+            return FileFacts(name, status.st_size, crc((folder / name).open("rb")))
         except OSError as error:  # decoding it will say so
             return FileFacts(name, status.st_size, 0, str(error.strerror))
 
     with ThreadPoolExecutor() as pool:
         yield from pool.map(facts, _walk(folder))
-
-
-def _crc(file: IO[bytes]) -> int:
-    value = 0
-    with file:
-        while block := file.read(BLOCK):
-            value = zlib.crc32(block, value)
-    return value
 
 
 def _of_zip(archive: zipfile.ZipFile, max_pixels: int) -> Iterator[tuple]:
@@ -348,8 +387,8 @@ def _facts_of_tar(path: Path, max_pixels: int) -> Iterator[FileFacts]:
             if left_out:
                 yield FileFacts(name, 0, 0, left_out=left_out)
             else:
-                crc = 0 if reason else _crc(archive.extractfile(member))
-                yield FileFacts(name, member.size, crc, reason)
+                value = 0 if reason else crc(archive.extractfile(member))
+                yield FileFacts(name, member.size, value, reason)
 
 
 def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
@@ -424,3 +463,57 @@ def _example(
         return open_image(source, max_pixels, bits=bits)
 
     return Example(name, load)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What a folder or archive holds.
+
+    Args:
+        key: a name for its images: the same for the same names and contents.
+        left_out: by name as text why a file is no image.
+        label_files: names of files with labels.
+        images: how many files are named as images, damaged ones too.
+    """
+
+    key: str
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    label_files: list[str] = dataclasses.field(default_factory=list)
+    images: int = 0
+
+
+def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
+    """What a folder or archive of images holds.
+
+    Whether they lie in a folder or an archive, in which order, since when, and below which folders
+    all of them lie makes no difference to the key, nor do the files that are left out.
+
+    Args:
+        path: as for `image_files`.
+        max_pixels: see `image_files`.
+        notes: folder that remembers the contents; may be read-only.
+    """
+
+    def read() -> dict[str, Any]:
+        facts = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each.name))
+        used = [each for each in facts if not each.left_out]
+        names = below_common([each.name.split("/")[:-1] for each in used])
+        last = [each.name.split("/")[-1] for each in used]
+        key = key_of(names, last, [(each.size, each.crc, each.refused) for each in used])
+        left_out = {printable(each.name): each.left_out for each in facts if each.left_out}
+        labels = [each for each in used if each.name.endswith(LABEL_FILE)]
+        readable = [each.name for each in labels if not each.refused]
+        found = Contents(key, left_out, readable, len(used) - len(labels))
+        return dataclasses.asdict(found)
+
+    listing = [str(path.absolute()), list(statuses(path)), max_pixels]
+    names = [field.name for field in dataclasses.fields(Contents)]
+    return Contents(**remembered(notes, listing, read, names))
+
+
+def below_common(places: list[list[str]]) -> list[list[str]]:
+    """Folders of each file, without the first ones that all files share."""
+    first, last = min(places, default=[]), max(places, default=[])  # all others lie between
+    pairs = zip(first, last, strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return [place[common:] for place in places]

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.drawn import Count, DrawnSource, Length, keys
+from ganapp.training.data.source import Count, DrawnSource, Length, keys
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,14 @@ import tensorflow as tf
 
 from ganapp.training.data.cache import CacheDir
 from ganapp.training.data.digits import digits as digit_images
-from ganapp.training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW, keys
-from ganapp.training.data.source import ArraySource, Source
+from ganapp.training.data.source import (
+    HELD_OUT_VIEW,
+    TRAINING_DRAWS,
+    TRAINING_VIEW,
+    ArraySource,
+    Source,
+    keys,
+)
 from ganapp.training.data.spec import DataSpec
 
 VIEW = 2_000  # clips in a view unless asked for fewer: 10 MB at the default size

@@ -14,8 +14,13 @@ import tensorflow as tf
 
 from ganapp.training.data.cache import CacheDir
 from ganapp.training.data.digits import digits
-from ganapp.training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW
-from ganapp.training.data.source import ArraySource, Source
+from ganapp.training.data.source import (
+    HELD_OUT_VIEW,
+    TRAINING_DRAWS,
+    TRAINING_VIEW,
+    ArraySource,
+    Source,
+)
 from ganapp.training.data.spec import DataSpec
 
 VIEW = 26_000  # examples in a view unless asked for fewer: as many as the protocol judges

@@ -8,9 +8,9 @@ import annotated_types
 import numpy as np
 
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE
+from ganapp.training.data.arrays import MaxBytes, arrays_in, check_npz
 from ganapp.training.data.checks import check_differ, check_size
 from ganapp.training.data.images import SUFFIXES, BadImageError, read_pixels
-from ganapp.training.data.limits import MaxBytes, arrays_in, check_npz
 from ganapp.training.data.source import ArraySource
 from ganapp.training.data.spec import DataSpec
 

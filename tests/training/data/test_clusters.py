@@ -6,12 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from ganapp.training.data import clusters
+from ganapp.training.data import labels as clusters
 from ganapp.training.data.arrays import npz
-from ganapp.training.data.clusters import with_clusters
 from ganapp.training.data.curves import moons
 from ganapp.training.data.digits import digits
-from ganapp.training.data.pipeline import training_batches
+from ganapp.training.data.labels import with_clusters
+from ganapp.training.data.source import training_batches
 from ganapp.training.data.tables.sources import wine
 
 LEVELS = (0, 100, 200)  # of three kinds of images, which nothing else tells apart

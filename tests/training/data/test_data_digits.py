@@ -59,5 +59,9 @@ def test_cache_is_where_the_environment_says(cache_dir, monkeypatch, source):
     assert default_cache() == cache_dir
     monkeypatch.setenv("GANAPP_CACHE", "/elsewhere")
     assert str(default_cache()) == "/elsewhere"
-    assert (cache_dir / "ganapp_digits").is_dir()
+
+
+def test_nothing_is_prepared_and_the_order_is_that_of_earlier_versions(source):
+    """Which kept the digits as TensorFlow Datasets does: their runs go on with the same data."""
     assert SOURCES["digits"] is digits
+    assert source.fingerprint() == "0010d58d 39407a86 1274920f 66855573"

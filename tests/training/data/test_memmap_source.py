@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganapp.training.data import ArraySource, DataSpec, MemmapSource, training_batches
-from ganapp.training.data.memmap import split_order
+from ganapp.training.data.source import split_order
 
 TRAIN, HELD_OUT = 30, 4
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from ganapp.training.data.label_files import FileLabels, labels_in_files
-from ganapp.training.data.places import marks_of_file, marks_of_places
+from ganapp.training.data.folder import FileLabels, labels_in_files, marks_of_file, marks_of_places
 
 
 def classes_and_parts(*names, **options):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluation_cases import vector_spec
 
-from ganapp.training.data.partly import keep_share
+from ganapp.training.data.labels import keep_share
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.conditional import asked_accuracy, class_coverage, transfer_accuracy
 from ganapp.training.evaluation.judge import Judge

@@ -17,19 +17,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganapp.training.data.tables.columns import (
+    PLAIN,
+    PLAIN_CELL,
     Categorical,
     Column,
     Constant,
+    DateForm,
     Identifier,
     LeftOut,
+    NumberForm,
     Numeric,
     Value,
-)
-from ganapp.training.data.tables.forms import (
-    PLAIN,
-    PLAIN_CELL,
-    DateForm,
-    NumberForm,
     date_patterns,
     number_forms,
     parse_dates,

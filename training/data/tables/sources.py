@@ -10,34 +10,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 import annotated_types
 import numpy as np
 
-from ganapp.training.data.limits import TABLE_BYTES, TABLE_COLUMNS, MaxBytes, MaxColumns
+from ganapp.training.data.arrays import MaxBytes
 from ganapp.training.data.source import ArraySource
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.data.tables.checking import check_label, check_table
 from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.data.tables.descriptions import sentences
+from ganapp.training.data.tables.columns import DateForm
 from ganapp.training.data.tables.fitting import fit_columns, wishes_of
-from ganapp.training.data.tables.forms import DateForm
-from ganapp.training.data.tables.kinds import understand
+from ganapp.training.data.tables.kinds import ASKED, check_kinds, titled, understand
 from ganapp.training.data.tables.reading import (
+    TABLE_BYTES,
+    TABLE_COLUMNS,
+    MaxColumns,
     Sheet,
     check_names,
     read_csv,
     read_parquet,
     read_table,
 )
+from ganapp.training.sentences import listed
 
 if TYPE_CHECKING:
     import pandas
 
+LEAST_ROWS = 50
 Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 Count = Annotated[int, annotated_types.Ge(1)]
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
-
-
 UNKNOWN = -1  # label of a row without one
 NOTHING_SAID: dict[str, str] = {}
-
 # The documentation of a source of files, below its first line.
 OPTIONS = """
 
@@ -53,6 +53,61 @@ Args:
     split: seed of the choice of held-out rows.
     max_bytes: that the table may take unpacked, as text or at 8 bytes a cell.
     max_columns: that it may have."""
+
+
+def check_table(
+    frame: "pandas.DataFrame",
+    *,
+    label: str,
+    named: Mapping[str, Sequence[str]],
+    kinds: Mapping[str, str],
+) -> None:
+    """Refuses a table too small or without the columns that the options name.
+
+    Args:
+        frame: as read.
+        label: name of the column that holds the class, or empty.
+        named: by option, the columns that it names.
+        kinds: what some columns are.
+
+    Raises:
+        ValueError: the option, what was expected and what came.
+    """
+    known = [str(name) for name in frame.columns]
+    for option, names in {**named, "label": [label] if label else []}.items():
+        absent = next((name for name in names if name not in known), None)
+        if absent is not None:
+            raise ValueError(
+                f"`{option}` must name columns of the table, {listed(known)}. "
+                f"Received: {option}={absent!r}"
+            )
+    for option in ("drop", "embedded"):
+        if label and label in named.get(option, ()):
+            raise ValueError(f"`{option}` must not name the `label`. Received: {label!r} for both")
+    check_kinds(kinds, known)
+    for name, kind in kinds.items():
+        classes = {"label": [label] if label else []}
+        option = next((o for o, names in {**named, **classes}.items() if name in names), "")
+        if option and option != "drop" and ASKED.get(kind) != "category":
+            raise ValueError(
+                f"`kinds` must not say {kind!r} of the column {titled(name)}, of which `{option}` "
+                f"makes categories. Received: both"
+            )
+    if len(frame) < LEAST_ROWS:
+        raise ValueError(
+            f"The table must have at least {LEAST_ROWS} rows. Received: {len(frame)} rows"
+        )
+
+
+def check_label(series: "pandas.Series") -> None:
+    """Refuses a label that tells nothing apart; rows may lack it."""
+    classes = series.dropna().astype(str).unique()
+    if len(classes) < 2:
+        only = f"only {classes[0]!r}" if len(classes) else "nothing"
+        raise ValueError(
+            f"`label` must have at least two classes. Received: {only} in the column "
+            f"{series.name!r}"
+        )
 
 
 def _of_file(
@@ -301,7 +356,7 @@ def _source(
         notes: sentences on what was assumed of the file.
     """
     mean, scale = _moments(table, rows[training])
-    description = " ".join([about["description"], *sentences(table)]).strip()
+    description = " ".join([about["description"], *table.notes()]).strip()
     spec = DataSpec(
         kind="vector",
         shape=(table.width,),
@@ -373,6 +428,8 @@ csv = _of_file(
     "the user's own data",
     read_csv,
 )
+
+
 parquet = _of_file(
     "parquet", "A table in a Parquet file; nulls are missing.", "the user's own data", read_parquet
 )

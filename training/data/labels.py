@@ -1,4 +1,4 @@
-"""Classes for data that have none: clusters of like examples, told to both networks.
+"""The labels of a source replaced: by some of them (semi-supervised learning), or by clusters.
 
 A generator of one continuous latent has to bridge the gaps between pieces of the data, and what
 lies on a bridge looks like nothing. One that is told a class makes one piece at a time. Labels do
@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from ganapp.training.data.cache import key_of, prepared
-from ganapp.training.data.fingerprints import fingerprint_of
-from ganapp.training.data.relabelled import RelabelledExamples
-from ganapp.training.data.source import FiniteSource, Source, head
+from ganapp.training.data.cache import fingerprint_of, key_of, prepared
+from ganapp.training.data.source import ArraySource, FiniteSource, Source, head
 from ganapp.training.data.spec import DataSpec
 
+UNKNOWN = -1
+LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key
+UNLABELLED = {"unlabelled", "unlabeled"}  # folders whose images have no class
 COMPONENTS = 50  # principal components that are compared
 MOST_FITTED = 10_000  # examples that components and centres are fitted on
 SEED = 0
@@ -30,6 +32,143 @@ METHOD = 1  # another one where the same data get other clusters
 LIBRARIES = ("numpy", "scipy", "scikit-learn")  # whose versions may round in another way
 AT_ONCE = 2048  # examples in model units in memory
 LEAST_OF_A_CLUSTER = 10  # training examples on average, or a cluster is a few copies
+
+
+class Relabelled(Source):
+    """What is said of the data stays as it is.
+
+    Args:
+        source: where the examples come from.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
+        self.notes = source.notes
+        self.density, self.modes, self.singles = source.density, source.modes, source.singles
+        self.notes = source.notes
+
+    def fingerprint(self):
+        return self._source.fingerprint()
+
+    def held_out_examples(self, count=None):
+        return self._source.held_out_examples(count)
+
+
+class RelabelledExamples(Relabelled, FiniteSource):
+    """Examples with an end, the same labels in every epoch.
+
+    Args:
+        source: where the examples come from.
+        labels: int32 `(n,)` of its training examples, below 0 where not known.
+    """
+
+    def __init__(self, source: FiniteSource, labels: np.ndarray) -> None:
+        super().__init__(source)
+        self._labels = labels
+        # Made once: in a dataset's function, an array would become a constant of its graph.
+        with tf.device("CPU:0"):
+            self._label_tensor = tf.constant(labels, tf.int32)
+
+    def at(self, index):
+        found = self._source.at(index)
+        examples = found[0] if isinstance(found, tuple) else found
+        return examples, tf.gather(self._label_tensor, index)
+
+    def training_labels(self):
+        return self._labels
+
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self._labels, count)
+
+
+def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Source:
+    """The same data, with the labels of all but some training examples unknown.
+
+    Of every class the same share stays known, at least one label; what a small share keeps a larger
+    one keeps, too. Held-out examples keep all their labels, for those who judge. Where examples
+    are drawn without end, each keeps its label with that probability.
+
+    Args:
+        source: with labels.
+        share: of the known training labels that stay known, above 0 and at most 1.
+        seed: of which ones.
+
+    Raises:
+        ValueError: there are no labels.
+    """
+    received = f"Received: labelled={share:g} with data.source={source.spec.name!r}"
+    if not source.spec.classes or source.training_labels() is None:
+        raise ValueError(f"`data.labelled` needs data with labels. {received}, which has none")
+    if isinstance(source, FiniteSource):
+        # The same ones in every epoch.
+        kept = keep_share(source.training_labels(), share, seed=seed)
+        hide = RelabelledExamples if source.spec.label_start is None else _without_labels
+        return hide(source, kept)
+    return PartlyLabelledDraws(source, share, seed)
+
+
+def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
+    """Rows of a table, the label column empty where the label is not known."""
+    if (labels >= 0).all():
+        return source
+    table = dataclasses.replace(source.spec.table, partly_labelled=True)
+    rows = source.train.copy()
+    rows[labels < 0, table.label_place] = np.nan
+    spec = dataclasses.replace(source.spec, table=table)
+    return dataclasses.replace(source, spec=spec, train=rows, train_labels=labels)
+
+
+def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
+    """Labels with all but a share of each class replaced by -1.
+
+    Args:
+        labels: int `(n,)`, below 0 where unknown already.
+        share: that is kept of each class, rounded, at least one label.
+        seed: of the choice.
+
+    Returns:
+        int32 `(n,)`.
+    """
+    # Not `default_rng`: numpy may change its streams between releases, and never this one.
+    order = np.random.RandomState(seed).permutation(len(labels))
+    kept = np.full(len(labels), UNKNOWN, np.int32)
+    for label in np.unique(labels[labels >= 0]):
+        of_class = order[labels[order] == label]
+        kept[of_class[: max(1, round(share * len(of_class)))]] = label
+    return kept
+
+
+class PartlyLabelledDraws(Relabelled):
+    """Examples without an end; whether one is labelled is drawn with it.
+
+    Args:
+        source: with labels.
+        share: probability of a label.
+        seed: of the draws.
+    """
+
+    def __init__(self, source: Source, share: float, seed: int) -> None:
+        super().__init__(source)
+        self._share, self._seed = share, seed
+        # Of the whole view: an example of it is labelled or not however many are asked for.
+        self._view_labels = keep_share(source.training_labels(), share, seed=seed)
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        examples, labels = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
+        # Drawn for the whole batch: a row is labelled or not whoever asks for it.
+        key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
+        drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
+        known = tf.ensure_shape(drawn < self._share, (count,))
+        return examples, tf.where(known, labels, UNKNOWN)
+
+    def training_labels(self):
+        return self._view_labels
+
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self._view_labels, count)
 
 
 class Clustered(RelabelledExamples):
