@@ -54,6 +54,12 @@ class Relabelled(Source):
     def held_out_examples(self, count=None):
         return self._source.held_out_examples(count)
 
+    def training_observations(self, count=None):
+        return self._source.training_observations(count)
+
+    def held_out_observations(self, count=None):
+        return self._source.held_out_observations(count)
+
 
 class RelabelledExamples(Relabelled, FiniteSource):
     """Examples with an end, the same labels in every epoch.
@@ -71,9 +77,7 @@ class RelabelledExamples(Relabelled, FiniteSource):
             self._label_tensor = tf.constant(labels, tf.int32)
 
     def at(self, index):
-        found = self._source.at(index)
-        examples = found[0] if isinstance(found, tuple) else found
-        return examples, tf.gather(self._label_tensor, index)
+        return self._source.at(index) | {"label": tf.gather(self._label_tensor, index)}
 
     def training_labels(self):
         return self._labels
@@ -156,12 +160,12 @@ class PartlyLabelledDraws(Relabelled):
         self._view_labels = keep_share(source.training_labels(), share, seed=seed)
 
     def rows(self, step, first, count, *, batch_size, seed):
-        examples, labels = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
+        found = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
         # Drawn for the whole batch: a row is labelled or not whoever asks for it.
         key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
         drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
         known = tf.ensure_shape(drawn < self._share, (count,))
-        return examples, tf.where(known, labels, UNKNOWN)
+        return found | {"label": tf.where(known, found["label"], UNKNOWN)}
 
     def training_labels(self):
         return self._view_labels

@@ -19,6 +19,7 @@ from ganapp.training.data.spec import DataSpec
 MOST_ENCODED = 2**28
 ENCODED_AT_ONCE = 4096  # rows
 Arrays = tuple[np.ndarray, np.ndarray | None]
+Tensors = dict[str, tf.Tensor]  # `x`, perhaps `label`, and the observations of `spec.conditions`
 SPLIT_SEED = 20140610  # of which examples are held out; the same in every run
 MOST_HELD_OUT = 10_000
 # Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
@@ -54,7 +55,7 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def rows(
         self, step: tf.Tensor, first: tf.Tensor, count: int, *, batch_size: int, seed: int
-    ) -> Any:
+    ) -> Tensors:
         """Rows `first` to `first + count` of the global batch of one step, in model units.
 
         Args:
@@ -65,7 +66,8 @@ class Source(abc.ABC):
             seed: of the order or the draw.
 
         Returns:
-            `x`, or `(x, label)` when there are labels: a pure function of the arguments.
+            `x`, the examples; `label`, int32 `(count,)`, when there are labels; and the
+            observations that `spec.conditions` names: a pure function of the arguments.
         """
 
     @abc.abstractmethod
@@ -75,6 +77,14 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def held_out_examples(self, count: int | None = None) -> Arrays:
         """Examples that training never sees, in user units, with their labels."""
+
+    def training_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
+        """What belongs to each of `training_examples(count)`, by name, in model units."""
+        return {}
+
+    def held_out_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
+        """What belongs to each of `held_out_examples(count)`, by name, in model units."""
+        return {}
 
     def training_labels(self) -> np.ndarray | None:
         """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
@@ -98,11 +108,11 @@ class FiniteSource(Source):
     """Examples with an end; each epoch has its own order, a function of (seed, epoch)."""
 
     @abc.abstractmethod
-    def at(self, index: tf.Tensor) -> Any:
-        """`x` or `(x, label)` of the training examples at `index`, int64 `(count,)`.
+    def at(self, index: tf.Tensor) -> Tensors:
+        """The training examples at `index`, int64 `(count,)`, and what belongs to them.
 
         Returns:
-            Examples in model units with a static shape but for their count, and int32 labels.
+            See `rows`; with static shapes but for their count.
         """
 
     def rows(self, step, first, count, *, batch_size, seed):
@@ -151,8 +161,8 @@ class ArraySource(FiniteSource):
         if not self._encoded:
             examples = self.spec.to_model_units(examples)
         if self.train_labels is None:
-            return examples
-        return examples, tf.gather(self._labels, index)
+            return {"x": examples}
+        return {"x": examples, "label": tf.gather(self._labels, index)}
 
     def fingerprint(self):
         return fingerprint_of(self.train, self.train_labels, self.held_out, self.held_out_labels)
@@ -239,8 +249,8 @@ class MemmapSource(FiniteSource):
         examples.set_shape((*index.shape, *self.spec.shape))
         examples = self.spec.to_model_units(examples)
         if self._labels is None:
-            return examples
-        return examples, tf.gather(self._label_tensor, index)
+            return {"x": examples}
+        return {"x": examples, "label": tf.gather(self._label_tensor, index)}
 
     def training_examples(self, count=None):
         last = min(self.spec.examples, math.inf if count is None else count)
@@ -332,8 +342,9 @@ class DrawnSource(Source):
         points = tf.ensure_shape(points[first : first + count], (count, *self.spec.shape))
         points = self.spec.to_model_units(points)
         if labels is None:
-            return points
-        return points, tf.ensure_shape(labels[first : first + count], (count,))
+            return {"x": points}
+        labels = tf.ensure_shape(labels[first : first + count], (count,))
+        return {"x": points, "label": labels}
 
     def training_examples(self, count=None):
         return self._view(count, TRAINING_VIEW)
@@ -372,7 +383,7 @@ def training_batches(
         strategy: the distribution strategy; the current one when `None`.
 
     Returns:
-        A dataset, distributed when there are several replicas.
+        A dataset of `Tensors`, see `Source.rows`; distributed when there are several replicas.
 
     Raises:
         ValueError: if the replicas cannot share the batch evenly, or one epoch holds no batch.
@@ -396,7 +407,7 @@ def training_batches(
         first_replica = context.input_pipeline_id * local
         rows = batch_size // replicas
 
-        def element(number: tf.Tensor):
+        def element(number: tf.Tensor) -> Tensors:
             replica = first_replica + number % local
             return source.rows(
                 number // local, replica * rows, rows, batch_size=batch_size, seed=seed

@@ -1,6 +1,7 @@
 """What a data source promises about its examples, and the way back to the user's units."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class DataSpec:
         description: one sentence for the model card.
         licence: licence or origin of the data, for the model card.
         table: what the columns of a table are; `None` for other data.
+        conditions: shape of each observation that belongs to an example, by its name and without
+            the batch axis: what a generator is conditioned on besides the class.
     """
 
     name: str
@@ -47,6 +50,7 @@ class DataSpec:
     description: str = ""
     licence: str = ""
     table: TableCodec | None = None
+    conditions: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -66,6 +70,12 @@ class DataSpec:
             raise ValueError(
                 "A vector source must give `mean` and `scale` for each of its "
                 f"{count} coordinates. Received: mean={self.mean}, scale={self.scale}"
+            )
+        taken = sorted({"x", "z", "label"} & set(self.conditions))
+        if taken:
+            raise ValueError(
+                "`conditions` must have other names than the example `x`, the latent `z` and the "
+                f"`label`. Received: {', '.join(taken)}"
             )
 
     @property
@@ -95,6 +105,19 @@ class DataSpec:
     def partly_labelled(self) -> bool:
         """Whether examples say their class and some of them do not: rows that lack a label."""
         return self.table is not None and self.table.partly_labelled
+
+    @property
+    def transform(self) -> dict[str, Any]:
+        """The way from model units to the user's as data, ready for JSON.
+
+        `{"levels": True}` for pixels, uint8 of -1 to 1; `{"mean": [...], "scale": [...]}` for
+        vectors; `{"table": True}` for the rows of a table, whose way `table` describes.
+        """
+        if self.table is not None:
+            return {"table": True}
+        if self.pixels:
+            return {"levels": True}
+        return {"mean": list(self.mean), "scale": list(self.scale)}
 
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
@@ -131,6 +154,8 @@ class DataSpec:
     def from_dict(cls, fields: dict[str, Any]) -> "DataSpec":
         """Reads what `as_dict` wrote (JSON turns tuples into lists; they become tuples again)."""
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        conditions = fields.get("conditions", {})  # earlier versions had none
+        values["conditions"] = {name: tuple(shape) for name, shape in conditions.items()}
         if values.get("table") is not None:
             values["table"] = TableCodec.from_dict(values["table"])
         return cls(**values)

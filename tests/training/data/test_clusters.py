@@ -47,9 +47,10 @@ def test_what_is_alike_has_one_label_in_training_and_in_what_is_held_out(tmp_pat
     np.testing.assert_array_equal(held_out, whole.held_out_examples()[0])
     assert len(held_out) > 3
     assert same_parts(np.concatenate([told, also]), kinds(np.concatenate([images, held_out])))
-    for x, y in training_batches(clustered, batch_size=8, seed=0).take(20):
+    for batch in training_batches(clustered, batch_size=8, seed=0).take(20):
         name = dict(zip(kinds(images), told, strict=True))
-        assert y.numpy().tolist() == [name[k] for k in kinds(clustered.spec.to_user_units(x))]
+        found = kinds(clustered.spec.to_user_units(batch["x"]))
+        assert batch["label"].numpy().tolist() == [name[kind] for kind in found]
 
 
 def test_judges_see_the_labels_that_people_gave(tmp_path):

@@ -48,7 +48,8 @@ def test_held_out_digits_are_stratified(source):
 
 
 def test_batches_are_in_model_units(source):
-    images, labels = next(iter(training_batches(source, batch_size=64, seed=0)))
+    batch = next(iter(training_batches(source, batch_size=64, seed=0)))
+    images, labels = batch["x"], batch["label"]
     assert images.shape == (64, 8, 8, 1)
     assert images.numpy().min() == -1.0
     assert images.numpy().max() == 1.0

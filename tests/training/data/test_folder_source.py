@@ -51,9 +51,9 @@ def test_every_image_once_with_its_label(source, tmp_path):
     images, labels = everything(found)
     known = {noise(seed).tobytes(): int(seed >= 15) for seed in range(24)}
     assert {i.tobytes(): int(n) for i, n in zip(images, labels, strict=True)} == known
-    x, y = next(iter(training_batches(found, batch_size=4, seed=0)))
-    back = spec.to_user_units(x).numpy()
-    assert [known[image.tobytes()] for image in back] == y.numpy().tolist()
+    batch = next(iter(training_batches(found, batch_size=4, seed=0)))
+    back = spec.to_user_units(batch["x"]).numpy()
+    assert [known[image.tobytes()] for image in back] == batch["label"].numpy().tolist()
 
 
 def test_folders_for_training_and_test_are_kept_apart(source):
@@ -110,7 +110,8 @@ def test_without_colours_one_channel_is_enough(source):
 def test_sides_may_differ_from_each_other(source):
     found = source(pictures(12, height=8, width=20))
     assert found.spec.shape == (8, 20, 3)
-    assert next(iter(training_batches(found, batch_size=4, seed=0))).shape == (4, 8, 20, 3)
+    batch = next(iter(training_batches(found, batch_size=4, seed=0)))
+    assert batch["x"].shape == (4, 8, 20, 3)
 
 
 def test_bad_files_are_counted_and_left_out(source, caplog):

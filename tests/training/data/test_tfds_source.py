@@ -97,7 +97,8 @@ def test_data_sets_of_the_catalogue(source, network, name, options, shape, class
     assert name.partition(":")[0] in spec.description
     assert "cache" not in repr(spec)
     batch = next(iter(training_batches(found, batch_size=4, seed=0)))
-    assert (batch[0] if classes else batch).shape == (4, *shape)
+    assert ("label" in batch) == bool(classes)
+    assert batch["x"].shape == (4, *shape)
 
 
 def test_a_prepared_data_set_is_read_from_its_files(source, cache_dir, prepared):
