@@ -12,7 +12,7 @@ from ganapp.errors import UserError
 from ganapp.runner.summary import warn
 from ganapp.training.data import DataSpec
 from ganapp.training.data.cache import NOTES, default_cache
-from ganapp.training.data.folder import folder, marks_in
+from ganapp.training.data.folder import annotations_in, folder
 from ganapp.training.data.image_files import Contents, image_contents, image_files, place_of
 from ganapp.training.data.images import Decoder, ImageOptions, SizesDifferError, about_left_out
 from ganapp.training.rows_on_disk import rows_of
@@ -105,7 +105,7 @@ def _labels(
     if not spec.classes:
         return None
     with contextlib.suppress(ValueError):  # folders that contradict each other say nothing
-        marks = marks_in(path, names, told["labels"], told["parts"], contents.label_files)
+        marks = annotations_in(path, names, told["labels"], told["parts"], contents.label_files)
         if marks.labels is not None and set(marks.classes) <= set(spec.classes):
             if (marks.labels < 0).any():
                 return None

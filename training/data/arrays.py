@@ -10,7 +10,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import annotated_types
 import numpy as np
@@ -38,10 +38,10 @@ from ganapp.training.data.checks import (
     check_finite,
     check_size,
 )
-from ganapp.training.data.folder import Bits, Share
+from ganapp.training.data.folder import Bits
 from ganapp.training.data.image_files import DAMAGED
 from ganapp.training.data.images import about_highest
-from ganapp.training.data.source import MemmapSource, split_order
+from ganapp.training.data.source import MemmapSource, Share, split_order
 from ganapp.training.data.spec import DataSpec
 
 MaxBytes = Annotated[int, annotated_types.Ge(1)]
@@ -67,13 +67,8 @@ Side = Annotated[int, annotated_types.Ge(1), annotated_types.Le(4096)]
 Shape = Annotated[tuple[Side, ...], annotated_types.MaxLen(3)]
 
 
-def check_npy(path: Path) -> None:
-    """Refuses a .npy by its header.
-
-    Raises:
-        ValueError: it is damaged, claims more than it holds, or holds too many examples; the end
-            of a sentence.
-    """
+def _check_npy(path: Path) -> None:
+    """Refuses a .npy by its header."""
     _check_examples(npy_header(path).shape)
 
 
@@ -136,25 +131,14 @@ class Form:
     levels: str = ""
 
 
-def is_stored_form(rows: np.ndarray) -> bool:
+def _is_stored_form(rows: np.ndarray) -> bool:
     """Whether examples can be read from where they lie: uint8 images or float32 vectors."""
     wanted = np.float32 if rows.ndim == 2 else np.uint8
     return rows.dtype == wanted and rows.flags.c_contiguous
 
 
-def shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
-    """Images that an array keeps as rows, `(n, height, width)` or with channels after these.
-
-    Args:
-        rows: `(n, d)`, or already of this shape.
-        shape: of one image: height and width, with the channels after or before them; they are
-            before them where they are at most 4 and the last side is not. Empty for rows as they
-            are.
-        name: of the array, for messages.
-
-    Raises:
-        ValueError: the rows have not so many values.
-    """
+def _shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
+    """Images that an array keeps as rows, `(n, height, width)` or with channels after these."""
     if not shape:
         return rows
     if math.prod(rows.shape[1:]) != math.prod(shape) or rows.ndim < 2:
@@ -167,12 +151,8 @@ def shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray
     return images.transpose(0, 2, 3, 1) if first else images
 
 
-def about_rows(rows: np.ndarray) -> str:
-    """A sentence where rows look like flat images; empty where they do not.
-
-    Args:
-        rows: `(n, d)`; a few of them are looked at.
-    """
+def _about_rows(rows: np.ndarray) -> str:
+    """A sentence where rows look like flat images; empty where they do not."""
     if rows.ndim != 2 or not len(rows):
         return ""
     shapes = [(round((rows.shape[1] / channels) ** 0.5), channels) for channels in (1, 3)]
@@ -198,12 +178,8 @@ def about_rows(rows: np.ndarray) -> str:
     )
 
 
-def about_range(images: np.ndarray) -> str:
-    """A sentence where images use less than half of their range; empty where they do not.
-
-    Args:
-        images: uint8 `(n, ...)`; all are read only where some of them say so.
-    """
+def _about_range(images: np.ndarray) -> str:
+    """A sentence where images use less than half of their range; empty where they do not."""
     step = max(1, len(images) // LOOKED_AT)
     highest = int(images[::step].max())
     if highest <= BYTE // 2 and step > 1:
@@ -211,17 +187,8 @@ def about_range(images: np.ndarray) -> str:
     return about_highest(highest, BYTE)
 
 
-def form_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
-    """Tells images from vectors by their shape, and the range of floating-point images.
-
-    Args:
-        arrays: the training examples and, where they are apart, the held-out ones; read once.
-        name: of the file or array, for messages.
-        bits: of the values of images that are used: `2**bits - 1` becomes white; 0 for 8.
-
-    Raises:
-        ValueError: they are neither, not finite, or of a range or order of axes that is not known.
-    """
+def _form_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
+    """Tells images from vectors by their shape, and the range of floating-point images."""
     shapes = {array.shape[1:] for array in arrays}
     if len(shapes) > 1:
         raise ValueError(
@@ -250,7 +217,7 @@ def levels_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form
     Args:
         arrays: `(n, height, width)` or `(n, height, width, channels)` each.
         name: of the file or array, for messages.
-        bits: see `form_of`.
+        bits: of the values of images that are used: `2**bits - 1` becomes white; 0 for 8.
 
     Raises:
         ValueError: they are not finite, or of a range that is not known.
@@ -258,7 +225,7 @@ def levels_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form
     if bits:
         return _of_bits(arrays, name, bits)
     if all(array.dtype == np.uint8 for array in arrays):
-        return Form(with_channels)
+        return Form(_with_channels)
     return _floats(arrays, name)
 
 
@@ -278,7 +245,7 @@ def moments(rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return centre, np.sqrt(mean(lambda values: (values - centre) ** 2))
 
 
-def number_labels(
+def _number_labels(
     labels: np.ndarray | None, count: int, name: str
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels as numbers from 0 on, and the name of each.
@@ -286,19 +253,6 @@ def number_labels(
     One-hot rows and floats that are whole numbers are taken for these numbers, as Keras makes them.
     Whole numbers below 0 and empty text are unknown labels, except where -1 and 1 are the only
     ones: two classes are often called so. How many numbers became unknown is logged.
-
-    Args:
-        labels: whole numbers or text, `(count,)` or `(count, 1)`, rows `(count, classes)` of zeros
-            and a one, or `None`.
-        count: of the examples.
-        name: of the file, for messages.
-
-    Returns:
-        int32 `(count,)`, -1 where unknown, and the names, or `None` and nothing where there are
-        fewer than two.
-
-    Raises:
-        ValueError: they are not one per example.
     """
     if labels is None:
         return None, ()
@@ -336,7 +290,6 @@ def _whole_numbers(labels: np.ndarray) -> np.ndarray:
 
 
 def _say_unknown(labels: np.ndarray, name: str) -> None:
-    """Warns of labels below 0, which may have been meant as a class."""
     if not len(labels):
         return
     values = [str(value) for value in np.unique(labels)]
@@ -365,13 +318,12 @@ def _check_image_shape(shape: tuple[int, ...], name: str) -> None:
     check_size(shape)
 
 
-def with_channels(images: np.ndarray) -> np.ndarray:
+def _with_channels(images: np.ndarray) -> np.ndarray:
     """Images with an axis for the channels; grey ones `(n, height, width)` get one."""
     return images[..., None] if images.ndim == 3 else images
 
 
 def _of_bits(arrays: Sequence[np.ndarray], name: str, bits: int) -> Form:
-    """Images of which the largest value of so many bits becomes white."""
     white = 2**bits - 1
     low, high = _range(arrays, name)
     if low < 0 or high > white:
@@ -382,7 +334,7 @@ def _of_bits(arrays: Sequence[np.ndarray], name: str, bits: int) -> Form:
 
     def convert(images: np.ndarray) -> np.ndarray:
         levels = images.astype(np.float64) * 255 / white
-        return with_channels(np.round(levels).astype(np.uint8))
+        return _with_channels(np.round(levels).astype(np.uint8))
 
     return Form(convert, f"values of {bits} bits as 256 levels")
 
@@ -398,7 +350,6 @@ def _range(arrays: Sequence[np.ndarray], name: str) -> tuple[float, float]:
 
 
 def _floats(arrays: Sequence[np.ndarray], name: str) -> Form:
-    """Images from 0 to 1 or from -1 to 1, which get 256 levels."""
     low, high = _range(arrays, name)
     floating = all(np.issubdtype(array.dtype, np.floating) for array in arrays)
     if not floating or low < -1 - SLACK or high > 1 + SLACK:
@@ -411,7 +362,7 @@ def _floats(arrays: Sequence[np.ndarray], name: str) -> Form:
 
     def convert(images: np.ndarray) -> np.ndarray:
         shares = (images.astype(np.float64) - start) / (1.0 - start)
-        return with_channels(np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8))
+        return _with_channels(np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8))
 
     return Form(convert, f"floats from {start:g} to 1, rounded to 256 levels")
 
@@ -467,10 +418,10 @@ def npz(
     keys = _keys(path, examples_key, labels_key)
     check_npz(path, filter(None, keys), max_bytes)
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
         labels = [_unpacked(path, key, folder) for key in keys[1::2] if key]
-        examples = [shaped_rows(rows, shape, path.name) for rows in examples]
+        examples = [_shaped_rows(rows, shape, path.name) for rows in examples]
         noted = _write(folder, examples, labels, held_out, path.name, bits)
         for file in folder.glob("unpacked-*"):
             file.unlink()
@@ -506,20 +457,20 @@ def npy(
     for name, file in given.items():
         check_exists(name, file)
     examples, *labels = (_loaded(file, file.name) for file in given.values())
-    examples = shaped_rows(examples, shape, path.name)
+    examples = _shaped_rows(examples, shape, path.name)
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         return _write(folder, [examples], labels, held_out, path.name, bits)
 
-    if bits or not is_stored_form(examples):
+    if bits or not _is_stored_form(examples):
         cache = cache_folder(cache_dir)
         key = key_of(
             [file_key(file, cache / NOTES) for file in given.values()], shape, bits, held_out
         )
         found = prepared(cache / "arrays", key, make)
         return _source("npy", path, found)
-    convert = form_of([examples], path.name).convert
-    numbers, classes = number_labels(labels[0] if labels else None, len(examples), path.name)
+    convert = _form_of([examples], path.name).convert
+    numbers, classes = _number_labels(labels[0] if labels else None, len(examples), path.name)
     order, apart = split_order(len(examples), held_out)
     about = {"held_out": apart, "classes": classes, "levels": ""}
     about |= _checked(examples, order[: len(order) - apart], examples)
@@ -528,27 +479,17 @@ def npy(
 
 def _write(
     folder: Path, examples: Arrays, labels: Arrays, share: float, name: str, bits: int
-) -> dict[str, Any]:
-    """Writes examples and labels, training ones first; returns what is to be noted.
-
-    Args:
-        folder: where to.
-        examples: training examples and, where they are apart, held-out ones.
-        labels: of each of them, or none at all.
-        share: see `split_order`.
-        name: of the file, for messages.
-        bits: see `form_of`.
-    """
+) -> dict[str, object]:
     if labels and len(labels) < len(examples):
         raise ValueError(
             f"Both or none of the training and held-out examples of {name} must have labels. "
             "Received: labels for one of them"
         )
-    form, counts = form_of(examples, name, bits=bits), [len(array) for array in examples]
+    form, counts = _form_of(examples, name, bits=bits), [len(array) for array in examples]
     orders = [split_order(count, share)[0] for count in counts]
     held_out = counts[1] if len(counts) == 2 else split_order(counts[0], share)[1]
     together = _together(labels, name) if labels else None
-    numbers, classes = number_labels(together, sum(counts), name)
+    numbers, classes = _number_labels(together, sum(counts), name)
     write_rows(folder / "examples.npy", list(zip(examples, orders, strict=True)), form.convert)
     if numbers is not None:
         starts = np.cumsum([0, *counts[:-1]])
@@ -560,7 +501,6 @@ def _write(
 
 
 def _together(labels: Arrays, name: str) -> np.ndarray:
-    """Labels of training and held-out examples as one array."""
     try:
         return np.concatenate([np.atleast_1d(each) for each in labels])
     except ValueError as error:
@@ -570,20 +510,14 @@ def _together(labels: Arrays, name: str) -> np.ndarray:
         ) from error
 
 
-def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, Any]:
-    """Refuses examples that are too few or the same; mean and scale of vectors, and notes.
-
-    Args:
-        rows: all examples.
-        training: int `(n,)`, which of them train.
-        stored: as they came from the user, some of them.
-    """
+def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, object]:
+    """Refuses examples that are too few or the same; mean and scale of vectors, and notes."""
     check_count(len(training), "training examples")
     if rows.ndim > 2:
         check_differ(rows)
-        return {"mean": (), "scale": (), "notes": list(filter(None, [about_range(rows)]))}
+        return {"mean": (), "scale": (), "notes": list(filter(None, [_about_range(rows)]))}
     mean, scale = moments(rows, training)
-    flat = about_rows(stored)
+    flat = _about_rows(stored)
     check_columns(scale, flat)
     return {"mean": mean.tolist(), "scale": scale.tolist(), "notes": [flat] if flat else []}
 
@@ -639,7 +573,6 @@ def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
 
 
 def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
-    """An array of a .npz, memory-mapped from a copy that is not compressed."""
     copy = folder / f"unpacked-{key.replace('/', '-')}.npy"
     try:
         with (
@@ -654,13 +587,8 @@ def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
 
 
 def _loaded(path: Path, name: str) -> np.ndarray:
-    """A memory-mapped array.
-
-    Raises:
-        ValueError: the file holds none, is cut short, or holds Python objects.
-    """
     try:
-        check_npy(path)
+        _check_npy(path)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(

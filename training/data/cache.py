@@ -15,7 +15,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Prepared:
 
     examples: np.ndarray
     labels: np.ndarray | None
-    about: dict[str, Any]
+    about: dict[str, object]
     fingerprint: str
 
 
@@ -56,13 +56,13 @@ def cache_folder(cache_dir: CacheDir) -> Path:
     return Path(cache_dir).expanduser() if cache_dir else default_cache()
 
 
-def key_of(*parts: Any) -> str:
+def key_of(*parts: object) -> str:
     """A name for everything that decides what is prepared: 40 hexadecimal digits."""
     text = json.dumps([FORMAT, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, Any]]) -> Prepared:
+def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, object]]) -> Prepared:
     """The examples of a key, from the cache or made now.
 
     Of several processes that ask for the same at once one makes it and the others wait. A killed
@@ -143,15 +143,18 @@ def file_key(path: Path, notes: Path) -> str:
     status = path.stat()
     times = ("", status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
-    def read() -> dict[str, Any]:
+    def read() -> dict[str, object]:
         return {"key": key_of(path.stat().st_size, _crc_of(path))}
 
     return remembered(notes, [str(path.absolute()), [times]], read, {"key"})["key"]
 
 
 def remembered(
-    notes: Path, listing: list[Any], read: Callable[[], dict[str, Any]], names: Collection[str]
-) -> dict[str, Any]:
+    notes: Path,
+    listing: list[object],
+    read: Callable[[], dict[str, object]],
+    names: Collection[str],
+) -> dict[str, object]:
     """What `read` gives, from a note if the files are as they were when it was written.
 
     Args:
@@ -171,8 +174,7 @@ def remembered(
     return found
 
 
-def _make(place: Path, make: Callable[[Path], dict[str, Any]]) -> None:
-    """Makes the folder beside its place and moves it there."""
+def _make(place: Path, make: Callable[[Path], dict[str, object]]) -> None:
     part = place.with_name(f".{place.name}.part")
     _remove(part)  # what a killed process left; nobody else is at it under the lock
     part.mkdir(parents=True)

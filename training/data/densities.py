@@ -49,6 +49,18 @@ class Funnel:
         others = np.exp(self.spread**2 / 4)
         return np.array([self.spread, *[others] * (self.dimensions - 1)])
 
+    @property
+    def mean(self) -> np.ndarray:
+        """Exact mean of each coordinate."""
+        return np.zeros(self.dimensions)
+
+    def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, None]:
+        """float32 `(count, dimensions)`; a pure function."""
+        of_v, of_others, _ = keys(seed)
+        v = self.spread * tf.random.stateless_normal((count, 1), of_v)
+        others = tf.random.stateless_normal((count, self.dimensions - 1), of_others)
+        return tf.concat([v, tf.exp(v / 2) * others], axis=1), None
+
 
 @dataclasses.dataclass(frozen=True)
 class CorrelatedGaussian:
@@ -80,41 +92,20 @@ class CorrelatedGaussian:
         constant = self.dimensions * np.log(2 * np.pi) / 2 + np.log(np.diag(root)).sum()
         return -0.5 * np.square(white).sum(axis=0) - constant
 
+    @property
+    def mean(self) -> np.ndarray:
+        """Exact mean of each coordinate."""
+        return np.zeros(self.dimensions)
 
-class FunnelSource(DrawnSource):
-    """Draws from a funnel."""
+    @property
+    def scale(self) -> np.ndarray:
+        """Exact standard deviation of each coordinate."""
+        return np.ones(self.dimensions)
 
-    def __init__(self, density: Funnel) -> None:
-        super().__init__(
-            "funnel",
-            mean=np.zeros(density.dimensions),
-            scale=density.scale,
-            description="Neal's funnel: the first coordinate sets the scale of the others.",
-        )
-        self.density = density
-
-    def _draw(self, count, seed):
-        of_v, of_others, _ = keys(seed)
-        v = self.density.spread * tf.random.stateless_normal((count, 1), of_v)
-        others = tf.random.stateless_normal((count, self.density.dimensions - 1), of_others)
-        return tf.concat([v, tf.exp(v / 2) * others], axis=1), None
-
-
-class GaussianSource(DrawnSource):
-    """Draws from a correlated Gaussian."""
-
-    def __init__(self, density: CorrelatedGaussian) -> None:
-        super().__init__(
-            "gaussian",
-            mean=np.zeros(density.dimensions),
-            scale=np.ones(density.dimensions),
-            description="One Gaussian with unit variances and correlated coordinates.",
-        )
-        self.density = density
-
-    def _draw(self, count, seed):
-        normal = tf.random.stateless_normal((count, self.density.dimensions), seed)
-        root = tf.constant(np.linalg.cholesky(self.density.covariance), tf.float32)
+    def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, None]:
+        """float32 `(count, dimensions)`; a pure function."""
+        normal = tf.random.stateless_normal((count, self.dimensions), seed)
+        root = tf.constant(np.linalg.cholesky(self.covariance), tf.float32)
         return tf.matmul(normal, root, transpose_b=True), None
 
 
@@ -122,24 +113,26 @@ def funnel(
     *,
     dimensions: Dimensions = 2,
     spread: Annotated[float, annotated_types.Gt(0), annotated_types.Le(6)] = 3.0,
-) -> FunnelSource:
+) -> DrawnSource:
     """Neal's funnel: the first coordinate is the logarithm of the others' variance.
 
     Args:
         dimensions: of a point.
         spread: standard deviation of the first coordinate.
     """
-    return FunnelSource(Funnel(dimensions, spread))
+    about = "Neal's funnel: the first coordinate sets the scale of the others."
+    return DrawnSource("funnel", Funnel(dimensions, spread), about)
 
 
-def gaussian(*, dimensions: Dimensions = 2, correlation: Correlation = 0.8) -> GaussianSource:
+def gaussian(*, dimensions: Dimensions = 2, correlation: Correlation = 0.8) -> DrawnSource:
     """One Gaussian with unit variances.
 
     Args:
         dimensions: of a point.
         correlation: of neighbouring coordinates; its k-th power for those k apart.
     """
-    return GaussianSource(CorrelatedGaussian(dimensions, correlation))
+    about = "One Gaussian with unit variances and correlated coordinates."
+    return DrawnSource("gaussian", CorrelatedGaussian(dimensions, correlation), about)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,36 +177,25 @@ class Checkerboard:
         """Exact standard deviation of each coordinate."""
         return np.sqrt(self.corners.var(axis=0) + self.side**2 / 12)
 
-
-class CheckerboardSource(DrawnSource):
-    """Draws from a checkerboard."""
-
-    def __init__(self, board: Checkerboard) -> None:
-        super().__init__(
-            "checkerboard",
-            mean=board.mean,
-            scale=board.scale,
-            description=f"Every other square of a board of {board.squares} by {board.squares}.",
-        )
-        self.density = board
-
-    def _draw(self, count, seed):
+    def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, None]:
+        """float32 `(count, 2)`; a pure function."""
         of_squares, of_places, _ = keys(seed)
-        corners = tf.constant(self.density.corners, tf.float32)
+        corners = tf.constant(self.corners, tf.float32)
         chosen = tf.random.stateless_uniform(
             (count,), of_squares, minval=0, maxval=len(corners), dtype=tf.int32
         )
-        within = self.density.side * tf.random.stateless_uniform((count, 2), of_places)
+        within = self.side * tf.random.stateless_uniform((count, 2), of_places)
         return tf.gather(corners, chosen) + within, None
 
 
 def checkerboard(
     *, squares: Annotated[int, annotated_types.Ge(1), annotated_types.Le(100)] = 4, side: Length = 1
-) -> CheckerboardSource:
+) -> DrawnSource:
     """Uniform on every other square of a board around the origin.
 
     Args:
         squares: along each side of the board.
         side: of a square.
     """
-    return CheckerboardSource(Checkerboard(squares, float(side)))
+    about = f"Every other square of a board of {squares} by {squares}."
+    return DrawnSource("checkerboard", Checkerboard(squares, float(side)), about)

@@ -7,7 +7,6 @@ and gives findings, an empty list where there is nothing to say.
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Finding:
 
     name: str
     sentence: str
-    numbers: Mapping[str, Any]
+    numbers: Mapping[str, object]
     columns: tuple[str, ...] = ()
 
 

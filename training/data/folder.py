@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import annotated_types
 import numpy as np
@@ -17,12 +17,20 @@ from ganapp.training.data.image_files import (
     below_common,
     image_contents,
     image_files,
+    natural_order,
     place_of,
     read_files,
 )
-from ganapp.training.data.images import READING, Example, ImageOptions, Marks, Resize, image_source
+from ganapp.training.data.images import (
+    READING,
+    Annotations,
+    Example,
+    ImageOptions,
+    Resize,
+    image_source,
+)
 from ganapp.training.data.labels import UNKNOWN, UNLABELLED
-from ganapp.training.data.source import MemmapSource
+from ganapp.training.data.source import MemmapSource, Share
 from ganapp.training.sentences import printable
 
 Labels = Literal["auto", "file", "folders", "inner", "none"]
@@ -41,7 +49,6 @@ DEEPEST = 3  # folders among which those for training and test are looked for
 NAMED = 3  # folders in a sentence
 Size = Annotated[int, annotated_types.Ge(0), annotated_types.Le(4096)]
 Pixels = Annotated[int, annotated_types.Ge(1)]
-Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 BadShare = Annotated[float, annotated_types.Ge(0), annotated_types.Lt(1)]
 Channels = Literal[0, 1, 3, 4]
 Bits = Annotated[int, annotated_types.Ge(0), annotated_types.Le(16)]
@@ -94,11 +101,7 @@ def labels_in_files(files: Mapping[str, bytes]) -> FileLabels:
 
 
 def _pairs(content: bytes) -> list[tuple[str, int]] | None:
-    """Names and labels of one file, `None` where it says that there are none.
-
-    Raises:
-        ValueError: why it is no file of labels, the end of a sentence.
-    """
+    """Names and labels of one file, `None` where it says that there are none."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -118,7 +121,7 @@ def _pairs(content: bytes) -> list[tuple[str, int]] | None:
     return pairs
 
 
-def _number(label: Any) -> int:
+def _number(label: object) -> int:
     if isinstance(label, list):
         ones = [place for place, value in enumerate(label) if value == 1]
         if len(ones) == 1 and all(value in (0, 1) for value in label):
@@ -142,9 +145,9 @@ class _Part:
     rest: str
 
 
-def marks_of_places(
+def annotations_of_places(
     names: Sequence[str], *, labels: Labels = "folders", parts: Parts = "folders"
-) -> Marks:
+) -> Annotations:
     """Classes and parts as the folders say in which the images lie.
 
     What all paths begin with is passed over; then comes the folder of the class. Folders for
@@ -168,7 +171,7 @@ def marks_of_places(
     counts = np.bincount(each, minlength=len(number))
     places = below_common([folder.split("/") if folder else [] for folder in number])
     one_of_each = dict(zip(reversed(folders), reversed(names), strict=True))
-    marks = _marks_of_folders(places, counts, [one_of_each[f] for f in number], labels, parts)
+    marks = _annotations_of_folders(places, counts, [one_of_each[f] for f in number], labels, parts)
     return dataclasses.replace(
         marks,
         labels=None if marks.labels is None else marks.labels[each],
@@ -176,18 +179,10 @@ def marks_of_places(
     )
 
 
-def _marks_of_folders(
+def _annotations_of_folders(
     places: list[Place], counts: np.ndarray, names: list[str], labels: Labels, parts: Parts
-) -> Marks:
-    """Marks of each folder, see `marks_of_places`.
-
-    Args:
-        places: of the folders that hold images, below what all share.
-        counts: int `(n,)`, how many images each holds.
-        names: of an image in each.
-        labels: see `marks_of_places`.
-        parts: likewise.
-    """
+) -> Annotations:
+    """Annotations of each folder, see `annotations_of_places`."""
     held_out, notes = None, []
     while parts == "folders" and (found := _without_parts(places, counts)) is not None:
         below, apart, note = found
@@ -199,10 +194,10 @@ def _marks_of_folders(
     # What lies apart says nothing of the others: these may have no classes at all.
     among = [place for place in places if not _is_unlabelled(place)]
     if labels == "none":
-        return Marks(None, (), held_out, notes=tuple(notes))
+        return Annotations(None, (), held_out, notes=tuple(notes))
     if not any(among):
         notes.append("No classes: the images do not lie in a folder for each class.")
-        return Marks(None, (), held_out, notes=tuple(notes))
+        return Annotations(None, (), held_out, notes=tuple(notes))
     if not all(places):
         raise ValueError(
             "`labels` can be 'folders' only where every image lies in the folder of its class; "
@@ -213,16 +208,17 @@ def _marks_of_folders(
     if labels == "inner":
         places = [place[:1] if _is_unlabelled(place) else place[-1:] for place in places]
     folders = {place[0] for place in places}
-    classes = sorted((name for name in folders if name.lower() not in UNLABELLED), key=_natural)
+    named = (name for name in folders if name.lower() not in UNLABELLED)
+    classes = sorted(named, key=natural_order)
     if len(classes) < len(folders) and not check_classes(len(classes), "the folders"):
-        return Marks(None, (), held_out, notes=tuple(notes))
+        return Annotations(None, (), held_out, notes=tuple(notes))
     number = {name: place for place, name in enumerate(classes)}
     labelled = np.array([number.get(place[0], UNKNOWN) for place in places])
     notes += _doubts(classes, places)
-    return Marks(labelled, tuple(map(printable, classes)), held_out, notes=tuple(notes))
+    return Annotations(labelled, tuple(map(printable, classes)), held_out, notes=tuple(notes))
 
 
-def marks_of_file(names: Sequence[str], found: FileLabels, marks: Marks) -> Marks:
+def annotations_of_file(names: Sequence[str], found: FileLabels, marks: Annotations) -> Annotations:
     """The same marks with the classes of a file of labels.
 
     Args:
@@ -256,9 +252,6 @@ def _without_parts(
     """Places without the folders for training and test, what is held out, and a sentence.
 
     `None` where there are no such folders; nothing is held out where all say the same.
-
-    Raises:
-        ValueError: other folders or images lie beside them.
     """
     apart = [_is_unlabelled(place) for place in places]
     inside = [place for place, beside in zip(places, apart, strict=True) if not beside]
@@ -293,14 +286,12 @@ def _without_parts(
 
 
 def _classes_in_names(read: dict[str, _Part]) -> bool:
-    """Whether folders for training differ by more than that: trainA and trainB."""
     training = {part.rest for part in read.values() if not part.held_out}
     rests = training or {part.rest for part in read.values()}
     return len(rests) > 1 and "" not in rests
 
 
 def _about_parts(read: dict[str, _Part], named: bool, held_out: int = 0) -> str:
-    """What was made of folders for training and test."""
     kinds = [
         _listed([n for n, part in read.items() if part.held_out == each]) for each in (False, True)
     ]
@@ -348,7 +339,7 @@ def _doubts(classes: list[str], places: list[Place]) -> list[str]:
     if len(classes) > 1 and len(same) > 1:
         found.append(
             f"The folders {_listed(classes)} were taken for classes, and each holds folders "
-            f"{_listed(sorted(same, key=_natural))}; `--set data.labels=inner` takes those."
+            f"{_listed(sorted(same, key=natural_order))}; `--set data.labels=inner` takes those."
         )
     if len(classes) > 1 and all(re.fullmatch(r"\d{4,}", name) for name in classes):
         found.append(
@@ -366,13 +357,6 @@ def _listed(names: list[str]) -> str:
 
 def _is_unlabelled(place: Place) -> bool:
     return bool(place) and place[0].lower() in UNLABELLED
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts 2 before 10."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
-    ]
 
 
 def folder(
@@ -421,11 +405,11 @@ def folder(
     cache = cache_folder(cache_dir)
     contents = image_contents(path, max_pixels, cache / NOTES)
 
-    def mark(kept: list[Example]) -> Marks:
+    def mark(kept: list[Example]) -> Annotations:
         names = [example.name for example in kept]
         # By their names, because an archive may hold them in any order.
         order = np.array(sorted(range(len(names)), key=lambda each: place_of(names[each])))
-        found = marks_in(path, names, labels, parts, contents.label_files)
+        found = annotations_in(path, names, labels, parts, contents.label_files)
         return dataclasses.replace(found, order=order)
 
     return image_source(
@@ -443,9 +427,9 @@ def folder(
     )
 
 
-def marks_in(
+def annotations_in(
     path: Path, names: list[str], labels: Labels, parts: Parts, label_files: list[str]
-) -> Marks:
+) -> Annotations:
     """Classes and parts of the images of a folder or archive.
 
     Args:
@@ -459,7 +443,7 @@ def marks_in(
         ValueError: labels are asked for that are not there, or names contradict each other.
     """
     if labels not in ("auto", "file") or not (label_files or labels == "file"):
-        return marks_of_places(names, labels=labels, parts=parts)
+        return annotations_of_places(names, labels=labels, parts=parts)
     found = labels_in_files(read_files(path, label_files) if label_files else {})
     if found.numbers is None and labels == "file":
         raise ValueError(
@@ -467,7 +451,7 @@ def marks_in(
             f"Received: {' '.join(found.notes) or f'none in {path}'}"
         )
     if found.numbers is None:
-        marks = marks_of_places(names, labels="folders", parts=parts)
+        marks = annotations_of_places(names, labels="folders", parts=parts)
         return dataclasses.replace(marks, notes=(*found.notes, *marks.notes))
-    marks = marks_of_places(names, labels="none", parts=parts)
-    return marks_of_file(names, found, marks)
+    marks = annotations_of_places(names, labels="none", parts=parts)
+    return annotations_of_file(names, found, marks)

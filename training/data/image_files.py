@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import lzma
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from ganapp.training.data.cache import crc, key_of, remembered
 from ganapp.training.data.images import SUFFIXES, BadImageError, Example, Picture, open_image
@@ -62,27 +63,23 @@ class _TarInfo(tarfile.TarInfo):
 
 
 @contextlib.contextmanager
-def open_tar(path: Path, mode: str = "r|*") -> Iterator[tarfile.TarFile]:
+def _open_tar(path: Path, mode: str = "r|*") -> Iterator[tarfile.TarFile]:
     """A tar archive, compressed or not, that claims no notes which fill the memory."""
     with tarfile.open(path, mode, tarinfo=_TarInfo) as archive:
         yield archive
 
 
 def is_tar(path: Path) -> bool:
-    """Whether a file is a tar archive that `open_tar` opens."""
+    """Whether a file is a tar archive that `_open_tar` opens."""
     try:
-        with open_tar(path, "r:*"):
+        with _open_tar(path, "r:*"):
             return True
     except (tarfile.TarError, EOFError):
         return False
 
 
-def members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members of a tar, each checked before it is unpacked or passed over.
-
-    Raises:
-        ValueError: they unpack to more than 1 GiB and more than 100 times what the archive has.
-    """
+def _members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar, each checked before it is unpacked or passed over."""
     most = max(ARCHIVE_BYTES, RATIO * path.stat().st_size)
     for member in archive:
         if member.offset_data + member.size > most:
@@ -94,7 +91,7 @@ def members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.Tar
         yield member
 
 
-def is_bomb(member: zipfile.ZipInfo) -> bool:
+def _is_bomb(member: zipfile.ZipInfo) -> bool:
     """Whether a member of a .zip unpacks to far more than an image file in an archive does."""
     return member.file_size > max(MEMBER_BYTES, RATIO * member.compress_size)
 
@@ -125,7 +122,7 @@ class _Found(NamedTuple):
     left_out: str = ""
 
 
-def statuses(path: Path) -> Iterator[tuple]:
+def _statuses(path: Path) -> Iterator[tuple]:
     """Names, sizes and times of the files of a folder, or of the file, without reading any.
 
     Besides the time of the last change that of the last change to what the system says of the file:
@@ -144,6 +141,12 @@ def place_of(name: str) -> tuple[list[str], str]:
     """
     *folders, last = name.split("/")
     return folders, last
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """By what names with numbers are sorted: 2 before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]:
@@ -201,8 +204,8 @@ def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
                     yield _plain(member.filename), archive.open(member), member.file_size
 
     def tarred(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
-        with open_tar(path) as archive:
-            for member in members_within(path, archive):
+        with _open_tar(path) as archive:
+            for member in _members_within(path, archive):
                 if _plain(member.name) in names and member.isreg():
                     yield _plain(member.name), archive.extractfile(member), member.size
 
@@ -326,7 +329,7 @@ def _of_zip(archive: zipfile.ZipFile, max_pixels: int) -> Iterator[tuple]:
             reason = "it is a link"
         elif member.flag_bits & 1:
             reason = "it is encrypted"
-        elif is_bomb(member):
+        elif _is_bomb(member):
             reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
         yield member, reason, _left_out(member.filename)
 
@@ -359,7 +362,7 @@ def _facts_of_zip(path: Path, max_pixels: int) -> Iterator[FileFacts]:
 
 def _of_tar(path: Path, archive: tarfile.TarFile, max_pixels: int) -> Iterator[tuple]:
     """Its members, each with why it must not be read or is no image, as `_of_zip`."""
-    for member in members_within(path, archive):
+    for member in _members_within(path, archive):
         if member.isdir():
             continue
         reason, left_out = _reason(member.name, member.size, max_pixels), _left_out(member.name)
@@ -370,7 +373,7 @@ def _of_tar(path: Path, archive: tarfile.TarFile, max_pixels: int) -> Iterator[t
 
 
 def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
-    with open_tar(path) as archive:  # one pass: a compressed file cannot seek
+    with _open_tar(path) as archive:  # one pass: a compressed file cannot seek
         for member, reason, left_out in _of_tar(path, archive, max_pixels):
             if left_out or _is_label_file(member.name):
                 continue
@@ -381,7 +384,7 @@ def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImage
 
 
 def _facts_of_tar(path: Path, max_pixels: int) -> Iterator[FileFacts]:
-    with open_tar(path) as archive:
+    with _open_tar(path) as archive:
         for member, reason, left_out in _of_tar(path, archive, max_pixels):
             name = _plain(member.name)
             if left_out:
@@ -494,7 +497,7 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
         notes: folder that remembers the contents; may be read-only.
     """
 
-    def read() -> dict[str, Any]:
+    def read() -> dict[str, object]:
         facts = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each.name))
         used = [each for each in facts if not each.left_out]
         names = below_common([each.name.split("/")[:-1] for each in used])
@@ -506,7 +509,7 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
         found = Contents(key, left_out, readable, len(used) - len(labels))
         return dataclasses.asdict(found)
 
-    listing = [str(path.absolute()), list(statuses(path)), max_pixels]
+    listing = [str(path.absolute()), list(_statuses(path)), max_pixels]
     names = [field.name for field in dataclasses.fields(Contents)]
     return Contents(**remembered(notes, listing, read, names))
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import PIL.features
@@ -341,21 +341,17 @@ RESIZERS: dict[str, Callable[[PIL.Image.Image, int], PIL.Image.Image]] = {
 
 
 def about_left_out(files: Mapping[str, str]) -> str:
-    """How many files were left out, and `reasons_of` them; empty for none.
+    """How many files were left out, and `_reasons_of` them; empty for none.
 
     Args:
         files: by name the reason of each.
     """
     noun = "file" if len(files) == 1 else "files"
-    return f"{len(files):,} {noun}: {reasons_of(files)}" if files else ""
+    return f"{len(files):,} {noun}: {_reasons_of(files)}" if files else ""
 
 
-def reasons_of(files: Mapping[str, str]) -> str:
-    """An example for each reason and how many other files are left out for the same.
-
-    Args:
-        files: by name the reason of each.
-    """
+def _reasons_of(files: Mapping[str, str]) -> str:
+    """An example for each reason and how many other files are left out for the same."""
     # Reasons that differ in a number only (bytes, pixels) are one.
     groups: dict[str, list[str]] = collections.defaultdict(list)
     for name, reason in files.items():
@@ -392,7 +388,7 @@ class ImageOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class Marks:
+class Annotations:
     """What is known of the images that were decoded, in their order.
 
     Args:
@@ -496,7 +492,7 @@ class Decoder:
             raise ValueError(
                 f"`bad_share` of the files may be unreadable{remedy if self.examples else ''}. "
                 f"Received: bad_share={self._options.bad_share:g}, and {bad} of {files} files are: "
-                f"{reasons_of(self.bad)}"
+                f"{_reasons_of(self.bad)}"
             )
 
     def _notes(self) -> Iterator[str]:
@@ -518,7 +514,6 @@ class Decoder:
         yield from self._about_range()
 
     def _about_range(self) -> Iterator[str]:
-        """Which part of the range is in use, where it is less than half of it."""
         if self._options.bits:
             return
         deep = self._kinds[DEEP] > 0
@@ -531,10 +526,10 @@ def image_source(
     examples: Callable[[], Iterable[Example]],
     *,
     options: ImageOptions,
-    mark: Callable[[list[Example]], Marks],
+    mark: Callable[[list[Example]], Annotations],
     cache: Path,
     key: str,
-    spec: dict[str, Any],
+    spec: dict[str, object],
     left_out: Mapping[str, str] | None = None,
 ) -> MemmapSource:
     """A source of images, from the cache or decoded now.
@@ -552,7 +547,7 @@ def image_source(
         ValueError: too many files are bad, or the images are none to train on.
     """
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         decoder = Decoder(options)
         count = 0
         with (folder / "decoded").open("wb") as file:
@@ -614,9 +609,8 @@ def _in_parallel(
 
 
 def _write(
-    folder: Path, rows: np.ndarray, decoder: Decoder, marks: Marks, options: ImageOptions
-) -> dict[str, Any]:
-    """Writes examples and labels, training ones first; returns what is to be noted."""
+    folder: Path, rows: np.ndarray, decoder: Decoder, marks: Annotations, options: ImageOptions
+) -> dict[str, object]:
     channels = 1 if decoder.grey else rows.shape[-1]
     check_differ(rows)
     order, held_out = split_order(len(rows), options.held_out)
@@ -640,7 +634,7 @@ def _write(
             "Left out %d of %d files that could not be used: %s",
             len(decoder.bad),
             len(decoder.bad) + len(order),
-            reasons_of(decoder.bad),
+            _reasons_of(decoder.bad),
         )
     notes = [*marks.notes, *decoder.notes()]
     return {
@@ -652,7 +646,6 @@ def _write(
 
 
 def _share_above(share: float) -> float:
-    """A share with two digits that is not below this one."""
     return min(math.ceil(share * 100) / 100, 0.99)
 
 

@@ -13,7 +13,6 @@ import importlib.metadata
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -34,17 +33,12 @@ AT_ONCE = 2048  # examples in model units in memory
 LEAST_OF_A_CLUSTER = 10  # training examples on average, or a cluster is a few copies
 
 
-class Relabelled(Source):
-    """What is said of the data stays as it is.
-
-    Args:
-        source: where the examples come from.
-    """
+class _LabelledSource(Source):
+    """A source with other labels; all else that is said of the data stays."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
-        self.notes = source.notes
         self.density, self.modes, self.singles = source.density, source.modes, source.singles
         self.notes = source.notes
 
@@ -61,7 +55,7 @@ class Relabelled(Source):
         return self._source.held_out_observations(count)
 
 
-class RelabelledExamples(Relabelled, FiniteSource):
+class _LabelledExamples(_LabelledSource, FiniteSource):
     """Examples with an end, the same labels in every epoch.
 
     Args:
@@ -108,9 +102,9 @@ def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Sour
     if isinstance(source, FiniteSource):
         # The same ones in every epoch.
         kept = keep_share(source.training_labels(), share, seed=seed)
-        hide = RelabelledExamples if source.spec.label_start is None else _without_labels
+        hide = _LabelledExamples if source.spec.label_start is None else _without_labels
         return hide(source, kept)
-    return PartlyLabelledDraws(source, share, seed)
+    return _PartlyLabelledDraws(source, share, seed)
 
 
 def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
@@ -144,7 +138,7 @@ def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
     return kept
 
 
-class PartlyLabelledDraws(Relabelled):
+class _PartlyLabelledDraws(_LabelledSource):
     """Examples without an end; whether one is labelled is drawn with it.
 
     Args:
@@ -175,7 +169,7 @@ class PartlyLabelledDraws(Relabelled):
         return examples, head(self._view_labels, count)
 
 
-class Clustered(RelabelledExamples):
+class ClusteredSource(_LabelledExamples):
     """The same examples, their label the number of their cluster.
 
     Args:
@@ -202,7 +196,7 @@ class Clustered(RelabelledExamples):
         return f"{self._source.fingerprint()} {fingerprint_of(self._labels)}"
 
 
-class Groups:
+class KMeansClusters:
     """k-means on principal components, the same groups every time.
 
     Args:
@@ -243,7 +237,7 @@ class Groups:
         return np.concatenate(parts).reshape(len(examples), -1)
 
 
-def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> Clustered:
+def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> ClusteredSource:
     """The same data with clusters for classes, whatever labels they have.
 
     Finding them takes seconds in every command, so they are kept by the content of the data.
@@ -274,7 +268,7 @@ def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> C
             f"`data.clusters` must be at most {most}, for {LEAST_OF_A_CLUSTER} training examples "
             f"in each. Received: clusters={count} with {examples} training examples"
         )
-    clustered = Clustered(source, _numbers(source, count, cache))
+    clustered = ClusteredSource(source, _numbers(source, count, cache))
     if len(clustered.spec.classes) < 2:
         raise ValueError(
             "`data.clusters` needs training examples that differ. "
@@ -284,12 +278,12 @@ def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> C
 
 
 def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray:
-    """The cluster of every example, see `Clustered`: from the cache or found now."""
+    """The cluster of every example, see `ClusteredSource`: from the cache or found now."""
     find = functools.cache(functools.partial(_found, source, count))
     if cache is None or not source.fingerprint():
         return find()
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         np.save(folder / "examples.npy", find())
         return {}
 
@@ -304,7 +298,7 @@ def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray
 
 def _found(source: FiniteSource, count: int) -> np.ndarray:
     train, _ = source.training_examples()
-    groups = Groups(source.spec, train, count)
+    groups = KMeansClusters(source.spec, train, count)
     found, numbers = np.unique(groups(train), return_inverse=True)
     held_out, _ = source.held_out_examples()
     # A cluster without training examples has no number.

@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import annotated_types
 import numpy as np
@@ -27,8 +27,39 @@ TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41
 TRAINING_DRAWS = 2**42  # added to the run's seed, so that data and latents share no key
 Length = Annotated[float, annotated_types.Gt(0)]
 Count = Annotated[int, annotated_types.Ge(1)]
+Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 VIEW = 10_000  # examples in a view unless asked for fewer
 FOREVER = 2**62  # steps; `fit` is told how many to take
+
+
+class Density(Protocol):
+    """A known distribution of points.
+
+    `width` is the length over which the density changes, in user units: cells of that side are
+    small enough to integrate it. `mean` and `scale` are the exact moments of each coordinate.
+    """
+
+    width: float
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Points in user units, float32 `(count, d)`, and the part of the density of each, int32.
+
+        Args:
+            count: how many.
+            seed: int64 `(2,)`, neither of them negative; see `keys`.
+        """
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Log-density in nats and user units: `(n, d)` to float64 `(n,)`; -inf where it is 0."""
+
+
+class Modes(Density, Protocol):
+    """A mixture whose modes can be counted: `(modes, d)` centres and their common deviation."""
+
+    centres: np.ndarray
+    sigma: float
 
 
 class Source(abc.ABC):
@@ -46,9 +77,9 @@ class Source(abc.ABC):
     spec: DataSpec
     metrics: tuple[str, ...] = ()
     clips: bool = False
-    density: Any = None
-    modes: Any = None
-    singles: Any = None
+    density: Density | None = None
+    modes: Modes | None = None
+    singles: "ArraySource | None" = None
     bad_files: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
 
@@ -278,70 +309,40 @@ class MemmapSource(FiniteSource):
         return np.asarray(self._examples[index if self._order is None else self._order[index]])
 
 
-class Density(Protocol):
-    """A known distribution of points.
-
-    `width` is the length over which the density changes, in user units: cells of that side are
-    small enough to integrate it.
-    """
-
-    width: float
-
-    def log_density(self, points: np.ndarray) -> np.ndarray:
-        """Log-density in nats and user units: `(n, d)` to float64 `(n,)`; -inf where it is 0."""
-        ...
-
-
 class DrawnSource(Source):
-    """Draws as a function of (seed, step) and never repeats an example; subclasses say how.
+    """Draws of a density as a function of (seed, step); no example is repeated.
 
     Args:
         name: as in the configuration.
-        mean: exact mean of each coordinate `(d,)`.
-        scale: exact standard deviation of each coordinate `(d,)`.
+        density: that is drawn from.
         description: one sentence for the model card.
-        classes: names of the labels; empty when `_draw` gives none.
+        classes: names of the parts of the density, which become labels; empty for no labels.
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        mean: np.ndarray,
-        scale: np.ndarray,
-        description: str,
-        classes: tuple[str, ...] = (),
+        self, name: str, density: Density, description: str, *, classes: tuple[str, ...] = ()
     ) -> None:
+        self.density = density
         self.spec = DataSpec(
             name=name,
             kind="vector",
-            shape=(len(mean),),
+            shape=(len(density.mean),),
             examples=None,
             held_out=VIEW,
             classes=classes,
-            mean=tuple(np.asarray(mean, np.float64).tolist()),
-            scale=tuple(np.asarray(scale, np.float64).tolist()),
+            mean=tuple(np.asarray(density.mean, np.float64).tolist()),
+            scale=tuple(np.asarray(density.scale, np.float64).tolist()),
             description=description,
             licence="synthetic, none needed",
         )
 
-    @abc.abstractmethod
-    def _draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """`count` points in user units, float32 `(count, d)`, with int32 labels or `None`.
-
-        Args:
-            count: how many.
-            seed: int64 `(2,)`, neither of them negative; see `keys`.
-        """
-
     def rows(self, step, first, count, *, batch_size, seed):
-        points, labels = self._draw(
-            batch_size, tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
-        )
+        key = tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
+        points, labels = self.density.draw(batch_size, key)
         # The slice's length is a Python number; the shape says so to whoever compiles it.
         points = tf.ensure_shape(points[first : first + count], (count, *self.spec.shape))
         points = self.spec.to_model_units(points)
-        if labels is None:
+        if not self.spec.classes:
             return {"x": points}
         labels = tf.ensure_shape(labels[first : first + count], (count,))
         return {"x": points, "label": labels}
@@ -353,8 +354,8 @@ class DrawnSource(Source):
         return self._view(count, HELD_OUT_VIEW)
 
     def _view(self, count: int | None, seed: int):
-        points, labels = self._draw(VIEW, tf.constant([seed, 0], tf.int64))
-        return points.numpy()[:count], None if labels is None else labels.numpy()[:count]
+        points, labels = self.density.draw(VIEW, tf.constant([seed, 0], tf.int64))
+        return points.numpy()[:count], labels.numpy()[:count] if self.spec.classes else None
 
 
 def keys(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

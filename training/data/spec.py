@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -107,7 +106,7 @@ class DataSpec:
         return self.table is not None and self.table.partly_labelled
 
     @property
-    def transform(self) -> dict[str, Any]:
+    def transform(self) -> dict[str, object]:
         """The way from model units to the user's as data, ready for JSON.
 
         `{"levels": True}` for pixels, uint8 of -1 to 1; `{"mean": [...], "scale": [...]}` for
@@ -146,12 +145,12 @@ class DataSpec:
             return samples / 127.5 - 1.0
         return (samples - tf.constant(self.mean)) / tf.constant(self.scale)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """A JSON-ready copy; `from_dict` reads it back."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "DataSpec":
+    def from_dict(cls, fields: dict[str, object]) -> "DataSpec":
         """Reads what `as_dict` wrote (JSON turns tuples into lists; they become tuples again)."""
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
         conditions = fields.get("conditions", {})  # earlier versions had none

@@ -9,31 +9,41 @@ import os
 import re
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL.Image
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
 
 from ganapp.training.data.cache import CacheDir, cache_folder, key_of
 from ganapp.training.data.checks import check_classes
-from ganapp.training.data.folder import Channels, Share, Size
+from ganapp.training.data.folder import Channels, Size
 from ganapp.training.data.images import (
     READING,
+    Annotations,
     BadImageError,
     Example,
     ImageOptions,
-    Marks,
     Picture,
     Resize,
     image_source,
 )
-from ganapp.training.data.source import MemmapSource
+from ganapp.training.data.source import MemmapSource, Share
 from ganapp.training.sentences import did_you_mean
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 VERSION = re.compile(r"\d+\.(\d+|\*)\.(\d+|\*)")
 OUTSIDE_BRACKETS = re.compile(r":(?![^\[]*\])")  # of `train[:50%]` the colon is its own
@@ -42,21 +52,11 @@ NAMESPACES = {"huggingface", "kubric", "robotics"}  # that TensorFlow Datasets k
 # Names that splits have everywhere in the catalogue and configurations nowhere. Which other splits
 # a data set has is known only once it is prepared: those follow a configuration or two colons.
 SPLITS = {
-    "train",
-    "training",
-    "test",
-    "testing",
-    "validation",
-    "valid",
-    "val",
-    "dev",
-    "extra",
-    "unlabelled",
-    "unlabeled",
+    *("train", "training", "test", "testing", "validation", "valid", "val", "dev"),
+    *("extra", "unlabelled", "unlabeled"),
 }
 REFRESH = 0.5  # seconds between two looks at the disk
 UNPACKED = "extracted"  # folder below the downloads of what was unpacked
-Measured = tuple[Callable[[], int], int | None]  # what gives bytes, and how many they will be
 PATIENCE = 10.0  # seconds for a host to answer before it counts as not there
 MIRROR = "https://storage.googleapis.com"  # where TensorFlow Datasets keeps some of them prepared
 # By what data sets of a namespace are read, where the first library that is missed is not the one
@@ -134,7 +134,11 @@ def base_splits(split: str) -> set[str]:
 
 @contextlib.contextmanager
 def shown_progress(
-    builder: Any, total: int, *, console: Console | None = None, refresh: float = REFRESH
+    builder: "tfds.core.DatasetBuilder",
+    total: int,
+    *,
+    console: Console | None = None,
+    refresh: float = REFRESH,
 ) -> Iterator[None]:
     """Shows a bar on a terminal while a data set is downloaded in the block, nothing elsewhere.
 
@@ -152,11 +156,34 @@ def shown_progress(
     if not console.is_terminal:
         yield
         return
-    bar, ended = _Bar(console, _measured(builder, total)), threading.Event()
+    target = Path(builder.data_dir)
+    downloads = Path(builder.data_dir_root).expanduser() / "downloads"
+    unfinished = f"incomplete.*_{target.name}"
+    measures = {
+        "Downloading": lambda: _bytes_below(downloads),
+        # Examples are written beside their place and moved there when all of them are.
+        "Preparing": lambda: sum(map(_bytes_below, target.parent.glob(unfinished))),
+    }
+    # Other versions and data sets may have left theirs in the same folder.
+    before = {name: measure() for name, measure in measures.items()}
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    plain = {"auto_refresh": False, "redirect_stdout": False, "redirect_stderr": False}
+    bar = Progress(*columns, TransferSpeedColumn(), console=console, **plain)
+    rows: dict[str, TaskID] = {}
+    ended = threading.Event()
 
     def follow() -> None:
         while not ended.wait(refresh):
-            bar.look()
+            for name, measure in measures.items():
+                grown = measure() - before[name]
+                if grown > 0 and name not in rows:
+                    bar.start()
+                    known = total if name == "Downloading" else 0
+                    rows[name] = bar.add_task(name, total=known or None)
+                if grown > 0:
+                    bar.update(rows[name], completed=grown)
+            if rows:
+                bar.refresh()
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
@@ -165,60 +192,8 @@ def shown_progress(
     finally:
         ended.set()
         thread.join()
-        bar.close()
-
-
-def _measured(builder: Any, total: int) -> dict[str, Measured]:
-    target = Path(builder.data_dir)
-    downloads = Path(builder.data_dir_root).expanduser() / "downloads"
-    unfinished = f"incomplete.*_{target.name}"
-    return {
-        "Downloading": (lambda: _bytes_below(downloads), total or None),
-        # Examples are written beside their place and moved there when all of them are.
-        "Preparing": (lambda: sum(map(_bytes_below, target.parent.glob(unfinished))), None),
-    }
-
-
-class _Bar:
-    """A row for everything that grows.
-
-    Args:
-        console: where to.
-        measured: by name what gives its bytes, and how many they will be if that is known.
-    """
-
-    def __init__(self, console: Console, measured: dict[str, Measured]) -> None:
-        self._measured = measured
-        # Other versions and data sets may have left theirs in the same folder.
-        self._before = {name: measure() for name, (measure, _) in measured.items()}
-        self._rows: dict[str, Any] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=console,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def look(self) -> None:
-        """Shows how much there is now."""
-        for name, (measure, total) in self._measured.items():
-            grown = measure() - self._before[name]
-            if grown > 0 and name not in self._rows:
-                self._progress.start()
-                self._rows[name] = self._progress.add_task(name, total=total)
-            if grown > 0:
-                self._progress.update(self._rows[name], completed=grown)
-        if self._rows:
-            self._progress.refresh()
-
-    def close(self) -> None:
-        """Leaves the last state on the screen, if there is any."""
-        if self._rows:
-            self._progress.stop()
+        if rows:
+            bar.stop()
 
 
 def _bytes_below(folder: Path) -> int:
@@ -232,7 +207,7 @@ def _bytes_below(folder: Path) -> int:
     return count
 
 
-def quiet() -> None:
+def _quiet() -> None:
     """Keeps what TensorFlow Datasets says of its own work off the screen; errors stay.
 
     Its bars are one for every file and every shard; `download_and_prepare` shows one for all.
@@ -244,7 +219,7 @@ def quiet() -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)
 
 
-def download_and_prepare(builder: Any) -> None:
+def download_and_prepare(builder: "tfds.core.DatasetBuilder") -> None:
     """Downloads a data set after saying its size and where it goes, with a bar on a terminal.
 
     Args:
@@ -261,7 +236,7 @@ def download_and_prepare(builder: Any) -> None:
         sizes += f", {_megabytes(info.dataset_size)} on the disk"
     logging.getLogger("ganapp").warning("Downloading %s (%s) to %s.", info.full_name, sizes, target)
     try:
-        if needs_hosts(builder):
+        if _needs_hosts(builder):
             check_reachable([*urls, MIRROR])
         # It announces the download once more, which nobody needs.
         with shown_progress(builder, size), contextlib.redirect_stdout(io.StringIO()):
@@ -277,15 +252,12 @@ def download_and_prepare(builder: Any) -> None:
         ) from error
 
 
-def needs_hosts(builder: Any) -> bool:
+def _needs_hosts(builder: "tfds.core.DatasetBuilder") -> bool:
     """Whether all that is missing comes from hosts that can be asked beforehand.
 
     Not where some files come from elsewhere, such as a disk or a bucket, nor where some were
     downloaded before or put into the folder of manual downloads: TensorFlow Datasets takes these
     without a network, and it alone knows whether they suffice.
-
-    Args:
-        builder: of TensorFlow Datasets; one without urls is made of what is here.
     """
     urls = builder.url_infos or {}
     if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
@@ -363,16 +335,8 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size else "an unknown size"
 
 
-def builder_of(name: str, data_dir: Path | None) -> Any:
-    """The builder of a data set, of this library or of what was prepared in `data_dir`.
-
-    Args:
-        name: `"name"`, `"name/config:version"`, perhaps with a namespace and a colon before it.
-        data_dir: where data sets are kept, or the folder of one version; `None` for the default.
-
-    Raises:
-        ValueError: there is no such data set, version or configuration, or a library is missing.
-    """
+def _builder_of(name: str, data_dir: Path | None) -> "tfds.core.DatasetBuilder":
+    """The builder of a data set, of this library or of what was prepared in `data_dir`."""
     import tensorflow_datasets as tfds
 
     if data_dir is not None and (data_dir / "dataset_info.json").exists():
@@ -409,21 +373,16 @@ def _missing_library(name: str, error: ImportError) -> str:
 
 
 def _unusable(name: str, error: Exception) -> str:
-    """What is wrong with the version or the configuration."""
+    import tensorflow_datasets as tfds
+
     # Without a prefix of tfds, which repeats the name and the options.
     reason = str(error).strip().splitlines()[0].rpartition('}": ')[2].rstrip(".")
     plain, config = _name_and_config(name)
     with contextlib.suppress(Exception):  # no more is known of it
-        known = [each.name for each in _class_of(plain).BUILDER_CONFIGS]
+        known = [each.name for each in tfds.builder_cls(plain).BUILDER_CONFIGS]
         if config and config not in known:
             reason = f"there is no configuration {config!r}, only {_some(known)}"
     return f"`name` cannot be used: {reason}. Received: name={name!r}.{_perhaps_a_split(name)}"
-
-
-def _class_of(name: str) -> Any:
-    import tensorflow_datasets as tfds
-
-    return tfds.builder_cls(name)
 
 
 def _some(names: list[str]) -> str:
@@ -478,10 +437,10 @@ def tfds_images(
 
 
 def _source(
-    builder: Any, name: str, split: str, options: ImageOptions, cache: Path
+    builder: "tfds.core.DatasetBuilder", name: str, split: str, options: ImageOptions, cache: Path
 ) -> MemmapSource:
-    """The images of a split and, where that is apart from it, of the one that is held out."""
-    info, files = builder.info, _files(Path(builder.data_dir))
+    info, place = builder.info, Path(builder.data_dir)
+    files = sorted(place.iterdir()) if place.is_dir() else []
     image, label = _features(info, name)
     apart = TEST in (info.splits or ()) and base_splits(split).isdisjoint({TEST, "all"})
     parts = [split, TEST] if apart else [split]
@@ -490,7 +449,7 @@ def _source(
     return image_source(
         lambda: _examples(builder, parts, image, label),
         options=options,
-        mark=lambda kept: _marks(kept, names, apart, name),
+        mark=lambda kept: _annotations(kept, names, apart, name),
         cache=cache,
         key=key_of(READING, info.full_name, listing, parts, dataclasses.asdict(options)),
         spec={
@@ -501,16 +460,15 @@ def _source(
     )
 
 
-def _prepared(name: str, data_dir: Path | None) -> Any:
-    """The builder of a data set, which is downloaded if it is not there yet."""
-    quiet()
-    builder = builder_of(name, data_dir)
+def _prepared(name: str, data_dir: Path | None) -> "tfds.core.DatasetBuilder":
+    _quiet()
+    builder = _builder_of(name, data_dir)
     if not builder.is_prepared():
         download_and_prepare(builder)
     return builder
 
 
-def _features(info: Any, name: str) -> tuple[str, str]:
+def _features(info: "tfds.core.DatasetInfo", name: str) -> tuple[str, str]:
     """Keys of the image and of its label; an empty one where there is no single label."""
     import tensorflow_datasets as tfds
 
@@ -529,7 +487,9 @@ def _features(info: Any, name: str) -> tuple[str, str]:
     return images[0], labels[0] if labels and (len(labels) == 1 or labels[0] in supervised) else ""
 
 
-def _examples(builder: Any, parts: list[str], image: str, label: str) -> Iterator[Example]:
+def _examples(
+    builder: "tfds.core.DatasetBuilder", parts: list[str], image: str, label: str
+) -> Iterator[Example]:
     import tensorflow_datasets as tfds
 
     wanted = {key: True for key in (image, label) if key}
@@ -565,19 +525,15 @@ def _as_picture(pixels: np.ndarray) -> Picture:
     return Picture(PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
-def _marks(kept: list[Example], names: Any, apart: bool, what: str) -> Marks:
+def _annotations(kept: list[Example], names: Sequence[str], apart: bool, what: str) -> Annotations:
     held_out = np.array([example.held_out for example in kept]) if apart else None
     labels = [example.label for example in kept]
     known = {label for label in labels if label is None or label >= 0}  # -1 marks unknown ones
     if not names or None in known or not check_classes(len(known), what):
-        return Marks(None, (), held_out)
-    return Marks(np.array(labels), tuple(names), held_out)
+        return Annotations(None, (), held_out)
+    return Annotations(np.array(labels), tuple(names), held_out)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _licence(info: Any) -> str:
+def _licence(info: "tfds.core.DatasetInfo") -> str:
     licence = getattr(info.redistribution_info, "license", "") or "unknown"
     return f"{licence}: {info.homepage}" if info.homepage else licence

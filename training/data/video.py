@@ -4,7 +4,6 @@ Reference: Mathieu et al., 2016, arXiv:1511.05440 (the next frame from stacked p
 """
 
 import dataclasses
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +15,13 @@ import tensorflow as tf
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE
 from ganapp.training.data.arrays import MaxBytes, arrays_in, check_npz
 from ganapp.training.data.checks import check_differ, check_size
+from ganapp.training.data.image_files import natural_order
 from ganapp.training.data.images import SUFFIXES, BadImageError, read_pixels
-from ganapp.training.data.source import TRAINING_DRAWS, ArraySource, FiniteSource, Source
+from ganapp.training.data.source import TRAINING_DRAWS, ArraySource, FiniteSource, Share, Source
 from ganapp.training.data.spec import DataSpec
 
 MOST_PIXELS = 2**24  # of a frame, by its header: a picture may claim more than memory holds
 LEAST_CLIPS = 4
-Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 Whole = Annotated[int, annotated_types.Ge(0)]
 
 
@@ -230,18 +229,11 @@ def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
 
 
 def _frames_in(clip: Path) -> list[Path]:
-    """Pictures in the order of the numbers in their names: frame 10 comes after frame 9."""
-
-    def order(path: Path) -> list:
-        parts = re.split(r"(\d+)", path.name)
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-
     pictures = (path for path in clip.iterdir() if path.suffix.lower() in SUFFIXES)
-    return sorted(pictures, key=order)
+    return sorted(pictures, key=lambda path: natural_order(path.name))
 
 
 def _decoded(path: Path, size: int) -> np.ndarray:
-    """One frame, uint8 `(height, width, 3)`."""
     try:
         return read_pixels(path, max_pixels=MOST_PIXELS, size=size)
     except BadImageError as error:
@@ -274,7 +266,6 @@ def _from_archive(path: Path, frames: int, size: int, max_bytes: int) -> np.ndar
 
 
 def _only_array(path: Path, max_bytes: int) -> np.ndarray:
-    """The array called `clips`, or the only one."""
     names = arrays_in(path)
     if "clips" not in names and len(names) != 1:
         raise ValueError(

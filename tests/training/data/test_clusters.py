@@ -71,13 +71,13 @@ def test_the_same_examples_have_the_same_clusters_every_time(tmp_path):
 
 def counted(monkeypatch):
     """How often groups are looked for, a line for each time."""
-    times, groups = [], clusters.Groups
+    times, groups = [], clusters.KMeansClusters
 
     def count(*args):
         times.append(args[-1])
         return groups(*args)
 
-    monkeypatch.setattr(clusters, "Groups", count)
+    monkeypatch.setattr(clusters, "KMeansClusters", count)
     return times
 
 
@@ -111,7 +111,7 @@ def test_what_was_found_is_kept_by_content(tmp_path, monkeypatch):
 
 def test_held_out_examples_are_not_sorted_again(tmp_path, monkeypatch):
     clustered = with_clusters(three_kinds(tmp_path), 3)
-    monkeypatch.setattr(clusters.Groups, "__call__", None)
+    monkeypatch.setattr(clusters.KMeansClusters, "__call__", None)
     examples, labels = clustered.held_out_examples()
     some, first = clustered.held_out_examples(5)
     np.testing.assert_array_equal(some, examples[:5])

@@ -13,7 +13,7 @@ from ganapp.training.data import SOURCES, training_batches
 from ganapp.training.data import tfds as tfds_module
 from ganapp.training.data.digits import digits
 from ganapp.training.data.images import Example
-from ganapp.training.data.tfds import _marks, tfds_images
+from ganapp.training.data.tfds import _annotations, tfds_images
 
 URL = tfds.download.checksums.UrlInfo(size=1, checksum="", filename="")
 
@@ -123,7 +123,9 @@ def test_labels_of_the_catalogue_may_be_unknown():
     """As those of the split `unlabelled` of stl10, which are -1."""
 
     def marks(*labels):
-        return _marks([Example("", None, label=each) for each in labels], ("a", "b"), False, "x")
+        return _annotations(
+            [Example("", None, label=each) for each in labels], ("a", "b"), False, "x"
+        )
 
     assert marks(0, -1, 1, -1).labels.tolist() == [0, -1, 1, -1]
     assert marks(0, -1, 1, -1).classes == ("a", "b")

@@ -10,7 +10,7 @@ import io
 import itertools
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -25,12 +25,12 @@ from ganapp.training.data.tables.columns import (
     LeftOut,
     NumberForm,
     Numeric,
-    alike,
     column_from_dict,
     date_patterns,
     parse_mixed_dates,
+    same_column,
 )
-from ganapp.training.data.tables.kinds import Marks, TextColumn, is_word
+from ganapp.training.data.tables.kinds import DecimalMark, TextColumn, is_word
 from ganapp.training.sentences import listed
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ class _Layout:
 def _make_layout(
     numeric: Sequence[Numeric], one_hot: Sequence[Categorical], embedded: Sequence[Categorical]
 ) -> _Layout:
-    """Lays the columns out."""
     modes = np.full((len(numeric), _most(len(c.means) for c in numeric)), NOWHERE)
     present = np.full((len(numeric), 2), NOWHERE)
     widths = [c.entries for c in one_hot]
@@ -95,7 +94,6 @@ def _make_layout(
 
 
 def _most(counts) -> int:
-    """The largest of some counts, at least 1."""
     return max((1, *counts))
 
 
@@ -364,17 +362,16 @@ class TableCodec:
     def is_like(self, other: "TableCodec") -> bool:
         """Whether both are of the same table, but for the rounding of another machine."""
         same = self.label == other.label and len(self.columns) == len(other.columns)
-        return same and all(map(alike, self.columns, other.columns))
+        return same and all(map(same_column, self.columns, other.columns))
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "TableCodec":
+    def from_dict(cls, fields: dict[str, object]) -> "TableCodec":
         """Reads what `dataclasses.asdict` made of a codec, before or after JSON."""
         columns = tuple(map(column_from_dict, fields["columns"]))
         left_out = tuple(LeftOut(**column) for column in fields.get("left_out", ()))
         return cls(**fields | {"columns": columns, "left_out": left_out})
 
     def _by_column(self, rows: np.ndarray) -> list[tuple[Column, np.ndarray | None]]:
-        """Every column with its values, `None` where it is not learnt."""
         rows = np.asarray(rows, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.varying):
             raise ValueError(
@@ -389,7 +386,6 @@ class TableCodec:
 
     @property
     def _columns_by_kind(self) -> tuple[list[Numeric], list[Categorical], list[Categorical]]:
-        """Numeric, one-hot and embedded columns."""
         places = (self.numeric, self.one_hot, self.embedded)
         return tuple([self.varying[i] for i in some] for some in places)
 
@@ -500,7 +496,6 @@ class TableCodec:
 
     @property
     def _missing_codes(self) -> np.ndarray:
-        """Float32 `(one-hot,)`: one more than each column's last code."""
         return np.array([len(c.categories) for c in self._columns_by_kind[1]], np.float32)
 
     def _gathered(self, padded: tf.Tensor, places: np.ndarray) -> tf.Tensor:
@@ -546,7 +541,7 @@ def _restored(column: Column, values: np.ndarray | None, count: int) -> "pandas.
     return pandas.Series(numbers).astype(column.dtype)
 
 
-def _exact(column: Numeric, numbers: list[Any]) -> "pandas.Series":
+def _exact(column: Numeric, numbers: list[object]) -> "pandas.Series":
     """Integers of any size; pandas makes floats of a list of them on the way."""
     import pandas
 
@@ -561,7 +556,7 @@ def _exact(column: Numeric, numbers: list[Any]) -> "pandas.Series":
     return pandas.Series(pandas.arrays.IntegerArray(values, missing))
 
 
-def _numbers(column: Numeric, values: np.ndarray) -> Any:
+def _numbers(column: Numeric, values: np.ndarray) -> np.ndarray | list[float]:
     """The numbers that the column may have: an array, or Python integers where float64 is short."""
     if column.decimals is None:  # the shortest number that float32 takes for this one
         values = np.array([float(str(value)) for value in values.astype(np.float32)])
@@ -589,7 +584,9 @@ def _dates(column: Numeric, values: np.ndarray) -> "pandas.Series":
     return dates.astype(column.dtype)
 
 
-def _written(column: Column, values: np.ndarray | None, count: int) -> Any:
+def _written(
+    column: Column, values: np.ndarray | None, count: int
+) -> "pandas.Series | list[str | None]":
     """The column as the file writes it: text where it has a form of its own."""
     form = getattr(column, "form", None)
     if form is None:
@@ -603,7 +600,6 @@ def _written(column: Column, values: np.ndarray | None, count: int) -> Any:
 def _values(
     column: Numeric | Categorical, series: "pandas.Series", *, may_miss: bool
 ) -> np.ndarray:
-    """Numbers, or codes of categories, as float64; NaN where missing."""
     missing = series.isna().to_numpy(bool)
     if missing.any() and not may_miss:
         raise ValueError(
@@ -619,9 +615,9 @@ def _values(
     return values
 
 
-def _codes(column: Categorical, present: list[Any]) -> list[int]:
+def _codes(column: Categorical, present: list[object]) -> list[int]:
     """Codes of categories; text stands for a number or a truth value of that name."""
-    known: dict[Any, int] = {str(value): code for code, value in enumerate(column.categories)}
+    known: dict[object, int] = {str(value): code for code, value in enumerate(column.categories)}
     known |= {value: code for code, value in enumerate(column.categories)}
     if any(isinstance(cell, str) for cell in present):
         for code, value in enumerate(column.categories):
@@ -664,7 +660,7 @@ def _read_numbers(column: Numeric, present: "pandas.Series") -> np.ndarray:
             raise ValueError(f"The column {column.name!r} must hold dates. Received: {wrong!r}")
         return found.spread(column.form.numbers(dates))
     own = column.form if isinstance(column.form, NumberForm) else NumberForm()
-    form, _ = Marks(decimal=own.decimal).choose(found.forms)
+    form, _ = DecimalMark(decimal=own.decimal).choose(found.forms)
     # The column's own form where that reads all cells, else one that does.
     for each in (own, form):
         read = [None if each is None else each.value(text) for text in found.texts]

@@ -6,9 +6,12 @@ import math
 import re
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas
 
 MARKS = ",.'\u2019 \u00a0\u202f"  # that may part thousands: blanks and apostrophes of all kinds
 MINUS = "\\-\u2212"  # the hyphen and the sign of mathematics
@@ -123,7 +126,7 @@ class NumberForm:
         """
         return [None if value != value else self._text(value, decimals) for value in values]
 
-    def _text(self, value: Any, decimals: int | None) -> str:
+    def _text(self, value: float, decimals: int | None) -> str:
         places, negative = self.places, value < 0
         if places is not None:
             digits = f"{abs(value):.{places}f}"
@@ -164,7 +167,7 @@ class DateForm:
         """The pattern."""
         return self.pattern
 
-    def numbers(self, dates: Any) -> np.ndarray:
+    def numbers(self, dates: "pandas.Series") -> np.ndarray:
         """Numbers of dates, a pandas series of datetimes without a zone; NaN where missing."""
         since = dates.to_numpy("datetime64[us]") - np.datetime64(self.origin, "us")
         numbers = since.astype("int64") / (SECONDS[self.unit] * 1e6)
@@ -181,7 +184,7 @@ class DateForm:
         """The text of dates given as numbers, `None` where one is missing."""
         del decimals
         dates = self.dates(values).tolist()
-        return [None if date is None else write_date(date, self.pattern) for date in dates]
+        return [None if date is None else _write_date(date, self.pattern) for date in dates]
 
 
 Form = NumberForm | DateForm
@@ -190,7 +193,7 @@ Form = NumberForm | DateForm
 FORMS = {"number": NumberForm, "date": DateForm}
 
 
-def form_from_dict(fields: dict[str, Any] | None) -> Form | None:
+def _form_from_dict(fields: dict[str, object] | None) -> Form | None:
     """Reads what `dataclasses.asdict` made of a form."""
     if fields is None:
         return None
@@ -249,7 +252,7 @@ def _possible_marks(bodies: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield (".", "")
 
 
-def _fitting(bodies: Sequence[str], decimal: str, thousands: str) -> dict[str, Any] | None:
+def _fitting(bodies: Sequence[str], decimal: str, thousands: str) -> dict[str, object] | None:
     """The marks with the count of decimals, if all digits can be read with them."""
     plain = rf"\d*({re.escape(decimal)}(?P<a>\d*))?"
     groups = rf"\d{{1,3}}({re.escape(thousands)}\d{{3}})*({re.escape(decimal)}(?P<a>\d*))?"
@@ -297,7 +300,7 @@ def date_patterns(texts: Sequence[str], digits: bool = True) -> list[list[str]]:
     return [[pattern for _, pattern in sorted(found, key=lambda each: -each[0])]]
 
 
-def parse_dates(texts: Sequence[str], pattern: str) -> Any:
+def parse_dates(texts: Sequence[str], pattern: str) -> "pandas.Series":
     """A pandas series of datetimes without a zone, not a time where a text is none."""
     import pandas
 
@@ -305,7 +308,7 @@ def parse_dates(texts: Sequence[str], pattern: str) -> Any:
     return pandas.to_datetime(series, format=pattern.replace("%-", "%"), errors="coerce")
 
 
-def parse_mixed_dates(texts: Sequence[str], patterns: Sequence[str]) -> Any:
+def parse_mixed_dates(texts: Sequence[str], patterns: Sequence[str]) -> "pandas.Series":
     """The same with several patterns: the first that reads a text."""
     dates = parse_dates(texts, patterns[0])
     for pattern in patterns[1:]:
@@ -327,7 +330,7 @@ def written_pattern(texts: Sequence[str], pattern: str) -> str:
     return pattern
 
 
-def write_date(date: datetime.datetime, pattern: str) -> str:
+def _write_date(date: datetime.datetime, pattern: str) -> str:
     """A date as text."""
     for token in PADDED:
         if f"%-{token[1]}" in pattern:
@@ -335,7 +338,7 @@ def write_date(date: datetime.datetime, pattern: str) -> str:
     return date.strftime(pattern.replace("%Y", f"{date.year:04d}"))
 
 
-def unit_of(dates: Any) -> str:
+def unit_of(dates: "pandas.Series") -> str:
     """The largest of the units that says all dates exactly."""
     micro = dates.dropna().to_numpy("datetime64[us]").astype("int64")
     for unit, seconds in SECONDS.items():
@@ -345,7 +348,6 @@ def unit_of(dates: Any) -> str:
 
 
 def _patterns_of(text: str, digits: bool) -> Iterator[str]:
-    """The patterns that one text may have."""
     if text.isascii() and text.isdecimal():
         if digits and len(text) == 8:
             yield "%Y%m%d"
@@ -554,7 +556,7 @@ KINDS = {
 NOT_LEARNT = (Constant, Identifier)
 
 
-def alike(first: Column, second: Column) -> bool:
+def same_column(first: Column, second: Column) -> bool:
     """Whether two columns are the same, but for the rounding of another machine."""
     one, other = dataclasses.asdict(first), dataclasses.asdict(second)
     for column in (one, other):
@@ -569,13 +571,13 @@ def alike(first: Column, second: Column) -> bool:
     )
 
 
-def column_from_dict(fields: dict[str, Any]) -> Column:
+def column_from_dict(fields: dict[str, object]) -> Column:
     """Reads what `dataclasses.asdict` made of a column, before or after JSON."""
     known = {key: _frozen(value) for key, value in fields.items() if key not in ("kind", "form")}
-    form = {"form": form_from_dict(fields["form"])} if "form" in fields else {}
+    form = {"form": _form_from_dict(fields["form"])} if "form" in fields else {}
     return KINDS[fields["kind"]](**known, **form)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: object) -> object:
     """The value with tuples for lists, however deep."""
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

@@ -14,17 +14,17 @@ them (Greenacre, 2017, Correspondence Analysis in Practice, 3rd edition).
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import NOT_LEARNT, Categorical, LeftOut, Numeric
-from ganapp.training.data.tables.kinds import COMMON, Understood, Wish, understand
+from ganapp.training.data.tables.kinds import COMMON, ColumnValues
 
 if TYPE_CHECKING:
-    import pandas
+    pass
 
 LEAST_WEIGHT = 0.005  # of a mode, as in the paper's code
 CONCENTRATION = 1e-3  # of the Dirichlet process over modes, likewise
@@ -294,7 +294,6 @@ def _responsibilities(
 def _bound(
     counts: np.ndarray, parts: np.ndarray, log_parts: np.ndarray, posterior: _Posterior
 ) -> np.ndarray:
-    """The lower bound of the evidence but for constants, `(columns,)`."""
     from scipy.special import betaln, gammaln
 
     p = posterior
@@ -330,7 +329,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.advance(task, count)
 
 
-def points_of(
+def _points_of(
     place: int, columns: Sequence[Numeric | Categorical], rows: np.ndarray
 ) -> tuple[tuple[float, ...], ...]:
     """Points for the categories of a column, missing as the last one where values are.
@@ -338,15 +337,6 @@ def points_of(
     Where profiles are alike, points push each other away until they are `APART`; then all are
     scaled by one number. That leaves two of them at least a third of a unit apart, whatever the
     rows say.
-
-    Args:
-        place: of the column among the columns.
-        columns: of user units.
-        rows: `(n, columns)` in user units, those that are trained on.
-
-    Returns:
-        `dimensions(k)` coordinates in [-1, 1] for each of `k` entries. The same for the same rows,
-        but for the rounding of another machine.
     """
     count = columns[place].entries
     codes = _codes(columns[place], rows[:, place])
@@ -461,60 +451,8 @@ def _principal(profiles: np.ndarray, shares: np.ndarray, axes: int) -> np.ndarra
     return found
 
 
-def fit_table(
-    frame: "pandas.DataFrame",
-    training: np.ndarray,
-    *,
-    label: str = "",
-    categorical: Sequence[str] = (),
-    embedded: Sequence[str] = (),
-    kinds: Mapping[str, str] | None = None,
-    components: int = 10,
-) -> TableCodec:
-    """What the columns of a table are.
-
-    Types, categories and ranges are those of the whole table, as its owner knows them; the modes of
-    numeric columns and the points of embedded categories are those of the training rows alone.
-
-    Args:
-        frame: of typed columns.
-        training: int, the rows that are trained on.
-        label: name of the column that holds the class, or empty.
-        categorical: names of columns that hold categories whatever they look like.
-        embedded: names of columns of categories that become points; not the label.
-        kinds: what some columns are, by name.
-        components: most modes of a numeric column.
-
-    Raises:
-        ValueError: what cannot be learnt, in one sentence.
-    """
-    wishes = wishes_of(list(frame.columns), label, categorical, embedded, kinds or {})
-    understood = understand(frame, wishes)
-    return fit_columns(understood, training, label=label, embedded=embedded, components=components)[
-        0
-    ]
-
-
-def wishes_of(
-    names: Sequence[str],
-    label: str,
-    categorical: Sequence[str],
-    embedded: Sequence[str],
-    kinds: Mapping[str, str],
-) -> dict[str, Wish]:
-    """What the options say of each column."""
-    return {
-        name: Wish(
-            kind=kinds.get(name, "category" if name in categorical else ""),
-            embedded=name in embedded,
-            label=bool(label) and name == label,
-        )
-        for name in names
-    }
-
-
 def fit_columns(
-    understood: Sequence[Understood],
+    found: Sequence[ColumnValues],
     training: np.ndarray,
     *,
     label: str = "",
@@ -523,10 +461,10 @@ def fit_columns(
     separator: str = "",
     header: bool = True,
 ) -> tuple[TableCodec, np.ndarray]:
-    """The codec of columns that were understood, and the rows of the table in user units.
+    """The codec of columns, and the rows of the table in user units.
 
     Args:
-        understood: what each column is, with its values.
+        found: what each column is, with its values.
         training: int, the rows that are trained on.
         label: name of the column that holds the class, or empty.
         embedded: names of columns of categories that become points.
@@ -537,9 +475,9 @@ def fit_columns(
     Raises:
         ValueError: no column varies.
     """
-    left_out = tuple(column for column, _ in understood if isinstance(column, LeftOut))
-    columns = [column for column, _ in understood if not isinstance(column, LeftOut)]
-    values = [values for _, values in understood if values is not None]
+    left_out = tuple(column for column, _ in found if isinstance(column, LeftOut))
+    columns = [column for column, _ in found if not isinstance(column, LeftOut)]
+    values = [values for _, values in found if values is not None]
     if not values:
         raise ValueError("The table must have a column that varies. Received: constants alone")
     rows = np.stack(values, axis=1).astype(np.float32)
@@ -577,8 +515,7 @@ def _to_fit(values: np.ndarray, training: np.ndarray) -> np.ndarray:
 
 
 def _embedded(table: TableCodec, rows: np.ndarray, names: Sequence[str]) -> TableCodec:
-    """The table with points for the categories of some columns."""
-    points = {name: points_of(table.names.index(name), table.varying, rows) for name in set(names)}
+    points = {name: _points_of(table.names.index(name), table.varying, rows) for name in set(names)}
     columns = (
         dataclasses.replace(c, points=points[c.name]) if c.name in points else c
         for c in table.columns

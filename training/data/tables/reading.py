@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 import annotated_types
 
@@ -153,14 +153,6 @@ def _check_parquet(path: Path, max_bytes: int, max_columns: int) -> None:
 def _check_texts(
     path: Path, file: "pyarrow.parquet.ParquetFile", max_bytes: int, longest: int
 ) -> None:
-    """Adds up the lengths of texts, of which a batch holds no more than `max_bytes`.
-
-    Args:
-        path: of the file.
-        file: the same, opened.
-        max_bytes: of all texts.
-        longest: bytes that one of them has at most.
-    """
     import pyarrow
     import pyarrow.compute
 
@@ -248,7 +240,7 @@ def read_table(
     *,
     max_bytes: int = TABLE_BYTES,
     max_columns: int = TABLE_COLUMNS,
-    **settings: Any,
+    **settings: object,
 ) -> Sheet:
     """What `read` makes of a file.
 
@@ -337,7 +329,7 @@ def read_csv(
         frame, repeated = _without_repeated_header(frame)
         notes += repeated
         if header is None:
-            check_header(frame, path)
+            _check_header(frame, path)
     return Sheet(
         frame=frame,
         of_text=True,
@@ -396,18 +388,11 @@ def check_names(names: Sequence[str]) -> None:
         )
 
 
-def check_header(frame: "pandas.DataFrame", path: Path) -> None:
+def _check_header(frame: "pandas.DataFrame", path: Path) -> None:
     """Refuses a first line that must be a row, and warns of one that may be.
 
     One of numbers alone that do not count columns is a row. One may be if a name has decimals, or
     if most names are such as stand below them and some text is among them.
-
-    Args:
-        frame: of text, under the names of the first line.
-        path: of the file, for the warning.
-
-    Raises:
-        ValueError: all are numbers.
     """
     names = list(frame.columns)
     if names and all(map(NUMBER.fullmatch, names)):
@@ -459,13 +444,11 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _members(archive: zipfile.ZipFile) -> list[str]:
-    """Names of the files in an archive, but for those that systems put beside them."""
     names = [info.filename for info in archive.infolist() if not info.is_dir()]
     return [name for name in names if not name.startswith("__MACOSX/")]
 
 
 def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
-    """The text of a file, with what was assumed."""
     bom = next((name for mark, name in BOMS.items() if content.startswith(mark)), "")
     if encoding or bom:
         try:
@@ -504,10 +487,10 @@ def find_separator(text: str) -> str:
     able = [each for each in SEPARATORS if len(next(_records(text, each), ())) > 1]
     if len(able) < 2:
         return able[0] if able else ","
-    return max(able, key=lambda separator: _explained(text, separator))
+    return max(able, key=lambda separator: _explained_share(text, separator))
 
 
-def _explained(text: str, separator: str) -> tuple[float, float]:
+def _explained_share(text: str, separator: str) -> tuple[float, float]:
     """Share of the records as long as the header, and how well their cells are explained.
 
     A number is; text without any other separator is half; text with one is not.
@@ -527,7 +510,7 @@ def _explained(text: str, separator: str) -> tuple[float, float]:
     return round(even, 2), sum(values) / max(1, len(values))
 
 
-def _records(text: str, separator: str) -> Any:
+def _records(text: str, separator: str) -> Iterator[list[str]]:
     """The records that are not blank; none where the module cannot read them."""
     lines = io.StringIO(text, newline="")
     try:
@@ -561,7 +544,7 @@ def _cells(text: str, separator: str) -> "pandas.DataFrame":
     )
 
 
-def _stripped(cell: Any) -> str:
+def _stripped(cell: object) -> str:
     return cell.strip() if isinstance(cell, str) else ""
 
 
