@@ -120,7 +120,7 @@ def check_npz(path: Path, names: Iterable[str], max_bytes: int = MAX_BYTES) -> N
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """How the examples of an array become those of a source.
+    """The conversion of an array's examples to those of a source.
 
     Args:
         convert: rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`.
@@ -212,7 +212,7 @@ def _form_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
 
 
 def levels_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
-    """How images become those of 256 levels, by their type and range.
+    """The conversion of images to 256 levels, by their type and range.
 
     Args:
         arrays: `(n, height, width)` or `(n, height, width, channels)` each.

@@ -31,7 +31,7 @@ WHOLE = 1 << 26  # bytes up to which an array is read whole
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What the cache holds for a key.
+    """Prepared examples of a key, as they lie in the cache.
 
     Args:
         examples: memory-mapped, uint8 `(n, height, width, channels)` or float32 `(n, d)`.
@@ -47,7 +47,7 @@ class Prepared:
 
 
 def default_cache() -> Path:
-    """Where prepared data live unless the user says otherwise (`GANAPP_CACHE`)."""
+    """The folder of prepared data: `GANAPP_CACHE`, else `~/.cache/ganapp`."""
     return Path(os.environ.get("GANAPP_CACHE", Path.home() / ".cache" / "ganapp"))
 
 
@@ -155,7 +155,7 @@ def remembered(
     read: Callable[[], dict[str, object]],
     names: Collection[str],
 ) -> dict[str, object]:
-    """What `read` gives, from a note if the files are as they were when it was written.
+    """The result of `read`, from a note where the files are as they were when it was written.
 
     Args:
         notes: folder of the notes; may be read-only.
@@ -194,7 +194,7 @@ def _make(place: Path, make: Callable[[Path], dict[str, object]]) -> None:
 
 
 def _read(place: Path) -> Prepared | None:
-    """What is there, if it is whole."""
+    """The prepared examples at a place, `None` where they are not whole."""
     try:
         about = json.loads((place / "about.json").read_bytes())
         if not all(_intact(place / name, known) for name, known in about["files"].items()):

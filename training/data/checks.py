@@ -1,4 +1,4 @@
-"""What data must be before anything is trained on them: one sentence each."""
+"""Checks of data before anything is trained on them; each refuses in one sentence."""
 
 import difflib
 from pathlib import Path

@@ -47,7 +47,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
-    """What the rows hold in one column.
+    """Statistics of one column.
 
     Args:
         name: of the column.
@@ -77,7 +77,7 @@ class ColumnFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Duplicates:
-    """How often examples repeat others exactly.
+    """Counts of examples that repeat others exactly.
 
     Args:
         training: training examples that equal an earlier one.
@@ -98,7 +98,7 @@ class Duplicates:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PixelFacts:
-    """What the pixels of images or clips hold.
+    """Statistics of the pixels of images or clips.
 
     Args:
         minimum: smallest of all, 0 to 255.

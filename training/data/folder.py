@@ -56,7 +56,7 @@ Bits = Annotated[int, annotated_types.Ge(0), annotated_types.Le(16)]
 
 @dataclasses.dataclass(frozen=True)
 class FileLabels:
-    """What files of labels say.
+    """The labels of images from files beside them.
 
     Args:
         numbers: of images by name, -1 where unknown; `None` where no file gives any.
@@ -134,7 +134,7 @@ def _number(label: object) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """What the name of a folder for training or test says.
+    """The parts of the name of a folder for training or test.
 
     Args:
         held_out: whether it is not for training.
@@ -313,7 +313,7 @@ def _refuse(read: dict[str, _Part], others: list[str]) -> None:
 
 
 def _read_part(name: str) -> _Part | None:
-    """What a folder's name says of training and test; `None` if it says nothing of these."""
+    """Splits the name of a folder for training or test; `None` for other names."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+", name)
     kinds = [word.lower() for word in words]
     if "out" in kinds and {"held", "hold"} & set(kinds):

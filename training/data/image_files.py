@@ -1,4 +1,4 @@
-"""Where image files lie: a folder, or a zip or tar archive that is read in place.
+"""Readers of image files in a folder, or in a zip or tar archive, which is read in place.
 
 Nothing is ever written where a name in an archive says: contents go straight to the decoder. A
 small archive can be made to unpack to any size: its members are checked before they are unpacked.
@@ -134,7 +134,7 @@ def _statuses(path: Path) -> Iterator[tuple]:
 
 
 def place_of(name: str) -> tuple[list[str], str]:
-    """By what images are sorted: folder by folder, those in a folder before those below it.
+    """The sort key of images: folder by folder, those in a folder before those below it.
 
     Args:
         name: of its file, with slashes.
@@ -144,7 +144,7 @@ def place_of(name: str) -> tuple[list[str], str]:
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:
-    """By what names with numbers are sorted: 2 before 10."""
+    """The sort key of names with numbers: 2 before 10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
@@ -235,7 +235,7 @@ def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Read
 
 
 def _walk(folder: Path) -> Iterator[_Found]:
-    """What lies below a folder, in the order of `place_of`, with what the system says of images.
+    """Files below a folder in the order of `place_of`, with the status of images.
 
     Links are followed, but for those to a folder that they lie in, which would never end.
     """
@@ -289,7 +289,7 @@ def _status(entry: os.DirEntry) -> os.stat_result:
 
 
 def _irregular(status: os.stat_result) -> str:
-    """Why a file of this kind must not be opened (a pipe would wait for ever); empty if it may."""
+    """The reason not to open a file of this kind (a pipe would wait for ever); empty for none."""
     if stat.S_ISREG(status.st_mode):
         return ""
     return DANGLING if stat.S_ISLNK(status.st_mode) else IRREGULAR
@@ -412,14 +412,14 @@ def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
 
 
 def _left_out(name: str) -> str:
-    """Why a member of an archive is no image; empty for images and labels."""
+    """The reason why a member of an archive is no image; empty for images and labels."""
     *folders, last = _plain(name).split("/")
     beside = next(filter(None, map(_sidecar, folders)), "")
     return beside or _reason_to_pass(last)
 
 
 def _reason_to_pass(name: str) -> str:
-    """Why a file of this name (without folders) is no image; empty for images and labels."""
+    """The reason why a file of this name is no image; empty for images and labels."""
     _, dot, suffix = name.rpartition(".")
     suffix = f".{suffix.lower()}" if dot else "no suffix"
     if name[0] != "." and suffix in SUFFIXES:  # most files: nothing further is looked at
@@ -430,7 +430,7 @@ def _reason_to_pass(name: str) -> str:
 
 
 def _sidecar(name: str) -> str:
-    """Why a folder or file of this name is none of the user's images; empty if it may be one."""
+    """The reason to pass over a folder or file of this name; empty for none."""
     if name.startswith(".") and name not in (".", ".."):
         return "it is hidden"
     if name.lower() in OTHER_PROGRAMS:
@@ -443,7 +443,7 @@ def _is_label_file(name: str) -> bool:
 
 
 def _reason(name: str, size: int, max_pixels: int) -> str:
-    """Why a member of an archive is not to be read, empty if it may be."""
+    """The reason not to read a member of an archive; empty for none."""
     posix = PurePosixPath(name.replace("\\", "/"))
     if posix.is_absolute() or ".." in posix.parts or posix.parts[0].endswith(":"):
         return "its path leads out of the archive"
@@ -470,7 +470,7 @@ def _example(
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What a folder or archive holds.
+    """The contents of a folder or archive of images.
 
     Args:
         key: a name for its images: the same for the same names and contents.
@@ -486,7 +486,7 @@ class Contents:
 
 
 def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
-    """What a folder or archive of images holds.
+    """Lists the contents of a folder or archive of images.
 
     Whether they lie in a folder or an archive, in which order, since when, and below which folders
     all of them lie makes no difference to the key, nor do the files that are left out.

@@ -104,7 +104,7 @@ class Example:
 
 
 class BadImageError(Exception):
-    """Why a file cannot be used as an image: the end of a sentence."""
+    """A file cannot be used as an image; the message is the end of a sentence."""
 
 
 def open_image(file: Path | bytes, max_pixels: int, *, bits: int = 0) -> Picture:
@@ -341,7 +341,7 @@ RESIZERS: dict[str, Callable[[PIL.Image.Image, int], PIL.Image.Image]] = {
 
 
 def about_left_out(files: Mapping[str, str]) -> str:
-    """How many files were left out, and `_reasons_of` them; empty for none.
+    """The count of files that were left out, and `_reasons_of` them; empty for none.
 
     Args:
         files: by name the reason of each.
@@ -368,7 +368,7 @@ def _reasons_of(files: Mapping[str, str]) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageOptions:
-    """What is made of every image.
+    """The form that every image gets.
 
     Args:
         size: height and width; 0 for those of the images, which must agree.
@@ -389,7 +389,7 @@ class ImageOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """What is known of the images that were decoded, in their order.
+    """Labels and parts of the images that were decoded, in their order.
 
     Args:
         labels: int32 `(n,)`, -1 where unknown, or `None`.

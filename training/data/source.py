@@ -63,7 +63,7 @@ class Modes(Density, Protocol):
 
 
 class Source(abc.ABC):
-    """Where examples come from. Subclasses set `spec`.
+    """A source of examples. Subclasses set `spec`.
 
     What evaluation may know besides: `density`, with the exact `log_density(points)` of the data;
     `modes`, the centres and the sigma of a mixture whose modes are counted; `singles`, the source
@@ -110,11 +110,11 @@ class Source(abc.ABC):
         """Examples that training never sees, in user units, with their labels."""
 
     def training_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
-        """What belongs to each of `training_examples(count)`, by name, in model units."""
+        """Observations of `training_examples(count)` by name, in model units."""
         return {}
 
     def held_out_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
-        """What belongs to each of `held_out_examples(count)`, by name, in model units."""
+        """Observations of `held_out_examples(count)` by name, in model units."""
         return {}
 
     def training_labels(self) -> np.ndarray | None:
@@ -123,11 +123,11 @@ class Source(abc.ABC):
 
     @property
     def judged(self) -> "Source":
-        """What samples are judged against: the same examples with the labels that people gave."""
+        """The source that samples are compared with: the same examples with their own labels."""
         return self
 
     def fingerprint(self) -> str:
-        """What changes when the content of the data does; empty where they are drawn."""
+        """A name for the content of the data; empty where they are drawn."""
         return ""
 
     def steps_per_epoch(self, batch_size: int) -> int | None:
@@ -220,7 +220,7 @@ def head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:
 
 
 def split_order(count: int, share: float) -> tuple[np.ndarray, int]:
-    """Which examples train and which are held out, the same for every run on the same data.
+    """Splits examples into training and held-out ones, the same for every run on the same data.
 
     Args:
         count: how many examples there are.

@@ -1,4 +1,4 @@
-"""What a data source promises about its examples, and the way back to the user's units."""
+"""The description of a source's examples, and the way back to the user's units."""
 
 import dataclasses
 from collections.abc import Mapping

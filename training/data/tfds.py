@@ -291,7 +291,7 @@ def check_reachable(urls: Iterable[str]) -> None:
 
 
 def _why_not(url: str) -> str:
-    """Why a host does not answer; empty if it does, whatever it says.
+    """The reason why a host does not answer; empty if it does, whatever it says.
 
     Asked by the library that TensorFlow Datasets downloads with, so that both use the same proxies
     and trust the same certificates.
@@ -397,7 +397,7 @@ def _name_and_config(name: str) -> tuple[str, str]:
 
 
 def _perhaps_a_split(name: str) -> str:
-    """What to write where a split was taken for a configuration, which look alike."""
+    """Advice where a split was taken for a configuration, which look alike."""
     plain, config = _name_and_config(name)
     if not config:
         return ""

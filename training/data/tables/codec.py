@@ -45,7 +45,7 @@ NEVER = -1e30  # log weight of a mode that a column does not have
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Where the entries of a row lie in the vector that stands for it.
+    """The places of a row's entries in the vector that stands for it.
 
     First one scalar for every numeric column and the coordinates of embedded categories, then
     softmax blocks from narrow to wide: the modes of numeric columns with more than one, present or
@@ -99,7 +99,7 @@ def _most(counts) -> int:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnSummary:
-    """What was understood of a column.
+    """A summary of a column, for people.
 
     Args:
         name: of the column.
@@ -175,7 +175,7 @@ def _are_codes(column: Categorical) -> bool:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableCodec:
-    """What the columns of a table are, and the way to model units and back.
+    """The columns of a table, and the way to model units and back.
 
     *User units* of a table are float32 `(n, columns)`: numbers as they are, categories as their
     codes, NaN where a value is missing; dates are numbers, see `DateForm`; constant columns and
@@ -333,7 +333,7 @@ class TableCodec:
         return np.stack(columns, axis=1).astype(np.float32)
 
     def describe(self) -> list[ColumnSummary]:
-        """What was understood of each column, those that are left out last."""
+        """A summary of each column, those that are left out last."""
         rows = [_summary(column, self) for column in self.columns]
         left_out = [
             ColumnSummary(name=c.name, kind="left out", note=c.reason) for c in self.left_out
@@ -391,7 +391,7 @@ class TableCodec:
 
     @cached_property
     def _order_of_parts(self) -> np.ndarray:
-        """Which entry of the parts, side by side, becomes each entry of model units."""
+        """The entry of the parts, side by side, that becomes each entry of model units."""
         parts = (self._layout.scalars, self._layout.modes, self._layout.present)
         parts = (*parts, self._layout.categories, *self._layout.points)
         places = np.concatenate([part.ravel() for part in parts])
@@ -504,7 +504,7 @@ class TableCodec:
 
 
 def nearest(codes: tf.Tensor, points: Sequence[Sequence[float]]) -> tf.Tensor:
-    """Which of `k` points lies nearest to each of `(n, d)`: int64 `(n,)`, the first of several.
+    """The nearest of `k` points to each of `(n, d)`: int64 `(n,)`, the first of several.
 
     Coordinate by coordinate. The product of matrices that tells the same has the rounding of
     squares that cancel, and on a GPU that of ten bits; the differences of all at once are d times

@@ -61,7 +61,7 @@ ROUNDING = 1e-3  # of modes in their own units, of points in those of the box th
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NumberForm:
-    """How a column of numbers is written.
+    """The way in which a column of numbers is written.
 
     Args:
         decimal: what stands before the decimals.
@@ -149,7 +149,7 @@ class NumberForm:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DateForm:
-    """How a column of dates is written, and which number a date is.
+    """The way in which a column of dates is written and becomes numbers.
 
     Args:
         pattern: as of `strftime`, `%-d` for a day without a zero in front.
@@ -474,7 +474,7 @@ class Categorical:
 
     @property
     def entries(self) -> int:
-        """How many values there are, missing among them."""
+        """The number of values, missing among them."""
         return len(self.categories) + self.missing
 
 

@@ -49,7 +49,7 @@ DIGITS = 6  # of a coordinate
 
 @dataclasses.dataclass(frozen=True)
 class _Rest:
-    """What is left of a column without the values that many rows share.
+    """A column without the values that many rows share.
 
     Args:
         values: float64 `(n,)`.
@@ -67,7 +67,7 @@ class _Rest:
 
 
 def modes_of(columns: Sequence[np.ndarray], components: int) -> list[Modes]:
-    """What the numbers of each column come from: values that many rows share, and Gaussians.
+    """Fits the modes of each column: values that many rows share, and Gaussians.
 
     Few of many components keep a weight: a Dirichlet process chooses how many are needed.
 
@@ -207,7 +207,7 @@ def _grouped(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _nearest_centres(counts: np.ndarray, values: np.ndarray, components: int) -> np.ndarray:
-    """Which of the centres of k-means each group is nearest to, one-hot, to begin with."""
+    """The nearest centre of k-means to each group, one-hot, to begin with."""
     shares = (counts.cumsum(axis=1) - counts / 2) / counts.sum(axis=1, keepdims=True)
     wanted = (np.arange(components) + 0.5) / components
     places = np.abs(shares[:, :, None] - wanted).argmin(axis=1)
@@ -239,7 +239,7 @@ class _Posterior:
 def _posterior(
     counts: np.ndarray, values: np.ndarray, inner: np.ndarray, parts: np.ndarray
 ) -> _Posterior:
-    """What the modes are, given which part of each group is theirs."""
+    """The posterior of the modes, given the part of each group that is theirs."""
     # Three sums over the groups at once, as products of matrices: they add in float64.
     sums = np.stack([counts, counts * values, counts * (values**2 + inner)], axis=1) @ parts
     sizes = sums[:, 0] + 10 * np.finfo(float).eps
@@ -266,7 +266,7 @@ def _posterior(
 def _responsibilities(
     values: np.ndarray, inner: np.ndarray, posterior: _Posterior
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which part of each group is whose, `(columns, groups, components)`, and its logarithm."""
+    """The share of each mode in each group, `(columns, groups, components)`, and its logarithm."""
     from scipy.special import digamma
 
     p = posterior
@@ -389,14 +389,14 @@ def apart(points: np.ndarray) -> np.ndarray:
 
 
 def _codes(column: Categorical, values: np.ndarray) -> np.ndarray:
-    """Which entry each value is, int; missing is the last."""
+    """The entry of each value, int; missing is the last."""
     return np.nan_to_num(values, nan=len(column.categories)).astype(int)
 
 
 def _profiles(
     column: Numeric | Categorical, values: np.ndarray, codes: np.ndarray, count: int
 ) -> np.ndarray:
-    """How each category differs from the whole table in another column, `(categories, d)`.
+    """The difference of each category from the whole table in a column, `(categories, d)`.
 
     Of numbers the mean rank, standardised, so that no outlier decides; of categories, present and
     missing among them, the shares in the units of chi-squared distances, over the root of how many

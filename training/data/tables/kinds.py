@@ -1,4 +1,4 @@
-"""What each column of a table is: numbers, dates, categories, an identifier, always the same.
+"""Kinds of columns of a table: numbers, dates, categories, identifiers, constants.
 
 The whole column decides, never its first rows, and what it is taken for is said in its `note`.
 """
@@ -100,7 +100,7 @@ class UnfitColumnError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """What the options say of a column.
+    """The options for a column.
 
     Args:
         kind: a key of `MEANINGS` or a pattern of dates; empty where nothing is said.
@@ -156,7 +156,7 @@ def infer_columns(
     decimal_mark: str = "",
     separator: str = "",
 ) -> list[ColumnValues]:
-    """What all columns are, with their values.
+    """Infers the kinds of all columns, and gives their values.
 
     Args:
         frame: typed columns, or those of a file of text.
@@ -208,7 +208,7 @@ def _all_at_once(unfit: list[UnfitColumnError]) -> ValueError:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DecimalMark:
-    """What stands before the decimals in a file.
+    """The mark before the decimals in a file.
 
     Args:
         decimal: the mark; empty if nothing tells it.
@@ -288,7 +288,7 @@ class TextColumn:
         return marks.pop()
 
     def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
-        """What the column is, and its values.
+        """Infers the kind of the column, and gives its values.
 
         Raises:
             UnfitColumnError: it cannot be learnt.
@@ -327,7 +327,7 @@ class TextColumn:
 
     @property
     def missing(self) -> int:
-        """How many cells are empty."""
+        """The number of empty cells."""
         return int(np.count_nonzero(self.codes < 0))
 
     @property
@@ -522,7 +522,7 @@ class _TypedColumn:
         self.series, self.name, self.dtype = series, str(series.name), str(series.dtype)
 
     def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
-        """What the column is, and its values; see `TextColumn.understand`."""
+        """Infers the kind of the column; see `TextColumn.infer`."""
         series, present = self.series, self.series.dropna()
         if not len(present):
             raise _empty(self.name)
@@ -867,7 +867,7 @@ def _identifier(name: str, dtype: str, values: Sequence[Value]) -> Identifier:
 
 
 def _about_lost(column: TextColumn, places: Sequence[int]) -> str:
-    """Which cells are taken for missing, because the column is what the options say."""
+    """A note on cells that are taken for missing because of the options."""
     if not places:
         return ""
     words = [column.texts[place] for place in places]

@@ -242,7 +242,7 @@ def read_table(
     max_columns: int = TABLE_COLUMNS,
     **settings: object,
 ) -> Sheet:
-    """What `read` makes of a file.
+    """Reads a table from a file.
 
     Args:
         path: of the file; may begin with `~`.
@@ -480,7 +480,7 @@ def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
 
 
 def find_separator(text: str) -> str:
-    """What stands between the values: whatever explains most cells of the whole file.
+    """The separator of values that explains most cells of the whole file.
 
     Not `csv.Sniffer`, which takes letters for separators where there is none.
     """

@@ -179,7 +179,7 @@ def _options_of(function: Callable, leave_out: Sequence[str] = ()) -> dict[str, 
 
 
 def _key(path: Path, options: Mapping[str, object]) -> tuple | None:
-    """What a source of a file depends on; `None` where there is no file."""
+    """The facts that a source of a file depends on; `None` where there is no file."""
     try:
         status = Path(path).expanduser().stat()
     except OSError:
@@ -291,7 +291,7 @@ def _options_by_column(
     embedded: Sequence[str],
     kinds: Mapping[str, str],
 ) -> dict[str, ColumnOptions]:
-    """What the options say of each column."""
+    """The options of each column."""
     return {
         name: ColumnOptions(
             kind=kinds.get(name, "category" if name in categorical else ""),
