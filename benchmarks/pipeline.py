@@ -29,7 +29,6 @@ with quiet_stderr():
     from ganapp.config.schema import DataConfig
     from ganapp.runner.experiment import compose
     from ganapp.training.data import training_batches
-    from ganapp.training.data.cache import cache_folder
     from ganapp.training.data.digits import digits
 
 TARGET = 5
@@ -108,9 +107,26 @@ def clips(place: Path) -> dict:
 
 def prepared(place: Path) -> dict:
     """The digits as TensorFlow Datasets keeps them."""
-    digits()
-    kept = str(cache_folder(""))
-    return {"source": "tfds", "name": "ganapp_digits", "data_dir": kept, "cache_dir": str(place)}
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    found = digits()
+    parts = {"train": found.training_examples(), "test": found.held_out_examples()}
+    features = {
+        "image": tfds.features.Image(shape=found.spec.shape),
+        "label": tfds.features.ClassLabel(num_classes=10),
+    }
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="digits",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(features),
+        split_datasets={
+            name: tf.data.Dataset.from_tensor_slices({"image": images, "label": labels})
+            for name, (images, labels) in parts.items()
+        },
+        data_dir=str(place),
+    )
+    return {"source": "tfds", "name": "digits", "data_dir": str(place), "cache_dir": str(place)}
 
 
 # What is measured: the preset, or `AUTOMATIC` for the configuration that is made for the data, or

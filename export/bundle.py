@@ -1,7 +1,7 @@
 """What is exported: one trained generator together with all that its artefacts must know."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import keras
@@ -61,6 +61,9 @@ class Bundle:
         prior: where latents come from; its methods must consist of stateless TensorFlow ops.
         to_user_units: samples in model units -> uint8 images or float32 vectors; TensorFlow ops.
         kind: `"image"` or `"vector"`.
+        transform: what `to_user_units` does, as data: `{"levels": True}` for uint8 pixels of -1 to
+            1, `{"mean": ..., "scale": ...}` for `samples * scale + mean`; where it says nothing of
+            this kind, the graph of `to_user_units` is exported.
         facts: JSON-ready description for the card. Read, when present: `manifest` (with the
             data specification under `data`), `configuration`, `report` (`best` and
             `last`, each with its `step` and its `figures` by key), `step` (generator updates).
@@ -77,6 +80,7 @@ class Bundle:
     prior: LatentPrior
     to_user_units: Callable[[tf.Tensor], tf.Tensor]
     kind: str
+    transform: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     picture: Any | None = None
     judge: Callable[[np.ndarray], dict[str, float]] | None = None

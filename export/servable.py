@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -53,6 +54,8 @@ def write_surroundings(
     if "graph" in document["units"]:
         write_units(bundle, version_folder / UNITS)
         verify_units_graph(bundle, version_folder / UNITS)
+    else:
+        verify_stated_units(bundle, document["units"])
     if "saved_model" in artefacts:
         write_warmup(bundle, version_folder, name)
     write_serving(document, version_folder)
@@ -81,20 +84,48 @@ def verify_units_graph(bundle: Bundle, path: Path) -> None:
     Raises:
         ExportError: it does not run, or differs.
     """
-    latents = bundle.prior.from_uniform(uniform_noise(bundle, 256, 0))
-    samples = keras_samples(bundle, np.asarray(latents))
+    samples = _samples(bundle)
     found = run_graph(path, {f"units/{bundle.output_name}": samples})["units/samples"]
+    _verify_units(bundle, "The graph of units", samples, found)
+
+
+def verify_stated_units(bundle: Bundle, units: Mapping[str, Any]) -> None:
+    """Checks that what serving.json says of the units is what `to_user_units` does.
+
+    Args:
+        bundle: what was exported.
+        units: `{"levels": True}` or `{"mean": ..., "scale": ...}`.
+
+    Raises:
+        ExportError: it differs.
+    """
+    samples = _samples(bundle)
+    if units.get("levels"):
+        levels = np.round((samples + np.float32(1)) * np.float32(127.5))
+        found = np.clip(levels, 0, 255).astype(np.uint8)
+    else:
+        mean, scale = (np.asarray(units[name], np.float32) for name in ("mean", "scale"))
+        found = samples * scale + mean
+    _verify_units(bundle, "`transform`", samples, found)
+
+
+def _samples(bundle: Bundle) -> np.ndarray:
+    latents = bundle.prior.from_uniform(uniform_noise(bundle, 256, 0))
+    return keras_samples(bundle, np.asarray(latents))
+
+
+def _verify_units(bundle: Bundle, what: str, samples: np.ndarray, found: np.ndarray) -> None:
     expected = np.asarray(bundle.to_user_units(tf.constant(samples)))
     size = max(1.0, float(np.nanmax(np.abs(expected.astype("float64")), initial=0.0)))
     if found.shape != expected.shape or found.dtype != expected.dtype:
         raise ExportError(
-            f"The graph of units must return `samples` {expected.dtype} {expected.shape}. "
+            f"{what} must return `samples` {expected.dtype} {expected.shape}. "
             f"Received: {found.dtype} {found.shape}"
         )
     difference = largest_difference(found, expected, missing=True)
     if not difference <= UNIT_TOLERANCE * size:
         raise ExportError(
-            f"The graph of units differs from `to_user_units` by {difference:.3g}, more than the "
+            f"{what} differs from `to_user_units` by {difference:.3g}, more than the "
             f"tolerance {UNIT_TOLERANCE * size:.3g}."
         )
 

@@ -47,7 +47,7 @@ def clean_keras():
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory):
-    """Where the digits are prepared, once a session."""
+    """Where data are prepared, once a session."""
     return tmp_path_factory.mktemp("cache")
 
 

@@ -4,11 +4,13 @@ import difflib
 import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 MOST = 10  # names in a sentence
 BARE = re.compile(r"[A-Za-z_][\w./-]*")  # text that `--set` reads as text without quotes
 NOT_TEXT = {"true", "false", "inf", "nan"}
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # categories: control characters, halves of pairs, line ends
 
 
 def join_names(names: Sequence[object], *, most: int = MOST) -> str:
@@ -37,3 +39,22 @@ def set_option(key: str, value: object) -> str:
     bare = isinstance(value, str) and BARE.fullmatch(value) and value not in NOT_TEXT
     text = value if bare else json.dumps(value, ensure_ascii=False)
     return f"--set {shlex.quote(f'{key}={text}')}"
+
+
+def printable(name: str) -> str:
+    r"""A file's name as text that every file and terminal takes, on one line.
+
+    Bytes that are not UTF-8 become `\xe9`, control characters `\n` or `\x1b`.
+
+    Args:
+        name: as the system gives it, perhaps with surrogates for such bytes.
+    """
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(
+        each.encode("unicode_escape").decode()
+        if unicodedata.category(each) in UNPRINTABLE
+        else each
+        for each in text
+    )

@@ -3,14 +3,24 @@
 import mmap
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 
 LARGE = 2**28  # bytes of rows above which they lie in a file and not in memory
 AT_ONCE = 256  # rows that are taken from here and there before their pages are let go
 BLOCK = 2048  # samples that are generated at once: whole batches of any network
+
+
+class Generative(Protocol):
+    """A model that draws or takes the inputs of its generator by name."""
+
+    def inputs(self, count: int, *, seed: int) -> Mapping[str, np.ndarray]:
+        """The inputs of `generate(count)`."""
+
+    def generate(self, count: int | None = None, **options: object) -> np.ndarray:
+        """Examples of drawn or given inputs."""
 
 
 def rows_of(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
@@ -41,11 +51,13 @@ def rows_of(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
     return whole
 
 
-def generated_rows(model: Any, count: int, *, seed: int, units: Any) -> np.ndarray:
+def generated_rows(
+    model: Generative, count: int, *, seed: int, units: Callable | None
+) -> np.ndarray:
     """Samples of a model's averaged generator, see `rows_of`.
 
     Args:
-        model: with `inputs` and `generate`: the rows are those of `generate(count)`.
+        model: the rows are those of its `generate(count)`.
         count: how many.
         seed: of the latents.
         units: maps samples to user units, batch by batch.
@@ -61,7 +73,7 @@ def generated_rows(model: Any, count: int, *, seed: int, units: Any) -> np.ndarr
     return rows_of(parts, count)
 
 
-def forget(rows: Any) -> None:
+def forget(rows: "np.ndarray | Joined") -> None:
     """Lets go of what was read of memory-mapped rows; nothing happens to others.
 
     Pages of a file that have been looked at count as the process's memory until the system needs
@@ -82,7 +94,7 @@ def forget(rows: Any) -> None:
         rows.madvise(mmap.MADV_DONTNEED)
 
 
-def taken(rows: Any, places: np.ndarray) -> np.ndarray:
+def taken(rows: "np.ndarray | Joined", places: np.ndarray) -> np.ndarray:
     """The rows at `places` int `(k,)`, `(k, ...)`; of memory-mapped ones few are held beside them.
 
     The system reads the neighbours of every page, too: of rows here and there nearly all.
@@ -127,7 +139,7 @@ class Joined:
         found[~early] = second[places[~early] - len(first)]
         return found
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return np.concatenate(self.parts).astype(dtype or self.dtype, copy=False)
 
 

@@ -169,8 +169,8 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
         low_precision,
         missing_modes,
     )
-    from ganapp.training.evaluation.lost_tails import KEY as LOST_TAILS
-    from ganapp.training.evaluation.lost_tails import LostTail
+    from ganapp.training.evaluation.metrics.lost_tails import KEY as LOST_TAILS
+    from ganapp.training.evaluation.metrics.lost_tails import LostTail
 
     evaluated = (run.read_report() or {}).get("last")
     if evaluated is None:

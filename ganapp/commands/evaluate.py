@@ -87,8 +87,8 @@ def _evaluate_samples(
     start_tensorflow()
     from ganapp.runner.evaluation import show_figures
     from ganapp.runner.sample_files import read_samples
-    from ganapp.training.data.left_out import printable
     from ganapp.training.evaluation.verdict import verdict
+    from ganapp.training.messages import printable
 
     config = _configuration(real, overrides)
     check_out_folder(out)
@@ -136,8 +136,8 @@ def _report(
     given: Samples, samples: Path, source: Source, judge: Evaluator, out: Path | None
 ) -> Json:
     from ganapp.runner.pictures import draw_pictures
-    from ganapp.training.data.left_out import printable
     from ganapp.training.evaluation.report import write_report
+    from ganapp.training.messages import printable
 
     try:
         labels = _labels(given, samples, source)

@@ -21,7 +21,7 @@ from ganapp.config.presets import Tables, config_path, preset_names, read_toml
 from ganapp.config.schema import Config
 from ganapp.errors import UserError
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
-from ganapp.training.data.tfds_name import read_name
+from ganapp.training.data.tfds import read_name
 from ganapp.training.registry import UnknownNameError
 
 FILLED_IN = (  # by the objective's paper, where a configuration leaves it out

@@ -26,8 +26,7 @@ from ganapp.config.rules import refuse
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
-from ganapp.training.data.clusters import with_clusters
-from ganapp.training.data.partly import with_share_of_labels
+from ganapp.training.data.labels import with_clusters, with_share_of_labels
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.optimizers import OptimizerConfig
 

@@ -14,14 +14,12 @@ from ganapp.errors import UserError
 from ganapp.screen import warn
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE, npy_header, npz_header, npz_names
 from ganapp.training.data import DataSpec
-from ganapp.training.data.array_forms import levels_of
-from ganapp.training.data.cache import chunks, default_cache
-from ganapp.training.data.contents import NOTES, Contents, image_contents
-from ganapp.training.data.folder import folder, marks_in
-from ganapp.training.data.image_cache import Decoder, ImageOptions, SizesDifferError
-from ganapp.training.data.image_files import image_files, place_of
-from ganapp.training.data.left_out import about_left_out
-from ganapp.training.data.limits import LimitError, is_tar
+from ganapp.training.data.arrays import levels_of
+from ganapp.training.data.cache import NOTES, chunks, default_cache
+from ganapp.training.data.checks import LimitError
+from ganapp.training.data.folder import annotations_in, folder
+from ganapp.training.data.image_files import Contents, image_contents, image_files, is_tar, place_of
+from ganapp.training.data.images import Decoder, ImageOptions, SizesDifferError, about_left_out
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.reading import (
     Sheet,
@@ -273,7 +271,9 @@ def _labels(
     if not spec.classes:
         return None
     with contextlib.suppress(ValueError):  # folders that contradict each other say nothing
-        marks = marks_in(path, names, options["labels"], options["parts"], contents.label_files)
+        marks = annotations_in(
+            path, names, options["labels"], options["parts"], contents.label_files
+        )
         if marks.labels is not None and set(marks.classes) <= set(spec.classes):
             if (marks.labels < 0).any():
                 return None

@@ -42,8 +42,8 @@ from ganapp.training.callbacks.samples import SampleGrids
 from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog, truncate_events
 from ganapp.training.checkpoints import BestCheckpoint, CheckpointError, Checkpoints
 from ganapp.training.data import Source, training_batches
-from ganapp.training.data.left_out import about_left_out
-from ganapp.training.data.tables.descriptions import ColumnSummary
+from ganapp.training.data.images import about_left_out
+from ganapp.training.data.tables.codec import ColumnSummary
 from ganapp.training.distribution import agreement, is_chief
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.table_pictures import column_strips

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from run_case import DIGITS, RING, ganapp, written
@@ -50,8 +51,8 @@ TRAIN = {
         "must be a multiple of `training.steps_per_execution`. Received: 100 and 7.",
     ),
     "unwritable cache": (
-        "digits --set data.cache_dir=/proc/none",
-        "The data source 'digits' cannot be prepared: /proc/none cannot be read or written",
+        "--data npz:images.npz --set data.cache_dir=/proc/none",
+        "The data source 'npz' cannot be prepared: /proc/none cannot be read or written",
     ),
     "unknown end": ("endless.toml", "is needed: the data source 'ring' never ends"),
     "images wanted": (
@@ -86,6 +87,7 @@ def place(tmp_path, monkeypatch):
     (place / "ring.toml").write_text(RING)
     one_pass = DIGITS.replace("steps_per_epoch = 4\n", "").replace("deterministic = true\n", "")
     (place / "one_pass.toml").write_text(one_pass)
+    np.savez(place / "images.npz", x=np.arange(2560, dtype=np.uint8).reshape(40, 8, 8))
     (place / "endless.toml").write_text(RING.replace("steps_per_epoch = 8", ""))
     monkeypatch.chdir(place)
     tf.config.list_logical_devices()  # TensorFlow's devices are as `tests/conftest.py` made them

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from run_case import RING, ganapp, written
 
-from ganapp.training.data import clusters
+from ganapp.training.data import labels as clusters
 
 CONDITIONAL = """
 [data]
@@ -94,7 +94,7 @@ def test_a_run_told_clusters(tmp_path, monkeypatch):
     report = json.loads((tmp_path / "run" / "report.json").read_text())["last"]
     assert "asked_accuracy" not in report["figures"]
     assert report["details"]["classes_found"]["names"] == list("0123456789")
-    monkeypatch.setattr(clusters, "Groups", None)  # kept, so nobody looks for them again
+    monkeypatch.setattr(clusters, "KMeansClusters", None)  # kept, so nobody looks for them again
     out = tmp_path / "cluster.npz"
     said = ganapp("sample", tmp_path / "run", "--class", "cluster 3", "--count", 2, "--out", out)
     assert said.code == 0, said.errors

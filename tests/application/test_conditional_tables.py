@@ -84,7 +84,8 @@ def test_labels_of_a_table_may_be_hidden():
     settings = ["data.labelled=0.4", "training.replicas=1", "generator.condition=concatenation"]
     experiment = compose(load_config("wine", settings))
     gan, spec = experiment.gan, experiment.source.spec
-    rows, labels = experiment.source.at(tf.range(16, dtype=tf.int64))
+    found = experiment.source.at(tf.range(16, dtype=tf.int64))
+    rows, labels = found["x"], found["label"]
     assert (labels < 0).numpy().any()
     other = rows.numpy()
     other[:, spec.label_start : spec.label_start + 3] = np.eye(3)[np.arange(16) % 3]

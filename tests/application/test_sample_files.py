@@ -16,7 +16,7 @@ from ganapp.errors import UserError
 from ganapp.runner import sample_files
 from ganapp.runner.sample_files import read_samples
 from ganapp.training.data import SOURCES, DataSpec
-from ganapp.training.data.limits import TABLE_COLUMNS
+from ganapp.training.data.tables.reading import TABLE_COLUMNS
 from ganapp.training.data.tables.sources import parquet
 
 KINDS = ("csv", "parquet")

@@ -18,7 +18,7 @@ from ganapp.export.differences import largest_difference
 from ganapp.runner.experiment import compose
 from ganapp.runner.training import columns_table
 from ganapp.training.data import DataSpec
-from ganapp.training.data.tables.descriptions import ColumnSummary
+from ganapp.training.data.tables.codec import ColumnSummary
 
 
 @pytest.fixture(scope="module")

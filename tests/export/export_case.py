@@ -147,6 +147,7 @@ def make_image_bundle(**changes):
         "prior": NormalPrior(8),
         "to_user_units": to_levels,
         "kind": "image",
+        "transform": {"levels": True},
         "facts": facts,
     }
     return Bundle(**({"generator": dense_image_generator()} | fields | changes))
@@ -158,6 +159,7 @@ def make_vector_bundle(**changes):
         "prior": NormalPrior(2),
         "to_user_units": to_units,
         "kind": "vector",
+        "transform": {"mean": MEAN, "scale": SCALE},
         "facts": {"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
     }
     return Bundle(**({"generator": vector_generator()} | fields | changes))

@@ -21,7 +21,12 @@ from ganapp.export.layout import EXTRA, LATENTS, SERVING, UNITS
 from ganapp.export.litert import write_litert
 from ganapp.export.saved_model import write_saved_model
 from ganapp.export.seal import seal
-from ganapp.export.servable import verify_latents_graph, verify_units_graph, write_surroundings
+from ganapp.export.servable import (
+    verify_latents_graph,
+    verify_stated_units,
+    verify_units_graph,
+    write_surroundings,
+)
 from ganapp.export.warmup import WARM_UP
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
@@ -63,6 +68,7 @@ def table_bundle():
         prior=NormalPrior(4),
         to_user_units=SPEC.to_user_units,
         kind="vector",
+        transform=SPEC.transform,
         facts={"manifest": {"data": json.loads(json.dumps(SPEC.as_dict()))}},
     )
 
@@ -276,14 +282,21 @@ def test_tables_take_their_units_along(tmp_path, capfd):
         verify_units_graph(other, tmp_path / UNITS)
 
 
-def test_units_are_told_in_the_simplest_way_that_is_true():
+def test_units_are_those_of_the_transform():
     assert serving.units_of(make_image_bundle()) == {"levels": True}
-    affine = make_vector_bundle()
-    assert serving.units_of(affine) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
-    other = make_vector_bundle(to_user_units=lambda x: tf.square(x))
-    assert serving.units_of(other) == {"graph": "assets.extra/units.tflite"}
+    assert serving.units_of(make_vector_bundle()) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
+    assert serving.units_of(make_vector_bundle(transform={})) == {"graph": UNITS}
+    assert serving.units_of(table_bundle()) == {"graph": UNITS}
+
+
+def test_a_transform_that_is_not_what_to_user_units_does_is_refused():
+    for right in (make_image_bundle(), make_vector_bundle()):
+        verify_stated_units(right, serving.units_of(right))
+    square = make_vector_bundle(to_user_units=lambda x: tf.square(x))
     dark = make_image_bundle(to_user_units=lambda x: tf.cast(tf.round(x * 50.0 + 50.0), tf.uint8))
-    assert serving.units_of(dark) == {"graph": "assets.extra/units.tflite"}
+    for wrong in (square, dark):
+        with pytest.raises(ExportError, match=r"`transform` differs from `to_user_units` by \d"):
+            verify_stated_units(wrong, serving.units_of(wrong))
 
 
 def test_classes_without_names_have_numbers():

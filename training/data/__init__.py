@@ -4,20 +4,17 @@ A source is a function whose keyword arguments are its options; one line here na
 """
 
 from ganapp.training.data.arrays import npy, npz
-from ganapp.training.data.checkerboard import checkerboard
 from ganapp.training.data.curves import moons, spirals, swiss_roll
+from ganapp.training.data.densities import checkerboard, funnel, gaussian
 from ganapp.training.data.digits import digits
 from ganapp.training.data.folder import folder
-from ganapp.training.data.gaussians import funnel, gaussian
-from ganapp.training.data.memmap import MemmapSource
 from ganapp.training.data.mixtures import MixtureSource, grid, ring
 from ganapp.training.data.moving_digits import moving_digits
-from ganapp.training.data.pipeline import training_batches
-from ganapp.training.data.source import ArraySource, Source
+from ganapp.training.data.source import ArraySource, MemmapSource, Source, training_batches
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.stacked_digits import StackedSource, stacked_digits
 from ganapp.training.data.tables.sources import cancer, csv, parquet, wine
-from ganapp.training.data.tfds_images import tfds_images
+from ganapp.training.data.tfds import tfds_images
 from ganapp.training.data.video import video
 from ganapp.training.registry import Registry
 

@@ -3,40 +3,54 @@
 Nothing pickled is ever loaded: a pickle may run any program.
 """
 
+import dataclasses
+import logging
+import math
 import shutil
 import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import annotated_types
 import numpy as np
 
-from ganapp.training.array_files import MAX_BYTES
-from ganapp.training.data.array_forms import (
-    about_range,
-    about_rows,
-    form_of,
-    is_stored_form,
-    moments,
-    number_labels,
-    shaped_rows,
-)
+from ganapp.training.array_files import MAX_BYTES, DamagedError, npy_header, npz_header, npz_names
 from ganapp.training.data.cache import (
+    NOTES,
     CacheDir,
     Prepared,
     cache_folder,
+    chunks,
+    file_key,
     key_of,
     prepared,
     write_rows,
 )
-from ganapp.training.data.checks import check_columns, check_count, check_differ, check_exists
-from ganapp.training.data.contents import NOTES, file_key
-from ganapp.training.data.folder import Bits, Share
+from ganapp.training.data.checks import (
+    SMALLEST,
+    check_bytes,
+    check_classes,
+    check_columns,
+    check_count,
+    check_differ,
+    check_exists,
+    check_finite,
+    check_size,
+)
+from ganapp.training.data.folder import Bits
 from ganapp.training.data.image_files import DAMAGED
-from ganapp.training.data.limits import MaxBytes, arrays_in, check_npy, check_npz
-from ganapp.training.data.memmap import MemmapSource, split_order
+from ganapp.training.data.images import about_highest
+from ganapp.training.data.source import MemmapSource, Share, split_order
 from ganapp.training.data.spec import DataSpec
 
+MaxBytes = Annotated[int, annotated_types.Ge(1)]
+EXAMPLES = 2**28  # in a file; the order in which they are drawn is held in memory
+SHOWN = 5  # values that a warning names
+LOOKED_AT = 1000  # rows by which flat images are known
+MOST_CHANNELS = 4
+BYTE = 255
+SLACK = 1e-3  # beyond a range of floats that rounding may reach
 # Names of training examples, their labels, held-out examples and their labels, as people use them.
 CONVENTIONS = (
     ("x_train", "y_train", "x_test", "y_test"),
@@ -51,6 +65,324 @@ CONVENTIONS = (
 Arrays = list[np.ndarray]
 Side = Annotated[int, annotated_types.Ge(1), annotated_types.Le(4096)]
 Shape = Annotated[tuple[Side, ...], annotated_types.MaxLen(3)]
+
+
+def _check_npy(path: Path) -> None:
+    """Refuses a .npy by its header."""
+    _check_examples(npy_header(path).shape)
+
+
+def _check_examples(shape: tuple[int, ...]) -> None:
+    if shape and shape[0] > EXAMPLES:
+        raise ValueError(f"it holds {shape[0]:,} examples, more than {EXAMPLES:,}")
+
+
+def arrays_in(path: Path) -> list[str]:
+    """Names of the arrays in a .npz.
+
+    Raises:
+        ValueError: it is none, in one sentence.
+    """
+    try:
+        return npz_names(path)
+    except ValueError as error:
+        raise ValueError(
+            f"`path` must be a .npz file. Received: path={str(path)!r}; {error}"
+        ) from error
+
+
+def check_npz(path: Path, names: Iterable[str], max_bytes: int = MAX_BYTES) -> None:
+    """Refuses arrays of a .npz that are damaged or unpack to too much, from their headers.
+
+    Args:
+        path: of the file.
+        names: of the arrays that will be read; all are in it.
+        max_bytes: to which they may unpack together.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    found = 0
+    for name in names:
+        try:
+            header = npz_header(path, name)
+            _check_examples(header.shape)
+            found += header.nbytes
+        except DamagedError as error:
+            raise ValueError(f"The file {path} is damaged: {error.__cause__}") from error
+        except ValueError as error:
+            raise ValueError(
+                f"{name!r} of {path.name} must hold an array of numbers as `numpy.save` writes it, "
+                f"without Python objects. Received: {error}"
+            ) from error
+    check_bytes(path, found, max_bytes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """The conversion of an array's examples to those of a source.
+
+    Args:
+        convert: rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`.
+        levels: what was done to the values, the end of a description; empty for nothing.
+    """
+
+    convert: Callable[[np.ndarray], np.ndarray]
+    levels: str = ""
+
+
+def _is_stored_form(rows: np.ndarray) -> bool:
+    """Whether examples can be read from where they lie: uint8 images or float32 vectors."""
+    wanted = np.float32 if rows.ndim == 2 else np.uint8
+    return rows.dtype == wanted and rows.flags.c_contiguous
+
+
+def _shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
+    """Images that an array keeps as rows, `(n, height, width)` or with channels after these."""
+    if not shape:
+        return rows
+    if math.prod(rows.shape[1:]) != math.prod(shape) or rows.ndim < 2:
+        raise ValueError(
+            f"`shape` must have as many values as a row of {name}. Received: shape={list(shape)}, "
+            f"which are {math.prod(shape):,}, and rows of {math.prod(rows.shape[1:]):,}"
+        )
+    images = rows.reshape(-1, *shape)
+    first = len(shape) == 3 and shape[0] <= MOST_CHANNELS < shape[-1]
+    return images.transpose(0, 2, 3, 1) if first else images
+
+
+def _about_rows(rows: np.ndarray) -> str:
+    """A sentence where rows look like flat images; empty where they do not."""
+    if rows.ndim != 2 or not len(rows):
+        return ""
+    shapes = [(round((rows.shape[1] / channels) ** 0.5), channels) for channels in (1, 3)]
+    found = [
+        (side, channels)
+        for side, channels in shapes
+        if side >= SMALLEST and side * side * channels == rows.shape[1]
+    ]
+    some = rows[:LOOKED_AT]
+    bytes_or_shares = rows.dtype == np.uint8 or (
+        np.issubdtype(rows.dtype, np.floating) and some.min() >= -1 and some.max() <= 1
+    )
+    if not found or not bytes_or_shares:
+        return ""
+    side, channels = found[0]
+    kind = "bytes" if rows.dtype == np.uint8 else "numbers from -1 to 1"
+    size = f"{side} x {side}" + (f" x {channels}" if channels > 1 else "")
+    shape = f"[{side},{side}]" if channels == 1 else f"[{side},{side},{channels}]"
+    planes = f", `'data.shape=[{channels},{side},{side}]'` where one colour follows another"
+    return (
+        f"Rows of {rows.shape[1]:,} {kind} look like images of {size}, and are taken for vectors: "
+        f"`--set 'data.shape={shape}'` makes them images{planes if channels > 1 else ''}."
+    )
+
+
+def _about_range(images: np.ndarray) -> str:
+    """A sentence where images use less than half of their range; empty where they do not."""
+    step = max(1, len(images) // LOOKED_AT)
+    highest = int(images[::step].max())
+    if highest <= BYTE // 2 and step > 1:
+        highest = max(int(images[some].max()) for some in chunks(len(images), images[:1].nbytes))
+    return about_highest(highest, BYTE)
+
+
+def _form_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
+    """Tells images from vectors by their shape, and the range of floating-point images."""
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"Training and held-out examples of {name} must have the same shape. "
+            f"Received: {' and '.join(map(str, sorted(shapes)))}"
+        )
+    (shape,) = shapes
+    if not all(
+        np.issubdtype(a.dtype, np.integer) or np.issubdtype(a.dtype, np.floating) for a in arrays
+    ):
+        raise ValueError(
+            f"{name} must hold numbers. Received: dtype={'/'.join(str(a.dtype) for a in arrays)}"
+        )
+    is_vector = len(shape) == 1 and shape[0] > 0
+    if not is_vector:
+        _check_image_shape(shape, name)
+    check_count(len(arrays[0]), f"examples in {name}")
+    if is_vector:
+        return _vectors(arrays, name)
+    return levels_of(arrays, name, bits=bits)
+
+
+def levels_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
+    """The conversion of images to 256 levels, by their type and range.
+
+    Args:
+        arrays: `(n, height, width)` or `(n, height, width, channels)` each.
+        name: of the file or array, for messages.
+        bits: of the values of images that are used: `2**bits - 1` becomes white; 0 for 8.
+
+    Raises:
+        ValueError: they are not finite, or of a range that is not known.
+    """
+    if bits:
+        return _of_bits(arrays, name, bits)
+    if all(array.dtype == np.uint8 for array in arrays):
+        return Form(_with_channels)
+    return _floats(arrays, name)
+
+
+def moments(rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column of `rows[order]`, float64 `(d,)` each.
+
+    In two passes, because the difference of large squares has no digits left.
+    """
+
+    def mean(value: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        total = 0.0
+        for some in chunks(len(order), rows[:1].nbytes):
+            total = total + value(rows[order[some]].astype(np.float64)).sum(axis=0)
+        return total / len(order)
+
+    centre = mean(lambda values: values)
+    return centre, np.sqrt(mean(lambda values: (values - centre) ** 2))
+
+
+def _number_labels(
+    labels: np.ndarray | None, count: int, name: str
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels as numbers from 0 on, and the name of each.
+
+    One-hot rows and floats that are whole numbers are taken for these numbers, as Keras makes them.
+    Whole numbers below 0 and empty text are unknown labels, except where -1 and 1 are the only
+    ones: two classes are often called so. How many numbers became unknown is logged.
+    """
+    if labels is None:
+        return None, ()
+    labels = _whole_numbers(labels)
+    if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iubU":
+        raise ValueError(
+            f"The labels of {name} must be whole numbers or text, one for each of {count} "
+            f"examples. Received: shape={labels.shape}, dtype={labels.dtype}"
+        )
+    labels = labels.reshape(-1)
+    if labels.dtype.kind == "U":
+        known = labels != ""
+    else:
+        known = (labels >= 0) | np.array_equal(np.unique(labels), [-1, 1])
+        _say_unknown(labels[~known], name)
+    names, places = np.unique(labels[known], return_inverse=True)
+    if not check_classes(len(names), name):
+        return None, ()
+    numbers = np.full(count, -1, np.int32)
+    numbers[known] = places
+    return numbers, tuple(str(each) for each in names.tolist())
+
+
+def _whole_numbers(labels: np.ndarray) -> np.ndarray:
+    """One-hot rows and floats without a fraction as whole numbers; others as they are."""
+    if labels.dtype.kind not in "iubf":
+        return labels
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        ones, zeros = labels == 1, labels == 0
+        one_hot = bool((ones | zeros).all() and (ones.sum(axis=1) <= 1).all() and ones.any())
+        # A row of zeros has no class.
+        return np.where(ones.any(axis=1), ones.argmax(axis=1), -1) if one_hot else labels
+    whole = labels.dtype.kind == "f" and bool((labels == np.floor(labels)).all())
+    return labels.astype(np.int64) if whole and np.abs(labels).max(initial=0) < 2**53 else labels
+
+
+def _say_unknown(labels: np.ndarray, name: str) -> None:
+    if not len(labels):
+        return
+    values = [str(value) for value in np.unique(labels)]
+    some = ", ".join(values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
+    logging.getLogger("ganapp").warning(
+        "%s labels of %s are below 0 (%s) and count as unknown; to keep them as classes, "
+        "number the classes from 0.",
+        f"{len(labels):,}",
+        name,
+        some,
+    )
+
+
+def _check_image_shape(shape: tuple[int, ...], name: str) -> None:
+    received = f"Received: shape=(n, {', '.join(map(str, shape))})"
+    if len(shape) not in (2, 3) or not all(shape):
+        raise ValueError(
+            f"{name} must hold images (n, height, width) or (n, height, width, channels), or "
+            f"vectors (n, d). {received}"
+        )
+    if len(shape) == 3 and shape[0] <= 4 < min(shape[1:]):
+        raise ValueError(
+            f"The channels of {name} must be the last axis: transpose it with "
+            f"x.transpose(0, 2, 3, 1). {received}"
+        )
+    check_size(shape)
+
+
+def _with_channels(images: np.ndarray) -> np.ndarray:
+    """Images with an axis for the channels; grey ones `(n, height, width)` get one."""
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _of_bits(arrays: Sequence[np.ndarray], name: str, bits: int) -> Form:
+    white = 2**bits - 1
+    low, high = _range(arrays, name)
+    if low < 0 or high > white:
+        raise ValueError(
+            f"`bits` must hold all values of the images in {name}: {bits} bits are 0 to {white:,}. "
+            f"Received: from {low:g} to {high:g}"
+        )
+
+    def convert(images: np.ndarray) -> np.ndarray:
+        levels = images.astype(np.float64) * 255 / white
+        return _with_channels(np.round(levels).astype(np.uint8))
+
+    return Form(convert, f"values of {bits} bits as 256 levels")
+
+
+def _range(arrays: Sequence[np.ndarray], name: str) -> tuple[float, float]:
+    """The smallest and the largest value, all of which must be finite."""
+    low, high = np.inf, -np.inf
+    for array in arrays:
+        for some in chunks(len(array), array[:1].nbytes):
+            check_finite(array[some], some.start, name)
+            low, high = min(low, array[some].min()), max(high, array[some].max())
+    return low, high
+
+
+def _floats(arrays: Sequence[np.ndarray], name: str) -> Form:
+    low, high = _range(arrays, name)
+    floating = all(np.issubdtype(array.dtype, np.floating) for array in arrays)
+    if not floating or low < -1 - SLACK or high > 1 + SLACK:
+        raise ValueError(
+            f"Images in {name} must be uint8 from 0 to 255, or floats from 0 to 1 or from -1 to 1"
+            f"{_hint_at_bits(low, high)}. "
+            f"Received: dtype={arrays[0].dtype}, from {low:g} to {high:g}"
+        )
+    start = 0.0 if low >= -SLACK else -1.0
+
+    def convert(images: np.ndarray) -> np.ndarray:
+        shares = (images.astype(np.float64) - start) / (1.0 - start)
+        return _with_channels(np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8))
+
+    return Form(convert, f"floats from {start:g} to 1, rounded to 256 levels")
+
+
+def _hint_at_bits(low: float, high: float) -> str:
+    if low < 0 or high > 2**16 - 1:
+        return ""
+    bits = max(8, int(high).bit_length())
+    return f"; `--set data.bits={bits}` says that values are from 0 to {2**bits - 1:,}"
+
+
+def _vectors(arrays: Sequence[np.ndarray], name: str) -> Form:
+    def convert(rows: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told as an infinity
+            return rows.astype(np.float32, copy=False)
+
+    for array in arrays:
+        for some in chunks(len(array), array[:1].nbytes):
+            check_finite(convert(array[some]), some.start, name)
+    return Form(convert)
 
 
 def npz(
@@ -86,10 +418,10 @@ def npz(
     keys = _keys(path, examples_key, labels_key)
     check_npz(path, filter(None, keys), max_bytes)
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
         labels = [_unpacked(path, key, folder) for key in keys[1::2] if key]
-        examples = [shaped_rows(rows, shape, path.name) for rows in examples]
+        examples = [_shaped_rows(rows, shape, path.name) for rows in examples]
         noted = _write(folder, examples, labels, held_out, path.name, bits)
         for file in folder.glob("unpacked-*"):
             file.unlink()
@@ -125,20 +457,20 @@ def npy(
     for name, file in given.items():
         check_exists(name, file)
     examples, *labels = (_loaded(file, file.name) for file in given.values())
-    examples = shaped_rows(examples, shape, path.name)
+    examples = _shaped_rows(examples, shape, path.name)
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         return _write(folder, [examples], labels, held_out, path.name, bits)
 
-    if bits or not is_stored_form(examples):
+    if bits or not _is_stored_form(examples):
         cache = cache_folder(cache_dir)
         key = key_of(
             [file_key(file, cache / NOTES) for file in given.values()], shape, bits, held_out
         )
         found = prepared(cache / "arrays", key, make)
         return _source("npy", path, found)
-    convert = form_of([examples], path.name).convert
-    numbers, classes = number_labels(labels[0] if labels else None, len(examples), path.name)
+    convert = _form_of([examples], path.name).convert
+    numbers, classes = _number_labels(labels[0] if labels else None, len(examples), path.name)
     order, apart = split_order(len(examples), held_out)
     about = {"held_out": apart, "classes": classes, "levels": ""}
     about |= _checked(examples, order[: len(order) - apart], examples)
@@ -147,27 +479,17 @@ def npy(
 
 def _write(
     folder: Path, examples: Arrays, labels: Arrays, share: float, name: str, bits: int
-) -> dict[str, Any]:
-    """Writes examples and labels, training ones first; returns what is to be noted.
-
-    Args:
-        folder: where to.
-        examples: training examples and, where they are apart, held-out ones.
-        labels: of each of them, or none at all.
-        share: see `split_order`.
-        name: of the file, for messages.
-        bits: see `form_of`.
-    """
+) -> dict[str, object]:
     if labels and len(labels) < len(examples):
         raise ValueError(
             f"Both or none of the training and held-out examples of {name} must have labels. "
             "Received: labels for one of them"
         )
-    form, counts = form_of(examples, name, bits=bits), [len(array) for array in examples]
+    form, counts = _form_of(examples, name, bits=bits), [len(array) for array in examples]
     orders = [split_order(count, share)[0] for count in counts]
     held_out = counts[1] if len(counts) == 2 else split_order(counts[0], share)[1]
     together = _together(labels, name) if labels else None
-    numbers, classes = number_labels(together, sum(counts), name)
+    numbers, classes = _number_labels(together, sum(counts), name)
     write_rows(folder / "examples.npy", list(zip(examples, orders, strict=True)), form.convert)
     if numbers is not None:
         starts = np.cumsum([0, *counts[:-1]])
@@ -179,7 +501,6 @@ def _write(
 
 
 def _together(labels: Arrays, name: str) -> np.ndarray:
-    """Labels of training and held-out examples as one array."""
     try:
         return np.concatenate([np.atleast_1d(each) for each in labels])
     except ValueError as error:
@@ -189,20 +510,14 @@ def _together(labels: Arrays, name: str) -> np.ndarray:
         ) from error
 
 
-def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, Any]:
-    """Refuses examples that are too few or the same; mean and scale of vectors, and notes.
-
-    Args:
-        rows: all examples.
-        training: int `(n,)`, which of them train.
-        stored: as they came from the user, some of them.
-    """
+def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, object]:
+    """Refuses examples that are too few or the same; mean and scale of vectors, and notes."""
     check_count(len(training), "training examples")
     if rows.ndim > 2:
         check_differ(rows)
-        return {"mean": (), "scale": (), "notes": list(filter(None, [about_range(rows)]))}
+        return {"mean": (), "scale": (), "notes": list(filter(None, [_about_range(rows)]))}
     mean, scale = moments(rows, training)
-    flat = about_rows(stored)
+    flat = _about_rows(stored)
     check_columns(scale, flat)
     return {"mean": mean.tolist(), "scale": scale.tolist(), "notes": [flat] if flat else []}
 
@@ -258,7 +573,6 @@ def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
 
 
 def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
-    """An array of a .npz, memory-mapped from a copy that is not compressed."""
     copy = folder / f"unpacked-{key.replace('/', '-')}.npy"
     try:
         with (
@@ -273,13 +587,8 @@ def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
 
 
 def _loaded(path: Path, name: str) -> np.ndarray:
-    """A memory-mapped array.
-
-    Raises:
-        ValueError: the file holds none, is cut short, or holds Python objects.
-    """
     try:
-        check_npy(path)
+        _check_npy(path)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(

@@ -1,7 +1,8 @@
 """Prepared examples on the disk: made once, whole or not at all, checked before they are used.
 
 A folder per key holds `examples.npy` (training examples first, held-out ones after them),
-`labels.npy` where there are labels, and `about.json`, which is written last.
+`labels.npy` where there are labels, and `about.json`, which is written last. Keys are made of the
+content of files, which is read once and remembered by their sizes and times.
 """
 
 import contextlib
@@ -12,9 +13,9 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated
 
 import numpy as np
 
@@ -23,11 +24,14 @@ from ganapp.training.files import write_atomically
 CacheDir = Annotated[str, "folder or empty"]  # empty for the default
 FORMAT = 2  # of the cache; another one is another key
 BLOCK = 1 << 24  # bytes read or written at once
+NOTES = "contents"  # folder of the cache that remembers what files hold
+NOTE_FORMAT = 2  # of the notes; another one is another name
+WHOLE = 1 << 26  # bytes up to which an array is read whole
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What the cache holds for a key.
+    """Prepared examples of a key, as they lie in the cache.
 
     Args:
         examples: memory-mapped, uint8 `(n, height, width, channels)` or float32 `(n, d)`.
@@ -38,12 +42,12 @@ class Prepared:
 
     examples: np.ndarray
     labels: np.ndarray | None
-    about: dict[str, Any]
+    about: dict[str, object]
     fingerprint: str
 
 
 def default_cache() -> Path:
-    """Where prepared data live unless the user says otherwise (`GANAPP_CACHE`)."""
+    """The folder of prepared data: `GANAPP_CACHE`, else `~/.cache/ganapp`."""
     return Path(os.environ.get("GANAPP_CACHE", Path.home() / ".cache" / "ganapp"))
 
 
@@ -52,13 +56,13 @@ def cache_folder(cache_dir: CacheDir) -> Path:
     return Path(cache_dir).expanduser() if cache_dir else default_cache()
 
 
-def key_of(*parts: Any) -> str:
+def key_of(*parts: object) -> str:
     """A name for everything that decides what is prepared: 40 hexadecimal digits."""
     text = json.dumps([FORMAT, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, Any]]) -> Prepared:
+def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, object]]) -> Prepared:
     """The examples of a key, from the cache or made now.
 
     Of several processes that ask for the same at once one makes it and the others wait. A killed
@@ -120,8 +124,57 @@ def chunks(count: int, row_bytes: int) -> Iterator[slice]:
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
-def _make(place: Path, make: Callable[[Path], dict[str, Any]]) -> None:
-    """Makes the folder beside its place and moves it there."""
+def crc(file: IO[bytes]) -> int:
+    """CRC-32 of what is left of a file, which is closed after it."""
+    value = 0
+    with file:
+        while block := file.read(BLOCK):
+            value = zlib.crc32(block, value)
+    return value
+
+
+def file_key(path: Path, notes: Path) -> str:
+    """A name for the content of a file.
+
+    Args:
+        path: of the file.
+        notes: folder that remembers the names; may be read-only.
+    """
+    status = path.stat()
+    times = ("", status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def read() -> dict[str, object]:
+        return {"key": key_of(path.stat().st_size, _crc_of(path))}
+
+    return remembered(notes, [str(path.absolute()), [times]], read, {"key"})["key"]
+
+
+def remembered(
+    notes: Path,
+    listing: list[object],
+    read: Callable[[], dict[str, object]],
+    names: Collection[str],
+) -> dict[str, object]:
+    """The result of `read`, from a note where the files are as they were when it was written.
+
+    Args:
+        notes: folder of the notes; may be read-only.
+        listing: names, sizes and times of the files; plain JSON.
+        read: reads the files.
+        names: that a whole note has.
+    """
+    note = notes / key_of(NOTE_FORMAT, listing)
+    with contextlib.suppress(OSError, ValueError):  # cut short, perhaps
+        found = json.loads(note.read_text())
+        if isinstance(found, dict) and found.keys() >= set(names):
+            return {name: found[name] for name in names}
+    found = read()
+    with contextlib.suppress(OSError):
+        write_atomically(note, json.dumps(found))
+    return found
+
+
+def _make(place: Path, make: Callable[[Path], dict[str, object]]) -> None:
     part = place.with_name(f".{place.name}.part")
     _remove(part)  # what a killed process left; nobody else is at it under the lock
     part.mkdir(parents=True)
@@ -141,7 +194,7 @@ def _make(place: Path, make: Callable[[Path], dict[str, Any]]) -> None:
 
 
 def _read(place: Path) -> Prepared | None:
-    """What is there, if it is whole."""
+    """The prepared examples at a place, `None` where they are not whole."""
     try:
         about = json.loads((place / "about.json").read_bytes())
         if not all(_intact(place / name, known) for name, known in about["files"].items()):
@@ -158,7 +211,7 @@ def _read(place: Path) -> Prepared | None:
 
 def _fingerprint(file: Path) -> dict[str, int]:
     status = file.stat()
-    return {"size": status.st_size, "changed": status.st_mtime_ns, "crc": _crc(file)}
+    return {"size": status.st_size, "changed": status.st_mtime_ns, "crc": _crc_of(file)}
 
 
 def _intact(file: Path, known: dict[str, int]) -> bool:
@@ -171,15 +224,11 @@ def _intact(file: Path, known: dict[str, int]) -> bool:
     if status.st_size != known["size"]:
         return False
     untouched = status.st_mtime_ns == known["changed"]
-    return (untouched and status.st_size > BLOCK) or _crc(file) == known["crc"]
+    return (untouched and status.st_size > BLOCK) or _crc_of(file) == known["crc"]
 
 
-def _crc(file: Path) -> int:
-    value = 0
-    with file.open("rb") as content:
-        while block := content.read(BLOCK):
-            value = zlib.crc32(block, value)
-    return value
+def _crc_of(path: Path) -> int:
+    return crc(path.open("rb"))
 
 
 def _to_disk(file: Path) -> None:
@@ -201,3 +250,28 @@ def _lock(folder: Path, key: str) -> Iterator[None]:
     with (folder / f".{key}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def fingerprint_of(*arrays: np.ndarray | None) -> str:
+    """A name for the content of arrays: 8 hexadecimal digits of each, `-` for `None`.
+
+    Of an array of more than 64 MB, which may be larger than memory, as many rows count, evenly
+    spaced with the first and the last: a changed length or order is noticed, a single row perhaps
+    not.
+
+    Args:
+        arrays: `(n, ...)`, perhaps memory-mapped.
+    """
+    return " ".join("-" if each is None else f"{_checksum(each):08x}" for each in arrays)
+
+
+def _checksum(rows: np.ndarray) -> int:
+    value = zlib.crc32(f"{rows.dtype.str}{rows.shape}".encode())
+    if not len(rows):
+        return value
+    count = min(len(rows), max(2, WHOLE * len(rows) // max(rows.nbytes, 1)))
+    places = np.linspace(0, len(rows) - 1, count).astype(np.int64)
+    step = max(1, BLOCK // max(rows[:1].nbytes, 1))
+    for start in range(0, count, step):
+        value = zlib.crc32(np.ascontiguousarray(rows[places[start : start + step]]).data, value)
+    return value

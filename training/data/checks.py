@@ -1,4 +1,4 @@
-"""What data must be before anything is trained on them: one sentence each."""
+"""Checks of data before anything is trained on them; each refuses in one sentence."""
 
 import difflib
 from pathlib import Path
@@ -6,10 +6,35 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.training.data.cache import chunks
-from ganapp.training.data.left_out import printable
+from ganapp.training.messages import printable
 
 FEWEST, SMALLEST = 10, 8  # examples; pixels of an image's side
 MENTIONED = 5  # columns in a message
+
+
+class LimitError(ValueError):
+    """A file of data is larger than a setting allows.
+
+    Args:
+        limit: what is limited, the beginning of a sentence.
+        advice: what to do.
+        received: limit and size.
+    """
+
+    def __init__(self, limit: str, advice: str, received: str) -> None:
+        super().__init__(f"{limit}; {advice}. Received: {received}")
+        self.limit, self.received = limit, received
+
+
+def check_bytes(path: Path, found: int, most: int, *, partly: bool = False) -> None:
+    """Refuses too many bytes; `partly` if there may be more of them than were found."""
+    if found > most:
+        raise LimitError(
+            f"`max_bytes` is what {path.name} may take unpacked",
+            "if you trust the file and have the memory, allow it with "
+            f"`--set data.max_bytes={2 * found if partly else found}`",
+            f"max_bytes={most}, and {'more than ' * partly}{found:,} bytes",
+        )
 
 
 def check_exists(name: str, path: Path) -> None:

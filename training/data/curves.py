@@ -14,7 +14,7 @@ import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.drawn import Count, DrawnSource, Length, keys
+from ganapp.training.data.source import Count, DrawnSource, Length, keys
 
 # A panel of the quadrature is at most this long, in units of the noise, and has so many nodes:
 # measured against eight times as many panels, the log-density is off by 1e-14 at the data and by
@@ -113,26 +113,14 @@ def _legendre(panels: int) -> tuple[np.ndarray, np.ndarray]:
     return places.ravel(), np.tile(weights / 2 / panels, panels)
 
 
-class CurveSource(DrawnSource):
+def _source(name: str, curves: Curves, description: str) -> DrawnSource:
     """Draws along curves; the label is the curve where there are several."""
-
-    def __init__(self, name: str, curves: Curves, description: str) -> None:
-        several = len(curves.paths) > 1
-        super().__init__(
-            name,
-            mean=curves.mean,
-            scale=curves.scale,
-            classes=tuple(str(i) for i in range(len(curves.paths))) if several else (),
-            description=description,
-        )
-        self.density = curves
-
-    def _draw(self, count, seed):
-        points, labels = self.density.draw(count, seed)
-        return points, labels if self.spec.classes else None
+    count = len(curves.paths)
+    classes = tuple(str(i) for i in range(count)) if count > 1 else ()
+    return DrawnSource(name, curves, description, classes=classes)
 
 
-def moons(*, noise: Length = 0.1) -> CurveSource:
+def moons(*, noise: Length = 0.1) -> DrawnSource:
     """Two interleaving half circles of radius 1.
 
     Args:
@@ -147,10 +135,10 @@ def moons(*, noise: Length = 0.1) -> CurveSource:
         return path
 
     paths = (half_circle(0.0, 0.0, 1.0), half_circle(1.0, 0.5, -1.0))
-    return CurveSource("moons", Curves(paths, noise), "Two interleaving half circles with noise.")
+    return _source("moons", Curves(paths, noise), "Two interleaving half circles with noise.")
 
 
-def swiss_roll(*, noise: Length = 0.5) -> CurveSource:
+def swiss_roll(*, noise: Length = 0.5) -> DrawnSource:
     """The Swiss roll seen from its side: a spiral of one and a half turns, radius 4.7 to 14.1.
 
     Args:
@@ -161,7 +149,7 @@ def swiss_roll(*, noise: Length = 0.5) -> CurveSource:
         angle = 1.5 * np.pi * (1 + 2 * position)
         return angle[..., None] * tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
 
-    return CurveSource("swiss_roll", Curves((path,), noise), "A spiral of one and a half turns.")
+    return _source("swiss_roll", Curves((path,), noise), "A spiral of one and a half turns.")
 
 
 def spirals(
@@ -169,7 +157,7 @@ def spirals(
     arms: Count = 2,
     turns: Annotated[float, annotated_types.Gt(0), annotated_types.Le(20)] = 1.5,
     noise: Length = 0.1,
-) -> CurveSource:
+) -> DrawnSource:
     """Spirals that wind out of the origin, evenly turned against each other.
 
     Args:
@@ -189,4 +177,4 @@ def spirals(
 
     paths = tuple(arm(number) for number in range(arms))
     # Twice as far out, twice as much of the arm: so it is evenly filled.
-    return CurveSource("spirals", Curves(paths, noise, power=2), f"{arms} arms of a spiral.")
+    return _source("spirals", Curves(paths, noise, power=2), f"{arms} arms of a spiral.")

@@ -7,7 +7,6 @@ and gives findings, an empty list where there is nothing to say.
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -42,13 +41,13 @@ class Finding:
 
     name: str
     sentence: str
-    numbers: Mapping[str, Any]
+    numbers: Mapping[str, object]
     columns: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
-    """What the rows hold in one column.
+    """Statistics of one column.
 
     Args:
         name: of the column.
@@ -78,7 +77,7 @@ class ColumnFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Duplicates:
-    """How often examples repeat others exactly.
+    """Counts of examples that repeat others exactly.
 
     Args:
         training: training examples that equal an earlier one.
@@ -99,7 +98,7 @@ class Duplicates:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PixelFacts:
-    """What the pixels of images or clips hold.
+    """Statistics of the pixels of images or clips.
 
     Args:
         minimum: smallest of all, 0 to 255.

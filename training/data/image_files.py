@@ -1,11 +1,15 @@
-"""Where image files lie: a folder, or a zip or tar archive that is read in place.
+"""Readers of image files in a folder, or in a zip or tar archive, which is read in place.
 
-Nothing is ever written where a name in an archive says: contents go straight to the decoder.
+Nothing is ever written where a name in an archive says: contents go straight to the decoder. A
+small archive can be made to unpack to any size: its members are checked before they are unpacked.
 """
 
+import contextlib
 import dataclasses
+import itertools
 import lzma
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -15,11 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from ganapp.training.data.cache import BLOCK
-from ganapp.training.data.images import SUFFIXES, BadImageError, Picture, open_image
-from ganapp.training.data.left_out import printable
-from ganapp.training.data.limits import is_bomb, is_tar, members_within, open_tar
+from ganapp.training.data.cache import crc, key_of, remembered
+from ganapp.training.data.images import SUFFIXES, BadImageError, Example, Picture, open_image
+from ganapp.training.messages import printable
 
+# Images are compressed already, so what unpacks to more than this many times its size is none.
+RATIO = 100
+ARCHIVE_BYTES = 2**30  # to which any archive may unpack
+MEMBER_BYTES = 2**24  # to which any member may
+NOTE_BYTES = 2**20  # of a name or note in a tar, which Python reads whole
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ROOM = 1 << 20  # bytes that an image file may have beside its pixels
 MOST_LABELS = 1 << 28  # bytes of a file with labels
@@ -33,6 +41,59 @@ OTHER_PROGRAMS = (
     *("$recycle.bin", "system volume information", "lost+found"),
 )
 Reader = Callable[[Path, int], Iterator]
+
+
+class _TarInfo(tarfile.TarInfo):
+    """A header of a tar whose long names and notes are short enough to be read whole."""
+
+    NOTES = (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in cls.NOTES and header.size > NOTE_BYTES:
+            raise tarfile.ReadError(f"a note in it claims {header.size:,} bytes")
+        return header
+
+
+@contextlib.contextmanager
+def _open_tar(path: Path, mode: str = "r|*") -> Iterator[tarfile.TarFile]:
+    """A tar archive, compressed or not, that claims no notes which fill the memory."""
+    with tarfile.open(path, mode, tarinfo=_TarInfo) as archive:
+        yield archive
+
+
+def is_tar(path: Path) -> bool:
+    """Whether a file is a tar archive that `_open_tar` opens."""
+    try:
+        with _open_tar(path, "r:*"):
+            return True
+    except (tarfile.TarError, EOFError):
+        return False
+
+
+def _members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar, each checked before it is unpacked or passed over."""
+    most = max(ARCHIVE_BYTES, RATIO * path.stat().st_size)
+    for member in archive:
+        if member.offset_data + member.size > most:
+            raise ValueError(
+                f"{path.name} must be an archive of images, which unpacks to at most "
+                f"{most:,} bytes; unpack it into a folder if you trust it. Received: "
+                f"{member.name!r} claims {member.size:,} bytes"
+            )
+        yield member
+
+
+def _is_bomb(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of a .zip unpacks to far more than an image file in an archive does."""
+    return member.file_size > max(MEMBER_BYTES, RATIO * member.compress_size)
 
 
 class FileFacts(NamedTuple):
@@ -53,23 +114,6 @@ class FileFacts(NamedTuple):
     left_out: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """An image to come, with what its place says about it.
-
-    Args:
-        name: of its file, for messages.
-        load: gives it, in any thread; raises `BadImageError`.
-        label: its class, `None` if it has none or its name tells it.
-        held_out: whether its place says that it is not to be trained on.
-    """
-
-    name: str
-    load: Callable[[], Picture]
-    label: int | None = None
-    held_out: bool = False
-
-
 class _Found(NamedTuple):
     """A file or link below a folder, or a folder that is passed over."""
 
@@ -78,7 +122,7 @@ class _Found(NamedTuple):
     left_out: str = ""
 
 
-def statuses(path: Path) -> Iterator[tuple]:
+def _statuses(path: Path) -> Iterator[tuple]:
     """Names, sizes and times of the files of a folder, or of the file, without reading any.
 
     Besides the time of the last change that of the last change to what the system says of the file:
@@ -90,13 +134,19 @@ def statuses(path: Path) -> Iterator[tuple]:
 
 
 def place_of(name: str) -> tuple[list[str], str]:
-    """By what images are sorted: folder by folder, those in a folder before those below it.
+    """The sort key of images: folder by folder, those in a folder before those below it.
 
     Args:
         name: of its file, with slashes.
     """
     *folders, last = name.split("/")
     return folders, last
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """The sort key of names with numbers: 2 before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]:
@@ -154,8 +204,8 @@ def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
                     yield _plain(member.filename), archive.open(member), member.file_size
 
     def tarred(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
-        with open_tar(path) as archive:
-            for member in members_within(path, archive):
+        with _open_tar(path) as archive:
+            for member in _members_within(path, archive):
                 if _plain(member.name) in names and member.isreg():
                     yield _plain(member.name), archive.extractfile(member), member.size
 
@@ -185,7 +235,7 @@ def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Read
 
 
 def _walk(folder: Path) -> Iterator[_Found]:
-    """What lies below a folder, in the order of `place_of`, with what the system says of images.
+    """Files below a folder in the order of `place_of`, with the status of images.
 
     Links are followed, but for those to a folder that they lie in, which would never end.
     """
@@ -239,7 +289,7 @@ def _status(entry: os.DirEntry) -> os.stat_result:
 
 
 def _irregular(status: os.stat_result) -> str:
-    """Why a file of this kind must not be opened (a pipe would wait for ever); empty if it may."""
+    """The reason not to open a file of this kind (a pipe would wait for ever); empty for none."""
     if stat.S_ISREG(status.st_mode):
         return ""
     return DANGLING if stat.S_ISLNK(status.st_mode) else IRREGULAR
@@ -259,20 +309,12 @@ def _facts_of_folder(folder: Path, max_pixels: int) -> Iterator[FileFacts]:
         if reason := _irregular(status):
             return FileFacts(name, 0, 0, reason)
         try:
-            return FileFacts(name, status.st_size, _crc((folder / name).open("rb")))
+            return FileFacts(name, status.st_size, crc((folder / name).open("rb")))
         except OSError as error:  # decoding it will say so
             return FileFacts(name, status.st_size, 0, str(error.strerror))
 
     with ThreadPoolExecutor() as pool:
         yield from pool.map(facts, _walk(folder))
-
-
-def _crc(file: IO[bytes]) -> int:
-    value = 0
-    with file:
-        while block := file.read(BLOCK):
-            value = zlib.crc32(block, value)
-    return value
 
 
 def _of_zip(archive: zipfile.ZipFile, max_pixels: int) -> Iterator[tuple]:
@@ -287,7 +329,7 @@ def _of_zip(archive: zipfile.ZipFile, max_pixels: int) -> Iterator[tuple]:
             reason = "it is a link"
         elif member.flag_bits & 1:
             reason = "it is encrypted"
-        elif is_bomb(member):
+        elif _is_bomb(member):
             reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
         yield member, reason, _left_out(member.filename)
 
@@ -320,7 +362,7 @@ def _facts_of_zip(path: Path, max_pixels: int) -> Iterator[FileFacts]:
 
 def _of_tar(path: Path, archive: tarfile.TarFile, max_pixels: int) -> Iterator[tuple]:
     """Its members, each with why it must not be read or is no image, as `_of_zip`."""
-    for member in members_within(path, archive):
+    for member in _members_within(path, archive):
         if member.isdir():
             continue
         reason, left_out = _reason(member.name, member.size, max_pixels), _left_out(member.name)
@@ -331,7 +373,7 @@ def _of_tar(path: Path, archive: tarfile.TarFile, max_pixels: int) -> Iterator[t
 
 
 def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
-    with open_tar(path) as archive:  # one pass: a compressed file cannot seek
+    with _open_tar(path) as archive:  # one pass: a compressed file cannot seek
         for member, reason, left_out in _of_tar(path, archive, max_pixels):
             if left_out or _is_label_file(member.name):
                 continue
@@ -342,14 +384,14 @@ def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImage
 
 
 def _facts_of_tar(path: Path, max_pixels: int) -> Iterator[FileFacts]:
-    with open_tar(path) as archive:
+    with _open_tar(path) as archive:
         for member, reason, left_out in _of_tar(path, archive, max_pixels):
             name = _plain(member.name)
             if left_out:
                 yield FileFacts(name, 0, 0, left_out=left_out)
             else:
-                crc = 0 if reason else _crc(archive.extractfile(member))
-                yield FileFacts(name, member.size, crc, reason)
+                value = 0 if reason else crc(archive.extractfile(member))
+                yield FileFacts(name, member.size, value, reason)
 
 
 def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
@@ -370,14 +412,14 @@ def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
 
 
 def _left_out(name: str) -> str:
-    """Why a member of an archive is no image; empty for images and labels."""
+    """The reason why a member of an archive is no image; empty for images and labels."""
     *folders, last = _plain(name).split("/")
     beside = next(filter(None, map(_sidecar, folders)), "")
     return beside or _reason_to_pass(last)
 
 
 def _reason_to_pass(name: str) -> str:
-    """Why a file of this name (without folders) is no image; empty for images and labels."""
+    """The reason why a file of this name is no image; empty for images and labels."""
     _, dot, suffix = name.rpartition(".")
     suffix = f".{suffix.lower()}" if dot else "no suffix"
     if name[0] != "." and suffix in SUFFIXES:  # most files: nothing further is looked at
@@ -388,7 +430,7 @@ def _reason_to_pass(name: str) -> str:
 
 
 def _sidecar(name: str) -> str:
-    """Why a folder or file of this name is none of the user's images; empty if it may be one."""
+    """The reason to pass over a folder or file of this name; empty for none."""
     if name.startswith(".") and name not in (".", ".."):
         return "it is hidden"
     if name.lower() in OTHER_PROGRAMS:
@@ -401,7 +443,7 @@ def _is_label_file(name: str) -> bool:
 
 
 def _reason(name: str, size: int, max_pixels: int) -> str:
-    """Why a member of an archive is not to be read, empty if it may be."""
+    """The reason not to read a member of an archive; empty for none."""
     posix = PurePosixPath(name.replace("\\", "/"))
     if posix.is_absolute() or ".." in posix.parts or posix.parts[0].endswith(":"):
         return "its path leads out of the archive"
@@ -424,3 +466,57 @@ def _example(
         return open_image(source, max_pixels, bits=bits)
 
     return Example(name, load)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """The contents of a folder or archive of images.
+
+    Args:
+        key: a name for its images: the same for the same names and contents.
+        left_out: by name as text why a file is no image.
+        label_files: names of files with labels.
+        images: how many files are named as images, damaged ones too.
+    """
+
+    key: str
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    label_files: list[str] = dataclasses.field(default_factory=list)
+    images: int = 0
+
+
+def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
+    """Lists the contents of a folder or archive of images.
+
+    Whether they lie in a folder or an archive, in which order, since when, and below which folders
+    all of them lie makes no difference to the key, nor do the files that are left out.
+
+    Args:
+        path: as for `image_files`.
+        max_pixels: see `image_files`.
+        notes: folder that remembers the contents; may be read-only.
+    """
+
+    def read() -> dict[str, object]:
+        facts = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each.name))
+        used = [each for each in facts if not each.left_out]
+        names = below_common([each.name.split("/")[:-1] for each in used])
+        last = [each.name.split("/")[-1] for each in used]
+        key = key_of(names, last, [(each.size, each.crc, each.refused) for each in used])
+        left_out = {printable(each.name): each.left_out for each in facts if each.left_out}
+        labels = [each for each in used if each.name.endswith(LABEL_FILE)]
+        readable = [each.name for each in labels if not each.refused]
+        found = Contents(key, left_out, readable, len(used) - len(labels))
+        return dataclasses.asdict(found)
+
+    listing = [str(path.absolute()), list(_statuses(path)), max_pixels]
+    names = [field.name for field in dataclasses.fields(Contents)]
+    return Contents(**remembered(notes, listing, read, names))
+
+
+def below_common(places: list[list[str]]) -> list[list[str]]:
+    """Folders of each file, without the first ones that all files share."""
+    first, last = min(places, default=[]), max(places, default=[])  # all others lie between
+    pairs = zip(first, last, strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return [place[common:] for place in places]

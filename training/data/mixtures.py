@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.drawn import Count, DrawnSource, Length, keys
+from ganapp.training.data.source import Count, DrawnSource, Length, keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,32 +47,25 @@ class Mixture:
         """Exact standard deviation of each coordinate."""
         return np.sqrt(self.centres.var(axis=0) + self.sigma**2)
 
+    def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Points and the mode each came from; a pure function."""
+        of_labels, of_noise, _ = keys(seed)
+        labels = tf.random.stateless_uniform(
+            (count,), of_labels, minval=0, maxval=len(self.centres), dtype=tf.int32
+        )
+        noise = tf.random.stateless_normal((count, 2), of_noise)
+        return tf.gather(tf.constant(self.centres, tf.float32), labels) + self.sigma * noise, labels
+
 
 class MixtureSource(DrawnSource):
-    """Draws from a mixture whose modes can be counted."""
+    """Draws from a mixture whose modes can be counted, and are the labels."""
 
     metrics = ("reverse_kl", "high_quality")
 
     def __init__(self, name: str, mixture: Mixture, description: str) -> None:
-        super().__init__(
-            name,
-            mean=mixture.mean,
-            scale=mixture.scale,
-            classes=tuple(str(i) for i in range(len(mixture.centres))),
-            description=description,
-        )
-        self.modes = self.density = mixture
-
-    def _draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`count` points in user units and the mode each came from."""
-        modes = len(self.modes.centres)
-        of_labels, of_noise, _ = keys(seed)
-        labels = tf.random.stateless_uniform(
-            (count,), of_labels, minval=0, maxval=modes, dtype=tf.int32
-        )
-        noise = tf.random.stateless_normal((count, 2), of_noise)
-        centres = tf.gather(tf.constant(self.modes.centres, tf.float32), labels)
-        return centres + self.modes.sigma * noise, labels
+        classes = tuple(str(i) for i in range(len(mixture.centres)))
+        super().__init__(name, mixture, description, classes=classes)
+        self.modes = mixture
 
 
 def ring(*, radius: Length = 1.0, sigma: Length = 0.01, modes: Count = 8) -> MixtureSource:

@@ -11,9 +11,16 @@ import tensorflow as tf
 
 from ganapp.training.data.cache import CacheDir
 from ganapp.training.data.digits import digits as digit_images
-from ganapp.training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW, keys
-from ganapp.training.data.source import ArraySource, Source
+from ganapp.training.data.source import (
+    HELD_OUT_VIEW,
+    TRAINING_DRAWS,
+    TRAINING_VIEW,
+    ArraySource,
+    Source,
+    keys,
+)
 from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.video import NextFrames, Whole, next_frames
 
 VIEW = 2_000  # clips in a view unless asked for fewer: 10 MB at the default size
 SLOWEST, FASTEST = 0.5, 2.0  # pixels a frame
@@ -61,7 +68,8 @@ class MovingSource(Source):
         # Drawn for all, because rows are those of the batch; rendered for the slice alone.
         places, chosen = places[first : first + count], chosen[first : first + count]
         clips = self._render(self._train, places, chosen)
-        return self.spec.to_model_units(tf.ensure_shape(clips, (count, *self.spec.shape)))
+        clips = tf.ensure_shape(clips, (count, *self.spec.shape))
+        return {"x": self.spec.to_model_units(clips)}
 
     def training_examples(self, count=None):
         return self._view(self._train, count, TRAINING_VIEW)
@@ -106,15 +114,23 @@ class MovingSource(Source):
 
 
 def moving_digits(
-    *, frames: Frames = 10, size: Side = 20, digits: Several = 2, cache_dir: CacheDir = ""
-) -> MovingSource:
+    *,
+    frames: Frames = 10,
+    size: Side = 20,
+    digits: Several = 2,
+    past: Whole = 0,
+    cache_dir: CacheDir = "",
+) -> MovingSource | NextFrames:
     """Clips of scikit-learn's 8x8 digits that move straight and bounce off the edges.
 
     Args:
         frames: of a clip.
         size: height and width of a frame in pixels.
         digits: in a clip.
-        cache_dir: where to prepare the digits; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
+        past: 0 for whole clips as examples; else a frame of each, with so many frames before it as
+            its observation `frames`, stacked along the channels.
+        cache_dir: without effect, as for `digits`.
     """
     singles = digit_images(cache_dir=cache_dir)
-    return MovingSource("moving_digits", singles, frames=frames, size=size, count=digits)
+    clips = MovingSource("moving_digits", singles, frames=frames, size=size, count=digits)
+    return next_frames(clips, past)

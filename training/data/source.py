@@ -1,28 +1,69 @@
-"""The contract of a data source, and the one for examples that fit in memory."""
+"""The contract of a data source, and its kinds: in memory, on the disk, drawn without an end."""
 
 import abc
 import dataclasses
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Protocol
 
+import annotated_types
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.fingerprints import fingerprint_of
+from ganapp.training.data.cache import fingerprint_of
 from ganapp.training.data.spec import DataSpec
 
 # Bytes of vectors that are kept as the networks see them: encoding rows of a table anew in every
 # batch takes longer than a small network takes to learn from them.
 MOST_ENCODED = 2**28
 ENCODED_AT_ONCE = 4096  # rows
-
 Arrays = tuple[np.ndarray, np.ndarray | None]
+Tensors = dict[str, tf.Tensor]  # `x`, perhaps `label`, and the observations of `spec.conditions`
+SPLIT_SEED = 20140610  # of which examples are held out; the same in every run
+MOST_HELD_OUT = 10_000
+# Seeds of the draws that evaluation sees; training draws with the run's seed and the step.
+TRAINING_VIEW, HELD_OUT_VIEW = 2**40, 2**41
+TRAINING_DRAWS = 2**42  # added to the run's seed, so that data and latents share no key
+Length = Annotated[float, annotated_types.Gt(0)]
+Count = Annotated[int, annotated_types.Ge(1)]
+Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
+VIEW = 10_000  # examples in a view unless asked for fewer
+FOREVER = 2**62  # steps; `fit` is told how many to take
+
+
+class Density(Protocol):
+    """A known distribution of points.
+
+    `width` is the length over which the density changes, in user units: cells of that side are
+    small enough to integrate it. `mean` and `scale` are the exact moments of each coordinate.
+    """
+
+    width: float
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Points in user units, float32 `(count, d)`, and the part of the density of each, int32.
+
+        Args:
+            count: how many.
+            seed: int64 `(2,)`, neither of them negative; see `keys`.
+        """
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Log-density in nats and user units: `(n, d)` to float64 `(n,)`; -inf where it is 0."""
+
+
+class Modes(Density, Protocol):
+    """A mixture whose modes can be counted: `(modes, d)` centres and their common deviation."""
+
+    centres: np.ndarray
+    sigma: float
 
 
 class Source(abc.ABC):
-    """Where examples come from. Subclasses set `spec`.
+    """A source of examples. Subclasses set `spec`.
 
     What evaluation may know besides: `density`, with the exact `log_density(points)` of the data;
     `modes`, the centres and the sigma of a mixture whose modes are counted; `singles`, the source
@@ -36,16 +77,16 @@ class Source(abc.ABC):
     spec: DataSpec
     metrics: tuple[str, ...] = ()
     clips: bool = False
-    density: Any = None
-    modes: Any = None
-    singles: Any = None
+    density: Density | None = None
+    modes: Modes | None = None
+    singles: "ArraySource | None" = None
     bad_files: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def rows(
         self, step: tf.Tensor, first: tf.Tensor, count: int, *, batch_size: int, seed: int
-    ) -> Any:
+    ) -> Tensors:
         """Rows `first` to `first + count` of the global batch of one step, in model units.
 
         Args:
@@ -56,7 +97,8 @@ class Source(abc.ABC):
             seed: of the order or the draw.
 
         Returns:
-            `x`, or `(x, label)` when there are labels: a pure function of the arguments.
+            `x`, the examples; `label`, int32 `(count,)`, when there are labels; and the
+            observations that `spec.conditions` names: a pure function of the arguments.
         """
 
     @abc.abstractmethod
@@ -67,17 +109,25 @@ class Source(abc.ABC):
     def held_out_examples(self, count: int | None = None) -> Arrays:
         """Examples that training never sees, in user units, with their labels."""
 
+    def training_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
+        """Observations of `training_examples(count)` by name, in model units."""
+        return {}
+
+    def held_out_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
+        """Observations of `held_out_examples(count)` by name, in model units."""
+        return {}
+
     def training_labels(self) -> np.ndarray | None:
         """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
         return self.training_examples()[1]
 
     @property
     def judged(self) -> "Source":
-        """What samples are judged against: the same examples with the labels that people gave."""
+        """The source that samples are compared with: the same examples with their own labels."""
         return self
 
     def fingerprint(self) -> str:
-        """What changes when the content of the data does; empty where they are drawn."""
+        """A name for the content of the data; empty where they are drawn."""
         return ""
 
     def steps_per_epoch(self, batch_size: int) -> int | None:
@@ -89,11 +139,11 @@ class FiniteSource(Source):
     """Examples with an end; each epoch has its own order, a function of (seed, epoch)."""
 
     @abc.abstractmethod
-    def at(self, index: tf.Tensor) -> Any:
-        """`x` or `(x, label)` of the training examples at `index`, int64 `(count,)`.
+    def at(self, index: tf.Tensor) -> Tensors:
+        """The training examples at `index`, int64 `(count,)`, and what belongs to them.
 
         Returns:
-            Examples in model units with a static shape but for their count, and int32 labels.
+            See `rows`; with static shapes but for their count.
         """
 
     def rows(self, step, first, count, *, batch_size, seed):
@@ -142,8 +192,8 @@ class ArraySource(FiniteSource):
         if not self._encoded:
             examples = self.spec.to_model_units(examples)
         if self.train_labels is None:
-            return examples
-        return examples, tf.gather(self._labels, index)
+            return {"x": examples}
+        return {"x": examples, "label": tf.gather(self._labels, index)}
 
     def fingerprint(self):
         return fingerprint_of(self.train, self.train_labels, self.held_out, self.held_out_labels)
@@ -167,3 +217,206 @@ def _encode(source: ArraySource) -> np.ndarray:
 def head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:
     """The first `count` labels, all of them for `None`; `None` where there are none."""
     return None if labels is None else labels[:count]
+
+
+def split_order(count: int, share: float) -> tuple[np.ndarray, int]:
+    """Splits examples into training and held-out ones, the same for every run on the same data.
+
+    Args:
+        count: how many examples there are.
+        share: of them that is held out; at least 1 example and at most 10,000.
+
+    Returns:
+        int64 `(count,)`, indices of the training examples and after them of those held out, in a
+        random order; and how many are held out.
+    """
+    # Not `default_rng`: numpy may change its streams between releases, and never this one.
+    order = np.random.RandomState(SPLIT_SEED).permutation(count)
+    return order, min(max(round(share * count), 1), MOST_HELD_OUT, count)
+
+
+class MemmapSource(FiniteSource):
+    """Examples in a memory-mapped array, the training ones first or where `order` says.
+
+    Args:
+        spec: what the examples are; `spec.examples` train, and `spec.held_out` follow them.
+        examples: uint8 `(n, height, width, channels)` or float32 `(n, d)` in user units.
+        labels: int `(n,)` in the order of `examples`, or `None`.
+        order: int64 `(n,)`, which example comes when; as they lie when `None`, and then examples
+            for evaluation are slices of the file that are read only when they are used.
+        bad_files: those that were left out, by name with the reason of each.
+        notes: sentences on what was assumed.
+        fingerprint: of the content where it is known already; else it is read.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        examples: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        order: np.ndarray | None = None,
+        bad_files: Mapping[str, str] | None = None,
+        notes: tuple[str, ...] = (),
+        fingerprint: str = "",
+    ) -> None:
+        if len(examples) != spec.examples + spec.held_out:
+            raise ValueError(
+                f"`examples` must hold {spec.examples} training and {spec.held_out} held-out "
+                f"examples. Received: {len(examples)}"
+            )
+        self.spec, self._examples, self._order = spec, examples, order
+        self._labels = labels if labels is None or order is None else labels[order]
+        self._fingerprint = fingerprint
+        self.bad_files, self.notes = dict(bad_files or {}), notes
+        if labels is not None:
+            # Made once: in a dataset's function, an array would become a constant of its graph.
+            with tf.device("CPU:0"):
+                self._label_tensor = tf.constant(self._labels[: spec.examples], tf.int32)
+
+    def at(self, index):
+        # Stateless, which it is: so several batches may be read at once, in any order.
+        examples = tf.numpy_function(self._read, [index], self._examples.dtype, stateful=False)
+        examples.set_shape((*index.shape, *self.spec.shape))
+        examples = self.spec.to_model_units(examples)
+        if self._labels is None:
+            return {"x": examples}
+        return {"x": examples, "label": tf.gather(self._label_tensor, index)}
+
+    def training_examples(self, count=None):
+        last = min(self.spec.examples, math.inf if count is None else count)
+        return self._between(0, last)
+
+    def held_out_examples(self, count=None):
+        first = self.spec.examples
+        last = first + min(self.spec.held_out, math.inf if count is None else count)
+        return self._between(first, last)
+
+    def fingerprint(self):
+        return self._fingerprint or fingerprint_of(self._examples, self._labels)
+
+    def training_labels(self):
+        return head(self._labels, self.spec.examples)  # without reading the examples
+
+    def _between(self, first: int, last: int):
+        labels = head(self._labels, last)
+        labels = None if labels is None else labels[first:]
+        if self._order is None:
+            return self._examples[first:last], labels
+        return self._examples[self._order[first:last]], labels
+
+    def _read(self, index: np.ndarray) -> np.ndarray:
+        return np.asarray(self._examples[index if self._order is None else self._order[index]])
+
+
+class DrawnSource(Source):
+    """Draws of a density as a function of (seed, step); no example is repeated.
+
+    Args:
+        name: as in the configuration.
+        density: that is drawn from.
+        description: one sentence for the model card.
+        classes: names of the parts of the density, which become labels; empty for no labels.
+    """
+
+    def __init__(
+        self, name: str, density: Density, description: str, *, classes: tuple[str, ...] = ()
+    ) -> None:
+        self.density = density
+        self.spec = DataSpec(
+            name=name,
+            kind="vector",
+            shape=(len(density.mean),),
+            examples=None,
+            held_out=VIEW,
+            classes=classes,
+            mean=tuple(np.asarray(density.mean, np.float64).tolist()),
+            scale=tuple(np.asarray(density.scale, np.float64).tolist()),
+            description=description,
+            licence="synthetic, none needed",
+        )
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        key = tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
+        points, labels = self.density.draw(batch_size, key)
+        # The slice's length is a Python number; the shape says so to whoever compiles it.
+        points = tf.ensure_shape(points[first : first + count], (count, *self.spec.shape))
+        points = self.spec.to_model_units(points)
+        if not self.spec.classes:
+            return {"x": points}
+        labels = tf.ensure_shape(labels[first : first + count], (count,))
+        return {"x": points, "label": labels}
+
+    def training_examples(self, count=None):
+        return self._view(count, TRAINING_VIEW)
+
+    def held_out_examples(self, count=None):
+        return self._view(count, HELD_OUT_VIEW)
+
+    def _view(self, count: int | None, seed: int):
+        points, labels = self.density.draw(VIEW, tf.constant([seed, 0], tf.int64))
+        return points.numpy()[:count], labels.numpy()[:count] if self.spec.classes else None
+
+
+def keys(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Three keys for three draws that must not know of each other, from one of two numbers >= 0."""
+    return seed, -1 - seed, tf.stack([seed[0], -1 - seed[1]])
+
+
+def training_batches(
+    source: Source,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Endless training batches; the element of a step is a pure function of (seed, step).
+
+    The global batch of a step is the same however many replicas share it: replica r of N gets
+    rows r * batch_size / N onwards, on whichever worker it lives.
+
+    Args:
+        source: where the examples come from.
+        batch_size: rows of the global batch, k x the minibatch for k discriminator updates.
+        seed: of the order.
+        start_step: first step; a resumed run starts where the lost one stopped.
+        strategy: the distribution strategy; the current one when `None`.
+
+    Returns:
+        A dataset of `Tensors`, see `Source.rows`; distributed when there are several replicas.
+
+    Raises:
+        ValueError: if the replicas cannot share the batch evenly, or one epoch holds no batch.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise ValueError(
+            "`batch_size` must be a multiple of the number of replicas. "
+            f"Received: batch_size={batch_size}, {replicas} replicas"
+        )
+    if source.steps_per_epoch(batch_size) == 0:
+        raise ValueError(
+            "`batch_size` times the discriminator steps must not exceed the "
+            f"{source.spec.examples} training examples of {source.spec.name!r}. "
+            f"Received: {batch_size}"
+        )
+
+    def for_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = replicas // context.num_input_pipelines
+        first_replica = context.input_pipeline_id * local
+        rows = batch_size // replicas
+
+        def element(number: tf.Tensor) -> Tensors:
+            replica = first_replica + number % local
+            return source.rows(
+                number // local, replica * rows, rows, batch_size=batch_size, seed=seed
+            )
+
+        numbers = tf.data.Dataset.range(start_step * local, FOREVER)
+        return numbers.map(element, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    if replicas == 1:
+        return for_worker(tf.distribute.InputContext())
+    return strategy.distribute_datasets_from_function(for_worker)

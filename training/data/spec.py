@@ -1,8 +1,7 @@
-"""What a data source promises about its examples, and the way back to the user's units."""
+"""The description of a source's examples, and the way back to the user's units."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +34,8 @@ class DataSpec:
         description: one sentence for the model card.
         licence: licence or origin of the data, for the model card.
         table: what the columns of a table are; `None` for other data.
-        conditions: shape of each observation that belongs to an example, by name.
+        conditions: shape of each observation that belongs to an example, by its name and without
+            the batch axis: what a generator is conditioned on besides the class.
     """
 
     name: str
@@ -49,7 +49,7 @@ class DataSpec:
     description: str = ""
     licence: str = ""
     table: TableCodec | None = None
-    conditions: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    conditions: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -69,6 +69,12 @@ class DataSpec:
             raise ValueError(
                 "A vector source must give `mean` and `scale` for each of its "
                 f"{count} coordinates. Received: mean={self.mean}, scale={self.scale}"
+            )
+        taken = sorted({"x", "z", "label"} & set(self.conditions))
+        if taken:
+            raise ValueError(
+                "`conditions` must have other names than the example `x`, the latent `z` and the "
+                f"`label`. Received: {', '.join(taken)}"
             )
 
     @property
@@ -99,6 +105,19 @@ class DataSpec:
         """Whether examples say their class and some of them do not: rows that lack a label."""
         return self.table is not None and self.table.partly_labelled
 
+    @property
+    def transform(self) -> dict[str, object]:
+        """The way from model units to the user's as data, ready for JSON.
+
+        `{"levels": True}` for pixels, uint8 of -1 to 1; `{"mean": [...], "scale": [...]}` for
+        vectors; `{"table": True}` for the rows of a table, whose way `table` describes.
+        """
+        if self.table is not None:
+            return {"table": True}
+        if self.pixels:
+            return {"levels": True}
+        return {"mean": list(self.mean), "scale": list(self.scale)}
+
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
         """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
 
@@ -126,14 +145,16 @@ class DataSpec:
             return samples / 127.5 - 1.0
         return (samples - tf.constant(self.mean)) / tf.constant(self.scale)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """A JSON-ready copy; `from_dict` reads it back."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "DataSpec":
+    def from_dict(cls, fields: dict[str, object]) -> "DataSpec":
         """Reads what `as_dict` wrote (JSON turns tuples into lists; they become tuples again)."""
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        conditions = fields.get("conditions", {})  # earlier versions had none
+        values["conditions"] = {name: tuple(shape) for name, shape in conditions.items()}
         if values.get("table") is not None:
             values["table"] = TableCodec.from_dict(values["table"])
         return cls(**values)

@@ -14,8 +14,13 @@ import tensorflow as tf
 
 from ganapp.training.data.cache import CacheDir
 from ganapp.training.data.digits import digits
-from ganapp.training.data.drawn import HELD_OUT_VIEW, TRAINING_DRAWS, TRAINING_VIEW
-from ganapp.training.data.source import ArraySource, Source
+from ganapp.training.data.source import (
+    HELD_OUT_VIEW,
+    TRAINING_DRAWS,
+    TRAINING_VIEW,
+    ArraySource,
+    Source,
+)
 from ganapp.training.data.spec import DataSpec
 
 VIEW = 26_000  # examples in a view unless asked for fewer: as many as the protocol judges
@@ -106,7 +111,8 @@ class StackedSource(Source):
             tf.ensure_shape(part[first : first + count], (count, self._channels))
             for part in self._train.draw(batch_size, self._channels, key)
         )
-        return self.spec.to_model_units(self._train.stacks(places)), self._labels(classes)
+        examples = self.spec.to_model_units(self._train.stacks(places))
+        return {"x": examples, "label": self._labels(classes)}
 
     def training_examples(self, count=None):
         return self._view(self._train, count, TRAINING_VIEW)
@@ -129,7 +135,7 @@ def stacked_digits(*, cache_dir: CacheDir = "") -> StackedSource:
     Training stacks are made of the training digits, held-out stacks of the held-out digits.
 
     Args:
-        cache_dir: where to prepare the dataset; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
+        cache_dir: without effect, as for `digits`.
     """
     return StackedSource(
         "stacked_digits",

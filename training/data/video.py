@@ -1,22 +1,27 @@
-"""`video`: clips from a folder of clip folders, or from an .npz."""
+"""`video`: clips from a folder of clip folders, or from an .npz; and frames after past ones.
 
-import re
+Reference: Mathieu et al., 2016, arXiv:1511.05440 (the next frame from stacked past ones).
+"""
+
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import annotated_types
 import numpy as np
+import tensorflow as tf
 
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE
+from ganapp.training.data.arrays import MaxBytes, arrays_in, check_npz
 from ganapp.training.data.checks import check_differ, check_size
+from ganapp.training.data.image_files import natural_order
 from ganapp.training.data.images import SUFFIXES, BadImageError, read_pixels
-from ganapp.training.data.limits import MaxBytes, arrays_in, check_npz
-from ganapp.training.data.source import ArraySource
+from ganapp.training.data.source import TRAINING_DRAWS, ArraySource, FiniteSource, Share, Source
 from ganapp.training.data.spec import DataSpec
 
 MOST_PIXELS = 2**24  # of a frame, by its header: a picture may claim more than memory holds
 LEAST_CLIPS = 4
-Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
 Whole = Annotated[int, annotated_types.Ge(0)]
 
 
@@ -26,14 +31,123 @@ class ClipSource(ArraySource):
     clips = True
 
 
+class NextFrames(Source):
+    """Frames of clips, each with the frames before it as the observation `frames`.
+
+    The first examples are of as many different clips. Training and held-out examples are of the
+    training and held-out clips.
+
+    Args:
+        source: of clips.
+        past: frames before each, stacked along the channels, the oldest first.
+    """
+
+    def __init__(self, source: Source, past: int) -> None:
+        spec = source.spec
+        frames, height, width, channels = spec.shape
+        if past >= frames:
+            raise ValueError(
+                f"`past` must be less than the {frames} frames of a clip. Received: past={past}"
+            )
+        self._source, self._past, self._per_clip = source, past, frames - past
+        self.notes, self.bad_files = source.notes, source.bad_files
+        self.spec = dataclasses.replace(
+            spec,
+            kind="image",
+            shape=(height, width, channels),
+            examples=None if spec.examples is None else spec.examples * self._per_clip,
+            held_out=spec.held_out * self._per_clip,
+            conditions={"frames": (height, width, past * channels)},
+            description=f"{spec.description} Each frame after the {past} before it.",
+        )
+
+    def training_examples(self, count=None):
+        return self._of_clips(self._source.training_examples, self._source.spec.examples, count)[:2]
+
+    def held_out_examples(self, count=None):
+        return self._of_clips(self._source.held_out_examples, self._source.spec.held_out, count)[:2]
+
+    def training_observations(self, count=None):
+        clips = self._source.training_examples, self._source.spec.examples
+        return {"frames": self._of_clips(*clips, count)[2]}
+
+    def held_out_observations(self, count=None):
+        clips = self._source.held_out_examples, self._source.spec.held_out
+        return {"frames": self._of_clips(*clips, count)[2]}
+
+    def fingerprint(self):
+        found = self._source.fingerprint()
+        return found and f"{found} past {self._past}"
+
+    def _of_clips(
+        self, clips_of: Callable, clips: int | None, count: int | None
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Frames in user units, their labels, and the frames before them in model units."""
+        clips, labels = clips_of(count if clips is None else min(count or clips, clips))
+        index = np.arange(len(clips) * self._per_clip)[:count]
+        clip, place = index % len(clips), self._past + index // len(clips)
+        past = np.stack([clips[clip, place - back] for back in range(self._past, 0, -1)], axis=1)
+        past = self._stacked(self.spec.to_model_units(past)).numpy()
+        return clips[clip, place], None if labels is None else labels[clip], past
+
+    def _window(self, clips: dict[str, tf.Tensor], place: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The frame of each clip at a place `(count,)`, and those before it."""
+        places = place[:, None] + tf.range(-self._past, 1, dtype=place.dtype)
+        frames = tf.gather(clips["x"], places, batch_dims=1)
+        return clips | {"x": frames[:, -1], "frames": self._stacked(frames[:, :-1])}
+
+    def _stacked(self, frames: tf.Tensor) -> tf.Tensor:
+        """Frames `(n, past, height, width, channels)` side by side in the channels."""
+        return tf.reshape(
+            tf.transpose(frames, (0, 2, 3, 1, 4)), (-1, *self.spec.conditions["frames"])
+        )
+
+
+class FiniteNextFrames(NextFrames, FiniteSource):
+    """The same of clips with an end: every frame once an epoch."""
+
+    def at(self, index):
+        clips = self._source.spec.examples
+        return self._window(self._source.at(index % clips), self._past + index // clips)
+
+
+class DrawnNextFrames(NextFrames):
+    """The same of clips that are drawn: one frame of each."""
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        clips = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
+        # Drawn for the whole batch: a row has its place whoever asks for it.
+        key = tf.stack([-1 - step, tf.constant(TRAINING_DRAWS + seed, tf.int64)])
+        last = self._past + self._per_clip
+        place = tf.random.stateless_uniform((batch_size,), key, self._past, last, tf.int64)
+        return self._window(clips, tf.ensure_shape(place[first : first + count], (count,)))
+
+
+def next_frames(source: Source, past: int) -> Source:
+    """Clips as they are where `past` is 0, else their frames after so many others.
+
+    Args:
+        source: of clips.
+        past: frames that an example is given as its observation `frames`.
+
+    Raises:
+        ValueError: clips are not longer.
+    """
+    if not past:
+        return source
+    kind = FiniteNextFrames if isinstance(source, FiniteSource) else DrawnNextFrames
+    return kind(source, past)
+
+
 def video(
     *,
     path: Path,
     frames: Whole = 0,
     size: Whole = 0,
+    past: Whole = 0,
     held_out: Share = 0.1,
     max_bytes: MaxBytes = MAX_BYTES,
-) -> ClipSource:
+) -> ClipSource | NextFrames:
     """Clips of equal length and size, held in memory.
 
     Args:
@@ -43,6 +157,8 @@ def video(
         frames: of a clip, the first of each; those of the shortest clip when 0.
         size: height and width that frames of a folder are cut and resized to, as images of the
             source `folder` are; as they are when 0.
+        past: 0 for whole clips as examples; else every frame is one, with so many frames before it
+            as its observation `frames`, stacked along the channels.
         held_out: share of the clips that training never sees, the same ones every time.
         max_bytes: to which the clips of an .npz may unpack; more are refused before any of them is.
 
@@ -77,7 +193,7 @@ def video(
         description=f"Clips from {place.name}.",
         licence="the user's own data",
     )
-    return ClipSource(spec, clips[kept:], clips[:kept])
+    return next_frames(ClipSource(spec, clips[kept:], clips[:kept]), past)
 
 
 def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
@@ -113,18 +229,11 @@ def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
 
 
 def _frames_in(clip: Path) -> list[Path]:
-    """Pictures in the order of the numbers in their names: frame 10 comes after frame 9."""
-
-    def order(path: Path) -> list:
-        parts = re.split(r"(\d+)", path.name)
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-
     pictures = (path for path in clip.iterdir() if path.suffix.lower() in SUFFIXES)
-    return sorted(pictures, key=order)
+    return sorted(pictures, key=lambda path: natural_order(path.name))
 
 
 def _decoded(path: Path, size: int) -> np.ndarray:
-    """One frame, uint8 `(height, width, 3)`."""
     try:
         return read_pixels(path, max_pixels=MOST_PIXELS, size=size)
     except BadImageError as error:
@@ -157,7 +266,6 @@ def _from_archive(path: Path, frames: int, size: int, max_bytes: int) -> np.ndar
 
 
 def _only_array(path: Path, max_bytes: int) -> np.ndarray:
-    """The array called `clips`, or the only one."""
     names = arrays_in(path)
     if "clips" not in names and len(names) != 1:
         raise ValueError(

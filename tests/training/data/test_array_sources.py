@@ -110,9 +110,9 @@ def test_uint8_images_in_a_npy_are_read_from_where_they_lie(from_npy, tmp_path):
     source = from_npy(IMAGES, LABELS)
     assert not (tmp_path / "cache").exists()
     assert by_example(source) == named(IMAGES, LABELS)
-    x, label = next(iter(training_batches(source, batch_size=8, seed=0)))
-    back = source.spec.to_user_units(x).numpy()
-    assert named(back, label).items() <= named(IMAGES, LABELS).items()
+    batch = next(iter(training_batches(source, batch_size=8, seed=0)))
+    back = source.spec.to_user_units(batch["x"]).numpy()
+    assert named(back, batch["label"]).items() <= named(IMAGES, LABELS).items()
 
 
 def test_float32_vectors_in_a_npy_are_read_from_where_they_lie(from_npy, tmp_path):
@@ -132,7 +132,7 @@ def test_other_vectors_are_converted_once(from_npy, layout, monkeypatch):
     assert set(by_example(source)) == {v.tobytes() for v in VECTORS.astype(np.float32)}
     train, _ = source.training_examples()
     np.testing.assert_allclose(source.spec.mean, train.mean(axis=0), rtol=1e-5)
-    x = next(iter(training_batches(source, batch_size=45, seed=0))).numpy()
+    x = next(iter(training_batches(source, batch_size=45, seed=0)))["x"].numpy()
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(x.std(axis=0), 1, atol=1e-5)
 

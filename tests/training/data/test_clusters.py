@@ -6,12 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from ganapp.training.data import clusters
+from ganapp.training.data import labels as clusters
 from ganapp.training.data.arrays import npz
-from ganapp.training.data.clusters import with_clusters
 from ganapp.training.data.curves import moons
 from ganapp.training.data.digits import digits
-from ganapp.training.data.pipeline import training_batches
+from ganapp.training.data.labels import with_clusters
+from ganapp.training.data.source import training_batches
 from ganapp.training.data.tables.sources import wine
 
 LEVELS = (0, 100, 200)  # of three kinds of images, which nothing else tells apart
@@ -47,9 +47,10 @@ def test_what_is_alike_has_one_label_in_training_and_in_what_is_held_out(tmp_pat
     np.testing.assert_array_equal(held_out, whole.held_out_examples()[0])
     assert len(held_out) > 3
     assert same_parts(np.concatenate([told, also]), kinds(np.concatenate([images, held_out])))
-    for x, y in training_batches(clustered, batch_size=8, seed=0).take(20):
+    for batch in training_batches(clustered, batch_size=8, seed=0).take(20):
         name = dict(zip(kinds(images), told, strict=True))
-        assert y.numpy().tolist() == [name[k] for k in kinds(clustered.spec.to_user_units(x))]
+        found = kinds(clustered.spec.to_user_units(batch["x"]))
+        assert batch["label"].numpy().tolist() == [name[kind] for kind in found]
 
 
 def test_judges_see_the_labels_that_people_gave(tmp_path):
@@ -70,13 +71,13 @@ def test_the_same_examples_have_the_same_clusters_every_time(tmp_path):
 
 def counted(monkeypatch):
     """How often groups are looked for, a line for each time."""
-    times, groups = [], clusters.Groups
+    times, groups = [], clusters.KMeansClusters
 
     def count(*args):
         times.append(args[-1])
         return groups(*args)
 
-    monkeypatch.setattr(clusters, "Groups", count)
+    monkeypatch.setattr(clusters, "KMeansClusters", count)
     return times
 
 
@@ -110,7 +111,7 @@ def test_what_was_found_is_kept_by_content(tmp_path, monkeypatch):
 
 def test_held_out_examples_are_not_sorted_again(tmp_path, monkeypatch):
     clustered = with_clusters(three_kinds(tmp_path), 3)
-    monkeypatch.setattr(clusters.Groups, "__call__", None)
+    monkeypatch.setattr(clusters.KMeansClusters, "__call__", None)
     examples, labels = clustered.held_out_examples()
     some, first = clustered.held_out_examples(5)
     np.testing.assert_array_equal(some, examples[:5])

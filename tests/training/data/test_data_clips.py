@@ -1,5 +1,7 @@
 """Moving digits and clips from files."""
 
+import json
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -9,6 +11,8 @@ from image_case import bomb, encoded
 from ganapp.training.data import SOURCES, training_batches
 from ganapp.training.data.digits import digits
 from ganapp.training.data.spec import DataSpec
+
+BEFORE = (-3, -2, -1)  # levels of the frames before one, beside its own
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def _place(frame, singles):
 def test_clips_are_a_function_of_seed_and_step(moving):
     def rows(first, count, step=2, seed=5):
         arguments = (tf.constant(step, tf.int64), tf.constant(first, tf.int64), count)
-        return moving.rows(*arguments, batch_size=6, seed=seed).numpy()
+        return moving.rows(*arguments, batch_size=6, seed=seed)["x"].numpy()
 
     whole = rows(0, 6)
     assert whole.shape == (6, 30, 14, 14, 1)
@@ -60,8 +64,8 @@ def test_clips_are_a_function_of_seed_and_step(moving):
 def test_two_replicas_share_a_batch_of_clips(moving, two_replicas):
     together = next(iter(training_batches(moving, batch_size=4, seed=1)))
     shared = next(iter(training_batches(moving, batch_size=4, seed=1, strategy=two_replicas)))
-    parts = two_replicas.experimental_local_results(shared)
-    np.testing.assert_array_equal(np.concatenate(parts), together)
+    parts = two_replicas.experimental_local_results(shared["x"])
+    np.testing.assert_array_equal(np.concatenate(parts), together["x"])
 
 
 def test_the_description_of_clips(moving):
@@ -113,7 +117,7 @@ def test_clips_from_an_archive(tmp_path):
     assert source.spec.shape == (4, 8, 8, 1)
     assert len(source.held_out) == 1
     batch = source.rows(tf.constant(0, tf.int64), tf.constant(0, tf.int64), 3, batch_size=3, seed=0)
-    assert batch.shape == (3, 4, 8, 8, 1)
+    assert batch["x"].shape == (3, 4, 8, 8, 1)
     np.savez(tmp_path / "colour.npz", np.repeat(clips[..., None], 3, axis=-1))
     assert SOURCES["video"](path=str(tmp_path / "colour.npz")).spec.shape == (5, 8, 8, 3)
 
@@ -170,3 +174,100 @@ def test_frames_are_read_like_other_images(folder):
     (folder / "clip0" / "0.png").write_bytes(picture)
     with pytest.raises(ValueError, match="but it is none of PNG, JPEG"):
         SOURCES["video"](path=str(folder))
+
+
+@pytest.fixture
+def counted(tmp_path):
+    """Ten clips of six frames, whose level is ten times the clip and the frame."""
+    levels = 10 * np.arange(10)[:, None] + np.arange(6)
+    clips = np.broadcast_to(levels[..., None, None].astype(np.uint8), (10, 6, 8, 9))
+    np.savez(tmp_path / "clips.npz", clips=clips)
+    return SOURCES["video"](path=str(tmp_path / "clips.npz"), past=3, held_out=0.3)
+
+
+def levels(values, spec):
+    """Of pixels that are all the same in a channel: int `(n, channels)`."""
+    values = np.asarray(spec.to_user_units(values)).astype(int)
+    assert (values == values[:, :1, :1]).all()
+    return values[:, 0, 0]
+
+
+def test_frames_come_after_those_before_them(counted):
+    spec = counted.spec
+    assert (spec.kind, spec.shape, spec.conditions) == ("image", (8, 9, 1), {"frames": (8, 9, 3)})
+    assert (spec.examples, spec.held_out) == (7 * 3, 3 * 3)
+    assert DataSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
+    batches = training_batches(counted, batch_size=7, seed=1)
+    assert batches.element_spec["frames"].shape == (7, 8, 9, 3)
+    epoch = list(batches.take(3))
+    x = np.concatenate([levels(each["x"], spec) for each in epoch])
+    past = np.concatenate([levels(each["frames"], spec) for each in epoch])
+    np.testing.assert_array_equal(past, np.add(x, BEFORE))  # the oldest first, of the same clip
+    assert sorted(x[:, 0] % 10) == [3] * 7 + [4] * 7 + [5] * 7
+    clips = set(x[:, 0] // 10)
+    assert len(clips) == 7
+    assert len(set(x[:, 0])) == spec.examples
+    second = [levels(each["x"], spec) for each in batches.skip(3).take(3)]
+    assert (np.concatenate(second) != x).any()
+    resumed = training_batches(counted, batch_size=7, seed=1, start_step=1).take(2)
+    for later, first in zip(resumed, epoch[1:], strict=True):
+        np.testing.assert_array_equal(later["frames"], first["frames"])
+
+
+def test_views_of_frames_hold_no_clip_of_both_parts(counted):
+    spec, found = counted.spec, []
+    for examples, observations in (
+        (counted.training_examples, counted.training_observations),
+        (counted.held_out_examples, counted.held_out_observations),
+    ):
+        x, labels = examples()
+        assert (labels, x.dtype) == (None, np.uint8)
+        past = observations()["frames"]
+        np.testing.assert_array_equal(levels(past, spec), np.add(x[:, 0, 0], BEFORE))
+        few, few_past = examples(2)[0], observations(2)["frames"]
+        np.testing.assert_array_equal(few, x[:2])
+        np.testing.assert_array_equal(few_past, past[:2])
+        found.append({int(level) // 10 for level in x[:, 0, 0, 0]})
+        assert len(np.unique(x[: len(found[-1]), 0, 0, 0] // 10)) == len(found[-1])
+    assert not found[0] & found[1]
+    assert sorted(found[0] | found[1]) == list(range(10))
+
+
+def test_a_frame_needs_as_many_before_it(tmp_path):
+    with pytest.raises(ValueError, match=r"`past` must be less than the 3 frames .* past=3"):
+        SOURCES["moving_digits"](frames=3, past=3)
+
+
+def test_frames_of_drawn_clips(two_replicas):
+    whole = SOURCES["moving_digits"](frames=6, size=12, past=2)
+    spec = whole.spec
+    assert (spec.kind, spec.shape, spec.examples) == ("image", (12, 12, 1), None)
+    assert spec.conditions == {"frames": (12, 12, 2)}
+    step = tf.constant(4, tf.int64)
+
+    def rows(first, count, seed=3):
+        return whole.rows(step, tf.constant(first, tf.int64), count, batch_size=8, seed=seed)
+
+    together = rows(0, 8)
+    for name, values in rows(2, 3).items():
+        np.testing.assert_array_equal(values, together[name][2:5])
+    assert (rows(0, 8, seed=4)["frames"] != together["frames"]).numpy().any()
+    clips = SOURCES["moving_digits"](frames=6, size=12)
+    seen = clips.rows(step, tf.constant(0, tf.int64), 8, batch_size=8, seed=3)["x"].numpy()
+    places = set()
+    for row in range(8):
+        both = np.concatenate([together["frames"][row], together["x"][row]], axis=-1)
+        windows = [np.moveaxis(seen[row, t - 2 : t + 1, ..., 0], 0, -1) for t in range(2, 6)]
+        (place,) = [t for t, window in enumerate(windows) if (window == both).all()][:1]
+        places.add(place)
+    assert len(places) > 1
+    shared = next(iter(training_batches(whole, batch_size=4, seed=1, strategy=two_replicas)))
+    alone = next(iter(training_batches(whole, batch_size=4, seed=1)))
+    for name, values in shared.items():
+        parts = two_replicas.experimental_local_results(values)
+        np.testing.assert_array_equal(np.concatenate(parts), alone[name])
+    x, past = whole.held_out_examples(5)[0], whole.held_out_observations(5)["frames"]
+    clip = clips.held_out_examples(5)[0]
+    np.testing.assert_array_equal(x, clip[:, 2])
+    before = spec.to_model_units(np.moveaxis(clip[:, :2, ..., 0], 1, -1))
+    np.testing.assert_array_equal(past, before)

@@ -34,7 +34,8 @@ SOURCES = {"array": array_source, "mixture": ring}
 
 
 def take(dataset, steps):
-    return [tuple(part.numpy() for part in element) for element in itertools.islice(dataset, steps)]
+    elements = itertools.islice(dataset, steps)
+    return [(each["x"].numpy(), each["label"].numpy()) for each in elements]
 
 
 def equal(left, right):
@@ -86,10 +87,11 @@ def test_labels_belong_to_their_examples():
         np.testing.assert_array_equal(distances.argmin(1), label)
 
 
-def test_a_source_without_labels_gives_bare_examples():
+def test_a_source_without_labels_gives_examples_alone():
     batch = next(iter(training_batches(array_source(labels=False), batch_size=8, seed=1)))
-    assert batch.shape == (8, 1)
-    assert batch.dtype == tf.float32
+    assert batch.keys() == {"x"}
+    assert batch["x"].shape == (8, 1)
+    assert batch["x"].dtype == tf.float32
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -100,7 +102,7 @@ def test_two_replicas_share_the_global_batch(kind, k, start, two_replicas):
     whole = take(training_batches(source, **options), 4)
     shared = training_batches(source, **options, strategy=two_replicas)
     for expected, element in zip(whole, shared, strict=False):
-        for part, value in zip(expected, element, strict=True):
+        for part, value in zip(expected, (element["x"], element["label"]), strict=True):
             slices = two_replicas.experimental_local_results(value)
             assert [len(s) for s in slices] == [batch_size // 2] * 2
             np.testing.assert_array_equal(np.concatenate(slices), part)
@@ -147,4 +149,4 @@ def test_vectors_encoded_in_parts_are_those_encoded_at_once(monkeypatch):
     parts = array_source()
     assert encoded == [4] * 6 + [2]
     index = tf.range(EXAMPLES)
-    np.testing.assert_array_equal(parts.at(index)[0], (whole.at(index)[0] - 3.0) / 2.0)
+    np.testing.assert_array_equal(parts.at(index)["x"], (whole.at(index)["x"] - 3.0) / 2.0)

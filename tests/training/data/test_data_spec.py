@@ -15,6 +15,8 @@ texts = st.text(max_size=10)
 common = {"name": texts, "held_out": st.integers(0, 99), "description": texts, "licence": texts}
 common["examples"] = st.none() | st.integers(1, 10**9)
 common["classes"] = st.lists(texts, max_size=3).map(tuple)
+shapes = st.lists(st.integers(1, 9), max_size=3).map(tuple)
+common["conditions"] = st.dictionaries(st.sampled_from(["frames", "mask"]), shapes)
 
 
 @st.composite
@@ -35,6 +37,28 @@ images = st.builds(
 @given(spec=vectors() | images)
 def test_json_round_trip(spec):
     assert DataSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
+
+
+def test_what_earlier_versions_wrote_has_no_conditions():
+    spec = DataSpec(name="x", kind="image", shape=(8, 8, 1), examples=1, held_out=0)
+    fields = json.loads(json.dumps(spec.as_dict()))
+    del fields["conditions"]
+    assert DataSpec.from_dict(fields) == spec
+    assert spec.conditions == {}
+
+
+@settings(max_examples=20, deadline=None)
+@given(spec=vectors() | images, seed=st.integers(0, 99))
+def test_the_transform_says_what_to_user_units_does(spec, seed):
+    model = np.random.default_rng(seed).uniform(-1.1, 1.1, (5, *spec.shape)).astype(np.float32)
+    transform = json.loads(json.dumps(spec.transform))
+    if spec.kind == "image":
+        assert transform == {"levels": True}
+        expected = np.clip(np.round((model + np.float32(1)) * np.float32(127.5)), 0, 255)
+    else:
+        mean, scale = (np.asarray(transform[name], np.float32) for name in ("mean", "scale"))
+        expected = model * scale + mean
+    np.testing.assert_allclose(spec.to_user_units(model), expected, rtol=1e-6, atol=1e-6)
 
 
 @settings(max_examples=20, deadline=None)
@@ -66,6 +90,10 @@ def test_image_units_round_trip():
         ({"kind": "sound", "shape": (2,)}, r"`kind` must be one of .* Received: kind='sound'"),
         ({"kind": "image", "shape": (2, 2)}, r"`shape` of an image .* Received: shape=\(2, 2\)"),
         ({"kind": "vector", "shape": (2,), "mean": (0.0,)}, r"`mean` and `scale` .* 2 coordinates"),
+        (
+            {"kind": "image", "shape": (8, 8, 1), "conditions": {"z": (2,)}},
+            r"`conditions` must have other names than .* Received: z",
+        ),
     ],
 )
 def test_wrong_fields_are_refused(fields, message):

@@ -36,7 +36,8 @@ def tiny_singles(labels=(0, 1, 1), held_out_labels=(1, 0)):
 
 
 def take(dataset, steps):
-    return [tuple(part.numpy() for part in element) for element in itertools.islice(dataset, steps)]
+    elements = itertools.islice(dataset, steps)
+    return [(each["x"].numpy(), each["label"].numpy()) for each in elements]
 
 
 def same(left, right):
@@ -114,7 +115,8 @@ def test_a_batch_is_a_function_of_seed_and_step(source):
 
 def test_a_slice_is_a_part_of_the_whole_batch(source):
     def rows(first, count):
-        return source.rows(tf.constant(4, tf.int64), first, count, batch_size=12, seed=1)
+        found = source.rows(tf.constant(4, tf.int64), first, count, batch_size=12, seed=1)
+        return found["x"], found["label"]
 
     whole = rows(tf.constant(0, tf.int64), 12)
     for first, count in [(0, 5), (5, 7), (11, 1)]:
@@ -127,7 +129,7 @@ def test_two_replicas_share_the_global_batch(source, two_replicas):
     whole = take(training_batches(source, **options), 3)
     shared = training_batches(source, **options, strategy=two_replicas)
     for expected, element in zip(whole, shared, strict=False):
-        for part, value in zip(expected, element, strict=True):
+        for part, value in zip(expected, (element["x"], element["label"]), strict=True):
             slices = two_replicas.experimental_local_results(value)
             assert [len(piece) for piece in slices] == [4, 4]
             np.testing.assert_array_equal(np.concatenate(slices), part)

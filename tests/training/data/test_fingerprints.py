@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from ganapp.training.data import fingerprints
+from ganapp.training.data import cache
 from ganapp.training.data.arrays import npy, npz
-from ganapp.training.data.fingerprints import fingerprint_of
+from ganapp.training.data.cache import fingerprint_of
 from ganapp.training.data.folder import folder
+from ganapp.training.data.labels import with_share_of_labels
 from ganapp.training.data.mixtures import ring
-from ganapp.training.data.partly import with_share_of_labels
 from ganapp.training.data.tables.sources import csv
 from ganapp.training.data.video import video
 
@@ -80,7 +80,7 @@ def test_what_is_hidden_or_drawn(tmp_path):
 
 
 def test_of_large_arrays_rows_from_end_to_end_are_read(monkeypatch):
-    monkeypatch.setattr(fingerprints, "WHOLE", ROWS[:10].nbytes)
+    monkeypatch.setattr(cache, "WHOLE", ROWS[:10].nbytes)
     first = fingerprint_of(ROWS)
     for other in (ROWS[::-1], ROWS[:-1], ROWS.astype(np.int8), np.concatenate([ROWS, ROWS[:1]])):
         assert fingerprint_of(other) != first

@@ -12,9 +12,10 @@ import PIL.Image
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from ganapp.training.data import SOURCES, image_cache, training_batches
+from ganapp.training.data import SOURCES, training_batches
+from ganapp.training.data import images as images_module
 from ganapp.training.data.folder import folder
-from ganapp.training.data.left_out import about_left_out
+from ganapp.training.data.images import about_left_out
 
 
 @pytest.fixture
@@ -50,9 +51,9 @@ def test_every_image_once_with_its_label(source, tmp_path):
     images, labels = everything(found)
     known = {noise(seed).tobytes(): int(seed >= 15) for seed in range(24)}
     assert {i.tobytes(): int(n) for i, n in zip(images, labels, strict=True)} == known
-    x, y = next(iter(training_batches(found, batch_size=4, seed=0)))
-    back = spec.to_user_units(x).numpy()
-    assert [known[image.tobytes()] for image in back] == y.numpy().tolist()
+    batch = next(iter(training_batches(found, batch_size=4, seed=0)))
+    back = spec.to_user_units(batch["x"]).numpy()
+    assert [known[image.tobytes()] for image in back] == batch["label"].numpy().tolist()
 
 
 def test_folders_for_training_and_test_are_kept_apart(source):
@@ -66,7 +67,7 @@ def test_folders_for_training_and_test_are_kept_apart(source):
 
 def test_decoded_once(source, monkeypatch, cache):
     first = everything(source(pictures(12)))[0]
-    monkeypatch.setattr(image_cache, "as_pixels", None)
+    monkeypatch.setattr(images_module, "as_pixels", None)
     np.testing.assert_array_equal(everything(source())[0], first)
     with pytest.raises(TypeError):
         source(size=8)  # other options, other images
@@ -77,7 +78,7 @@ def test_decoded_once(source, monkeypatch, cache):
 def test_a_moved_folder_is_the_same_data(source, tmp_path, cache, monkeypatch):
     source(pictures(12))
     shutil.move(tmp_path / "images", tmp_path / "elsewhere")
-    monkeypatch.setattr(image_cache, "as_pixels", None)
+    monkeypatch.setattr(images_module, "as_pixels", None)
     found = folder(path=tmp_path / "elsewhere", cache_dir=str(cache))
     assert found.spec.licence == "unknown"
 
@@ -109,7 +110,8 @@ def test_without_colours_one_channel_is_enough(source):
 def test_sides_may_differ_from_each_other(source):
     found = source(pictures(12, height=8, width=20))
     assert found.spec.shape == (8, 20, 3)
-    assert next(iter(training_batches(found, batch_size=4, seed=0))).shape == (4, 8, 20, 3)
+    batch = next(iter(training_batches(found, batch_size=4, seed=0)))
+    assert batch["x"].shape == (4, 8, 20, 3)
 
 
 def test_bad_files_are_counted_and_left_out(source, caplog):
@@ -203,7 +205,7 @@ def test_many_images_are_not_held_at_once(source, monkeypatch):
             most = max(most, ahead)
             yield example
 
-    real = image_cache._in_parallel
+    real = images_module._in_parallel
 
     def watched(examples, options):
         nonlocal ahead
@@ -211,10 +213,10 @@ def test_many_images_are_not_held_at_once(source, monkeypatch):
             ahead -= 1
             yield done
 
-    monkeypatch.setattr(image_cache, "_in_parallel", watched)
+    monkeypatch.setattr(images_module, "_in_parallel", watched)
     source(pictures(60, height=8, width=8))
-    threads = len(image_cache.os.sched_getaffinity(0))
-    assert 1 < most <= image_cache.AHEAD * threads + 1
+    threads = len(images_module.os.sched_getaffinity(0))
+    assert 1 < most <= images_module.AHEAD * threads + 1
 
 
 def test_from_an_archive_as_from_its_folder(source, tmp_path, cache, monkeypatch):
@@ -227,7 +229,7 @@ def test_from_an_archive_as_from_its_folder(source, tmp_path, cache, monkeypatch
         for ours, theirs in zip(getattr(found, view)(), getattr(expected, view)(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert found.fingerprint() == expected.fingerprint()
-    monkeypatch.setattr(image_cache, "as_pixels", None)
+    monkeypatch.setattr(images_module, "as_pixels", None)
     assert folder(path=archive, cache_dir=str(cache)).spec.classes == ("a", "b")
     with pytest.raises(TypeError):
         folder(path=archive, cache_dir=str(cache), labels="none")

@@ -10,9 +10,9 @@ import pytest
 from image_case import encoded, noise, pictures, put
 
 from ganapp.training.data import image_files as image_files_module
+from ganapp.training.data.folder import annotations_of_places
 from ganapp.training.data.image_files import file_facts, image_files, read_files
 from ganapp.training.data.images import BadImageError
-from ganapp.training.data.places import marks_of_places
 
 LIMIT = 10_000
 FILES = {
@@ -277,7 +277,7 @@ def test_names_in_any_bytes(tmp_path):
 
 
 def marks(*names, labels="folders"):
-    found = marks_of_places(names, labels=labels)
+    found = annotations_of_places(names, labels=labels)
     numbers = None if found.labels is None else found.labels.tolist()
     return numbers, found.classes, None if found.held_out is None else found.held_out.tolist()
 

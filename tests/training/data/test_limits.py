@@ -15,11 +15,18 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from ganapp.training.data import limits
+from ganapp.training.data import arrays
+from ganapp.training.data import image_files as image_files_module
 from ganapp.training.data.arrays import npy, npz
 from ganapp.training.data.folder import folder
 from ganapp.training.data.image_files import image_files
-from ganapp.training.data.tables.reading import read_csv, read_parquet, read_table
+from ganapp.training.data.tables import reading
+from ganapp.training.data.tables.reading import (
+    check_table_size,
+    read_csv,
+    read_parquet,
+    read_table,
+)
 from ganapp.training.data.video import video
 
 MEGABYTE = 2**20
@@ -92,7 +99,7 @@ def test_a_bomb_in_a_npz_and_the_setting_that_allows_it(tmp_path, cache):
 
 
 def test_arrays_with_more_examples_than_can_be_drawn_from(tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(limits, "EXAMPLES", 59)
+    monkeypatch.setattr(arrays, "EXAMPLES", 59)
     np.save(tmp_path / "x.npy", np.zeros((60, 8, 8), np.uint8))
     refused(lambda: npy(path=tmp_path / "x.npy"), "60 examples, more than 59")
     np.savez(tmp_path / "x.npz", x=np.zeros((60, 8, 8), np.uint8))
@@ -108,38 +115,38 @@ def test_a_bomb_of_clips(tmp_path):
 def test_texts_that_are_too_large(written, pack):
     rows = b"a,b\n" + b"1,22\n" * 5000
     path = written(pack(rows), "x.csv")
-    limits.check_table(path, max_bytes=5001 * 2 * 8)
-    refused(lambda: limits.check_table(path, max_bytes=5001 * 2 * 8 - 1), "set data.max_bytes=")
+    check_table_size(path, max_bytes=5001 * 2 * 8)
+    refused(lambda: check_table_size(path, max_bytes=5001 * 2 * 8 - 1), "set data.max_bytes=")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, xz, zstd, zipped])
 @pytest.mark.parametrize("text", [b"a" * 30_000, b"a,b\n1,2\n3," + b"4" * 30_000 + b"\n5,6\n"])
 def test_lines_that_are_too_long(written, monkeypatch, pack, text):
-    monkeypatch.setattr(limits, "BLOCK", 1024)
+    monkeypatch.setattr(reading, "BLOCK", 1024)
     path = written(pack(text), "x.csv")
-    limits.check_table(path, max_columns=30)
-    refused(lambda: limits.check_table(path, max_columns=20), "data.max_columns=40")
+    check_table_size(path, max_columns=30)
+    refused(lambda: check_table_size(path, max_columns=20), "data.max_columns=40")
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_texts_with_too_many_columns(written, separator):
     names = separator.join(f"c{place}" for place in range(50))
     path = written(f"sep={separator}\n{names}\n".encode(), "x.csv")
-    limits.check_table(path, max_columns=50)
-    refused(lambda: limits.check_table(path, max_columns=49), "max_columns=50`.* 50 columns")
+    check_table_size(path, max_columns=50)
+    refused(lambda: check_table_size(path, max_columns=49), "max_columns=50`.* 50 columns")
 
 
 def test_separators_within_a_heading_are_none(written):
     path = written(b'"a, b, c",d\n"1,2,3,4,5",2\n', "x.csv")
-    limits.check_table(path, max_columns=2)
+    check_table_size(path, max_columns=2)
 
 
 def test_what_is_damaged_its_reader_refuses(written):
-    limits.check_table(written(gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "x.csv.gz"))
-    limits.check_table(written(b"PAR1 and no more", "x.parquet"))
-    limits.check_table(written(b"PK\x03\x04", "x.zip"))
-    limits.check_table(written(b"PK\x05\x06" + bytes(18), "empty.zip"))
-    limits.check_table(written(b"", "x.csv"))
+    check_table_size(written(gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "x.csv.gz"))
+    check_table_size(written(b"PAR1 and no more", "x.parquet"))
+    check_table_size(written(b"PK\x03\x04", "x.zip"))
+    check_table_size(written(b"PK\x05\x06" + bytes(18), "empty.zip"))
+    check_table_size(written(b"", "x.csv"))
 
 
 def test_parquet_files_of_many_cells_or_columns(tmp_path):
@@ -147,9 +154,9 @@ def test_parquet_files_of_many_cells_or_columns(tmp_path):
     table = pyarrow.table({"a": np.zeros(10_000), "b": np.zeros(10_000, np.int8)})
     pyarrow.parquet.write_table(table, path)
     assert path.stat().st_size < 10_000  # what is alike takes no place in the file
-    limits.check_table(path, max_bytes=160_000, max_columns=2)
-    refused(lambda: limits.check_table(path, max_bytes=159_999), "data.max_bytes=160000")
-    refused(lambda: limits.check_table(path, max_columns=1), "max_columns=2`.* 2 columns")
+    check_table_size(path, max_bytes=160_000, max_columns=2)
+    refused(lambda: check_table_size(path, max_bytes=159_999), "data.max_bytes=160000")
+    refused(lambda: check_table_size(path, max_columns=1), "max_columns=2`.* 2 columns")
 
 
 def test_parquet_files_in_which_a_long_text_stands_once(tmp_path):
@@ -157,8 +164,8 @@ def test_parquet_files_in_which_a_long_text_stands_once(tmp_path):
     texts = pyarrow.DictionaryArray.from_arrays(np.zeros(1000, np.int32), ["x" * 10_000])
     pyarrow.parquet.write_table(pyarrow.table({"text": texts.cast(pyarrow.string())}), path)
     assert path.stat().st_size < MEGABYTE
-    limits.check_table(path, max_bytes=10 * MEGABYTE)
-    refused(lambda: limits.check_table(path, max_bytes=5 * MEGABYTE), "more than 10,000,000 bytes")
+    check_table_size(path, max_bytes=10 * MEGABYTE)
+    refused(lambda: check_table_size(path, max_bytes=5 * MEGABYTE), "more than 10,000,000 bytes")
 
 
 def test_columns_that_are_no_text_do_not_hide_one_that_is(tmp_path):
@@ -171,15 +178,15 @@ def test_columns_that_are_no_text_do_not_hide_one_that_is(tmp_path):
     }
     path = tmp_path / "x.parquet"
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
-    limits.check_table(path, max_bytes=11 * MEGABYTE)
-    refused(lambda: limits.check_table(path, max_bytes=5 * MEGABYTE), "more than 10,0")
+    check_table_size(path, max_bytes=11 * MEGABYTE)
+    refused(lambda: check_table_size(path, max_bytes=5 * MEGABYTE), "more than 10,0")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_lines_end_as_they_do_anywhere(written, monkeypatch, end):
-    monkeypatch.setattr(limits, "BLOCK", 1024)
+    monkeypatch.setattr(reading, "BLOCK", 1024)
     path = written(end.join([b"a,b", *[b"1,22"] * 5000]), "x.csv")
-    limits.check_table(path, max_columns=2)
+    check_table_size(path, max_columns=2)
 
 
 @pytest.mark.parametrize("read", [read_csv, read_parquet])
@@ -220,7 +227,7 @@ def test_notes_of_a_tar_that_are_longer_than_any_name(written, kind):
 
 
 def test_a_member_of_a_zip_that_is_a_bomb_is_not_unpacked(written, monkeypatch):
-    monkeypatch.setattr(limits, "MEMBER_BYTES", 10_000)
+    monkeypatch.setattr(image_files_module, "MEMBER_BYTES", 10_000)
     path = written(zipped(bytes(MEGABYTE), "0.png"), "x.zip")
     (example,) = image_files(path, 50_000_000)
     with pytest.raises(Exception, match=r"it unpacks to 1,048,576 bytes of \d"):
@@ -234,8 +241,8 @@ def test_a_member_of_a_zip_that_is_a_bomb_is_not_unpacked(written, monkeypatch):
 def test_the_setting_that_is_named_is_enough(written):
     path = written(b"a,b\n" + b"1,22\n" * 5000, "x.csv")
     with pytest.raises(ValueError, match=r"data\.max_bytes") as error:
-        limits.check_table(path, max_bytes=1000)
+        check_table_size(path, max_bytes=1000)
     allowed = int(re.search(r"data\.max_bytes=(\d+)", str(error.value))[1])
     with pytest.raises(ValueError, match=r"data\.max_bytes") as error:
-        limits.check_table(path, max_bytes=allowed)
-    limits.check_table(path, max_bytes=int(re.search(r"max_bytes=(\d+)", str(error.value))[1]))
+        check_table_size(path, max_bytes=allowed)
+    check_table_size(path, max_bytes=int(re.search(r"max_bytes=(\d+)", str(error.value))[1]))

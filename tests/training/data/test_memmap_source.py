@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganapp.training.data import ArraySource, DataSpec, MemmapSource, training_batches
-from ganapp.training.data.memmap import split_order
+from ganapp.training.data.source import split_order
 
 TRAIN, HELD_OUT = 30, 4
 
@@ -28,7 +28,7 @@ def sources(folder, *, labels=True, ordered=False):
 
 def take(dataset, steps):
     elements = itertools.islice(dataset, steps)
-    return [[np.asarray(p) for p in (e if isinstance(e, tuple) else (e,))] for e in elements]
+    return [[each[name].numpy() for name in ("x", "label") if name in each] for each in elements]
 
 
 @pytest.mark.parametrize(("labels", "ordered"), [(False, True), (True, False)])
@@ -38,8 +38,7 @@ def test_batches_are_those_of_examples_in_memory(tmp_path, labels, ordered):
     for start in (0, 5):
         expected = take(training_batches(memory, **options, start_step=start), 4)
         batches = training_batches(disk, **options, start_step=start)
-        spec = batches.element_spec[0] if labels else batches.element_spec
-        assert spec.shape == (8, 8, 8, 1)
+        assert batches.element_spec["x"].shape == (8, 8, 8, 1)
         for left, right in zip(take(batches, 4), expected, strict=True):
             assert len(left) == len(right) == 1 + labels
             for a, b in zip(left, right, strict=True):
@@ -51,7 +50,7 @@ def test_two_replicas_share_the_global_batch(tmp_path, two_replicas):
     whole = take(training_batches(disk, batch_size=8, seed=1), 5)
     shared = training_batches(disk, batch_size=8, seed=1, strategy=two_replicas)
     for expected, element in zip(whole, shared, strict=False):
-        for part, value in zip(expected, element, strict=True):
+        for part, value in zip(expected, (element["x"], element["label"]), strict=True):
             slices = two_replicas.experimental_local_results(value)
             np.testing.assert_array_equal(np.concatenate(slices), part)
 

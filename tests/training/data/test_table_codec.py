@@ -13,7 +13,8 @@ from table_case import messy
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
-from ganapp.training.data.tables.fitting import fit_table
+from ganapp.training.data.tables.fitting import fit_columns
+from ganapp.training.data.tables.kinds import infer_columns
 from ganapp.training.data.tables.sources import table_source
 
 AGE = Numeric(
@@ -145,7 +146,7 @@ def test_modes_are_found_and_no_training_row_is_cut_off():
     draw = np.random.default_rng(1)
     values = np.concatenate([draw.normal(-50, 1, 200), draw.normal(90, 3, 100), [500.0]])
     frame = pd.DataFrame({"x": values, "y": draw.normal(0, 1, 301)})
-    table = fit_table(frame, np.arange(301), components=5)
+    table = fit_columns(infer_columns(frame), np.arange(301), components=5)[0]
     means = np.array(table.columns[0].means)
     assert np.abs(means + 50).min() < 1
     assert np.abs(means - 90).min() < 2
@@ -158,7 +159,7 @@ def test_a_value_that_many_rows_share_is_a_mode_and_comes_back_exactly():
     draw = np.random.default_rng(2)
     values = np.where(draw.random(400) < 0.5, 1 / 3, draw.normal(5, 2, 400))
     frame = pd.DataFrame({"x": values, "y": draw.normal(0, 1, 400)})
-    column = fit_table(frame, np.arange(400), components=3).columns[0]
+    column = fit_columns(infer_columns(frame), np.arange(400), components=3)[0].columns[0]
     assert column.means[0] == 1 / 3
     assert column.reaches[0] == 0
     assert column.weights[0] == pytest.approx(np.mean(values == 1 / 3))
@@ -174,7 +175,7 @@ def test_a_value_that_many_rows_share_is_a_mode_and_comes_back_exactly():
 
 def test_modes_know_nothing_of_held_out_rows():
     frame = pd.DataFrame({"x": np.r_[np.arange(50.0), 1000.5], "y": np.arange(51.0) ** 2})
-    column = fit_table(frame, np.arange(50), components=1).columns[0]
+    column = fit_columns(infer_columns(frame), np.arange(50), components=1)[0].columns[0]
     assert column.means == pytest.approx((24.5,))
     assert column.reaches == pytest.approx((4 * np.arange(50).std(),))
     assert (column.minimum, column.maximum, column.decimals) == (0, 1000.5, 1)

@@ -11,7 +11,7 @@ import pytest
 
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.data.tables.forms import NumberForm, date_patterns, number_forms
+from ganapp.training.data.tables.columns import NumberForm, date_patterns, number_forms
 from ganapp.training.data.tables.sources import csv, parquet, table_source
 
 ROWS = 120

@@ -51,7 +51,8 @@ def test_the_split_is_a_function_of_its_seed():
 def test_batches_are_rows_in_model_units():
     source = SOURCES["wine"]()
     step, first = tf.constant(1, tf.int64), tf.constant(4, tf.int64)
-    codes, labels = source.rows(step, first, 8, batch_size=32, seed=3)
+    batch = source.rows(step, first, 8, batch_size=32, seed=3)
+    codes, labels = batch["x"], batch["label"]
     assert codes.shape == (8, *source.spec.shape)
     rows = source.spec.to_user_units(codes).numpy()
     known = {
@@ -215,7 +216,7 @@ def test_batches_are_the_codes_of_the_rows(most, monkeypatch):
     assert source._examples.shape[1] == (source.spec.shape[0] if most else 5)
     index = tf.constant([7, 0, 7, 90], tf.int64)
     expected = source.spec.to_model_units(source.train[[7, 0, 7, 90]])
-    np.testing.assert_array_equal(source.at(index), expected)
+    np.testing.assert_array_equal(source.at(index)["x"], expected)
 
 
 def test_rows_may_lack_their_label():
@@ -230,8 +231,10 @@ def test_rows_may_lack_their_label():
         np.testing.assert_array_equal(np.isnan(rows[:, 2]), labels < 0)
         codes = spec.to_model_units(rows).numpy()[:, spec.label_start :][:, :2]
         np.testing.assert_array_equal(codes, np.eye(3)[labels][:, :2])
-    examples, labels = source.at(tf.range(48, dtype=tf.int64))
-    hidden = examples.numpy()[labels.numpy() < 0][:, spec.label_start : spec.label_start + 2]
+    found = source.at(tf.range(48, dtype=tf.int64))
+    hidden = found["x"].numpy()[found["label"].numpy() < 0][
+        :, spec.label_start : spec.label_start + 2
+    ]
     assert len(hidden) > 10
     assert not hidden.any()
     assert table_source(frame, name="t").spec.table.columns[2].missing  # but for the label

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganapp.training.data.tfds_name import NAMESPACES, base_splits, read_name
+from ganapp.training.data.tfds import NAMESPACES, base_splits, read_name
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from image_case import encoded, noise
 
-from ganapp.training.data import SOURCES, downloads, training_batches
+from ganapp.training.data import SOURCES, training_batches
+from ganapp.training.data import tfds as tfds_module
 from ganapp.training.data.digits import digits
-from ganapp.training.data.image_files import Example
-from ganapp.training.data.tfds_images import _marks, tfds_images
+from ganapp.training.data.images import Example
+from ganapp.training.data.tfds import _annotations, tfds_images
 
 URL = tfds.download.checksums.UrlInfo(size=1, checksum="", filename="")
 
@@ -30,7 +32,7 @@ def source(tmp_path):
 @pytest.fixture
 def network(monkeypatch):
     """As far as is asked, there is one; what would come from it is mocked."""
-    monkeypatch.setattr(downloads, "check_reachable", lambda urls: None)
+    monkeypatch.setattr(tfds_module, "check_reachable", lambda urls: None)
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def offline(tmp_path, monkeypatch):
     def fail(self, *args, **kwargs):
         raise ConnectionError("tried")
 
-    monkeypatch.setattr(downloads, "_why_not", lambda url: "no way")
+    monkeypatch.setattr(tfds_module, "_why_not", lambda url: "no way")
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
 
     def reason(urls=None):
@@ -48,7 +50,7 @@ def offline(tmp_path, monkeypatch):
         if urls is not None:
             monkeypatch.setattr(type(builder), "url_infos", dict.fromkeys(urls, URL))
         with pytest.raises(ValueError, match="cannot be downloaded") as caught:
-            downloads.download_and_prepare(builder)
+            tfds_module.download_and_prepare(builder)
         return re.search(r"downloaded \((?:[\w.]+: )?(.*?)\)", str(caught.value))[1]
 
     return reason
@@ -56,8 +58,25 @@ def offline(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def prepared(cache_dir):
-    """The source `digits`, whose data set is in `cache_dir` now."""
-    return digits(cache_dir=str(cache_dir))
+    """The source `digits`, and in `cache_dir` its examples as a data set `ganapp_digits`."""
+    found = digits()
+    parts = {"train": found.training_examples(), "test": found.held_out_examples()}
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="ganapp_digits",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=found.spec.shape),
+                "label": tfds.features.ClassLabel(num_classes=10),
+            }
+        ),
+        split_datasets={
+            name: tf.data.Dataset.from_tensor_slices({"image": images, "label": labels})
+            for name, (images, labels) in parts.items()
+        },
+        data_dir=str(cache_dir),
+    )
+    return found
 
 
 @pytest.mark.parametrize(
@@ -78,7 +97,8 @@ def test_data_sets_of_the_catalogue(source, network, name, options, shape, class
     assert name.partition(":")[0] in spec.description
     assert "cache" not in repr(spec)
     batch = next(iter(training_batches(found, batch_size=4, seed=0)))
-    assert (batch[0] if classes else batch).shape == (4, *shape)
+    assert ("label" in batch) == bool(classes)
+    assert batch["x"].shape == (4, *shape)
 
 
 def test_a_prepared_data_set_is_read_from_its_files(source, cache_dir, prepared):
@@ -103,7 +123,9 @@ def test_labels_of_the_catalogue_may_be_unknown():
     """As those of the split `unlabelled` of stl10, which are -1."""
 
     def marks(*labels):
-        return _marks([Example("", None, label=each) for each in labels], ("a", "b"), False, "x")
+        return _annotations(
+            [Example("", None, label=each) for each in labels], ("a", "b"), False, "x"
+        )
 
     assert marks(0, -1, 1, -1).labels.tolist() == [0, -1, 1, -1]
     assert marks(0, -1, 1, -1).classes == ("a", "b")
@@ -144,7 +166,7 @@ def test_without_a_network_nothing_is_tried(source, monkeypatch, capfd):
         return "no way"
 
     tried = []
-    monkeypatch.setattr(downloads, "_why_not", nobody)
+    monkeypatch.setattr(tfds_module, "_why_not", nobody)
     # A command that ran before in this process may have put the announcement on the screen.
     monkeypatch.setattr(logging.getLogger("ganapp"), "handlers", [])
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", pytest.fail)

@@ -6,8 +6,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from image_case import noise
 
-from ganapp.training.data.tfds_images import tfds_images
-from ganapp.training.data.tfds_name import read_name
+from ganapp.training.data.tfds import read_name, tfds_images
 
 SIZES = {"train": 20, "test": 4, "validation": 10, "unlabelled": 11, "fold_1": 13}
 BOTH = ("a", "b")

@@ -4,10 +4,13 @@ Reference: Xu et al., 2019, arXiv:1907.00503 (CTGAN).
 """
 
 import dataclasses
+import decimal
 import functools
+import io
+import itertools
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -16,21 +19,163 @@ from ganapp.training.data.tables.columns import (
     NOT_LEARNT,
     Categorical,
     Column,
+    Constant,
+    DateForm,
+    Identifier,
     LeftOut,
+    NumberForm,
     Numeric,
-    alike,
     column_from_dict,
+    date_patterns,
+    parse_mixed_dates,
+    same_column,
 )
-from ganapp.training.data.tables.descriptions import ColumnSummary, describe
-from ganapp.training.data.tables.layout import NOWHERE, Layout, make_layout, most
+from ganapp.training.data.tables.kinds import DecimalMark, TextColumn, is_word
+from ganapp.training.messages import join_names
 
+if TYPE_CHECKING:
+    import pandas
+
+NOWHERE = -1  # index of an entry that a column does not have
+SHOWN_CATEGORIES = 4
+SHOWN_LETTERS = 24
 IMPOSSIBLE = -1.0  # below every entry of a one-hot block or of a softmax
 NEVER = -1e30  # log weight of a mode that a column does not have
 
 
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+    """The places of a row's entries in the vector that stands for it.
+
+    First one scalar for every numeric column and the coordinates of embedded categories, then
+    softmax blocks from narrow to wide: the modes of numeric columns with more than one, present or
+    missing where that varies, and one-hot categories. Blocks of equal width lie together, so that a
+    network's head treats them in one operation.
+
+    Args:
+        width: entries of a row in model units.
+        blocks: activation (`"tanh"` or `"softmax"`) and width of each part, from left to right.
+        scalars: int `(numeric,)`.
+        modes: int `(numeric, most modes)`, `NOWHERE` beyond a column's own.
+        present: int `(numeric, 2)`, present and missing.
+        categories: int `(one-hot, most categories)`, missing as the last of its column's own.
+        points: int `(dimensions,)` of each embedded column.
+    """
+
+    width: int
+    blocks: tuple[tuple[str, int], ...]
+    scalars: np.ndarray
+    modes: np.ndarray
+    present: np.ndarray
+    categories: np.ndarray
+    points: tuple[np.ndarray, ...]
+
+
+def _make_layout(
+    numeric: Sequence[Numeric], one_hot: Sequence[Categorical], embedded: Sequence[Categorical]
+) -> _Layout:
+    modes = np.full((len(numeric), _most(len(c.means) for c in numeric)), NOWHERE)
+    present = np.full((len(numeric), 2), NOWHERE)
+    widths = [c.entries for c in one_hot]
+    categories = np.full((len(one_hot), _most(widths)), NOWHERE)
+    parts = [modes[i, : len(c.means)] for i, c in enumerate(numeric) if len(c.means) > 1]
+    parts += [present[i] for i, c in enumerate(numeric) if c.missing]
+    parts += [categories[i, :width] for i, width in enumerate(widths)]
+    parts.sort(key=len)
+    ends = np.cumsum([len(numeric), *(len(c.points[0]) for c in embedded)])
+    points = tuple(np.arange(*pair) for pair in itertools.pairwise(ends))
+    scalars = start = int(ends[-1])
+    for part in parts:  # views: assigning fills the tables above
+        part[:] = np.arange(start, start + len(part))
+        start += len(part)
+    head = [("tanh", scalars)] if scalars else []
+    blocks = (*head, *(("softmax", len(part)) for part in parts))
+    return _Layout(start, blocks, np.arange(len(numeric)), modes, present, categories, points)
+
+
+def _most(counts) -> int:
+    return max((1, *counts))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ColumnSummary:
+    """A summary of a column, for people.
+
+    Args:
+        name: of the column.
+        kind: `number`, `date`, `category`, `constant`, `identifier` or `left out`.
+        values: the range, or how many categories and the first of them.
+        missing: share of the rows without a value.
+        form: how values are written.
+        note: what was assumed, with the setting that says otherwise; or nothing.
+    """
+
+    name: str
+    kind: str
+    values: str = ""
+    missing: float = 0.0
+    form: str = ""
+    note: str = ""
+
+
+def _summary(column: Column, table: "TableCodec") -> ColumnSummary:
+    about = {"name": column.name, "note": column.note}
+    if isinstance(column, Constant):
+        return ColumnSummary(kind="constant", values=_short(column.value), **about)
+    if isinstance(column, Identifier):
+        shown = f"{column.values(1)[0]}, ..."
+        return ColumnSummary(kind="identifier", values=f"written anew: {shown}", **about)
+    about["missing"] = column.missing_share
+    if isinstance(column, Categorical):
+        names = [_short(value) for value in column.categories[:SHOWN_CATEGORIES]]
+        more = ", ..." if len(column.categories) > SHOWN_CATEGORIES else ""
+        kind = "label" if column.name == table.label else "category"
+        form = f"embedded in {len(column.points[0])} dimensions" if column.points else ""
+        values = f"{len(column.categories)}: {', '.join(names)}{more}"
+        return ColumnSummary(kind=kind, values=values, form=form, **about)
+    limits = " to ".join(_shown_value(column, value) for value in (column.minimum, column.maximum))
+    kind = "date" if isinstance(column.form, DateForm) else "number"
+    return ColumnSummary(kind=kind, values=limits, form=_shown_form(column), **about)
+
+
+def _shown_value(column: Numeric, value: float) -> str:
+    if column.form is not None:
+        return column.form.write(np.array([value]).tolist(), column.decimals)[0]
+    return str(value) if isinstance(value, int) else f"{value:.7g}"
+
+
+def _shown_form(column: Numeric) -> str:
+    if column.form is not None and column.form.kind == "date":
+        return column.form.shown
+    if column.decimals is None:
+        return "decimals"
+    above, below = column.grid
+    if below > 1 and above == 1 and below == 10**column.decimals:
+        grid = f"{column.decimals} decimal{'s' if column.decimals > 1 else ''}"
+    elif (above, below) == (1, 1):
+        grid = "whole"
+    else:
+        grid = f"multiples of {above / below:g}"
+    shown = column.form is not None and not column.form.is_plain
+    return f"{column.form.shown}, {grid}" if shown else grid
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 3]}..."
+
+
+def _are_codes(column: Categorical) -> bool:
+    """Whether the values are digits that say no number, as postcodes do."""
+    values = column.categories
+    return all(isinstance(value, str) and value.isdecimal() for value in values) and any(
+        value.startswith("0") and value != "0" for value in values
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableCodec:
-    """What the columns of a table are, and the way to model units and back.
+    """The columns of a table, and the way to model units and back.
 
     *User units* of a table are float32 `(n, columns)`: numbers as they are, categories as their
     codes, NaN where a value is missing; dates are numbers, see `DateForm`; constant columns and
@@ -137,53 +282,116 @@ class TableCodec:
         order = np.argsort([*self.numeric, *self.one_hot, *self.embedded])
         return tf.gather(tf.concat(parts, axis=1), order, axis=1)
 
-    def to_frame(self, rows: np.ndarray) -> Any:
-        """A pandas table of rows in user units: names, order, types and categories restored."""
-        from ganapp.training.data.tables.frames import to_frame
+    def to_frame(self, rows: np.ndarray) -> "pandas.DataFrame":
+        """A pandas table: names, order, types, categories and columns that are not learnt restored.
 
-        return to_frame(self, rows)
+        Args:
+            rows: `(n, columns)` in user units.
+
+        Raises:
+            ValueError: another number of columns.
+        """
+        import pandas
+
+        columns = self._by_column(rows)
+        return pandas.DataFrame({c.name: _restored(c, v, len(rows)) for c, v in columns})
 
     def to_csv(self, rows: np.ndarray) -> bytes:
-        """Rows in user units as a file of text that is written as that of the data."""
-        from ganapp.training.data.tables.frames import to_csv
+        """A file of text as that of the data: separator, header, forms of numbers and dates.
 
-        return to_csv(self, rows)
+        Args:
+            rows: `(n, columns)` in user units.
+        """
+        import pandas
+
+        columns = {c.name: _written(c, v, len(rows)) for c, v in self._by_column(rows)}
+        file = io.StringIO()
+        pandas.DataFrame(columns).to_csv(
+            file, index=False, sep=self.separator, header=self.header, lineterminator="\n"
+        )
+        return file.getvalue().encode()
+
+    def from_frame(self, frame: "pandas.DataFrame") -> np.ndarray:
+        """Rows in user units, float32 `(n, columns)`; the columns may come in any order.
+
+        Numbers and dates may be text in the form of their column, or in another that all its cells
+        have.
+
+        Raises:
+            ValueError: a column or a category is not known, or a value is missing where none may
+                be.
+        """
+        absent = [c.name for c in self.varying if c.name not in frame.columns]
+        if absent:
+            raise ValueError(
+                f"The table must have the column {absent[0]!r}. Received: {list(frame.columns)}"
+            )
+        unknown = self.label if self.partly_labelled else None
+        columns = [
+            _values(c, frame[c.name], may_miss=c.missing or c.name == unknown) for c in self.varying
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
 
     def describe(self) -> list[ColumnSummary]:
-        """What was understood of each column: kind, values, missing, form and what was assumed."""
-        return describe(self)
+        """A summary of each column, those that are left out last."""
+        rows = [_summary(column, self) for column in self.columns]
+        left_out = [
+            ColumnSummary(name=c.name, kind="left out", note=c.reason) for c in self.left_out
+        ]
+        return rows + left_out
 
-    def from_frame(self, frame: Any) -> np.ndarray:
-        """Rows of a pandas table with these columns, in any order, as float32 user units."""
-        from ganapp.training.data.tables.frames import from_frame
-
-        return from_frame(self, frame)
+    def notes(self) -> list[str]:
+        """Sentences on columns that are treated otherwise than it seems."""
+        columns = {
+            "Always the same, so not learnt but put back": [
+                repr(c.name) for c in self.columns if isinstance(c, Constant)
+            ],
+            "With leading zeros, so categories and no numbers": [
+                repr(c.name) for c in self.columns if isinstance(c, Categorical) and _are_codes(c)
+            ],
+            "Embedded": [
+                f"{c.name!r} ({c.entries} categories in {len(c.points[0])} dimensions)"
+                for c in self.columns
+                if isinstance(c, Categorical) and c.points
+            ],
+            "Written anew": [repr(c.name) for c in self.columns if isinstance(c, Identifier)],
+            "Left out": [repr(c.name) for c in self.left_out],
+        }
+        return [f"{what}: {', '.join(names)}." for what, names in columns.items() if names]
 
     def is_like(self, other: "TableCodec") -> bool:
         """Whether both are of the same table, but for the rounding of another machine."""
         same = self.label == other.label and len(self.columns) == len(other.columns)
-        return same and all(map(alike, self.columns, other.columns))
+        return same and all(map(same_column, self.columns, other.columns))
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "TableCodec":
+    def from_dict(cls, fields: dict[str, object]) -> "TableCodec":
         """Reads what `dataclasses.asdict` made of a codec, before or after JSON."""
         columns = tuple(map(column_from_dict, fields["columns"]))
         left_out = tuple(LeftOut(**column) for column in fields.get("left_out", ()))
         return cls(**fields | {"columns": columns, "left_out": left_out})
 
+    def _by_column(self, rows: np.ndarray) -> list[tuple[Column, np.ndarray | None]]:
+        rows = np.asarray(rows, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.varying):
+            raise ValueError(
+                f"`rows` must have the shape (n, {len(self.varying)}). Received: shape={rows.shape}"
+            )
+        values = dict(zip(self.names, rows.T, strict=True))
+        return [(column, values.get(column.name)) for column in self.columns]
+
     @cached_property
-    def _layout(self) -> Layout:
-        return make_layout(*self._columns_by_kind)
+    def _layout(self) -> _Layout:
+        return _make_layout(*self._columns_by_kind)
 
     @property
     def _columns_by_kind(self) -> tuple[list[Numeric], list[Categorical], list[Categorical]]:
-        """Numeric, one-hot and embedded columns."""
         places = (self.numeric, self.one_hot, self.embedded)
         return tuple([self.varying[i] for i in some] for some in places)
 
     @cached_property
     def _order_of_parts(self) -> np.ndarray:
-        """Which entry of the parts, side by side, becomes each entry of model units."""
+        """The entry of the parts, side by side, that becomes each entry of model units."""
         parts = (self._layout.scalars, self._layout.modes, self._layout.present)
         parts = (*parts, self._layout.categories, *self._layout.points)
         places = np.concatenate([part.ravel() for part in parts])
@@ -195,7 +403,7 @@ class TableCodec:
     def _modes(self) -> dict[str, np.ndarray]:
         """Float32 `(numeric, most modes)`: means, scales, reaches and log weights."""
         columns = self._columns_by_kind[0]
-        shape = (len(columns), most(len(c.means) for c in columns))
+        shape = (len(columns), _most(len(c.means) for c in columns))
         found = {name: np.ones(shape, np.float32) for name in ("means", "scales", "reaches")}
         found["weights"] = np.full(shape, NEVER, np.float32)
         for row, column in enumerate(columns):
@@ -288,7 +496,6 @@ class TableCodec:
 
     @property
     def _missing_codes(self) -> np.ndarray:
-        """Float32 `(one-hot,)`: one more than each column's last code."""
         return np.array([len(c.categories) for c in self._columns_by_kind[1]], np.float32)
 
     def _gathered(self, padded: tf.Tensor, places: np.ndarray) -> tf.Tensor:
@@ -297,7 +504,7 @@ class TableCodec:
 
 
 def nearest(codes: tf.Tensor, points: Sequence[Sequence[float]]) -> tf.Tensor:
-    """Which of `k` points lies nearest to each of `(n, d)`: int64 `(n,)`, the first of several.
+    """The nearest of `k` points to each of `(n, d)`: int64 `(n,)`, the first of several.
 
     Coordinate by coordinate. The product of matrices that tells the same has the rounding of
     squares that cancel, and on a GPU that of ten bits; the differences of all at once are d times
@@ -306,3 +513,176 @@ def nearest(codes: tf.Tensor, points: Sequence[Sequence[float]]) -> tf.Tensor:
     coordinates = np.array(points, np.float32).T
     squares = (tf.square(codes[:, i, tf.newaxis] - each) for i, each in enumerate(coordinates))
     return tf.argmin(functools.reduce(tf.add, squares), axis=1)
+
+
+def _restored(column: Column, values: np.ndarray | None, count: int) -> "pandas.Series":
+    import pandas
+
+    if isinstance(column, Constant):
+        return pandas.Series([column.value] * count, dtype=column.dtype)
+    if isinstance(column, Identifier):
+        return pandas.Series(column.values(count), dtype=column.dtype)
+    if isinstance(column, Categorical):
+        present = ~np.isnan(values)
+        named = np.empty(count, object)
+        named[:] = None
+        codes = values[present].astype(int)
+        named[present] = [column.categories[code] for code in codes]
+        return pandas.Series(named, dtype=column.dtype)
+    if isinstance(column.form, DateForm):
+        return _dates(column, values)
+    numbers = _numbers(column, values)
+    if column.dtype == "decimal":
+        places = decimal.Decimal(1).scaleb(-(column.decimals or 0))
+        quantised = [None if v != v else decimal.Decimal(str(v)).quantize(places) for v in numbers]
+        return pandas.Series(quantised, dtype=object)
+    if column.exact:
+        return _exact(column, numbers)
+    return pandas.Series(numbers).astype(column.dtype)
+
+
+def _exact(column: Numeric, numbers: list[object]) -> "pandas.Series":
+    """Integers of any size; pandas makes floats of a list of them on the way."""
+    import pandas
+
+    missing = np.array([number != number for number in numbers])
+    kind = column.dtype.lower()
+    if not kind.startswith(("int", "uint")):
+        return pandas.Series([float(number) for number in numbers]).astype(column.dtype)
+    whole = [0 if number != number else number for number in numbers]
+    values = np.array(whole, dtype=object).astype(kind)
+    if column.dtype == kind:
+        return pandas.Series(values)
+    return pandas.Series(pandas.arrays.IntegerArray(values, missing))
+
+
+def _numbers(column: Numeric, values: np.ndarray) -> np.ndarray | list[float]:
+    """The numbers that the column may have: an array, or Python integers where float64 is short."""
+    if column.decimals is None:  # the shortest number that float32 takes for this one
+        values = np.array([float(str(value)) for value in values.astype(np.float32)])
+        return np.clip(values, column.minimum, column.maximum)
+    if not column.exact:  # float32 cannot hold 0.1; float64 prints what it was
+        return column.on_grid(values)
+    known = {float(np.float32(value)): value for value in column.exact}
+    return [
+        value
+        if value != value
+        else known.get(value, min(max(round(value), column.minimum), column.maximum))
+        for value in values.tolist()
+    ]
+
+
+def _dates(column: Numeric, values: np.ndarray) -> "pandas.Series":
+    import pandas
+
+    dates = pandas.Series(column.form.dates(column.on_grid(values)))
+    if column.dtype == "date":
+        return pandas.Series([None if v is pandas.NaT else v.date() for v in dates], dtype=object)
+    if "," in column.dtype:  # datetime64[us, Europe/Rome]
+        zone = column.dtype.partition(",")[2].strip(" ]")
+        dates = dates.dt.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward")
+    return dates.astype(column.dtype)
+
+
+def _written(
+    column: Column, values: np.ndarray | None, count: int
+) -> "pandas.Series | list[str | None]":
+    """The column as the file writes it: text where it has a form of its own."""
+    form = getattr(column, "form", None)
+    if form is None:
+        return _restored(column, values, count)
+    if isinstance(form, DateForm):
+        return form.write(column.on_grid(values), 0)
+    numbers = _numbers(column, values)
+    return form.write(numbers if isinstance(numbers, list) else numbers.tolist(), column.decimals)
+
+
+def _values(
+    column: Numeric | Categorical, series: "pandas.Series", *, may_miss: bool
+) -> np.ndarray:
+    missing = series.isna().to_numpy(bool)
+    if missing.any() and not may_miss:
+        raise ValueError(
+            f"The column {column.name!r} must have no missing values. "
+            f"Received: {int(missing.sum())} missing"
+        )
+    values = np.full(len(series), np.nan)
+    present = series[~missing]
+    if isinstance(column, Categorical):
+        values[~missing] = _codes(column, present.tolist())
+    elif len(present):
+        values[~missing] = _read_numbers(column, present)
+    return values
+
+
+def _codes(column: Categorical, present: list[object]) -> list[int]:
+    """Codes of categories; text stands for a number or a truth value of that name."""
+    known: dict[object, int] = {str(value): code for code, value in enumerate(column.categories)}
+    known |= {value: code for code, value in enumerate(column.categories)}
+    if any(isinstance(cell, str) for cell in present):
+        for code, value in enumerate(column.categories):
+            if isinstance(value, bool):
+                known.setdefault(str(value).lower(), code)
+            elif isinstance(value, int | float):
+                known |= dict.fromkeys((f"{value:g}", repr(float(value))), code)
+    else:  # numbers of another type than text that is the same number
+        present = [cell if cell in known else str(cell) for cell in present]
+    unknown = next((value for value in present if value not in known), None)
+    if unknown is not None:
+        raise ValueError(
+            f"The column {column.name!r} must hold one of "
+            f"{join_names([repr(value) for value in column.categories])}. Received: {unknown!r}"
+        )
+    return [known[value] for value in present]
+
+
+def _read_numbers(column: Numeric, present: "pandas.Series") -> np.ndarray:
+    from pandas.api import types
+
+    of_dates = isinstance(column.form, DateForm)
+    if types.is_numeric_dtype(present.dtype) and not types.is_bool_dtype(present.dtype):
+        if not of_dates:
+            return present.astype("float64").to_numpy()
+        present = present.astype("string")  # dates as digits
+    text = present.map(lambda cell: isinstance(cell, str)).all()
+    if not text:
+        return _read_objects(column, present)
+    found = TextColumn(present, declared=False)
+    if of_dates:
+        others = date_patterns([text for text in found.texts if not is_word(text)] or found.texts)
+        readings = [
+            parse_mixed_dates(found.texts, patterns)
+            for patterns in ([column.form.pattern], *others)
+        ]
+        dates = min(readings, key=lambda each: int(each.isna().sum()))  # the first of several
+        if dates.isna().any():
+            wrong = found.texts[int(dates.isna().to_numpy().argmax())]
+            raise ValueError(f"The column {column.name!r} must hold dates. Received: {wrong!r}")
+        return found.spread(column.form.numbers(dates))
+    own = column.form if isinstance(column.form, NumberForm) else NumberForm()
+    form, _ = DecimalMark(decimal=own.decimal).choose(found.forms)
+    # The column's own form where that reads all cells, else one that does.
+    for each in (own, form):
+        read = [None if each is None else each.value(text) for text in found.texts]
+        if None not in read:
+            return found.spread(np.array([float(number) for number in read]))
+    raise ValueError(
+        f"The column {column.name!r} must hold numbers. Received: "
+        f"{found.texts[next(i for i, number in enumerate(read) if number is None)]!r}"
+    )
+
+
+def _read_objects(column: Numeric, present: "pandas.Series") -> np.ndarray:
+    """Dates, exact decimals and whatever else numbers are made of."""
+    import pandas
+
+    if isinstance(column.form, DateForm):
+        dates = pandas.to_datetime(present)
+        zone = getattr(dates.dt, "tz", None)
+        return column.form.numbers(dates.dt.tz_localize(None) if zone is not None else dates)
+    try:
+        return np.array([float(cell) for cell in present])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The column {column.name!r} must hold numbers. Received: {present.iloc[0]!r}"
+        ) from error

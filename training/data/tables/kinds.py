@@ -1,4 +1,4 @@
-"""What each column of a table is: numbers, dates, categories, an identifier, always the same.
+"""Kinds of columns of a table: numbers, dates, categories, identifiers, constants.
 
 The whole column decides, never its first rows, and what it is taken for is said in its `note`.
 """
@@ -12,24 +12,23 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganapp.training.data.tables.columns import (
+    PLAIN,
+    PLAIN_CELL,
     Categorical,
     Column,
     Constant,
+    DateForm,
     Identifier,
     LeftOut,
+    NumberForm,
     Numeric,
     Value,
-)
-from ganapp.training.data.tables.forms import (
-    PLAIN,
-    PLAIN_CELL,
-    DateForm,
-    NumberForm,
     date_patterns,
     number_forms,
     parse_dates,
@@ -67,7 +66,7 @@ NAMES_ROWS = re.compile(
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 YEARS = (1800, 2200)  # in which eight digits are believed to be a date; 9999 stands for never
 
-ASKED = {  # what `data.kinds` may say, and what it means
+MEANINGS = {  # what `data.kinds` may say, and what it means
     "number": "number",
     "integer": "number",
     "money": "number",
@@ -78,7 +77,7 @@ ASKED = {  # what `data.kinds` may say, and what it means
     "text": "category",
     "identifier": "identifier",
 }
-Understood = tuple[Column | LeftOut, np.ndarray | None]
+ColumnValues = tuple[Column | LeftOut, np.ndarray | None]
 
 
 class UnfitColumnError(ValueError):
@@ -94,15 +93,17 @@ class UnfitColumnError(ValueError):
     def __init__(self, name: str, expected: str, received: str, cure: str = "") -> None:
         self.name, self.expected, self.received = name, expected, received
         end = cure or f", which `drop = [{str(name)!r}]` leaves out"
-        super().__init__(f"The column {titled(name)} {expected}. Received: {received}{end}".strip())
+        super().__init__(
+            f"The column {quoted_name(name)} {expected}. Received: {received}{end}".strip()
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the options say of a column.
+class ColumnOptions:
+    """The options for a column.
 
     Args:
-        kind: a key of `ASKED` or a pattern of dates; empty where nothing is said.
+        kind: a key of `MEANINGS` or a pattern of dates; empty where nothing is said.
         embedded: whether its categories become points.
         label: whether it holds the class.
     """
@@ -114,10 +115,10 @@ class Wish:
     @property
     def meaning(self) -> str:
         """`number`, `date`, `category`, `identifier`, or nothing."""
-        return "date" if "%" in self.kind else ASKED.get(self.kind, "")
+        return "date" if "%" in self.kind else MEANINGS.get(self.kind, "")
 
 
-def titled(name: object) -> str:
+def quoted_name(name: object) -> str:
     """A column's name in quotes, for a sentence that begins with "The column"."""
     return repr(str(name)) if str(name) else "without a name"
 
@@ -138,29 +139,29 @@ def check_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> None:
         if name not in columns:
             raise ValueError(
                 "`kinds` must name columns of the table, "
-                f"{join_names(list(map(titled, columns)))}. "
+                f"{join_names([*map(quoted_name, columns)])}. "
                 f"Received: {name!r}.{did_you_mean(name, columns)}".removesuffix(".")
             )
-        if kind not in ASKED and "%" not in kind:
+        if kind not in MEANINGS and "%" not in kind:
             raise ValueError(
-                f"`kinds` must say {', '.join(ASKED)}, or how dates are written, such as "
-                f"%d.%m.%Y. Received: {kind!r} for {name!r}.{did_you_mean(kind, ASKED)}"
+                f"`kinds` must say {', '.join(MEANINGS)}, or how dates are written, such as "
+                f"%d.%m.%Y. Received: {kind!r} for {name!r}.{did_you_mean(kind, MEANINGS)}"
             )
 
 
-def understand(
+def infer_columns(
     frame: "pandas.DataFrame",
-    wishes: Mapping[str, Wish],
+    options: Mapping[str, ColumnOptions] = MappingProxyType({}),
     *,
     of_text: bool = False,
     decimal_mark: str = "",
     separator: str = "",
-) -> list[Understood]:
-    """What all columns are, with their values.
+) -> list[ColumnValues]:
+    """Infers the kinds of all columns, and gives their values.
 
     Args:
         frame: typed columns, or those of a file of text.
-        wishes: by name, for some columns or all.
+        options: by name, for some columns or all.
         of_text: whether every cell is text because the file has no types.
         decimal_mark: what the options say stands before decimals, or nothing.
         separator: what stands between the values of the file, a hint where marks are ambiguous.
@@ -173,12 +174,12 @@ def understand(
         ValueError: naming all columns that cannot be learnt.
     """
     made = {name: _make(frame[name], of_text) for name in frame.columns}
-    marks = Marks.of([c for c in made.values() if isinstance(c, TextColumn)], decimal_mark)
+    marks = DecimalMark.of([c for c in made.values() if isinstance(c, TextColumn)], decimal_mark)
     marks = dataclasses.replace(marks, separator=separator)
     found, unfit = [], []
     for name, column in made.items():
         try:
-            found.append(column.understand(wishes.get(name, Wish()), marks))
+            found.append(column.infer(options.get(name, ColumnOptions()), marks))
         except UnfitColumnError as error:
             unfit.append(error)
     if unfit:
@@ -200,14 +201,15 @@ def _all_at_once(unfit: list[UnfitColumnError]) -> ValueError:
             f"Received: {first.received}; {drop}"
         )
     each = "; ".join(
-        f"{titled(error.name)} {error.expected} (received: {error.received})" for error in unfit
+        f"{quoted_name(error.name)} {error.expected} (received: {error.received})"
+        for error in unfit
     )
     return ValueError(f"{len(unfit)} columns cannot be learnt, {drop}: {each}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Marks:
-    """What stands before the decimals in a file.
+class DecimalMark:
+    """The mark before the decimals in a file.
 
     Args:
         decimal: the mark; empty if nothing tells it.
@@ -220,7 +222,7 @@ class Marks:
     separator: str = ""
 
     @classmethod
-    def of(cls, columns: "Sequence[TextColumn]", given: str) -> "Marks":
+    def of(cls, columns: "Sequence[TextColumn]", given: str) -> "DecimalMark":
         """The mark that the options give, or the one that all columns have whose mark is clear."""
         if given:
             return cls(decimal=given, given=True)
@@ -286,30 +288,32 @@ class TextColumn:
             return ""
         return marks.pop()
 
-    def understand(self, wish: Wish, marks: Marks) -> Understood:
-        """What the column is, and its values.
+    def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
+        """Infers the kind of the column, and gives its values.
 
         Raises:
             UnfitColumnError: it cannot be learnt.
         """
         if not self.texts:
             raise _empty(self.name)
-        if wish.meaning:
-            return BY_WISH[wish.meaning](self, wish, marks)
-        if len(self.texts) <= 2 or wish.embedded or wish.label:
-            return self.as_categories(wish, marks)
+        if options.meaning:
+            return BY_MEANING[options.meaning](self, options, marks)
+        if len(self.texts) <= 2 or options.embedded or options.label:
+            return self.as_categories(options, marks)
         if not self.declared and self._code and all(map(NUMBER_OR_CODE.fullmatch, self.texts)):
-            return self.as_categories(wish, marks, note=self._about_codes)
+            return self.as_categories(options, marks, note=self._about_codes)
         for guess in (self._as_digits_of_dates, self._as_numbers, self._as_dates):
             if (found := guess(marks)) is not None:
                 return found
         if not self.declared:
             self._check_words(marks)
-        return self.as_categories(wish, marks)
+        return self.as_categories(options, marks)
 
-    def as_categories(self, wish: Wish, marks: Marks, note: str = "") -> Understood:
+    def as_categories(
+        self, options: ColumnOptions, marks: DecimalMark, note: str = ""
+    ) -> ColumnValues:
         """Categories, letter by letter; or an identifier, if no two rows have the same."""
-        forced = bool(wish.meaning) or wish.embedded or wish.label
+        forced = bool(options.meaning) or options.embedded or options.label
         if not forced and self._names_rows:
             return _left_out(self.name, "is different in every row"), None
         return _categorical(
@@ -317,15 +321,14 @@ class TextColumn:
             self.dtype,
             self.texts,
             self.codes,
-            wish=wish,
+            options=options,
             note=note,
             numeric=False,
-            unread=0 if not self.declared and not forced else None,
         )
 
     @property
     def missing(self) -> int:
-        """How many cells are empty."""
+        """The number of empty cells."""
         return int(np.count_nonzero(self.codes < 0))
 
     @property
@@ -358,7 +361,7 @@ class TextColumn:
         """Values of the different texts as those of the rows, NaN where missing."""
         return np.append(np.asarray(values, np.float64), np.nan)[self.codes]
 
-    def _as_numbers(self, marks: Marks) -> Understood | None:
+    def _as_numbers(self, marks: DecimalMark) -> ColumnValues | None:
         if self.declared and self.is_plain:
             return None
         form, guessed = marks.choose(self.forms)
@@ -378,7 +381,7 @@ class TextColumn:
         *,
         note: str = "",
         unless_identifier: bool = False,
-    ) -> Understood:
+    ) -> ColumnValues:
         """Numbers of one form; texts that are none are missing."""
         fast = form.is_plain and self.is_plain
         read = texts if fast else [form.value(text) for text in texts]
@@ -399,7 +402,7 @@ class TextColumn:
             return None
         return _counting_or_named(self.name, numbers)
 
-    def _as_digits_of_dates(self, marks: Marks) -> Understood | None:
+    def _as_digits_of_dates(self, marks: DecimalMark) -> ColumnValues | None:
         """Whole numbers such as 20261129, if each is a day."""
         lengths = {len(text) for text in self.texts}
         if lengths not in ({8}, {14}) or not all(map(str.isdecimal, self.texts)):
@@ -409,11 +412,11 @@ class TextColumn:
             return None
         return self._as_dates(marks)
 
-    def _as_dates(self, marks: Marks) -> Understood | None:
+    def _as_dates(self, marks: DecimalMark) -> ColumnValues | None:
         patterns = date_patterns(self.texts)
         return self.as_dates(patterns, self.texts) if patterns else None
 
-    def as_dates(self, patterns: list[list[str]], texts: list[str], note: str = "") -> Understood:
+    def as_dates(self, patterns: list[list[str]], texts: list[str], note: str = "") -> ColumnValues:
         """Dates of one or several patterns; texts that are none are missing."""
         chosen = patterns[0]
         if len(chosen) > 1:
@@ -432,12 +435,8 @@ class TextColumn:
         values = self.spread(form.numbers(dates))
         return _numeric(self.name, "datetime64[us]", values, None, form=form, note=note)
 
-    def _check_words(self, marks: Marks) -> None:
-        """Refuses numbers or dates but for a word such as `unknown`: only an empty cell is missing.
-
-        Raises:
-            UnfitColumnError: it would be taken for categories, a number each.
-        """
+    def _check_words(self, marks: DecimalMark) -> None:
+        """Refuses numbers or dates but for a word such as `unknown`, which would be categories."""
         places = [i for i, text in enumerate(self.texts) if is_word(text)]
         rest = [text for text in self.texts if not is_word(text)]
         count = int(self.counts[places].sum())
@@ -459,7 +458,9 @@ class TextColumn:
         )
 
 
-def _as_wished_numbers(column: TextColumn, wish: Wish, marks: Marks) -> Understood:
+def _numbers_by_option(
+    column: TextColumn, options: ColumnOptions, marks: DecimalMark
+) -> ColumnValues:
     texts, name = column.texts, column.name
     form, _ = marks.choose(column.forms or number_forms([t for t in texts if not is_word(t)]))
     if form is None:  # written otherwise than numbers would be
@@ -468,44 +469,50 @@ def _as_wished_numbers(column: TextColumn, wish: Wish, marks: Marks) -> Understo
         texts = [_float(text) or text for text in texts]
     lost = [place for place, text in enumerate(texts) if form.value(text) is None]
     if column.counts[lost].sum() > column.counts.sum() / 2:
-        raise _unlike_its_kind(name, "numbers", wish, column.texts[lost[0]])
+        raise _unlike_its_kind(name, "numbers", options, column.texts[lost[0]])
     found, values = column.as_numbers(form, texts, note=_about_lost(column, lost))
-    if wish.kind == "integer" and found.decimals != 0:
-        raise _unlike_its_kind(name, "whole numbers", wish, next(t for t in texts if "." in t))
+    if options.kind == "integer" and found.decimals != 0:
+        raise _unlike_its_kind(name, "whole numbers", options, next(t for t in texts if "." in t))
     return found, values
 
 
-def _unlike_its_kind(name: str, what: str, wish: Wish, example: str) -> UnfitColumnError:
-    said = f"must hold {what}, as {setting(name, wish.kind)} says"
+def _unlike_its_kind(
+    name: str, what: str, options: ColumnOptions, example: str
+) -> UnfitColumnError:
+    said = f"must hold {what}, as {setting(name, options.kind)} says"
     return UnfitColumnError(name, said, f"e.g. {example!r}", " ")
 
 
-def _as_wished_dates(column: TextColumn, wish: Wish, marks: Marks) -> Understood:
+def _dates_by_option(
+    column: TextColumn, options: ColumnOptions, marks: DecimalMark
+) -> ColumnValues:
     texts = column.texts
-    if "%" in wish.kind:
-        patterns = [[wish.kind]]
+    if "%" in options.kind:
+        patterns = [[options.kind]]
     else:
         patterns = date_patterns([text for text in texts if not is_word(text)] or texts)
     dates = parse_mixed_dates(texts, patterns[0]) if patterns else None
     lost = [] if dates is None else np.flatnonzero(dates.isna().to_numpy()).tolist()
     if dates is None or column.counts[lost].sum() > column.counts.sum() / 2:
-        raise _unlike_its_kind(column.name, "dates", wish, texts[lost[0] if lost else 0])
+        raise _unlike_its_kind(column.name, "dates", options, texts[lost[0] if lost else 0])
     return column.as_dates(patterns[:1], texts, note=_about_lost(column, lost))
 
 
-def _as_wished_identifier(column: "TextColumn", wish: Wish, marks: Marks) -> Understood:
+def _identifier_by_option(
+    column: "TextColumn", options: ColumnOptions, marks: DecimalMark
+) -> ColumnValues:
     return _identifier(column.name, column.dtype, column.texts), None
 
 
-BY_WISH: dict[str, Callable[[TextColumn, Wish, Marks], Understood]] = {
-    "number": _as_wished_numbers,
-    "date": _as_wished_dates,
-    "category": lambda column, wish, marks: column.as_categories(wish, marks),
-    "identifier": _as_wished_identifier,
+BY_MEANING: dict[str, Callable[[TextColumn, ColumnOptions, DecimalMark], ColumnValues]] = {
+    "number": _numbers_by_option,
+    "date": _dates_by_option,
+    "category": lambda column, options, marks: column.as_categories(options, marks),
+    "identifier": _identifier_by_option,
 }
 
 
-class TypedColumn:
+class _TypedColumn:
     """A column of which the file says the type.
 
     Args:
@@ -515,29 +522,29 @@ class TypedColumn:
     def __init__(self, series: "pandas.Series") -> None:
         self.series, self.name, self.dtype = series, str(series.name), str(series.dtype)
 
-    def understand(self, wish: Wish, marks: Marks) -> Understood:
-        """What the column is, and its values; see `TextColumn.understand`."""
+    def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
+        """Infers the kind of the column; see `TextColumn.infer`."""
         series, present = self.series, self.series.dropna()
         if not len(present):
             raise _empty(self.name)
         kind = _type_of(series)
-        if kind not in ("number", "date", "decimal") or wish.meaning == "category":
-            return self._as_categories(wish)
-        if wish.meaning == "identifier":
+        if kind not in ("number", "date", "decimal") or options.meaning == "category":
+            return self._as_categories(options)
+        if options.meaning == "identifier":
             return _identifier(self.name, self.dtype, present.tolist()), None
         if kind == "date":
-            return self._as_dates(wish)
+            return self._as_dates(options)
         values = present.unique()
-        if len(values) <= 2 or wish.label or (wish.embedded and wish.meaning):
-            return self._as_categories(wish)
-        if wish.embedded:
-            raise not_to_embed(self.name, f"numbers, which `categorical = [{self.name!r}]` takes "
+        if len(values) <= 2 or options.label or (options.embedded and options.meaning):
+            return self._as_categories(options)
+        if options.embedded:
+            raise _not_to_embed(self.name, f"numbers, which `categorical = [{self.name!r}]` takes "
                                "for names")  # fmt: skip
         numbers = series.to_numpy("float64", na_value=np.nan)
         whole = None
         if kind == "number" and np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
             whole = [int(value) for value in values]
-            all_differ = not wish.meaning and len(whole) == len(series)
+            all_differ = not options.meaning and len(whole) == len(series)
             if all_differ and (out := _counting_or_named(self.name, whole)) is not None:
                 return out, None
         form = None
@@ -548,15 +555,15 @@ class TypedColumn:
             self.name, "decimal" if kind == "decimal" else self.dtype, numbers, whole, form=form
         )
 
-    def _as_dates(self, wish: Wish) -> Understood:
+    def _as_dates(self, options: ColumnOptions) -> ColumnValues:
         import pandas
 
         dates = pandas.to_datetime(self.series)
         zone = getattr(dates.dt, "tz", None)
         dates = dates.dt.tz_localize(None) if zone is not None else dates
-        if dates.nunique() <= 2 or wish.label or wish.embedded:
+        if dates.nunique() <= 2 or options.label or options.embedded:
             return _categorical(
-                self.name, "string", *_factors(self.series.astype("string")), wish=wish
+                self.name, "string", *_factors(self.series.astype("string")), options=options
             )
         unit = unit_of(dates)
         times = {"D": "", "m": " %H:%M", "s": " %H:%M:%S", "us": " %H:%M:%S.%f"}
@@ -568,7 +575,7 @@ class TypedColumn:
         dtype = "date" if self.series.dtype == object else self.dtype
         return _numeric(self.name, dtype, form.numbers(dates), None, form=form)
 
-    def _as_categories(self, wish: Wish) -> Understood:
+    def _as_categories(self, options: ColumnOptions) -> ColumnValues:
         try:
             values, codes = _factors(self.series)
         except TypeError as error:
@@ -576,13 +583,13 @@ class TypedColumn:
             raise UnfitColumnError(
                 self.name, "must hold numbers, text or booleans", kind
             ) from error
-        if wish.embedded and len(values) == 1 and (codes >= 0).all():
-            raise not_to_embed(self.name, f"always {values[0]!r}")
+        if options.embedded and len(values) == 1 and (codes >= 0).all():
+            raise _not_to_embed(self.name, f"always {values[0]!r}")
         numeric = _type_of(self.series) == "number"
-        return _categorical(self.name, self.dtype, values, codes, wish=wish, numeric=numeric)
+        return _categorical(self.name, self.dtype, values, codes, options=options, numeric=numeric)
 
 
-def not_to_embed(name: str, received: str) -> ValueError:
+def _not_to_embed(name: str, received: str) -> ValueError:
     """The error that a column has no categories to embed."""
     return ValueError(f"`embedded` must name columns of categories. Received: {name!r}, {received}")
 
@@ -594,13 +601,13 @@ def ordered(values: Sequence[Value]) -> list[Value]:
     return sorted(values, key=lambda value: (type(value).__name__, value))
 
 
-def _make(series: "pandas.Series", of_text: bool) -> "TextColumn | TypedColumn":
+def _make(series: "pandas.Series", of_text: bool) -> "TextColumn | _TypedColumn":
     if of_text:
         return TextColumn(series, declared=False)
     present = series.dropna()
     if len(present) and _type_of(series) == "text":
         return TextColumn(series, declared=True)
-    return TypedColumn(series)
+    return _TypedColumn(series)
 
 
 def _type_of(series: "pandas.Series") -> str:
@@ -637,30 +644,17 @@ def _categorical(
     values: Sequence[Value],
     codes: np.ndarray,
     *,
-    wish: Wish,
+    options: ColumnOptions,
     note: str = "",
     numeric: bool = False,
-    unread: int | None = None,
-) -> Understood:
-    """Categories, or what is always the same.
-
-    Args:
-        name: of the column.
-        dtype: that it has again when written.
-        values: the different ones, in the order of `codes`.
-        codes: int `(n,)`, -1 where missing.
-        wish: what the options say.
-        note: what was assumed.
-        numeric: whether the values are numbers by type.
-        unread: not `None` if nobody said that these are categories, and numbers among them may
-            be meant as such.
-    """
+) -> ColumnValues:
+    """Categories, or what is always the same."""
     missing = bool((codes < 0).any())
     if len(values) == 1 and not missing:
-        if wish.embedded:
-            raise not_to_embed(name, f"always {values[0]!r}")
+        if options.embedded:
+            raise _not_to_embed(name, f"always {values[0]!r}")
         return Constant(name=name, dtype=dtype, value=values[0]), None
-    _check_categories(name, values, int((codes >= 0).sum()), wish, numeric)
+    _check_categories(name, values, int((codes >= 0).sum()), options, numeric)
     found = tuple(ordered(values))
     place = {value: code for code, value in enumerate(found)}
     new = np.array([*(place[value] for value in values), np.nan], np.float64)[codes]
@@ -686,17 +680,8 @@ def _numeric(
     *,
     form: NumberForm | DateForm | None = None,
     note: str = "",
-) -> Understood:
-    """Numbers, still without modes.
-
-    Args:
-        name: of the column.
-        dtype: that it has again when written.
-        numbers: float64 `(n,)`, NaN where missing.
-        whole: the different values exactly, where they are whole numbers.
-        form: how the file writes them.
-        note: what was assumed.
-    """
+) -> ColumnValues:
+    """Numbers, still without modes."""
     present = numbers[~np.isnan(numbers)]
     values, counts = np.unique(present, return_counts=True)
     _check_numbers(name, values)
@@ -794,7 +779,7 @@ def _empty(name: str) -> UnfitColumnError:
 
 
 def _check_categories(
-    name: str, values: Sequence[Value], count: int, wish: Wish, numeric: bool
+    name: str, values: Sequence[Value], count: int, options: ColumnOptions, numeric: bool
 ) -> None:
     foreign = next((value for value in values if type(value) not in PLAIN_TYPES), None)
     if foreign is not None:
@@ -803,21 +788,21 @@ def _check_categories(
             "must hold numbers, text or booleans",
             f"{type(foreign).__name__}, e.g. {foreign!s}",
         )
-    forced = wish.label or wish.meaning == "category"
+    forced = options.label or options.meaning == "category"
     repeat = len(values) <= count / 2
-    if wish.embedded and repeat:
+    if options.embedded and repeat:
         if len(values) > MOST_EMBEDDED:
             raise UnfitColumnError(
                 name,
                 f"must have at most {MOST_EMBEDDED} categories to be embedded",
                 f"{len(values)}, e.g. {values[0]!r}",
-                f"; put rare ones together, or {_told(name)}",
+                f"; put rare ones together, or {_leave_out(name)}",
             )
         return
-    if not (wish.embedded or len(values) > MOST_CATEGORIES or not (repeat or forced)):
+    if not (options.embedded or len(values) > MOST_CATEGORIES or not (repeat or forced)):
         return
     messy = [value for value in values if _float(value) is None]
-    may_embed = repeat and len(values) <= MOST_EMBEDDED and not wish.label
+    may_embed = repeat and len(values) <= MOST_EMBEDDED and not options.label
     numbers = len(messy) < len(values) / 2 and not numeric and not forced
     if numbers and not messy and not may_embed:
         raise UnfitColumnError(
@@ -828,9 +813,9 @@ def _check_categories(
             name,
             "must hold numbers or nothing in a cell",
             f"{len(messy)} values that are no numbers, e.g. {messy[0]!r}",
-            f"; correct them, or {_told(name)}",
+            f"; correct them, or {_leave_out(name)}",
         )
-    cure = f"; embed it with `embedded = [{name!r}]`, or {_told(name)}" if may_embed else ""
+    cure = f"; embed it with `embedded = [{name!r}]`, or {_leave_out(name)}" if may_embed else ""
     raise UnfitColumnError(
         name,
         f"must hold numbers, or categories that repeat, at most {MOST_CATEGORIES}",
@@ -839,7 +824,7 @@ def _check_categories(
     )
 
 
-def _told(name: str) -> str:
+def _leave_out(name: str) -> str:
     return f"leave the column out with `drop = [{name!r}]`"
 
 
@@ -856,7 +841,7 @@ def _counting_or_named(name: str, numbers: Sequence[int]) -> LeftOut | None:
 def _left_out(name: str, what: str) -> LeftOut:
     return LeftOut(
         name=name,
-        reason=f"The column {titled(name)} {what}, so it is left out; "
+        reason=f"The column {quoted_name(name)} {what}, so it is left out; "
         f"{setting(name, 'identifier')} writes it anew.",
     )
 
@@ -883,7 +868,7 @@ def _identifier(name: str, dtype: str, values: Sequence[Value]) -> Identifier:
 
 
 def _about_lost(column: TextColumn, places: Sequence[int]) -> str:
-    """Which cells are taken for missing, because the column is what the options say."""
+    """A note on cells that are taken for missing because of the options."""
     if not places:
         return ""
     words = [column.texts[place] for place in places]

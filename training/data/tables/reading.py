@@ -1,24 +1,44 @@
 """Tables in files: a CSV whole, as text; Parquet with its types. What was assumed is said."""
 
 import bz2
+import contextlib
 import csv
 import dataclasses
 import gzip
 import io
+import itertools
 import logging
 import lzma
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Literal
 
-from ganapp.training.data.limits import TABLE_BYTES, TABLE_COLUMNS, check_table
+import annotated_types
+
+from ganapp.training.array_files import UNREADABLE
+from ganapp.training.data.checks import LimitError, check_bytes
 from ganapp.training.messages import join_names
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow.parquet
 
+MaxColumns = Annotated[int, annotated_types.Ge(1)]
+TABLE_BYTES = 2 * 2**30  # a table is held in memory, several times while it is read
+TABLE_COLUMNS = 10_000
+CELL_BYTES = 8  # of a number in memory, however short its text is
+LINE_BYTES = 1024  # of text a column: longer lines are none of a table
+BLOCK = 2**24  # bytes of text looked at once
+FIRST_LINES = 3  # among which the header is
+SEPARATOR_BYTES = b",;\t|"
+QUOTED = re.compile(rb'"[^"]*+(?:"|\Z)')
+PARQUET = b"PAR1"
+ROWS = 2**16  # of a Parquet file looked at once, at most
+# What a reader of the same file will say in words of its own.
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, *UNREADABLE)
 SEPARATORS = ",;\t|"  # in the order in which they are believed where all explain a file equally
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 SPELT = {"\\t": "\t", "tab": "\t"}  # how a tab is written on a command line
@@ -31,7 +51,148 @@ BOMS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xef\xbb\xbf": "
 }
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 NUMBER_LIKE = re.compile(r"[+-]?\d[\d.,]*%?|\d{4}-\d\d-\d\d.*|\d\d?[./]\d\d?[./]\d{2,4}.*")
-WRITTEN_INDEX = re.compile(r"__index_level_\d+__")
+
+
+# What a compressed text begins with, and what unpacks it.
+UNPACKED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": lambda file: _zstd(file),
+    b"PK\x03\x04": lambda file: _largest_member(file),
+}
+
+
+def check_table_size(
+    path: Path, max_bytes: int = TABLE_BYTES, max_columns: int = TABLE_COLUMNS
+) -> None:
+    """Refuses a table that takes too much memory or has too many columns, without reading it.
+
+    A Parquet file says both of itself. A text, compressed or not, is looked at in pieces: how long
+    its lines are, how many, and how wide the first ones.
+
+    Args:
+        path: of a file that exists; what is no table its reader will refuse.
+        max_bytes: of its text, or of its cells at 8 bytes each where these are more.
+        max_columns: of the table; a line may have 1,024 bytes for each.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    with contextlib.suppress(*DAMAGED), path.open("rb") as file:
+        start = file.read(max(map(len, (PARQUET, *UNPACKED))))
+        file.seek(0)
+        if start.startswith(PARQUET):
+            _check_parquet(path, max_bytes, max_columns)
+        else:
+            unpack = next((UNPACKED[magic] for magic in UNPACKED if start.startswith(magic)), None)
+            if unpack is None:
+                check_bytes(path, path.stat().st_size, max_bytes)
+            with contextlib.closing(unpack(file) if unpack else file) as text:
+                _check_text(path, text, max_bytes, max_columns)
+
+
+def _check_text(path: Path, file: IO[bytes], max_bytes: int, max_columns: int) -> None:
+    longest, total, lines, columns, unfinished = max_columns * LINE_BYTES, 0, 0, 1, 0
+    for block in _blocks(file, max(BLOCK, longest + 1)):
+        # Lines that begin and end within a block are short enough; those across blocks add up.
+        first, last = block.find(b"\n"), block.rfind(b"\n")
+        unfinished += len(block) if first < 0 else first
+        if unfinished > longest:
+            raise LimitError(
+                f"{path.name} must be a table whose lines have at most {LINE_BYTES:,} bytes for "
+                "each of `max_columns`",
+                f"allow longer ones with `--set data.max_columns={2 * max_columns}`",
+                f"max_columns={max_columns}, and a line of more than {longest:,} bytes",
+            )
+        if not total:
+            columns = _columns(block)
+            _check_columns(path, columns, max_columns)
+        if first >= 0:
+            unfinished = len(block) - 1 - last
+        total, lines = total + len(block), lines + block.count(b"\n")
+        check_bytes(path, max(total, CELL_BYTES * lines * columns), max_bytes, partly=True)
+
+
+def _blocks(file: IO[bytes], first: int) -> Iterator[bytes]:
+    """A text in pieces, the first of another size; every line ends as on this system."""
+    block = file.read(first)
+    while block:
+        yield block if b"\n" in block else block.replace(b"\r", b"\n")
+        block = file.read(BLOCK)
+
+
+def _columns(text: bytes) -> int:
+    """Of the widest of the first lines, whatever stands between its values."""
+    lines = itertools.islice(io.BytesIO(text), FIRST_LINES)
+    bare = [QUOTED.sub(b"", line) for line in lines]
+    return max(
+        (line.count(bytes([sep])) + 1 for line in bare for sep in SEPARATOR_BYTES), default=1
+    )
+
+
+def _check_parquet(path: Path, max_bytes: int, max_columns: int) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    # What is no Parquet file, or a damaged one, its reader will say.
+    with contextlib.suppress(pyarrow.ArrowException), pyarrow.parquet.ParquetFile(path) as file:
+        about = file.metadata
+        _check_columns(path, about.num_columns, max_columns)
+        check_bytes(path, CELL_BYTES * about.num_rows * about.num_columns, max_bytes)
+        groups = [about.row_group(place) for place in range(about.num_row_groups)]
+        chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+        check_bytes(path, sum(chunk.total_uncompressed_size for chunk in chunks), max_bytes)
+        # A text that stands once in a dictionary takes its place in every row.
+        texts = [chunk for chunk in chunks if chunk.physical_type.endswith("BYTE_ARRAY")]
+        if sum(chunk.num_values * chunk.total_uncompressed_size for chunk in texts) > max_bytes:
+            longest = max(chunk.total_uncompressed_size for chunk in texts)
+            _check_texts(path, file, max_bytes, longest)
+
+
+def _check_texts(
+    path: Path, file: "pyarrow.parquet.ParquetFile", max_bytes: int, longest: int
+) -> None:
+    import pyarrow
+    import pyarrow.compute
+
+    types, schema = pyarrow.types, file.schema_arrow
+    rows = min(max(max_bytes // longest, 1), ROWS)
+    names = [field.name for field in schema if not types.is_primitive(field.type)]
+    plain = (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())
+    once = [field.name for field in schema if field.type in plain]
+    total = 0
+    with pyarrow.parquet.ParquetFile(path, read_dictionary=once) as lean:
+        for batch in lean.iter_batches(rows, columns=names):
+            for column in batch.columns:
+                if types.is_dictionary(column.type) and column.type.value_type in plain:
+                    lengths = pyarrow.compute.binary_length(column.dictionary)
+                    total += pyarrow.compute.sum(lengths.take(column.indices)).as_py() or 0
+                else:
+                    total += column.nbytes
+            check_bytes(path, total, max_bytes, partly=True)
+
+
+def _check_columns(path: Path, columns: int, most: int) -> None:
+    if columns > most:
+        raise LimitError(
+            f"`max_columns` is how many columns {path.name} may have",
+            f"leave some out of the file, or allow them with `--set data.max_columns={columns}`",
+            f"max_columns={most}, and {columns:,} columns",
+        )
+
+
+def _zstd(file: IO[bytes]) -> IO[bytes]:
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(file, "zstd")
+
+
+def _largest_member(file: IO[bytes]) -> IO[bytes]:
+    archive = zipfile.ZipFile(file)
+    if not archive.infolist():
+        raise EOFError("it is empty")
+    return archive.open(max(archive.infolist(), key=lambda member: member.file_size))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,9 +240,9 @@ def read_table(
     *,
     max_bytes: int = TABLE_BYTES,
     max_columns: int = TABLE_COLUMNS,
-    **settings: Any,
+    **settings: object,
 ) -> Sheet:
-    """What `read` makes of a file.
+    """Reads a table from a file.
 
     Args:
         path: of the file; may begin with `~`.
@@ -96,7 +257,7 @@ def read_table(
     file, received = Path(path).expanduser(), f"Received: path={str(path)!r}"
     if not file.is_file():
         raise ValueError(f"`path` must be a file that can be read. {received}")
-    check_table(file, max_bytes, max_columns)
+    check_table_size(file, max_bytes, max_columns)
     try:
         return read(file, **settings)
     except UnicodeDecodeError as error:
@@ -168,7 +329,7 @@ def read_csv(
         frame, repeated = _without_repeated_header(frame)
         notes += repeated
         if header is None:
-            check_header(frame, path)
+            _check_header(frame, path)
     return Sheet(
         frame=frame,
         of_text=True,
@@ -227,18 +388,11 @@ def check_names(names: Sequence[str]) -> None:
         )
 
 
-def check_header(frame: "pandas.DataFrame", path: Path) -> None:
+def _check_header(frame: "pandas.DataFrame", path: Path) -> None:
     """Refuses a first line that must be a row, and warns of one that may be.
 
     One of numbers alone that do not count columns is a row. One may be if a name has decimals, or
     if most names are such as stand below them and some text is among them.
-
-    Args:
-        frame: of text, under the names of the first line.
-        path: of the file, for the warning.
-
-    Raises:
-        ValueError: all are numbers.
     """
     names = list(frame.columns)
     if names and all(map(NUMBER.fullmatch, names)):
@@ -290,13 +444,11 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _members(archive: zipfile.ZipFile) -> list[str]:
-    """Names of the files in an archive, but for those that systems put beside them."""
     names = [info.filename for info in archive.infolist() if not info.is_dir()]
     return [name for name in names if not name.startswith("__MACOSX/")]
 
 
 def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
-    """The text of a file, with what was assumed."""
     bom = next((name for mark, name in BOMS.items() if content.startswith(mark)), "")
     if encoding or bom:
         try:
@@ -328,17 +480,17 @@ def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
 
 
 def find_separator(text: str) -> str:
-    """What stands between the values: whatever explains most cells of the whole file.
+    """The separator of values that explains most cells of the whole file.
 
     Not `csv.Sniffer`, which takes letters for separators where there is none.
     """
     able = [each for each in SEPARATORS if len(next(_records(text, each), ())) > 1]
     if len(able) < 2:
         return able[0] if able else ","
-    return max(able, key=lambda separator: _explained(text, separator))
+    return max(able, key=lambda separator: _explained_share(text, separator))
 
 
-def _explained(text: str, separator: str) -> tuple[float, float]:
+def _explained_share(text: str, separator: str) -> tuple[float, float]:
     """Share of the records as long as the header, and how well their cells are explained.
 
     A number is; text without any other separator is half; text with one is not.
@@ -358,7 +510,7 @@ def _explained(text: str, separator: str) -> tuple[float, float]:
     return round(even, 2), sum(values) / max(1, len(values))
 
 
-def _records(text: str, separator: str) -> Any:
+def _records(text: str, separator: str) -> Iterator[list[str]]:
     """The records that are not blank; none where the module cannot read them."""
     lines = io.StringIO(text, newline="")
     try:
@@ -392,7 +544,7 @@ def _cells(text: str, separator: str) -> "pandas.DataFrame":
     )
 
 
-def _stripped(cell: Any) -> str:
+def _stripped(cell: object) -> str:
     return cell.strip() if isinstance(cell, str) else ""
 
 

@@ -1,43 +1,47 @@
 """Sources of tables: `csv` and `parquet` files, and `wine` and `cancer`, which need no download."""
 
 import inspect
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import annotated_types
 import numpy as np
 
-from ganapp.training.data.limits import TABLE_BYTES, TABLE_COLUMNS, MaxBytes, MaxColumns
-from ganapp.training.data.source import ArraySource
+from ganapp.training.data.arrays import MaxBytes
+from ganapp.training.data.source import ArraySource, Count, Share
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.data.tables.checking import check_label, check_table
 from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.data.tables.descriptions import sentences
-from ganapp.training.data.tables.fitting import fit_columns, wishes_of
-from ganapp.training.data.tables.forms import DateForm
-from ganapp.training.data.tables.kinds import understand
+from ganapp.training.data.tables.columns import DateForm
+from ganapp.training.data.tables.fitting import fit_columns
+from ganapp.training.data.tables.kinds import (
+    MEANINGS,
+    ColumnOptions,
+    check_kinds,
+    infer_columns,
+    quoted_name,
+)
 from ganapp.training.data.tables.reading import (
+    TABLE_BYTES,
+    TABLE_COLUMNS,
+    MaxColumns,
     Sheet,
     check_names,
     read_csv,
     read_parquet,
     read_table,
 )
+from ganapp.training.messages import join_names
 
 if TYPE_CHECKING:
     import pandas
+    from sklearn.utils import Bunch
 
-Share = Annotated[float, annotated_types.Gt(0), annotated_types.Lt(1)]
-Count = Annotated[int, annotated_types.Ge(1)]
+LEAST_ROWS = 50
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
-
-
 UNKNOWN = -1  # label of a row without one
-NOTHING_SAID: dict[str, str] = {}
-
+NO_KINDS: dict[str, str] = {}
+LICENCE = "the user's own data"
 # The documentation of a source of files, below its first line.
 OPTIONS = """
 
@@ -55,68 +59,127 @@ Args:
     max_columns: that it may have."""
 
 
-def _of_file(
-    name: str, description: str, licence: str, read: Callable[..., Sheet]
-) -> Callable[..., ArraySource]:
-    """The source of tables in files of one format.
+def table_source(
+    table: "pandas.DataFrame | Sheet",
+    *,
+    name: str,
+    label: str = "",
+    held_out: Share = 0.2,
+    categorical: tuple[str, ...] = (),
+    embedded: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
+    kinds: dict[str, str] = NO_KINDS,
+    components: Count = 10,
+    split: Seed = 0,
+    description: str = "",
+    licence: str = "",
+) -> ArraySource:
+    """A source of the rows of a table.
 
     Args:
+        table: of pandas, or as a file has it.
         name: of the source.
-        description: the first line of its documentation.
-        licence: or origin of the data.
-        read: makes a table of a file that exists; its keyword arguments are further options.
+        label: and the other options, see `OPTIONS`.
+        description: one sentence for the `DataSpec`.
+        licence: or origin.
+
+    Raises:
+        ValueError: what cannot be learnt, in one sentence.
     """
+    sheet = table if isinstance(table, Sheet) else Sheet(frame=table)
+    check_names([str(column) for column in sheet.frame.columns])
+    frame = sheet.frame.rename(columns=str)
+    _check_options(frame, label, kinds, categorical=categorical, embedded=embedded, drop=drop)
+    frame = frame.drop(columns=list(drop))
+    if label:
+        _check_label(frame[label])
+    training, kept = _split(frame, label, held_out, split)
+    embedded = [column for column in embedded if column not in drop]
+    columns = infer_columns(
+        frame,
+        _options_by_column(list(frame.columns), label, categorical, embedded, kinds),
+        of_text=sheet.of_text,
+        decimal_mark=sheet.decimal,
+        separator=sheet.separator,
+    )
+    codec, rows = fit_columns(
+        columns,
+        training,
+        label=label,
+        embedded=embedded,
+        components=components,
+        separator=sheet.separator,
+        header=sheet.header,
+    )
+    mean, scale = _moments(codec, rows[training])
+    place, classes, labels = codec.label_place, (), (None, None)
+    if place is not None:
+        classes = tuple(map(str, codec.varying[place].categories))
+        known = np.nan_to_num(rows[:, place], nan=UNKNOWN).astype(np.int32)
+        labels = (known[training], known[kept])
+    spec = DataSpec(
+        name=name,
+        kind="vector",
+        shape=(codec.width,),
+        examples=len(training),
+        held_out=len(kept),
+        classes=classes,
+        mean=mean,
+        scale=scale,
+        description=" ".join([description, *codec.notes()]).strip(),
+        licence=licence,
+        table=codec,
+    )
+    notes = (*sheet.notes, *_about_commas(codec, sheet))
+    return ArraySource(spec, rows[training], rows[kept], *labels, notes=notes)
+
+
+def _of_file(name: str, description: str, read: Callable[..., Sheet]) -> Callable[..., ArraySource]:
+    """The source of tables in files of one format, with the options of `table_source`."""
     last: dict[tuple, ArraySource] = {}  # the one made last: a command asks more than once
+    own = _options_of(read)
+    limits = ("max_bytes", "max_columns")
 
     def source(
         *,
         path: Path,
-        label: str = "",
-        held_out: Share = 0.2,
-        categorical: tuple[str, ...] = (),
-        embedded: tuple[str, ...] = (),
-        drop: tuple[str, ...] = (),
-        kinds: dict[str, str] = NOTHING_SAID,
-        components: Count = 10,
-        split: Seed = 0,
         max_bytes: MaxBytes = TABLE_BYTES,
         max_columns: MaxColumns = TABLE_COLUMNS,
-        **settings: Any,
+        **options: object,
     ) -> ArraySource:
-        options = {
-            "label": label,
-            "held_out": held_out,
-            "categorical": categorical,
-            "embedded": embedded,
-            "drop": drop,
-            "kinds": kinds,
-            "components": components,
-            "split": split,
-        }
-        settings |= {"max_bytes": max_bytes, "max_columns": max_columns}
+        settings = {"max_bytes": max_bytes, "max_columns": max_columns}
+        settings |= {option: options.pop(option) for option in own if option in options}
         key = _key(path, options | settings)
         if key is None or key not in last:
             sheet = read_table(path, read, **settings)
-            about = {"description": f"The table {Path(path).name}.", "licence": licence}
-            found = _source_of(sheet, name=name, **options, **about)
+            about = {"description": f"The table {Path(path).name}.", "licence": LICENCE}
+            found = table_source(sheet, name=name, **options, **about)
             last.clear()
             if key is None:
                 return found
             last[key] = found
         return last[key]
 
+    shared = _options_of(table_source, leave_out=("name", "description", "licence"))
+    given = _options_of(source)
+    options = {"path": given["path"], **shared, **{k: given[k] for k in limits}, **own}
     source.__name__ = source.__qualname__ = name
-    own = [p for p in inspect.signature(read).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    shared = [p for p in inspect.signature(source).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    source.__signature__ = inspect.Signature([*shared, *own])
-    source.__annotations__ |= {p.name: typing.get_type_hints(read)[p.name] for p in own}
+    source.__signature__ = inspect.Signature(list(options.values()))
+    source.__annotations__ = {k: each.annotation for k, each in options.items()}
+    source.__annotations__["return"] = ArraySource
     arguments = inspect.getdoc(read).partition("path: of the file")[2].partition("\n")[2]
     source.__doc__ = description + OPTIONS + (f"\n{arguments}" if own else "")
     return source
 
 
-def _key(path: Path, options: Mapping[str, Any]) -> tuple | None:
-    """What a source of a file depends on; `None` where there is no file."""
+def _options_of(function: Callable, leave_out: Sequence[str] = ()) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters
+    named = {k: each for k, each in parameters.items() if each.kind is each.KEYWORD_ONLY}
+    return {k: each for k, each in named.items() if k not in leave_out}
+
+
+def _key(path: Path, options: Mapping[str, object]) -> tuple | None:
+    """The facts that a source of a file depends on; `None` where there is no file."""
     try:
         status = Path(path).expanduser().stat()
     except OSError:
@@ -135,8 +198,8 @@ def wine(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> Ar
     """
     from sklearn.datasets import load_wine
 
-    return _bundled(
-        load_wine(as_frame=True),
+    return table_source(
+        _named_classes(load_wine(as_frame=True), "class"),
         name="wine",
         label="class",
         held_out=held_out,
@@ -157,8 +220,8 @@ def cancer(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> 
     """
     from sklearn.datasets import load_breast_cancer
 
-    return _bundled(
-        load_breast_cancer(as_frame=True),
+    return table_source(
+        _named_classes(load_breast_cancer(as_frame=True), "diagnosis"),
         name="cancer",
         label="diagnosis",
         held_out=held_out,
@@ -169,161 +232,74 @@ def cancer(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> 
     )
 
 
-def table_source(
-    frame: "pandas.DataFrame",
-    *,
-    name: str,
-    label: str = "",
-    held_out: float = 0.2,
-    categorical: Sequence[str] = (),
-    embedded: Sequence[str] = (),
-    drop: Sequence[str] = (),
-    kinds: Mapping[str, str] = MappingProxyType({}),
-    components: int = 10,
-    split: int = 0,
-    description: str = "",
-    licence: str = "",
-) -> ArraySource:
-    """A source of the rows of a pandas table.
-
-    Args:
-        frame: the table.
-        name: of the source.
-        label: name of the column that holds the class; empty when none does.
-        held_out: share of the rows that are kept away from training, of each class alike.
-        categorical: names of columns that are categories whatever they look like.
-        embedded: names of columns of categories that become points, like ones near each other.
-        drop: names of columns to leave out.
-        kinds: what columns are, by name.
-        components: most modes of a numeric column.
-        split: seed of the choice of held-out rows.
-        description: one sentence.
-        licence: or origin.
-
-    Raises:
-        ValueError: what cannot be learnt, in one sentence.
-    """
-    sheet = Sheet(frame=frame)
-    return _source_of(
-        sheet,
-        name=name,
-        label=label,
-        held_out=held_out,
-        categorical=categorical,
-        embedded=embedded,
-        drop=drop,
-        kinds=kinds,
-        components=components,
-        split=split,
-        description=description,
-        licence=licence,
-    )
+def _named_classes(bunch: "Bunch", label: str) -> "pandas.DataFrame":
+    frame = bunch.frame.drop(columns="target")
+    return frame.assign(**{label: bunch.target_names[bunch.target]})
 
 
-def _source_of(
-    sheet: Sheet,
-    *,
+def _check_options(
+    frame: "pandas.DataFrame", label: str, kinds: Mapping[str, str], **named: Sequence[str]
+) -> None:
+    known = [str(name) for name in frame.columns]
+    every = {**named, "label": [label] if label else []}
+    for option, names in every.items():
+        absent = next((name for name in names if name not in known), None)
+        if absent is not None:
+            raise ValueError(
+                f"`{option}` must name columns of the table, {join_names(known)}. "
+                f"Received: {option}={absent!r}"
+            )
+    for option in ("drop", "embedded"):
+        if label and label in named[option]:
+            raise ValueError(f"`{option}` must not name the `label`. Received: {label!r} for both")
+    check_kinds(kinds, known)
+    for name, kind in kinds.items():
+        option = next((o for o, names in every.items() if name in names), "")
+        if option and option != "drop" and MEANINGS.get(kind) != "category":
+            raise ValueError(
+                f"`kinds` must not say {kind!r} of the column {quoted_name(name)}, of which "
+                f"`{option}` makes categories. Received: both"
+            )
+    if len(frame) < LEAST_ROWS:
+        raise ValueError(
+            f"The table must have at least {LEAST_ROWS} rows. Received: {len(frame)} rows"
+        )
+
+
+def _check_label(series: "pandas.Series") -> None:
+    classes = series.dropna().astype(str).unique()
+    if len(classes) < 2:
+        only = f"only {classes[0]!r}" if len(classes) else "nothing"
+        raise ValueError(
+            f"`label` must have at least two classes. Received: {only} in the column "
+            f"{series.name!r}"
+        )
+
+
+def _about_commas(table: TableCodec, sheet: Sheet) -> list[str]:
+    forms = [column.form for column in table.varying if column.kind == "numeric" and column.form]
+    commas = any(form.decimal == "," for form in forms if not isinstance(form, DateForm))
+    if not commas or sheet.decimal:
+        return []
+    return ["Commas stand before decimals; `data.decimal` says otherwise."]
+
+
+def _options_by_column(
+    names: Sequence[str],
     label: str,
-    held_out: float,
     categorical: Sequence[str],
     embedded: Sequence[str],
-    drop: Sequence[str],
     kinds: Mapping[str, str],
-    components: int,
-    split: int,
-    **about: str,
-) -> ArraySource:
-    """The source of a table that was read.
-
-    Args:
-        sheet: the table.
-        label: and the other options, see `table_source`.
-        **about: name, description and licence for the `DataSpec`.
-    """
-    check_names([str(column) for column in sheet.frame.columns])
-    frame = sheet.frame.rename(columns=str)
-    named = {"categorical": categorical, "embedded": embedded, "drop": drop}
-    check_table(frame, label=label, named=named, kinds=kinds)
-    frame = frame.drop(columns=list(drop))
-    if label:
-        check_label(frame[label])
-    training, kept = _split(frame, label, held_out, split)
-    embedded = [name for name in embedded if name not in drop]
-    understood = understand(
-        frame,
-        wishes_of(list(frame.columns), label, categorical, embedded, kinds),
-        of_text=sheet.of_text,
-        decimal_mark=sheet.decimal,
-        separator=sheet.separator,
-    )
-    table, rows = fit_columns(
-        understood,
-        training,
-        label=label,
-        embedded=embedded,
-        components=components,
-        separator=sheet.separator,
-        header=sheet.header,
-    )
-    notes = (*sheet.notes, *_notes(table, sheet))
-    return _source(table, rows, training, kept, about, notes)
-
-
-def _notes(table: TableCodec, sheet: Sheet) -> list[str]:
-    """Sentences on what was assumed of the columns together."""
-    decimals = {
-        column.form.decimal
-        for column in table.varying
-        if column.kind == "numeric" and column.form and not isinstance(column.form, DateForm)
+) -> dict[str, ColumnOptions]:
+    """The options of each column."""
+    return {
+        name: ColumnOptions(
+            kind=kinds.get(name, "category" if name in categorical else ""),
+            embedded=name in embedded,
+            label=bool(label) and name == label,
+        )
+        for name in names
     }
-    found = []
-    if "," in decimals and not sheet.decimal:
-        found.append("Commas stand before decimals; `data.decimal` says otherwise.")
-    return found
-
-
-def _source(
-    table: TableCodec,
-    rows: np.ndarray,
-    training: np.ndarray,
-    kept: np.ndarray,
-    about: dict[str, str],
-    notes: tuple[str, ...],
-) -> ArraySource:
-    """The source of a table that was fitted.
-
-    Args:
-        table: the codec.
-        rows: all of them, float32 `(n, columns)` in user units.
-        training: int, which of them are trained on.
-        kept: int, which are held out.
-        about: name, description and licence for the `DataSpec`.
-        notes: sentences on what was assumed of the file.
-    """
-    mean, scale = _moments(table, rows[training])
-    description = " ".join([about["description"], *sentences(table)]).strip()
-    spec = DataSpec(
-        kind="vector",
-        shape=(table.width,),
-        examples=len(training),
-        held_out=len(kept),
-        classes=_classes(table),
-        mean=mean,
-        scale=scale,
-        table=table,
-        **about | {"description": description},
-    )
-    labels = (None, None)
-    if table.label_place is not None:
-        known = np.nan_to_num(rows[:, table.label_place], nan=UNKNOWN).astype(np.int32)
-        labels = (known[training], known[kept])
-    return ArraySource(spec, rows[training], rows[kept], *labels, notes=notes)
-
-
-def _bundled(bunch: Any, *, label: str, **options: Any) -> ArraySource:
-    frame = bunch.frame.drop(columns="target")
-    frame[label] = bunch.target_names[bunch.target]
-    return table_source(frame, label=label, **options)
 
 
 def _split(
@@ -362,17 +338,9 @@ def _moments(table: TableCodec, rows: np.ndarray) -> tuple[tuple[float, ...], tu
     return tuple(mean.tolist()), tuple(scale.tolist())
 
 
-def _classes(table: TableCodec) -> tuple[str, ...]:
-    place = table.label_place
-    return () if place is None else tuple(map(str, table.varying[place].categories))
-
-
 csv = _of_file(
     "csv",
     "A table in a file of values apart by commas, semicolons, tabs or bars, with a header.",
-    "the user's own data",
     read_csv,
 )
-parquet = _of_file(
-    "parquet", "A table in a Parquet file; nulls are missing.", "the user's own data", read_parquet
-)
+parquet = _of_file("parquet", "A table in a Parquet file; nulls are missing.", read_parquet)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from evaluation_cases import digits, vector_spec
 from PIL import Image
 
-from ganapp.training.data.partly import keep_share
+from ganapp.training.data.labels import keep_share
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluation_cases import vector_spec
 
-from ganapp.training.data.partly import keep_share
+from ganapp.training.data.labels import keep_share
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metrics.requested_classes import (

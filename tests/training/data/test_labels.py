@@ -9,10 +9,10 @@ from ganapp.training.data.arrays import npy, npz
 from ganapp.training.data.curves import moons
 from ganapp.training.data.digits import digits
 from ganapp.training.data.folder import folder
+from ganapp.training.data.labels import keep_share, with_share_of_labels
 from ganapp.training.data.mixtures import ring
 from ganapp.training.data.moving_digits import moving_digits
-from ganapp.training.data.partly import keep_share, with_share_of_labels
-from ganapp.training.data.pipeline import training_batches
+from ganapp.training.data.source import training_batches
 from ganapp.training.data.stacked_digits import stacked_digits
 from ganapp.training.data.tables.sources import wine
 
@@ -82,7 +82,7 @@ def test_an_example_is_labelled_in_every_epoch_or_in_none(make, tmp_path):
     size = 8
     batches = [iter(training_batches(each, batch_size=size, seed=0)) for each in (whole, partly)]
     for _ in range(2 * whole.steps_per_epoch(size) if len(labels) < 100 else 5):
-        (x, y), (seen, told) = (next(each) for each in batches)
+        (x, y), (seen, told) = ((each["x"], each["label"]) for each in map(next, batches))
         np.testing.assert_array_equal(seen, x)
         back = partly.spec.to_user_units(seen).numpy()
         assert told.numpy().tolist() == [known[image.tobytes()] for image in back]
@@ -93,15 +93,16 @@ def test_where_examples_never_end_each_is_labelled_with_that_probability():
     whole = moons()
     partly = with_share_of_labels(whole, 0.2, seed=1)
     step, zero = tf.constant(3, tf.int64), tf.constant(0, tf.int64)
-    points, labels = whole.rows(step, zero, 4000, batch_size=4000, seed=5)
-    seen, told = partly.rows(step, zero, 4000, batch_size=4000, seed=5)
-    np.testing.assert_array_equal(seen, points)
+    expected = whole.rows(step, zero, 4000, batch_size=4000, seed=5)
+    found = partly.rows(step, zero, 4000, batch_size=4000, seed=5)
+    labels, told = expected["label"], found["label"]
+    np.testing.assert_array_equal(found["x"], expected["x"])
     known = told.numpy() >= 0
     assert known.mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 4000))
     np.testing.assert_array_equal(told.numpy()[known], labels.numpy()[known])
-    part = partly.rows(step, zero + 2, 3, batch_size=4000, seed=5)[1]
+    part = partly.rows(step, zero + 2, 3, batch_size=4000, seed=5)["label"]
     np.testing.assert_array_equal(part, told[2:5])
-    next_step = partly.rows(step + 1, zero, 4000, batch_size=4000, seed=5)[1]
+    next_step = partly.rows(step + 1, zero, 4000, batch_size=4000, seed=5)["label"]
     assert ((next_step.numpy() >= 0) != known).any()
     view, view_labels = partly.training_examples(200)
     assert (view_labels >= 0).mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 200))
@@ -123,8 +124,8 @@ def test_a_view_of_what_never_ends_is_labelled_alike_whatever_its_length(make):
         few, told = partly.training_examples(count)
         np.testing.assert_array_equal(few, examples[:count])
         np.testing.assert_array_equal(told, labels[:count])
-    x, y = next(iter(training_batches(partly, batch_size=16, seed=0)))
-    assert (len(x), y.shape) == (16, (16,))
+    batch = next(iter(training_batches(partly, batch_size=16, seed=0)))
+    assert (len(batch["x"]), batch["label"].shape) == (16, (16,))
 
 
 def test_of_a_table_the_column_is_empty_where_the_label_is_not_known():
@@ -137,7 +138,8 @@ def test_of_a_table_the_column_is_empty_where_the_label_is_not_known():
     np.testing.assert_array_equal(rows[:, :place], whole.train[:, :place])
     np.testing.assert_array_equal(rows[labels >= 0, place], labels[labels >= 0])
     assert not np.isnan(source.held_out_examples()[0]).any()
-    codes, told = source.at(tf.range(len(rows), dtype=tf.int64))
+    found = source.at(tf.range(len(rows), dtype=tf.int64))
+    codes, told = found["x"], found["label"]
     start = source.spec.label_start
     np.testing.assert_array_equal(codes[:, start : start + 3], tf.one_hot(told, 3))
     assert not np.isnan(whole.train).any()

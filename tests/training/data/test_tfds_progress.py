@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from tensorflow_datasets.core.utils import incomplete_dir
 
-from ganapp.training.data import downloads
-from ganapp.training.data.download_progress import shown_progress
+from ganapp.training.data import tfds
+from ganapp.training.data.tfds import shown_progress
 
 EVERY = 0.01  # seconds between two looks
 
@@ -101,12 +101,12 @@ def test_a_download_is_shown(builder, tmp_path, terminal, monkeypatch):
         write(tmp_path / "downloads" / "mnist" / "x.gz", 3_000_000)
         wait_for(terminal, "3.0/4.0 MB")
 
-    monkeypatch.setattr(downloads, "check_reachable", lambda urls: None)
+    monkeypatch.setattr(tfds, "check_reachable", lambda urls: None)
     monkeypatch.setattr(
-        downloads, "shown_progress", partial(shown_progress, console=terminal, refresh=EVERY)
+        tfds, "shown_progress", partial(shown_progress, console=terminal, refresh=EVERY)
     )
     builder.name, builder.url_infos, builder.download_and_prepare = "mnist", {}, fetch
     builder.info = SimpleNamespace(full_name="mnist/3.0.1", download_size=4_000_000, dataset_size=0)
-    downloads.download_and_prepare(builder)
+    tfds.download_and_prepare(builder)
     assert "3.0/4.0 MB" in said(terminal)
     assert "dataset" not in said(terminal)

@@ -1,4 +1,4 @@
-"""Classes for data that have none: clusters of like examples, told to both networks.
+"""The labels of a source replaced: by some of them (semi-supervised learning), or by clusters.
 
 A generator of one continuous latent has to bridge the gaps between pieces of the data, and what
 lies on a bridge looks like nothing. One that is told a class makes one piece at a time. Labels do
@@ -13,16 +13,17 @@ import importlib.metadata
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from ganapp.training.data.cache import key_of, prepared
-from ganapp.training.data.fingerprints import fingerprint_of
-from ganapp.training.data.relabelled import RelabelledExamples
-from ganapp.training.data.source import FiniteSource, Source, head
+from ganapp.training.data.cache import fingerprint_of, key_of, prepared
+from ganapp.training.data.source import ArraySource, FiniteSource, Source, head
 from ganapp.training.data.spec import DataSpec
 
+UNKNOWN = -1
+LABEL_DRAWS = 2**43  # added to the seed, so that labels and points share no key
+UNLABELLED = {"unlabelled", "unlabeled"}  # folders whose images have no class
 COMPONENTS = 50  # principal components that are compared
 MOST_FITTED = 10_000  # examples that components and centres are fitted on
 SEED = 0
@@ -32,7 +33,143 @@ AT_ONCE = 2048  # examples in model units in memory
 LEAST_OF_A_CLUSTER = 10  # training examples on average, or a cluster is a few copies
 
 
-class Clustered(RelabelledExamples):
+class _LabelledSource(Source):
+    """A source with other labels; all else that is said of the data stays."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
+        self.density, self.modes, self.singles = source.density, source.modes, source.singles
+        self.notes = source.notes
+
+    def fingerprint(self):
+        return self._source.fingerprint()
+
+    def held_out_examples(self, count=None):
+        return self._source.held_out_examples(count)
+
+    def training_observations(self, count=None):
+        return self._source.training_observations(count)
+
+    def held_out_observations(self, count=None):
+        return self._source.held_out_observations(count)
+
+
+class _LabelledExamples(_LabelledSource, FiniteSource):
+    """Examples with an end, the same labels in every epoch.
+
+    Args:
+        source: where the examples come from.
+        labels: int32 `(n,)` of its training examples, below 0 where not known.
+    """
+
+    def __init__(self, source: FiniteSource, labels: np.ndarray) -> None:
+        super().__init__(source)
+        self._labels = labels
+        # Made once: in a dataset's function, an array would become a constant of its graph.
+        with tf.device("CPU:0"):
+            self._label_tensor = tf.constant(labels, tf.int32)
+
+    def at(self, index):
+        return self._source.at(index) | {"label": tf.gather(self._label_tensor, index)}
+
+    def training_labels(self):
+        return self._labels
+
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self._labels, count)
+
+
+def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Source:
+    """The same data, with the labels of all but some training examples unknown.
+
+    Of every class the same share stays known, at least one label; what a small share keeps a larger
+    one keeps, too. Held-out examples keep all their labels, for those who judge. Where examples
+    are drawn without end, each keeps its label with that probability.
+
+    Args:
+        source: with labels.
+        share: of the known training labels that stay known, above 0 and at most 1.
+        seed: of which ones.
+
+    Raises:
+        ValueError: there are no labels.
+    """
+    received = f"Received: labelled={share:g} with data.source={source.spec.name!r}"
+    if not source.spec.classes or source.training_labels() is None:
+        raise ValueError(f"`data.labelled` needs data with labels. {received}, which has none")
+    if isinstance(source, FiniteSource):
+        # The same ones in every epoch.
+        kept = keep_share(source.training_labels(), share, seed=seed)
+        hide = _LabelledExamples if source.spec.label_start is None else _without_labels
+        return hide(source, kept)
+    return _PartlyLabelledDraws(source, share, seed)
+
+
+def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
+    """Rows of a table, the label column empty where the label is not known."""
+    if (labels >= 0).all():
+        return source
+    table = dataclasses.replace(source.spec.table, partly_labelled=True)
+    rows = source.train.copy()
+    rows[labels < 0, table.label_place] = np.nan
+    spec = dataclasses.replace(source.spec, table=table)
+    return dataclasses.replace(source, spec=spec, train=rows, train_labels=labels)
+
+
+def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
+    """Labels with all but a share of each class replaced by -1.
+
+    Args:
+        labels: int `(n,)`, below 0 where unknown already.
+        share: that is kept of each class, rounded, at least one label.
+        seed: of the choice.
+
+    Returns:
+        int32 `(n,)`.
+    """
+    # Not `default_rng`: numpy may change its streams between releases, and never this one.
+    order = np.random.RandomState(seed).permutation(len(labels))
+    kept = np.full(len(labels), UNKNOWN, np.int32)
+    for label in np.unique(labels[labels >= 0]):
+        of_class = order[labels[order] == label]
+        kept[of_class[: max(1, round(share * len(of_class)))]] = label
+    return kept
+
+
+class _PartlyLabelledDraws(_LabelledSource):
+    """Examples without an end; whether one is labelled is drawn with it.
+
+    Args:
+        source: with labels.
+        share: probability of a label.
+        seed: of the draws.
+    """
+
+    def __init__(self, source: Source, share: float, seed: int) -> None:
+        super().__init__(source)
+        self._share, self._seed = share, seed
+        # Of the whole view: an example of it is labelled or not however many are asked for.
+        self._view_labels = keep_share(source.training_labels(), share, seed=seed)
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        found = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
+        # Drawn for the whole batch: a row is labelled or not whoever asks for it.
+        key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
+        drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
+        known = tf.ensure_shape(drawn < self._share, (count,))
+        return found | {"label": tf.where(known, found["label"], UNKNOWN)}
+
+    def training_labels(self):
+        return self._view_labels
+
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self._view_labels, count)
+
+
+class ClusteredSource(_LabelledExamples):
     """The same examples, their label the number of their cluster.
 
     Args:
@@ -59,7 +196,7 @@ class Clustered(RelabelledExamples):
         return f"{self._source.fingerprint()} {fingerprint_of(self._labels)}"
 
 
-class Groups:
+class KMeansClusters:
     """k-means on principal components, the same groups every time.
 
     Args:
@@ -100,7 +237,7 @@ class Groups:
         return np.concatenate(parts).reshape(len(examples), -1)
 
 
-def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> Clustered:
+def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> ClusteredSource:
     """The same data with clusters for classes, whatever labels they have.
 
     Finding them takes seconds in every command, so they are kept by the content of the data.
@@ -131,7 +268,7 @@ def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> C
             f"`data.clusters` must be at most {most}, for {LEAST_OF_A_CLUSTER} training examples "
             f"in each. Received: clusters={count} with {examples} training examples"
         )
-    clustered = Clustered(source, _numbers(source, count, cache))
+    clustered = ClusteredSource(source, _numbers(source, count, cache))
     if len(clustered.spec.classes) < 2:
         raise ValueError(
             "`data.clusters` needs training examples that differ. "
@@ -141,12 +278,12 @@ def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> C
 
 
 def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray:
-    """The cluster of every example, see `Clustered`: from the cache or found now."""
+    """The cluster of every example, see `ClusteredSource`: from the cache or found now."""
     find = functools.cache(functools.partial(_found, source, count))
     if cache is None or not source.fingerprint():
         return find()
 
-    def make(folder: Path) -> dict[str, Any]:
+    def make(folder: Path) -> dict[str, object]:
         np.save(folder / "examples.npy", find())
         return {}
 
@@ -161,7 +298,7 @@ def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray
 
 def _found(source: FiniteSource, count: int) -> np.ndarray:
     train, _ = source.training_examples()
-    groups = Groups(source.spec, train, count)
+    groups = KMeansClusters(source.spec, train, count)
     found, numbers = np.unique(groups(train), return_inverse=True)
     held_out, _ = source.held_out_examples()
     # A cluster without training examples has no number.

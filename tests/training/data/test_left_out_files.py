@@ -1,6 +1,7 @@
 """Files that are left out: their names as text, and one line about all of them."""
 
-from ganapp.training.data.left_out import about_left_out, printable
+from ganapp.training.data.images import about_left_out
+from ganapp.training.messages import printable
 
 
 def test_names_become_text_on_one_line():

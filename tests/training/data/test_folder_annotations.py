@@ -2,13 +2,17 @@
 
 import pytest
 
-from ganapp.training.data.label_files import FileLabels, labels_in_files
-from ganapp.training.data.places import marks_of_file, marks_of_places
+from ganapp.training.data.folder import (
+    FileLabels,
+    annotations_of_file,
+    annotations_of_places,
+    labels_in_files,
+)
 
 
 def classes_and_parts(*names, **options):
     """Class of each image, or `None`, and whether it is held out."""
-    found = marks_of_places(names, **options)
+    found = annotations_of_places(names, **options)
     numbers = [-1] * len(names) if found.labels is None else found.labels.tolist()
     classes = [found.classes[number] if number >= 0 else None for number in numbers]
     return classes, None if found.held_out is None else found.held_out.tolist()
@@ -42,10 +46,10 @@ def test_parts_under_any_usual_name_are_no_classes(training, test):
 
 def test_parts_are_said_and_may_be_meant_as_classes():
     names = ("training_set/a/1.png", "test_set/a/2.png", "test_set/b/3.png")
-    (note,) = marks_of_places(names).notes
+    (note,) = annotations_of_places(names).notes
     assert note.startswith("The 2 images in 'test_set' are held out, those in 'training_set' are")
     assert "`--set data.parts=none`" in note
-    found = marks_of_places(names, parts="none")
+    found = annotations_of_places(names, parts="none")
     assert (found.classes, found.held_out) == (("test_set", "training_set"), None)
 
 
@@ -62,9 +66,9 @@ def test_what_else_the_names_of_parts_say_is_the_class():
 def test_others_beside_parts_are_refused(other, named):
     names = ("train/a/1.png", "test/b/2.png", other)
     with pytest.raises(ValueError, match=rf"data.parts=none`. Received: 'test', 'train' .*{named}"):
-        marks_of_places(names)
+        annotations_of_places(names)
     if "/" in other:
-        assert marks_of_places(names, parts="none").classes == ("extra", "test", "train")
+        assert annotations_of_places(names, parts="none").classes == ("extra", "test", "train")
 
 
 def test_a_class_may_be_called_as_a_part_is():
@@ -73,20 +77,20 @@ def test_a_class_may_be_called_as_a_part_is():
 
 
 def test_folders_that_may_be_no_classes_are_told():
-    (note,) = marks_of_places([f"{s}/{k}/1.png" for s in "pq" for k in ("cat", "dog")]).notes
+    (note,) = annotations_of_places([f"{s}/{k}/1.png" for s in "pq" for k in ("cat", "dog")]).notes
     assert "'p', 'q' were taken for classes, and each holds folders 'cat', 'dog'" in note
-    inner = marks_of_places([f"{s}/{k}/1.png" for s in "pq" for k in "ab"], labels="inner")
+    inner = annotations_of_places([f"{s}/{k}/1.png" for s in "pq" for k in "ab"], labels="inner")
     assert (inner.classes, inner.labels.tolist()) == (("a", "b"), [0, 1, 0, 1])
-    (note,) = marks_of_places(["00000/1.png", "01000/2.png"]).notes
+    (note,) = annotations_of_places(["00000/1.png", "01000/2.png"]).notes
     assert "`--set data.labels=none` says that they are none" in note
-    assert marks_of_places(["0/1.png", "1/2.png"]).notes == ()
+    assert annotations_of_places(["0/1.png", "1/2.png"]).notes == ()
 
 
 def test_names_in_any_bytes_and_letters():
     latin = "caf\udce9/1.png"  # as the system gives bytes that are not UTF-8
-    assert marks_of_places([latin, "b\n\x1b/2.png"]).classes == ("b\\n\\x1b", "caf\\xe9")
+    assert annotations_of_places([latin, "b\n\x1b/2.png"]).classes == ("b\\n\\x1b", "caf\\xe9")
     composed, apart = "train/caf\u00e9/1.png", "test/cafe\u0301/2.png"  # macOS writes the second
-    assert len(marks_of_places([composed, apart, "train/b/3.png"]).classes) == 2
+    assert len(annotations_of_places([composed, apart, "train/b/3.png"]).classes) == 2
 
 
 FILE = b'{"labels": [["00000/a.png", 5], ["00000/b.png", 7], ["00001/c.png", 5]]}'
@@ -94,15 +98,15 @@ NAMES = ("00000/a.png", "00000/b.png", "00001/c.png", "00001/d.png")
 
 
 def test_labels_in_a_file_are_the_classes_and_folders_are_not():
-    marks = marks_of_places(NAMES, labels="none")
-    found = marks_of_file(NAMES, labels_in_files({"dataset.json": FILE}), marks)
+    marks = annotations_of_places(NAMES, labels="none")
+    found = annotations_of_file(NAMES, labels_in_files({"dataset.json": FILE}), marks)
     assert (found.classes, found.labels.tolist()) == (("5", "7"), [0, 1, 0, -1])
     assert "Classes are those of dataset.json" in found.notes[0]
     deep = tuple(f"x/{name}" for name in NAMES)
-    found = marks_of_file(deep, labels_in_files({"x/dataset.json": FILE}), marks)
+    found = annotations_of_file(deep, labels_in_files({"x/dataset.json": FILE}), marks)
     assert found.labels.tolist() == [0, 1, 0, -1]
     with pytest.raises(ValueError, match=r"must name the images .* Received: '00000/a.png' for"):
-        marks_of_file(("1.png",), labels_in_files({"dataset.json": FILE}), marks)
+        annotations_of_file(("1.png",), labels_in_files({"dataset.json": FILE}), marks)
 
 
 @pytest.mark.parametrize(

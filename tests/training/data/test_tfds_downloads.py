@@ -9,7 +9,7 @@ import threading
 import pytest
 import requests
 
-from ganapp.training.data.downloads import cause, check_reachable
+from ganapp.training.data.tfds import cause, check_reachable
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from image_case import encoded, noise, pictures, put
 
-from ganapp.training.data import contents
+from ganapp.training.data import image_files as contents
 from ganapp.training.data.arrays import npz
-from ganapp.training.data.contents import file_key, image_contents
-from ganapp.training.data.image_files import image_files, place_of
+from ganapp.training.data.cache import file_key
+from ganapp.training.data.image_files import image_contents, image_files, place_of
 
 FILES = {**pictures(3, "cat/"), **pictures(2, "dog/", first=3), "dog/deep/x.png": b"damaged"}
 
