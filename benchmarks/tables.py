@@ -132,7 +132,7 @@ def gan_row(split: Split, data: str, number: int, setting: str) -> Row:
     generator, _ = open_generator(open_run(Path(report["directory"])), "best")
 
     def draw(count: int, seed: int) -> np.ndarray:
-        return samples_from(generator, generator.gan.sample_latents(count, seed=seed))
+        return samples_from(generator, generator.gan.inputs(count, seed=seed))
 
     figures = (report["best"] or report["last"])["figures"]
     return split.judged(f"GAN, {setting}", draw, figures["closest_record"]["value"])

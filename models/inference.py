@@ -68,6 +68,10 @@ class Inference(keras.Model):
         count = len(next(iter(given.values()))) if given else count
         root = stateless_seed(seed, Stream.SAMPLE, 0)
         found = self.draw_latents(count, root)
+        for name in self.generator_conditions:
+            if name not in given:
+                rows = np.arange(count) % len(self.observations[name])
+                found[name] = _floats(self.observations[name][rows])
         if self.classes:
             labels = given.pop(LABEL, None)
             labels = None if labels is None else one_hot_labels(labels, self.classes)
@@ -80,6 +84,59 @@ class Inference(keras.Model):
             return None
         root = stateless_seed(seed, Stream.SAMPLE, 0)
         return np.argmax(self.draw_labels(count, root), axis=1)
+
+    @property
+    def observations(self) -> dict[str, np.ndarray]:
+        """The observations that take the place of those left out, see `set_observations`."""
+        return self.__dict__.get("_observations", {})
+
+    def set_observations(self, **named: np.ndarray) -> None:
+        """Observations that `inputs` and `generate` use, row by row and again, if none are given.
+
+        Callbacks draw samples without knowing what they are made for: of held-out rows, then.
+
+        Args:
+            **named: rows of every observation that the networks take, `(n, ...)`.
+
+        Raises:
+            ValueError: one is missing, or they do not have as many rows.
+        """
+        check_there(self.generator.name, self.conditions, named)
+        rows = {name: len(value) for name, value in named.items()}
+        if len(set(rows.values())) > 1 or 0 in rows.values():
+            raise ValueError(
+                f"Observations must have as many rows, and at least one. Received: rows {rows}"
+            )
+        self.__dict__["_observations"] = {k: np.asarray(v) for k, v in named.items()}
+
+    def observed(self, count: int) -> dict[str, np.ndarray]:
+        """The observations of `generate(count)` that the networks take, by name."""
+        return {
+            name: np.asarray(rows)[np.arange(count) % len(rows)]
+            for name, rows in self.observations.items()
+        }
+
+    def truncate(self, inputs: Tensors, amount: float) -> Tensors:
+        """Inputs whose latents are moved towards the likeliest, see `Prior.truncate`."""
+        moved = {name: part.truncate(inputs[name], amount) for name, part in self._priors.items()}
+        return inputs | moved
+
+    def interpolate(self, start: Tensors, end: Tensors, fraction: Any) -> Tensors:
+        """Inputs at `fraction` (0 to 1) of the way between two others.
+
+        Latents go the prior's way, classes straight; observations are those of the start.
+        """
+        found = start | {
+            name: part.interpolate(start[name], end[name], fraction)
+            for name, part in self._priors.items()
+        }
+        if LABEL in start:
+            found[LABEL] = start[LABEL] + fraction * (end[LABEL] - start[LABEL])
+        return found
+
+    @property
+    def _priors(self) -> dict[str, Any]:
+        return getattr(self.prior, "parts", None) or {LATENT: self.prior}
 
     def generate(
         self,
@@ -191,7 +248,8 @@ class Inference(keras.Model):
                 f"The generator takes {', '.join(map(repr, sorted(known)))}. "
                 f"Received: {', '.join(map(repr, unknown))}"
             )
-        check_there(self.generator.name, self.generator_conditions, given)
+        needed = [name for name in self.generator_conditions if name not in self.observations]
+        check_there(self.generator.name, needed, given)
         shapes = {name: (size,) for name, size in sizes.items()} | self.conditions
         for name, shape in shapes.items():
             found = np.shape(given[name])[1:] if name in given else None

@@ -147,9 +147,11 @@ def _look(experiment: Experiment, run: Run) -> Snapshot:
         training=training,
         held_out=held_out,
         fake=np.asarray(spec.to_user_units(fake)),
-        training_scores=gan.scores(inputs[0], labels[0]),
-        held_out_scores=gan.scores(inputs[1], labels[1]),
-        fake_scores=gan.scores(fake, gan.asked(POINTS, seed=SEED)),
+        training_scores=gan.scores(inputs[0], labels[0], **source.training_observations(POINTS)),
+        held_out_scores=gan.scores(inputs[1], labels[1], **source.held_out_observations(POINTS)),
+        fake_scores=gan.scores(
+            fake, gan.requested_labels(POINTS, seed=SEED), **gan.observed(POINTS)
+        ),
         series=run.read_series(),
         every=experiment.cadences.log,
         objective=gan.objective,
@@ -228,6 +230,8 @@ def _duality_gap(experiment: Experiment, look: Snapshot) -> Json:
         return {"reason": "the discriminator judges packs"}
     if gan.classes:
         return {"reason": "the players go by classes"}
+    if gan.conditions or len(gan.latent_sizes) > 1:
+        return {"reason": "the generator takes more than one latent"}
     real = np.asarray(experiment.spec.to_model_units(look.training))
     try:
         found = duality_gap(
@@ -235,7 +239,7 @@ def _duality_gap(experiment: Experiment, look: Snapshot) -> Json:
             gan.discriminator,
             objective=gan.objective,
             real=real,
-            latents=gan.sample_latents(len(real), seed=SEED + 1),
+            latents=gan.inputs(len(real), seed=SEED + 1)["z"],
         )
     except NotComputable as error:
         return {"reason": str(error)}

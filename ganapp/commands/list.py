@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -185,7 +184,4 @@ def _combinations(family: str, member: Callable) -> str:
     if getattr(member, "relativistic", False):
         ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"
         limits.append(f"scores are relative; density ratio: {ratio}")
-    made = typing.get_type_hints(member).get("return") if family == "data" else None
-    if any(getattr(kind, "clips", False) for kind in (made, *typing.get_args(made))):
-        return "any baseline for clips (`python -m ganapp baseline`); no network makes clips yet"
     return "; ".join([COMBINES[family], *limits])

@@ -24,8 +24,8 @@ from ganapp.screen import console, start_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
-    import tensorflow as tf
 
+    from ganapp.models.tensors import Tensors
     from ganapp.runner.saved_runs import HasGenerator
     from ganapp.training.data import DataSpec
     from ganapp.training.priors import Prior
@@ -135,25 +135,17 @@ class Draw:
     labels: np.ndarray | None = None
     columns: int | None = None
 
-    def latents(self, seed: int | None = None) -> tf.Tensor:
-        """Float32 `(count, size)`, of another seed if one is given."""
+    def inputs(self, seed: int | None = None) -> Tensors:
+        """Inputs of the generator by name, of another seed if one is given."""
         gan = self.generator.gan
         seed = self.seed if seed is None else seed
-        drawn = gan.sample_latents(self.count, seed=seed, labels=self.labels)
-        return gan.prior.truncate(drawn, self.truncation)
+        return gan.truncate(gan.inputs(self.count, seed=seed, label=self.labels), self.truncation)
 
-    def samples(self, latents: tf.Tensor | None = None) -> np.ndarray:
-        """The averaged generator's samples of given latents, or of its own, in user units."""
+    def samples(self, inputs: Tensors | None = None) -> np.ndarray:
+        """The averaged generator's samples of given inputs, or of its own, in user units."""
         from ganapp.runner.saved_runs import samples_from
 
-        return samples_from(self.generator, self.latents() if latents is None else latents)
-
-    def labels_of(self, latents: tf.Tensor) -> np.ndarray | None:
-        """The class that each of the latents asks for, int `(count,)`; `None` without classes."""
-        import numpy as np
-
-        prior = self.generator.gan.prior
-        return np.argmax(prior.labels(latents), axis=1) if prior.classes else None
+        return samples_from(self.generator, self.inputs() if inputs is None else inputs)
 
 
 def requested_classes(
@@ -234,12 +226,11 @@ def _check_truncation(prior: Prior, truncation: float) -> None:
 def _npz(draw: Draw) -> bytes:
     import numpy as np
 
-    latents = draw.latents()
-    samples = draw.samples(latents)
-    buffer = io.BytesIO()
-    labels = draw.labels_of(latents)
-    known = {} if labels is None else {"labels": labels}
-    np.savez_compressed(buffer, samples=samples, latents=latents.numpy(), **known)
+    inputs, buffer = draw.inputs(), io.BytesIO()
+    arrays = {name: np.asarray(rows) for name, rows in inputs.items()}
+    if "label" in arrays:
+        arrays["label"] = np.argmax(arrays["label"], axis=1)
+    np.savez_compressed(buffer, samples=draw.samples(inputs), **arrays)
     return buffer.getvalue()
 
 
@@ -262,14 +253,14 @@ def _gif(draw: Draw) -> bytes:
     from ganapp.runner.pictures import painter
     from ganapp.training.evaluation.pictures import animated
 
-    generator, prior = draw.generator, draw.generator.gan.prior
+    generator = draw.generator
     paint = painter(generator.data.backdrop, columns=draw.columns)
-    stops = [draw.latents(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
+    stops = [draw.inputs(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):
         for frame in range(GIF_FRAMES):
-            latents = prior.interpolate(start, end, frame / GIF_FRAMES)
-            frames.append(paint(draw.samples(latents)))
+            between = generator.gan.interpolate(start, end, frame / GIF_FRAMES)
+            frames.append(paint(draw.samples(between)))
     return animated(frames, milliseconds=GIF_MILLISECONDS)
 
 

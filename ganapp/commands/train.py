@@ -173,22 +173,17 @@ def automatic(spec: DataSpec, labels: np.ndarray | None = None) -> tuple[Tables,
     Args:
         spec: of the data.
         labels: int `(n,)` of the training examples, below 0 where unknown; `None` without labels.
-
-    Raises:
-        ValueError: no network family is for this kind of data.
     """
-    if spec.kind not in KINDS:
-        raise ValueError(
-            f"There is no network for data of the kind {spec.kind!r} yet; ganapp trains on "
-            f"{', '.join(KINDS)}. Received: data.source={spec.name!r}"
-        )
     return KINDS[spec.kind](spec, labels)
 
 
 def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]]:
-    height, width, _ = spec.shape
+    height, width = spec.shape[-3:-1]
     widths = image_channels(height, width)
+    moving = spec.kind == "video"
+    # No augmentation is for clips, or moves an observation with the image that belongs to it.
     few = spec.examples is not None and spec.examples < FEW_IMAGES
+    few = few and not moving and not spec.conditions
     start, end = image_penalty(height * width, augmented=few)
     tables = _image_networks(widths) | {
         "objective": {
@@ -198,9 +193,10 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]
         "training": _training(spec, STEPS, _batch(spec, BATCH)),
         "evaluation": {"samples": _samples(spec)},
     }
+    frames = f" and {spec.shape[0]} frames, made together" if moving else ""
     reasons = [
         f"networks: dcgan with {len(widths)} halvings, {widths[0]} to {widths[-1]} channels, for "
-        f"{height} x {width} pixels",
+        f"{height} x {width} pixels{frames}",
         f"penalty: R1 from {start:g} to {end:g}, by the side of the images"
         + (" and lower, because they are augmented" if few else ""),
     ]
@@ -312,7 +308,7 @@ def _about_label(spec: DataSpec) -> list[str]:
     ]
 
 
-KINDS = {"image": _image, "vector": _vector}
+KINDS = {"image": _image, "vector": _vector, "video": _image}
 
 
 def image_channels(height: int, width: int) -> list[int]:

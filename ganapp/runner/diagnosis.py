@@ -53,6 +53,10 @@ def alarm_callback(
         training=training,
         held_out=held_out,
         labels=labels_of_both(training_labels, held_out_labels),
+        observations=(
+            source.training_observations(EXAMPLES),
+            source.held_out_observations(EXAMPLES),
+        ),
         count=EXAMPLES,
         to_user_units=source.spec.to_user_units,
         to_model_units=source.spec.to_model_units,

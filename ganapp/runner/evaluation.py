@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import tensorflow as tf
 from rich.table import Table
 
 from ganapp.config.members import option_names
 from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
+from ganapp.models.tensors import Tensors
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, real_count
 from ganapp.runner.pictures import draw_curves, draw_pictures
@@ -96,7 +96,7 @@ def requested_labels(experiment: Experiment) -> np.ndarray | None:
     if experiment.source.judged is not experiment.source:  # other classes were requested
         return None
     evaluation = experiment.config.evaluation
-    return experiment.gan.asked(evaluation.samples, seed=evaluation.seed)
+    return experiment.gan.requested_labels(evaluation.samples, seed=evaluation.seed)
 
 
 def report_on(experiment: Experiment, judge: Evaluator, samples: np.ndarray) -> Json:
@@ -109,15 +109,15 @@ def latent_paths(experiment: Experiment) -> Paths:
     """What the averaged generator draws between latents, in user units that are not rounded."""
     gan, spec = experiment.gan, experiment.spec
 
-    def generate(latents: tf.Tensor) -> np.ndarray:
-        samples = gan.generate(latents=latents)
+    def generate(inputs: Tensors) -> np.ndarray:
+        samples = gan.generate(**inputs)
         if spec.kind == "image":
             return (np.clip(samples, -1.0, 1.0) + 1.0) * 127.5
         return np.asarray(spec.to_user_units(samples))
 
     return Paths(
-        latents=lambda count, seed: gan.sample_latents(count, seed=seed),
-        interpolate=gan.prior.interpolate,
+        inputs=lambda count, seed: gan.inputs(count, seed=seed),
+        interpolate=gan.interpolate,
         generate=generate,
     )
 

@@ -184,7 +184,6 @@ def compose(
         _check_batch(config, strategy)
         _check_metric(config, source)
         check_baselines(config.evaluation.baselines, source)
-        _check_clips(source)
         refuse(config, kind=source.spec.kind)
         config.evaluation.features.build().check(source.judged.spec)
         data = stored or stored_data_of(config, source)
@@ -234,6 +233,8 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
         ema_warm_up=training.ema_warm_up,
         packing=config.discriminator.packing,
     )
+    if data.observations:
+        gan.set_observations(**data.observations)
     objective = _objective(config, total_steps)
     with warnings.catch_warnings():
         # The plan shows the same advice in the words of the configuration.
@@ -303,16 +304,6 @@ def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
         raise ValueError(
             f"`training.batch_size` must be a multiple of the {replicas} replicas{packs}. "
             f"Received: {batch}"
-        )
-
-
-def _check_clips(source: Source) -> None:
-    if source.spec.kind == "video":
-        shape = " x ".join(map(str, source.spec.shape))
-        raise ValueError(
-            "`data.source` must hold images or vectors, because no network makes clips yet "
-            "(`python -m ganapp baseline` does). "
-            f"Received: data.source={source.spec.name!r}, which holds clips of {shape}"
         )
 
 
@@ -406,6 +397,10 @@ def metric_direction(metric: str) -> str:
     return next(m.figures[metric].better for m in METRICS if metric in m.figures)
 
 
+OBSERVATIONS = 256  # that a run keeps, to make samples for
+OBSERVED = "observed_"  # in front of their names in the file
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StoredData:
     """What the networks and the pictures of a run need to know of its data.
@@ -415,11 +410,14 @@ class StoredData:
         class_shares: share of each class in the training examples; empty where the generator is
             given no classes.
         backdrop: what pictures of samples show behind them.
+        observations: of held-out examples, in model units, by name: what samples are made for
+            where nobody says another; empty where the generator takes none.
     """
 
     spec: DataSpec
     class_shares: tuple[float, ...]
     backdrop: Backdrop
+    observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def write(self, run: Run) -> None:
         """Writes all but `spec`, which is in the manifest, to the run.
@@ -437,6 +435,7 @@ class StoredData:
             }
         if self.backdrop.real is not None:
             arrays["real"] = np.asarray(self.backdrop.real)
+        arrays |= {f"{OBSERVED}{name}": np.asarray(x) for name, x in self.observations.items()}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_atomically(run.data, buffer.getvalue())
@@ -452,7 +451,10 @@ def stored_data_of(config: Config, source: Source) -> StoredData:
     check_conditions(config, source.spec)
     shares = class_shares(source) if is_told_classes(config) else ()
     backdrop = backdrop_of(source, examples=EXAMPLES)
-    return StoredData(spec=source.spec, class_shares=shares, backdrop=backdrop)
+    observations = source.held_out_observations(OBSERVATIONS)
+    return StoredData(
+        spec=source.spec, class_shares=shares, backdrop=backdrop, observations=observations
+    )
 
 
 def read_stored_data(run: Run) -> StoredData | None:
@@ -474,7 +476,13 @@ def read_stored_data(run: Run) -> StoredData | None:
     try:
         spec = DataSpec.from_dict(described)
         shares = tuple(map(float, arrays["class_shares"]))
-        return StoredData(spec=spec, class_shares=shares, backdrop=_backdrop(spec, arrays))
+        observations = {name: arrays[f"{OBSERVED}{name}"] for name in spec.conditions}
+        return StoredData(
+            spec=spec,
+            class_shares=shares,
+            backdrop=_backdrop(spec, arrays),
+            observations=observations,
+        )
     except KeyError as error:
         raise run.damaged(run.data) from error
     except (TypeError, ValueError) as error:

@@ -30,6 +30,7 @@ from ganapp.training.data.tables.reading import (
 )
 from ganapp.training.rows_on_disk import rows_of
 
+LABELS = ("labels", "label")  # of the classes that were asked for
 ARRAYS = ("samples", "clips", "arr_0", "images", "x", "X", "data")
 SUFFIXES = (".csv", ".parquet")
 # What the source `folder` does where it is not given another option.
@@ -122,7 +123,7 @@ def _arrays(path: Path) -> Samples:
                 f"`--samples` must hold an array called 'samples'. Received: {path} with "
                 f"{', '.join(names) or 'nothing'}"
             )
-        used = [name, *(["labels"] if "labels" in names else [])]
+        used = [name, *[each for each in LABELS if each in names][:1]]
         size = sum(npz_header(path, each).nbytes for each in used)
         if size > MAX_BYTES:
             raise UserError(

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from ganapp.config.loading import load_saved
 from ganapp.config.members import options_model
 from ganapp.config.schema import Config
 from ganapp.errors import UserError
 from ganapp.models.gan import GAN
+from ganapp.models.tensors import Tensors
 from ganapp.runner.experiment import Experiment, StoredData, compose, compose_gan, read_stored_data
 from ganapp.runs import Json, Run
 from ganapp.screen import warn
@@ -85,9 +85,9 @@ def load_networks(
     )
 
 
-def samples_from(generator: HasGenerator, latents: tf.Tensor) -> np.ndarray:
-    """The averaged generator's samples of given latents, in user units."""
-    samples = generator.gan.generate(latents=latents)
+def samples_from(generator: HasGenerator, inputs: Tensors) -> np.ndarray:
+    """The averaged generator's samples of its inputs by name, in user units."""
+    samples = generator.gan.generate(**inputs)
     return np.asarray(generator.spec.to_user_units(samples))
 
 

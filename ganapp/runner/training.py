@@ -279,7 +279,10 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
         run.samples,
         experiment.cadences.sample,
         draw=_painter(experiment),
-        real=source.training_examples(shown)[0],
+        # Beside samples that were made for held-out observations stand those that belong to them.
+        real=(source.held_out_examples if source.spec.conditions else source.training_examples)(
+            shown
+        )[0],
         count=shown,
         to_user_units=source.spec.to_user_units,
         board=board,

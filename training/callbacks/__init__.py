@@ -1,7 +1,7 @@
 """Keras callbacks that record, evaluate and protect a training run.
 
 They act on *completed generator steps*, never on epochs, and use the public methods of the model
-alone (`step`, `generate`, `sample_latents`, `scores`). The order in the list given to `fit` counts:
+alone (`step`, `generate`, `inputs`, `scores`). The order in the list given to `fit` counts:
 
 1. `TerminateOnNonFinite`: nothing below may record or save a diverged step;
 2. `MetricsLog`, `TensorBoardLog`, `SampleGrids`;

@@ -26,6 +26,7 @@ EARLIEST = {
 
 UnitsConversion = Callable[[ArrayLike], ArrayLike]
 Figures = Mapping[str, float]
+Observations = Mapping[str, np.ndarray]
 EvaluationSink = Callable[[int, Figures], object]
 AlarmSink = Callable[[int, Figures, Sequence[Alarm] | None], object]
 TheorySink = Callable[[int, Figures, PIL.Image.Image], object]
@@ -126,6 +127,7 @@ class RaiseAlarms(StepCallback):
         training: examples that are trained on `(n, *shape)` in user units.
         held_out: real ones that are not `(m, *shape)`.
         labels: of both, for a discriminator that goes by classes: a pair of int arrays.
+        observations: of both, for one that takes some, by name.
         count: how many examples to generate.
         to_user_units: maps model units to user units.
         to_model_units: the other way.
@@ -152,6 +154,7 @@ class RaiseAlarms(StepCallback):
         training: np.ndarray,
         held_out: np.ndarray,
         labels: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+        observations: tuple[Observations, Observations] = ({}, {}),
         count: int,
         to_user_units: UnitsConversion,
         to_model_units: UnitsConversion,
@@ -171,7 +174,7 @@ class RaiseAlarms(StepCallback):
         self.histories, self.sinks, self.context = histories, tuple(sinks), dict(context or {})
         self.examine_every, self.histograms = examine_every, histograms
         inputs = [np.asarray(to_model_units(x)) for x in (self.training, self.held_out)]
-        self._real = list(zip(inputs, labels, strict=True))
+        self._real = list(zip(inputs, labels, observations, strict=True))
 
     def on_step(self, step: int, logs: Logs) -> None:
         distances = {f"{player}_distance": self.histories[player].record() for player in PLAYERS}
@@ -196,8 +199,9 @@ class RaiseAlarms(StepCallback):
         recorded = self.series()
         own = {name: [*recorded.get(name, []), value] for name, value in distances.items()}
         fake = self.model.generate(self.count, seed=self.seed, ema=False)
-        scored = [*self._real, (fake, self.model.asked(self.count, seed=self.seed))]
-        scores = [self.model.scores(examples, labels) for examples, labels in scored]
+        labels = self.model.requested_labels(self.count, seed=self.seed)
+        scored = [*self._real, (fake, labels, self.model.observed(self.count))]
+        scores = [self.model.scores(x, labels, **seen) for x, labels, seen in scored]
         return Snapshot(
             training=self.training,
             held_out=self.held_out,

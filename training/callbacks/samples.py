@@ -59,8 +59,8 @@ class SampleGrids(StepCallback):
         self._real_is_shown = False
 
     def on_step(self, step: int, logs: Logs) -> None:
-        latents = self.model.sample_latents(self.count, seed=self.seed)
-        ema, raw = (self._picture(latents, ema=ema) for ema in (True, False))
+        inputs = self.model.inputs(self.count, seed=self.seed)
+        ema, raw = (self._picture(inputs, ema=ema) for ema in (True, False))
         panels = [
             (f"averaged generator, step {step:,}", ema),
             (f"generator, step {step:,}", raw),
@@ -75,8 +75,8 @@ class SampleGrids(StepCallback):
                 shown["samples/real"], self._real_is_shown = self._real, True
             self.board.images(step, shown)
 
-    def _picture(self, latents: tf.Tensor, *, ema: bool) -> PIL.Image.Image:
-        samples = self.model.generate(latents=latents, ema=ema)
+    def _picture(self, inputs: dict[str, tf.Tensor], *, ema: bool) -> PIL.Image.Image:
+        samples = self.model.generate(**inputs, ema=ema)
         return self.draw(np.asarray(self.to_user_units(samples)))
 
 

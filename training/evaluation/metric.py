@@ -62,14 +62,14 @@ class Paths:
     """A generator, as a path length needs it.
 
     Args:
-        latents: `(count, seed)` -> latents `(count, size)`.
-        interpolate: `(start, end, fraction (count, 1))` -> latents that far along the path; the
+        inputs: `(count, seed)` -> inputs of the generator, `count` rows.
+        interpolate: `(start, end, fraction (count, 1))` -> inputs that far along the path; the
             prior's own way, an arc for normal latents.
-        generate: latents -> samples in user units, not rounded: a small step must not vanish in
+        generate: inputs -> samples in user units, not rounded: a small step must not vanish in
             the 256 levels of an image.
     """
 
-    latents: Callable[[int, int], object]
+    inputs: Callable[[int, int], object]
     interpolate: Callable[[object, object, np.ndarray], object]
     generate: Callable[[object], np.ndarray]
 

@@ -53,7 +53,7 @@ def path_length(
             "`count` must be at least 2 and `epsilon` between 0 and 1. "
             f"Received: count={count}, epsilon={epsilon}"
         )
-    start, end = paths.latents(count, 2 * seed), paths.latents(count, 2 * seed + 1)
+    start, end = paths.inputs(count, 2 * seed), paths.inputs(count, 2 * seed + 1)
     places = np.random.default_rng(seed).uniform(size=(count, 1)).astype(np.float32)
     places *= 1.0 - epsilon  # the step ends within the path
     samples = [
