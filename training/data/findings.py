@@ -45,6 +45,11 @@ class Finding:
     columns: tuple[str, ...] = ()
 
 
+class _Findings(list[Finding]):
+    def add(self, *parts: object) -> None:
+        self.append(Finding(*parts))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
     """Statistics of one column.
@@ -215,25 +220,21 @@ def about_duplicates(found: Duplicates, *, chance: bool = False) -> list[Finding
     """
     (count, total), (share, leaked) = (found.training, found.looked_at[0]), found.shares
     why = " (rows of few different values do so by chance)" if chance else ""
-    findings = []
+    findings = _Findings()
     if share >= OFTEN:
-        findings.append(
-            Finding(
-                "duplicates",
-                f"{count:,} of {total:,} training examples ({share:.1%}) repeat an earlier one "
-                f"exactly{why}: a generator learns to repeat, and figures of memorisation rise.",
-                {"count": count, "share": share},
-            )
+        findings.add(
+            "duplicates",
+            f"{count:,} of {total:,} training examples ({share:.1%}) repeat an earlier one "
+            f"exactly{why}: a generator learns to repeat, and figures of memorisation rise.",
+            {"count": count, "share": share},
         )
     if leaked >= OFTEN:
-        findings.append(
-            Finding(
-                "held-out duplicates",
-                f"{found.held_out:,} of {found.looked_at[1]:,} held-out examples ({leaked:.1%}) "
-                f"are training examples, too{why}: figures on held-out data then flatter a "
-                "generator that copies.",
-                {"count": found.held_out, "share": leaked},
-            )
+        findings.add(
+            "held-out duplicates",
+            f"{found.held_out:,} of {found.looked_at[1]:,} held-out examples ({leaked:.1%}) "
+            f"are training examples, too{why}: figures on held-out data then flatter a "
+            "generator that copies.",
+            {"count": found.held_out, "share": leaked},
         )
     return findings
 
@@ -245,90 +246,73 @@ def about_classes(training: Mapping[str, int], held_out: Mapping[str, int]) -> l
         training: training examples of each class, by its name.
         held_out: likewise; empty where nobody knows.
     """
-    findings = []
+    findings = _Findings()
     if tiny := {name: count for name, count in training.items() if count < FEW_OF_A_CLASS}:
         named = listed(f"{name!r} ({count})" for name, count in tiny.items())
-        findings.append(
-            Finding(
-                "tiny classes",
-                f"{_counted(len(tiny), 'class has', 'classes have')} fewer than {FEW_OF_A_CLASS} "
-                f"labelled training examples: {named}. That is too few to learn a class from.",
-                {"classes": tiny},
-            )
+        findings.add(
+            "tiny classes",
+            f"{_counted(len(tiny), 'class has', 'classes have')} fewer than {FEW_OF_A_CLASS} "
+            f"labelled training examples: {named}. That is too few to learn a class from.",
+            {"classes": tiny},
         )
     sizes = [count for count in training.values() if count]
     if sizes and max(sizes) >= UNEVEN * min(sizes):
         first = max(training, key=training.__getitem__)
         last = min((name for name in training if training[name]), key=training.__getitem__)
-        findings.append(
-            Finding(
-                "uneven classes",
-                f"The largest class {first!r} has {max(sizes) / min(sizes):.0f} times the training "
-                f"examples of the smallest, {last!r}: {max(sizes):,} and {min(sizes):,}.",
-                {"largest": first, "smallest": last, "ratio": max(sizes) / min(sizes)},
-            )
+        findings.add(
+            "uneven classes",
+            f"The largest class {first!r} has {max(sizes) / min(sizes):.0f} times the training "
+            f"examples of the smallest, {last!r}: {max(sizes):,} and {min(sizes):,}.",
+            {"largest": first, "smallest": last, "ratio": max(sizes) / min(sizes)},
         )
     absent = [name for name in training if not held_out.get(name, 0)] if held_out else []
     if absent:
-        findings.append(
-            Finding(
-                "classes not held out",
-                f"{_counted(len(absent), 'class has', 'classes have')} no held-out example: "
-                f"{listed(map(repr, absent))}. Nothing can be compared with there.",
-                {"classes": absent},
-            )
+        findings.add(
+            "classes not held out",
+            f"{_counted(len(absent), 'class has', 'classes have')} no held-out example: "
+            f"{listed(map(repr, absent))}. Nothing can be compared with there.",
+            {"classes": absent},
         )
     return findings
 
 
 def about_pixels(facts: PixelFacts) -> list[Finding]:
     """Whether images or clips are blank, narrow in range, or hold channels that say nothing."""
-    findings = []
+    findings = _Findings()
     if facts.blank:
         share = facts.blank / facts.count
-        findings.append(
-            Finding(
-                "blank",
-                f"{facts.blank:,} of {facts.count:,} examples ({share:.1%}) are blank: every pixel "
-                "has the same value.",
-                {"count": facts.blank, "share": share},
-            )
+        findings.add(
+            "blank",
+            f"{facts.blank:,} of {facts.count:,} examples ({share:.1%}) are blank: every pixel "
+            "has the same value.",
+            {"count": facts.blank, "share": share},
         )
     if facts.still > facts.blank:
-        findings.append(
-            Finding(
-                "still clips",
-                f"{facts.still:,} of {facts.count:,} clips do not move: all their frames are the "
-                "same.",
-                {"count": facts.still, "share": facts.still / facts.count},
-            )
+        findings.add(
+            "still clips",
+            f"{facts.still:,} of {facts.count:,} clips do not move: all their frames are the same.",
+            {"count": facts.still, "share": facts.still / facts.count},
         )
     if facts.maximum - facts.minimum < NARROW:
-        findings.append(
-            Finding(
-                "narrow range",
-                f"The pixels fill {facts.minimum} to {facts.maximum} of 0 to 255: little contrast "
-                "for a discriminator to see. Stretch the values before they are saved.",
-                {"minimum": facts.minimum, "maximum": facts.maximum},
-            )
+        findings.add(
+            "narrow range",
+            f"The pixels fill {facts.minimum} to {facts.maximum} of 0 to 255: little contrast "
+            "for a discriminator to see. Stretch the values before they are saved.",
+            {"minimum": facts.minimum, "maximum": facts.maximum},
         )
     if facts.constant_channels and facts.minimum < facts.maximum:
         said = listed(f"{place} is always {v}" for place, v in facts.constant_channels.items())
-        findings.append(
-            Finding(
-                "constant channels",
-                f"Channels that say nothing, counted from 0: {said}. Leave them out.",
-                {"channels": dict(facts.constant_channels)},
-            )
+        findings.add(
+            "constant channels",
+            f"Channels that say nothing, counted from 0: {said}. Leave them out.",
+            {"channels": dict(facts.constant_channels)},
         )
     if facts.grey and facts.minimum < facts.maximum:
-        findings.append(
-            Finding(
-                "grey in colours",
-                "The three colours of every pixel are the same: one channel says as much, and "
-                "networks are smaller.",
-                {},
-            )
+        findings.add(
+            "grey in colours",
+            "The three colours of every pixel are the same: one channel says as much, and "
+            "networks are smaller.",
+            {},
         )
     return findings
 
@@ -373,31 +357,25 @@ def about_columns(columns: Sequence[ColumnFacts], rows: int) -> list[Finding]:
             lambda c: f"{c.missing:.1%}",
         ),
     )
-    findings = [
-        Finding(
-            name,
-            f"{what}, in {len(found):,} of {len(columns):,} columns: "
-            f"{listed(f'{c.name!r} ({about(c)})' for c in found)}.",
-            {"columns": [c.name for c in found]},
-            tuple(c.name for c in found),
-        )
-        for name, what, found, about in kinds
-        if found
-    ]
+    findings = _Findings()
+    for name, what, found, about in kinds:
+        if found:
+            said = listed(f"{c.name!r} ({about(c)})" for c in found)
+            names = [c.name for c in found]
+            seen = f"{what}, in {len(found):,} of {len(columns):,} columns: {said}."
+            findings.add(name, seen, {"columns": names}, tuple(names))
     # What lies far off in a column of one value is said by that.
     far = [c for c in columns if not c.categories and c.far >= FAR and c not in near]
     if far:
         said = listed(
             f"{c.name!r} ({c.far:.0f} times, {c.minimum:g} to {c.maximum:g})" for c in far
         )
-        findings.append(
-            Finding(
-                "far values",
-                f"Values further from the median than {FAR:g} times the width of the middle half, "
-                f"in {len(far):,} of {len(columns):,} columns: {said}. They are errors, or so rare "
-                "that they are hardly learnt.",
-                {"columns": {c.name: c.far for c in far}},
-            )
+        findings.add(
+            "far values",
+            f"Values further from the median than {FAR:g} times the width of the middle half, "
+            f"in {len(far):,} of {len(columns):,} columns: {said}. They are errors, or so rare "
+            "that they are hardly learnt.",
+            {"columns": {c.name: c.far for c in far}},
         )
     return findings
 
@@ -417,35 +395,29 @@ def about_size(
     sides = np.array(originals, float)
     kept = sides.max(axis=1) if resize == "pad" else sides.min(axis=1)
     side, seen = float(np.median(kept)), about_sizes(originals)
-    findings, fits = [], max(SMALLEST, round(side / STEP) * STEP)
+    findings, fits = _Findings(), max(SMALLEST, round(side / STEP) * STEP)
     numbers = {"size": size, "median": side, "suggested": fits}
     if size >= ENLARGED * side:
-        findings.append(
-            Finding(
-                "enlarged images",
-                f"The images are enlarged {size / side:.1f} times to {size} x {size}: the files "
-                f"have {seen}. Networks then learn the blur; --size {fits} is what the files hold.",
-                numbers,
-            )
+        findings.add(
+            "enlarged images",
+            f"The images are enlarged {size / side:.1f} times to {size} x {size}: the files "
+            f"have {seen}. Networks then learn the blur; --size {fits} is what the files hold.",
+            numbers,
         )
     if side >= REDUCED * size:
-        findings.append(
-            Finding(
-                "reduced images",
-                f"The images are reduced {side / size:.0f} times to {size} x {size}: the files "
-                f"have {seen}, and what is fine in them is lost.",
-                numbers,
-            )
+        findings.add(
+            "reduced images",
+            f"The images are reduced {side / size:.0f} times to {size} x {size}: the files "
+            f"have {seen}, and what is fine in them is lost.",
+            numbers,
         )
     lost = float(np.median(1 - sides.min(axis=1) / sides.max(axis=1)))
     if resize == "crop" and lost > CUT:
-        findings.append(
-            Finding(
-                "cropped images",
-                f"The square in the middle leaves out {lost:.0%} of the median image: the files "
-                f"have {seen}. --set data.resize=pad keeps all of it.",
-                {"share": lost},
-            )
+        findings.add(
+            "cropped images",
+            f"The square in the middle leaves out {lost:.0%} of the median image: the files "
+            f"have {seen}. --set data.resize=pad keeps all of it.",
+            {"share": lost},
         )
     return findings
 
