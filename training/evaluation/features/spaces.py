@@ -147,6 +147,11 @@ class TableColumns:
         self._left_out = self._table.label_place if self._table.partly_labelled else None
         self._mean, self._scale = np.asarray(spec.mean), np.asarray(spec.scale)
 
+    @property
+    def width(self) -> int:
+        """Coordinates of a row."""
+        return self(np.zeros((1, len(self._table.varying)))).shape[1]
+
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Maps rows `(n, columns)` in user units to float64 `(n, d)`."""
         return np.concatenate(self.by_column(samples), axis=1)
