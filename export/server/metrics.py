@@ -8,9 +8,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ganapp.export.server.asgi import App, Receive, Scope, Send
-from ganapp.export.server.context import Models
+from ganapp.export.server.batching import Hooks
+from ganapp.export.server.repository import Repository
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -50,8 +51,8 @@ class Metrics:
         self._queues: dict[tuple[str, str], Depth] = {}
         self.registry.register(_Queues(self._queues))
 
-    def of_batches(self, name: str, version: int) -> dict[str, Callable[..., None]]:
-        """What a version's batches are told to: the arguments of `batching.Hooks`."""
+    def batch_hooks(self, name: str, version: int) -> Hooks:
+        """Hooks that count the batches of a version."""
         labels = (name, str(version))
         mine: list[Depth] = []
 
@@ -59,18 +60,19 @@ class Metrics:
             mine.append(depth)
             self._queues[labels] = depth
 
-        def forget() -> None:  # else every version that ever was would be told of for ever
+        def forget() -> None:  # else every version that ever was would be listed for ever
             self.batch_rows.remove(*labels)
             if self._queues.get(labels) in mine:
                 del self._queues[labels]
 
-        return {  # looked up each time: the same number may be loaded again before it is forgotten
-            "on_open": remember,
-            "on_batch": lambda size: self.batch_rows.labels(*labels).observe(size),
-            "on_close": forget,
-        }
+        return Hooks(
+            on_open=remember,
+            # Looked up each time: the same number may be loaded again before it is forgotten.
+            on_batch=lambda size: self.batch_rows.labels(*labels).observe(size),
+            on_close=forget,
+        )
 
-    def watch(self, repository: Models) -> None:
+    def add_versions(self, repository: Repository) -> None:
         """Adds the versions of a repository's models, read whenever somebody asks."""
         self.registry.register(_Versions(repository))
 
@@ -100,7 +102,7 @@ class _Queues:
 class _Versions:
     """One gauge a version: 1, with its state."""
 
-    def __init__(self, repository: Models) -> None:
+    def __init__(self, repository: Repository) -> None:
         self.repository = repository
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -121,7 +123,7 @@ class _Versions:
 class Observe:
     """Middleware: counts and times every answer by the template of its route."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
         # Looking a series up takes longer than counting. Routes and statuses are few.
@@ -139,7 +141,7 @@ class Observe:
         clock = asyncio.get_running_loop().time
         start, status = clock(), "499"  # if the client leaves before the answer
 
-        async def counted(message) -> None:
+        async def send_noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
@@ -147,7 +149,7 @@ class Observe:
 
         self.under_way += 1
         try:
-            await self.app(scope, receive, counted)
+            await self.app(scope, receive, send_noting)
         finally:
             self.under_way -= 1
             route = state.get("template", UNKNOWN)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from ganapp.export import layout
 from ganapp.export.layout import EXTRA, LATENTS
 from ganapp.export.server.errors import ServerError
@@ -30,6 +32,44 @@ class BrokenVersion(ServerError):
 
 class IncompleteVersion(BrokenVersion):
     """A version folder that is still being written: files are missing."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataType:
+    """A type of tensors.
+
+    Args:
+        numpy: its dtype.
+        protocol: its name in Open Inference Protocol.
+        python: types of the JSON values that it takes.
+        field: of a TensorProto, which holds its values.
+    """
+
+    numpy: np.dtype
+    protocol: str
+    python: tuple[type, ...]
+    field: str
+
+
+def _whole(name: str, protocol: str, field: str = "int_val") -> DataType:
+    return DataType(numpy=np.dtype(name), protocol=protocol, python=(int,), field=field)
+
+
+DATA_TYPES: dict[str, DataType] = {
+    "DT_FLOAT": DataType(
+        numpy=np.dtype("float32"), protocol="FP32", python=(int, float), field="float_val"
+    ),
+    "DT_DOUBLE": DataType(
+        numpy=np.dtype("float64"), protocol="FP64", python=(int, float), field="double_val"
+    ),
+    "DT_INT32": _whole("int32", "INT32"),
+    "DT_INT64": _whole("int64", "INT64", "int64_val"),
+    "DT_UINT8": _whole("uint8", "UINT8"),
+    "DT_BOOL": DataType(numpy=np.dtype("bool"), protocol="BOOL", python=(bool,), field="bool_val"),
+    "DT_STRING": DataType(
+        numpy=np.dtype(object), protocol="BYTES", python=(str, dict), field="string_val"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +154,7 @@ class ServingSpec:
             BrokenVersion: it is not what an export writes, or a path in it leads out of `folder`.
         """
         folder = folder.resolve()
-        document = _document(inside(folder, SERVING))
+        document = _document(file_inside(folder, SERVING))
         try:
             spec = _parsed(folder, document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -123,7 +163,7 @@ class ServingSpec:
                 f"{_complaint(error)}: export the model again."
             ) from error
         for path in spec.files:
-            inside(folder, path)
+            file_inside(folder, path)
         return spec
 
     @property
@@ -143,7 +183,7 @@ class ServingSpec:
         """
         if not path.endswith(LOADED):
             raise BrokenVersion(f"`artefacts` must be {LOADED} files. Received: path={path!r}")
-        content = inside(self.folder, path).read_bytes()
+        content = file_inside(self.folder, path).read_bytes()
         self._compare(path, hashlib.sha256(content).hexdigest())
         return content
 
@@ -155,7 +195,7 @@ class ServingSpec:
             BrokenVersion: a file has another content, or serving.json lists none.
         """
         for path in (LATENTS, *self.files):
-            with inside(self.folder, path).open("rb") as file:
+            with file_inside(self.folder, path).open("rb") as file:
                 self._compare(path, hashlib.file_digest(file, "sha256").hexdigest())
 
     def _compare(self, path: str, actual: str) -> None:
@@ -166,7 +206,7 @@ class ServingSpec:
             )
 
 
-def inside(folder: Path, relative: str) -> Path:
+def file_inside(folder: Path, relative: str) -> Path:
     """The file at `relative` in `folder`, whose own name and parents may be no way out.
 
     Args:

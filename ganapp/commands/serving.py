@@ -84,8 +84,8 @@ def serve(
     """Serve an export: TF Serving's REST API, Open Inference Protocol v2, and a page to look at."""
     if not folder.is_dir():
         raise UserError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {folder}")
+    from ganapp.export.server.context import Limits
     from ganapp.export.server.errors import StartError
-    from ganapp.export.server.limits import Limits
     from ganapp.export.server.serve import Settings
     from ganapp.export.server.serve import serve as serve_folder
 
