@@ -7,9 +7,9 @@ import threading
 import types
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ganapp.export.layout import LATENTS
 from ganapp.export.server.batching import Batcher, Batching, Hooks
@@ -22,6 +22,9 @@ from ganapp.export.server.spec import (
     Signature,
     TensorInfo,
 )
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # of an image that Pillow writes, and its mode for them
 SAMPLES_LIMIT = 4096
@@ -354,8 +357,10 @@ def _philox(counter: tuple[np.ndarray, ...], key: tuple[int, int]) -> tuple[np.n
     return first, second, third, fourth
 
 
-def picture(image: np.ndarray) -> Image.Image:
+def picture(image: np.ndarray) -> "Image.Image":
     """A Pillow image of uint8 `(height, width, channels)`, channels a key of `CHANNELS`."""
+    from PIL import Image
+
     grey = image.shape[-1] == 1  # has no axis of channels
     return Image.fromarray(np.ascontiguousarray(image[..., 0] if grey else image))
 
