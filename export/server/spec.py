@@ -6,13 +6,15 @@ import json
 import types
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from ganapp.export import layout
 from ganapp.export.layout import EXTRA, LATENTS
 from ganapp.export.server.errors import ServerError
+
+Json = object  # a value of JSON; arrays of numpy too, where it is written
+JsonObject = dict[str, Json]
 
 SCHEMA = "ganapp-serving/1"
 SERVING = f"{EXTRA}/{layout.SERVING}"
@@ -97,7 +99,7 @@ class Signature:
 
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, Json]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,11 +138,11 @@ class ServingSpec:
     output_name: str
     output_shape: tuple[int, ...]
     latent: Latent
-    units: Mapping[str, Any]
+    units: Mapping[str, Json]
     signatures: Mapping[str, Signature]
     artefacts: Mapping[str, str]
     files: Mapping[str, str]
-    document: Mapping[str, Any]
+    document: Mapping[str, Json]
 
     @classmethod
     def read(cls, folder: Path) -> "ServingSpec":
@@ -167,7 +169,7 @@ class ServingSpec:
         return spec
 
     @property
-    def columns(self) -> list[dict[str, Any]] | None:
+    def columns(self) -> list[JsonObject] | None:
         """The columns of a table's samples, in order; `None` for other kinds."""
         return self.document.get("columns")
 
@@ -230,7 +232,7 @@ def file_inside(folder: Path, relative: str) -> Path:
     return path
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> JsonObject:
     if path.stat().st_size > LONGEST:
         raise BrokenVersion(f"`{SERVING}` must have at most {LONGEST} bytes.")
     try:
@@ -243,7 +245,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _parsed(folder: Path, document: dict[str, Any]) -> ServingSpec:
+def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
     kind, latent = document["kind"], document["latent"]
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
@@ -273,8 +275,8 @@ def _parsed(folder: Path, document: dict[str, Any]) -> ServingSpec:
     )
 
 
-def _signature(value: dict[str, Any]) -> Signature:
-    def tensors(side: dict[str, Any]) -> Mapping[str, TensorInfo]:
+def _signature(value: JsonObject) -> Signature:
+    def tensors(side: JsonObject) -> Mapping[str, TensorInfo]:
         return types.MappingProxyType(
             {n: TensorInfo(str(t["dtype"]), _whole(t["shape"], -1)) for n, t in side.items()}
         )

@@ -12,11 +12,7 @@ import numpy as np
 import orjson
 
 from ganapp.export.server.errors import InvalidArgument
-from ganapp.export.server.spec import DATA_TYPES, DataType
-
-# A value of JSON; arrays of numpy too, where it is written.
-Json = object
-JsonObject = dict[str, Json]
+from ganapp.export.server.spec import DATA_TYPES, DataType, Json, JsonObject
 
 # Strings hold brackets and commas that mean nothing. Possessive, so that no input makes it slow;
 # an unfinished string runs to the end.
