@@ -25,7 +25,7 @@ MEMORY = 0.8  # share of the old value in the running mean of seconds a row
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batching:
-    """How requests are gathered.
+    """Parameters of batching.
 
     Args:
         max_batch_size: most rows of a batch; 1 turns gathering off.
@@ -54,7 +54,7 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What is told to whoever counts; called on the event loop, so they must be quick.
+    """Functions that count batches; called on the event loop, so they must be quick.
 
     Args:
         on_open: there is a queue, from the first request on; a function that says how many rows
@@ -119,7 +119,7 @@ class Batcher:
         run: rows `(n, size)` -> `(n, ...)`, called in threads of the batcher, `num_batch_threads`
             at a time. What it makes of a row may not depend on the others.
         parameters: see `Batching`.
-        hooks: who is told of batches and of the queue.
+        hooks: see `Hooks`.
     """
 
     def __init__(
@@ -316,12 +316,12 @@ class Batcher:
 
 
 def deadline_passed() -> DeadlineExceeded:
-    """What a request is told whose answer was not ready in time."""
+    """The error of a request whose answer was not ready in time."""
     return DeadlineExceeded("The deadline passed before the answer was ready: ask for less.")
 
 
 def engine_failure(error: BaseException) -> ServerError:
-    """What a request is told whose batch the engine could not run."""
+    """The error of a request whose batch the engine could not run."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     refusal = ServerError(500, f"The model could not be run: {reason}")
     refusal.__cause__ = error

@@ -1,4 +1,4 @@
-"""What handlers share: the models, the limits, and the way from a request to an answer."""
+"""The context of a request: models, limits, its body and its answer in JSON."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ THREADED_BYTES = 200_000  # JSON from which on the event loop should not do it i
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one request, and all of them together, may take.
+    """Limits of one request and of all of them together.
 
     Args:
         body_bytes: longest body (413).

@@ -129,7 +129,7 @@ class Observe:
         clock = asyncio.get_running_loop().time
         start, status = clock(), "499"  # if the client leaves before the answer
 
-        async def send_noting(message: Message) -> None:
+        async def tracked_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
@@ -137,7 +137,7 @@ class Observe:
 
         self.under_way += 1
         try:
-            await self.app(scope, receive, send_noting)
+            await self.app(scope, receive, tracked_send)
         finally:
             self.under_way -= 1
             route = state.get("template", UNKNOWN)

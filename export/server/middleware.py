@@ -1,4 +1,4 @@
-"""What stands before the routes: headers, figures, errors as answers, the key, limits."""
+"""Middleware: headers, errors as answers, the key, limits of requests."""
 
 import asyncio
 import contextlib
@@ -97,12 +97,12 @@ class AnswerErrors:
             return
         answering = reading = complete = False
 
-        async def send_noting(message: Message) -> None:
+        async def tracked_send(message: Message) -> None:
             nonlocal answering
             answering = True
             await send(message)
 
-        async def receive_noting() -> Message:
+        async def tracked_receive() -> Message:
             nonlocal reading, complete
             reading = True
             message = await receive()
@@ -110,7 +110,7 @@ class AnswerErrors:
             return message
 
         try:
-            await self.app(scope, receive_noting, send_noting)
+            await self.app(scope, tracked_receive, tracked_send)
             return
         except Exception as error:
             response = error_response(error)
@@ -128,7 +128,7 @@ class AnswerErrors:
         if continues and not reading:
             response.headers["Connection"] = "close"
             complete = True
-        await _send_then_read(response, send, None if complete else receive_noting)
+        await _send_then_read(response, send, None if complete else tracked_receive)
 
 
 async def _send_then_read(response: Response, send: Send, receive: Receive | None) -> None:

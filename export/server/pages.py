@@ -39,7 +39,7 @@ SECONDS = {"D": 86_400.0, "m": 60.0, "s": 1.0, "us": 1e-6}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Draw:
+class SampleQuery:
     """The samples that a query asks for.
 
     Args:
@@ -55,8 +55,8 @@ class Draw:
     truncation: float = 1.0
 
 
-def draw_query(limits: Limits) -> JsonObject:
-    """Schemas of the parameters that `read_draw` reads."""
+def sample_parameters(limits: Limits) -> JsonObject:
+    """Schemas of the parameters that `read_sample_query` reads."""
     return {
         "count": {"type": "integer", "minimum": 1, "maximum": limits.samples},
         "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
@@ -65,14 +65,16 @@ def draw_query(limits: Limits) -> JsonObject:
     }
 
 
-def walk_query(limits: Limits) -> JsonObject:
+def walk_parameters(limits: Limits) -> JsonObject:
     """Schemas of the parameters of a walk."""
     end = {"type": "integer", "minimum": 0, "maximum": limits.samples - 1}
     frames = {"type": "integer", "minimum": 2, "maximum": MOST_FRAMES}
-    return draw_query(limits) | {"from": end, "to": end, "frames": frames}
+    return sample_parameters(limits) | {"from": end, "to": end, "frames": frames}
 
 
-def read_draw(request: Request, servable: Servable, limits: Limits, *, count: int = 16) -> Draw:
+def read_sample_query(
+    request: Request, servable: Servable, limits: Limits, *, count: int = 16
+) -> SampleQuery:
     """`count`, `seed`, `class` and `truncation` of a query.
 
     Raises:
@@ -82,13 +84,13 @@ def read_draw(request: Request, servable: Servable, limits: Limits, *, count: in
     latent = servable.spec.latent
     classes = _classes(query.get("class", ""), tuple(latent.classes))
     most = max(1, limits.samples // len(classes))
-    truncation = _share(query.get("truncation", "1"), "truncation")
+    truncation = _fraction(query.get("truncation", "1"), "truncation")
     if truncation != 1 and not latent.truncates:
         raise InvalidArgument(
             f"`truncation` must be 1: the prior {latent.prior!r} has nothing to shrink towards. "
             f"Received: truncation={truncation:g}"
         )
-    return Draw(
+    return SampleQuery(
         count=whole_number(query.get("count", str(min(count, most))), "count", least=1, most=most),
         seed=whole_number(query.get("seed", "0"), "seed", least=0, most=LARGEST_SEED),
         classes=classes,
@@ -113,7 +115,7 @@ def _classes(text: str, names: tuple[str, ...]) -> tuple[int, ...]:
     )
 
 
-def _share(text: str, name: str) -> float:
+def _fraction(text: str, name: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -124,24 +126,24 @@ def _share(text: str, name: str) -> float:
 
 
 async def draw_samples(
-    context: Context, request: Request, servable: Servable, draw: Draw
+    context: Context, request: Request, servable: Servable, query: SampleQuery
 ) -> list[Arrays]:
     """Outputs of the signature `sample` for every class asked for; the same latents for each."""
     known = servable.signatures["sample"].inputs
 
     async def of_class(number: int) -> Arrays:
         values = {
-            "count": (draw.count, "DT_INT32"),
-            "seed": (draw.seed, "DT_INT32"),
+            "count": (query.count, "DT_INT32"),
+            "seed": (query.seed, "DT_INT32"),
             "class": (number, "DT_INT32"),
-            "truncation": (draw.truncation, "DT_FLOAT"),
+            "truncation": (query.truncation, "DT_FLOAT"),
         }
         inputs = {name: to_array(*value) for name, value in values.items() if name in known}
         return await context.predict(request, servable, "sample", inputs)
 
     try:
         async with asyncio.TaskGroup() as group:  # which ends the others when one is refused
-            tasks = [group.create_task(of_class(number)) for number in draw.classes]
+            tasks = [group.create_task(of_class(number)) for number in query.classes]
     except ExceptionGroup as refused:
         raise refused.exceptions[0] from None
     return [task.result() for task in tasks]
@@ -161,10 +163,10 @@ async def sample_png(context: Context, request: Request, target: Target) -> Resp
     """A grid of samples; with `class=all` a row a class."""
     with context.repository.lease(*target.model) as servable:
         _check_images(servable)
-        draw = read_draw(request, servable, context.limits)
-        drawn = await draw_samples(context, request, servable, draw)
+        query = read_sample_query(request, servable, context.limits)
+        drawn = await draw_samples(context, request, servable, query)
     images = np.concatenate([outputs["samples"] for outputs in drawn])
-    columns = draw.count if len(drawn) > 1 else columns_of(draw.count)
+    columns = query.count if len(drawn) > 1 else grid_columns(query.count)
     content = await asyncio.to_thread(png_grid, images, columns)
     return Response(content, media_type="image/png")
 
@@ -177,8 +179,8 @@ async def sample_csv(context: Context, request: Request, target: Target) -> Resp
             raise InvalidArgument(
                 "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
             )
-        draw = read_draw(request, servable, context.limits)
-        drawn = await draw_samples(context, request, servable, draw)
+        query = read_sample_query(request, servable, context.limits)
+        drawn = await draw_samples(context, request, servable, query)
     samples = np.concatenate([outputs["samples"] for outputs in drawn])
     content = await asyncio.to_thread(sheet, samples, spec.columns)
     headers = {"Content-Disposition": 'attachment; filename="samples.csv"'}
@@ -190,23 +192,23 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
 
     With `class=all` samples are counted through the rows of the grid: `count` of each class.
     """
-    query = request.query_params
+    given = request.query_params
     most = context.limits.samples - 1
     ends = [
-        whole_number(query.get(name, default), name, least=0, most=most)
+        whole_number(given.get(name, default), name, least=0, most=most)
         for name, default in (("from", "0"), ("to", "1"))
     ]
     allowed = min(MOST_FRAMES, context.limits.samples)
-    frames = whole_number(query.get("frames", "24"), "frames", least=2, most=allowed)
+    frames = whole_number(given.get("frames", "24"), "frames", least=2, most=allowed)
     with context.repository.lease(*target.model) as servable:
         _check_images(servable)
-        draw = read_draw(request, servable, context.limits, count=max(ends) + 1)
-        if max(ends) >= draw.count * len(draw.classes):
+        query = read_sample_query(request, servable, context.limits, count=max(ends) + 1)
+        if max(ends) >= query.count * len(query.classes):
             raise InvalidArgument(
                 f"`from` and `to` must be below the number of samples, "
-                f"{draw.count * len(draw.classes)}. Received: {max(ends)}"
+                f"{query.count * len(query.classes)}. Received: {max(ends)}"
             )
-        drawn = await draw_samples(context, request, servable, draw)
+        drawn = await draw_samples(context, request, servable, query)
         latents = np.concatenate([outputs["latents"] for outputs in drawn])
         z = walk(
             *(latents[end] for end in ends),
@@ -253,7 +255,7 @@ async def _card_file(context: Context, target: Target, file: str, media_type: st
     return Response(await asyncio.to_thread(path.read_bytes), media_type=media_type)
 
 
-def columns_of(count: int) -> int:
+def grid_columns(count: int) -> int:
     """Pictures in a row of a grid that is about as wide as high."""
     return math.ceil(math.sqrt(count))
 

@@ -55,7 +55,7 @@ class VersionFolder:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What a root holds.
+    """The models in a root folder.
 
     Args:
         root: resolved; nothing outside is served.
@@ -69,7 +69,7 @@ class Layout:
 
 
 def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
-    """Sees whether `root` is a version folder, a model, a folder of models or an export.
+    """The models in a version folder, a model, a folder of models or an export.
 
     Args:
         root: what to look at.
@@ -162,7 +162,7 @@ class State(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """What is known of a version.
+    """State of a version, and what is wrong with it.
 
     Args:
         version: its number.
@@ -268,7 +268,7 @@ class Versions:
         self._broken = {n: of for n, of in self._broken.items() if found.get(n) == of}
 
     def retire(self, entry: Entry) -> None:
-        """Gives a version to nobody any more and closes it when its last request is answered."""
+        """Stops giving out a version and closes it when its last request is answered."""
         if entry.available:
             entry.set_state(State.UNLOADING)
             task = asyncio.create_task(self._close(entry))
@@ -424,8 +424,7 @@ class Repository:
     def required_models(self) -> dict[str, dict[int, State]]:
         """Those of `models` that were there at the first look or have served since.
 
-        One that came later and cannot be loaded is nobody's yet, and no reason to take the others
-        away from those who ask for them.
+        One that came later and cannot be loaded does not make the server unready for the others.
         """
         return {name: of for name, of in self.models().items() if name in self._required}
 

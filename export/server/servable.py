@@ -44,7 +44,7 @@ class Servable:
         version: number of its folder.
         name: the model's, where it differs from the one it was exported under.
         samples_limit: most samples of one request.
-        hooks: who is told of batches.
+        hooks: see `Hooks`.
 
     Raises:
         BrokenVersion: its latents or units cannot be loaded, or a signature is not ours.

@@ -32,12 +32,12 @@ HEADER_BYTES = 64 * 2**10  # of request line and headers (431)
 # under it is aborted.
 THREAD_SECONDS = 0.2
 LONGEST = 3600  # seconds of a deadline or of draining
-Tell = Callable[[str], None]
+Sentence = Callable[[str], None]  # takes a sentence for the user
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to serve.
+    """Settings of a server process.
 
     Args:
         host: address to listen at; loopback unless told otherwise.
@@ -76,8 +76,8 @@ def serve(
     settings: Settings,
     batching: dict[str, int],
     poll_seconds: float,
-    tell: Tell,
-    warn: Tell,
+    on_ready: Sentence,
+    on_warning: Sentence,
 ) -> None:
     """Serves what lies in a folder until SIGTERM or SIGINT.
 
@@ -87,8 +87,8 @@ def serve(
         settings: see `Settings`.
         batching: arguments of `ganapp.export.server.batching.Batching`.
         poll_seconds: between two looks for new versions.
-        tell: where to say that the server is ready.
-        warn: where to say what the user should think over.
+        on_ready: given the address, once the server is ready.
+        on_warning: given what the user should think over.
 
     Raises:
         StartError: nothing to serve, an engine that cannot, or an address that is taken.
@@ -104,7 +104,7 @@ def serve(
     )
     local = is_loopback(settings.host)
     if not local and not settings.api_key:
-        warn(
+        on_warning(
             f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
             "it behind a proxy that asks who they are."
         )
@@ -112,7 +112,7 @@ def serve(
         repository, settings.limits, metrics=metrics, api_key=settings.api_key, local=local
     )
     raise_file_limit()
-    asyncio.run(run(app, free_address(settings.host, settings.port), settings, tell))
+    asyncio.run(run(app, free_address(settings.host, settings.port), settings, on_ready))
 
 
 def make_repository(
@@ -183,14 +183,16 @@ def free_address(host: str, port: int) -> tuple[str, int]:
         raise StartError(f"The server cannot listen at {host}:{port}: {reason}.") from error
 
 
-async def run(app: Server, address: tuple[str, int], settings: Settings, tell: Tell) -> None:
+async def run(
+    app: Server, address: tuple[str, int], settings: Settings, on_ready: Sentence
+) -> None:
     """Loads the models, serves, and ends after a signal when the last answer is given.
 
     Args:
         app: the application.
         address: numeric address and port to listen at.
         settings: see `Settings`; host and port are not looked at.
-        tell: where to say that the server is ready.
+        on_ready: given the address, once the server is ready.
 
     Raises:
         StartError: if no model can be served, or something has taken the address.
@@ -218,7 +220,7 @@ async def run(app: Server, address: tuple[str, int], settings: Settings, tell: T
         serving = asyncio.create_task(server.serve())
         stop_on_signals(app, server, serving, settings)
         await _wait_until_open(address, serving)
-        tell(_greeting(repository, *address))
+        on_ready(_greeting(repository, *address))
         await asyncio.wait([serving])
         if not serving.cancelled():
             serving.result()

@@ -1,4 +1,4 @@
-"""What a version folder says of itself: `assets.extra/serving.json`, checked before it is used."""
+"""The description of a version folder, `assets.extra/serving.json`, checked before it is used."""
 
 import dataclasses
 import hashlib
@@ -104,7 +104,7 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class Latent:
-    """What the generator is fed with; the fields of `latent` in serving.json."""
+    """The generator's latent input; the fields of `latent` in serving.json."""
 
     size: int
     prior: str

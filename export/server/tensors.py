@@ -90,7 +90,7 @@ def _refuse(error: Exception) -> NoReturn:
 
 
 def shown(value: Json, *, length: int = 60) -> str:
-    """A value as it may stand in an error: short, whatever came."""
+    """A value as a short text for an error."""
     if isinstance(value, list):
         return f"an array of {len(value)}"
     if isinstance(value, dict):

@@ -103,8 +103,8 @@ def serve(
             settings=Settings(host=host, port=port, limits=limits, drain_seconds=drain),
             batching=batching,
             poll_seconds=poll,
-            tell=lambda sentence: console.print(sentence, soft_wrap=True),
-            warn=lambda sentence: Console(stderr=True).print(
+            on_ready=lambda sentence: console.print(sentence, soft_wrap=True),
+            on_warning=lambda sentence: Console(stderr=True).print(
                 f"Warning: {sentence}", markup=False, soft_wrap=True
             ),
         )

@@ -73,7 +73,7 @@ def test_one_class_that_is_refused_ends_the_others():
     servable = types.SimpleNamespace(signatures=known)
 
     async def ask():
-        draw = pages.Draw(count=1, seed=0, classes=(0, 1, 2))
+        draw = pages.SampleQuery(count=1, seed=0, classes=(0, 1, 2))
         with pytest.raises(Overloaded):
             await pages.draw_samples(Busy(), None, servable, draw)
         assert sorted(ended) == [0, 2]
