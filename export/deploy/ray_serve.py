@@ -11,7 +11,7 @@ from typing import Any
 
 from ganapp.export.server.app import Server, make_app
 from ganapp.export.server.batching import Batching
-from ganapp.export.server.limits import Limits
+from ganapp.export.server.context import Limits
 from ganapp.export.server.metrics import Metrics
 from ganapp.export.server.serve import Settings, make_repository
 

@@ -1,56 +1,145 @@
-"""The server as an ASGI application: routes, and what stands before them."""
+"""The server as an ASGI application: its routes, their document, and what stands before them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import functools
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ganapp.export.server import inference_protocol, people, rest
-from ganapp.export.server.asgi import App, Receive, Scope, Send
-from ganapp.export.server.context import Context, Models, json_response
-from ganapp.export.server.limits import LimitRequests, Limits
+from ganapp.export.server import inference_protocol, pages, rest
+from ganapp.export.server.context import (
+    Context,
+    Handler,
+    Limits,
+    Target,
+    json_response,
+    whole_number,
+)
+from ganapp.export.server.errors import InvalidArgument
 from ganapp.export.server.metrics import Metrics, Observe
-from ganapp.export.server.openapi import document
-from ganapp.export.server.paths import Endpoint, dispatcher
-from ganapp.export.server.refusals import AnswerErrors
-from ganapp.export.server.security import HEADERS, ApiKey, LocalHosts, SecurityHeaders
+from ganapp.export.server.middleware import (
+    HEADERS,
+    AddHeaders,
+    AnswerErrors,
+    CheckHost,
+    CheckKey,
+    LimitRequests,
+)
+from ganapp.export.server.repository import Repository
+from ganapp.export.server.tensors import JsonObject
 
-LAST_HEADERS = HEADERS | {b"connection": b"close"}
 STATIC = Path(__file__).with_name("static")
-
-V1 = [
-    Endpoint("POST", ":predict", rest.predict),
-    Endpoint("POST", ":classify", rest.classify_or_regress),
-    Endpoint("POST", ":regress", rest.classify_or_regress),
-    Endpoint("GET", "", rest.model_status),
-    Endpoint("GET", "/metadata", rest.model_metadata),
-    Endpoint("GET", "/sample.png", people.sample_png),
-    Endpoint("GET", "/sample.csv", people.sample_csv),
-    Endpoint("GET", "/walk.gif", people.walk_gif),
-    Endpoint("GET", "/gallery.json", people.gallery_json),
-    *(Endpoint("GET", f"/{ending}", people.card) for ending in people.CARD_FILES),
-]
-_MODELS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
-V2 = [
-    ("GET", "/v2", inference_protocol.server_metadata),
-    ("GET", "/v2/health/live", inference_protocol.live),
-    ("GET", "/v2/health/ready", inference_protocol.ready),
-    *(("GET", model, inference_protocol.model_metadata) for model in _MODELS),
-    *(("GET", f"{model}/ready", inference_protocol.model_ready) for model in _MODELS),
-    *(("POST", f"{model}/infer", inference_protocol.infer) for model in _MODELS),
-]
+LARGEST_VERSION = 2**63 - 1
+WHICH = ("", "/versions/{version}", "/labels/{label}")  # of a model in version 1
+ERRORS = {
+    400: "The request does not fit: the sentence says what was expected.",
+    401: "The API key is missing or another one.",
+    404: "There is no such model or version, or the model has no such thing.",
+    408: "The body did not come in time.",
+    413: "The body is too long.",
+    415: "The body is compressed with something else than gzip (`Content-Encoding`).",
+    421: "`Host` is not this machine, to which a server without a key keeps.",
+    429: "The queue is full; `Retry-After` says for how many seconds.",
+    503: "The model is being loaded, or the server is full or being stopped.",
+    504: "There was no answer before the deadline.",
+}
+ALWAYS = (401, 415, 421, 503, 504)
+OF_MODELS = (400, 404, *ALWAYS)
+OF_RUNS = (400, 404, 408, 413, 429, *ALWAYS)
 
 
-class _Static(StaticFiles):
+@dataclass
+class ErrorResponse:
+    """Why a request is not answered."""
+
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A path, what answers it, and what its document says.
+
+    Args:
+        path: with `{name}`, `{version}` and `{label}`; of version 1, what follows the model.
+        handler: what answers; its docstring's first line is the summary.
+        method: HTTP method.
+        body: JSON type of the request's body.
+        answer: JSON type of the answer, or its media type; `None` where there is only an error.
+        query: schemas of the query's parameters.
+        errors: keys of `ERRORS`.
+        unready: whether 503 is answered like 200.
+    """
+
+    path: str
+    handler: Handler
+    method: str = "GET"
+    body: object = None
+    answer: object = JsonObject
+    query: Callable[[Limits], JsonObject] = lambda limits: {}
+    errors: tuple[int, ...] = OF_MODELS
+    unready: bool = False
+
+
+def _post(path: str, handler: Handler, body: object, answer: object) -> Endpoint:
+    return Endpoint(
+        path=path, handler=handler, method="POST", body=body, answer=answer, errors=OF_RUNS
+    )
+
+
+def _picture(path: str, handler: Handler, answer: str, query: Callable) -> Endpoint:
+    return Endpoint(path=path, handler=handler, answer=answer, query=query, errors=OF_RUNS)
+
+
+VERSION_1 = (
+    _post(
+        ":predict",
+        rest.predict,
+        rest.RowsRequest | rest.ColumnsRequest,
+        rest.RowsResponse | rest.ColumnsResponse,
+    ),
+    _post(":classify", rest.classify, rest.ExamplesRequest, None),
+    _post(":regress", rest.regress, rest.ExamplesRequest, None),
+    Endpoint(path="", handler=rest.model_status, answer=rest.StatusResponse),
+    Endpoint(path="/metadata", handler=rest.model_metadata, answer=rest.MetadataResponse),
+    _picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
+    _picture("/sample.csv", pages.sample_csv, "text/csv", pages.sample_parameters),
+    _picture("/walk.gif", pages.walk_gif, "image/gif", pages.walk_parameters),
+    Endpoint(path="/gallery.json", handler=pages.gallery_json),
+    Endpoint(path="/card", handler=pages.card_page, answer="text/html"),
+    Endpoint(path="/card.json", handler=pages.card_json),
+    Endpoint(path="/samples.png", handler=pages.card_picture, answer="image/png"),
+)
+
+
+def _version_2() -> Iterator[Endpoint]:
+    health = {"errors": (), "unready": True}
+    yield Endpoint(path="/v2", handler=inference_protocol.server_metadata, errors=ALWAYS)
+    yield Endpoint(path="/v2/health/live", handler=inference_protocol.live, errors=())
+    yield Endpoint(path="/v2/health/ready", handler=inference_protocol.ready, **health)
+    for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        yield Endpoint(path=model, handler=inference_protocol.model_metadata)
+        yield Endpoint(path=f"{model}/ready", handler=inference_protocol.model_ready, unready=True)
+        yield _post(
+            f"{model}/infer",
+            inference_protocol.infer,
+            inference_protocol.InferRequest,
+            JsonObject,
+        )
+
+
+class _StaticFiles(StaticFiles):
     """Files of the page, which browsers ask about anew each time: after an update none is old."""
 
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
+    def file_response(self, *arguments, **options) -> Response:
         response = super().file_response(*arguments, **options)
         response.headers["Cache-Control"] = "no-cache"
         return response
@@ -71,16 +160,37 @@ class Server:
     ) -> None:
         self.context = context
         self.metrics = metrics
-        routes = _by_version(dispatcher(context, V1), self._router())
-        self._stack: App = LimitRequests(routes, context.limits)
+        self.endpoints = (
+            *_version_2(),
+            Endpoint(path="/", handler=_index, answer="text/html", errors=()),
+            Endpoint(path="/gallery.json", handler=_models, errors=ALWAYS),
+            Endpoint(path="/openapi.json", handler=self._document, errors=ALWAYS),
+            Endpoint(path="/metrics", handler=self._metrics, answer="text/plain", errors=ALWAYS),
+        )
+        self._stack: ASGIApp = LimitRequests(self._dispatch, context.limits)
         if local and not api_key:
-            self._stack = LocalHosts(self._stack)
-        self._stack = AnswerErrors(ApiKey(self._stack, api_key))
-        self._stack = SecurityHeaders(Observe(self._stack, metrics), self._headers)
+            self._stack = CheckHost(self._stack)
+        self._stack = AnswerErrors(CheckKey(self._stack, api_key))
+        self._stack = AddHeaders(Observe(self._stack, metrics), self._headers)
+        self._router = Router(
+            [*map(self._route, self.endpoints), Mount("/static", _StaticFiles(directory=STATIC))],
+            redirect_slashes=False,
+            default=_not_found,
+            lifespan=self.lifespan,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # then the router raises what it refuses, for `AnswerErrors`
         await self._stack(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """Loads the models, and unloads them at the end."""
+        await self.context.repository.start()
+        try:
+            yield
+        finally:
+            await self.context.repository.stop()
 
     def _headers(self) -> dict[bytes, bytes]:
         """What every answer carries; while the server is being stopped each ends its connection.
@@ -88,71 +198,85 @@ class Server:
         Clients that keep connections then open the next one elsewhere, instead of losing a request
         on one that is closed under it.
         """
-        return LAST_HEADERS if self.context.stopping else HEADERS
+        return HEADERS | {b"connection": b"close"} if self.context.stopping else HEADERS
 
-    def _router(self) -> Router:
-        pages = [
-            ("GET", "/", _index),
-            ("GET", "/gallery.json", _models),
-            ("GET", "/openapi.json", _openapi),
-            ("GET", "/metrics", self._metrics),
-        ]
-        routes = [self._route(*each) for each in (*V2, *pages)]
-        return Router(
-            [
-                *routes,
-                Mount("/static", _Static(directory=STATIC)),
-            ],
-            redirect_slashes=False,
-            default=_nothing,
-            lifespan=self._lifespan,
-        )
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Version 1 apart: TF Serving's paths have no regard to case, and colons."""
+        if scope["type"] != "http" or scope["path"][:4].lower() not in ("/v1", "/v1/"):
+            await self._router(scope, receive, send)
+            return
+        raw = scope.get("raw_path") or scope["path"].encode()
+        path = raw.split(b"?")[0].decode("latin-1")
+        handler, target, scope["state"]["template"] = find_endpoint(scope["method"], path)
+        response = await handler(self.context, Request(scope, receive, send), target)
+        await response(scope, receive, send)
 
-    def _route(
-        self,
-        method: str,
-        path: str,
-        handler: Callable[[Context, Request], Awaitable[Response]],
-    ) -> Route:
-        async def endpoint(request: Request) -> Response:
-            request.state.template = path
-            return await handler(self.context, request)
+    def _route(self, endpoint: Endpoint) -> Route:
+        async def answer(request: Request) -> Response:
+            request.state.template = endpoint.path
+            version = request.path_params.get("version")
+            if version is not None:
+                version = whole_number(version, "version", least=0, most=LARGEST_VERSION)
+            target = Target(name=request.path_params.get("name", ""), version=version)
+            return await endpoint.handler(self.context, request, target)
 
-        return Route(path, endpoint, methods=[method])
+        return Route(endpoint.path, answer, methods=[endpoint.method])
 
-    async def _metrics(self, context: Context, request: Request) -> Response:
+    async def _metrics(self, context: Context, request: Request, target: Target) -> Response:
+        """Figures for Prometheus."""
         return self.metrics.response()
 
-    @contextlib.asynccontextmanager
-    async def _lifespan(self, app: object) -> AsyncIterator[None]:
-        await self.context.repository.start()
-        try:
-            yield
-        finally:
-            await self.context.repository.stop()
+    async def _document(self, context: Context, request: Request, target: Target) -> Response:
+        """This document."""
+        return await json_response(openapi(self.endpoints, context.limits))
 
 
-def _by_version(version_1: App, others: App) -> App:
-    """Version 1 reads its paths itself: TF Serving's have no regard to case, and colons."""
+@functools.lru_cache(maxsize=64)  # most requests ask the same as those before
+def find_endpoint(method: str, path: str) -> tuple[Handler, Target, str]:
+    """What answers a request of version 1, the model it names, and the template of its path.
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        first = scope["type"] == "http" and scope["path"][:4].lower() in ("/v1", "/v1/")
-        await (version_1 if first else others)(scope, receive, send)
+    Raises:
+        InvalidArgument: there is no such path, or its version is no number that 64 bits hold.
+    """
+    for endpoint, pattern in _patterns():
+        found = pattern.fullmatch(path) if method == endpoint.method else None
+        if found is None:
+            continue
+        digits, label = found["version"], found["label"]
+        if digits is not None and (len(digits) > 19 or int(digits) > LARGEST_VERSION):
+            raise InvalidArgument(
+                f"Expected a version of at most {LARGEST_VERSION}. Received: {digits[:40]}"
+            )
+        target = Target(
+            name=unquote(found["name"]),
+            version=int(digits) if digits else None,
+            label=unquote(label) if label else None,
+        )
+        which = WHICH[1 if digits else 2 if label else 0]
+        return endpoint.handler, target, f"/v1/models/{{name}}{which}{endpoint.path}"
+    raise InvalidArgument(f"Malformed request: {method} {path[:200]}")
 
-    return application
+
+@functools.cache
+def _patterns() -> list[tuple[Endpoint, re.Pattern[str]]]:
+    which = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    model = rf"/v1/models/(?P<name>[^/:]+){which}"
+    flags = re.IGNORECASE | re.ASCII
+    return [(each, re.compile(model + re.escape(each.path), flags)) for each in VERSION_1]
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         raise HTTPException(404, "There is nothing at this path; see /openapi.json")
 
 
-async def _index(context: Context, request: Request) -> Response:
+async def _index(context: Context, request: Request, target: Target) -> Response:
+    """The page."""
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-async def _models(context: Context, request: Request) -> Response:
-    """Every model with its versions' states: what the page starts from."""
+async def _models(context: Context, request: Request, target: Target) -> Response:
+    """All models with the states of their versions."""
     models = [
         {"name": name, "versions": {str(number): str(state) for number, state in versions.items()}}
         for name, versions in context.repository.models().items()
@@ -160,12 +284,82 @@ async def _models(context: Context, request: Request) -> Response:
     return await json_response({"models": models})
 
 
-async def _openapi(context: Context, request: Request) -> Response:
-    return await json_response(document(context.limits))
+def openapi(endpoints: tuple[Endpoint, ...], limits: Limits) -> JsonObject:
+    """The OpenAPI 3.1 document of version 1 and of further endpoints.
+
+    Args:
+        endpoints: all but those of version 1.
+        limits: of this server, which bound the parameters of queries.
+    """
+    from pydantic import TypeAdapter
+
+    routes = [
+        (f"/v1/models/{{name}}{which}{each.path}", each) for which in WHICH for each in VERSION_1
+    ]
+    routes += [(each.path, each) for each in endpoints]
+    types = {kind for _, each in routes for kind in (each.body, each.answer)} | {ErrorResponse}
+    adapters = [(each, "validation", TypeAdapter(each)) for each in types if not _is_media(each)]
+    found, shared = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
+    schemas = {kind: schema for (kind, _), schema in found.items()}
+    paths: dict[str, JsonObject] = {}
+    for path, endpoint in routes:
+        operation = _operation(path, endpoint, limits, schemas)
+        paths.setdefault(path, {})[endpoint.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ganapp serve", "version": "1", "description": __doc__},
+        "paths": paths,
+        "components": {
+            "schemas": shared["$defs"],
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+        # The empty one: a server without a key asks for none.
+        "security": [{}, {"bearer": []}, {"header": []}],
+    }
+
+
+def _is_media(answer: object) -> bool:
+    return answer is None or isinstance(answer, str)
+
+
+def _operation(
+    path: str, endpoint: Endpoint, limits: Limits, schemas: dict[object, JsonObject]
+) -> JsonObject:
+    def content(kind: object) -> JsonObject:
+        if isinstance(kind, str):
+            return {"content": {kind: {"schema": {"type": "string"}}}}
+        return {"content": {"application/json": {"schema": schemas[kind]}}}
+
+    def parameter(name: str, place: str, schema: JsonObject) -> JsonObject:
+        return {"name": name, "in": place, "required": place == "path", "schema": schema}
+
+    good = {"description": "The answer."} | (content(endpoint.answer) if endpoint.answer else {})
+    responses = {
+        str(status): {"description": ERRORS[status]} | content(ErrorResponse)
+        for status in endpoint.errors
+    }
+    if endpoint.answer is not None:
+        responses["200"] = good
+    if endpoint.unready:
+        responses["503"] = good
+    in_path = {"name": {"type": "string"}, "label": {"type": "string"}}
+    in_path["version"] = {"type": "integer", "minimum": 0}
+    parameters = [
+        *(parameter(name, "path", of) for name, of in in_path.items() if f"{{{name}}}" in path),
+        *(parameter(name, "query", of) for name, of in endpoint.query(limits).items()),
+    ]
+    summary = (endpoint.handler.__doc__ or "").partition("\n")[0]
+    operation = {"summary": summary, "parameters": parameters, "responses": responses}
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, **content(endpoint.body)}
+    return operation
 
 
 def make_app(
-    repository: Models,
+    repository: Repository,
     limits: Limits | None = None,
     *,
     metrics: Metrics | None = None,
@@ -175,12 +369,12 @@ def make_app(
     """The server for a repository of models.
 
     Args:
-        repository: see `ganapp.export.server.repository`; started and stopped with the application.
+        repository: the models; started and stopped with the application.
         limits: see `Limits`.
         metrics: the figures to add to, for those that the batches are counted in.
         api_key: what every request but health checks and the page must carry; `None` for none.
         local: whether only this machine reaches it; without a key, requests must then name it.
     """
     metrics = metrics or Metrics()
-    metrics.watch(repository)
+    metrics.add_versions(repository)
     return Server(Context(repository, limits or Limits()), metrics, api_key, local=local)

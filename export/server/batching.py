@@ -17,16 +17,15 @@ from collections.abc import Callable
 import numpy as np
 
 from ganapp.export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
-from ganapp.export.server.waiting import Part, Waiting
 
 Run = Callable[[np.ndarray], np.ndarray]
-AT_ONCE = 8  # answers that are handed out before the event loop looks at all else
+ANSWERS_A_TURN = 8  # answers that are handed out before the event loop looks at all else
 MEMORY = 0.8  # share of the old value in the running mean of seconds a row
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batching:
-    """How requests are gathered.
+    """Parameters of batching.
 
     Args:
         max_batch_size: most rows of a batch; 1 turns gathering off.
@@ -55,7 +54,7 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What is told to whoever counts; called on the event loop, so they must be quick.
+    """Functions that count batches; called on the event loop, so they must be quick.
 
     Args:
         on_open: there is a queue, from the first request on; a function that says how many rows
@@ -69,6 +68,50 @@ class Hooks:
     on_close: Callable[[], None] = lambda: None
 
 
+@dataclasses.dataclass(eq=False)
+class QueuedRequest:
+    """Rows of a request that wait for a batch, and the future of their answer.
+
+    Args:
+        z: rows `(n, size)`.
+        future: of what the engine makes of them, `(n, ...)`.
+        since: when they came, as `time.monotonic()` counts.
+        deadline: likewise, after which they are not run any more.
+        taken: how many of them are in a batch already, or need none.
+        parts: answers to some of them, by the first row.
+    """
+
+    z: np.ndarray
+    future: asyncio.Future
+    since: float
+    deadline: float = math.inf
+    taken: int = 0
+    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def remaining(self) -> int:
+        """How many rows still wait."""
+        return len(self.z) - self.taken
+
+    def receive(self, start: int, rows: np.ndarray) -> None:
+        """Keeps the answer to the rows from `start` on; the last one completes the future."""
+        if len(rows) < len(self.z):
+            self.parts[start] = rows
+            if sum(map(len, self.parts.values())) < len(self.z):
+                return
+            rows = np.concatenate([self.parts[at] for at in sorted(self.parts)])
+        if not self.future.done():
+            self.future.set_result(rows)
+
+    def fail(self, error: ServerError) -> None:
+        """Ends the wait with an error."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+Part = tuple[QueuedRequest, int, int]  # rows [start, stop) of a request
+
+
 class Batcher:
     """Runs rows of many requests together; used from one event loop.
 
@@ -76,7 +119,7 @@ class Batcher:
         run: rows `(n, size)` -> `(n, ...)`, called in threads of the batcher, `num_batch_threads`
             at a time. What it makes of a row may not depend on the others.
         parameters: see `Batching`.
-        hooks: who is told of batches and of the queue.
+        hooks: see `Hooks`.
     """
 
     def __init__(
@@ -87,11 +130,11 @@ class Batcher:
         self._pool = concurrent.futures.ThreadPoolExecutor(
             self.parameters.num_batch_threads, thread_name_prefix="batch"
         )
-        self._waiting: collections.deque[Waiting] = collections.deque()
+        self._queue: collections.deque[QueuedRequest] = collections.deque()
         self._rows = 0  # that wait
         self._running = self._answering = 0  # batches in a thread, and those handed out
         self._seconds_per_row = 0.0
-        self._closing = self._hurried = False
+        self._closing = self._flushing = False
         self._idle = asyncio.Event()
         self._wake: asyncio.Handle | None = None
         self._open = False
@@ -131,8 +174,10 @@ class Batcher:
             self._open = True
             self.hooks.on_open(lambda: self._rows)
         future = asyncio.get_running_loop().create_future()
-        request = Waiting(z, future, time.monotonic(), math.inf if deadline is None else deadline)
-        self._waiting.append(request)
+        request = QueuedRequest(
+            z, future, time.monotonic(), math.inf if deadline is None else deadline
+        )
+        self._queue.append(request)
         self._count(len(z))
         self._pump_soon()
         try:
@@ -145,7 +190,7 @@ class Batcher:
         if self._closing:
             raise Unavailable("The model is being unloaded: try again.")
         if deadline is not None and deadline <= time.monotonic():
-            raise late()
+            raise deadline_passed()
         if self._rows and self._rows + rows > self.capacity:
             seconds = math.ceil(self._rows * self._seconds_per_row)
             raise Overloaded(
@@ -153,9 +198,9 @@ class Batcher:
                 retry_after=max(1, seconds),
             )
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         """Lets no rows wait for company from now on."""
-        self._hurried = True
+        self._flushing = True
         self._pump_soon()
 
     async def close(self) -> None:
@@ -174,9 +219,9 @@ class Batcher:
         if not (self._rows or self._running or self._answering):
             self._idle.set()
 
-    def _drop(self, request: Waiting) -> None:
+    def _drop(self, request: QueuedRequest) -> None:
         """Lets none of its rows wait any more."""
-        self._count(-request.untaken)
+        self._count(-request.remaining)
         request.taken = len(request.z)
 
     def _pump_soon(self, delay: float = 0.0) -> None:
@@ -203,28 +248,28 @@ class Batcher:
 
     def _due(self) -> float:
         """Seconds until the next batch has to start."""
-        while not self._waiting[0].untaken:  # answered late or abandoned
-            self._waiting.popleft()
-        if self._rows >= self.parameters.max_batch_size or self._closing or self._hurried:
+        while not self._queue[0].remaining:  # answered late or abandoned
+            self._queue.popleft()
+        if self._rows >= self.parameters.max_batch_size or self._closing or self._flushing:
             return 0.0
         limit = self.parameters.batch_timeout_micros / 1e6
-        return limit - (time.monotonic() - self._waiting[0].since)
+        return limit - (time.monotonic() - self._queue[0].since)
 
     def _take(self) -> list[Part]:
         """Rows of the next batch; none, if all that waited had waited too long."""
         parts, room, now = [], self.parameters.max_batch_size, time.monotonic()
-        while room and self._waiting:
-            request = self._waiting[0]
-            if request.untaken and request.deadline <= now:
+        while room and self._queue:
+            request = self._queue[0]
+            if request.remaining and request.deadline <= now:
                 self._drop(request)
-                request.fail(late())
+                request.fail(deadline_passed())
             start = request.taken
             request.taken = min(len(request.z), start + room)
             if request.taken > start:
                 parts.append((request, start, request.taken))
                 room -= request.taken - start
-            if not request.untaken:
-                self._waiting.popleft()
+            if not request.remaining:
+                self._queue.popleft()
         return parts
 
     def _start(self, parts: list[Part]) -> None:
@@ -251,32 +296,32 @@ class Batcher:
         self._running -= 1
         self._answering += 1
         self._pump()
-        self._hand_out(parts, result)
+        self._give_answers(parts, result)
 
-    def _hand_out(self, parts: list[Part], result: np.ndarray | BaseException) -> None:
+    def _give_answers(self, parts: list[Part], result: np.ndarray | BaseException) -> None:
         """Gives answers a few at a time: writing them all would keep the next batch waiting."""
-        now, later = parts[:AT_ONCE], parts[AT_ONCE:]
+        now, later = parts[:ANSWERS_A_TURN], parts[ANSWERS_A_TURN:]
         if isinstance(result, BaseException):
             for request, _, _ in now:
-                request.fail(failed(result))
+                request.fail(engine_failure(result))
         else:
             for request, start, stop in now:
                 request.receive(start, result[: stop - start])
                 result = result[stop - start :]
         if later:
-            asyncio.get_running_loop().call_soon(self._hand_out, later, result)
+            asyncio.get_running_loop().call_soon(self._give_answers, later, result)
         else:
             self._answering -= 1
             self._count(0)
 
 
-def late() -> DeadlineExceeded:
-    """What a request is told whose answer was not ready in time."""
+def deadline_passed() -> DeadlineExceeded:
+    """The error of a request whose answer was not ready in time."""
     return DeadlineExceeded("The deadline passed before the answer was ready: ask for less.")
 
 
-def failed(error: BaseException) -> ServerError:
-    """What a request is told whose batch the engine could not run."""
+def engine_failure(error: BaseException) -> ServerError:
+    """The error of a request whose batch the engine could not run."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     refusal = ServerError(500, f"The model could not be run: {reason}")
     refusal.__cause__ = error

@@ -64,4 +64,4 @@ class DeadlineExceeded(ServerError):
 
 
 class StartError(Exception):
-    """The server cannot be started, as one sentence for the person who asked."""
+    """The server cannot be started; the message is one sentence for the user."""

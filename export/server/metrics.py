@@ -2,20 +2,20 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ganapp.export.server.asgi import App, Receive, Scope, Send
-from ganapp.export.server.context import Models
+from ganapp.export.server.batching import Hooks
+from ganapp.export.server.repository import Repository
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
-Depth = Callable[[], int]  # rows that wait in a queue
 UNKNOWN = "unknown"  # paths and methods that are none: a label must not take what clients invent
 
 
@@ -47,30 +47,38 @@ class Metrics:
             buckets=ROWS,
             registry=self.registry,
         )
-        self._queues: dict[tuple[str, str], Depth] = {}
-        self.registry.register(_Queues(self._queues))
+        self.queue_rows = Gauge(
+            "ganapp_queue_rows",
+            "Samples that wait for a batch.",
+            ("model", "version"),
+            registry=self.registry,
+        )
+        self._depths: dict[tuple[str, str], Callable[[], int]] = {}
 
-    def of_batches(self, name: str, version: int) -> dict[str, Callable[..., None]]:
-        """What a version's batches are told to: the arguments of `batching.Hooks`."""
+    def batch_hooks(self, name: str, version: int) -> Hooks:
+        """Hooks that count the batches of a version."""
         labels = (name, str(version))
-        mine: list[Depth] = []
+        own: list[Callable[[], int]] = []
 
-        def remember(depth: Depth) -> None:
-            mine.append(depth)
-            self._queues[labels] = depth
+        def on_open(depth: Callable[[], int]) -> None:
+            own.append(depth)
+            self._depths[labels] = depth
+            self.queue_rows.labels(*labels).set_function(depth)
 
-        def forget() -> None:  # else every version that ever was would be told of for ever
+        def on_close() -> None:  # else every version that ever was would be listed for ever
             self.batch_rows.remove(*labels)
-            if self._queues.get(labels) in mine:
-                del self._queues[labels]
+            # The same number may have been loaded again.
+            if self._depths.get(labels) in own:
+                del self._depths[labels]
+                self.queue_rows.remove(*labels)
 
-        return {  # looked up each time: the same number may be loaded again before it is forgotten
-            "on_open": remember,
-            "on_batch": lambda size: self.batch_rows.labels(*labels).observe(size),
-            "on_close": forget,
-        }
+        return Hooks(
+            on_open=on_open,
+            on_batch=lambda size: self.batch_rows.labels(*labels).observe(size),
+            on_close=on_close,
+        )
 
-    def watch(self, repository: Models) -> None:
+    def add_versions(self, repository: Repository) -> None:
         """Adds the versions of a repository's models, read whenever somebody asks."""
         self.registry.register(_Versions(repository))
 
@@ -79,28 +87,10 @@ class Metrics:
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Queues:
-    """One gauge a version: rows that wait, asked for when somebody looks and not before."""
-
-    def __init__(self, queues: Mapping[tuple[str, str], Depth]) -> None:
-        self.queues = queues
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        return []
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
-            "ganapp_queue_rows", "Samples that wait for a batch.", labels=("model", "version")
-        )
-        for labels, depth in self.queues.items():
-            family.add_metric(labels, depth())
-        yield family
-
-
 class _Versions:
     """One gauge a version: 1, with its state."""
 
-    def __init__(self, repository: Models) -> None:
+    def __init__(self, repository: Repository) -> None:
         self.repository = repository
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -121,7 +111,7 @@ class _Versions:
 class Observe:
     """Middleware: counts and times every answer by the template of its route."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
         # Looking a series up takes longer than counting. Routes and statuses are few.
@@ -139,7 +129,7 @@ class Observe:
         clock = asyncio.get_running_loop().time
         start, status = clock(), "499"  # if the client leaves before the answer
 
-        async def counted(message) -> None:
+        async def tracked_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
@@ -147,7 +137,7 @@ class Observe:
 
         self.under_way += 1
         try:
-            await self.app(scope, receive, counted)
+            await self.app(scope, receive, tracked_send)
         finally:
             self.under_way -= 1
             route = state.get("template", UNKNOWN)

@@ -2,27 +2,353 @@
 
 As with TF Serving's default policy, the highest version of a model is served: a new one is loaded
 and run once before it takes over, and the old one is closed when the last request that uses it has
-been answered. Which versions lie there is `scanning`'s, which are wanted `versions`'.
+been answered. Half-written folders are left alone.
 """
 
 import asyncio
 import contextlib
+import dataclasses
+import enum
 import logging
-from collections.abc import Callable, Iterator
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from ganapp.export.layout import labels as labels_in
-from ganapp.export.server import scanning
+from ganapp.export.layout import EXTRA, MODELS, may_be_served
+from ganapp.export.layout import labels as read_labels
 from ganapp.export.server.batching import Batching, Hooks
-from ganapp.export.server.engines import ENGINES
+from ganapp.export.server.engines import check_engine
 from ganapp.export.server.errors import InvalidArgument, NotFound, Unavailable
-from ganapp.export.server.scanning import Found
 from ganapp.export.server.servable import SAMPLES_LIMIT, Servable
-from ganapp.export.server.versions import Entry, State, Versions, VersionStatus
+from ganapp.export.server.spec import BrokenVersion, IncompleteVersion, ServingSpec
+
+NUMBER = re.compile(r"[0-9]{1,18}")  # int64, as TF Serving's versions
+MOST_FILES = 10_000  # of a version folder; more are no export
 
 logger = logging.getLogger(__name__)
 
+Warn = Callable[[str], None]
 Labels = dict[str, int]
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionFolder:
+    """A version folder with every file that its serving.json lists.
+
+    Args:
+        folder: resolved.
+        fingerprint: path, size, time and inode of its files: another one means other content.
+        name: of the model, as exported; that of the folder if serving.json is broken.
+    """
+
+    folder: Path
+    fingerprint: Fingerprint
+    name: str
+
+    @property
+    def number(self) -> int:
+        """The version that the folder's name says; 1 if it is no number."""
+        return int(self.folder.name) if NUMBER.fullmatch(self.folder.name) else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The models in a root folder.
+
+    Args:
+        root: resolved; nothing outside is served.
+        models: folder by name of model; version folders lie in it.
+        alone: the version folder that the root is, if it is one.
+    """
+
+    root: Path
+    models: dict[str, Path]
+    alone: Path | None = None
+
+
+def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
+    """The models in a version folder, a model, a folder of models or an export.
+
+    Args:
+        root: what to look at.
+        warn: given what is left out, and why.
+
+    Raises:
+        NotADirectoryError: it is no folder.
+    """
+    root = root.resolve()
+    if not root.is_dir():
+        raise NotADirectoryError(f"`root` must be a folder. Received: root={root}")
+    if (root / EXTRA).is_dir():
+        return Layout(root, {}, alone=root)
+    if any((folder / EXTRA).is_dir() for folder in _numbered(root).values()):
+        return Layout(root, {root.name: root})
+    folder = root / MODELS if (root / MODELS).is_dir() else root
+    if not _within(root, folder, warn):
+        return Layout(root, {})
+    children = sorted(child for child in folder.iterdir() if may_be_served(child.name))
+    models = {
+        child.name: child for child in children if child.is_dir() and _within(folder, child, warn)
+    }
+    return Layout(root, models)
+
+
+def read_versions(model: Path, warn: Warn = logger.warning) -> dict[int, VersionFolder]:
+    """The complete version folders of a model; half-written ones are left out.
+
+    Args:
+        model: folder of its versions; a link out of it could make a version of another model's.
+        warn: given what else is left out, and why.
+    """
+    found = {}
+    for number, folder in _numbered(model).items():
+        if _within(model, folder, warn) and (one := read_version(folder)) is not None:
+            found[number] = one
+    return found
+
+
+def read_version(folder: Path) -> VersionFolder | None:
+    """A version folder if all its files are there, whatever is in them."""
+    try:
+        name = ServingSpec.read(folder).name
+    except (IncompleteVersion, OSError):
+        return None
+    except BrokenVersion:
+        name = ""  # why is reported when it is loaded
+    try:
+        fingerprint = _fingerprint(folder)
+    except OSError:  # it is being deleted
+        return None
+    return VersionFolder(
+        folder.resolve(), fingerprint, name if may_be_served(name) else folder.name
+    )
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    children = [child for child in folder.iterdir() if NUMBER.fullmatch(child.name)]
+    return {int(child.name): child for child in sorted(children) if child.is_dir()}
+
+
+def _within(parent: Path, folder: Path, warn: Warn) -> bool:
+    if folder.resolve().is_relative_to(parent.resolve()):
+        return True
+    warn(f"{folder} is a link that leads out of {parent}: not served")
+    return False
+
+
+def _fingerprint(folder: Path) -> Fingerprint:
+    entries = []
+    for parent, _, names in os.walk(folder):  # follows no links
+        for name in names:
+            path = os.path.join(parent, name)
+            status = os.stat(path, follow_symlinks=False)
+            entries.append((path, status.st_size, status.st_mtime_ns, status.st_ino))
+        if len(entries) > MOST_FILES:
+            break
+    return tuple(sorted(entries))
+
+
+class State(enum.StrEnum):
+    """TF Serving's states of a version."""
+
+    START = "START"
+    LOADING = "LOADING"
+    AVAILABLE = "AVAILABLE"
+    UNLOADING = "UNLOADING"
+    END = "END"
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionStatus:
+    """State of a version, and what is wrong with it.
+
+    Args:
+        version: its number.
+        state: see `State`.
+        error_code: `"OK"`, or TensorFlow's name of what is wrong with its files.
+        error_message: the sentence to that.
+    """
+
+    version: int
+    state: State
+    error_code: str = "OK"
+    error_message: str = ""
+
+
+@dataclasses.dataclass(eq=False)
+class Entry:
+    """A version and the requests that use it.
+
+    Args:
+        found: the content it is about.
+        status: see `VersionStatus`.
+        servable: while it is loaded.
+        leases: requests that use it.
+        idle: set when the last of them ends.
+    """
+
+    found: VersionFolder
+    status: VersionStatus
+    servable: Servable | None = None
+    leases: int = 0
+    idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+    def set_state(self, state: State, error: BaseException | None = None) -> None:
+        """Notes a new state, and why if something is wrong."""
+        code, message = "OK", ""
+        if error is not None:
+            broken = isinstance(error, BrokenVersion)
+            code, message = "FAILED_PRECONDITION" if broken else "INTERNAL", str(error)
+        self.status = VersionStatus(self.status.version, state, code, message)
+
+    def release(self) -> None:
+        """Ends one request's use."""
+        self.leases -= 1
+        if not self.leases:
+            self.idle.set()
+
+    @property
+    def available(self) -> bool:
+        """Whether requests may use it."""
+        return self.status.state == State.AVAILABLE
+
+
+class Versions:
+    """The versions of one model; used from one event loop.
+
+    The highest one that can be loaded is wanted, and those that a label names. What is served goes
+    on until what takes its place is ready.
+
+    Args:
+        load: opens the folder of a version; called in a thread.
+    """
+
+    def __init__(self, load: Callable[[VersionFolder, int], Servable]) -> None:
+        self.entries: dict[int, Entry] = {}
+        self.labels: dict[str, int] = {}
+        self._load = load
+        self._seen: dict[int, VersionFolder] = {}
+        self._broken: dict[
+            int, VersionFolder
+        ] = {}  # content that could not be loaded: not tried again
+        self._closing: set[asyncio.Task] = set()
+
+    def latest(self) -> Entry | None:
+        """The highest version that is served."""
+        served = [number for number, entry in self.entries.items() if entry.available]
+        return self.entries[max(served)] if served else None
+
+    async def update(self, found: Mapping[int, VersionFolder], *, retry: bool) -> None:
+        """Loads what is new and wanted, then unloads what is no longer.
+
+        What is served is unloaded after two looks without it: where a version is replaced in place
+        one look may fall between the two renames.
+
+        Args:
+            found: complete folders by number.
+            retry: whether content that cannot be loaded, and that the last update did not see, is
+                tried once more by the next: its files may still be growing.
+        """
+        seen = dict(found)
+        found = seen | self._missing_once(seen)
+        tried: set[int] = set()
+        while (number := self._next(found, tried)) is not None:
+            tried.add(number)
+            retry_later = retry and self._seen.get(number) != found[number]
+            await self._open(number, found[number], retry_later)
+        wanted = self._wanted(found, tried)
+        for number, entry in list(self.entries.items()):
+            if entry.available and number not in wanted:
+                self.retire(entry)
+            elif number not in found and entry.servable is None:
+                del self.entries[number]
+        self._seen = seen
+        self._broken = {n: of for n, of in self._broken.items() if found.get(n) == of}
+
+    def retire(self, entry: Entry) -> None:
+        """Stops giving out a version and closes it when its last request is answered."""
+        if entry.available:
+            entry.set_state(State.UNLOADING)
+            task = asyncio.create_task(self._close(entry))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Retires all versions and waits for their last requests."""
+        for entry in self.entries.values():
+            self.retire(entry)
+        await asyncio.gather(*self._closing)
+
+    def _missing_once(self, found: Mapping[int, VersionFolder]) -> dict[int, VersionFolder]:
+        """What is served and was there at the last look, but is not now."""
+        return {
+            number: entry.found
+            for number, entry in self.entries.items()
+            if entry.available and number in self._seen and number not in found
+        }
+
+    def _next(self, found: Mapping[int, VersionFolder], tried: set[int]) -> int | None:
+        """The first wanted version whose content is not loaded yet."""
+        for number in self._wanted(found, tried):
+            entry = self.entries.get(number)
+            current = entry is not None and entry.available and entry.found == found[number]
+            if not current and self._is_loadable(number, found, tried):
+                return number
+        return None
+
+    def _wanted(self, found: Mapping[int, VersionFolder], tried: set[int]) -> list[int]:
+        """The highest number that is or may be served, then those with labels."""
+        good = [
+            number
+            for number in sorted(found, reverse=True)
+            if self._is_loadable(number, found, tried)
+            or (number in self.entries and self.entries[number].available)
+        ]
+        labelled = set(self.labels.values())
+        return good[:1] + [number for number in good[1:] if number in labelled]
+
+    def _is_loadable(
+        self, number: int, found: Mapping[int, VersionFolder], tried: set[int]
+    ) -> bool:
+        return number not in tried and self._broken.get(number) != found[number]
+
+    async def _open(self, number: int, found: VersionFolder, retry_later: bool) -> None:
+        old = self.entries.get(number)
+        # Other content under a number that is served: the old entry stays until it is replaced.
+        serving = old is not None and old.available
+        entry = Entry(found, VersionStatus(number, State.LOADING))
+        if not serving:
+            self.entries[number] = entry
+        try:
+            entry.servable = await asyncio.to_thread(self._load, found, number)
+        except Exception as error:  # whatever is wrong with it, the other versions go on
+            self._note_failure(old if serving else entry, found, error, retry_later)
+            return
+        entry.set_state(State.AVAILABLE)
+        self.entries[number] = entry
+        if serving:
+            self.retire(old)
+
+    def _note_failure(
+        self, entry: Entry, found: VersionFolder, error: Exception, retry_later: bool
+    ) -> None:
+        if retry_later:
+            if not entry.available:
+                entry.set_state(State.START)
+            return
+        self._broken[entry.status.version] = found
+        entry.set_state(State.AVAILABLE if entry.available else State.END, error)
+        logger.warning("%s is not served: %s", found.folder, error)
+
+    async def _close(self, entry: Entry) -> None:
+        while entry.leases:
+            entry.idle.clear()
+            await entry.idle.wait()
+        servable, entry.servable = entry.servable, None
+        await servable.close()
+        entry.set_state(State.END)
 
 
 class Repository:
@@ -54,25 +380,22 @@ class Repository:
         samples_limit: int = SAMPLES_LIMIT,
         hooks: Callable[[str, int], Hooks] | None = None,
     ) -> None:
-        if engine not in ENGINES:
-            raise ValueError(
-                f"`engine` must be one of {', '.join(ENGINES)}. Received: engine={engine!r}"
-            )
-        self.root = scanning.layout(Path(root), lambda sentence: None).root  # said when it looks
+        check_engine(engine)
+        self.root = read_layout(Path(root), lambda sentence: None).root  # said when it looks
         self.poll_seconds = poll_seconds
         self._options = {"engine": engine, "batching": batching, "num_threads": num_threads}
         self._options["samples_limit"] = samples_limit
         self._hooks = hooks or (lambda name, version: Hooks())
         self._models: dict[str, Versions] = {}
-        self._said: set[str] = set()
-        self._relied_on: set[str] = set()  # models that were there at first or have served since
+        self._logged: set[str] = set()
+        self._required: set[str] = set()  # models that were there at first or have served since
         self._first_look = True
-        self._one_at_a_time = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self._poller: asyncio.Task | None = None
 
     async def start(self) -> None:
         """Loads what is there and begins to look for changes; what cannot be loaded is no error."""
-        await self.refresh(patient=False)
+        await self.refresh(retry=False)
         if self.poll_seconds > 0:
             self._poller = asyncio.create_task(self._poll())
 
@@ -82,8 +405,15 @@ class Repository:
             self._poller.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._poller
-        async with self._one_at_a_time:
+        async with self._refreshing:
             await asyncio.gather(*(versions.close() for versions in self._models.values()))
+
+    def flush(self) -> None:
+        """Starts batches without waiting for more rows from now on: the server is being stopped."""
+        for versions in self._models.values():
+            for entry in versions.entries.values():
+                if entry.available:
+                    entry.servable.flush()
 
     def models(self) -> dict[str, dict[int, State]]:
         """States of all known versions by model, highest version first."""
@@ -91,13 +421,12 @@ class Repository:
             name: {each.version: each.state for each in self.status(name)} for name in self._models
         }
 
-    def relied_on(self) -> dict[str, dict[int, State]]:
+    def required_models(self) -> dict[str, dict[int, State]]:
         """Those of `models` that were there at the first look or have served since.
 
-        One that came later and cannot be loaded is nobody's yet, and no reason to take the others
-        away from those who ask for them.
+        One that came later and cannot be loaded does not make the server unready for the others.
         """
-        return {name: of for name, of in self.models().items() if name in self._relied_on}
+        return {name: of for name, of in self.models().items() if name in self._required}
 
     def status(self, name: str, version: int | None = None) -> list[VersionStatus]:
         """States of a model's versions, highest first.
@@ -112,10 +441,6 @@ class Repository:
             raise NotFound(f"Could not find version {version} of model {name}")
         numbers = sorted(entries, reverse=True) if version is None else [version]
         return [entries[number].status for number in numbers]
-
-    def servable(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
-        """A version that a swap may close: for what it says of itself; see `lease`."""
-        return self._entry(name, version, label).servable
 
     @contextlib.contextmanager
     def lease(
@@ -140,29 +465,29 @@ class Repository:
         finally:
             entry.release()
 
-    async def refresh(self, *, patient: bool = True) -> None:
+    async def refresh(self, *, retry: bool = True) -> None:
         """Looks at the folder once and loads and unloads what has changed.
 
         Args:
-            patient: whether new content that cannot be loaded is tried once more at the next look.
+            retry: whether new content that cannot be loaded is tried once more at the next look.
         """
-        async with self._one_at_a_time:
+        async with self._refreshing:
             try:
-                found, labels = await asyncio.to_thread(self._look)
+                found, labels = await asyncio.to_thread(self._read_folder)
             except OSError as error:  # e.g. a network drive that is away: what is loaded stays
-                self._say({f"{self.root} could not be read: {error}"})
+                self._log_new({f"{self.root} could not be read: {error}"})
                 return
             for name in sorted(set(found) | set(self._models)):
                 if name not in self._models:
                     self._models[name] = Versions(self._loader(name))
                 versions = self._models[name]
                 versions.labels = labels.get(name, versions.labels)
-                await versions.update(found.get(name, {}), patient=patient)
+                await versions.update(found.get(name, {}), retry=retry)
                 if not versions.entries:
                     del self._models[name]
                 if self._first_look or versions.latest() is not None:
-                    self._relied_on.add(name)
-            self._relied_on &= set(self._models)
+                    self._required.add(name)
+            self._required &= set(self._models)
             self._first_look = False
 
     async def _poll(self) -> None:
@@ -173,29 +498,29 @@ class Repository:
             except Exception:  # one bad look must not end the looking
                 logger.exception("looking at %s failed", self.root)
 
-    def _look(self) -> tuple[dict[str, dict[int, Found]], dict[str, Labels]]:
-        said: set[str] = set()
-        there, found, labels = scanning.layout(self.root, said.add), {}, {}
+    def _read_folder(self) -> tuple[dict[str, dict[int, VersionFolder]], dict[str, Labels]]:
+        warnings: set[str] = set()
+        there, found, labels = read_layout(self.root, warnings.add), {}, {}
         for name, folder in there.models.items():
-            if versions := scanning.versions(folder, said.add):
+            if versions := read_versions(folder, warnings.add):
                 found[name] = versions
             try:
-                labels[name] = labels_in(folder)
+                labels[name] = read_labels(folder)
             except ValueError as error:
-                said.add(f"labels of {name} stay as they were: {error}")
-        if there.alone is not None and (one := scanning.complete(there.alone)) is not None:
+                warnings.add(f"labels of {name} stay as they were: {error}")
+        if there.alone is not None and (one := read_version(there.alone)) is not None:
             found[one.name] = {one.number: one}
-        self._say(said)
+        self._log_new(warnings)
         return found, labels
 
-    def _say(self, sentences: set[str]) -> None:
+    def _log_new(self, sentences: set[str]) -> None:
         """Logs what the last look did not find: folders are looked at every few seconds."""
-        for sentence in sorted(sentences - self._said):
+        for sentence in sorted(sentences - self._logged):
             logger.warning("%s", sentence)
-        self._said = sentences
+        self._logged = sentences
 
-    def _loader(self, name: str) -> Callable[[Found, int], Servable]:
-        def load(found: Found, version: int) -> Servable:
+    def _loader(self, name: str) -> Callable[[VersionFolder, int], Servable]:
+        def load(found: VersionFolder, version: int) -> Servable:
             hooks = self._hooks(name, version)
             return Servable.open(
                 found.folder, name=name, version=version, hooks=hooks, **self._options

@@ -1,26 +1,106 @@
 """TF Serving's REST API, version 1: status, metadata, predict, classify, regress.
 
-Paths, methods, forms of requests and answers are TF Serving's, so that clients move between the
-two unchanged, and so is the status of errors but for those that docs/serving.md lists. What is
-more than TF Serving: inputs with a default may be left out of `inputs` and of the objects in
-`instances`.
+Paths, methods, forms of requests and answers are TF Serving's, field by field, so that clients move
+between the two unchanged, and so is the status of errors but for those that docs/serving.md lists.
+What is more than TF Serving: inputs with a default may be left out of `inputs` and of the objects
+in `instances`.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ganapp.export.server.context import Context, json_response, signature_of
+from ganapp.export.server.context import Context, Target, json_response, signature_of
 from ganapp.export.server.errors import InvalidArgument
-from ganapp.export.server.json_body import shown
-from ganapp.export.server.paths import Target
-from ganapp.export.server.proto_json import metadata_json, status_json
-from ganapp.export.server.tensors import is_base64, to_array, to_json
+from ganapp.export.server.repository import State
+from ganapp.export.server.servable import Arrays
+from ganapp.export.server.spec import Signature, TensorInfo
+from ganapp.export.server.tensors import (
+    Json,
+    JsonObject,
+    data_type,
+    is_base64,
+    shown,
+    to_array,
+    to_json,
+)
 
 DEFAULT_SIGNATURE = "serving_default"
+METHOD = "tensorflow/serving/"
+
+
+@dataclass
+class StatusCode:
+    """Whether something is wrong with a version, and what."""
+
+    error_code: str
+    error_message: str
+
+
+@dataclass
+class VersionStatusJson:
+    """The state of a version; JSON of protocol buffers has int64 as text."""
+
+    version: str
+    state: State
+    status: StatusCode
+
+
+@dataclass
+class StatusResponse:
+    """A GetModelStatusResponse."""
+
+    model_version_status: list[VersionStatusJson]
+
+
+@dataclass
+class MetadataResponse:
+    """A GetModelMetadataResponse with the one field there is, `signature_def`."""
+
+    model_spec: JsonObject
+    metadata: JsonObject
+
+
+@dataclass
+class RowsRequest:
+    """A request for predictions by rows."""
+
+    instances: list[Json]
+    signature_name: str = DEFAULT_SIGNATURE
+
+
+@dataclass
+class ColumnsRequest:
+    """A request for predictions by tensors."""
+
+    inputs: Json
+    signature_name: str = DEFAULT_SIGNATURE
+
+
+@dataclass
+class RowsResponse:
+    """Predictions by rows."""
+
+    predictions: list[Json]
+
+
+@dataclass
+class ColumnsResponse:
+    """Predictions by tensors."""
+
+    outputs: Json
+
+
+@dataclass
+class ExamplesRequest:
+    """A request to classify or regress examples."""
+
+    examples: list[JsonObject]
+    signature_name: str = DEFAULT_SIGNATURE
 
 
 async def model_status(context: Context, request: Request, target: Target) -> Response:
@@ -29,18 +109,61 @@ async def model_status(context: Context, request: Request, target: Target) -> Re
     if target.label is not None:
         with context.repository.lease(target.name, None, target.label) as servable:
             version = servable.version
-    return await json_response(status_json(context.repository.status(target.name, version)))
+    states = context.repository.status(target.name, version)
+    found = [
+        VersionStatusJson(
+            str(each.version), each.state, StatusCode(each.error_code, each.error_message)
+        )
+        for each in sorted(states, key=lambda each: -each.version)
+    ]
+    return await json_response(StatusResponse(found))
 
 
 async def model_metadata(context: Context, request: Request, target: Target) -> Response:
     """The signatures of a model."""
     with context.repository.lease(*target.model) as servable:
-        return await json_response(metadata_json(target.name, servable))
+        signatures = {key: _signature_json(key, of) for key, of in servable.signatures.items()}
+        model = {"name": target.name, "signature_name": "", "version": str(servable.version)}
+    metadata = {"signature_def": {"signature_def": signatures}}
+    return await json_response(MetadataResponse(model, metadata))
+
+
+def _signature_json(key: str, signature: Signature) -> JsonObject:
+    """A SignatureDef."""
+
+    def tensors(infos: Mapping[str, TensorInfo]) -> JsonObject:
+        # TensorInfo's field `name` is the graph's with TF Serving; here there may be no graph, and
+        # it says signature and tensor.
+        return {
+            name: {
+                "dtype": info.dtype,
+                "tensor_shape": shape(info.shape),
+                "name": f"{key}_{name}:0",
+            }
+            for name, info in infos.items()
+        }
+
+    def shape(sizes: Sequence[int]) -> JsonObject:
+        dimensions = [{"size": str(size), "name": ""} for size in sizes]
+        return {"dim": dimensions, "unknown_rank": False}
+
+    def constant(dtype: str, value: Json) -> JsonObject:  # a TensorProto of one number
+        return {"dtype": dtype, "tensor_shape": shape(()), data_type(dtype).field: [value]}
+
+    return {
+        "inputs": tensors(signature.inputs),
+        "outputs": tensors(signature.outputs),
+        "method_name": f"{METHOD}predict",
+        "defaults": {
+            name: constant(signature.inputs[name].dtype, value)
+            for name, value in signature.defaults.items()
+        },
+    }
 
 
 async def predict(context: Context, request: Request, target: Target) -> Response:
     """Runs a signature on rows (`instances`) or columns (`inputs`)."""
-    context.admit(*target.model)
+    context.admit(target)
     body = await context.json_object(request)
     name = signature_name(body)
     with context.repository.lease(*target.model) as servable:
@@ -60,8 +183,19 @@ async def predict(context: Context, request: Request, target: Target) -> Respons
     return await json_response(answer, numbers=numbers)
 
 
-async def classify_or_regress(context: Context, request: Request, target: Target) -> Response:
+async def classify(context: Context, request: Request, target: Target) -> Response:
     """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
+    await _refuse_examples(context, request, target, "classify")
+
+
+async def regress(context: Context, request: Request, target: Target) -> Response:
+    """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
+    await _refuse_examples(context, request, target, "regress")
+
+
+async def _refuse_examples(
+    context: Context, request: Request, target: Target, method: str
+) -> NoReturn:
     body = await context.json_object(request)
     name = signature_name(body)
     examples = body.get("examples")
@@ -73,12 +207,12 @@ async def classify_or_regress(context: Context, request: Request, target: Target
     with context.repository.lease(*target.model) as servable:
         signature_of(servable, name)
     raise InvalidArgument(
-        f"Signature {name!r} has the method tensorflow/serving/predict, expected "
-        f"tensorflow/serving/{target.verb}: send it to :predict."
+        f"Signature {name!r} has the method {METHOD}predict, expected {METHOD}{method}: send it to "
+        ":predict."
     )
 
 
-def signature_name(body: dict[str, Any]) -> str:
+def signature_name(body: JsonObject) -> str:
     """Which signature a request asks for.
 
     Raises:
@@ -90,7 +224,7 @@ def signature_name(body: dict[str, Any]) -> str:
     return name or DEFAULT_SIGNATURE
 
 
-def columns(value: Any, signature: Any) -> dict[str, np.ndarray]:
+def columns(value: Json, signature: Signature) -> Arrays:
     """Tensors of the columnar format: an object by input name, or the only input's value.
 
     Raises:
@@ -109,7 +243,7 @@ def columns(value: Any, signature: Any) -> dict[str, np.ndarray]:
     return {name: _tensor(each, name, signature) for name, each in known.items()}
 
 
-def rows(value: Any, signature: Any) -> dict[str, np.ndarray]:
+def rows(value: Json, signature: Signature) -> Arrays:
     """Tensors of the row format: a list of values, or of objects by input name.
 
     Raises:
@@ -140,11 +274,11 @@ def rows(value: Any, signature: Any) -> dict[str, np.ndarray]:
     return {name: _tensor([row[name] for row in value], name, signature) for name in keys}
 
 
-def _required(signature: Any) -> list[str]:
+def _required(signature: Signature) -> list[str]:
     return [name for name in signature.inputs if name not in signature.defaults]
 
 
-def _only_input(signature: Any, key: str) -> str:
+def _only_input(signature: Signature, key: str) -> str:
     names = list(signature.inputs)
     if len(names) != 1:
         raise InvalidArgument(
@@ -154,7 +288,7 @@ def _only_input(signature: Any, key: str) -> str:
     return names[0]
 
 
-def _tensor(value: Any, name: str, signature: Any) -> np.ndarray:
+def _tensor(value: Json, name: str, signature: Signature) -> np.ndarray:
     info = signature.inputs[name]
     try:
         array = to_array(value, info.dtype)
@@ -164,7 +298,7 @@ def _tensor(value: Any, name: str, signature: Any) -> np.ndarray:
     return array
 
 
-def check_shape(shape: Sequence[int], name: str, info: Any) -> None:
+def check_shape(shape: Sequence[int], name: str, info: TensorInfo) -> None:
     """Refuses the shape of a tensor that does not fit its input.
 
     Raises:
@@ -178,7 +312,7 @@ def check_shape(shape: Sequence[int], name: str, info: Any) -> None:
         raise InvalidArgument(f"`{name}`: expected the shape {expected}. Received: {received}")
 
 
-def as_rows(outputs: dict[str, np.ndarray]) -> Any:
+def as_rows(outputs: Arrays) -> Json:
     """A value a row, or an object a row where there are several outputs.
 
     Raises:
@@ -196,7 +330,7 @@ def as_rows(outputs: dict[str, np.ndarray]) -> Any:
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
-def as_columns(outputs: dict[str, np.ndarray]) -> Any:
+def as_columns(outputs: Arrays) -> Json:
     """All of the only output, or an object of all outputs."""
     values = {name: to_json(name, array) for name, array in outputs.items()}
     return next(iter(values.values())) if len(values) == 1 else values

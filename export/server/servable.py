@@ -3,21 +3,34 @@
 import asyncio
 import concurrent.futures
 import io
+import threading
 import types
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganapp.export.layout import LATENTS
 from ganapp.export.server.batching import Batcher, Batching, Hooks
-from ganapp.export.server.engines import Engine, open_engine
+from ganapp.export.server.engines import Engine, LiteRTModel, open_engine
 from ganapp.export.server.errors import InvalidArgument, Overloaded
-from ganapp.export.server.inputs import checked_inputs, scalar
-from ganapp.export.server.sampler import AS_DRAWN, Sampler
-from ganapp.export.server.spec import BrokenVersion, ServingSpec, Signature
+from ganapp.export.server.spec import (
+    DATA_TYPES,
+    BrokenVersion,
+    ServingSpec,
+    Signature,
+    TensorInfo,
+)
 
-CHANNELS = (1, 3, 4)  # that a PNG may have
+if TYPE_CHECKING:
+    from PIL import Image
+
+CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # of an image that Pillow writes, and its mode for them
 SAMPLES_LIMIT = 4096
+AS_DRAWN = -1  # the class that leaves latents as they were drawn
+SAMPLE_STREAM = 0x5A11  # first half of the stateless seed, as in the exported signature `sample`
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 Arrays = dict[str, np.ndarray]
 
 
@@ -31,7 +44,7 @@ class Servable:
         version: number of its folder.
         name: the model's, where it differs from the one it was exported under.
         samples_limit: most samples of one request.
-        hooks: who is told of batches.
+        hooks: see `Hooks`.
 
     Raises:
         BrokenVersion: its latents or units cannot be loaded, or a signature is not ours.
@@ -138,7 +151,7 @@ class Servable:
             raise InvalidArgument(
                 f'Serving signature name: "{signature_name[:100]}" not found in signature def'
             )
-        checked = checked_inputs(self.signatures[signature_name], inputs)
+        checked = complete_inputs(self.signatures[signature_name], inputs)
         return await self._handlers[signature_name](checked, deadline)
 
     def admit(self) -> None:
@@ -150,18 +163,17 @@ class Servable:
         """
         self._batcher.admit(1)
 
-    def hurry(self) -> None:
-        """Lets no request wait for company from now on: the server is being stopped."""
-        self._batcher.hurry()
+    def flush(self) -> None:
+        """Starts batches without waiting for more rows from now on: the server is being stopped."""
+        self._batcher.flush()
 
     async def close(self) -> None:
         """Finishes what was accepted, then frees the engine."""
         await self._batcher.close()
-        self._helper.shutdown(wait=False)
-        self._engine.close()
+        self.abandon()
 
     def abandon(self) -> None:
-        """Frees what a servable holds that never answered a request."""
+        """Frees the engine, whatever is being asked of it."""
         self._helper.shutdown(wait=False)
         self._engine.close()
 
@@ -174,67 +186,220 @@ class Servable:
         return {self.spec.output_name: await self._batcher.submit(inputs["z"], deadline)}
 
     async def _sample(self, inputs: Arrays, deadline: float | None) -> Arrays:
-        count = int(scalar(inputs, "count", 1, self.samples_limit, 1))
+        count = int(_scalar(inputs, "count", 1, self.samples_limit, 1))
         seed = int(inputs["seed"])
-        class_ = int(scalar(inputs, "class", AS_DRAWN, len(self.spec.latent.classes) - 1, AS_DRAWN))
-        truncation = scalar(inputs, "truncation", 0, 1, 1.0)
-        latents = await self._drawn(count, deadline, count, seed, class_, truncation)
+        last = len(self.spec.latent.classes) - 1
+        class_ = int(_scalar(inputs, "class", AS_DRAWN, last, AS_DRAWN))
+        truncation = _scalar(inputs, "truncation", 0, 1, 1.0)
+        self._batcher.admit(count, deadline)
+        if self._drawing and self._drawing + count > self._batcher.capacity:
+            raise Overloaded(
+                f"The queue is full: latents of {self._drawing} samples are being drawn; try later."
+            )
+        self._drawing += count
+        try:
+            latents = await self._in_thread(self._sampler.latents, count, seed, class_, truncation)
+        finally:
+            self._drawing -= count
         samples = await self._batcher.submit(latents, deadline)
-        units = await self._help(self._sampler.to_user_units, samples)
+        units = await self._in_thread(self._sampler.to_user_units, samples)
         return {"samples": units, "latents": latents}
 
     async def _sample_png(self, inputs: Arrays, deadline: float | None) -> Arrays:
         images = (await self._sample(inputs, deadline))["samples"]
-        return {"image_bytes": await self._help(_png, images)}
+        return {"image_bytes": await self._in_thread(_png_files, images)}
 
-    async def _drawn(self, rows: int, deadline: float | None, *arguments: float) -> np.ndarray:
-        """Latents, unless so many are being drawn or waiting that the queue would not take them."""
-        self._batcher.admit(rows, deadline)
-        if self._drawing and self._drawing + rows > self._batcher.capacity:
-            raise Overloaded(
-                f"The queue is full: latents of {self._drawing} samples are being drawn; try later."
-            )
-        self._drawing += rows
-        try:
-            return await self._help(self._sampler.latents, *arguments)
-        finally:
-            self._drawing -= rows
-
-    async def _help(self, function: Callable, *arguments) -> np.ndarray:
+    async def _in_thread(self, function: Callable, *arguments) -> np.ndarray:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._helper, function, *arguments)
 
 
-def _png(images: np.ndarray) -> np.ndarray:
-    """uint8 `(n, height, width, channels)` -> PNG files, dtype object `(n,)`."""
+class Sampler:
+    """`sample` of a version without its generator; may be called from several threads.
+
+    Args:
+        spec: the version folder.
+
+    Raises:
+        BrokenVersion: `latents.tflite` or `units.tflite` is damaged or takes other inputs than
+            serving.json says, or the units are of no known kind.
+    """
+
+    def __init__(self, spec: ServingSpec) -> None:
+        self.spec = spec
+        self._lock = threading.Lock()
+        self._latents = _signature_runner(spec, LATENTS)
+        expected = {"noise"}
+        expected |= {"class"} if spec.latent.classes else set()
+        expected |= {"truncation"} if spec.latent.truncates else set()
+        if (given := set(self._latents.get_input_details())) != expected:
+            raise BrokenVersion(
+                f"`{LATENTS}` must have the inputs {sorted(expected)}. Received: {sorted(given)}"
+            )
+        self._inputs = expected
+        # Model units float32 `(n, *shape)` -> the user's.
+        self.to_user_units: Callable[[np.ndarray], np.ndarray] = _units(spec)
+
+    def latents(
+        self, count: int, seed: int, class_: int = AS_DRAWN, truncation: float = 1.0
+    ) -> np.ndarray:
+        """Draws latents; the first rows are the same for every `count`.
+
+        Args:
+            count: how many, at least 1.
+            seed: an int32.
+            class_: index of the class they ask for; -1 as drawn. Without effect where there are no
+                classes.
+            truncation: 1 as drawn, 0 the likeliest. Without effect where the prior does not
+                truncate.
+
+        Returns:
+            float32 `(count, size)`.
+        """
+        values = {
+            "noise": uniform(count, self.spec.latent.noise_size, seed),
+            "class": np.array(class_, np.int32),
+            "truncation": np.array(truncation, np.float32),
+        }
+        with self._lock:
+            (latents,) = self._latents(**{name: values[name] for name in self._inputs}).values()
+        return latents
+
+
+def pixel_levels(x: np.ndarray) -> np.ndarray:
+    """Images in model units, -1 to 1 -> uint8 levels 0 to 255."""
+    levels = np.round((x + np.float32(1)) * np.float32(127.5))
+    return np.clip(levels, 0, 255).astype(np.uint8)
+
+
+def _units(spec: ServingSpec) -> Callable[[np.ndarray], np.ndarray]:
+    units = dict(spec.units)
+    if units.get("levels"):
+        return pixel_levels
+    if set(units) == {"mean", "scale"}:
+        mean, scale = (np.asarray(units[name], np.float32) for name in ("mean", "scale"))
+        return lambda x: x * scale + mean
+    if set(units) == {"graph"}:
+        try:
+            model, lock = LiteRTModel(spec.loadable(units["graph"]), 1), threading.Lock()
+        except (ValueError, RuntimeError) as error:
+            raise BrokenVersion(f"`{units['graph']}` could not be loaded: {error}") from error
+
+        def run(x: np.ndarray) -> np.ndarray:
+            with lock:
+                return model.run(x)
+
+        return run
+    raise BrokenVersion(f"`units` must be levels, mean and scale, or a graph. Received: {units}")
+
+
+def _signature_runner(spec: ServingSpec, path: str):  # a SignatureRunner, imported late
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = spec.loadable(path)
+    try:
+        interpreter = Interpreter(model_content=content)
+        return interpreter.get_signature_runner("serving_default")
+    except (ValueError, RuntimeError) as error:
+        raise BrokenVersion(f"`{path}` could not be loaded by LiteRT: {error}") from error
+
+
+def uniform(count: int, size: int, seed: int) -> np.ndarray:
+    """Draws as `tf.random.stateless_uniform((count, size), [0x5A11, seed], alg="philox")`.
+
+    With the same noise, bit for bit, every engine gives the samples of the SavedModel's `sample`.
+
+    Args:
+        count: how many rows, at least 0.
+        size: numbers a row, at least 0.
+        seed: an int32 or int64.
+
+    Returns:
+        float32 `(count, size)` in [0, 1); the first rows are the same for every `count`.
+    """
+    total = count * size
+    key, upper = _scramble(SAMPLE_STREAM, seed)
+    groups = np.arange(-(-total // 4), dtype=np.uint64)
+    words = (groups & LOW, groups >> HALF, *(np.full_like(groups, word) for word in upper))
+    bits = np.stack(_philox(words, key), axis=1).reshape(-1)[:total]
+    # The lowest 23 bits of each word are the mantissa of a float32 in [1, 2), less 1.
+    mantissa = (bits & np.uint64(0x7FFFFF)).astype(np.uint32)
+    unit = (mantissa | np.uint32(127 << 23)).view(np.float32) - np.float32(1)
+    return unit.reshape(count, size)
+
+
+def _scramble(first: int, second: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The Philox key and the upper half of the counter that TensorFlow makes of a seed."""
+    low = int(LOW)
+    words = (first & low, (first >> 32) & low, second & low, (second >> 32) & low)
+    counter = tuple(np.array([word], dtype=np.uint64) for word in words)
+    mixed = [int(word[0]) for word in _philox(counter, (0x3EC8F720, 0x02461E29))]
+    return (mixed[0], mixed[1]), (mixed[2], mixed[3])
+
+
+def _philox(counter: tuple[np.ndarray, ...], key: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Philox4x32-10 of many counters at once: four words of each, uint64 `(n,)` below 2**32.
+
+    Reference:
+        Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    """
+    first, second, third, fourth = counter
+    for number in range(10):
+        steps = (0x9E3779B9, 0xBB67AE85)
+        keys = [(word + number * step) & int(LOW) for word, step in zip(key, steps, strict=True)]
+        left, right = first * np.uint64(0xD2511F53), third * np.uint64(0xCD9E8D57)
+        first, second, third, fourth = (
+            (right >> HALF) ^ second ^ np.uint64(keys[0]),
+            right & LOW,
+            (left >> HALF) ^ fourth ^ np.uint64(keys[1]),
+            left & LOW,
+        )
+    return first, second, third, fourth
+
+
+def picture(image: np.ndarray) -> "Image.Image":
+    """A Pillow image of uint8 `(height, width, channels)`, channels a key of `CHANNELS`."""
     from PIL import Image
 
+    grey = image.shape[-1] == 1  # has no axis of channels
+    return Image.fromarray(np.ascontiguousarray(image[..., 0] if grey else image))
+
+
+def _png_files(images: np.ndarray) -> np.ndarray:
+    """uint8 `(n, height, width, channels)` -> PNG files, dtype object `(n,)`."""
     files = np.empty(len(images), dtype=object)
     for index, image in enumerate(images):
         buffer = io.BytesIO()
-        pixels = image[..., 0] if image.shape[-1] == 1 else image  # grey has no axis of channels
-        Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+        picture(image).save(buffer, "PNG")
         files[index] = buffer.getvalue()
     return files
 
 
-def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) -> None:
-    known = {
-        "serving_default": {"z": ("DT_FLOAT", (-1, spec.latent.size))},
-        "sample": {"count": ("DT_INT32", ()), "seed": ("DT_INT32", ())},
+def signature_inputs(spec: ServingSpec) -> dict[str, dict[str, TensorInfo]]:
+    """The inputs of every signature that a version may have."""
+    scalars = {"count": "DT_INT32", "seed": "DT_INT32"}
+    scalars |= {"class": "DT_INT32"} if spec.latent.classes else {}
+    scalars |= {"truncation": "DT_FLOAT"} if spec.latent.truncates else {}
+    sample = {name: TensorInfo(dtype, ()) for name, dtype in scalars.items()}
+    return {
+        "serving_default": {"z": TensorInfo("DT_FLOAT", (-1, spec.latent.size))},
+        "sample": sample,
+        "sample_png": sample,
     }
-    if spec.latent.classes:
-        known["sample"]["class"] = ("DT_INT32", ())
-    if spec.latent.truncates:
-        known["sample"]["truncation"] = ("DT_FLOAT", ())
-    known["sample_png"] = known["sample"]
+
+
+def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) -> None:
     if "serving_default" not in signatures:
         raise BrokenVersion("`signatures` must have serving_default: export the model again.")
+    expected = signature_inputs(spec)
     for name, signature in signatures.items():
-        given = {key: (info.dtype, info.shape) for key, info in signature.inputs.items()}
-        if given != known[name]:
+        if dict(signature.inputs) != expected[name]:
+            wanted, given = (
+                {key: (info.dtype, info.shape) for key, info in inputs.items()}
+                for inputs in (expected[name], signature.inputs)
+            )
             raise BrokenVersion(
-                f"`signatures` must give {name} the inputs {known[name]}. Received: {given}"
+                f"`signatures` must give {name} the inputs {wanted}. Received: {given}"
             )
     if "sample_png" in signatures and (
         spec.kind != "image" or len(spec.output_shape) != 3 or spec.output_shape[-1] not in CHANNELS
@@ -242,3 +407,82 @@ def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) ->
         raise BrokenVersion(
             "`signatures` may have sample_png for images of 1, 3 or 4 channels only."
         )
+
+
+def complete_inputs(
+    signature: Signature, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Inputs with defaults filled in, each of its signature's dtype and shape.
+
+    Numbers of another dtype are taken where none of them changes its meaning: whole numbers within
+    the range for whole numbers, any real numbers for float32.
+
+    Args:
+        signature: says what is expected.
+        inputs: by name.
+
+    Raises:
+        InvalidArgument: naming the input that is unknown, missing, of another dtype or shape, or
+            not finite.
+    """
+    extra = sorted(set(inputs) - set(signature.inputs))
+    missing = sorted(set(signature.inputs) - set(inputs) - set(signature.defaults))
+    if extra or missing:  # TF Serving's words
+        sent, known = ",".join(sorted(inputs)), ",".join(sorted(signature.inputs))
+        raise InvalidArgument(
+            f"input size does not match signature: {len(inputs)}!={len(signature.inputs)} "
+            f"len({{{sent[:200]}}}) != len({{{known}}}). Sent extra: {{{','.join(extra)[:200]}}}. "
+            f"Missing but required: {{{','.join(missing)}}}."
+        )
+    return {
+        name: _checked(name, np.asarray(inputs.get(name, signature.defaults.get(name))), info)
+        for name, info in signature.inputs.items()
+    }
+
+
+def _scalar(inputs: Arrays, name: str, least: float, most: float, default: float) -> float:
+    """A number from `least` to `most`; `default` where the signature has no such input."""
+    value = inputs[name].item() if name in inputs else default
+    if not least <= value <= most:
+        raise InvalidArgument(
+            f"input tensor `{name}` must be {least} to {most}. Received: {name}={value:g}"
+        )
+    return value
+
+
+def _checked(name: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
+    array = _as_dtype(name, array, info.dtype)
+    fits = array.ndim == len(info.shape) and all(
+        size == wanted or (wanted == -1 and size > 0)
+        for size, wanted in zip(array.shape, info.shape, strict=True)
+    )
+    if not fits:
+        expected, received = (
+            f"[{', '.join(map(str, shape))}]" for shape in (info.shape, array.shape)
+        )
+        raise InvalidArgument(
+            f"input tensor `{name}` must have the shape {expected}. Received: {received}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InvalidArgument(f"input tensor `{name}` must hold finite float32 numbers.")
+    return array
+
+
+def _as_dtype(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
+    wanted = DATA_TYPES[dtype].numpy
+    if array.dtype == wanted:
+        return array
+    if wanted.kind == "f" and array.dtype.kind in "fiu":
+        with np.errstate(over="ignore"):  # what is too large is not finite, which is seen next
+            return array.astype(wanted)
+    if wanted.kind in "iu" and array.dtype.kind in "iu":
+        limits = np.iinfo(wanted)
+        if array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max):
+            return array.astype(wanted)
+        raise InvalidArgument(
+            f"input tensor `{name}` must be {dtype}, {limits.min} to {limits.max}. "
+            f"Received: {array.min()} to {array.max()}"
+        )
+    raise InvalidArgument(
+        f"input tensor `{name}` must be {dtype}. Received: dtype={array.dtype.name}"
+    )

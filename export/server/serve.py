@@ -1,41 +1,50 @@
-"""The server as a process: uvicorn with our protocol, signals and one socket."""
+"""The server as a process: granian in front of the application, one address, signals."""
 
 import asyncio
 import contextlib
 import errno
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import uvicorn
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server as HttpServer
 
 from ganapp.export.native import CHATTER, native_stderr
 from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.batching import Batching
+from ganapp.export.server.context import Limits
+from ganapp.export.server.engines import ENGINES
 from ganapp.export.server.errors import ServerError, StartError
-from ganapp.export.server.limits import Limits
 from ganapp.export.server.metrics import Metrics
-from ganapp.export.server.security import KEY_VARIABLE, is_loopback
-from ganapp.export.server.slow_clients import Patience, patient
-from ganapp.export.server.stopping import GracefulServer
+from ganapp.export.server.middleware import KEY_VARIABLE, is_loopback
+from ganapp.export.server.repository import Repository, State
 
 BACKLOG = 2048  # connections that may wait to be accepted
+CONNECTIONS = 8192  # at once
+HEADER_BYTES = 64 * 2**10  # of request line and headers (431)
+# granian's last thread still returns from Python when its task has ended, and a process that ends
+# under it is aborted.
+THREAD_SECONDS = 0.2
 LONGEST = 3600  # seconds of a deadline or of draining
-Tell = Callable[[str], None]
+Sentence = Callable[[str], None]  # takes a sentence for the user
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to serve.
+    """Settings of a server process.
 
     Args:
         host: address to listen at; loopback unless told otherwise.
         port: 0 for any that is free.
         limits: see `Limits`.
-        patience: with slow clients.
+        idle_seconds: for which a connection may take to send the headers of its first or next
+            request.
         drain_seconds: for which a server that is told to stop (SIGTERM) is not ready but still
             takes requests, so that whoever sends them has time to notice.
         api_key: what requests must carry; from the environment.
@@ -47,15 +56,14 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     limits: Limits = field(default_factory=Limits)
-    patience: Patience = field(default_factory=Patience)
+    idle_seconds: float = 30.0
     drain_seconds: float = 1.0
     api_key: str | None = field(default_factory=lambda: os.environ.get(KEY_VARIABLE) or None)
 
     def __post_init__(self) -> None:
-        """Refuses times that no server should wait for; NaN is between no two numbers."""
         times = {"--deadline": self.limits.deadline, "--drain": self.drain_seconds}
         for name, seconds in times.items():
-            if not 0 <= seconds <= LONGEST:
+            if not 0 <= seconds <= LONGEST:  # NaN is between no two numbers
                 raise StartError(
                     f"`{name}` must be from 0 to {LONGEST} seconds. Received: {seconds}"
                 )
@@ -68,8 +76,8 @@ def serve(
     settings: Settings,
     batching: dict[str, int],
     poll_seconds: float,
-    tell: Tell,
-    warn: Tell,
+    on_ready: Sentence,
+    on_warning: Sentence,
 ) -> None:
     """Serves what lies in a folder until SIGTERM or SIGINT.
 
@@ -79,8 +87,8 @@ def serve(
         settings: see `Settings`.
         batching: arguments of `ganapp.export.server.batching.Batching`.
         poll_seconds: between two looks for new versions.
-        tell: where to say that the server is ready.
-        warn: where to say what the user should think over.
+        on_ready: given the address, once the server is ready.
+        on_warning: given what the user should think over.
 
     Raises:
         StartError: nothing to serve, an engine that cannot, or an address that is taken.
@@ -96,24 +104,15 @@ def serve(
     )
     local = is_loopback(settings.host)
     if not local and not settings.api_key:
-        warn(_exposed(settings.host))
+        on_warning(
+            f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
+            "it behind a proxy that asks who they are."
+        )
     app = make_app(
         repository, settings.limits, metrics=metrics, api_key=settings.api_key, local=local
     )
     raise_file_limit()
-    with contextlib.closing(listen(settings.host, settings.port)) as listener:
-        try:
-            asyncio.run(run(app, listener, settings, tell))
-        except KeyboardInterrupt:  # another Ctrl-C, when the loop that heeds them has ended
-            if not app.context.stopping:
-                raise
-
-
-def _exposed(host: str) -> str:
-    return (
-        f"Anybody who reaches {host} can use this server: set {KEY_VARIABLE}, or put it behind a "
-        "proxy that asks who they are."
-    )
+    asyncio.run(run(app, free_address(settings.host, settings.port), settings, on_ready))
 
 
 def make_repository(
@@ -124,16 +123,12 @@ def make_repository(
     poll_seconds: float,
     samples: int,
     metrics: Metrics,
-) -> Any:
+) -> Repository:
     """The repository of models, whose batches and queue `metrics` counts.
 
     Raises:
         StartError: if `root` is no folder, an argument is out of range or `engine` is unknown.
     """
-    from ganapp.export.server.batching import Batching, Hooks
-    from ganapp.export.server.engines import ENGINES
-    from ganapp.export.server.repository import Repository
-
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
     if engine not in ENGINES:
@@ -145,7 +140,7 @@ def make_repository(
             batching=Batching(**batching),
             poll_seconds=poll_seconds,
             samples_limit=samples,
-            hooks=lambda name, version: Hooks(**metrics.of_batches(name, version)),
+            hooks=metrics.batch_hooks,
         )
     except (ValueError, OSError, ServerError) as error:
         raise StartError(str(error)) from error
@@ -160,97 +155,142 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens at an address.
+def free_address(host: str, port: int) -> tuple[str, int]:
+    """The numeric address of a host, and a port there that nothing listens at.
 
     Raises:
         StartError: if the address is taken, not allowed or not this machine's.
     """
-    listener = None
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # Not `socket.create_server`: without the protocol's number asyncio does not see that its
-        # connections are TCP, leaves Nagle's algorithm on, and every answer takes 40 ms.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+            return probe.getsockname()[:2]
     except UnicodeError as error:  # a part of a name has at most 63 characters
         raise StartError(
             f"`--host` must be an address or a name of this machine. Received: {host[:200]!r}"
         ) from error
     except OSError as error:  # also of names that nobody knows
-        if listener is not None:
-            listener.close()
         if error.errno == errno.EADDRINUSE:
             raise StartError(
                 f"`--port` must be free, but something listens at {host}:{port} already."
             ) from error
         reason = error.strerror or error
         raise StartError(f"The server cannot listen at {host}:{port}: {reason}.") from error
-    listener.setblocking(False)
-    return listener
 
 
-async def run(app: Server, listener: socket.socket, settings: Settings, tell: Tell) -> None:
+async def run(
+    app: Server, address: tuple[str, int], settings: Settings, on_ready: Sentence
+) -> None:
     """Loads the models, serves, and ends after a signal when the last answer is given.
 
+    Args:
+        app: the application.
+        address: numeric address and port to listen at.
+        settings: see `Settings`; host and port are not looked at.
+        on_ready: given the address, once the server is ready.
+
     Raises:
-        StartError: if no model can be served.
+        StartError: if no model can be served, or something has taken the address.
     """
     repository = app.context.repository
     try:
-        with said_once():
+        with load_warnings():
             with native_stderr(CHATTER):  # LiteRT and TensorFlow say how they run
                 await repository.start()
             check_models(repository)
-        config = uvicorn.Config(
+        server = HttpServer(
             app,
-            http=patient(settings.patience),
-            ws="none",
-            lifespan="off",  # the models were started above, where a mistake can be told in words
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=int(settings.patience.idle_seconds),
-            timeout_graceful_shutdown=int(settings.limits.deadline) + 5,
+            *address,
+            interface=Interfaces.ASGINL,  # without lifespan: a mistake can be told in words above
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=CONNECTIONS,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(settings.idle_seconds * 1000),
+                max_buffer_size=HEADER_BYTES,
+            ),
+            log_enabled=False,
         )
-        server = GracefulServer(config, app, settings.drain_seconds)
-        server.on_start = lambda: tell(_greeting(repository, listener))
-        await server.serve(sockets=[listener])
+        serving = asyncio.create_task(server.serve())
+        stop_on_signals(app, server, serving, settings)
+        await _wait_until_open(address, serving)
+        on_ready(_greeting(repository, *address))
+        await asyncio.wait([serving])
+        if not serving.cancelled():
+            serving.result()
+        await asyncio.sleep(THREAD_SECONDS)
     finally:
         await repository.stop()
 
 
+def stop_on_signals(
+    app: Server, server: HttpServer, serving: asyncio.Task, settings: Settings
+) -> None:
+    """Makes SIGTERM and SIGINT end the server; a second one ends the process at once.
+
+    Args:
+        app: is no longer ready, and its answers end their connections.
+        server: takes no more connections, after `drain_seconds` where it is SIGTERM.
+        serving: its task, cancelled if clients have not taken their answers after the deadline.
+        settings: see `Settings`.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop(seconds: float) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, lambda *_: os._exit(0))
+        app.context.stopping = True
+        app.context.repository.flush()
+        loop.call_later(seconds, server.stop)
+        loop.call_later(seconds + settings.limits.deadline + 5, serving.cancel)
+
+    loop.add_signal_handler(signal.SIGTERM, stop, settings.drain_seconds)
+    loop.add_signal_handler(signal.SIGINT, stop, 0.0)
+
+
+async def _wait_until_open(address: tuple[str, int], serving: asyncio.Task) -> None:
+    while not serving.done():
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(*address)
+            writer.close()
+            return
+        await asyncio.sleep(0.01)
+    raise StartError(
+        f"The server cannot listen at {address[0]}:{address[1]}: {serving.exception()}"
+    )
+
+
 @contextlib.contextmanager
-def said_once() -> Iterator[None]:
+def load_warnings() -> Iterator[None]:
     """Holds back what is logged of versions that cannot be served, and drops what an error says."""
-    held: list[logging.LogRecord] = []
-    log, said = logging.getLogger("ganapp.export.server.versions"), ""
-    log.addFilter(hold := lambda record: held.append(record))
+    records: list[logging.LogRecord] = []
+    log, sentence = logging.getLogger("ganapp.export.server.repository"), ""
+    log.addFilter(hold := lambda record: records.append(record))
     try:
         yield
     except StartError as error:
-        said = str(error)
+        sentence = str(error)
         raise
     finally:
         log.removeFilter(hold)
-        for record in held:
-            if not (record.args and str(record.args[-1]) in said):
+        for record in records:
+            if not (record.args and str(record.args[-1]) in sentence):
                 log.handle(record)
 
 
-def _greeting(repository: Any, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
+def _greeting(repository: Repository, host: str, port: int) -> str:
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return f"Serving {', '.join(repository.models())} at http://{address}/ (Ctrl-C stops)."
 
 
-def check_models(repository: Any) -> None:
+def check_models(repository: Repository) -> None:
     """Refuses to start without a model that serves.
 
     Raises:
@@ -262,11 +302,10 @@ def check_models(repository: Any) -> None:
             "`DIR` must hold an export (models/NAME/VERSION/assets.extra/serving.json), "
             "but there is none in it: run `python -m ganapp export RUN`."
         )
-    if any("AVAILABLE" in map(str, versions.values()) for versions in models.values()):
+    if any(State.AVAILABLE in versions.values() for versions in models.values()):
         return
     for name in models:
-        for state in repository.status(name):
-            message = (state if isinstance(state, dict) else vars(state)).get("error_message")
-            if message:
-                raise StartError(f"The model {name!r} cannot be served. {message}")
+        for status in repository.status(name):
+            if status.error_message:
+                raise StartError(f"The model {name!r} cannot be served. {status.error_message}")
     raise StartError(f"No version of {', '.join(models)} can be served.")

@@ -1,4 +1,4 @@
-"""What a version folder says of itself: `assets.extra/serving.json`, checked before it is used."""
+"""The description of a version folder, `assets.extra/serving.json`, checked before it is used."""
 
 import dataclasses
 import hashlib
@@ -6,11 +6,15 @@ import json
 import types
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+
+import numpy as np
 
 from ganapp.export import layout
 from ganapp.export.layout import EXTRA, LATENTS
 from ganapp.export.server.errors import ServerError
+
+Json = object  # a value of JSON; arrays of numpy too, where it is written
+JsonObject = dict[str, Json]
 
 SCHEMA = "ganapp-serving/1"
 SERVING = f"{EXTRA}/{layout.SERVING}"
@@ -30,6 +34,44 @@ class BrokenVersion(ServerError):
 
 class IncompleteVersion(BrokenVersion):
     """A version folder that is still being written: files are missing."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataType:
+    """A type of tensors.
+
+    Args:
+        numpy: its dtype.
+        protocol: its name in Open Inference Protocol.
+        python: types of the JSON values that it takes.
+        field: of a TensorProto, which holds its values.
+    """
+
+    numpy: np.dtype
+    protocol: str
+    python: tuple[type, ...]
+    field: str
+
+
+def _whole(name: str, protocol: str, field: str = "int_val") -> DataType:
+    return DataType(numpy=np.dtype(name), protocol=protocol, python=(int,), field=field)
+
+
+DATA_TYPES: dict[str, DataType] = {
+    "DT_FLOAT": DataType(
+        numpy=np.dtype("float32"), protocol="FP32", python=(int, float), field="float_val"
+    ),
+    "DT_DOUBLE": DataType(
+        numpy=np.dtype("float64"), protocol="FP64", python=(int, float), field="double_val"
+    ),
+    "DT_INT32": _whole("int32", "INT32"),
+    "DT_INT64": _whole("int64", "INT64", "int64_val"),
+    "DT_UINT8": _whole("uint8", "UINT8"),
+    "DT_BOOL": DataType(numpy=np.dtype("bool"), protocol="BOOL", python=(bool,), field="bool_val"),
+    "DT_STRING": DataType(
+        numpy=np.dtype(object), protocol="BYTES", python=(str, dict), field="string_val"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +99,12 @@ class Signature:
 
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, Json]
 
 
 @dataclasses.dataclass(frozen=True)
 class Latent:
-    """What the generator is fed with; the fields of `latent` in serving.json."""
+    """The generator's latent input; the fields of `latent` in serving.json."""
 
     size: int
     prior: str
@@ -96,11 +138,11 @@ class ServingSpec:
     output_name: str
     output_shape: tuple[int, ...]
     latent: Latent
-    units: Mapping[str, Any]
+    units: Mapping[str, Json]
     signatures: Mapping[str, Signature]
     artefacts: Mapping[str, str]
     files: Mapping[str, str]
-    document: Mapping[str, Any]
+    document: Mapping[str, Json]
 
     @classmethod
     def read(cls, folder: Path) -> "ServingSpec":
@@ -114,7 +156,7 @@ class ServingSpec:
             BrokenVersion: it is not what an export writes, or a path in it leads out of `folder`.
         """
         folder = folder.resolve()
-        document = _document(inside(folder, SERVING))
+        document = _document(file_inside(folder, SERVING))
         try:
             spec = _parsed(folder, document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -123,11 +165,11 @@ class ServingSpec:
                 f"{_complaint(error)}: export the model again."
             ) from error
         for path in spec.files:
-            inside(folder, path)
+            file_inside(folder, path)
         return spec
 
     @property
-    def columns(self) -> list[dict[str, Any]] | None:
+    def columns(self) -> list[JsonObject] | None:
         """The columns of a table's samples, in order; `None` for other kinds."""
         return self.document.get("columns")
 
@@ -143,7 +185,7 @@ class ServingSpec:
         """
         if not path.endswith(LOADED):
             raise BrokenVersion(f"`artefacts` must be {LOADED} files. Received: path={path!r}")
-        content = inside(self.folder, path).read_bytes()
+        content = file_inside(self.folder, path).read_bytes()
         self._compare(path, hashlib.sha256(content).hexdigest())
         return content
 
@@ -155,7 +197,7 @@ class ServingSpec:
             BrokenVersion: a file has another content, or serving.json lists none.
         """
         for path in (LATENTS, *self.files):
-            with inside(self.folder, path).open("rb") as file:
+            with file_inside(self.folder, path).open("rb") as file:
                 self._compare(path, hashlib.file_digest(file, "sha256").hexdigest())
 
     def _compare(self, path: str, actual: str) -> None:
@@ -166,7 +208,7 @@ class ServingSpec:
             )
 
 
-def inside(folder: Path, relative: str) -> Path:
+def file_inside(folder: Path, relative: str) -> Path:
     """The file at `relative` in `folder`, whose own name and parents may be no way out.
 
     Args:
@@ -190,7 +232,7 @@ def inside(folder: Path, relative: str) -> Path:
     return path
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> JsonObject:
     if path.stat().st_size > LONGEST:
         raise BrokenVersion(f"`{SERVING}` must have at most {LONGEST} bytes.")
     try:
@@ -203,7 +245,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _parsed(folder: Path, document: dict[str, Any]) -> ServingSpec:
+def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
     kind, latent = document["kind"], document["latent"]
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
@@ -233,8 +275,8 @@ def _parsed(folder: Path, document: dict[str, Any]) -> ServingSpec:
     )
 
 
-def _signature(value: dict[str, Any]) -> Signature:
-    def tensors(side: dict[str, Any]) -> Mapping[str, TensorInfo]:
+def _signature(value: JsonObject) -> Signature:
+    def tensors(side: JsonObject) -> Mapping[str, TensorInfo]:
         return types.MappingProxyType(
             {n: TensorInfo(str(t["dtype"]), _whole(t["shape"], -1)) for n, t in side.items()}
         )

@@ -1,47 +1,121 @@
-"""JSON values as tensors and back, with TF Serving's rules of what fits where."""
+"""JSON bodies: checked before they are parsed, and as tensors by TF Serving's rules."""
 
 import base64
 import binascii
+import json
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
+import orjson
 
 from ganapp.export.server.errors import InvalidArgument
-from ganapp.export.server.json_body import shown
+from ganapp.export.server.spec import DATA_TYPES, DataType, Json, JsonObject
+
+# Strings hold brackets and commas that mean nothing. Possessive, so that no input makes it slow;
+# an unfinished string runs to the end.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STEP = np.zeros(256, np.int8)
+_STEP[[ord("["), ord("{")]] = 1
+_STEP[[ord("]"), ord("}")]] = -1
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataType:
-    """A tensor type: its numpy type, its name in Open Inference Protocol, what JSON it takes."""
+def check_size(body: bytes, *, elements: int, depth: int) -> None:
+    """Refuses a document that would be expensive to parse, from its bytes alone.
 
-    numpy: np.dtype
-    protocol: str
-    python: tuple[type, ...]
-    field: str  # of a TensorProto
+    Args:
+        body: the document, valid or not.
+        elements: most values in it.
+        depth: most arrays and objects within each other.
+
+    Raises:
+        InvalidArgument: if there are more.
+    """
+    opened = body.count(b"[") + body.count(b"{")  # as deep as it can be at most
+    if opened <= depth and body.count(b",") < elements:
+        return
+    bare = _STRING.sub(b'""', body) if b'"' in body else body
+    steps = _STEP[np.frombuffer(bare, np.uint8)]
+    found = bare.count(b",") + 1
+    if found > elements:
+        raise InvalidArgument(
+            f"The body holds more values than the server takes: expected at most {elements}. "
+            f"Received: about {found}; send fewer at a time"
+        )
+    levels = steps[steps != 0].cumsum(dtype=np.int32)
+    deepest = int(levels.max()) if levels.size else 0
+    if deepest > depth:
+        raise InvalidArgument(
+            f"The body is nested too deeply: expected at most {depth} levels. Received: {deepest}"
+        )
 
 
-def _whole(name: str, protocol: str, field: str = "int_val") -> DataType:
-    return DataType(numpy=np.dtype(name), protocol=protocol, python=(int,), field=field)
+def parse_object(body: bytes) -> JsonObject:
+    """The JSON object of a body; NaN, Infinity and -Infinity count as numbers.
+
+    Raises:
+        InvalidArgument: if it is no JSON or no object.
+    """
+    if not body:
+        raise InvalidArgument("JSON Parse error: expected an object. Received: an empty body")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # What the standard does not know is parsed by Python's own, slower parser.
+        value = _parse_lenient(body, error) if b"NaN" in body or b"Inf" in body else _refuse(error)
+    if not isinstance(value, dict):
+        raise InvalidArgument(f"JSON Value: expected an object. Received: {shown(value)}")
+    return value
 
 
-DATA_TYPES: dict[str, DataType] = {
-    "DT_FLOAT": DataType(
-        numpy=np.dtype("float32"), protocol="FP32", python=(int, float), field="float_val"
-    ),
-    "DT_DOUBLE": DataType(
-        numpy=np.dtype("float64"), protocol="FP64", python=(int, float), field="double_val"
-    ),
-    "DT_INT32": _whole("int32", "INT32"),
-    "DT_INT64": _whole("int64", "INT64", "int64_val"),
-    "DT_UINT8": _whole("uint8", "UINT8"),
-    "DT_BOOL": DataType(numpy=np.dtype("bool"), protocol="BOOL", python=(bool,), field="bool_val"),
-    "DT_STRING": DataType(
-        numpy=np.dtype(object), protocol="BYTES", python=(str, dict), field="string_val"
-    ),
-}
+def _parse_lenient(body: bytes, first: Exception) -> Json:
+    try:
+        value = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return _refuse(first)
+    if b"\\u" in body:  # by which Python's parser takes half of a surrogate pair, and no answer can
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise InvalidArgument(
+                "JSON Parse error: expected whole surrogate pairs in strings. Received: half of one"
+            ) from None
+    return value
+
+
+def _refuse(error: Exception) -> NoReturn:
+    raise InvalidArgument(f"JSON Parse error: {error}") from None
+
+
+def shown(value: Json, *, length: int = 60) -> str:
+    """A value as a short text for an error."""
+    if isinstance(value, list):
+        return f"an array of {len(value)}"
+    if isinstance(value, dict):
+        return f"an object with the keys {', '.join(map(ascii, sorted(value)[:5]))}"[:length]
+    return ascii(value)[:length]
+
+
+def write(value: Json) -> bytes:
+    """JSON of Python values and numpy arrays.
+
+    Floats get the fewest digits that read back the same, float32 as float32, whole ones end in
+    `.0`. What is not finite becomes null: JSON has no NaN, and a browser's `JSON.parse` refuses
+    the whole answer of TF Serving, which writes it all the same.
+    """
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _plain(value: Json) -> Json:
+    """What the writers do not know themselves: arrays out of order, numbers of numpy."""
+    if isinstance(value, np.ndarray | np.generic):
+        # By way of text, so that a float32 keeps its own short digits as a float64.
+        return (
+            value.astype("U32").astype(np.float64) if value.dtype.kind == "f" else value
+        ).tolist()
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def data_type(name: str) -> DataType:
@@ -55,7 +129,7 @@ def data_type(name: str) -> DataType:
     return DATA_TYPES[name]
 
 
-def to_array(value: Any, dtype: str) -> np.ndarray:
+def to_array(value: Json, dtype: str) -> np.ndarray:
     """A JSON number, string or (nested) array as a tensor.
 
     Args:
@@ -84,7 +158,7 @@ def to_array(value: Any, dtype: str) -> np.ndarray:
     return _leaves(level, dtype).reshape(shape)
 
 
-def _leaves(values: list[Any], dtype: str) -> np.ndarray:
+def _leaves(values: list[Json], dtype: str) -> np.ndarray:
     kind = data_type(dtype)
     strange = set(map(type, values)) - set(kind.python)
     if strange:
@@ -93,7 +167,7 @@ def _leaves(values: list[Any], dtype: str) -> np.ndarray:
     return CONVERSIONS[kind.numpy.kind](values, dtype, kind.numpy)
 
 
-def _whole_numbers(values: list[Any], dtype: str, numpy: np.dtype) -> np.ndarray:
+def _whole_numbers(values: list[Json], dtype: str, numpy: np.dtype) -> np.ndarray:
     limits = np.iinfo(numpy)
     for value in (min(values, default=0), max(values, default=0)):
         if not limits.min <= value <= limits.max:
@@ -104,7 +178,7 @@ def _whole_numbers(values: list[Any], dtype: str, numpy: np.dtype) -> np.ndarray
     return np.array(values, numpy)
 
 
-def _decimals(values: list[Any], dtype: str, numpy: np.dtype) -> np.ndarray:
+def _decimals(values: list[Json], dtype: str, numpy: np.dtype) -> np.ndarray:
     largest = 2 ** (np.finfo(numpy).nmant + 1) - 1
     for value in values if int in set(map(type, values)) else ():
         if type(value) is int and abs(value) > largest:
@@ -116,20 +190,20 @@ def _decimals(values: list[Any], dtype: str, numpy: np.dtype) -> np.ndarray:
     return wide.astype(numpy)
 
 
-def _lossy(value: Any, dtype: str) -> InvalidArgument:
+def _lossy(value: Json, dtype: str) -> InvalidArgument:
     return InvalidArgument(
         f"JSON Value: expected a number that {dtype} holds without loss of precision. "
         f"Received: {shown(value)}"
     )
 
 
-def _texts(values: list[Any], dtype: str, numpy: np.dtype) -> np.ndarray:
+def _texts(values: list[Json], dtype: str, numpy: np.dtype) -> np.ndarray:
     array = np.empty(len(values), object)
     array[:] = [_bytes(value) for value in values]
     return array
 
 
-def _bytes(value: Any) -> bytes:
+def _bytes(value: Json) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if not is_base64(value):
@@ -142,7 +216,7 @@ def _bytes(value: Any) -> bytes:
         ) from None
 
 
-CONVERSIONS: dict[str, Callable[[list[Any], str, np.dtype], np.ndarray]] = {
+CONVERSIONS: dict[str, Callable[[list[Json], str, np.dtype], np.ndarray]] = {
     "f": _decimals,
     "i": _whole_numbers,
     "u": _whole_numbers,
@@ -151,12 +225,12 @@ CONVERSIONS: dict[str, Callable[[list[Any], str, np.dtype], np.ndarray]] = {
 }
 
 
-def is_base64(value: Any) -> bool:
+def is_base64(value: Json) -> bool:
     """Whether an object is a string of bytes: `{"b64": "..."}` and nothing else."""
     return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
-def to_json(name: str, array: np.ndarray) -> Any:
+def to_json(name: str, array: np.ndarray) -> Json:
     """A tensor for `json_body.write`: arrays of numbers as they are.
 
     Strings become text, or `{"b64": ...}` where the tensor's name ends in `_bytes`.
@@ -167,7 +241,7 @@ def to_json(name: str, array: np.ndarray) -> Any:
     return _mapped(array.tolist(), encode)
 
 
-def _mapped(value: Any, encode: Callable[[Any], Any]) -> Any:
+def _mapped(value: Json, encode: Callable[[Json], Json]) -> Json:
     return [_mapped(each, encode) for each in value] if isinstance(value, list) else encode(value)
 
 

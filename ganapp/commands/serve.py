@@ -81,8 +81,8 @@ def serve(
     """Serve an export: TF Serving's REST API, Open Inference Protocol v2, and a page to look at."""
     if not folder.is_dir():
         raise UserError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {folder}")
+    from ganapp.export.server.context import Limits
     from ganapp.export.server.errors import StartError
-    from ganapp.export.server.limits import Limits
     from ganapp.export.server.serve import Settings
     from ganapp.export.server.serve import serve as serve_folder
 
@@ -100,8 +100,8 @@ def serve(
             settings=Settings(host=host, port=port, limits=limits, drain_seconds=drain),
             batching=batching,
             poll_seconds=poll,
-            tell=lambda sentence: console.print(sentence, soft_wrap=True),
-            warn=lambda sentence: Console(stderr=True).print(
+            on_ready=lambda sentence: console.print(sentence, soft_wrap=True),
+            on_warning=lambda sentence: Console(stderr=True).print(
                 f"Warning: {sentence}", markup=False, soft_wrap=True
             ),
         )

@@ -12,7 +12,7 @@ from ganapp.export import publishing
 from ganapp.export.checksums import as_text, files_below, sums_of
 from ganapp.export.errors import ExportError
 from ganapp.export.publishing import publish
-from ganapp.export.server import scanning
+from ganapp.export.server.repository import read_versions
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def test_each_copy_is_the_next_version(exported, served):
     assert publish(exported, served) == [served / "digits" / "8"]
     original = exported / "models" / "digits" / "1"
     assert everything(first) == everything(second) == everything(original)
-    assert set(scanning.versions(served / "digits")) == {1, 2, 8}
+    assert set(read_versions(served / "digits")) == {1, 2, 8}
 
 
 def test_a_folder_is_never_seen_half_written(exported, served, monkeypatch):
     seen = []
 
     def looked(*arguments):
-        seen.append(scanning.versions(served / "digits"))
+        seen.append(read_versions(served / "digits"))
         return shutil.copy2(*arguments)
 
     replace_copytree(monkeypatch, functools.partial(shutil.copytree, copy_function=looked))

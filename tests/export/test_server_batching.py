@@ -64,7 +64,7 @@ def test_a_server_that_stops_waits_for_no_company():
         waiting = asyncio.create_task(batcher.submit(rows(1)))
         await asyncio.sleep(0.01)
         assert function.batches == []
-        batcher.hurry()
+        batcher.flush()
         for last in (waiting, batcher.submit(rows(2))):
             async with asyncio.timeout(5):
                 await last

@@ -11,7 +11,7 @@ import tensorflow as tf
 from version_case import FORMATS, SIZE, Tensors
 
 from ganapp.export.server.engines import ENGINES, open_engine
-from ganapp.export.server.sampler import Sampler
+from ganapp.export.server.servable import Sampler
 from ganapp.export.server.spec import BrokenVersion, ServingSpec
 
 ROOT = Path(__file__).parents[2]

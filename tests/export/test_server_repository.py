@@ -18,7 +18,8 @@ def test_a_root_may_be_an_export_its_models_a_model_or_a_version(models, below):
     async def test(repository):
         assert repository.models() == {"digits": {1: "AVAILABLE"}}
         assert served(repository) == served(repository, version=1) == 1
-        assert repository.servable("digits").name == "digits"
+        with repository.lease("digits") as servable:
+            assert servable.name == "digits"
 
     run(models / below, test)
 
@@ -77,7 +78,7 @@ def test_labels_keep_a_version_and_name_it(models, second):
     run(models, test)
 
 
-def test_a_newcomer_is_relied_on_once_it_has_served(models, second):
+def test_a_later_model_is_required_once_it_has_served(models, second):
     async def test(repository):
         (folder := models / "letters" / "1").parent.mkdir()
         shutil.copytree(second, folder)
@@ -87,10 +88,10 @@ def test_a_newcomer_is_relied_on_once_it_has_served(models, second):
         for _ in range(2):  # the first look may have come while the folder was being written
             await repository.refresh()
         assert repository.models()["letters"] == {1: "END"}
-        assert set(repository.relied_on()) == {"digits"}
+        assert set(repository.required_models()) == {"digits"}
         spec.write_text(whole)
         await repository.refresh()
-        assert repository.relied_on()["letters"] == {1: "AVAILABLE"}
+        assert repository.required_models()["letters"] == {1: "AVAILABLE"}
 
     run(models, test)
 

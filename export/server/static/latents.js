@@ -1,4 +1,4 @@
-// Ways between latents and steps along directions, as `export/server/pictures.py` computes them.
+// Ways between latents and steps along directions, as `export/server/pages.py` computes them.
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const norm = (a) => Math.sqrt(dot(a, a));

@@ -48,7 +48,7 @@ def test_a_replica_starts_with_its_application(models):
     app = builder(**settings, batching=batching)()
 
     async def within():
-        async with app._lifespan(app):
+        async with app.lifespan(app):
             return app.context.repository.models()
 
     assert asyncio.run(within()) == {"digits": {1: "AVAILABLE"}}

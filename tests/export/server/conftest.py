@@ -6,7 +6,7 @@ from server_case import FakeRepository, Model, write_card
 from starlette.testclient import TestClient
 
 from ganapp.export.server.app import make_app
-from ganapp.export.server.limits import Limits
+from ganapp.export.server.context import Limits
 
 
 @pytest.fixture

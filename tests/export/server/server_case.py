@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ganapp.export.server.errors import InvalidArgument, NotFound, Overloaded
+from ganapp.export.server.repository import VersionStatus
+from ganapp.export.server.spec import Signature, TensorInfo
 
 NORMALS, CLASSES = 4, ("even", "odd")
 SIZE, SHAPE = NORMALS + len(CLASSES), (6, 5, 1)
@@ -22,7 +24,7 @@ COLUMNS = [
 
 
 def tensor(dtype, *shape):
-    return SimpleNamespace(dtype=dtype, shape=shape)
+    return TensorInfo(dtype, shape)
 
 
 def signatures(output, shape, samples, classes):
@@ -32,19 +34,19 @@ def signatures(output, shape, samples, classes):
         drawn |= {"class": tensor("DT_INT32"), "truncation": tensor("DT_FLOAT")}
         defaults = {"class": -1, "truncation": 1.0}
     found = {
-        "serving_default": SimpleNamespace(
+        "serving_default": Signature(
             inputs={"z": tensor("DT_FLOAT", -1, SIZE)},
             outputs={output: tensor("DT_FLOAT", -1, *shape)},
             defaults={},
         ),
-        "sample": SimpleNamespace(
+        "sample": Signature(
             inputs=drawn,
             outputs={"samples": samples, "latents": tensor("DT_FLOAT", -1, SIZE)},
             defaults=defaults,
         ),
     }
     if output == "image":
-        found["sample_png"] = SimpleNamespace(
+        found["sample_png"] = Signature(
             inputs=drawn, outputs={"image_bytes": tensor("DT_STRING", -1)}, defaults=defaults
         )
     return found
@@ -78,11 +80,11 @@ class Model:
         if self.full:
             raise Overloaded("The queue is full.", retry_after=3)
 
-    def hurry(self):
-        self.hurried = True
-
     async def predict(self, name, inputs, deadline):
         self.deadlines.append(deadline)
+        signature = self.signatures[name]
+        if missing := signature.inputs.keys() - inputs.keys() - signature.defaults.keys():
+            raise InvalidArgument(f"Missing but required: {missing}")
         await asyncio.sleep(self.delay)
         if self.failure:
             raise self.failure
@@ -133,7 +135,7 @@ class FakeRepository:
         self.versions = {}
         for model in models:
             self.versions.setdefault(model.name, {})[model.version] = model
-        self.states, self.labels, self.leased, self.newcomers = {}, {}, 0, set()
+        self.states, self.labels, self.leased, self.optional = {}, {}, 0, set()
 
     async def start(self):
         self.running = True
@@ -143,24 +145,24 @@ class FakeRepository:
             await asyncio.sleep(0.01)
         self.running = False
 
+    def flush(self):
+        pass
+
     def models(self):
         return {
             name: {v: self.states.get((name, v), "AVAILABLE") for v in versions}
             for name, versions in self.versions.items()
         }
 
-    def relied_on(self):
-        return {name: of for name, of in self.models().items() if name not in self.newcomers}
+    def required_models(self):
+        return {name: of for name, of in self.models().items() if name not in self.optional}
 
     def status(self, name, version=None):
         found = self.models().get(name, {})
         found = {v: s for v, s in found.items() if version in (None, v)}
         if not found:
             raise NotFound(f"Could not find any versions of model {name}")
-        return [
-            {"version": v, "state": s, "error_code": "OK", "error_message": ""}
-            for v, s in found.items()
-        ]
+        return [VersionStatus(v, s) for v, s in found.items()]
 
     @contextlib.contextmanager
     def lease(self, name, version=None, label=None):

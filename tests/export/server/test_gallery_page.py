@@ -10,7 +10,7 @@ from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from version_case import CLASSES, SHAPE
 
-from ganapp.export.server import pictures
+from ganapp.export.server import pages
 
 pytestmark = NEEDS_BROWSER
 SIZE = SHAPE[0]
@@ -88,7 +88,7 @@ def test_latents_of_the_walk_are_those_of_the_server(page, path, end):
     latent = {"path": path, "classes": CLASSES, "size": 5}
     found = page.imported("latents", "m.walk(a[0], a[1], 7, a[2])", start, end, latent)
     ends = (np.array(start), np.array(end))
-    expected = pictures.walk(*ends, frames=7, path=path, classes=len(CLASSES))
+    expected = pages.walk(*ends, frames=7, path=path, classes=len(CLASSES))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -126,7 +126,7 @@ def test_classes_and_truncation(page):
     assert page.pixels(".tile canvas") == [*expected[0], *expected[1]]
     page.find("#download").click()
     with Image.open(page.downloaded("digits-seed2.png")) as png:
-        assert png.size == (8 * (SIZE + pictures.GAP) - pictures.GAP, 2 * SIZE + pictures.GAP)
+        assert png.size == (8 * (SIZE + pages.GAP) - pages.GAP, 2 * SIZE + pages.GAP)
     page.walks(3, 12)  # from one class to the other
     page.find("#walk-download").click()
     with Image.open(page.downloaded("digits-walk-seed2.gif")) as gif:

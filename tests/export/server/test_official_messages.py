@@ -17,6 +17,8 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse,
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
+from ganapp.export.server.repository import State, VersionStatus
+
 ROOT = Path(__file__).parents[3]
 ROWS = draw(count=3, seed=1)
 
@@ -89,7 +91,7 @@ def test_status_of_versions(client, repository):
 
 @pytest.mark.parametrize("code", ["FAILED_PRECONDITION", "INTERNAL"])
 def test_status_of_a_broken_version(client, repository, monkeypatch, code):
-    broken = {"version": 3, "state": "END", "error_code": code, "error_message": "It is broken."}
+    broken = VersionStatus(3, State.END, code, "It is broken.")
     monkeypatch.setattr(repository, "status", lambda name, version=None: [broken])
     answer = client.get("/v1/models/digits").text
     (found,) = json_format.Parse(answer, GetModelStatusResponse()).model_version_status

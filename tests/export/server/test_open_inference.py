@@ -39,7 +39,7 @@ def test_server_and_health(client, app, repository):
 def test_not_ready_while_a_model_has_no_version_that_serves(client, repository):
     repository.states["ring", 1] = "LOADING"
     assert client.get("/v2/health/ready").status_code == 503
-    repository.newcomers.add("ring")  # which nobody can have used yet
+    repository.optional.add("ring")  # which nobody can have used yet
     assert client.get("/v2/health/ready").status_code == 200
     repository.versions.clear()
     assert client.get("/v2/health/ready").status_code == 503

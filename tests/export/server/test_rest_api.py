@@ -10,7 +10,7 @@ from PIL import Image
 from server_case import SHAPE, SIZE, draw, levels
 
 from ganapp.export.server.errors import DeadlineExceeded, Overloaded, Unavailable
-from ganapp.export.server.json_body import write
+from ganapp.export.server.tensors import write
 
 PREDICT = "/v1/models/digits:predict"
 ROWS = draw(count=3, seed=1).tolist()

@@ -1,11 +1,11 @@
 """`ganapp serve` on a folder as `ganapp export` lays it out."""
 
-import contextlib
 import json
 import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,10 +15,9 @@ import pytest
 from version_case import SHAPE, SIZE, write_version
 
 from ganapp import __main__ as cli
-from ganapp.export.server import serve as serving
+from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import StartError
-from ganapp.export.server.limits import Limits
-from ganapp.export.server.serve import Settings, listen, said_once
+from ganapp.export.server.serve import Settings, free_address, load_warnings
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,9 +53,9 @@ def test_an_engine_that_is_none_or_not_in_the_export(monkeypatch, capsys, caplog
 
 
 def test_what_the_error_does_not_say_is_still_logged(caplog):
-    log = logging.getLogger("ganapp.export.server.versions")
+    log = logging.getLogger("ganapp.export.server.repository")
 
-    @said_once()
+    @load_warnings()
     def fail():
         log.warning("%s is not served: %s", "a", "it is broken")
         log.warning("%s is not served: %s", "b", "it is empty")
@@ -64,13 +63,13 @@ def test_what_the_error_does_not_say_is_still_logged(caplog):
 
     with pytest.raises(StartError):
         fail()
-    with said_once():
+    with load_warnings():
         log.warning("%s is not served: %s", "c", "it is broken")
     assert caplog.messages == ["b is not served: it is empty", "c is not served: it is broken"]
 
 
 def test_a_port_in_use(monkeypatch, capsys, exported):
-    with listen("127.0.0.1", 0) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = refused(monkeypatch, capsys, exported, "--port", port)
     assert f"something listens at 127.0.0.1:{port} already" in said
@@ -101,19 +100,7 @@ def test_times_are_refused_of_programs_too():
 @pytest.mark.parametrize("host", ["a" * 64, "a..b"])
 def test_a_name_that_is_none(host):
     with pytest.raises(StartError, match=rf"`--host` must be .*'{host}'"):
-        listen(host, 0)
-
-
-@pytest.mark.parametrize("stopping", [True, False])
-def test_another_interrupt_after_the_last_answer(monkeypatch, exported, stopping):
-    async def interrupted(app, *_):
-        app.context.stopping = stopping
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(serving, "run", interrupted)
-    options = {"engine": "litert", "batching": {}, "poll_seconds": 1.0, "tell": print}
-    with contextlib.nullcontext() if stopping else pytest.raises(KeyboardInterrupt):
-        serving.serve(exported, settings=Settings(port=0), warn=print, **options)
+        free_address(host, 0)
 
 
 @pytest.mark.parametrize("engine", ["litert", "onnx"])

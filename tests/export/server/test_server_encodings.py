@@ -9,7 +9,7 @@ from server_case import draw
 from starlette.testclient import TestClient
 
 from ganapp.export.server.app import make_app
-from ganapp.export.server.limits import Limits
+from ganapp.export.server.context import Limits
 
 PREDICT = "/v1/models/digits:predict"
 PLAIN = json.dumps({"instances": draw(count=3, seed=1).round(3).tolist()}).encode()

@@ -13,7 +13,7 @@ from server_case import SIZE, FakeRepository, Model
 from starlette.testclient import TestClient
 
 from ganapp.export.server.app import make_app
-from ganapp.export.server.limits import Limits
+from ganapp.export.server.context import Limits
 
 LIMITS = Limits(body_bytes=10**6, elements=4_000, depth=8, samples=8, deadline=5.0)
 FOLDER = Path(__file__).parent  # in which there is no card

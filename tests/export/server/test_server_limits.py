@@ -12,10 +12,10 @@ from server_case import draw
 from starlette.testclient import TestClient
 
 from ganapp.export.server.app import make_app
+from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import InvalidArgument
-from ganapp.export.server.json_body import check_size
-from ganapp.export.server.limits import Limits
-from ganapp.export.server.refusals import Pace
+from ganapp.export.server.middleware import Pace
+from ganapp.export.server.tensors import check_size
 
 PREDICT = "/v1/models/digits:predict"
 ROWS = draw(count=3, seed=1).tolist()
@@ -207,13 +207,13 @@ def test_figures(client, app):
     client.get("/invented/1")
     client.request("INVENT", "/v2")
     # The third is the second loaded again, before the second is closed.
-    past, old, new = (app.metrics.of_batches("digits", number) for number in (2, 3, 3))
+    past, old, new = (app.metrics.batch_hooks("digits", number) for number in (2, 3, 3))
     for hooks, depth in ((past, 6), (old, 4), (new, 5)):
-        hooks["on_open"](lambda depth=depth: depth)
-        hooks["on_batch"](depth)
+        hooks.on_open(lambda depth=depth: depth)
+        hooks.on_batch(depth)
     for hooks in (past, old):
-        hooks["on_close"]()
-    new["on_batch"](7)
+        hooks.on_close()
+    new.on_batch(7)
     families = text_string_to_metric_families(client.get("/metrics").text)
     samples = {
         (each.name, *sorted(each.labels.items())): each.value

@@ -12,7 +12,7 @@ from PIL import Image
 from server_case import CLASSES, COLUMNS, SHAPE, draw, levels
 from starlette.testclient import TestClient
 
-from ganapp.export.server import people, pictures
+from ganapp.export.server import pages
 from ganapp.export.server.app import STATIC, make_app
 from ganapp.export.server.errors import Overloaded
 
@@ -25,7 +25,7 @@ def picture(answer):
 
 
 def cell(grid, row, column):
-    top, left = row * (HEIGHT + pictures.GAP), column * (WIDTH + pictures.GAP)
+    top, left = row * (HEIGHT + pages.GAP), column * (WIDTH + pages.GAP)
     return grid[top : top + HEIGHT, left : left + WIDTH]
 
 
@@ -37,7 +37,7 @@ def test_grid(client, model):
     answer = client.get("/v1/models/digits/sample.png?count=5&seed=3&truncation=0.5")
     assert answer.headers["content-type"] == "image/png"
     grid = picture(answer)
-    assert grid.shape == (2 * HEIGHT + pictures.GAP, 3 * WIDTH + 2 * pictures.GAP)
+    assert grid.shape == (2 * HEIGHT + pages.GAP, 3 * WIDTH + 2 * pages.GAP)
     expected = images(model, count=5, seed=3, truncation=0.5)
     for index in range(5):
         np.testing.assert_array_equal(cell(grid, index // 3, index % 3), expected[index])
@@ -73,9 +73,9 @@ def test_one_class_that_is_refused_ends_the_others():
     servable = types.SimpleNamespace(signatures=known)
 
     async def ask():
-        draw = people.Draw(count=1, seed=0, classes=(0, 1, 2))
+        draw = pages.SampleQuery(count=1, seed=0, classes=(0, 1, 2))
         with pytest.raises(Overloaded):
-            await people.draw_samples(Busy(), None, servable, draw)
+            await pages.draw_samples(Busy(), None, servable, draw)
         assert sorted(ended) == [0, 2]
 
     asyncio.run(ask())
@@ -104,12 +104,12 @@ def test_walk_from_class_to_class(client, model):
 
 def test_walk_keeps_to_the_shell_and_moves_the_class_straight():
     start, end = draw(count=2, seed=3)
-    way = pictures.walk(start, end, frames=5, path="arc", classes=len(CLASSES))
+    way = pages.walk(start, end, frames=5, path="arc", classes=len(CLASSES))
     np.testing.assert_allclose(way[[0, -1]], [start, end], atol=1e-6)
     lengths = np.linalg.norm(way[:, : -len(CLASSES)], axis=1)
     np.testing.assert_allclose(lengths, np.linspace(lengths[0], lengths[-1], 5), rtol=1e-5)
     np.testing.assert_allclose(way[2, -2:], [0.5, 0.5])
-    opposite = pictures.walk(start, -start, frames=3, path="arc", classes=0)
+    opposite = pages.walk(start, -start, frames=3, path="arc", classes=0)
     assert np.linalg.norm(opposite[1]) == pytest.approx(np.linalg.norm(start))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganapp.export.server.noise import SAMPLE_STREAM, uniform
+from ganapp.export.server.servable import SAMPLE_STREAM, uniform
 
 SEEDS = (0, 1, -1, 20_001, 2**31 - 1, -(2**31), 2**40 + 3, -(2**50) - 1)
 

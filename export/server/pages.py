@@ -1,0 +1,423 @@
+"""Pictures for people: grids, sheets and walks of samples, and the model card.
+
+All are answers to GET under `/v1/models/NAME[/versions/N]`, so that a link is enough.
+"""
+
+import asyncio
+import csv
+import dataclasses
+import datetime
+import io
+import math
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ganapp.export.layout import CARD_HTML, CARD_JSON, EXTRA, PICTURE
+from ganapp.export.server.context import Context, Limits, Target, json_response, whole_number
+from ganapp.export.server.errors import InvalidArgument, NotFound
+from ganapp.export.server.middleware import CARD_POLICY
+from ganapp.export.server.servable import (
+    AS_DRAWN,
+    CHANNELS,
+    Arrays,
+    Servable,
+    picture,
+    pixel_levels,
+)
+from ganapp.export.server.tensors import JsonObject, shown, to_array
+
+LARGEST_SEED = 2**31 - 1
+MOST_FRAMES = 240
+EVERY_CLASS = "all"
+GAP, PAPER = 2, 255  # pixels between two pictures, and their brightness
+FRAME_MILLISECONDS = 60
+SECONDS = {"D": 86_400.0, "m": 60.0, "s": 1.0, "us": 1e-6}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleQuery:
+    """The samples that a query asks for.
+
+    Args:
+        count: samples, of each class where there are several.
+        seed: of the latents, 0 to `LARGEST_SEED`.
+        classes: number of each class to draw; -1 as they come.
+        truncation: 0 to 1.
+    """
+
+    count: int
+    seed: int
+    classes: tuple[int, ...] = (AS_DRAWN,)
+    truncation: float = 1.0
+
+
+def sample_parameters(limits: Limits) -> JsonObject:
+    """Schemas of the parameters that `read_sample_query` reads."""
+    return {
+        "count": {"type": "integer", "minimum": 1, "maximum": limits.samples},
+        "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
+        "class": {"type": "string"},
+        "truncation": {"type": "number", "minimum": 0, "maximum": 1},
+    }
+
+
+def walk_parameters(limits: Limits) -> JsonObject:
+    """Schemas of the parameters of a walk."""
+    end = {"type": "integer", "minimum": 0, "maximum": limits.samples - 1}
+    frames = {"type": "integer", "minimum": 2, "maximum": MOST_FRAMES}
+    return sample_parameters(limits) | {"from": end, "to": end, "frames": frames}
+
+
+def read_sample_query(
+    request: Request, servable: Servable, limits: Limits, *, count: int = 16
+) -> SampleQuery:
+    """`count`, `seed`, `class` and `truncation` of a query.
+
+    Raises:
+        InvalidArgument: naming the one that is no number, out of range, or not of this model.
+    """
+    query = request.query_params
+    latent = servable.spec.latent
+    classes = _classes(query.get("class", ""), tuple(latent.classes))
+    most = max(1, limits.samples // len(classes))
+    truncation = _fraction(query.get("truncation", "1"), "truncation")
+    if truncation != 1 and not latent.truncates:
+        raise InvalidArgument(
+            f"`truncation` must be 1: the prior {latent.prior!r} has nothing to shrink towards. "
+            f"Received: truncation={truncation:g}"
+        )
+    return SampleQuery(
+        count=whole_number(query.get("count", str(min(count, most))), "count", least=1, most=most),
+        seed=whole_number(query.get("seed", "0"), "seed", least=0, most=LARGEST_SEED),
+        classes=classes,
+        truncation=truncation,
+    )
+
+
+def _classes(text: str, names: tuple[str, ...]) -> tuple[int, ...]:
+    if not text:
+        return (AS_DRAWN,)
+    if not names:
+        raise InvalidArgument(f"`class` is for models that know classes. Received: {shown(text)}")
+    if text == EVERY_CLASS:
+        return tuple(range(len(names)))
+    if text in names:  # a name first: classes may be named by numbers in another order
+        return (names.index(text),)
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < len(names):
+        return (int(text),)
+    raise InvalidArgument(
+        f"`class` must be 'all', a number below {len(names)} or one of "
+        f"{', '.join(map(ascii, names[:20]))}. Received: {shown(text)}"
+    )
+
+
+def _fraction(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not 0 <= value <= 1:
+        raise InvalidArgument(f"`{name}` must be 0 to 1. Received: {name}={text[:40]!r}")
+    return value
+
+
+async def draw_samples(
+    context: Context, request: Request, servable: Servable, query: SampleQuery
+) -> list[Arrays]:
+    """Outputs of the signature `sample` for every class asked for; the same latents for each."""
+    known = servable.signatures["sample"].inputs
+
+    async def of_class(number: int) -> Arrays:
+        values = {
+            "count": (query.count, "DT_INT32"),
+            "seed": (query.seed, "DT_INT32"),
+            "class": (number, "DT_INT32"),
+            "truncation": (query.truncation, "DT_FLOAT"),
+        }
+        inputs = {name: to_array(*value) for name, value in values.items() if name in known}
+        return await context.predict(request, servable, "sample", inputs)
+
+    try:
+        async with asyncio.TaskGroup() as group:  # which ends the others when one is refused
+            tasks = [group.create_task(of_class(number)) for number in query.classes]
+    except ExceptionGroup as refused:
+        raise refused.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _check_images(servable: Servable) -> None:
+    spec = servable.spec
+    channels = spec.output_shape[-1] if len(spec.output_shape) == 3 else 0
+    if spec.kind != "image" or channels not in CHANNELS:
+        raise InvalidArgument(
+            f"Pictures are for images of 1, 3 or 4 channels. Received: a model of the kind "
+            f"{spec.kind!r}, shape {list(spec.output_shape)}; ask for sample.csv or :predict"
+        )
+
+
+async def sample_png(context: Context, request: Request, target: Target) -> Response:
+    """A grid of samples; with `class=all` a row a class."""
+    with context.repository.lease(*target.model) as servable:
+        _check_images(servable)
+        query = read_sample_query(request, servable, context.limits)
+        drawn = await draw_samples(context, request, servable, query)
+    images = np.concatenate([outputs["samples"] for outputs in drawn])
+    columns = query.count if len(drawn) > 1 else grid_columns(query.count)
+    content = await asyncio.to_thread(png_grid, images, columns)
+    return Response(content, media_type="image/png")
+
+
+async def sample_csv(context: Context, request: Request, target: Target) -> Response:
+    """A sheet of samples, a line each."""
+    with context.repository.lease(*target.model) as servable:
+        spec = servable.spec
+        if spec.kind == "image":
+            raise InvalidArgument(
+                "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
+            )
+        query = read_sample_query(request, servable, context.limits)
+        drawn = await draw_samples(context, request, servable, query)
+    samples = np.concatenate([outputs["samples"] for outputs in drawn])
+    content = await asyncio.to_thread(sheet, samples, spec.columns)
+    headers = {"Content-Disposition": 'attachment; filename="samples.csv"'}
+    return Response(content, media_type="text/csv", headers=headers)
+
+
+async def walk_gif(context: Context, request: Request, target: Target) -> Response:
+    """The way from one sample of a seed to another, through the latents between them.
+
+    With `class=all` samples are counted through the rows of the grid: `count` of each class.
+    """
+    given = request.query_params
+    most = context.limits.samples - 1
+    ends = [
+        whole_number(given.get(name, default), name, least=0, most=most)
+        for name, default in (("from", "0"), ("to", "1"))
+    ]
+    allowed = min(MOST_FRAMES, context.limits.samples)
+    frames = whole_number(given.get("frames", "24"), "frames", least=2, most=allowed)
+    with context.repository.lease(*target.model) as servable:
+        _check_images(servable)
+        query = read_sample_query(request, servable, context.limits, count=max(ends) + 1)
+        if max(ends) >= query.count * len(query.classes):
+            raise InvalidArgument(
+                f"`from` and `to` must be below the number of samples, "
+                f"{query.count * len(query.classes)}. Received: {max(ends)}"
+            )
+        drawn = await draw_samples(context, request, servable, query)
+        latents = np.concatenate([outputs["latents"] for outputs in drawn])
+        z = walk(
+            *(latents[end] for end in ends),
+            frames=frames,
+            path=servable.spec.latent.path,
+            classes=len(servable.spec.latent.classes),
+        )
+        outputs = await context.predict(request, servable, "serving_default", {"z": z})
+    levels = pixel_levels(outputs[servable.spec.output_name])
+    content = await asyncio.to_thread(gif, levels)
+    return Response(content, media_type="image/gif")
+
+
+async def gallery_json(context: Context, request: Request, target: Target) -> Response:
+    """What a page needs to know of a model: serving.json without its files, and the version."""
+    with context.repository.lease(*target.model) as servable:
+        document = {key: value for key, value in servable.spec.document.items() if key != "files"}
+        return await json_response(document | {"name": target.name, "version": servable.version})
+
+
+async def card_page(context: Context, request: Request, target: Target) -> Response:
+    """The model card."""
+    response = await _card_file(context, target, CARD_HTML, "text/html")
+    response.headers["Content-Security-Policy"] = CARD_POLICY
+    return response
+
+
+async def card_json(context: Context, request: Request, target: Target) -> Response:
+    """The model card as data."""
+    return await _card_file(context, target, CARD_JSON, "application/json")
+
+
+async def card_picture(context: Context, request: Request, target: Target) -> Response:
+    """The model card's picture."""
+    return await _card_file(context, target, PICTURE, "image/png")
+
+
+async def _card_file(context: Context, target: Target, file: str, media_type: str) -> Response:
+    with context.repository.lease(*target.model) as servable:
+        folder = servable.spec.folder.resolve()
+    path = folder / EXTRA / file
+    if not path.is_file() or not path.resolve().is_relative_to(folder):
+        raise NotFound(f"The export of {target.name!r} has no {file}.")
+    return Response(await asyncio.to_thread(path.read_bytes), media_type=media_type)
+
+
+def grid_columns(count: int) -> int:
+    """Pictures in a row of a grid that is about as wide as high."""
+    return math.ceil(math.sqrt(count))
+
+
+def png_grid(images: np.ndarray, columns: int) -> bytes:
+    """A PNG with all images, row after row.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`, 1, 3 or 4 channels.
+        columns: images in a row.
+    """
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    gap = GAP if count > 1 else 0
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    grid = np.full(size, PAPER, np.uint8)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        grid[top : top + height, left : left + width] = image
+    file = io.BytesIO()
+    picture(grid).save(file, "PNG")
+    return file.getvalue()
+
+
+def gif(images: np.ndarray) -> bytes:
+    """A GIF that plays images for ever; those of `png_grid`."""
+    frames = [picture(image).convert("RGB") for image in images]
+    file = io.BytesIO()
+    frames[0].save(
+        file,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=FRAME_MILLISECONDS,
+        loop=0,
+        disposal=1,
+    )
+    return file.getvalue()
+
+
+def sheet(samples: np.ndarray, columns: Sequence[JsonObject] | None) -> bytes:
+    """A CSV with a header, a line a sample.
+
+    Args:
+        samples: `(n, ...)` in user units; NaN where a value is missing, which leaves a cell empty.
+        columns: of a table, as in serving.json; of vectors `None`: `x0`, `x1` and so on.
+    """
+    rows = samples.reshape(len(samples), -1)
+    if columns is None:
+        columns = [{"name": f"x{place}", "kind": "numeric"} for place in range(rows.shape[1])]
+    values = iter(rows.T)
+    cells = [_cells(column, values, len(rows)) for column in columns]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column["name"] for column in columns])
+    writer.writerows(zip(*cells, strict=True))
+    return text.getvalue().encode()
+
+
+def _cells(column: JsonObject, values: Iterator[np.ndarray], count: int) -> list[object]:
+    if column["kind"] == "constant":  # not learnt: no values among the samples
+        return [column.get("value", "")] * count
+    if column["kind"] == "identifier":  # likewise, but each its own
+        return [_identifier(column, number) for number in range(count)]
+    return [_cell(column, value) for value in next(values)]
+
+
+def _cell(column: JsonObject, value: np.generic) -> object:
+    if value != value:
+        return ""
+    if column["kind"] == "categorical":
+        return column["categories"][int(value)]
+    form = column.get("form")
+    if form:
+        return FORMS[form["kind"]](form, column, float(str(value)))
+    if column.get("integer") or value.dtype.kind in "iu":
+        return round(float(value))
+    return str(value)  # the shortest text that reads back the same float32
+
+
+def _identifier(column: JsonObject, number: int) -> str:
+    number += column.get("first", 0)
+    if column.get("unique"):
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{column['name']} {number}"))
+    return f"{column.get('before', '')}{number:0{column.get('width', 0)}d}"
+
+
+def _number(form: JsonObject, column: JsonObject, value: float) -> str:
+    """A number as the table's file wrote it, such as `$1,907.06`."""
+    places = form["places"] if form["places"] is not None else column.get("decimals")
+    group = "," if form["thousands"] else ""
+    text = f"{abs(value):{group}}" if places is None else f"{abs(value):{group}.{places}f}"
+    if form["places"] is None and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    marks = {",": form["thousands"], ".": form["decimal"]}
+    text = "".join(marks.get(letter, letter) for letter in text)
+    negative = value < 0 and any(letter in "123456789" for letter in text)
+    text = f"{form['before']}{text}{form['after']}"
+    if negative and form["brackets"]:
+        return f"({text})"
+    return ("-" if negative else "+" if form["plus"] else "") + text
+
+
+def _date(form: JsonObject, column: JsonObject, value: float) -> str:
+    """A date as the table's file wrote it, of a number of days or other units."""
+    origin = datetime.datetime.fromisoformat(form["origin"])
+    date = origin + datetime.timedelta(seconds=round(value) * SECONDS[form["unit"]])
+    pattern = form["pattern"].replace("%Y", f"{date.year:04d}")
+    for token in "mdHI":  # `%-d`: without a zero in front, which not every system knows
+        short = str(int(date.strftime(f"%{token}")))
+        pattern = pattern.replace(f"%-{token}", short)
+    return date.strftime(pattern)
+
+
+FORMS: dict[str, Callable[[JsonObject, JsonObject, float], str]] = {
+    "number": _number,
+    "date": _date,
+}
+
+
+def walk(start: np.ndarray, end: np.ndarray, *, frames: int, path: str, classes: int) -> np.ndarray:
+    """Latents on the way from one to another.
+
+    Args:
+        start: latent `(size,)`.
+        end: latent `(size,)`.
+        frames: how many, both ends included, at least 2.
+        path: `"arc"` keeps to lengths that the prior draws; `"straight"` is a line.
+        classes: how many last coordinates say the class; these go straight.
+
+    Returns:
+        Float32 `(frames, size)`.
+    """
+    fraction = np.linspace(0.0, 1.0, frames)[:, None]
+    size = len(start) - classes
+    way = PATHS[path](start[:size].astype(float), end[:size].astype(float), fraction)
+    labels = straight(start[size:], end[size:], fraction)
+    return np.concatenate([way, labels], axis=1).astype(np.float32)
+
+
+def straight(start: np.ndarray, end: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """Linear interpolation: `(frames, size)`."""
+    return start + (end - start) * fraction
+
+
+def arc(start: np.ndarray, end: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """Spherical interpolation of the direction, linear in the norm: `(frames, size)`.
+
+    See `ganapp.training.priors.paths.arc`, whose latents these are.
+    """
+    norms = [np.linalg.norm(latent) for latent in (start, end)]
+    if not len(start) or min(norms) == 0:
+        return straight(start, end, fraction)
+    first, last = start / norms[0], end / norms[1]
+    across = last - (first @ last) * first
+    if np.linalg.norm(across) <= 1e-5:  # parallel or opposite: any perpendicular will do
+        across = np.eye(len(first))[np.argmin(np.abs(first))]
+    across -= (first @ across) * first
+    across /= np.linalg.norm(across) or 1.0
+    angle = np.arctan2(last @ across, first @ last)
+    direction = np.cos(fraction * angle) * first + np.sin(fraction * angle) * across
+    return direction * straight(*norms, fraction)
+
+
+PATHS = {"arc": arc, "straight": straight}
