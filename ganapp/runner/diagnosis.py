@@ -162,6 +162,7 @@ def unfit_remedies(experiment: Experiment) -> frozenset[str]:
         # A pack would mix classes, and a batch of an odd size has no packs of two.
         "packing": discriminator.packing > 1
         or config.generator.condition != "none"
+        or bool(experiment.spec.conditions)
         or config.training.batch_size % (2 * experiment.strategy.num_replicas_in_sync) > 0,
         # Under a gradient penalty, one example's gradient would count the others.
         "minibatch": discriminator.options.get("minibatch") != "none"

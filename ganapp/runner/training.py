@@ -438,6 +438,8 @@ def _about_data(source: Source) -> str:
     kind = f"{spec.kind} {shape}"
     if spec.table is not None:
         kind = f"table of {len(spec.table.columns)} columns as vectors of {shape}"
+    for name, sides in spec.conditions.items():
+        kind += f", given {name} {' x '.join(map(str, sides))}"
     known = ""
     if source.judged is not source:
         known = f" in {len(spec.classes)} clusters"

@@ -47,9 +47,9 @@ def test_rows_of_every_class(run, tmp_path):
 def test_labels_are_what_the_rows_say(run, tmp_path):
     assert ganapp("sample", run, "--count", 200, "--out", tmp_path / "x.npz").code == 0
     with np.load(tmp_path / "x.npz") as file:
-        np.testing.assert_array_equal(file["samples"][:, 1], file["labels"])
+        np.testing.assert_array_equal(file["samples"][:, 1], file["label"])
         share = people()["city"].eq("Oslo").mean()
-        assert abs((file["labels"] == 0).mean() - share) < 0.12  # three standard errors
+        assert abs((file["label"] == 0).mean() - share) < 0.12  # three standard errors
 
 
 def test_figures_that_the_column_would_give_away_are_left_out(run):

@@ -74,8 +74,8 @@ def test_images_in_user_units(digits, tmp_path):
     before = written(digits)
     sampled(digits, tmp_path / "x.npz", "--count", 7, "--seed", 1)
     with np.load(tmp_path / "x.npz") as file:
-        samples, latents = file["samples"], file["latents"]
-        assert sorted(file) == ["latents", "samples"]
+        samples, latents = file["samples"], file["z"]
+        assert sorted(file) == ["samples", "z"]
     assert (samples.dtype, samples.shape) == (np.uint8, (7, 8, 8, 1))
     assert (latents.dtype, latents.shape) == (np.float32, (7, 4))
     assert np.abs(latents).max() <= 1, "a uniform prior"
@@ -107,7 +107,7 @@ def test_vectors_in_user_units(finished, tmp_path):
     sampled(finished, tmp_path / "x.npz", "--count", 9)
     with np.load(tmp_path / "x.npz") as file:
         assert (file["samples"].dtype, file["samples"].shape) == (np.float32, (9, 2))
-        assert file["latents"].shape == (9, 2)
+        assert file["z"].shape == (9, 2)
 
 
 def test_truncated_samples_are_those_of_truncated_latents(finished, tmp_path):
@@ -119,7 +119,7 @@ def test_truncated_samples_are_those_of_truncated_latents(finished, tmp_path):
         assert said.code == 0
         assert ("truncation" in said.output) == (amount in (0.5, 0))
         with np.load(tmp_path / "x.npz") as file:
-            files[amount] = file["latents"], file["samples"]
+            files[amount] = file["z"], file["samples"]
     assert "seed 3, truncation 0." in said.output
     latents, samples = files[None]
     np.testing.assert_array_equal(files[1][1], samples)
