@@ -13,7 +13,6 @@ from typing import Any
 
 import uvicorn
 
-from ganapp.export.native import CHATTER, native_stderr
 from ganapp.export.server.app import Server, make_app
 from ganapp.export.server.errors import ServerError, StartError
 from ganapp.export.server.limits import Limits
@@ -21,6 +20,7 @@ from ganapp.export.server.metrics import Metrics
 from ganapp.export.server.security import KEY_VARIABLE, is_loopback
 from ganapp.export.server.slow_clients import Patience, patient
 from ganapp.export.server.stopping import GracefulServer
+from ganapp.export.stderr import CHATTER, native_stderr
 
 BACKLOG = 2048  # connections that may wait to be accepted
 LONGEST = 3600  # seconds of a deadline or of draining

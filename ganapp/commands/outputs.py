@@ -112,8 +112,8 @@ def verify(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
 ) -> None:
     """Check an export again: every file's checksum, every artefact in a fresh process."""
-    from ganapp.export.errors import ExportError
-    from ganapp.export.verifying import verify_export
+    from ganapp.export import ExportError
+    from ganapp.export.verify import verify_export
 
     try:
         verify_export(directory, lambda line: console.print(line, soft_wrap=True))
@@ -131,8 +131,8 @@ def publish(
     ],
 ) -> None:
     """Copy an export's versions into a folder of models, whole, each as the next version."""
-    from ganapp.export.errors import ExportError
-    from ganapp.export.publishing import publish as publish_export
+    from ganapp.export import ExportError
+    from ganapp.export.staging import publish as publish_export
 
     try:
         for folder in publish_export(export_directory, models):

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from ganapp.config import Config
 from ganapp.errors import UserError
+from ganapp.export import ExportError
 from ganapp.export.bundle import Bundle
-from ganapp.export.errors import ExportError
-from ganapp.export.exporter import export as export_bundle
 from ganapp.export.formats import chosen_formats
+from ganapp.export.package import export as export_bundle
 from ganapp.runner.generator import Generator, open_generator
 from ganapp.runner.judges import checked_judge
 from ganapp.runner.judging import generated

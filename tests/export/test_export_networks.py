@@ -9,7 +9,7 @@ import pytest
 from export_case import to_levels
 
 from ganapp.export.bundle import Bundle
-from ganapp.export.exporter import export
+from ganapp.export.package import export
 from ganapp.models.networks import GENERATORS
 from ganapp.training.priors import PRIORS
 

@@ -14,15 +14,18 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from ganapp.export import sampling, servable, serving
+from ganapp.export import ExportError, servable
 from ganapp.export.bundle import Bundle
-from ganapp.export.errors import ExportError
+from ganapp.export.checksums import update_serving
+from ganapp.export.formats.litert import write_litert
+from ganapp.export.formats.saved_model import write_saved_model
 from ganapp.export.layout import EXTRA, LATENTS, SERVING, UNITS
-from ganapp.export.litert import write_litert
-from ganapp.export.saved_model import write_saved_model
-from ganapp.export.seal import seal
-from ganapp.export.servable import verify_latents_graph, verify_units_graph, write_surroundings
-from ganapp.export.warmup import WARM_UP
+from ganapp.export.servable import (
+    WARM_UP,
+    verify_latents_graph,
+    verify_units_graph,
+    write_surroundings,
+)
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
@@ -128,7 +131,7 @@ def test_checksums_cover_every_other_file(folder, document, tmp_path):
         document["files"]
     )
     (folder / "assets.extra" / "model_card.html").write_text("a card")
-    seal(folder)
+    update_serving(folder)
     again = json.loads((folder / EXTRA / SERVING).read_text())
     assert again["files"] == sums(folder) != document["files"]
     assert {k: v for k, v in again.items() if k != "files"} == {
@@ -210,20 +213,20 @@ def test_every_prior_leaves_as_a_graph(name, tmp_path):
         kind="vector",
     )
     path = tmp_path / "latents.tflite"
-    sampling.write_latents(bundle, path)
-    noise = sampling.uniform_noise(bundle, 50, 3)
+    servable.write_latents(bundle, path)
+    noise = bundle.uniform_noise(50, 3)
     for class_, truncation in ((-1, 1.0), (2, 0.5)):
         asked = {"class": np.int32(class_)}
         asked |= {"truncation": np.float32(truncation)} if prior.truncates else {}
         found = run(path, noise=noise.numpy(), **asked)["latents"]
-        expected = sampling.latents_of(bundle, noise, class_, truncation)
+        expected = bundle.draw(noise, class_, truncation)["z"]
         np.testing.assert_allclose(found, expected, atol=1e-5)
         assert np.isfinite(prior.log_density(found)).all()
 
 
 def test_a_wrong_graph_of_latents_is_found(bundle, folder, tmp_path):
     other = make_image_bundle(prior=NormalPrior(8, classes=4))
-    with pytest.raises(ExportError, match=r"graph latents\.tflite failed in a fresh process"):
+    with pytest.raises(ExportError, match=r"latents\.tflite artefact failed in a fresh process"):
         verify_latents_graph(other, folder / LATENTS)
     shifted = make_image_bundle(prior=Shifted(8, classes=2))
     with pytest.raises(ExportError, match="graph of latents differs from the prior's latents"):
@@ -244,7 +247,7 @@ def test_a_prior_that_cannot_be_converted_is_named(tmp_path):
 
     bundle = make_vector_bundle(prior=Special(2))
     with pytest.raises(ExportError, match="The prior 'normal' could not be converted to LiteRT: "):
-        sampling.write_latents(bundle, tmp_path / "latents.tflite")
+        servable.write_latents(bundle, tmp_path / "latents.tflite")
     assert not list(tmp_path.iterdir())
 
 
@@ -272,24 +275,24 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     assert not np.isnan(found[:, [2, 3]]).any()
     verify_units_graph(bundle, tmp_path / UNITS)
     other = make_vector_bundle()
-    with pytest.raises(ExportError, match=r"graph units\.tflite failed in a fresh process"):
+    with pytest.raises(ExportError, match=r"units\.tflite artefact failed in a fresh process"):
         verify_units_graph(other, tmp_path / UNITS)
 
 
 def test_units_are_told_in_the_simplest_way_that_is_true():
-    assert serving.units_of(make_image_bundle()) == {"levels": True}
+    assert servable.units_of(make_image_bundle()) == {"levels": True}
     affine = make_vector_bundle()
-    assert serving.units_of(affine) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
+    assert servable.units_of(affine) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
     other = make_vector_bundle(to_user_units=lambda x: tf.square(x))
-    assert serving.units_of(other) == {"graph": "assets.extra/units.tflite"}
+    assert servable.units_of(other) == {"graph": "assets.extra/units.tflite"}
     dark = make_image_bundle(to_user_units=lambda x: tf.cast(tf.round(x * 50.0 + 50.0), tf.uint8))
-    assert serving.units_of(dark) == {"graph": "assets.extra/units.tflite"}
+    assert servable.units_of(dark) == {"graph": "assets.extra/units.tflite"}
 
 
 def test_classes_without_names_have_numbers():
-    assert serving.class_names(make_image_bundle(prior=NormalPrior(8, classes=2))) == ["0", "1"]
-    assert serving.class_names(make_image_bundle(prior=NormalPrior(8, classes=3))) == list("012")
-    assert serving.class_names(make_image_bundle()) == []
+    assert servable.class_names(make_image_bundle(prior=NormalPrior(8, classes=2))) == ["0", "1"]
+    assert servable.class_names(make_image_bundle(prior=NormalPrior(8, classes=3))) == list("012")
+    assert servable.class_names(make_image_bundle()) == []
 
 
 def test_an_unwritable_graph_leaves_no_document(tmp_path, monkeypatch, bundle):

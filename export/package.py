@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ganapp.export.bundle import Bundle
+from ganapp.export import ExportError
+from ganapp.export.bundle import Bundle, computing_in_float32
 from ganapp.export.card import describe, write_card, write_copies
-from ganapp.export.checksums import files_below
-from ganapp.export.errors import ExportError
-from ganapp.export.formats import ALL, Format, chosen_formats
-from ganapp.export.keras_file import modules_in
+from ganapp.export.checksums import files_below, update_serving, write_sums
+from ganapp.export.formats import ALL, chosen_formats
+from ganapp.export.formats.format import Format
 from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
-from ganapp.export.parity import Reference, Verification, refer, verify
-from ganapp.export.precision import computing_in_float32
-from ganapp.export.seal import seal, write_sums
+from ganapp.export.parity import Reference, Verification, reference_of, verify_artefact
 from ganapp.export.servable import write_surroundings
-from ganapp.export.speed import measure
 from ganapp.export.staging import refuse_foreign, staging
-from ganapp.export.workers import Artefact, Worker
+from ganapp.export.worker import Artefact, Worker, measure_speed
 
 REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare with later
 
@@ -33,7 +30,7 @@ class Written:
     Args:
         form: its format.
         files: what belongs to it, by path below the folder.
-        modules: Python modules that its layers need, see `ganapp.export.keras_file.modules_in`.
+        modules: Python modules that its layers need, see `Format.modules`.
     """
 
     form: Format
@@ -60,7 +57,7 @@ def export(
             have are left out, with the reason in the card.
         name: of the model, as it is served; the bundle's made safe when `None`.
         version: of the model, as it is served.
-        batch: how many latents a call of a LiteRT file takes; any number when `None`.
+        batch: how many rows a call of a LiteRT file takes; any number when `None`.
 
     Returns:
         what `model_card.json` says (see `ganapp.export.card.describe`), with `directory` added.
@@ -76,7 +73,7 @@ def export(
     out = Path(out).expanduser().resolve()
     refuse_foreign(out, place)
     with staging(out, (str(place), *ON_TOP)) as directory:
-        reference = refer(bundle)
+        reference = reference_of(bundle)
         folder = directory / place
         (folder / EXTRA).mkdir(parents=True)
         left_out: dict[str, str] | None = {} if tuple(formats) == (ALL,) else None
@@ -91,7 +88,7 @@ def export(
         card = describe(bundle, directory, place, checked, reference, left_out or {}, batch)
         write_card(card, directory)
         write_copies(directory, folder / EXTRA)
-        seal(folder)
+        update_serving(folder)
         write_sums(directory, out, place)
     return card | {"directory": str(out)}
 
@@ -130,7 +127,7 @@ def write_all(
             Written(
                 form=form,
                 files=tuple(path.relative_to(folder).as_posix() for path in new),
-                modules=modules_in(folder / form.path) if form.runtime == "keras" else (),
+                modules=form.modules(folder / form.path),
             )
         )
     return written
@@ -173,7 +170,7 @@ def verify_all(
             try:
                 with contextlib.ExitStack() as trial:
                     worker = trial.enter_context(Worker(artefact))
-                    found.append((each, verify(bundle, form, worker, reference)))
+                    found.append((each, verify_artefact(bundle, form, worker, reference)))
                     stack.push(trial.pop_all())
             except ExportError as error:
                 if left_out is None or not form.optional:
@@ -183,13 +180,13 @@ def verify_all(
                     (folder / name).unlink()
                 continue
             workers[form.name] = worker
-        speeds = measure(workers, bundle.prior.size)
+        speeds = measure_speed(workers, reference.inputs)
     return [(each, verification, speeds[each.form.name]) for each, verification in found]
 
 
 def save_reference(folder: Path, reference: Reference) -> None:
-    """Keeps some latents `z` and the Keras generator's samples of them, for `ganapp verify`."""
+    """Keeps some inputs by name and the Keras generator's samples of them, for `ganapp verify`."""
     samples = reference.samples
     count = int(np.clip(REFERENCE_BYTES // samples[0].nbytes, 2, REFERENCE_MOST))
-    path = folder / EXTRA / REFERENCE
-    np.savez_compressed(path, z=reference.latents[:count], samples=samples[:count])
+    kept = {name: values[:count] for name, values in reference.inputs.items()}
+    np.savez_compressed(folder / EXTRA / REFERENCE, **kept, samples=samples[:count])
