@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import keyword
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
@@ -13,6 +13,9 @@ import tensorflow as tf
 from ganapp.export import ExportError
 from ganapp.export.layout import drawn_name
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, Tensors, apply, input_names, input_shapes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 OUTPUT_NAMES = {"image": "image", "vector": "vector"}
 RANKS = {"image": 4, "vector": 2}
@@ -52,13 +55,6 @@ class LatentPrior(Protocol):
 
     def numpy_code(self, count: int) -> str:
         """Lines that assign `z`, `(count, size)`, from `np` and the generator `random`."""
-
-
-class Picture(Protocol):
-    """An image that can be saved, such as Pillow's."""
-
-    def save(self, path: Any) -> None:
-        """Writes the image to a file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +101,7 @@ class Bundle:
         facts: JSON-ready description for the card. Read, when present: `manifest` (with the
             data specification under `data`), `configuration`, `report` (`best` and
             `last`, each with its `step` and its `figures` by key), `step` (generator updates).
-        picture: of samples, saved beside the card; `None` for none.
+        picture: a PIL image of samples, saved beside the card; `None` for none.
         judge: samples `(n, *shape)` in user units -> evaluation figures by key, among them
             `coverage` and `frechet_distance` where there are such; `None` where nothing is judged.
 
@@ -125,7 +121,7 @@ class Bundle:
     class_shares: Sequence[float] = ()
     observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    picture: Picture | None = None
+    picture: "Image | None" = None
     judge: Callable[[np.ndarray], dict[str, float]] | None = None
     inputs: tuple[Input, ...] = dataclasses.field(init=False)
     shape: tuple[int, ...] = dataclasses.field(init=False)
@@ -151,7 +147,7 @@ class Bundle:
     def _observation_shape(
         self, name: str, shape: tuple[int | None, ...] | None
     ) -> tuple[int, ...]:
-        taken = {*OPTION_TYPES, "samples", drawn_name(LATENT)}
+        taken = {*OPTION_TYPES, "samples", "file", drawn_name(LATENT)}
         if not name.isidentifier() or keyword.iskeyword(name) or name in taken:
             raise ExportError(
                 f"An input of `generator` must have a name that Python can use and that is none of "

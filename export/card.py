@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
-from ganapp.export.checksums import sha256
 from ganapp.export.formats import RUNTIMES
 from ganapp.export.formats.format import Usage
 from ganapp.export.layout import (
@@ -48,7 +47,7 @@ def describe(
     bundle: "Bundle",
     directory: Path,
     place: PurePosixPath,
-    artefacts: Sequence[tuple],
+    artefacts: Sequence[Mapping[str, Any]],
     reference: "Reference",
     left_out: Mapping[str, str],
     batch: int | None = None,
@@ -59,16 +58,15 @@ def describe(
         bundle: what was exported.
         directory: where its artefacts lie.
         place: folder of the version below it; holds `serving.json`.
-        artefacts: of each what was written, what its verification found, and its speed.
+        artefacts: of each `format`, `title`, `runtime`, `path`, `bytes`, `files` (path to SHA-256),
+            `modules`, the fields of `Verification` and those of `measure_speed`; paths are relative
+            to `directory`.
         reference: what the generator answered.
         left_out: reason by format that an export of all formats has not got.
         batch: how many rows a call of a LiteRT file takes; any number when `None`.
 
     Returns:
-        JSON-ready dict. Each of `artefacts` has `format`, `title`, `path`, `bytes`, `files` (path
-        to SHA-256), `modules`, the fields of `Verification` and those of
-        `ganapp.export.worker.measure_speed`; paths are relative to `directory`. The rest is as
-        named below.
+        JSON-ready dict, as named below.
     """
     facts = bundle.facts
     manifest = facts.get("manifest") or {}
@@ -97,7 +95,7 @@ def describe(
             "signatures": read_object(directory / place / EXTRA / SERVING)["signatures"],
             "parameters": bundle.generator.count_params(),
             "precision_difference": reference.precision_difference,
-            "artefacts": [_artefact(directory / place, place, *each) for each in artefacts],
+            "artefacts": artefacts,
             "left_out": dict(left_out),
             "judged": figures
             and {
@@ -113,25 +111,6 @@ def describe(
             "picture": PICTURE if bundle.picture is not None else None,
         }
     )
-
-
-def _artefact(
-    folder: Path, place: PurePosixPath, written: Any, verification: Any, speed: Mapping[str, Any]
-) -> dict[str, Any]:
-    """One artefact's entry: where, how big, which bytes, how close, how good, how fast."""
-    form = written.form
-    return {
-        "format": form.name,
-        "title": form.title,
-        "runtime": form.runtime.name,
-        "path": str(place / form.path),
-        "bytes": sum((folder / name).stat().st_size for name in written.files),
-        "files": {str(place / name): sha256(folder / name) for name in written.files},
-        "modules": written.modules,
-        "mean_tolerance": form.mean_tolerance,
-        **vars(verification),
-        **speed,
-    }
 
 
 def versions() -> dict[str, str]:

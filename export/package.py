@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ganapp.export import ExportError
 from ganapp.export.bundle import Bundle, computing_in_float32
 from ganapp.export.card import describe, write_card, write_copies
-from ganapp.export.checksums import files_below, update_serving, write_sums
+from ganapp.export.checksums import files_below, sha256, update_serving, write_sums
 from ganapp.export.formats import ALL, chosen_formats
 from ganapp.export.formats.format import Format
 from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
@@ -24,14 +24,8 @@ REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare wi
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Written:
-    """An artefact that lies in the folder of a version.
-
-    Args:
-        form: its format.
-        files: what belongs to it, by path below the folder.
-        modules: Python modules that its layers need, see `Format.modules`.
-    """
+class _Written:
+    """An artefact, its files by path below the folder of the version, and modules it needs."""
 
     form: Format
     files: tuple[str, ...]
@@ -78,14 +72,15 @@ def export(
         (folder / EXTRA).mkdir(parents=True)
         left_out: dict[str, str] | None = {} if tuple(formats) == (ALL,) else None
         with computing_in_float32(bundle.generator):
-            written = write_all(bundle, chosen, folder, batch, left_out)
-            save_reference(folder, reference)
-            checked = verify_all(bundle, written, folder, reference, left_out)
+            written = _write_all(bundle, chosen, folder, batch, left_out)
+            _save_reference(folder, reference)
+            checked = _verify_all(bundle, written, folder, reference, left_out)
             paths = {each.form.name: each.form.path for each, _, _ in checked}
             write_surroundings(bundle, folder, name=place.parent.name, artefacts=paths)
         if bundle.picture is not None:
             bundle.picture.save(directory / PICTURE)
-        card = describe(bundle, directory, place, checked, reference, left_out or {}, batch)
+        entries = [_entry(folder, place, *each) for each in checked]
+        card = describe(bundle, directory, place, entries, reference, left_out or {}, batch)
         write_card(card, directory)
         write_copies(directory, folder / EXTRA)
         update_serving(folder)
@@ -93,25 +88,14 @@ def export(
     return card | {"directory": str(out)}
 
 
-def write_all(
+def _write_all(
     bundle: Bundle,
     chosen: Sequence[Format],
     folder: Path,
     batch: int | None,
     left_out: dict[str, str] | None,
-) -> list[Written]:
-    """Writes every artefact into the folder of a version.
-
-    Args:
-        bundle: what to export, computing in float32.
-        chosen: the formats.
-        folder: of the version.
-        batch: see `export`.
-        left_out: gets the reason by format where an optional one is impossible; `None` to raise.
-
-    Raises:
-        ExportError: a conversion failed.
-    """
+) -> list[_Written]:
+    """Writes every artefact; `left_out` gets the reason of an optional one that is impossible."""
     written = []
     for form in chosen:
         before = set(files_below(folder))
@@ -124,7 +108,7 @@ def write_all(
             continue
         new = sorted(set(files_below(folder)) - before)
         written.append(
-            Written(
+            _Written(
                 form=form,
                 files=tuple(path.relative_to(folder).as_posix() for path in new),
                 modules=form.modules(folder / form.path),
@@ -133,29 +117,15 @@ def write_all(
     return written
 
 
-def verify_all(
+def _verify_all(
     bundle: Bundle,
-    written: Sequence[Written],
+    written: Sequence[_Written],
     folder: Path,
     reference: Reference,
     left_out: dict[str, str] | None,
-) -> list[tuple[Written, Verification, Mapping[str, Any]]]:
-    """Checks every artefact in a process of its own, then times all of them in turns.
-
-    Args:
-        bundle: what was exported, computing in float32.
-        written: the artefacts; the files of one that is left out are deleted.
-        folder: of the version.
-        reference: what the generator answers.
-        left_out: see `write_all`.
-
-    Returns:
-        of each artefact that stays: itself, what was found out, and its speed.
-
-    Raises:
-        ExportError: an artefact differs.
-    """
-    found: list[tuple[Written, Verification]] = []
+) -> list[tuple[_Written, Verification, Mapping[str, Any]]]:
+    """Checks every artefact in a process of its own, then times all of them in turns."""
+    found: list[tuple[_Written, Verification]] = []
     with contextlib.ExitStack() as stack:
         workers: dict[str, Worker] = {}
         for each in written:
@@ -184,9 +154,32 @@ def verify_all(
     return [(each, verification, speeds[each.form.name]) for each, verification in found]
 
 
-def save_reference(folder: Path, reference: Reference) -> None:
+def _save_reference(folder: Path, reference: Reference) -> None:
     """Keeps some inputs by name and the Keras generator's samples of them, for `ganapp verify`."""
     samples = reference.samples
     count = int(np.clip(REFERENCE_BYTES // samples[0].nbytes, 2, REFERENCE_MOST))
     kept = {name: values[:count] for name, values in reference.inputs.items()}
     np.savez_compressed(folder / EXTRA / REFERENCE, **kept, samples=samples[:count])
+
+
+def _entry(
+    folder: Path,
+    place: PurePosixPath,
+    written: _Written,
+    verification: Verification,
+    speed: Mapping[str, Any],
+) -> dict[str, Any]:
+    """An artefact in the card: where, how big, which bytes, how close, how good, how fast."""
+    form = written.form
+    return {
+        "format": form.name,
+        "title": form.title,
+        "runtime": form.runtime.name,
+        "path": str(place / form.path),
+        "bytes": sum((folder / name).stat().st_size for name in written.files),
+        "files": {str(place / name): sha256(folder / name) for name in written.files},
+        "modules": written.modules,
+        "mean_tolerance": form.mean_tolerance,
+        **vars(verification),
+        **speed,
+    }

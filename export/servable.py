@@ -76,14 +76,7 @@ def write_surroundings(
 def serving_document(
     bundle: Bundle, *, name: str, artefacts: Mapping[str, str], directions: "Directions"
 ) -> dict[str, Any]:
-    """All of serving.json but the checksums, see `checksums.write_serving`.
-
-    Args:
-        bundle: what was exported.
-        name: of the model.
-        artefacts: path inside the version folder by format.
-        directions: of the generator.
-    """
+    """All of serving.json but the checksums, see `checksums.write_serving`."""
     prior = bundle.prior
     return {
         "schema": SCHEMA,

@@ -22,6 +22,7 @@ from ganapp.export.layout import (
     CARD_SCHEMA,
     EXTRA,
     REFERENCE,
+    drawn_name,
     is_aside,
     read_object,
     version_folders,
@@ -137,7 +138,7 @@ def _reference(path: Path, names: list[str]) -> tuple[Arrays, np.ndarray]:
     for name, rows in inputs.items():
         if rows.ndim < 2 or len(rows) < 2 or samples.shape[:1] != rows.shape[:1]:
             raise ExportError(
-                f"{path} must hold rows of {'latents' if name == 'z' else name!r}, as many as "
+                f"{path} must hold rows of {drawn_name(name)}, as many as "
                 f"samples. Received: shape={rows.shape}"
             )
     return inputs, samples

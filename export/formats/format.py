@@ -94,11 +94,6 @@ class Runtime:
     usage: Callable[[Usage], str]
 
 
-def no_modules(path: Path) -> tuple[str, ...]:
-    """The modules that an artefact needs which is no file of Keras: none."""
-    return ()
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Format:
     """One kind of artefact.
@@ -131,7 +126,7 @@ class Format:
     mean_tolerance: float = EXACT
     requests: "Callable[[Bundle], dict[str, dict[str, np.ndarray]]] | None" = None
     check_draws: "Callable[[Bundle, str, Mapping[str, Arrays]], float] | None" = None
-    modules: Callable[[Path], tuple[str, ...]] = no_modules
+    modules: Callable[[Path], tuple[str, ...]] = lambda path: ()
     fixes_batch: bool = False
     optional: bool = False
     may_lose: bool = False

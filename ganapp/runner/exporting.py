@@ -121,6 +121,7 @@ def _bundle(
         prior=gan.prior,
         to_user_units=spec.to_user_units,
         kind=spec.kind,
+        class_shares=gan.class_shares,
         facts={
             "manifest": run.read_manifest() or {},
             "configuration": generator.config.model_dump(mode="json", exclude_none=True),
