@@ -4,14 +4,14 @@ import contextlib
 import dataclasses
 import keyword
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ganapp.export import ExportError
-from ganapp.export.layout import drawn_name
+from ganapp.export.layout import Json, drawn_name
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, Tensors, apply, input_names, input_shapes
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Input:
     shape: tuple[int, ...]
     role: str
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """A JSON-ready copy."""
         return {"name": self.name, "shape": list(self.shape), "role": self.role}
 
@@ -120,7 +120,7 @@ class Bundle:
     kind: str
     class_shares: Sequence[float] = ()
     observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    facts: Json = dataclasses.field(default_factory=dict)
     picture: "Image | None" = None
     judge: Callable[[np.ndarray], dict[str, float]] | None = None
     inputs: tuple[Input, ...] = dataclasses.field(init=False)
@@ -193,7 +193,7 @@ class Bundle:
         return self.kind == "image" and self.shape[-1] in PNG_CHANNELS
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Json:
         """The data specification of the manifest; empty if there is none."""
         return (self.facts.get("manifest") or {}).get("data") or {}
 

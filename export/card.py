@@ -24,6 +24,7 @@ from ganapp.export.layout import (
     EXTRA,
     PICTURE,
     SERVING,
+    Json,
     read_object,
 )
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ganapp.export.bundle import Bundle
     from ganapp.export.parity import Reference
 
-Card = dict[str, Any]
+Card = Json
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
 MOST_CLASSES = 20  # by name; the JSON has all
 DATE_UNITS = {"D": "days", "m": "minutes", "s": "seconds", "us": "microseconds"}
@@ -47,7 +48,7 @@ def describe(
     bundle: "Bundle",
     directory: Path,
     place: PurePosixPath,
-    artefacts: Sequence[Mapping[str, Any]],
+    artefacts: Sequence[Json],
     reference: "Reference",
     left_out: Mapping[str, str],
     batch: int | None = None,
@@ -250,7 +251,7 @@ def _data(card: Card) -> list[str]:
     return [*table(("", ""), rows), *_columns(data.get("table"))]
 
 
-def _columns(of_table: dict[str, Any] | None) -> list[str]:
+def _columns(of_table: Json | None) -> list[str]:
     """What the columns of a table mean, in the order of its samples."""
     if not of_table:
         return []
@@ -288,7 +289,7 @@ def _training(card: Card) -> list[str]:
     return table(("setting", "value"), rows) if rows else ["The configuration was not recorded."]
 
 
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flat(fields: Json, prefix: str = "") -> Iterable[tuple[str, object]]:
     """Nested settings as `section.key`, value."""
     for key, value in fields.items():
         if isinstance(value, dict):
@@ -471,7 +472,7 @@ def _count(card: Card) -> int:
     return card.get("batch") or SNIPPET_COUNT
 
 
-def _drawing(card: Card) -> tuple[str, dict[str, Any]]:
+def _drawing(card: Card) -> tuple[str, Json]:
     """Name and description of the signature that draws."""
     name = "generate" if "generate" in card["signatures"] else "sample"
     return name, card["signatures"].get(name) or {}
@@ -484,11 +485,11 @@ def _options(card: Card) -> dict[str, int | float]:
     return count | {"seed": SNIPPET_SEED} | signature.get("defaults", {})
 
 
-def _observations(card: Card) -> list[dict[str, Any]]:
+def _observations(card: Card) -> list[Json]:
     return [each for each in card["inputs"] if each["role"] == "observation"]
 
 
-def _usage(card: Card, artefact: Mapping[str, Any]) -> Usage:
+def _usage(card: Card, artefact: Json) -> Usage:
     shape, count = _shape(card["output"]), _count(card)
     columns = (card["data"].get("table") or {}).get("columns")
     if columns is not None:
@@ -584,7 +585,7 @@ def _served(card: Card) -> list[str]:
     return lines
 
 
-def _shape(tensor: Mapping[str, Any]) -> str:
+def _shape(tensor: Json) -> str:
     """The sides of a row, e.g. `28, 28, 1`."""
     return ", ".join(str(side) for side in tensor["shape"])
 

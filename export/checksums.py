@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ganapp.export import ExportError
 from ganapp.export.layout import (
@@ -17,6 +16,7 @@ from ganapp.export.layout import (
     MODELS,
     SERVING,
     SUMS,
+    Json,
     is_aside,
     labels,
     read_object,
@@ -90,7 +90,7 @@ def faults(directory: Path, sums: Mapping[str, str]) -> list[str]:
     return found
 
 
-def write_serving(document: Mapping[str, Any], folder: Path) -> None:
+def write_serving(document: Json, folder: Path) -> None:
     """Writes `serving.json` with the checksums of all other files of a version folder."""
     path = folder / EXTRA / SERVING
     sums = sums_of(folder, [each for each in files_below(folder) if each != path])

@@ -11,6 +11,8 @@ from typing import Any
 from ganapp.export import ExportError
 from ganapp.training.files import read_json
 
+Json = dict[str, Any]  # an object of a JSON document
+
 CARD_JSON, CARD_MARKDOWN, CARD_HTML = "model_card.json", "model_card.md", "model_card.html"
 PICTURE, SUMS, MODELS = "samples.png", "SHA256SUMS", "models"
 LABELS = "labels.json"  # in a model's folder, written by whoever serves it: of no version
@@ -81,7 +83,7 @@ def drawn_name(name: str) -> str:
     return "latents" if name == "z" else name
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> Json:
     """Reads a JSON object.
 
     Raises:
@@ -96,7 +98,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_card(directory: Path) -> dict[str, Any] | None:
+def read_card(directory: Path) -> Json | None:
     """The card in `directory`, or `None` when there is none that an export wrote."""
     try:
         card = read_object(directory / CARD_JSON)

@@ -2,9 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ganapp.export.card import describe, write_card, write_copies
 from ganapp.export.checksums import files_below, sha256, update_serving, write_sums
 from ganapp.export.formats import ALL, chosen_formats
 from ganapp.export.formats.format import Format
-from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
+from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, Json, safe_name, version_folder
 from ganapp.export.parity import Reference, Verification, reference_of, verify_artefact
 from ganapp.export.servable import write_surroundings
 from ganapp.export.staging import refuse_foreign, staging
@@ -40,7 +39,7 @@ def export(
     name: str | None = None,
     version: int = 1,
     batch: int | None = None,
-) -> dict[str, Any]:
+) -> Json:
     """Writes verified artefacts and a model card to `out`, or nothing at all.
 
     Args:
@@ -123,7 +122,7 @@ def _verify_all(
     folder: Path,
     reference: Reference,
     left_out: dict[str, str] | None,
-) -> list[tuple[_Written, Verification, Mapping[str, Any]]]:
+) -> list[tuple[_Written, Verification, Json]]:
     """Checks every artefact in a process of its own, then times all of them in turns."""
     found: list[tuple[_Written, Verification]] = []
     with contextlib.ExitStack() as stack:
@@ -167,8 +166,8 @@ def _entry(
     place: PurePosixPath,
     written: _Written,
     verification: Verification,
-    speed: Mapping[str, Any],
-) -> dict[str, Any]:
+    speed: Json,
+) -> Json:
     """An artefact in the card: where, how big, which bytes, how close, how good, how fast."""
     form = written.form
     return {

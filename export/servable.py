@@ -10,7 +10,6 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +22,7 @@ from ganapp.export.differences import check_close
 from ganapp.export.formats.format import Arrays, first_line
 from ganapp.export.formats.litert import LITERT
 from ganapp.export.formats.saved_model import COUNT, requests, verify_drawn_inputs
-from ganapp.export.layout import EXTRA, LATENTS, UNITS
+from ganapp.export.layout import EXTRA, LATENTS, UNITS, Json
 from ganapp.export.stderr import native_stderr
 from ganapp.export.worker import Artefact, Worker
 from ganapp.models.tensors import LATENT, Tensors
@@ -75,7 +74,7 @@ def write_surroundings(
 
 def serving_document(
     bundle: Bundle, *, name: str, artefacts: Mapping[str, str], directions: "Directions"
-) -> dict[str, Any]:
+) -> Json:
     """All of serving.json but the checksums, see `checksums.write_serving`."""
     prior = bundle.prior
     return {
@@ -109,7 +108,7 @@ def class_names(bundle: Bundle) -> list[str]:
     return [str(x) for x in (names if len(names) == bundle.classes else range(bundle.classes))]
 
 
-def columns_of(bundle: Bundle) -> list[dict[str, Any]] | None:
+def columns_of(bundle: Bundle) -> list[Json] | None:
     """The columns of a table in its order; samples lack a `constant` and an `identifier`.
 
     `None` for other data.
@@ -127,7 +126,7 @@ def columns_of(bundle: Bundle) -> list[dict[str, Any]] | None:
     return columns
 
 
-def units_of(bundle: Bundle) -> dict[str, Any]:
+def units_of(bundle: Bundle) -> Json:
     """How model units become the user's: the first way that gives what `to_user_units` gives.
 
     Returns:
@@ -147,7 +146,7 @@ def units_of(bundle: Bundle) -> dict[str, Any]:
     return {"graph": UNITS}
 
 
-def signatures_of(bundle: Bundle) -> dict[str, dict[str, Any]]:
+def signatures_of(bundle: Bundle) -> dict[str, Json]:
     """Inputs, outputs and defaults of everything the model can be asked for, by name."""
     inputs = {each.name: _tensor(tf.float32, (None, *each.shape)) for each in bundle.inputs}
     scalars = ("seed", *bundle.options) if bundle.observed else ("count", "seed", *bundle.options)
@@ -175,7 +174,7 @@ def signatures_of(bundle: Bundle) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _tensor(dtype: tf.DType, shape: Sequence[int | None] | tf.TensorShape) -> dict[str, Any]:
+def _tensor(dtype: tf.DType, shape: Sequence[int | None] | tf.TensorShape) -> Json:
     sizes = [-1 if side is None else int(side) for side in shape]
     return {"dtype": types_pb2.DataType.Name(dtype.as_datatype_enum), "shape": sizes}
 

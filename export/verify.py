@@ -6,9 +6,8 @@ written, and each artefact is run in a fresh process on inputs whose samples wer
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from ganapp.export.layout import (
     CARD_SCHEMA,
     EXTRA,
     REFERENCE,
+    Json,
     drawn_name,
     is_aside,
     read_object,
@@ -109,7 +109,7 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
         yield Checked(path=each["path"], difference=difference, tolerance=allowed)
 
 
-def _input_names(card: Mapping[str, Any], path: Path) -> list[str]:
+def _input_names(card: Json, path: Path) -> list[str]:
     """The names of the generator's inputs."""
     try:
         names = [each["name"] for each in card.get("inputs", LATENT_ALONE)]
@@ -144,9 +144,7 @@ def _reference(path: Path, names: list[str]) -> tuple[Arrays, np.ndarray]:
     return inputs, samples
 
 
-def _artefacts(
-    card: Mapping[str, Any], directory: Path, path: Path
-) -> list[tuple[dict[str, Any], Artefact]]:
+def _artefacts(card: Json, directory: Path, path: Path) -> list[tuple[Json, Artefact]]:
     """What the card at `path` says of each artefact, and how it is run.
 
     Raises:

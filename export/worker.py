@@ -11,12 +11,12 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ganapp.export import ExportError
 from ganapp.export.formats.format import Arrays, Runtime
+from ganapp.export.layout import Json
 
 PROCESS = Path(__file__).with_name("worker_process.py")
 TIMEOUT_SECONDS = 900
@@ -43,7 +43,7 @@ class Artefact:
     output: str
     modules: tuple[str, ...] = ()
 
-    def load_request(self) -> dict[str, Any]:
+    def load_request(self) -> Json:
         """The request that loads it, see `worker_process.py`."""
         process = self.runtime.process
         return {
@@ -88,9 +88,7 @@ class Worker(contextlib.AbstractContextManager):
             self.close()
             raise
 
-    def run(
-        self, inputs: Arrays, batches: Sequence[int]
-    ) -> tuple[np.ndarray | None, dict[str, Any]]:
+    def run(self, inputs: Arrays, batches: Sequence[int]) -> tuple[np.ndarray | None, Json]:
         """Runs the artefact.
 
         Args:
@@ -116,7 +114,7 @@ class Worker(contextlib.AbstractContextManager):
 
     def call(
         self, requests: Mapping[str, Arrays], method: str = "call"
-    ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    ) -> tuple[dict[str, dict[str, np.ndarray]], Json]:
         """Outputs by request, of inputs by request, and what was measured, see `run`."""
         given, made = (Path(self._folder, name) for name in ("in.npz", "out.npz"))
         np.savez(given, **{f"{x}/{k}": v for x, each in requests.items() for k, v in each.items()})
@@ -150,7 +148,7 @@ class Worker(contextlib.AbstractContextManager):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask(self, **request: Any) -> dict[str, Any]:
+    def _ask(self, **request: object) -> Json:
         late = threading.Event()
 
         def end() -> None:
@@ -188,7 +186,7 @@ class Worker(contextlib.AbstractContextManager):
 
 def measure_speed(
     workers: Mapping[str, Worker], inputs: Arrays, *, rounds: int = ROUNDS, seconds: float = SECONDS
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """Times every artefact, one at a time, side by side in the same minute.
 
     Args:
