@@ -20,7 +20,7 @@ from ganapp.export.layout import Json
 
 PROCESS = Path(__file__).with_name("worker_process.py")
 TIMEOUT_SECONDS = 900
-BATCHES = (1, 16, 64)  # that are timed
+TIMED_BATCHES = (1, 16, 64)  # that are timed
 ROUNDS = 5  # each format has a turn in each, so that a busy moment of the machine meets all
 SECONDS = 0.06  # of a turn with one batch size
 
@@ -201,15 +201,15 @@ def measure_speed(
     """
     calls: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):
-        for batch in BATCHES:
+        for batch in TIMED_BATCHES:
             rows = {name: values[:batch] for name, values in inputs.items()}
             for name, worker in workers.items():
                 calls.setdefault((name, batch), []).extend(worker.milliseconds(rows, seconds))
     medians = {key: statistics.median(times) for key, times in calls.items()}
     return {
         name: {
-            "latency_ms": {str(batch): medians[name, batch] for batch in BATCHES},
-            "samples_per_second": max(1e3 * batch / medians[name, batch] for batch in BATCHES),
+            "latency_ms": {str(batch): medians[name, batch] for batch in TIMED_BATCHES},
+            "samples_per_second": max(1e3 * batch / medians[name, batch] for batch in TIMED_BATCHES),
         }
         for name in workers
     }
