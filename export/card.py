@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from markdown_it import MarkdownIt
 
 from ganapp.export.formats import RUNTIMES
-from ganapp.export.formats.format import Usage
 from ganapp.export.layout import (
     CARD_HTML,
     CARD_JSON,
@@ -25,6 +24,7 @@ from ganapp.export.layout import (
     PICTURE,
     SERVING,
     Json,
+    drawn_name,
     read_object,
 )
 
@@ -489,30 +489,55 @@ def _observations(card: Card) -> list[Json]:
     return [each for each in card["inputs"] if each["role"] == "observation"]
 
 
-def _usage(card: Card, artefact: Json) -> Usage:
-    shape, count = _shape(card["output"]), _count(card)
+def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
+    """The fields of the code that loads an artefact, see `ganapp.export.formats`.
+
+    Returns:
+        `path`; `imports`, lines for the modules of its layers; `output`, its name, and what is
+        `returned`, in words; `units`, the same of samples in the user's units; `draw`, lines that
+        assign rows to each input; the inputs as `keywords`, in a `dictionary`, and for Keras
+        (`keras_inputs`, and `keras_output`, which picks the output); `drawing`, the signature that
+        draws, the `options` that it is asked, lines that add `observations` to them (and `numpy`,
+        the import that these need), and keywords that feed what was `drawn`; `seed`.
+    """
+    shape, count, names = _shape(card["output"]), _count(card), [x["name"] for x in card["inputs"]]
     columns = (card["data"].get("table") or {}).get("columns")
     if columns is not None:
         columns = [each for each in columns if each["kind"] not in ("constant", "identifier")]
-    numbers = shape if columns is None else len(columns)
     units = {
         "image": f"uint8 ({count}, {shape}), 0 to 255",
-        "vector": f"float32 ({count}, {numbers})",
+        "vector": f"float32 ({count}, {shape if columns is None else len(columns)})",
     }
-    return Usage(
-        path=artefact["path"],
-        imports="".join(f"import {module}\n" for module in artefact["modules"]),
-        output=card["output"]["name"],
-        returned=RETURNED[card["kind"]].format(shape=shape),
-        units=units[card["kind"]],
-        draw=card["latent"]["numpy"],
-        inputs=tuple(each["name"] for each in card["inputs"]),
-        keras_names=card["keras_names"],
-        observations={x["name"]: (count, *x["shape"]) for x in _observations(card)},
-        drawing=_drawing(card)[0],
-        options=_options(card),
-        seed=SNIPPET_SEED,
-    )
+    values = {name: f'{name}.astype("float32")' for name in names}
+    dictionary = ", ".join(f'"{name}": {value}' for name, value in values.items())
+    in_dict = len(names) > 1 or card["keras_names"]["input"]
+    given = {x["name"]: (count, *x["shape"]) for x in _observations(card)}
+    drawn = {x: f'asked["{x}"]' if x in given else f'drawn["{drawn_name(x)}"]' for x in names}
+    return {
+        "path": artefact["path"],
+        "imports": "".join(f"import {module}\n" for module in artefact["modules"]),
+        "output": card["output"]["name"],
+        "returned": RETURNED[card["kind"]].format(shape=shape),
+        "units": units[card["kind"]],
+        "draw": card["latent"]["numpy"],
+        "keywords": _keywords(values),
+        "dictionary": dictionary,
+        "keras_inputs": f"{{{dictionary}}}" if in_dict else values[names[0]],
+        "keras_output": '["x"]' if card["keras_names"]["output"] else "",
+        "drawing": _drawing(card)[0],
+        "options": json.dumps(_options(card)),
+        "observations": "".join(
+            f'\nasked["{name}"] = np.zeros({rows}, "float32")  # put your own here'
+            for name, rows in given.items()
+        ),
+        "numpy": "import numpy as np\n" if given else "",
+        "drawn": _keywords(drawn),
+        "seed": SNIPPET_SEED,
+    }
+
+
+def _keywords(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def _python(card: Card) -> list[str]:
@@ -522,7 +547,8 @@ def _python(card: Card) -> list[str]:
         if not artefacts:
             continue
         first, *others = artefacts
-        code = runtime.usage(_usage(card, first))
+        truncates = "truncation" in _options(card)
+        code = (runtime.usage + runtime.truncated * truncates).format(**usage(card, first))
         lines += ["", f"{runtime.title}:", "", "```python", code, "```"]
         if first["modules"]:
             lines += [

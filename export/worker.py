@@ -209,7 +209,9 @@ def measure_speed(
     return {
         name: {
             "latency_ms": {str(batch): medians[name, batch] for batch in TIMED_BATCHES},
-            "samples_per_second": max(1e3 * batch / medians[name, batch] for batch in TIMED_BATCHES),
+            "samples_per_second": max(
+                1e3 * batch / medians[name, batch] for batch in TIMED_BATCHES
+            ),
         }
         for name in workers
     }

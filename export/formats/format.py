@@ -1,7 +1,6 @@
 """What a format of an artefact is, and the runtime that runs it. Needs no TensorFlow."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -30,54 +29,6 @@ class Process(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Usage:
-    """What the code that loads an artefact, in a model card, is made of.
-
-    Args:
-        path: of the artefact, from the folder of the card.
-        imports: lines that import the modules of its layers.
-        output: name of the generator's output.
-        returned: what that is, in words.
-        units: what samples in the user's units are, in words.
-        draw: lines that assign a row of numbers to each input by name.
-        inputs: names of the generator's inputs.
-        keras_names: whether Keras takes the `input`, and gives the `output`, in a dict.
-        observations: shape of the rows of each input that must be given, by name.
-        drawing: `"sample"` or `"generate"`.
-        options: what `drawing` is asked besides observations, by name.
-        seed: of the random numbers.
-    """
-
-    path: str
-    imports: str
-    output: str
-    returned: str
-    units: str
-    draw: str
-    inputs: tuple[str, ...]
-    keras_names: Mapping[str, bool]
-    observations: Mapping[str, tuple[int, ...]]
-    drawing: str
-    options: Mapping[str, int | float]
-    seed: int
-
-    @property
-    def asked(self) -> str:
-        """The options as a dictionary in Python, JSON as well."""
-        return json.dumps(self.options)
-
-    @property
-    def arguments(self) -> str:
-        """The inputs as keyword arguments."""
-        return ", ".join(f'{name}={name}.astype("float32")' for name in self.inputs)
-
-    @property
-    def dictionary(self) -> str:
-        """The inputs as a dictionary."""
-        return ", ".join(f'"{name}": {name}.astype("float32")' for name in self.inputs)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Runtime:
     """What runs artefacts.
 
@@ -85,13 +36,16 @@ class Runtime:
         name: as a model card has it, e.g. `"litert"`.
         title: as printed above its code.
         process: see `Process`.
-        usage: the Python code that loads an artefact and calls it.
+        usage: template of the Python code that loads an artefact and calls it; its fields are
+            those of `ganapp.export.card.usage`.
+        truncated: what is added where truncation has an effect.
     """
 
     name: str
     title: str
     process: type[Process]
-    usage: Callable[[Usage], str]
+    usage: str
+    truncated: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

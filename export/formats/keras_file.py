@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.formats.format import Arrays, Format, Runtime, Usage, first_line
+from ganapp.export.formats.format import Arrays, Format, Runtime, first_line
 from ganapp.export.stderr import native_stderr
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ import numpy as np
 {imports}generator = keras.saving.load_model("{path}", compile=False)
 random = np.random.default_rng({seed})
 {draw}
-{output} = generator.predict_on_batch({given}){picked}  # {returned}"""
+{output} = generator.predict_on_batch({keras_inputs}){keras_output}  # {returned}"""
 
 
 def write_keras(bundle: "Bundle", path: Path) -> None:
@@ -112,20 +112,11 @@ class KerasProcess:
         return {self.output: answer["x"] if isinstance(answer, dict) else answer}
 
 
-def usage(use: Usage) -> str:
-    """Python code that loads the file with Keras."""
-    [first, *others] = use.inputs
-    named = others or use.keras_names["input"]
-    given = f"{{{use.dictionary}}}" if named else f'{first}.astype("float32")'
-    picked = '["x"]' if use.keras_names["output"] else ""
-    return USAGE.format(**vars(use), given=given, picked=picked)
-
-
 KERAS = Format(
     name="keras",
     title="Keras",
     path="model.keras",
-    runtime=Runtime(name="keras", title="Keras", process=KerasProcess, usage=usage),
+    runtime=Runtime(name="keras", title="Keras", process=KerasProcess, usage=USAGE),
     write=write_keras,
     modules=modules_in,
     optional=True,

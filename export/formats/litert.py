@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.formats.format import Arrays, Format, Runtime, Usage, first_line
+from ganapp.export.formats.format import Arrays, Format, Runtime, first_line
 from ganapp.export.stderr import native_stderr
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ from ai_edge_litert.interpreter import Interpreter
 runner = Interpreter(model_path="{path}").get_signature_runner("serving_default")
 random = np.random.default_rng({seed})
 {draw}
-{output} = runner({arguments})["{output}"]  # {returned}"""
+{output} = runner({keywords})["{output}"]  # {returned}"""
 
 
 def write_litert(
@@ -146,12 +146,7 @@ class LiteRTProcess:
         return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
 
-def usage(use: Usage) -> str:
-    """Python code that calls the file in the stand-alone interpreter."""
-    return USAGE.format(**vars(use), arguments=use.arguments)
-
-
-LITERT = Runtime(name="litert", title="LiteRT", process=LiteRTProcess, usage=usage)
+LITERT = Runtime(name="litert", title="LiteRT", process=LiteRTProcess, usage=USAGE)
 
 
 def _format(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.formats.format import Arrays, Format, Runtime, Usage, first_line
+from ganapp.export.formats.format import Arrays, Format, Runtime, first_line
 from ganapp.export.stderr import native_stderr
 
 if TYPE_CHECKING:
@@ -62,16 +62,11 @@ class OnnxProcess:
         return dict(zip(self.outputs, self.session.run(self.outputs, inputs), strict=True))
 
 
-def usage(use: Usage) -> str:
-    """Python code that calls the file in onnxruntime."""
-    return USAGE.format(**vars(use), dictionary=use.dictionary)
-
-
 ONNX = Format(
     name="onnx",
     title="ONNX",
     path="model.onnx",
-    runtime=Runtime(name="onnx", title="ONNX", process=OnnxProcess, usage=usage),
+    runtime=Runtime(name="onnx", title="ONNX", process=OnnxProcess, usage=USAGE),
     write=write_onnx,
     optional=True,
 )

@@ -8,8 +8,7 @@ import numpy as np
 
 from ganapp.export import ExportError
 from ganapp.export.differences import check_close, largest_difference
-from ganapp.export.formats.format import EXACT, Arrays, Format, Runtime, Usage, first_line
-from ganapp.export.layout import drawn_name
+from ganapp.export.formats.format import EXACT, Arrays, Format, Runtime, first_line
 from ganapp.export.stderr import native_stderr
 
 if TYPE_CHECKING:
@@ -20,12 +19,12 @@ TRUNCATIONS = (0.0, 0.5, 1.0)
 CLASSES = (0, 1)  # whoever has classes has two
 DRAWN_TOLERANCE = 1e-5  # between runtimes, whose logarithms differ in the last digit
 USAGE = """\
-{imports}import tensorflow as tf
+{numpy}import tensorflow as tf
 model = tf.saved_model.load("{path}")
-asked = {asked}{given}
+asked = {options}{observations}
 drawn = model.signatures["{drawing}"](**{{k: tf.constant(v) for k, v in asked.items()}})
 samples = drawn["samples"].numpy()  # {units}
-{output} = model.signatures["serving_default"]({arguments})["{output}"].numpy()"""
+{output} = model.signatures["serving_default"]({drawn})["{output}"].numpy()"""
 TRUNCATED = """
 # Nearer to the likeliest latents, hence more alike: truncation from 1 (as above) to 0.
 asked["truncation"] = 0.7
@@ -255,34 +254,17 @@ def _check_pictures(bundle: "Bundle", title: str, found: Mapping[str, Arrays]) -
         raise ExportError(f"{prefix} gave other pixels than `{bundle.drawing}` for the same seed.")
 
 
-def usage(use: Usage) -> str:
-    """Python code that draws, and that generates of what was drawn."""
-    arguments = [f"{x}={_source(use, x)}" for x in use.inputs]
-    given = [
-        f'\nasked["{name}"] = np.zeros({shape}, "float32")  # put your own here'
-        for name, shape in use.observations.items()
-    ]
-    template = USAGE + (TRUNCATED if "truncation" in use.options else "")
-    return template.format(
-        **vars(use) | {"imports": "import numpy as np\n" if given else ""},
-        asked=use.asked,
-        given="".join(given),
-        arguments=", ".join(arguments),
-    )
-
-
-def _source(use: Usage, name: str) -> str:
-    """Where the code has an input from."""
-    if name in use.observations:
-        return f'asked["{name}"]'
-    return f'drawn["{drawn_name(name)}"]'
-
-
 SAVED_MODEL = Format(
     name="saved_model",
     title="SavedModel",
     path=".",
-    runtime=Runtime(name="saved_model", title="TensorFlow", process=SavedModelProcess, usage=usage),
+    runtime=Runtime(
+        name="saved_model",
+        title="TensorFlow",
+        process=SavedModelProcess,
+        usage=USAGE,
+        truncated=TRUNCATED,
+    ),
     write=write_saved_model,
     requests=requests,
     check_draws=check_draws,
