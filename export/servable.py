@@ -148,35 +148,21 @@ def units_of(bundle: Bundle) -> Json:
 
 def signatures_of(bundle: Bundle) -> dict[str, Json]:
     """Inputs, outputs and defaults of everything the model can be asked for, by name."""
-    inputs = {each.name: _tensor(tf.float32, (None, *each.shape)) for each in bundle.inputs}
-    scalars = ("seed", *bundle.options) if bundle.observed else ("count", "seed", *bundle.options)
-    drawing = {
-        "inputs": {name: _tensor(tf.as_dtype(OPTION_TYPES[name]), ()) for name in scalars}
-        | {each.name: inputs[each.name] for each in bundle.observed},
-        "defaults": bundle.options,
-    }
-    user = tf.function(bundle.to_user_units, autograph=False).get_concrete_function(
-        tf.TensorSpec((None, *bundle.shape), tf.float32)
-    )
-    samples = {"samples": _tensor(user.outputs[0].dtype, user.outputs[0].shape)}
-    drawn = {each.drawn_name: inputs[each.name] for each in bundle.drawn}
-    found = {
-        graphs.SIGNATURE: {
-            "inputs": inputs,
-            "outputs": {bundle.output_name: _tensor(tf.float32, (None, *bundle.shape))},
-            "defaults": {},
-        },
-        bundle.drawing: drawing | {"outputs": samples | drawn},
-    }
-    if bundle.encodes:
-        pictures = {"image_bytes": _tensor(tf.string, (None,))}
-        found[f"{bundle.drawing}_png"] = drawing | {"outputs": pictures}
+    names = {python_name: name for name, python_name in graphs.PYTHON_NAMES.items()}
+    found = {}
+    for signature, function in graphs.signature_functions(bundle).items():
+        outputs = function.get_concrete_function().structured_outputs
+        found[signature] = {
+            "inputs": {names.get(x.name, x.name): _tensor(x) for x in function.input_signature},
+            "outputs": {name: _tensor(each) for name, each in outputs.items()},
+            "defaults": {} if signature == graphs.SIGNATURE else bundle.options,
+        }
     return found
 
 
-def _tensor(dtype: tf.DType, shape: Sequence[int | None] | tf.TensorShape) -> Json:
-    sizes = [-1 if side is None else int(side) for side in shape]
-    return {"dtype": types_pb2.DataType.Name(dtype.as_datatype_enum), "shape": sizes}
+def _tensor(tensor: tf.TensorSpec | tf.Tensor) -> Json:
+    sizes = [-1 if side is None else int(side) for side in tensor.shape]
+    return {"dtype": types_pb2.DataType.Name(tensor.dtype.as_datatype_enum), "shape": sizes}
 
 
 def _rounded(values: np.ndarray) -> list[float]:
