@@ -24,10 +24,10 @@ with quiet_stderr():
     import numpy as np
     import tensorflow as tf
 
+    from ganapp.export.graphs import static_shapes
     from ganapp.export.server.batching import Batcher, Batching
     from ganapp.export.server.engines import Engine, open_engine
     from ganapp.export.server.spec import Latent, ServingSpec
-    from ganapp.export.static_shapes import static_shapes
     from ganapp.models.networks import dcgan_generator, mlp_generator
 
 ENGINES = ("litert", "onnx", "saved_model")

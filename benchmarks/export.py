@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ganapp.export import measured
+from ganapp.export import card as cards
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +64,7 @@ def main() -> None:
         f"Exported and verified in {seconds['export']:.0f} s ({seconds['processors']:.0f} s of the "
         f"processors), verified again in {seconds['verify']:.0f} s.\n"
     )
-    for part in (measured.artefacts, measured.figures, measured.speed):
+    for part in (cards.differences_table, cards.quality_table, cards.speed_table):
         print("\n".join(part(card)), end="\n\n")
     if options.json:
         options.json.write_text(json.dumps({"seconds": seconds, "card": card}, indent=2))

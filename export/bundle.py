@@ -1,53 +1,84 @@
-"""What is exported: one trained generator together with all that its artefacts must know."""
+"""What is exported: a generator, the inputs that it takes, and how they are drawn."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import keyword
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ganapp.export.errors import ExportError
+from ganapp.export import ExportError
+from ganapp.export.layout import Json, drawn_name
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, Tensors, apply, input_names, input_shapes
 
-OUTPUT_NAMES = {"image": "image", "vector": "vector"}
-RANKS = {"image": 4, "vector": 2}
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+OUTPUT_NAMES = {"image": "image", "vector": "vector", "video": "clip"}
+RANKS = {"image": 4, "vector": 2, "video": 5}
 PNG_CHANNELS = (1, 3, 4)  # grey, colour, colour with opacity
+SHORT_FLOATS = ("float16", "bfloat16")
+
+# First halves of stateless seeds: draws of artefacts, of training and of checks stay apart.
+SAMPLES, PARITY, CALIBRATION, QUALITY = 0x5A11, 0x5A12, 0x5A13, 0x5A14
+AS_DRAWN, WHOLE = -1, 1.0  # the class and the truncation that change nothing
+OPTION_TYPES = {"count": np.int32, "seed": np.int32, "class": np.int32, "truncation": np.float32}
+OBSERVED = 64  # examples of an observation where none are given
 
 
 class LatentPrior(Protocol):
-    """The part of a prior that an artefact needs."""
+    """The part of a prior that an artefact needs.
+
+    One of several named parts has them by name in `parts`; of another there is `z` alone.
+    """
 
     size: int
     name: str
     truncates: bool
     """Whether `truncate` changes anything."""
-    classes: int
-    """How many classes latents choose from, in their last coordinates; 0 for none."""
     noise_size: int
     """How many uniform numbers make one latent."""
     path: str
-    """The way between latents, classes aside: `"straight"` or along an `"arc"`."""
+    """The way between latents: `"straight"` or along an `"arc"`."""
     continuous_mask: np.ndarray
     """Which coordinates can change a little: bool `(size,)`."""
-
-    def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Draws float32 `(count, size)` as a pure function of `seed`, int32 `(2,)`."""
 
     def from_uniform(self, noise: tf.Tensor) -> tf.Tensor:
         """Float32 `(n, size)` of uniform noise `(n, noise_size)`; built-in LiteRT operations."""
 
-    def labels(self, latents: tf.Tensor) -> tf.Tensor:
-        """The classes that latents ask for, one-hot `(n, classes)`."""
-
-    def with_labels(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """The latents with the class of a one-hot row; a row of zeros changes nothing."""
-
-    def truncate(self, latents: tf.Tensor, amount: Any) -> tf.Tensor:
+    def truncate(self, latents: tf.Tensor, amount: float | tf.Tensor) -> tf.Tensor:
         """Moves latents towards the likeliest: by nothing at amount 1, all the way at 0."""
 
     def numpy_code(self, count: int) -> str:
         """Lines that assign `z`, `(count, size)`, from `np` and the generator `random`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """One input of the generator, under this name in every artefact.
+
+    Args:
+        name: e.g. `"z"`.
+        shape: of one row.
+        role: `"latent"`, drawn by the prior; `"label"`, one-hot classes, drawn by their shares
+            where none is requested; `"observation"`, which must be given.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    role: str
+
+    def as_dict(self) -> Json:
+        """A JSON-ready copy."""
+        return {"name": self.name, "shape": list(self.shape), "role": self.role}
+
+    @property
+    def drawn_name(self) -> str:
+        """Name of the output that says what was drawn for it."""
+        return drawn_name(self.name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,11 +87,16 @@ class Bundle:
 
     Args:
         name: title of the model card, e.g. the name of the run.
-        generator: latents float32 `(n, prior.size)` -> samples `(n, *shape)` in model units
-            (images in [-1, 1], vectors standardised).
+        generator: named inputs -> samples `(n, *shape)` in model units (images in [-1, 1], vectors
+            standardised). An input without a name is the latent `z`, float32 `(n, prior.size)`;
+            `label` is a one-hot class, float32 `(n, len(class_shares))`; any other is an
+            observation.
         prior: where latents come from; its methods must consist of stateless TensorFlow ops.
         to_user_units: samples in model units -> uint8 images or float32 vectors; TensorFlow ops.
-        kind: `"image"` or `"vector"`.
+        kind: `"image"`, `"vector"` or `"video"`.
+        class_shares: probability of each class; for a generator that takes `label`.
+        observations: examples of each observation by name, float32 `(n, *shape)`, on which
+            artefacts are checked; uniform in [-1, 1] where there are none.
         transform: what `to_user_units` does, as data: `{"levels": True}` for uint8 pixels of -1 to
             1, `{"mean": ..., "scale": ...}` for `samples * scale + mean`; where it says nothing of
             this kind, the graph of `to_user_units` is exported.
@@ -71,8 +107,12 @@ class Bundle:
         judge: samples `(n, *shape)` in user units -> evaluation figures by key, among them
             `coverage` and `frechet_distance` where there are such; `None` where nothing is judged.
 
+    Attributes:
+        inputs: of the generator, in its own order.
+        shape: of one sample without the batch axis.
+
     Raises:
-        ExportError: `kind` is unknown or the generator does not fit `prior` and `kind`.
+        ExportError: `kind` is unknown or the generator does not fit the other arguments.
     """
 
     name: str
@@ -80,36 +120,75 @@ class Bundle:
     prior: LatentPrior
     to_user_units: Callable[[tf.Tensor], tf.Tensor]
     kind: str
-    transform: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    picture: Any | None = None
+    class_shares: Sequence[float] = ()
+    observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    transform: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    facts: Json = dataclasses.field(default_factory=dict)
+    picture: "Image | None" = None
     judge: Callable[[np.ndarray], dict[str, float]] | None = None
+    inputs: tuple[Input, ...] = dataclasses.field(init=False)
+    shape: tuple[int, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         if self.kind not in OUTPUT_NAMES:
             raise ExportError(
                 f"`kind` must be one of {tuple(OUTPUT_NAMES)}. Received: kind={self.kind!r}"
             )
-        latents = np.zeros((2, self.prior.size), "float32")
-        try:
-            shape = tuple(self.generator(latents, training=False).shape)
-        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-            reason = str(error).strip().splitlines()[0]
+        object.__setattr__(self, "inputs", tuple(self._described_inputs()))
+        object.__setattr__(self, "shape", self._sample_shape())
+
+    def _described_inputs(self) -> Iterator[Input]:
+        shapes = input_shapes(self.generator, LATENT)
+        for name in input_names(self.generator, LATENT):
+            if name in self.priors:
+                yield Input(name, (self.priors[name].size,), "latent")
+            elif name == LABEL:
+                yield Input(name, (len(self.class_shares),), "label")
+            else:
+                yield Input(name, self._observation_shape(name, shapes[name]), "observation")
+
+    def _observation_shape(
+        self, name: str, shape: tuple[int | None, ...] | None
+    ) -> tuple[int, ...]:
+        taken = {*OPTION_TYPES, "samples", "file", drawn_name(LATENT)}
+        if not name.isidentifier() or keyword.iskeyword(name) or name in taken:
             raise ExportError(
-                f"`generator` must accept latents of the prior's size {self.prior.size}, but it "
-                f"refused them: {reason}"
+                f"An input of `generator` must have a name that Python can use and that is none of "
+                f"{', '.join(sorted(taken))}. Received: {name!r}"
+            )
+        if name in self.observations:
+            return tuple(np.shape(self.observations[name])[1:])
+        if shape is None or None in shape:
+            raise ExportError(
+                f"`observations` must hold examples of {name!r}, an input of which `generator` "
+                f"does not say the shape. Received: observations of "
+                f"{', '.join(self.observations) or 'nothing'}"
+            )
+        return shape
+
+    def _sample_shape(self) -> tuple[int, ...]:
+        given = {each.name: np.zeros((2, *each.shape), np.float32) for each in self.inputs}
+        try:
+            shape = tuple(self.generate(given).shape)
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+            if isinstance(error, ExportError):
+                raise
+            reason = str(error).strip().splitlines()[0]
+            taken = " and ".join(
+                f"latents of the prior's size {self.priors[each.name].size}"
+                if each.role == "latent"
+                else f"`{each.name}` of shape {each.shape}"
+                for each in self.inputs
+            )
+            raise ExportError(
+                f"`generator` must accept {taken}, but it refused them: {reason}"
             ) from error
         if len(shape) != RANKS[self.kind] or None in shape[1:]:
             raise ExportError(
                 f"`generator` must return a tensor of rank {RANKS[self.kind]} with a fixed shape "
                 f"for kind {self.kind!r}. Received: shape={shape}"
             )
-        object.__setattr__(self, "_shape", shape[1:])
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample without the batch axis."""
-        return self._shape
+        return shape[1:]
 
     @property
     def encodes(self) -> bool:
@@ -117,7 +196,7 @@ class Bundle:
         return self.kind == "image" and self.shape[-1] in PNG_CHANNELS
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Json:
         """The data specification of the manifest; empty if there is none."""
         return (self.facts.get("manifest") or {}).get("data") or {}
 
@@ -125,3 +204,213 @@ class Bundle:
     def output_name(self) -> str:
         """Name of the output tensor in every artefact."""
         return OUTPUT_NAMES[self.kind]
+
+    @property
+    def keras_names(self) -> dict[str, bool]:
+        """Whether Keras takes the `input` of the generator, and gives its `output`, in a dict."""
+        return {side: _is_dict(self.generator, side) for side in ("input", "output")}
+
+    @property
+    def drawn(self) -> tuple[Input, ...]:
+        """The inputs that can be drawn."""
+        return tuple(each for each in self.inputs if each.role != "observation")
+
+    @property
+    def observed(self) -> tuple[Input, ...]:
+        """The inputs that must be given."""
+        return tuple(each for each in self.inputs if each.role == "observation")
+
+    @property
+    def drawing(self) -> str:
+        """Name of the signature that draws: `sample` of all inputs, or `generate` of the others."""
+        return "generate" if self.observed else "sample"
+
+    @property
+    def has_label(self) -> bool:
+        """Whether the class is an input of its own."""
+        return any(each.role == "label" for each in self.inputs)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are to request; 0 for none."""
+        return len(self.class_shares) if self.has_label else 0
+
+    @property
+    def priors(self) -> Mapping[str, LatentPrior]:
+        """The prior of each latent by the latent's name."""
+        return getattr(self.prior, "parts", None) or {LATENT: self.prior}
+
+    @property
+    def options(self) -> dict[str, int | float]:
+        """What may be requested besides count and seed, and the value that changes nothing."""
+        options: dict[str, int | float] = {"class": AS_DRAWN} if self.classes else {}
+        truncates = self.prior.truncates and any(each.role == "latent" for each in self.inputs)
+        return options | ({"truncation": WHOLE} if truncates else {})
+
+    @property
+    def noise_size(self) -> int:
+        """How many uniform numbers make one row of the drawn inputs; the label's is the last."""
+        return sum(part.noise_size for part in self.priors.values()) + self.has_label
+
+    def generate(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Samples in model units, float32 `(n, *shape)`, of all inputs by name."""
+        outputs = apply(self.generator, dict(inputs))
+        if EXAMPLE not in outputs:
+            raise ExportError(
+                f"`generator` must call its output {EXAMPLE!r}. Received: {', '.join(outputs)}"
+            )
+        return outputs[EXAMPLE]
+
+    def uniform_noise(
+        self, count: int | tf.Tensor, seed: int | tf.Tensor, stream: int = SAMPLES
+    ) -> tf.Tensor:
+        """Uniform numbers in [0, 1), float32 `(count, noise_size)`: a function of the arguments.
+
+        Philox 4x32-10, which any runtime can compute, see `tf.random.stateless_uniform`.
+        """
+        seeds = tf.stack([stream, seed])
+        return tf.random.stateless_uniform((count, self.noise_size), seeds, alg="philox")
+
+    def draw(
+        self,
+        noise: tf.Tensor,
+        class_: int | tf.Tensor = AS_DRAWN,
+        truncation: float | tf.Tensor = WHOLE,
+    ) -> Tensors:
+        """The inputs that are drawn, by name: plain arithmetic, which LiteRT has too.
+
+        Args:
+            noise: float32 `(n, noise_size)` in [0, 1).
+            class_: number of the class to request; -1 for those that the noise says.
+            truncation: from 0 (the likeliest latents) to 1 (as they are).
+        """
+        inputs, start = {}, 0
+        for name, part in self.priors.items():
+            latents = part.from_uniform(noise[:, start : start + part.noise_size])
+            inputs[name] = part.truncate(latents, truncation) if part.truncates else latents
+            start += part.noise_size
+        if self.has_label:
+            inputs[LABEL] = self._labels(noise[:, start:], class_)
+        return {each.name: inputs[each.name] for each in self.drawn}
+
+    def _labels(self, noise: tf.Tensor, class_: int | tf.Tensor) -> tf.Tensor:
+        """One-hot classes `(n, classes)`: the requested one, else by the shares."""
+        bounds = np.cumsum(self.class_shares)[:-1].astype(np.float32)
+        places = tf.reduce_sum(tf.cast(noise >= bounds, tf.int32), axis=-1)
+        drawn = tf.one_hot(places, self.classes)
+        requested = tf.cast(tf.equal(tf.range(self.classes), class_), tf.float32)
+        return tf.where(tf.less(class_, 0), drawn, requested[tf.newaxis])
+
+    def example_inputs(self, count: int, *, stream: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Rows of all inputs by name, float32: drawn ones, and the observations in turn."""
+        drawn = self.draw(self.uniform_noise(count, seed, stream)) if self.drawn else {}
+        inputs = {name: np.asarray(values, np.float32) for name, values in drawn.items()}
+        return {
+            each.name: inputs[each.name] if each.name in inputs else self._observed(each, count)
+            for each in self.inputs
+        }
+
+    def _observed(self, each: Input, count: int) -> np.ndarray:
+        examples = self.observations.get(each.name)
+        if examples is None:
+            examples = np.random.default_rng(0).uniform(-1, 1, (OBSERVED, *each.shape))
+        return np.resize(examples, (count, *each.shape)).astype(np.float32)
+
+    def samples(
+        self, inputs: Mapping[str, np.ndarray], batches: Sequence[int] | None = None
+    ) -> np.ndarray:
+        """The generator's samples, float32 `(n, *shape)`, computed on the processor.
+
+        On a GPU the products may run in TF32, which differs by about 1e-3.
+
+        Args:
+            inputs: all of them by name.
+            batches: how many rows are computed together, one after another; by default 64. oneDNN
+                sums in another order for another number of rows, so an artefact is compared with
+                the generator at the same numbers.
+        """
+        with tf.device("CPU:0"):
+            parts = [self.generate(part).numpy() for part in batches_of(inputs, batches)]
+        return np.concatenate(parts)
+
+    def numpy_code(self, count: int) -> str:
+        """Lines of Python that assign `count` rows of every input, from `np` and `random`."""
+        drawn = any(each.role == "latent" for each in self.inputs)
+        lines = [self.prior.numpy_code(count)] if drawn else []
+        for each in self.inputs:
+            size = (count, *each.shape)
+            if each.role == "latent":
+                continue
+            if each.role == "label":
+                shares = ", ".join(f"{share:.6g}" for share in self.class_shares)
+                lines += [
+                    f"shares = np.array([{shares}])  # of the classes",
+                    f"labels = random.choice({self.classes}, size={count}, "
+                    "p=shares / shares.sum())",
+                    f"{each.name} = np.eye({self.classes})[labels]",
+                ]
+            else:
+                lines.append(f"{each.name} = np.zeros({size})  # put your own here")
+        return "\n".join(lines)
+
+
+def batches_of(
+    inputs: Mapping[str, np.ndarray], batches: Sequence[int] | None = None
+) -> list[dict[str, np.ndarray]]:
+    """Rows of inputs in batches of the given sizes, of 64 where there are none."""
+    count = len(next(iter(inputs.values())))
+    ends = [*np.cumsum(batches)] if batches else [*range(64, count, 64), count]
+    return [
+        {name: values[start:end] for name, values in inputs.items()}
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+
+
+def _is_dict(network: keras.Model, side: str) -> bool:
+    try:
+        return isinstance(getattr(network, side), dict)
+    except (AttributeError, ValueError):  # no functional network, or not called yet
+        return False
+
+
+@contextlib.contextmanager
+def computing_in_float32(generator: keras.Model) -> Iterator[bool]:
+    """Lets every layer compute in float32 inside the block and restores its policy afterwards.
+
+    Under mixed precision the weights are float32 already and only the arithmetic is shorter.
+    LiteRT has no bfloat16 kernels, and processors without them are slower with it, so artefacts
+    compute in float32. The policies are switched in place, not on a copy rebuilt from
+    `get_config`, because a copy would need every custom layer to be registered by name.
+
+    Args:
+        generator: the model; layers that compute in float32 already are not touched.
+
+    Yields:
+        whether any layer had to be switched.
+    """
+    layers = list(generator._flatten_layers())
+    policies = [(x, x.dtype_policy) for x in layers if x.compute_dtype != "float32"]
+    # A nested Sequential or Functional also casts to the dtype its symbolic inputs were made with.
+    inputs = [
+        (x, x._dtype) for layer in layers for x in _symbolic(layer) if x.dtype in SHORT_FLOATS
+    ]
+    try:
+        for layer, _ in policies:
+            layer.dtype_policy = "float32"
+        for symbolic, _ in inputs:
+            symbolic._dtype = "float32"
+        yield bool(policies or inputs)
+    finally:
+        for layer, policy in policies:
+            layer.dtype_policy = policy
+        for symbolic, dtype in inputs:
+            symbolic._dtype = dtype
+
+
+def _symbolic(layer: keras.layers.Layer) -> list[keras.KerasTensor | keras.layers.InputLayer]:
+    """What fixes the input dtype of a model or an input layer; empty for other layers."""
+    if isinstance(layer, keras.layers.InputLayer):
+        return [layer]
+    if isinstance(layer, keras.Sequential):  # its graph is a Functional that is no sub-layer
+        layer = getattr(layer, "_functional", None)
+    return list(layer.inputs) if isinstance(layer, keras.Model) and layer.inputs else []

@@ -1,59 +1,80 @@
 """The model card: everything a reader of the artefacts should know, as JSON, Markdown and HTML."""
 
+import base64
+import html
 import json
 import math
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ganapp.export.bundle import Bundle
-from ganapp.export.checksums import sha256
-from ganapp.export.html_card import render_html
-from ganapp.export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, EXTRA, PICTURE, SERVING
-from ganapp.export.markdown import render
-from ganapp.export.parity import Reference
-from ganapp.export.snippets import SNIPPET_COUNT
-from ganapp.export.staging import SCHEMA
+from markdown_it import MarkdownIt
 
+from ganapp.export.formats import RUNTIMES
+from ganapp.export.layout import (
+    CARD_HTML,
+    CARD_JSON,
+    CARD_MARKDOWN,
+    CARD_SCHEMA,
+    EXTRA,
+    PICTURE,
+    SERVING,
+    Json,
+    drawn_name,
+    read_object,
+)
+
+if TYPE_CHECKING:
+    from ganapp.export.bundle import Bundle
+    from ganapp.export.parity import Reference
+
+Card = Json
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
+MOST_CLASSES = 20  # by name; the JSON has all
+DATE_UNITS = {"D": "days", "m": "minutes", "s": "seconds", "us": "microseconds"}
+FIRST = ("coverage", "frechet_distance")  # the figures that decide, before the others
+KERAS = "Keras generator"
+SNIPPET_COUNT, SNIPPET_SEED = 16, 7
+
+
+# The card as data.
 
 
 def describe(
-    bundle: Bundle,
+    bundle: "Bundle",
     directory: Path,
     place: PurePosixPath,
-    artefacts: Sequence[tuple],
-    reference: Reference,
+    artefacts: Sequence[Json],
+    reference: "Reference",
     left_out: Mapping[str, str],
     batch: int | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Collects the card.
 
     Args:
         bundle: what was exported.
         directory: where its artefacts lie.
         place: folder of the version below it; holds `serving.json`.
-        artefacts: of each what was written, what its verification found, and its speed.
+        artefacts: of each `format`, `title`, `runtime`, `path`, `bytes`, `files` (path to SHA-256),
+            `modules`, the fields of `Verification` and those of `measure_speed`; paths are relative
+            to `directory`.
         reference: what the generator answered.
         left_out: reason by format that an export of all formats has not got.
-        batch: how many latents a call of a LiteRT file takes; any number when `None`.
+        batch: how many rows a call of a LiteRT file takes; any number when `None`.
 
     Returns:
-        JSON-ready dict. Each of `artefacts` has `format`, `title`, `path`, `bytes`, `files` (path
-        to SHA-256), `modules`, the fields of `Verification` and those of
-        `ganapp.export.speed.measure`; paths are relative to `directory`. The rest is as named
-        below.
+        JSON-ready dict, as named below.
     """
     facts = bundle.facts
     manifest = facts.get("manifest") or {}
-    serving = json.loads((directory / place / EXTRA / SERVING).read_text(encoding="utf-8"))
+    figures = reference.figures
     return plain(
         {
-            "schema": SCHEMA,
+            "schema": CARD_SCHEMA,
             "name": bundle.name,
             "model": place.parent.name,
             "version": int(place.name),
@@ -62,20 +83,27 @@ def describe(
             "checkpoint": facts.get("checkpoint"),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "kind": bundle.kind,
+            "inputs": [each.as_dict() for each in bundle.inputs],
             "latent": {
                 "size": bundle.prior.size,
                 "prior": bundle.prior.name,
                 "truncates": bool(bundle.prior.truncates),
-                "numpy": bundle.prior.numpy_code(batch or SNIPPET_COUNT),
+                "numpy": bundle.numpy_code(batch or SNIPPET_COUNT),
             },
+            "keras_names": bundle.keras_names,
             "batch": batch,
             "output": {"name": bundle.output_name, "shape": bundle.shape},
-            "signatures": serving.get("signatures") or {},
+            "signatures": read_object(directory / place / EXTRA / SERVING)["signatures"],
             "parameters": bundle.generator.count_params(),
             "precision_difference": reference.precision_difference,
-            "artefacts": [_artefact(directory / place, place, *each) for each in artefacts],
+            "artefacts": artefacts,
             "left_out": dict(left_out),
-            "judged": _judged(reference),
+            "judged": figures
+            and {
+                "samples": len(next(iter(figures.inputs.values()))),
+                "keras": figures.values,
+                "noise": figures.noise,
+            },
             "data": manifest.get("data") or {},
             "configuration": facts.get("configuration") or {},
             "report": facts.get("report") or {},
@@ -86,7 +114,33 @@ def describe(
     )
 
 
-def write_card(card: dict[str, Any], directory: Path) -> None:
+def versions() -> dict[str, str]:
+    """Versions of what wrote the artefacts and what can run them."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def plain(value: object) -> Any:
+    """A copy that JSON can hold: numpy scalars unwrapped, non-finite numbers `None`."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def write_card(card: Card, directory: Path) -> None:
     """Writes the card's three files into `directory`, where its picture lies already."""
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
     (directory / CARD_JSON).write_text(text + "\n", encoding="utf-8")
@@ -104,58 +158,522 @@ def write_copies(directory: Path, extra: Path) -> None:
             shutil.copyfile(directory / name, extra / name)
 
 
-def versions() -> dict[str, str]:
-    """Versions of what wrote the artefacts and what can run them."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+# The card as Markdown: pure functions of its data.
 
 
-def plain(value: Any) -> Any:
-    """A copy that JSON can hold: numpy scalars unwrapped, non-finite numbers `None`."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
-        return plain(value.tolist())
+def render(card: Card) -> str:
+    """Writes the card as Markdown."""
+    sections: tuple[tuple[str, Callable[[Card], list[str]]], ...] = (
+        ("What it is", _model),
+        ("Data", _data),
+        ("Figures", _figures),
+        ("Artefacts", differences_table),
+        ("What each format costs in quality", quality_table),
+        ("Size and speed", speed_table),
+        ("How to load it", loading),
+        ("Intended use and limits", _limits),
+        ("Training", _training),
+        ("Checksums (SHA-256)", _checksums),
+        ("Versions", lambda card: table(("package", "version"), card["versions"].items())),
+    )
+    lines = [f"# {_text(card['name'])}", ""]
+    for title, section in sections:
+        lines += [f"## {title}", "", *section(card), ""]
+    return "\n".join(lines)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    """Lines of a Markdown table; cells are escaped."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *([_text(cell) for cell in row] for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _text(value: object) -> str:
+    """A value on one line; absent ones as a dash, floats with four digits."""
+    if value is None or value == "":
+        return "-"
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
+        return f"{value:.4g}"
+    return " ".join(str(value).split()).replace("|", "\\|")
 
 
-def _judged(reference: Reference) -> dict[str, Any] | None:
-    """The Keras generator's figures on the latents that every format was judged with."""
-    figures = reference.figures
-    if figures is None:
-        return None
+def _model(card: Card) -> list[str]:
+    latent = card["latent"]
+    after = f" after {card['step']:,} updates" if card["step"] is not None else ""
+    takes = {
+        "latent": f"{latent['size']} numbers drawn from the {latent['prior']} prior",
+        "label": "a class",
+    }
+    parts = [takes.get(x["role"], f"`{x['name']}` of shape {_shape(x)}") for x in card["inputs"]]
+    lines = [
+        f"The generator of a generative adversarial network: it turns {' and '.join(parts)} into "
+        f"one {card['kind']} of shape {_shape(card['output'])}. It has {card['parameters']:,} "
+        f"parameters and was exported{after} on {card['created']}. {_units(card)}"
+    ]
+    if card["picture"]:
+        lines += ["", f"![samples]({card['picture']})"]
+    return lines
+
+
+def _units(card: Card) -> str:
+    if card["kind"] == "image":
+        return "Images are in [-1, 1]; `(image + 1) * 127.5`, rounded, gives the 256 levels."
+    data = card["data"]
+    if data.get("table"):
+        return (
+            "The vectors are the normalised numbers and the shares of categories of a table's row; "
+            "the `sample` signature turns them into its columns, see below."
+        )
+    text = "Vectors are standardised"
+    if data.get("mean") and data.get("scale"):
+        mean, scale = (", ".join(f"{x:.7g}" for x in data[k]) for k in ("mean", "scale"))
+        return f"{text}; `vector * [{scale}] + [{mean}]` gives the units of the data."
+    return text + "; the `sample` signature returns them in the units of the data."
+
+
+def _data(card: Card) -> list[str]:
+    data = card["data"]
+    if not data:
+        return ["The data were not recorded."]
+    endless = data.get("examples", 0) is None
+    classes = data.get("classes") or ()
+    more = len(classes) - MOST_CLASSES
+    shown = ", ".join(map(str, classes[:MOST_CLASSES]))
+    rows = [
+        ("name", data.get("name")),
+        ("description", data.get("description")),
+        ("licence or origin", data.get("licence")),
+        ("training examples", "never repeats an example" if endless else data.get("examples")),
+        ("held-out examples", data.get("held_out")),
+        ("classes", f"{shown} and {more} more" if more > 0 else shown),
+    ]
+    return [*table(("", ""), rows), *_columns(data.get("table"))]
+
+
+def _columns(of_table: Json | None) -> list[str]:
+    """What the columns of a table mean, in the order of its samples."""
+    if not of_table:
+        return []
+    rows: list[tuple] = []
+    for column in of_table["columns"]:
+        kind = column["kind"]
+        if kind == "constant":
+            rows.append(("-", column["name"], kind, _text(column["value"])))
+            continue
+        if kind == "identifier":
+            rows.append(("-", column["name"], kind, "written anew, not learnt"))
+            continue
+        means = (
+            [f"{column[key]:.7g}" for key in ("minimum", "maximum")] if kind == "numeric" else []
+        )
+        form = column.get("form") or {}
+        if form.get("kind") == "date":
+            kind = "date"
+            means[-1] += f" {DATE_UNITS[form['unit']]} after {form['origin']}"
+        codes = [f"{i}: {name}" for i, name in enumerate(column.get("categories", ()))]
+        text = ", ".join(codes) or " to ".join(means)
+        place = sum(row[0] != "-" for row in rows)
+        rows.append((place, column["name"], kind, text + (", or NaN" if column["missing"] else "")))
+    header = ("of a sample", "column", "kind", "values")
+    return [
+        "",
+        "Columns, categories as codes, NaN where a value is missing:",
+        "",
+        *table(header, rows),
+    ]
+
+
+def _training(card: Card) -> list[str]:
+    rows = list(_flat(card["configuration"]))
+    return table(("setting", "value"), rows) if rows else ["The configuration was not recorded."]
+
+
+def _flat(fields: Json, prefix: str = "") -> Iterable[tuple[str, object]]:
+    """Nested settings as `section.key`, value."""
+    for key, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"`{prefix}{key}`", value
+
+
+def _figures(card: Card) -> list[str]:
+    lines: list[str] = []
+    for which in ("best", "last"):
+        part = card["report"].get(which) or {}
+        if not part.get("figures"):
+            continue
+        columns = ("space", "generated", "real", "baseline", "matched", "floor")
+        columns += ("matched_generated", "matched_real")
+        rows = [
+            (f.get("name"), f.get("value"), f.get("better"), *(f.get(c) for c in columns))
+            for f in part["figures"].values()
+        ]
+        exported = " (exported here)" if which == card.get("checkpoint") else ""
+        lines += [f"{which.capitalize()} checkpoint{exported}, step {_text(part.get('step'))}:", ""]
+        lines += [*table(("figure", "value", "better", *columns), rows), ""]
+    if not lines:
+        return ["The generator was not evaluated."]
+    return [
+        *lines,
+        "`value` and `baseline` (a simple model fitted on the training data) compare `generated` "
+        "samples with `real` examples. `floor` is what held-out real data score against the "
+        "training data, `matched` the generator at the same counts (`matched_generated` samples, "
+        "`matched_real` examples): compare those two with each other and not with `value`.",
+    ]
+
+
+def differences_table(card: Card) -> list[str]:
+    """Lines on where each artefact is and how far its answers are from the generator's."""
+    header = ("format", "path", "bytes", "difference", "on average", "allowed")
+    keys = ("bytes", "difference", "mean_difference", "tolerance")
+    rows = [
+        (each["title"], f"`{each['path']}`", *(each[key] for key in keys))
+        for each in card["artefacts"]
+    ]
+    lines = [
+        *table(header, rows),
+        "",
+        "`difference` is the largest absolute difference to the Keras generator over 256 latents, "
+        "in model units, measured on the artefact reloaded in a fresh process.",
+    ]
+    if card["precision_difference"]:
+        lines += [
+            "",
+            "The artefacts compute in float32. The generator was trained in a shorter precision, "
+            f"in which its samples differ by at most {card['precision_difference']:.3g}.",
+        ]
+    if card.get("batch"):
+        lines += ["", f"A call of a LiteRT file takes {card['batch']} latents, no more, no fewer."]
+    for name, reason in card["left_out"].items():
+        lines += ["", f"There is no `{name}`: {reason}"]
+    return lines
+
+
+def quality_table(card: Card) -> list[str]:
+    """Lines with the evaluation figures of every format beside the Keras generator's."""
+    judged = card["judged"]
+    if not judged:
+        return ["The formats were not judged."]
+    keys = sorted(judged["keras"], key=lambda key: (key not in FIRST, key))
+    rows = [(KERAS, *(judged["keras"][key] for key in keys))]
+    for each in card["artefacts"]:
+        rows.append((each["title"], *(each["figures"].get(key) for key in keys)))
+    rows.append(("by chance", *(judged["noise"].get(key) for key in keys)))
+    lines = [
+        *table(("format", *(key.replace("_", " ") for key in keys)), rows),
+        "",
+        f"Each from {judged['samples']:,} samples of the same latents, so the differences are the "
+        "formats'. `by chance` is how far the Keras generator's own figures are from those of "
+        "other latents. They are of fewer samples than the figures above: compare them with each "
+        "other.",
+    ]
+    warnings = [each["warning"] for each in card["artefacts"] if each["warning"]]
+    return [*lines, *(line for warning in warnings for line in ("", f"**{warning}**"))]
+
+
+def speed_table(card: Card) -> list[str]:
+    """Lines with size, time to load, memory and speed of every format."""
+    header = ("format", "kB", "load s", "memory MB", "ms at 1", "ms at 16", "ms at 64", "samples/s")
+    rows = [
+        (
+            each["title"],
+            round(each["bytes"] / 1e3),
+            each["load_seconds"],
+            round(each["memory_bytes"] / 1e6),
+            *(each["latency_ms"][batch] for batch in ("1", "16", "64")),
+            round(each["samples_per_second"]),
+        )
+        for each in card["artefacts"]
+    ]
+    return [
+        *table(header, rows),
+        "",
+        "Milliseconds of a call with 1, 16 and 64 latents (medians), on the processor of the "
+        "exporting machine, each format in a process of its own with all cores, in turns within "
+        "the same minute. `load` is the import of its runtime and the reading of the file, "
+        "`memory` by how much the process grew by loading and running it.",
+    ]
+
+
+def _limits(card: Card) -> list[str]:
+    name = card["data"].get("name") or "its training data"
+    return [
+        f"For drawing synthetic samples that resemble {_text(name)}: demonstrations, teaching, "
+        "load tests, research on generative models.",
+        "",
+        "- It knows only its training data, repeats their biases, and may miss rare kinds of "
+        "examples even where single samples look right; the figures above measure that.",
+        "- A sample may resemble a training example closely. It is no anonymisation.",
+        "- Its samples are not observations: do not use them as evidence.",
+        "- Check the licence of the data before publishing or selling samples.",
+    ]
+
+
+def _checksums(card: Card) -> list[str]:
+    files = [item for each in card["artefacts"] for item in each["files"].items()]
+    return table(("file", "SHA-256"), [(f"`{name}`", f"`{digest}`") for name, digest in files])
+
+
+# How to load every artefact: code that runs as printed, beside the card. Python's is that of each
+# runtime, see `ganapp.export.formats`.
+
+RETURNED = {
+    "image": "float32 (n, {shape}) in [-1, 1]",
+    "vector": "float32 (n, {shape}), standardised",
+    "video": "float32 (n, {shape}) in [-1, 1]",
+}
+NORMAL = """\
+const normal = () =>
+  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+const z = Float32Array.from({{ length: {count} * {size} }}, normal);"""
+OTHER = """\
+// {count} x {size} numbers of the {prior} prior, as the Python code draws them; for example the
+// `latents` that a server's `sample` returns, see below.
+const z = Float32Array.from(latents.flat());"""
+GIVEN = """\
+// {count} x {size} numbers of your own, one after another.
+const {name} = new Float32Array({count} * {size});"""
+ONNX_WEB = """\
+import * as ort from "onnxruntime-web";
+{draw}
+const session = await ort.InferenceSession.create("{path}");
+const {{ {output} }} = await session.run({{ {tensors} }});
+// {output}.data: Float32Array, {output}.dims: [{count}, {shape}]; {units}"""
+FETCH = """\
+const answer = await fetch("http://localhost:8501/v1/models/{model}:predict", {{
+  method: "POST",
+  body: JSON.stringify({{ signature_name: "sample", inputs: {inputs} }}),
+}});
+const {{ samples, latents }} = (await answer.json()).outputs;"""
+SERVE = """\
+python -m ganapp serve . --port 8501
+# or: tensorflow_model_server --rest_api_port=8501 --model_name={model} \\
+#       --model_base_path="$PWD/models/{model}\""""
+CURL = """\
+curl --data '{{"signature_name": "sample", "inputs": {inputs}}}' \\
+  http://localhost:8501/v1/models/{model}:predict"""
+
+
+def loading(card: Card) -> list[str]:
+    """Lines on how to load every artefact of a card in Python, in JavaScript and over HTTP."""
+    lines = ["Run these in the folder of this card, which holds `models/`."]
+    lines += [*_python(card), *_javascript(card), *_served(card)]
+    _, signature = _drawing(card)
+    formats = {each["format"] for each in card["artefacts"]}
+    if "saved_model" in formats and "truncation" not in signature.get("inputs", {}):
+        prior = card["latent"]["prior"]
+        lines += ["", f"Nothing to truncate: the {prior} prior has no likelier latents."]
+    return lines
+
+
+def _count(card: Card) -> int:
+    """How many samples the code draws: what files of a fixed batch take."""
+    return card.get("batch") or SNIPPET_COUNT
+
+
+def _drawing(card: Card) -> tuple[str, Json]:
+    """Name and description of the signature that draws."""
+    name = "generate" if "generate" in card["signatures"] else "sample"
+    return name, card["signatures"].get(name) or {}
+
+
+def _options(card: Card) -> dict[str, int | float]:
+    """What the signature that draws is asked: its defaults, and a seed, and a count if it can."""
+    name, signature = _drawing(card)
+    count = {} if name == "generate" else {"count": _count(card)}
+    return count | {"seed": SNIPPET_SEED} | signature.get("defaults", {})
+
+
+def _observations(card: Card) -> list[Json]:
+    return [each for each in card["inputs"] if each["role"] == "observation"]
+
+
+def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
+    """The fields of the code that loads an artefact, see `ganapp.export.formats`.
+
+    Returns:
+        `path`; `imports`, lines for the modules of its layers; `output`, its name, and what is
+        `returned`, in words; `units`, the same of samples in the user's units; `draw`, lines that
+        assign rows to each input; the inputs as `keywords`, in a `dictionary`, and for Keras
+        (`keras_inputs`, and `keras_output`, which picks the output); `drawing`, the signature that
+        draws, the `options` that it is asked, lines that add `observations` to them (and `numpy`,
+        the import that these need), and keywords that feed what was `drawn`; `seed`.
+    """
+    shape, count, names = _shape(card["output"]), _count(card), [x["name"] for x in card["inputs"]]
+    columns = (card["data"].get("table") or {}).get("columns")
+    if columns is not None:
+        columns = [each for each in columns if each["kind"] not in ("constant", "identifier")]
+    units = {
+        "image": f"uint8 ({count}, {shape}), 0 to 255",
+        "vector": f"float32 ({count}, {shape if columns is None else len(columns)})",
+    }
+    values = {name: f'{name}.astype("float32")' for name in names}
+    dictionary = ", ".join(f'"{name}": {value}' for name, value in values.items())
+    in_dict = len(names) > 1 or card["keras_names"]["input"]
+    given = {x["name"]: (count, *x["shape"]) for x in _observations(card)}
+    drawn = {x: f'asked["{x}"]' if x in given else f'drawn["{drawn_name(x)}"]' for x in names}
     return {
-        "samples": len(figures.latents),
-        "keras": dict(figures.values),
-        "noise": dict(figures.noise),
+        "path": artefact["path"],
+        "imports": "".join(f"import {module}\n" for module in artefact["modules"]),
+        "output": card["output"]["name"],
+        "returned": RETURNED[card["kind"]].format(shape=shape),
+        "units": units[card["kind"]],
+        "draw": card["latent"]["numpy"],
+        "keywords": _keywords(values),
+        "dictionary": dictionary,
+        "keras_inputs": f"{{{dictionary}}}" if in_dict else values[names[0]],
+        "keras_output": '["x"]' if card["keras_names"]["output"] else "",
+        "drawing": _drawing(card)[0],
+        "options": json.dumps(_options(card)),
+        "observations": "".join(
+            f'\nasked["{name}"] = np.zeros({rows}, "float32")  # put your own here'
+            for name, rows in given.items()
+        ),
+        "numpy": "import numpy as np\n" if given else "",
+        "drawn": _keywords(drawn),
+        "seed": SNIPPET_SEED,
     }
 
 
-def _artefact(
-    folder: Path, place: PurePosixPath, written: Any, verification: Any, speed: Mapping[str, Any]
-) -> dict[str, Any]:
-    """One artefact's entry: where, how big, which bytes, how close, how good, how fast."""
-    form = written.form
-    return {
-        "format": form.name,
-        "title": form.title,
-        "runtime": form.runtime,
-        "path": str(place / form.path),
-        "bytes": sum((folder / name).stat().st_size for name in written.files),
-        "files": {str(place / name): sha256(folder / name) for name in written.files},
-        "modules": written.modules,
-        "mean_tolerance": form.mean_tolerance,
-        **vars(verification),
-        **speed,
-    }
+def _keywords(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _python(card: Card) -> list[str]:
+    lines = []
+    for runtime in RUNTIMES.values():
+        artefacts = [each for each in card["artefacts"] if each["runtime"] == runtime.name]
+        if not artefacts:
+            continue
+        first, *others = artefacts
+        truncates = "truncation" in _options(card)
+        code = (runtime.usage + runtime.truncated * truncates).format(**usage(card, first))
+        lines += ["", f"{runtime.title}:", "", "```python", code, "```"]
+        if first["modules"]:
+            lines += [
+                "",
+                "The imported modules are ganapp's, which hold layers that Keras does not have: "
+                "install it, by `pip install .` in its folder.",
+            ]
+        if others:
+            paths = ", ".join(f"`{each['path']}`" for each in others)
+            lines += ["", f"The same with {paths}."]
+    return lines
+
+
+def _javascript(card: Card) -> list[str]:
+    onnx = [each["path"] for each in card["artefacts"] if each["format"] == "onnx"]
+    if not onnx:
+        return []
+    count, draw, tensors = _count(card), [], []
+    for each in card["inputs"]:
+        name, size = each["name"], math.prod(each["shape"])
+        template = {"latent": OTHER}.get(each["role"], GIVEN)
+        if each["role"] == "latent" and card["latent"]["prior"] == "normal":
+            template = NORMAL
+        prior = card["latent"]["prior"]
+        draw.append(template.format(name=name, count=count, size=size, prior=prior))
+        tensor = f'new ort.Tensor("float32", {name}, [{count}, {_shape(each)}])'
+        tensors.append(f"{name}: {tensor}")
+    code = ONNX_WEB.format(
+        path=onnx[0],
+        draw="\n".join(draw),
+        tensors=", ".join(tensors),
+        output=card["output"]["name"],
+        shape=_shape(card["output"]),
+        count=count,
+        units="standardised" if card["kind"] == "vector" else "values in [-1, 1]",
+    )
+    return ["", "JavaScript, in the page itself (onnxruntime-web):", "", "```js", code, "```"]
+
+
+def _served(card: Card) -> list[str]:
+    model, inputs = card["model"], json.dumps(_options(card))
+    asks = [
+        ("curl, against either", "sh", CURL),
+        ("JavaScript, against either", "js", FETCH),
+    ]
+    given = [f"`{x['name']}` of shape (n, {_shape(x)})" for x in _observations(card)]
+    lines = []
+    for title, language, template in (
+        ("A server, ganapp's own or TensorFlow Serving", "sh", SERVE),
+        *([] if given else asks),
+    ):
+        code = template.format(model=model, inputs=inputs)
+        lines += ["", f"{title}:", "", f"```{language}", code, "```"]
+    if given:
+        lines += [
+            "",
+            f"Its signature `generate` takes {' and '.join(given)} as lists of numbers beside "
+            f"`{inputs}`.",
+        ]
+    return lines
+
+
+def _shape(tensor: Json) -> str:
+    """The sides of a row, e.g. `28, 28, 1`."""
+    return ", ".join(str(side) for side in tensor["shape"])
+
+
+# The card as HTML: one page that needs nothing else, no network, no script.
+
+STYLE = """\
+:root { color-scheme: light dark; --line: #8886; --soft: #8882; --link: #0b57d0; }
+@media (prefers-color-scheme: dark) { :root { --link: #8ab4f8; } }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem; line-height: 1.5;
+  font-family: system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
+a { color: var(--link); }
+img { max-width: 100%; height: auto; }
+.wide, pre { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
+  vertical-align: top; }
+thead th:empty { padding: 0; }
+code { font-family: ui-monospace, monospace; font-size: .9em; }
+@media (max-width: 40rem) {
+  table { font-size: .8rem; }
+  td > code { overflow-wrap: anywhere; }
+  td:has(> code:only-child) { min-width: 9rem; }
+}
+pre { background: var(--soft); border-radius: .4rem; padding: .7rem; }
+"""
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+{body}</body>
+</html>
+"""
+
+
+def render_html(markdown: str, *, title: str, pictures: Mapping[str, bytes]) -> str:
+    """Turns a card's Markdown into a page.
+
+    Args:
+        markdown: the card; HTML in it is shown as it is written, never run.
+        title: of the page.
+        pictures: PNG files by the names that the card mentions them by; they become part of the
+            page.
+    """
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("table_open", lambda *_: '<div class="wide" tabindex="0"><table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = parser.parse(markdown)
+    for image in (child for token in tokens for child in token.children or ()):
+        content = pictures.get(str(image.attrs.get("src"))) if image.type == "image" else None
+        if content is not None:
+            image.attrs["src"] = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    body = parser.renderer.render(tokens, parser.options, {})
+    return PAGE.format(title=html.escape(title), style=STYLE, body=body)

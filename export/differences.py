@@ -1,32 +1,10 @@
-"""How far apart the answers of an artefact and of the Keras generator are."""
-
-from collections.abc import Sequence
+"""Differences between what artefacts answer and what is expected. Needs no TensorFlow."""
 
 import numpy as np
-import tensorflow as tf
 
-from ganapp.export.bundle import Bundle
+from ganapp.export import ExportError
 
-
-def keras_samples(
-    bundle: Bundle, latents: np.ndarray, batches: Sequence[int] | None = None
-) -> np.ndarray:
-    """The generator's samples, float32 `(n, *shape)`, computed on the processor.
-
-    On a GPU the products may run in TF32, which differs by about 1e-3.
-
-    Args:
-        bundle: what is exported.
-        latents: float32 `(n, size)`.
-        batches: how many rows are computed together, one after another; by default 64. oneDNN
-            sums in another order for another number of rows, so an artefact is compared with the
-            generator at the same numbers.
-    """
-    ends = np.cumsum(batches)[:-1] if batches else range(64, len(latents), 64)
-    with tf.device("CPU:0"):
-        parts = np.split(latents, ends)
-        outputs = [tf.cast(bundle.generator(z, training=False), tf.float32) for z in parts]
-        return np.concatenate([output.numpy() for output in outputs])
+GREY_LEVELS = 1.0  # rounding to uint8 turns a difference of 1e-7 into one level
 
 
 def largest_difference(values: np.ndarray, expected: np.ndarray, *, missing: bool = False) -> float:
@@ -39,3 +17,49 @@ def largest_difference(values: np.ndarray, expected: np.ndarray, *, missing: boo
     if missing:
         gaps[np.isnan(values) & np.isnan(expected)] = 0.0
     return float(np.max(np.where(np.isnan(gaps), np.inf, gaps), initial=0.0))
+
+
+def mean_difference(values: np.ndarray, expected: np.ndarray) -> float:
+    """Mean absolute difference; NaN where a value is not a number."""
+    return float(np.mean(np.abs(values.astype("float64") - expected.astype("float64"))))
+
+
+def check_close(
+    prefix: str,
+    source: str,
+    samples: np.ndarray,
+    expected: np.ndarray,
+    tolerance: float,
+    levels: float = GREY_LEVELS,
+) -> float:
+    """Checks samples in the user's units against others.
+
+    Args:
+        prefix: what gave them, for the sentence.
+        source: what gave those that are expected.
+        samples: `(n, *user shape)`.
+        expected: likewise.
+        tolerance: largest allowed absolute difference of floats where the largest value is at most
+            1; relative to that value above, for the user's units may be thousands.
+        levels: largest allowed difference of uint8 values.
+
+    Returns:
+        the largest difference.
+
+    Raises:
+        ExportError: another shape or type, or they differ.
+    """
+    if samples.shape != expected.shape or samples.dtype != expected.dtype:
+        raise ExportError(
+            f"{prefix} must return `samples` {expected.dtype} {expected.shape}. "
+            f"Received: {samples.dtype} {samples.shape}"
+        )
+    difference = largest_difference(samples, expected, missing=True)
+    size = max(1.0, float(np.nanmax(np.abs(expected.astype("float64")), initial=0.0)))
+    allowed = levels if expected.dtype == np.uint8 else tolerance * size
+    if not difference <= allowed:
+        raise ExportError(
+            f"{prefix} differs from {source} by {difference:.3g} in the user's units, more than "
+            f"the tolerance {allowed:.3g}."
+        )
+    return difference

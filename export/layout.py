@@ -6,9 +6,12 @@ DIR/models/NAME/VERSION/ is one servable, as TensorFlow Serving reads it. Needs 
 
 import re
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ganapp.export.errors import ExportError
+from ganapp.export import ExportError
 from ganapp.training.files import read_json
+
+Json = dict[str, Any]  # an object of a JSON document
 
 CARD_JSON, CARD_MARKDOWN, CARD_HTML = "model_card.json", "model_card.md", "model_card.html"
 PICTURE, SUMS, MODELS = "samples.png", "SHA256SUMS", "models"
@@ -19,6 +22,8 @@ ON_TOP = (CARD_MARKDOWN, CARD_JSON, CARD_HTML, PICTURE, SUMS)
 LARGEST_VERSION = 2**31 - 1
 RESERVED = (MODELS, EXTRA)  # folders that say what the folder around them is
 LONGEST_NAME = 200  # characters; folders made aside have longer names, and 255 is the most
+PARTIAL, PREVIOUS = ".partial", ".previous"  # of folders made aside, whose names begin with .
+CARD_SCHEMA = "ganapp-model-card/2"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -66,6 +71,40 @@ def version_folders(directory: Path) -> list[Path]:
         if path.name.isdecimal() and path.is_dir() and not path.is_symlink()
     ]
     return sorted(found, key=lambda path: (path.parent.name, int(path.name)))
+
+
+def is_aside(path: Path) -> bool:
+    """Whether a folder was made aside, to be renamed or deleted; a killed process leaves it."""
+    return path.name.startswith(".") and path.suffix in (PARTIAL, PREVIOUS)
+
+
+def drawn_name(name: str) -> str:
+    """The output of a signature that says what was drawn for an input: of `z` it is `latents`."""
+    return "latents" if name == "z" else name
+
+
+def read_object(path: Path) -> Json:
+    """Reads a JSON object.
+
+    Raises:
+        ExportError: it cannot be read or is something else.
+    """
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ExportError(f"{path} cannot be read: it holds no table.")
+    return content
+
+
+def read_card(directory: Path) -> Json | None:
+    """The card in `directory`, or `None` when there is none that an export wrote."""
+    try:
+        card = read_object(directory / CARD_JSON)
+    except ExportError:
+        return None
+    return card if card.get("schema") == CARD_SCHEMA else None
 
 
 def labels(model: Path) -> dict[str, int]:

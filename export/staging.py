@@ -1,32 +1,36 @@
-"""Putting an export in place whole or not at all, beside what is not its own."""
+"""Putting exports and published versions in place: whole or not at all, beside what is not theirs.
+
+Needs no TensorFlow.
+"""
 
 import contextlib
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from ganapp.export.checksums import files_below
-from ganapp.export.errors import ExportError
-from ganapp.export.layout import CARD_JSON, EXTRA, MODELS, ON_TOP, SERVING
-from ganapp.export.leftovers import (
+from ganapp.export import ExportError
+from ganapp.export.checksums import check_sums, faults, files_below, files_of_version
+from ganapp.export.layout import (
+    CARD_JSON,
+    EXTRA,
+    LARGEST_VERSION,
+    MODELS,
+    ON_TOP,
     PARTIAL,
     PREVIOUS,
-    held,
-    left_by_a_killed_process,
-    remove_stale,
+    SERVING,
+    SUMS,
+    is_aside,
+    read_card,
+    read_object,
+    version_folders,
 )
-from ganapp.training.files import read_json
 
-SCHEMA = "ganapp-model-card/2"
-
-
-def read_card(directory: Path) -> dict[str, Any] | None:
-    """The card in `directory`, or `None` when there is none that an export wrote."""
-    card = _read_json(directory / CARD_JSON)
-    return card if card is not None and card.get("schema") == SCHEMA else None
+YOUNG_SECONDS = 10.0  # between being made and being locked a folder looks like a killed process's
 
 
 def refuse_foreign(out: Path, folder: PurePosixPath) -> None:
@@ -40,7 +44,7 @@ def refuse_foreign(out: Path, folder: PurePosixPath) -> None:
         ExportError: `out` is a file, or a directory with content that is not ours.
     """
     try:
-        present = {path.name for path in out.iterdir() if not left_by_a_killed_process(path)}
+        present = {path.name for path in out.iterdir() if not is_aside(path)}
     except FileNotFoundError:
         return
     except OSError as error:
@@ -65,8 +69,10 @@ def _foreign(out: Path, folder: PurePosixPath) -> list[str]:
     target = out / folder
     if not os.path.lexists(target):
         return []
-    serving = _read_json(target / EXTRA / SERVING) or {}
-    files = serving.get("files")
+    try:
+        files = read_object(target / EXTRA / SERVING).get("files")
+    except ExportError:
+        files = None
     own = {*(files if isinstance(files, dict) else ()), f"{EXTRA}/{SERVING}"}
     present = {path.relative_to(target).as_posix() for path in files_below(target)}
     if target.is_symlink() or not target.is_dir():
@@ -94,7 +100,7 @@ def staging(out: Path, paths: Sequence[str]) -> Iterator[Path]:
     directory = beside / f".{out.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
     try:
         directory.mkdir(parents=True)
-        with held(directory):
+        with locked(directory):
             yield directory
             if out.is_dir():
                 put_in_place(directory, out, paths)
@@ -153,9 +159,129 @@ def put_in_place(directory: Path, out: Path, paths: Sequence[str]) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Marks a folder as in use until the block ends or the process does, however it ends."""
+    with contextlib.ExitStack() as stack:
+        _lock(directory, stack)
+        yield
+
+
+def remove_stale(folder: Path, name: str) -> None:
+    """Removes what killed exports of `name` wrote aside in a folder.
+
+    Earlier versions that were moved aside (`.previous`) stay: they may be the only copy.
+
+    Args:
+        folder: where to look, not below it.
+        name: of the export's directory.
+    """
+    pattern = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}{re.escape(PARTIAL)}")
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if pattern.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+        old = time.time() - path.stat().st_mtime > YOUNG_SECONDS
+        if old and _lock(path, stack):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(directory: Path, stack: contextlib.ExitStack) -> bool:
+    """Whether the folder was nobody's; it is ours until the stack ends."""
     try:
-        content = read_json(path)
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        import fcntl
+    except ImportError:  # Windows, where a folder cannot be locked: nothing is removed
+        return False
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody else's, or a network drive without locks
+        return False
+    return True
+
+
+def publish(directory: Path, models: Path) -> list[Path]:
+    """Copies the versions of an export into a folder of models, each under the next number.
+
+    A copy is made under a name that begins with a dot, compared with its checksums and then
+    renamed, so a server that watches the folder sees a whole version or none. Two that publish at
+    the same time get different numbers.
+
+    Args:
+        directory: what `ganapp export` wrote.
+        models: the folder, made where it is missing; `MODELS/NAME/VERSION` is what a server reads.
+
+    Returns:
+        the new version folders, in the order of name and version in the export.
+
+    Raises:
+        ExportError: the export is not as it was written, it has no version, `models` lies in an
+            export, or the disk refuses.
+    """
+    directory, models = Path(directory), Path(models)
+    refuse_exports(models)
+    check_sums(directory)
+    folders = version_folders(directory)
+    if not folders:
+        raise ExportError(
+            f"{directory} must hold an export with a version in {MODELS}/NAME; export the run "
+            "again."
+        )
+    try:
+        return [_published(folder, models / folder.parent.name) for folder in folders]
+    except OSError as error:
+        raise ExportError(
+            f"The models could not be published: {error.strerror or error}. "
+            f"Received: models={models}"
+        ) from error
+
+
+def refuse_exports(models: Path) -> None:
+    """Refuses a folder of models that is part of an export: another version would spoil its sums.
+
+    Raises:
+        ExportError: it is, or it is a file.
+    """
+    for folder in (models, *models.resolve().parents):
+        if (folder / SUMS).is_file():
+            raise ExportError(
+                "`MODELS` must lie outside of exports, whose files are listed and must stay as "
+                f"they are. Received: {models}, and {folder} is an export"
+            )
+    if models.exists() and not models.is_dir():
+        raise ExportError(f"`MODELS` must be a folder. Received: {models}")
+
+
+def _published(folder: Path, model: Path) -> Path:
+    model.mkdir(parents=True, exist_ok=True)
+    copy = model / f".{folder.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
+    try:
+        shutil.copytree(folder, copy)
+        if found := faults(copy, files_of_version(copy)):
+            raise ExportError(f"The copy of {folder} is not as it was written: {found[0]}.")
+        return _renamed(copy, model)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _renamed(copy: Path, model: Path) -> Path:
+    number = 1 + max((int(n) for n in os.listdir(model) if n.isdecimal()), default=0)
+    while number <= LARGEST_VERSION:
+        target = model / str(number)
+        try:
+            # Onto a folder with content a rename fails: somebody else has taken the number.
+            copy.rename(target)
+            return target
+        except OSError:
+            if not os.path.lexists(target):
+                raise
+            number += 1
+    raise ExportError(
+        f"A version must be at most {LARGEST_VERSION}; publish into another folder. "
+        f"Received: {model} holds {number - 1}"
+    )

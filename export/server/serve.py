@@ -15,7 +15,6 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server as HttpServer
 
-from ganapp.export.native import CHATTER, native_stderr
 from ganapp.export.server.app import Server, make_app
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
@@ -24,6 +23,7 @@ from ganapp.export.server.errors import ServerError, StartError
 from ganapp.export.server.metrics import Metrics
 from ganapp.export.server.middleware import KEY_VARIABLE, is_loopback
 from ganapp.export.server.repository import Repository, State
+from ganapp.export.stderr import CHATTER, native_stderr
 
 BACKLOG = 2048  # connections that may wait to be accepted
 CONNECTIONS = 8192  # at once

@@ -53,9 +53,9 @@ def export(
     check_checkpoint(checkpoint)
     chosen = formats or ["all"]
     start_tensorflow()
-    from ganapp.export.errors import ExportError
-    from ganapp.export.exporter import export as export_bundle
+    from ganapp.export import ExportError
     from ganapp.export.formats import chosen_formats
+    from ganapp.export.package import export as export_bundle
     from ganapp.runner.saved_runs import config_with_settings, data_settings, open_generator
 
     try:
@@ -127,6 +127,8 @@ def _bundle(
         to_user_units=spec.to_user_units,
         kind=spec.kind,
         transform=spec.transform,
+        class_shares=gan.class_shares,
+        observations=gan.observations,
         facts={
             "manifest": run.read_manifest() or {},
             "configuration": generator.config.model_dump(mode="json", exclude_none=True),

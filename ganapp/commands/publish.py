@@ -18,8 +18,8 @@ def publish(
     ],
 ) -> None:
     """Copy an export's versions into a folder of models, whole, each as the next version."""
-    from ganapp.export.errors import ExportError
-    from ganapp.export.publishing import publish as publish_export
+    from ganapp.export import ExportError
+    from ganapp.export.staging import publish as publish_export
 
     try:
         for folder in publish_export(export_directory, models):

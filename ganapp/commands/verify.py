@@ -13,8 +13,8 @@ def verify(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
 ) -> None:
     """Check an export again: every file's checksum, every artefact in a fresh process."""
-    from ganapp.export.errors import ExportError
-    from ganapp.export.verifying import verify_export
+    from ganapp.export import ExportError
+    from ganapp.export.verify import verify_export
 
     try:
         verify_export(directory, lambda line: console.print(line, soft_wrap=True))

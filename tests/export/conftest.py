@@ -20,10 +20,9 @@ from PIL import Image
 from tensorflow.lite.python import lite
 from version_case import FORMATS, write_version
 
-from ganapp.export import exporter, losses
-from ganapp.export.exporter import export
-from ganapp.export.parity import JUDGED_BATCH
-from ganapp.export.speed import measure
+from ganapp.export import package, parity
+from ganapp.export.package import export
+from ganapp.export.worker import measure_speed
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,8 +33,9 @@ def quick():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lite, "gc", types.SimpleNamespace(collect=lambda: 0))
-        patch.setattr(losses, "JUDGED", 2 * JUDGED_BATCH)
-        patch.setattr(exporter, "measure", functools.partial(measure, rounds=1, seconds=0.0))
+        patch.setattr(parity, "JUDGED", 2 * parity.JUDGED_BATCH)
+        quickly = functools.partial(measure_speed, rounds=1, seconds=0.0)
+        patch.setattr(package, "measure_speed", quickly)
         yield
 
 

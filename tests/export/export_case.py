@@ -34,46 +34,29 @@ REPORT = {
 
 @dataclasses.dataclass(frozen=True)
 class NormalPrior:
-    """The part of a prior that artefacts use, with classes behind a normal if there are any."""
+    """The part of a prior that artefacts use."""
 
     size: int
     name: str = "normal"
     truncates: bool = True
-    classes: int = 0
     path: str = "arc"
 
     @property
-    def others(self):
-        """Coordinates that are no class."""
-        return self.size - self.classes
-
-    @property
     def noise_size(self):
-        return self.others + bool(self.classes)
+        return self.size
 
     @property
     def continuous_mask(self):
-        return np.arange(self.size) < self.others
+        return np.ones(self.size, bool)
 
     def from_uniform(self, noise):
-        normal = 2.0 * noise[:, : self.others] - 1.0  # uniform will do
-        steps = tf.range(self.classes, dtype=tf.float32)
-        labels = tf.equal(steps, tf.floor(noise[:, self.others :] * self.classes))
-        return tf.concat([normal, tf.cast(labels, tf.float32)], axis=-1) if self.classes else normal
-
-    def labels(self, latents):
-        return latents[:, self.others :]
-
-    def with_labels(self, latents, labels):
-        known = tf.reduce_any(labels != 0, axis=-1, keepdims=True)
-        wanted = tf.where(known, labels, self.labels(latents))
-        return tf.concat([latents[:, : self.others], wanted], axis=-1)
+        return 2.0 * noise - 1.0  # uniform will do
 
     def sample(self, count, seed):
         return self.from_uniform(tf.random.stateless_uniform((count, self.noise_size), seed))
 
     def truncate(self, latents, amount):
-        return tf.concat([amount * latents[:, : self.others], self.labels(latents)], axis=-1)
+        return amount * latents
 
     def numpy_code(self, count):
         return f"z = random.normal(size=({count}, {self.size}))"
@@ -127,6 +110,15 @@ def dense_image_generator(seed=0):
     return keras.Sequential([keras.Input((8,)), dense, layers.Reshape((8, 8, 1))])
 
 
+def labelled_image_generator(classes, seed=0):
+    """The same of a latent and a class."""
+    keras.utils.set_random_seed(seed)
+    given = {"z": keras.Input((8,), name="z"), "label": keras.Input((classes,), name="label")}
+    x = layers.Concatenate()([*given.values()])
+    x = layers.Dense(64, activation="tanh", kernel_initializer="he_normal")(x)
+    return keras.Model(given, layers.Reshape((8, 8, 1))(x))
+
+
 def vector_generator():
     keras.utils.set_random_seed(1)
     z = keras.Input((2,))
@@ -163,3 +155,9 @@ def make_vector_bundle(**changes):
         "facts": {"manifest": {"data": {"name": "ring", "mean": MEAN, "scale": SCALE}}},
     }
     return Bundle(**({"generator": vector_generator()} | fields | changes))
+
+
+def make_labelled_bundle(classes, **changes):
+    """An image bundle whose generator takes one of as many classes, all alike likely."""
+    labelled = {"generator": labelled_image_generator(classes)}
+    return make_image_bundle(**(labelled | {"class_shares": (1 / classes,) * classes} | changes))

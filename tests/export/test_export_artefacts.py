@@ -11,12 +11,11 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from ganapp.export import litert
-from ganapp.export.errors import ExportError
-from ganapp.export.litert import write_litert
-from ganapp.export.native import CHATTER, native_stderr
-from ganapp.export.precision import computing_in_float32
-from ganapp.export.saved_model import write_saved_model
+from ganapp.export import ExportError, graphs
+from ganapp.export.bundle import computing_in_float32
+from ganapp.export.formats.litert import write_litert
+from ganapp.export.formats.saved_model import write_saved_model
+from ganapp.export.stderr import CHATTER, native_stderr
 
 
 @pytest.fixture(params=["image", "vector"])
@@ -178,6 +177,6 @@ def test_writers_are_quiet(image_bundle, tmp_path, capfd):
 
 def test_two_upsamplings_convert_only_as_one_operation_each(image_bundle, tmp_path, monkeypatch):
     # Fails when Keras or the converter no longer needs `upsampling_as_one_operation`: delete it.
-    monkeypatch.setattr(litert, "upsampling_as_one_operation", contextlib.nullcontext)
+    monkeypatch.setattr(graphs, "upsampling_as_one_operation", contextlib.nullcontext)
     with pytest.raises(ExportError, match=r"could not be converted to LiteRT: .*Conv2D"):
         write_litert(image_bundle, tmp_path / "model.tflite")

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ganapp.export.card import plain
-from ganapp.export.html_card import render_html
-from ganapp.export.markdown import render
-from ganapp.export.snippets import SNIPPET_COUNT
-from ganapp.export.staging import read_card
+from ganapp.export.card import SNIPPET_COUNT, plain, render, render_html
+from ganapp.export.layout import read_card
 
 # Each snippet as if it were alone. TensorFlow starts slowly: those that need none come first.
 RUN = """\

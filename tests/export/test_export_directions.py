@@ -8,10 +8,9 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle
 
-from ganapp.export import directions
+from ganapp.export import servable
 from ganapp.export.bundle import Bundle
-from ganapp.export.directions import principal_directions
-from ganapp.export.sampling import uniform_noise
+from ganapp.export.servable import principal_directions
 
 
 def bundle_of(network, prior):
@@ -45,7 +44,7 @@ def test_of_a_linear_generator_they_are_its_singular_vectors(matrix):
 def test_of_any_generator_they_are_eigenvectors_of_the_mean_of_its_jacobians(matrix):
     network = dense(matrix, activation="tanh")
     bundle = bundle_of(network, NormalPrior(6))
-    z = bundle.prior.from_uniform(uniform_noise(bundle, 64, directions.SEED))
+    z = bundle.prior.from_uniform(bundle.uniform_noise(64, servable.DIRECTIONS_SEED))
     with tf.GradientTape() as tape:
         tape.watch(z)
         samples = network(z)
@@ -56,15 +55,6 @@ def test_of_any_generator_they_are_eigenvectors_of_the_mean_of_its_jacobians(mat
     expected = np.diag(found.spread.astype("float64") ** 2)
     np.testing.assert_allclose(found.vectors @ mean @ found.vectors.T, expected, atol=1e-3)
     assert (np.diff(found.spread) < 0).all()
-
-
-def test_a_class_is_no_direction(matrix):
-    network = dense(100 * matrix[:4])
-    found = principal_directions(bundle_of(network, NormalPrior(4, classes=2)), latents=2)
-    assert found.vectors.shape == (2, 4)
-    assert found.spread.shape == (2,)
-    np.testing.assert_array_equal(found.vectors[:, 2:], 0)
-    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-5)
 
 
 def test_latents_of_categories_have_none(matrix):
@@ -82,7 +72,7 @@ def test_latents_of_categories_have_none(matrix):
 def test_a_large_sample_is_taken_in_parts(monkeypatch):
     bundle = make_image_bundle()
     whole = principal_directions(bundle, latents=2, count=3)
-    monkeypatch.setattr(directions, "AT_ONCE", 2 * 64 * 3)  # three of eight coordinates at a time
+    monkeypatch.setattr(servable, "AT_ONCE", 2 * 64 * 3)  # three of eight coordinates at a time
     parts = principal_directions(bundle, latents=2, count=3)
     assert whole.vectors.shape == (3, 8)
     np.testing.assert_allclose(parts.spread, whole.spread, rtol=1e-3)

@@ -6,22 +6,26 @@ import pytest
 import tensorflow as tf
 from export_case import (
     NormalPrior,
-    dense_image_generator,
     make_image_bundle,
+    make_labelled_bundle,
     make_vector_bundle,
 )
 from tensorflow.core.protobuf import saved_model_pb2
 
-from ganapp.export import check_draws
-from ganapp.export.draws import verify_draws
-from ganapp.export.errors import ExportError
-from ganapp.export.saved_model import signature_functions, write_saved_model
+from ganapp.export import ExportError
+from ganapp.export.formats.saved_model import (
+    SavedModelProcess,
+    check_draws,
+    requests,
+    write_saved_model,
+)
+from ganapp.export.graphs import signature_functions
 
-PRIORS = {
-    "both": NormalPrior(8, classes=3),
-    "class": NormalPrior(8, classes=3, truncates=False),
-    "truncation": NormalPrior(8),
-    "neither": NormalPrior(8, truncates=False),
+BUNDLES = {
+    "both": lambda: make_labelled_bundle(3),
+    "class": lambda: make_labelled_bundle(3, prior=NormalPrior(8, truncates=False)),
+    "truncation": make_image_bundle,
+    "neither": lambda: make_image_bundle(prior=NormalPrior(8, truncates=False)),
 }
 INPUTS = {
     "both": {"class": -1, "truncation": 1.0},
@@ -31,37 +35,51 @@ INPUTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def generator():
-    return dense_image_generator()
+def draws(bundle, directory):
+    """A SavedModel and all that it draws, by `<request>/<output>`."""
+    process = SavedModelProcess(str(directory), "image")
+    found = process.draw(requests(bundle))
+    arrays = {f"{name}/{key}": each for name, part in found.items() for key, each in part.items()}
+    return process.model, arrays
 
 
-@pytest.fixture(scope="module", params=PRIORS)
-def case(request, generator, tmp_path_factory):
+def verified(bundle, arrays):
+    found = {}
+    for key, values in arrays.items():
+        name, _, output = key.rpartition("/")
+        found.setdefault(name, {})[output] = values
+    return check_draws(bundle, "SavedModel", found)
+
+
+@pytest.fixture(scope="module", params=BUNDLES)
+def case(request, tmp_path_factory):
     """(name, bundle, directory, SavedModel, its draws)."""
-    bundle = make_image_bundle(generator=generator, prior=PRIORS[request.param])
+    bundle = BUNDLES[request.param]()
     directory = tmp_path_factory.mktemp("draws")
     (directory / "model.onnx").write_text("another artefact")
     write_saved_model(bundle, directory)
-    model = tf.saved_model.load(str(directory))
-    return request.param, bundle, directory, model, check_draws.draws(model, str(directory))
+    model, arrays = draws(bundle, directory)
+    return request.param, bundle, directory, model, arrays
 
 
 @pytest.fixture(scope="module")
-def drawn(generator):
+def drawn():
     """(bundle, draws as they should be), made without a SavedModel."""
-    bundle = make_image_bundle(generator=generator, prior=PRIORS["both"])
+    bundle = BUNDLES["both"]()
     arrays = {}
-    for name, given in check_draws.requests({"class", "truncation"}).items():
-        shape, seeds = (given["count"], 6), [0x5A11, given["seed"]]
-        z = bundle.prior.from_uniform(tf.random.stateless_uniform(shape, seeds, alg="philox"))
-        labels = tf.one_hot([given["class"]] * given["count"], 3)
-        z = bundle.prior.truncate(bundle.prior.with_labels(z, labels), given["truncation"])
-        samples = bundle.to_user_units(bundle.generator(z, training=False))
-        arrays |= {f"{name}/latents": z.numpy(), f"{name}/samples": samples.numpy()}
-    arrays |= {f"session/{k}": arrays[f"first/{k}"] for k in ("latents", "samples")}
+    for name, given in requests(bundle).items():
+        shape, seeds = (given["count"], 9), [0x5A11, given["seed"]]
+        noise = tf.random.stateless_uniform(shape, seeds, alg="philox").numpy()
+        z = given["truncation"] * (2 * noise[:, :8] - 1)
+        classes = np.floor(3 * noise[:, 8]) if given["class"] < 0 else [given["class"]] * len(z)
+        labels = np.eye(3, dtype="float32")[np.asarray(classes, int)]
+        samples = bundle.to_user_units(bundle.generator({"z": z, "label": labels}))
+        parts = {"latents": z, "label": labels, "samples": samples.numpy()}
+        arrays |= {f"{name}/{key}": part for key, part in parts.items()}
+    arrays |= {f"session/{k}": arrays[f"first/{k}"] for k in ("latents", "label", "samples")}
     arrays |= {"png/samples": arrays["first/samples"]}
-    assert verify_draws(bundle, "SavedModel", arrays, 1e-4) <= 1
+    arrays |= {"signature/inputs": np.array(["class", "count", "seed", "truncation"])}
+    assert verified(bundle, arrays) <= 1
     return bundle, arrays
 
 
@@ -87,7 +105,7 @@ def test_only_inputs_of_effect_are_there_and_have_defaults(case):
 
 def test_draws_are_those_of_the_prior_and_the_generator(case):
     _, bundle, _, _, arrays = case
-    assert verify_draws(bundle, "SavedModel", arrays, 1e-4) <= 1
+    assert verified(bundle, arrays) <= 1
     assert arrays["first/samples"].dtype == np.uint8
     assert arrays["png/samples"].shape == (8, 8, 8, 1)
 
@@ -106,14 +124,15 @@ def test_classes_are_obeyed(case):
     if "class" not in INPUTS[name]:
         return
     for number in (0, 1):
-        labels = bundle.prior.labels(arrays[f"class {number}/latents"])
+        labels = arrays[f"class {number}/label"]
         np.testing.assert_array_equal(labels, np.eye(3)[[number] * 8])
-    assert len({*bundle.prior.labels(arrays["first/latents"]).argmax(axis=1)}) > 1
+    assert len({*arrays["first/label"].argmax(axis=1)}) > 1
     # Python's own name of the input and everybody else's.
     given = {"count": 8, "seed": 7} | {k: v for k, v in INPUTS[name].items() if k != "class"}
     for spelling in ("class", "class_"):
         again = draw(model, **given, **{spelling: 1})
         np.testing.assert_array_equal(again["latents"], arrays["class 1/latents"])
+        np.testing.assert_array_equal(again["label"], arrays["class 1/label"])
 
 
 def test_files_beside_a_saved_model_stay(case):
@@ -143,10 +162,9 @@ def test_what_cannot_be_drawn_is_refused(case, change, sentence):
 def test_vectors_are_no_pictures(tmp_path):
     bundle = make_vector_bundle()
     write_saved_model(bundle, tmp_path / "saved_model")
-    model = tf.saved_model.load(str(tmp_path / "saved_model"))
+    model, arrays = draws(bundle, tmp_path / "saved_model")
     assert set(model.signatures) == {"serving_default", "sample"}
-    arrays = check_draws.draws(model, str(tmp_path / "saved_model"))
-    assert verify_draws(bundle, "SavedModel", arrays, 1e-4) <= 1e-4
+    assert verified(bundle, arrays) <= 1e-4
     assert arrays["first/samples"].dtype == np.float32
 
 
@@ -158,7 +176,7 @@ def test_colours_come_through_a_picture(channels):
     functions = signature_functions(make_image_bundle(generator=network))
     given = {"count": tf.constant(3), "seed": tf.constant(4), "truncation": tf.constant(1.0)}
     files = functions["sample_png"](**given)["image_bytes"]
-    pixels = np.stack([check_draws.decoded(file) for file in files.numpy()])
+    pixels = np.stack([SavedModelProcess.pixels(file) for file in files.numpy()])
     np.testing.assert_array_equal(pixels, functions["sample"](**given)["samples"])
 
 
@@ -184,7 +202,10 @@ def alike(samples):
         (lambda a: {"class 1/latents": a["class 0/latents"]}, "prior's latents for .*class 1"),
         (lambda a: {"both/latents": a["both/latents"][:3]}, r"must return `latents` \(8, 8\)"),
         (lambda a: {"truncated 0.0/samples": a["truncated 0.0/samples"] + 9}, "Keras generator"),
-        (lambda a: {"truncated 1.0/latents": None}, "must take what draws 'truncated 1.0' from"),
+        (
+            lambda a: {"signature/inputs": ["class", "count", "seed"]},
+            "must take class, count, seed, truncation, .* 'normal'. Received: class, count, seed$",
+        ),
         (lambda a: {"png/samples": a["other/samples"]}, "`sample_png` .*gave other pixels"),
         (lambda a: {"png/samples": None}, "`sample_png` .*is missing for samples of shape"),
     ],
@@ -194,10 +215,10 @@ def test_wrong_draws_are_found(drawn, change, message):
     changed = arrays | change(arrays)
     changed = {name: values for name, values in changed.items() if values is not None}
     with pytest.raises(ExportError, match=message):
-        verify_draws(bundle, "SavedModel", changed, 1e-4)
+        verified(bundle, changed)
 
 
 def test_inputs_of_no_effect_are_found(drawn, generator):
     fixed = make_image_bundle(generator=generator, prior=PRIORS["class"])
-    with pytest.raises(ExportError, match=r"must not take what draws 'both', 'truncated 0\.0'"):
-        verify_draws(fixed, "SavedModel", drawn[1], 1e-4)
+    with pytest.raises(ExportError, match="must take class, count, seed, which have an effect"):
+        verified(fixed, drawn[1])

@@ -11,14 +11,14 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from export_case import NormalPrior, dense_image_generator, make_image_bundle
 
-from ganapp.export.errors import ExportError
-from ganapp.export.exporter import export
+from ganapp.export import ExportError
+from ganapp.export.bundle import computing_in_float32
 from ganapp.export.formats import FORMATS
-from ganapp.export.keras_file import modules_in, write_keras
-from ganapp.export.litert import calibration_latents, write_litert
-from ganapp.export.losses import Figures, loss
-from ganapp.export.precision import computing_in_float32
-from ganapp.export.workers import Artefact, Worker
+from ganapp.export.formats.keras_file import modules_in, write_keras
+from ganapp.export.formats.litert import LITERT, calibration_inputs, write_litert
+from ganapp.export.package import export
+from ganapp.export.parity import Figures, quality_drop
+from ganapp.export.worker import Artefact, Worker
 from ganapp.models.networks.dcgan import dcgan_generator
 
 NAMES = [
@@ -78,17 +78,17 @@ def test_a_fixed_batch(image_bundle, tmp_path):
     write_litert(image_bundle, path, batch=4)
     [inputs] = Interpreter(model_path=str(path)).get_input_details()
     assert list(inputs["shape_signature"]) == [4, 8]
-    z = next(calibration_latents(image_bundle))[0][:7]
-    artefact = Artefact(title="LiteRT", runtime="litert", path=path, output="image")
+    z = next(calibration_inputs(image_bundle))["z"][:7]
+    artefact = Artefact(title="LiteRT", runtime=LITERT, path=path, output="image")
     with Worker(artefact) as worker:
-        samples, measured = worker.run(z, (1, 6))
+        samples, measured = worker.run({"z": z}, (1, 6))
     np.testing.assert_allclose(samples, image_bundle.generator(z, training=False), atol=1e-5)
     assert not measured["tensorflow_imported"]
 
 
 def test_a_process_that_hangs_is_ended(image_export, entries):
     path = Path(image_export["directory"], entries["litert"]["path"])
-    artefact = Artefact(title="LiteRT", runtime="litert", path=path, output="image")
+    artefact = Artefact(title="LiteRT", runtime=LITERT, path=path, output="image")
     with pytest.raises(ExportError, match=r"did not answer within 0\.01 seconds"):
         Worker(artefact, timeout=0.01)
 
@@ -100,7 +100,7 @@ def test_layers_of_ours_load_with_the_modules_that_are_named(entries):
 
 
 def test_a_keras_file_of_shorter_numbers_computes_in_float32(bfloat16_bundle, tmp_path):
-    path, z = tmp_path / "model.keras", next(calibration_latents(bfloat16_bundle))[0]
+    path, z = tmp_path / "model.keras", next(calibration_inputs(bfloat16_bundle))["z"]
     with computing_in_float32(bfloat16_bundle.generator):
         write_keras(bfloat16_bundle, path)
         expected = bfloat16_bundle.generator(z, training=False).numpy()
@@ -114,7 +114,7 @@ def test_a_keras_file_of_shorter_numbers_computes_in_float32(bfloat16_bundle, tm
 
 
 FIGURES = Figures(
-    latents=np.zeros((1, 1), "float32"),
+    inputs={"z": np.zeros((1, 1), "float32")},
     values={"coverage": 0.9, "frechet_distance": 1.0},
     noise={"coverage": 0.02, "frechet_distance": 0.1},
 )
@@ -141,12 +141,12 @@ def test_keras_file_of_a_faster_layer_needs_no_code_of_ours(tmp_path):
     ],
 )
 def test_what_is_too_much_to_lose(coverage, distance, lost):
-    said = loss({"coverage": coverage, "frechet_distance": distance}, FIGURES)
+    said = quality_drop({"coverage": coverage, "frechet_distance": distance}, FIGURES)
     assert said is None if lost is None else said.startswith(lost)
 
 
 def test_a_generator_without_these_figures_loses_none():
-    assert loss({"high_quality": 0.1}, FIGURES) is None
+    assert quality_drop({"high_quality": 0.1}, FIGURES) is None
 
 
 class Falling:

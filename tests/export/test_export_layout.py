@@ -8,11 +8,10 @@ import os
 import pytest
 from one_process import one_process
 
-from ganapp.export import leftovers, staging
-from ganapp.export.errors import ExportError
-from ganapp.export.exporter import export
+from ganapp.export import ExportError, staging
 from ganapp.export.formats import FORMATS
 from ganapp.export.layout import may_be_served, safe_name, version_folder
+from ganapp.export.package import export
 
 LITERT = ("litert",)
 ON_TOP = {"model_card.md", "model_card.json", "model_card.html", "SHA256SUMS"}
@@ -120,11 +119,11 @@ def test_what_a_killed_export_left_is_removed(tmp_path):
     for place in (*places, previous):
         os.utime(place, (0, 0))
     os.utime(places[1])  # just made
-    with leftovers.held(places[5]), staging.staging(out, ("a",)):
+    with staging.locked(places[5]), staging.staging(out, ("a",)):
         pass
     assert {place for place in places if not place.exists()} == {places[0], places[4]}
     assert previous.exists()
-    leftovers.remove_stale(out, "out")
+    staging.remove_stale(out, "out")
     assert not places[5].exists()
 
 

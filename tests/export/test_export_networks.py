@@ -9,7 +9,7 @@ import pytest
 from export_case import to_levels
 
 from ganapp.export.bundle import Bundle
-from ganapp.export.exporter import export
+from ganapp.export.package import export
 from ganapp.models.networks import GENERATORS
 from ganapp.training.priors import PRIORS
 
@@ -57,7 +57,10 @@ def test_families(tmp_path, here, family, options, formats):
 def test_priors_are_embedded(tmp_path, here, monkeypatch, name):
     keras.utils.set_random_seed(0)
     prior = PRIORS[name]()
-    generator = prior.prepare(GENERATORS["mlp"]({"z": (prior.generator_size,)}, SHAPE, units=(4,)))
+    layer, z = prior.first_layer(), keras.Input((prior.size,), name="z")
+    inner = z if layer is None else layer(z)
+    network = GENERATORS["mlp"]({"z": inner.shape[1:]}, SHAPE, units=(4,))
+    generator = keras.Model(z, network(inner))
     card = export(bundle(generator, prior), tmp_path / "export")
     assert max(each["difference"] for each in card["artefacts"]) < 1e-4
     monkeypatch.chdir(tmp_path / "export")

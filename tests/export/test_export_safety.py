@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle, vector_generator
 
+from ganapp.export import ExportError
 from ganapp.export.bundle import Bundle
 from ganapp.export.differences import largest_difference
-from ganapp.export.errors import ExportError
-from ganapp.export.exporter import export
 from ganapp.export.formats import FORMATS
-from ganapp.export.litert import write_litert
+from ganapp.export.formats.litert import write_litert
+from ganapp.export.package import export
 
 LITERT = ("litert",)
 
@@ -83,7 +83,7 @@ def test_unconvertible_generator_names_the_operation(tmp_path):
     class Spectrum:
         """Stands in for a model: what counts is the operation LiteRT does not have."""
 
-        variables = ()
+        variables, name = (), "spectrum"
 
         def __call__(self, z, training=False):
             return tf.math.igamma(tf.abs(z), tf.abs(z))

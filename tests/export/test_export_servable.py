@@ -8,30 +8,29 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from export_case import NormalPrior, make_image_bundle, make_vector_bundle
+from export_case import NormalPrior, make_image_bundle, make_labelled_bundle, make_vector_bundle
 from one_process import one_process
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from ganapp.export import sampling, servable, serving
+from ganapp.export import ExportError, servable
 from ganapp.export.bundle import Bundle
-from ganapp.export.errors import ExportError
+from ganapp.export.checksums import update_serving
+from ganapp.export.formats.litert import write_litert
+from ganapp.export.formats.saved_model import write_saved_model
 from ganapp.export.layout import EXTRA, LATENTS, SERVING, UNITS
-from ganapp.export.litert import write_litert
-from ganapp.export.saved_model import write_saved_model
-from ganapp.export.seal import seal
 from ganapp.export.servable import (
+    WARM_UP,
     verify_latents_graph,
     verify_stated_units,
     verify_units_graph,
     write_surroundings,
 )
-from ganapp.export.warmup import WARM_UP
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
-from ganapp.training.priors import PRIORS, Conditional
+from ganapp.training.priors import PRIORS, Categorical, Normal, Product
 
 ARTEFACTS = {"saved_model": ".", "litert": "model.tflite"}
 MODES = {"weights": (0.5, 0.5), "means": (1.0, 50.0), "scales": (1.0, 9.0), "reaches": (4.0, 36.0)}
@@ -75,7 +74,7 @@ def table_bundle():
 
 @pytest.fixture(scope="module")
 def bundle():
-    return make_image_bundle(prior=NormalPrior(8, classes=2))
+    return make_labelled_bundle(2)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +133,7 @@ def test_checksums_cover_every_other_file(folder, document, tmp_path):
         document["files"]
     )
     (folder / "assets.extra" / "model_card.html").write_text("a card")
-    seal(folder)
+    update_serving(folder)
     again = json.loads((folder / EXTRA / SERVING).read_text())
     assert again["files"] == sums(folder) != document["files"]
     assert {k: v for k, v in again.items() if k != "files"} == {
@@ -204,34 +203,50 @@ def test_warm_up_requests_are_answered(folder):
     }
 
 
-@pytest.mark.parametrize("name", PRIORS)
+PRIORS_TO_EXPORT = {name: PRIORS[name]() for name in PRIORS if name != "product"} | {
+    "product": Product(parts={"z": Normal(size=3), "code": Categorical()})
+}
+
+
+@pytest.mark.parametrize("name", PRIORS_TO_EXPORT)
 def test_every_prior_leaves_as_a_graph(name, tmp_path):
-    prior = Conditional(base=PRIORS[name](), shares=(0.5, 0.3, 0.2))
-    z = keras.Input((prior.size,))
+    prior = PRIORS_TO_EXPORT[name]
+    sizes = prior.sizes | {"label": 3}
+    given = {key: keras.Input((size,), name=key) for key, size in sizes.items()}
     bundle = Bundle(
         name=name,
-        generator=keras.Model(z, keras.layers.Dense(1)(z)),
+        generator=keras.Model(
+            given, keras.layers.Dense(1)(keras.layers.Concatenate()([*given.values()]))
+        ),
         prior=prior,
+        class_shares=(0.5, 0.3, 0.2),
         to_user_units=tf.identity,
         kind="vector",
     )
     path = tmp_path / "latents.tflite"
-    sampling.write_latents(bundle, path)
-    noise = sampling.uniform_noise(bundle, 50, 3)
+    servable.write_latents(bundle, path)
+    noise = bundle.uniform_noise(50, 3)
     for class_, truncation in ((-1, 1.0), (2, 0.5)):
         asked = {"class": np.int32(class_)}
         asked |= {"truncation": np.float32(truncation)} if prior.truncates else {}
-        found = run(path, noise=noise.numpy(), **asked)["latents"]
-        expected = sampling.latents_of(bundle, noise, class_, truncation)
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-        assert np.isfinite(prior.log_density(found)).all()
+        found = run(path, noise=noise.numpy(), **asked)
+        found["z"] = found.pop("latents")
+        expected = bundle.draw(noise, class_, truncation)
+        assert found.keys() == expected.keys() == sizes.keys()
+        for key in sizes:
+            np.testing.assert_allclose(found[key], expected[key], atol=1e-5)
+        if class_ >= 0:
+            np.testing.assert_array_equal(found["label"], np.eye(3)[[class_] * 50])
+        latents = {key: found[key] for key in prior.sizes}
+        density = prior.log_density(latents if len(latents) > 1 else latents["z"])
+        assert np.isfinite(density).all()
 
 
 def test_a_wrong_graph_of_latents_is_found(bundle, folder, tmp_path):
-    other = make_image_bundle(prior=NormalPrior(8, classes=4))
-    with pytest.raises(ExportError, match=r"graph latents\.tflite failed in a fresh process"):
+    other = make_vector_bundle()
+    with pytest.raises(ExportError, match=r"latents\.tflite artefact failed in a fresh process"):
         verify_latents_graph(other, folder / LATENTS)
-    shifted = make_image_bundle(prior=Shifted(8, classes=2))
+    shifted = make_labelled_bundle(2, prior=Shifted(8))
     with pytest.raises(ExportError, match="graph of latents differs from the prior's latents"):
         verify_latents_graph(shifted, folder / LATENTS)
 
@@ -250,7 +265,7 @@ def test_a_prior_that_cannot_be_converted_is_named(tmp_path):
 
     bundle = make_vector_bundle(prior=Special(2))
     with pytest.raises(ExportError, match="The prior 'normal' could not be converted to LiteRT: "):
-        sampling.write_latents(bundle, tmp_path / "latents.tflite")
+        servable.write_latents(bundle, tmp_path / "latents.tflite")
     assert not list(tmp_path.iterdir())
 
 
@@ -278,31 +293,31 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     assert not np.isnan(found[:, [2, 3]]).any()
     verify_units_graph(bundle, tmp_path / UNITS)
     other = make_vector_bundle()
-    with pytest.raises(ExportError, match=r"graph units\.tflite failed in a fresh process"):
+    with pytest.raises(ExportError, match=r"units\.tflite artefact failed in a fresh process"):
         verify_units_graph(other, tmp_path / UNITS)
 
 
 def test_units_are_those_of_the_transform():
-    assert serving.units_of(make_image_bundle()) == {"levels": True}
-    assert serving.units_of(make_vector_bundle()) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
-    assert serving.units_of(make_vector_bundle(transform={})) == {"graph": UNITS}
-    assert serving.units_of(table_bundle()) == {"graph": UNITS}
+    assert servable.units_of(make_image_bundle()) == {"levels": True}
+    assert servable.units_of(make_vector_bundle()) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
+    assert servable.units_of(make_vector_bundle(transform={})) == {"graph": UNITS}
+    assert servable.units_of(table_bundle()) == {"graph": UNITS}
 
 
 def test_a_transform_that_is_not_what_to_user_units_does_is_refused():
     for right in (make_image_bundle(), make_vector_bundle()):
-        verify_stated_units(right, serving.units_of(right))
+        verify_stated_units(right, servable.units_of(right))
     square = make_vector_bundle(to_user_units=lambda x: tf.square(x))
     dark = make_image_bundle(to_user_units=lambda x: tf.cast(tf.round(x * 50.0 + 50.0), tf.uint8))
     for wrong in (square, dark):
         with pytest.raises(ExportError, match=r"`transform` differs from `to_user_units` by \d"):
-            verify_stated_units(wrong, serving.units_of(wrong))
+            verify_stated_units(wrong, servable.units_of(wrong))
 
 
 def test_classes_without_names_have_numbers():
-    assert serving.class_names(make_image_bundle(prior=NormalPrior(8, classes=2))) == ["0", "1"]
-    assert serving.class_names(make_image_bundle(prior=NormalPrior(8, classes=3))) == list("012")
-    assert serving.class_names(make_image_bundle()) == []
+    assert servable.class_names(make_labelled_bundle(2)) == ["0", "1"]
+    assert servable.class_names(make_labelled_bundle(3)) == list("012")
+    assert servable.class_names(make_image_bundle()) == []
 
 
 def test_an_unwritable_graph_leaves_no_document(tmp_path, monkeypatch, bundle):

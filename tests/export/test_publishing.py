@@ -8,11 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from ganapp import __main__ as cli
-from ganapp.export import publishing
+from ganapp.export import ExportError, staging
 from ganapp.export.checksums import as_text, files_below, sums_of
-from ganapp.export.errors import ExportError
-from ganapp.export.publishing import publish
 from ganapp.export.server.repository import read_versions
+from ganapp.export.staging import publish
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def served(tmp_path):
 def replace_copytree(monkeypatch, copytree):
     # For this module alone: the original calls itself by its name.
     replaced = SimpleNamespace(copytree=copytree, rmtree=shutil.rmtree)
-    monkeypatch.setattr(publishing, "shutil", replaced)
+    monkeypatch.setattr(staging, "shutil", replaced)
 
 
 def everything(folder):
@@ -64,15 +63,15 @@ def test_a_folder_is_never_seen_half_written(exported, served, monkeypatch):
 
 
 def test_two_at_the_same_time_get_different_numbers(exported, served, monkeypatch):
-    renamed = publishing._renamed
+    renamed = staging._renamed
 
     def late(copy, model):
-        listed = publishing.os.listdir(model)
+        listed = staging.os.listdir(model)
         shutil.copytree(exported / "models" / "digits" / "1", model / "1")
-        monkeypatch.setattr(publishing.os, "listdir", lambda folder: listed)
+        monkeypatch.setattr(staging.os, "listdir", lambda folder: listed)
         return renamed(copy, model)
 
-    monkeypatch.setattr(publishing, "_renamed", late)
+    monkeypatch.setattr(staging, "_renamed", late)
     assert publish(exported, served) == [served / "digits" / "2"]
 
 

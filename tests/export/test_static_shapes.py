@@ -7,7 +7,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from ganapp.export.static_shapes import static_shapes
+from ganapp.export.graphs import static_shapes
 
 Z = np.random.default_rng(1).normal(size=(5, 24)).astype(np.float32)
 

@@ -14,7 +14,7 @@ from gallery_case import COLUMNS, NEEDS_BROWSER
 from selenium.webdriver.support.ui import WebDriverWait
 from version_case import SHAPE, SIZE, write_version
 
-from ganapp.export.snippets import SNIPPET_COUNT, loading
+from ganapp.export.card import SNIPPET_COUNT, loading
 
 pytestmark = NEEDS_BROWSER
 SERVER = "http://localhost:8501/"
@@ -72,6 +72,8 @@ def code_of(model):
         "model": model,
         "kind": about["kind"],
         "data": about["data"],
+        "inputs": [{"name": "z", "shape": [about["size"]], "role": "latent"}],
+        "keras_names": {"input": False, "output": False},
         "output": {"name": about["kind"], "shape": about["shape"]},
         "latent": {"size": about["size"], "prior": about["prior"], "numpy": "z = ..."},
         "signatures": {"sample": {"inputs": {}, "defaults": {}}},

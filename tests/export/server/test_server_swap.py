@@ -16,7 +16,7 @@ import pytest
 from version_case import SIZE
 
 from ganapp.export.checksums import as_text, files_below, sums_of
-from ganapp.export.publishing import publish
+from ganapp.export.staging import publish
 
 ROOT = Path(__file__).parents[3]
 BODY = json.dumps({"instances": [[0.5] * SIZE] * 2}).encode()

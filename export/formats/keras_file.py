@@ -4,23 +4,36 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ganapp.export import ExportError
+from ganapp.export.formats.format import Arrays, Format, Runtime, first_line
+from ganapp.export.stderr import native_stderr
+
+if TYPE_CHECKING:
+    import keras
+
+    from ganapp.export.bundle import Bundle
+
+USAGE = """\
 import keras
+import numpy as np
+{imports}generator = keras.saving.load_model("{path}", compile=False)
+random = np.random.default_rng({seed})
+{draw}
+{output} = generator.predict_on_batch({keras_inputs}){keras_output}  # {returned}"""
 
-from ganapp.export.bundle import Bundle
-from ganapp.export.errors import ExportError
-from ganapp.export.native import native_stderr
 
-
-def write_keras(bundle: Bundle, path: Path) -> None:
+def write_keras(bundle: "Bundle", path: Path) -> None:
     """Writes the generator with its configuration and weights, of Keras's own layers if it can.
 
     A layer of ours that stands for layers of Keras (`stock_layers`) is written as those, so that
     the file needs no code of ours.
 
     Args:
-        bundle: what to export, computing in float32 (see `ganapp.export.precision`).
+        bundle: what to export, computing in float32.
         path: file to create, ending in `.keras`.
 
     Raises:
@@ -30,16 +43,19 @@ def write_keras(bundle: Bundle, path: Path) -> None:
         with native_stderr():
             _with_stock_layers(bundle.generator).save(path)
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"The generator could not be saved by Keras: {reason}") from error
+        raise ExportError(
+            f"The generator could not be saved by Keras: {first_line(error)}"
+        ) from error
 
 
-def _with_stock_layers(network: keras.Model) -> keras.Model:
+def _with_stock_layers(network: "keras.Model") -> "keras.Model":
     """The network itself, or a copy without layers that only train faster."""
+    import keras
+
     if not any(hasattr(layer, "stock_layers") for layer in network.layers):
         return network
 
-    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+    def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
         if not hasattr(layer, "stock_layers"):
             return layer(*args, **kwargs)
         (x,) = args
@@ -67,7 +83,7 @@ def modules_in(path: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _registered(node: Any) -> Iterator[dict[str, Any]]:
+def _registered(node: object) -> Iterator[dict[str, str]]:
     """Every description of an object that somebody registered with Keras."""
     if isinstance(node, dict):
         module, name = node.get("module"), node.get("registered_name")
@@ -77,3 +93,31 @@ def _registered(node: Any) -> Iterator[dict[str, Any]]:
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for child in children:
         yield from _registered(child)
+
+
+class KerasProcess:
+    """A `.keras` file as plain Keras loads it."""
+
+    def __init__(self, path: str, output: str) -> None:
+        import keras
+
+        self.model, self.output = keras.saving.load_model(path, compile=False), output
+        one = isinstance(self.model, keras.Sequential)
+        self.named = not one and isinstance(getattr(self.model, "input", None), dict)
+
+    def __call__(self, inputs: "Arrays") -> "dict[str, np.ndarray]":
+        single = len(inputs) == 1 and not self.named
+        given = next(iter(inputs.values())) if single else dict(inputs)
+        answer = self.model.predict_on_batch(given)
+        return {self.output: answer["x"] if isinstance(answer, dict) else answer}
+
+
+KERAS = Format(
+    name="keras",
+    title="Keras",
+    path="model.keras",
+    runtime=Runtime(name="keras", title="Keras", process=KerasProcess, usage=USAGE),
+    write=write_keras,
+    modules=modules_in,
+    optional=True,
+)

@@ -2,39 +2,29 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ganapp.export.bundle import Bundle
+from ganapp.export import ExportError
+from ganapp.export.bundle import Bundle, computing_in_float32
 from ganapp.export.card import describe, write_card, write_copies
-from ganapp.export.checksums import files_below
-from ganapp.export.errors import ExportError
-from ganapp.export.formats import ALL, Format, chosen_formats
-from ganapp.export.keras_file import modules_in
-from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, safe_name, version_folder
-from ganapp.export.parity import Reference, Verification, refer, verify
-from ganapp.export.precision import computing_in_float32
-from ganapp.export.seal import seal, write_sums
+from ganapp.export.checksums import files_below, sha256, update_serving, write_sums
+from ganapp.export.formats import ALL, chosen_formats
+from ganapp.export.formats.format import Format
+from ganapp.export.layout import EXTRA, ON_TOP, PICTURE, REFERENCE, Json, safe_name, version_folder
+from ganapp.export.parity import Reference, Verification, reference_of, verify_artefact
 from ganapp.export.servable import write_surroundings
-from ganapp.export.speed import measure
 from ganapp.export.staging import refuse_foreign, staging
-from ganapp.export.workers import Artefact, Worker
+from ganapp.export.worker import Artefact, Worker, measure_speed
 
 REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare with later
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Written:
-    """An artefact that lies in the folder of a version.
-
-    Args:
-        form: its format.
-        files: what belongs to it, by path below the folder.
-        modules: Python modules that its layers need, see `ganapp.export.keras_file.modules_in`.
-    """
+class _Written:
+    """An artefact, its files by path below the folder of the version, and modules it needs."""
 
     form: Format
     files: tuple[str, ...]
@@ -49,7 +39,7 @@ def export(
     name: str | None = None,
     version: int = 1,
     batch: int | None = None,
-) -> dict[str, Any]:
+) -> Json:
     """Writes verified artefacts and a model card to `out`, or nothing at all.
 
     Args:
@@ -60,7 +50,7 @@ def export(
             have are left out, with the reason in the card.
         name: of the model, as it is served; the bundle's made safe when `None`.
         version: of the model, as it is served.
-        batch: how many latents a call of a LiteRT file takes; any number when `None`.
+        batch: how many rows a call of a LiteRT file takes; any number when `None`.
 
     Returns:
         what `model_card.json` says (see `ganapp.export.card.describe`), with `directory` added.
@@ -76,45 +66,35 @@ def export(
     out = Path(out).expanduser().resolve()
     refuse_foreign(out, place)
     with staging(out, (str(place), *ON_TOP)) as directory:
-        reference = refer(bundle)
+        reference = reference_of(bundle)
         folder = directory / place
         (folder / EXTRA).mkdir(parents=True)
         left_out: dict[str, str] | None = {} if tuple(formats) == (ALL,) else None
         with computing_in_float32(bundle.generator):
-            written = write_all(bundle, chosen, folder, batch, left_out)
-            save_reference(folder, reference)
-            checked = verify_all(bundle, written, folder, reference, left_out)
+            written = _write_all(bundle, chosen, folder, batch, left_out)
+            _save_reference(folder, reference)
+            checked = _verify_all(bundle, written, folder, reference, left_out)
             paths = {each.form.name: each.form.path for each, _, _ in checked}
             write_surroundings(bundle, folder, name=place.parent.name, artefacts=paths)
         if bundle.picture is not None:
             bundle.picture.save(directory / PICTURE)
-        card = describe(bundle, directory, place, checked, reference, left_out or {}, batch)
+        entries = [_entry(folder, place, *each) for each in checked]
+        card = describe(bundle, directory, place, entries, reference, left_out or {}, batch)
         write_card(card, directory)
         write_copies(directory, folder / EXTRA)
-        seal(folder)
+        update_serving(folder)
         write_sums(directory, out, place)
     return card | {"directory": str(out)}
 
 
-def write_all(
+def _write_all(
     bundle: Bundle,
     chosen: Sequence[Format],
     folder: Path,
     batch: int | None,
     left_out: dict[str, str] | None,
-) -> list[Written]:
-    """Writes every artefact into the folder of a version.
-
-    Args:
-        bundle: what to export, computing in float32.
-        chosen: the formats.
-        folder: of the version.
-        batch: see `export`.
-        left_out: gets the reason by format where an optional one is impossible; `None` to raise.
-
-    Raises:
-        ExportError: a conversion failed.
-    """
+) -> list[_Written]:
+    """Writes every artefact; `left_out` gets the reason of an optional one that is impossible."""
     written = []
     for form in chosen:
         before = set(files_below(folder))
@@ -127,38 +107,24 @@ def write_all(
             continue
         new = sorted(set(files_below(folder)) - before)
         written.append(
-            Written(
+            _Written(
                 form=form,
                 files=tuple(path.relative_to(folder).as_posix() for path in new),
-                modules=modules_in(folder / form.path) if form.runtime == "keras" else (),
+                modules=form.modules(folder / form.path),
             )
         )
     return written
 
 
-def verify_all(
+def _verify_all(
     bundle: Bundle,
-    written: Sequence[Written],
+    written: Sequence[_Written],
     folder: Path,
     reference: Reference,
     left_out: dict[str, str] | None,
-) -> list[tuple[Written, Verification, Mapping[str, Any]]]:
-    """Checks every artefact in a process of its own, then times all of them in turns.
-
-    Args:
-        bundle: what was exported, computing in float32.
-        written: the artefacts; the files of one that is left out are deleted.
-        folder: of the version.
-        reference: what the generator answers.
-        left_out: see `write_all`.
-
-    Returns:
-        of each artefact that stays: itself, what was found out, and its speed.
-
-    Raises:
-        ExportError: an artefact differs.
-    """
-    found: list[tuple[Written, Verification]] = []
+) -> list[tuple[_Written, Verification, Json]]:
+    """Checks every artefact in a process of its own, then times all of them in turns."""
+    found: list[tuple[_Written, Verification]] = []
     with contextlib.ExitStack() as stack:
         workers: dict[str, Worker] = {}
         for each in written:
@@ -173,7 +139,7 @@ def verify_all(
             try:
                 with contextlib.ExitStack() as trial:
                     worker = trial.enter_context(Worker(artefact))
-                    found.append((each, verify(bundle, form, worker, reference)))
+                    found.append((each, verify_artefact(bundle, form, worker, reference)))
                     stack.push(trial.pop_all())
             except ExportError as error:
                 if left_out is None or not form.optional:
@@ -183,13 +149,36 @@ def verify_all(
                     (folder / name).unlink()
                 continue
             workers[form.name] = worker
-        speeds = measure(workers, bundle.prior.size)
+        speeds = measure_speed(workers, reference.inputs)
     return [(each, verification, speeds[each.form.name]) for each, verification in found]
 
 
-def save_reference(folder: Path, reference: Reference) -> None:
-    """Keeps some latents `z` and the Keras generator's samples of them, for `ganapp verify`."""
+def _save_reference(folder: Path, reference: Reference) -> None:
+    """Keeps some inputs by name and the Keras generator's samples of them, for `ganapp verify`."""
     samples = reference.samples
     count = int(np.clip(REFERENCE_BYTES // samples[0].nbytes, 2, REFERENCE_MOST))
-    path = folder / EXTRA / REFERENCE
-    np.savez_compressed(path, z=reference.latents[:count], samples=samples[:count])
+    kept = {name: values[:count] for name, values in reference.inputs.items()}
+    np.savez_compressed(folder / EXTRA / REFERENCE, **kept, samples=samples[:count])
+
+
+def _entry(
+    folder: Path,
+    place: PurePosixPath,
+    written: _Written,
+    verification: Verification,
+    speed: Json,
+) -> Json:
+    """An artefact in the card: where, how big, which bytes, how close, how good, how fast."""
+    form = written.form
+    return {
+        "format": form.name,
+        "title": form.title,
+        "runtime": form.runtime.name,
+        "path": str(place / form.path),
+        "bytes": sum((folder / name).stat().st_size for name in written.files),
+        "files": {str(place / name): sha256(folder / name) for name in written.files},
+        "modules": written.modules,
+        "mean_tolerance": form.mean_tolerance,
+        **vars(verification),
+        **speed,
+    }

@@ -1,4 +1,4 @@
-"""Keeping native libraries' chatter off the screen without losing their errors."""
+"""Keeps what native libraries write to stderr off the screen without losing their errors."""
 
 import contextlib
 import os
