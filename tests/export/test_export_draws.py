@@ -120,7 +120,7 @@ def test_draws_do_not_depend_on_this_code(case, drawn):
 
 
 def test_classes_are_obeyed(case):
-    name, bundle, _, model, arrays = case
+    name, _, _, model, arrays = case
     if "class" not in INPUTS[name]:
         return
     for number in (0, 1):
@@ -191,15 +191,18 @@ def alike(samples):
             lambda a: {"again/samples": a["first/samples"] + 1},
             "different samples for the same seed",
         ),
-        (lambda a: {"other/latents": a["first/latents"]}, "same latents for different"),
-        (lambda a: {"session/latents": a["class 1/latents"]}, "in a session that leaves"),
+        (
+            lambda a: {f"other/{key}": a[f"first/{key}"] for key in ("latents", "label")},
+            "same latents for different",
+        ),
+        (lambda a: {"session/latents": a["other/latents"]}, "in a session that leaves"),
         (lambda a: alike(a["first/samples"][:3]), "must return `samples` uint8"),
         (lambda a: alike(255 - a["first/samples"]), "differs from the Keras generator"),
         (
             lambda a: {"truncated 0.5/latents": 1.1 * a["truncated 0.5/latents"]},
             r"`sample` .*differs from the prior's latents for .*truncation 0.5",
         ),
-        (lambda a: {"class 1/latents": a["class 0/latents"]}, "prior's latents for .*class 1"),
+        (lambda a: {"class 1/label": a["class 0/label"]}, "prior's label for .*class 1"),
         (lambda a: {"both/latents": a["both/latents"][:3]}, r"must return `latents` \(8, 8\)"),
         (lambda a: {"truncated 0.0/samples": a["truncated 0.0/samples"] + 9}, "Keras generator"),
         (
@@ -218,7 +221,7 @@ def test_wrong_draws_are_found(drawn, change, message):
         verified(bundle, changed)
 
 
-def test_inputs_of_no_effect_are_found(drawn, generator):
-    fixed = make_image_bundle(generator=generator, prior=PRIORS["class"])
+def test_inputs_of_no_effect_are_found(drawn):
+    fixed = BUNDLES["class"]()
     with pytest.raises(ExportError, match="must take class, count, seed, which have an effect"):
         verified(fixed, drawn[1])

@@ -27,10 +27,11 @@ from ganapp.export.servable import (
     verify_units_graph,
     write_surroundings,
 )
+from ganapp.training import priors
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
-from ganapp.training.priors import PRIORS, Categorical, Normal, Product
+from ganapp.training.priors import PRIORS, Normal, Product
 
 ARTEFACTS = {"saved_model": ".", "litert": "model.tflite"}
 MODES = {"weights": (0.5, 0.5), "means": (1.0, 50.0), "scales": (1.0, 9.0), "reaches": (4.0, 36.0)}
@@ -204,7 +205,7 @@ def test_warm_up_requests_are_answered(folder):
 
 
 PRIORS_TO_EXPORT = {name: PRIORS[name]() for name in PRIORS if name != "product"} | {
-    "product": Product(parts={"z": Normal(size=3), "code": Categorical()})
+    "product": Product(parts={"z": Normal(size=3), "code": priors.Categorical()})
 }
 
 
