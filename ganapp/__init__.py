@@ -12,6 +12,7 @@ _OFFERED = {
     "GAN": ("ganapp.models.gan", "GAN"),
     "augmentations": ("ganapp.training.augmentations", None),
     "export": ("ganapp.export", None),
+    "metrics": ("ganapp.training.evaluation.metrics", None),
     "models": ("ganapp.models", None),
     "objectives": ("ganapp.training.objectives", None),
     "priors": ("ganapp.training.priors", None),
@@ -19,7 +20,16 @@ _OFFERED = {
     "training": ("ganapp.training", None),
     "weightings": ("ganapp.training.weightings", None),
 }
-__all__ = ["GAN", "augmentations", "export", "objectives", "priors", "terms", "weightings"]
+__all__ = [
+    "GAN",
+    "augmentations",
+    "export",
+    "metrics",
+    "objectives",
+    "priors",
+    "terms",
+    "weightings",
+]
 
 # TensorFlow's C++ side talks to stderr before Python can ask it not to; what matters arrives as
 # exceptions. A user who wants the chatter sets the variable to 0.

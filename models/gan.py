@@ -256,7 +256,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         latents = self._noise(real, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
         examples, beside = _apart(real)
-        fake = self._generate(latents, training=False)
+        fake = self._generate(latents, training=False)[EXAMPLE]
         scores = [
             self.score(beside | {EXAMPLE: packed(x, self.packing)}, training=False)
             for x in (examples, fake)
@@ -266,7 +266,8 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
     def _update_discriminator(self, given: Tensors, index: int) -> tuple:
         latents = self._noise(given, Stream.DISCRIMINATOR, index)
         real = self._packed(given)
-        fake = self._packed(latents | {EXAMPLE: tf.stop_gradient(self._generate(latents))})
+        made = self._generate(latents)
+        fake = self._packed(latents | {name: tf.stop_gradient(x) for name, x in made.items()})
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
@@ -296,7 +297,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
                 real_scores = tf.stop_gradient(critic.scores(real))
-            fake = self._packed(latents | {EXAMPLE: self._generate(latents)})
+            fake = self._packed(latents | self._generate(latents))
             loss, terms = generator_loss(self, critic, real, fake, real_scores)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
@@ -346,8 +347,8 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             given[LABEL] = requested_labels(real[LABEL], drawn)
         return given
 
-    def _generate(self, latents: Tensors, *, training: bool = True) -> tf.Tensor:
-        return apply(self.generator, latents, training=training)[EXAMPLE]
+    def _generate(self, latents: Tensors, *, training: bool = True) -> Tensors:
+        return apply(self.generator, latents, training=training)
 
 
 def _apart(tensors: Tensors) -> tuple[tf.Tensor, Tensors]:

@@ -116,14 +116,14 @@ def test_what_the_document_says(document):
         "prior": "normal",
         "path": "arc",
         "truncates": True,
-        "noise_size": 7,
+        "noise_size": 9,
         "classes": ["0", "1"],
     }
     assert document["units"] == {"levels": True}
     assert document["columns"] is None
     assert document["artefacts"] == ARTEFACTS
     vectors, spread = document["directions"]["vectors"], document["directions"]["spread"]
-    assert np.shape(vectors) == (6, 8)
+    assert np.shape(vectors) == (8, 8)
     assert len(spread) == 6
     assert min(spread) > 0
 
@@ -173,10 +173,11 @@ def test_the_graph_of_latents_draws_what_the_saved_model_draws(folder, bundle):
     for class_, truncation, seed in ((-1, 1.0, 3), (1, 1.0, 3), (0, 0.25, 2**31 - 1)):
         given = {"class": np.int32(class_), "truncation": np.float32(truncation)}
         tensors = {k: tf.constant(v) for k, v in given.items()}
-        expected = sample(count=tf.constant(5), seed=tf.constant(seed), **tensors)["latents"]
-        noise = tf.random.stateless_uniform((5, 7), [0x5A11, seed], alg="philox").numpy()
-        found = run(folder / LATENTS, noise=noise, **given)["latents"]
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        expected = sample(count=tf.constant(5), seed=tf.constant(seed), **tensors)
+        noise = tf.random.stateless_uniform((5, 9), [0x5A11, seed], alg="philox").numpy()
+        found = run(folder / LATENTS, noise=noise, **given)
+        for name in ("latents", "label"):
+            np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
 
 
 def test_warm_up_requests_are_answered(folder):
@@ -196,7 +197,7 @@ def test_warm_up_requests_are_answered(folder):
         tensors = {k: tf.constant(v) for k, v in (nothing | given).items()}
         assert saved.signatures[name](**tensors)
     assert asked == {
-        ("serving_default", ("z",)),
+        ("serving_default", ("label", "z")),
         ("sample", ("count", "seed")),
         ("sample", ("class", "count", "seed", "truncation")),
         ("sample_png", ("count", "seed")),

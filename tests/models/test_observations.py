@@ -1,5 +1,6 @@
 """Networks that are given more than noise: observations of the data, and a label of their own."""
 
+import dataclasses
 import functools
 
 import keras
@@ -10,8 +11,8 @@ from case import same_networks
 
 from ganapp.models import GAN
 from ganapp.training.objectives import Hinge, NonSaturating, RelativisticPairing
-from ganapp.training.priors import Normal
-from ganapp.training.terms import R1, GradientPenalty
+from ganapp.training.priors import Normal, Product, Uniform
+from ganapp.training.terms import R1, GradientPenalty, Term
 
 sgd = functools.partial(keras.optimizers.SGD, 0.05)
 FRAMES, PAST, SHAPE, CLASSES = 16, (4, 4, 2), (4, 4, 1), 3
@@ -182,3 +183,60 @@ def test_a_label_of_its_own():
     for wrong in ((0.5, 0.5), (0.5, 0.5, 0.0), (0.5, 0.5, 0.5)):
         with pytest.raises(ValueError, match="`class_shares` must be 3 numbers above 0 of sum 1"):
             GAN(*labelled_networks(), Normal(size=2), class_shares=wrong)
+
+
+def two_part_gan(strategy=None):
+    """A generator of two named latents that says where it put the second."""
+    keras.utils.set_random_seed(3)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        z, code = keras.Input((2,), name="z"), keras.Input((1,), name="code")
+        x = keras.layers.Dense(2)(keras.layers.Concatenate()([z, code]))
+        generator = keras.Model([z, code], {"x": x, "place": keras.layers.Dense(1)(x)})
+        prior = Product(parts={"z": Normal(size=2), "code": Uniform(size=1)}, codes=("code",))
+        discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        gan = Recorder(generator, discriminator, prior, seed=4, ema_half_life=None)
+        gan.compile(
+            keras.optimizers.SGD(0.1),
+            keras.optimizers.SGD(0.1),
+            objective=NonSaturating(terms=(Place(),)),
+        )
+    return gan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Place(Term):
+    """What the generator says of its code, beside the code."""
+
+    name = "place"
+    players = ("generator",)
+
+    def per_example(self, critic, real, fake, draw, state=None):
+        return tf.reduce_sum((fake["place"] - fake["code"]) ** 2, axis=1)
+
+
+def test_two_named_latents_and_an_output_of_the_generators_own(two_replicas):
+    x = np.random.default_rng(0).normal(size=(256, 2)).astype("float32")
+    one, two = (fit(two_part_gan(s), {"x": x}, steps=4, batch=16) for s in (None, two_replicas))
+    assert same_networks(two, one) < 1e-5
+    samples, inputs = one.generate(5, seed=2), one.inputs(5, seed=2)
+    assert {name: tuple(rows.shape) for name, rows in inputs.items()} == {
+        "z": (5, 2),
+        "code": (5, 1),
+    }
+    np.testing.assert_array_equal(samples, one.generate(**inputs))
+    steered = one.generate(z=inputs["z"], code=np.ones((5, 1)))
+    assert np.abs(steered - samples).max() > 1e-4
+
+    def error():
+        inputs = one.inputs(200, seed=9)
+        return float(np.mean((one.generator(inputs)["place"] - inputs["code"]) ** 2))
+
+    before = error()
+    fit(one, {"x": x}, steps=100, batch=16)
+    assert error() < 0.7 * before
+    with pytest.raises(ValueError, match=r"`generator` must take 'z', 'code'"):
+        GAN(
+            keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]),
+            one.discriminator,
+            one.prior,
+        )
