@@ -6,7 +6,7 @@ import sys
 
 from ganapp.training.kernels import enable_onednn
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 # Each is imported when it is first asked for: the command line's help must not wait for TensorFlow.
 _OFFERED = {
     "GAN": ("ganapp.models.gan", "GAN"),

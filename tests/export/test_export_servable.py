@@ -124,7 +124,7 @@ def test_what_the_document_says(document):
     assert document["artefacts"] == ARTEFACTS
     vectors, spread = document["directions"]["vectors"], document["directions"]["spread"]
     assert np.shape(vectors) == (8, 8)
-    assert len(spread) == 6
+    assert len(spread) == 8
     assert min(spread) > 0
 
 
