@@ -125,7 +125,7 @@ class ServingSpec:
         output_name: of the generator's output tensor.
         output_shape: of one sample in model units.
         latent: see `Latent`.
-        units: how model units become the user's, see `ganapp.export.server.sampler`.
+        units: how model units become the user's, see `ganapp.export.server.servable`.
         signatures: by name.
         artefacts: path inside the folder by engine.
         files: sha256 by path inside the folder.

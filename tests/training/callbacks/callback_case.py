@@ -64,16 +64,19 @@ class StandIn(keras.Model):
             "counters": [self.step],
         }
 
-    def sample_latents(self, count, *, seed=0):
-        return tf.random.stateless_normal((count, 2), (seed, 0))
+    def inputs(self, count, *, seed=0):
+        return {"z": tf.random.stateless_normal((count, 2), (seed, 0))}
 
-    def generate(self, count=None, *, latents=None, seed=0, ema=True, units=None):
-        latents = self.sample_latents(count, seed=seed) if latents is None else latents
-        samples = (latents * (self.ema_weight if ema else self.weight)).numpy()
+    def generate(self, count=None, *, z=None, seed=0, ema=True, units=None):
+        z = self.inputs(count, seed=seed)["z"] if z is None else z
+        samples = (z * (self.ema_weight if ema else self.weight)).numpy()
         return samples if units is None else np.asarray(units(samples))
 
-    def asked(self, count, *, seed=0):
+    def requested_labels(self, count, *, seed=0):
         return None
+
+    def observed(self, count):
+        return {}
 
     def scores(self, examples, labels=None):
         return np.asarray(examples).sum(axis=1)

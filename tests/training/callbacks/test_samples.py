@@ -45,8 +45,7 @@ def test_files_and_panels(tmp_path, grids):
     # What never changes is shown once.
     assert list(grids.board.images_of[1]) == ["samples/ema", "samples/raw", "samples/real"]
     for tag, ema in (("samples/ema", True), ("samples/raw", False)):
-        latents = model.sample_latents(5, seed=0)
-        expected = as_pixels(3 * model.generate(latents=latents, ema=ema))
+        expected = as_pixels(3 * model.generate(**model.inputs(5, seed=0), ema=ema))
         assert list(panels[tag].tobytes()) == list(expected.tobytes())
     with PIL.Image.open(tmp_path / "samples" / files[0]) as sheet:
         assert sheet.width >= 3 * PANEL_WIDTH
