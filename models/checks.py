@@ -16,8 +16,8 @@ SIDE = 16  # of probes of networks for images of any size
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
-    """What two networks that fit each other say of the data.
+class NetworkShapes:
+    """Shapes of the data, as two networks that fit each other give them.
 
     Args:
         example_shape: of one example.
@@ -33,7 +33,7 @@ class Fit:
 
 def check_networks(
     generator: keras.Model, discriminator: keras.Model, prior: Any, packing: int = 1
-) -> Fit:
+) -> NetworkShapes:
     """Refuses networks that do not fit each other; builds those that are not built yet.
 
     Raises:
@@ -54,29 +54,29 @@ def check_networks(
             "`packing` must be 1 where `discriminator` takes observations: a pack has several. "
             f"Received: packing={packing} with {', '.join(map(repr, conditions))}"
         )
-    beside = _probes(conditions, classes)
+    beside = _zero_inputs(conditions, classes)
     latents = {name: tf.zeros((1, size)) for name, size in sizes.items()}
-    said = ", ".join(map(str, sizes.values()))
-    expectation = f"`generator` must take latents of the prior's size {said}"
+    dimensions = ", ".join(map(str, sizes.values()))
+    expectation = f"`generator` must take latents of the prior's size {dimensions}"
     for name, each in latents.items():
         _check_shape(generator, taken["generator"][name], each, expectation)
-    made = _called(generator, beside | latents, LATENT, EXAMPLE, expectation)
-    if EXAMPLE not in made:
+    outputs = _call_probe(generator, beside | latents, LATENT, EXAMPLE, expectation)
+    if EXAMPLE not in outputs:
         raise ValueError(
             f"`generator` must name one of its outputs {EXAMPLE!r}, the example. "
-            f"Received: {', '.join(map(repr, made))}"
+            f"Received: {', '.join(map(repr, outputs))}"
         )
-    shape = tuple(made[EXAMPLE].shape[1:])
+    shape = tuple(outputs[EXAMPLE].shape[1:])
     judged = packed_shape(shape, packing)
     together = f" in packs of {packing}" if packing > 1 else ""
     x = tf.zeros((1, *judged))
     expectation = f"`discriminator` must take what `generator` makes{together}, {judged}"
     _check_shape(discriminator, taken["discriminator"][EXAMPLE], x, expectation)
-    said = _called(discriminator, beside | {EXAMPLE: x}, EXAMPLE, SCORES, expectation)
-    if SCORES not in said:
+    scores = _call_probe(discriminator, beside | {EXAMPLE: x}, EXAMPLE, SCORES, expectation)
+    if SCORES not in scores:
         raise ValueError(
             f"`discriminator` must name one of its outputs {SCORES!r}. "
-            f"Received: {', '.join(map(repr, said))}"
+            f"Received: {', '.join(map(repr, scores))}"
         )
     shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
     if shared:
@@ -84,7 +84,7 @@ def check_networks(
             "`generator` and `discriminator` must not share variables: each would undo the "
             f"other's update. Received: {len(shared)} shared variables"
         )
-    return Fit(shape, classes, conditions)
+    return NetworkShapes(shape, classes, conditions)
 
 
 def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, ...]:
@@ -135,7 +135,7 @@ def _conditions(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> dic
     return found
 
 
-def _probes(conditions: dict[str, Any], classes: int) -> Tensors:
+def _zero_inputs(conditions: dict[str, Any], classes: int) -> Tensors:
     """A row of zeros for all that the networks take beside latents and examples."""
     shapes = {name: shape for name, shape in conditions.items() if shape is not None}
     if classes:
@@ -204,7 +204,7 @@ def _check_shape(
         raise ValueError(f"{expectation}. Received: a network for inputs of shape {expected}")
 
 
-def _called(
+def _call_probe(
     network: keras.Model, tensors: Tensors, takes: str, gives: str, expectation: str
 ) -> Tensors:
     # Called, because a subclassed network has no shapes to ask for before that.

@@ -5,7 +5,7 @@ do not have, keras-team/keras#20585) and crashes with `steps_per_execution` abov
 replicas. `make_train_function` is its public hook; this mixin overrides it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -135,49 +135,3 @@ class DistributedFunctions(keras.Model):
 
     def _compiled(self, function: Callable) -> Callable:
         return function if self.run_eagerly else tf.function(function, reduce_retracing=True)
-
-
-def divide_by_replicas(loss: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the global mean loss.
-
-    Keras optimizers *sum* gradients over replicas, so the loss is divided once, here.
-    """
-    return loss / tf.distribute.get_replica_context().num_replicas_in_sync
-
-
-def sum_over_replicas(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-    """The gradient of the global batch, the same on every replica.
-
-    Summed before the optimizer sees it, which no longer does so itself (`precision.prepared`): its
-    clipping, the verdict of its loss scaling and the norm in the logs are then those of the
-    global gradient.
-    """
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return gradients
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-
-
-def apply_gradients(
-    tape: tf.GradientTape,
-    scaled_loss: tf.Tensor,
-    optimizer: keras.optimizers.Optimizer,
-    networks: Sequence[keras.Model],
-) -> tf.Tensor:
-    """One optimizer step on networks, the same on every replica.
-
-    Returns:
-        The norm of the global, unscaled gradient.
-    """
-    variables = [variable for network in networks for variable in network.trainable_variables]
-    # `.value`: run eagerly, "zero" does not understand a Keras variable.
-    sources = [variable.value for variable in variables]
-    gradients = tape.gradient(scaled_loss, sources, unconnected_gradients="zero")
-    gradients = sum_over_replicas(gradients)
-    # Before the update, which may change the loss scale these gradients carry.
-    norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
-    # Where a gradient does not need the scores (a loss linear in them), the graph's optimiser
-    # was seen to let the update overtake the forward pass that still reads the weights.
-    with tf.control_dependencies([scaled_loss]):
-        optimizer.apply(gradients, variables)
-    return norm

@@ -7,10 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganapp.models.critic import Critic
+from ganapp.models.critic import Critic, computes_in, float32_compute
 from ganapp.models.noise import Draws, Stream
 from ganapp.models.packing import packed, unpacked
-from ganapp.models.precision import computes_in, float32_compute
 from ganapp.models.tensors import EXAMPLE, Tensors
 
 # Terms of one update that draw numbers; the last place is that of the weightings.
@@ -158,6 +157,40 @@ def generator_loss(
         terms[term.name] = terms.get(term.name, 0.0) + weight * value
     terms |= gan.extra_generator_terms(critic, real, fake)
     return loss, terms | _own_losses(gan.team("generator"))
+
+
+def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Means, spreads and probabilities of raw scores.
+
+    Args:
+        real_scores: float32 `(batch, ...)`.
+        fake_scores: float32, same shape.
+
+    Returns:
+        Scalars. `real_probability` and `fake_probability` are the means of the sigmoid, D(x) and
+        D(G(z)) of Goodfellow et al. (2014); for a critic without that reading they are only a
+        squashed score. On several replicas the standard deviations are those within a replica.
+    """
+    return {
+        "real_score": tf.reduce_mean(real_scores),
+        "fake_score": tf.reduce_mean(fake_scores),
+        "score_gap": tf.reduce_mean(real_scores) - tf.reduce_mean(fake_scores),
+        "real_score_std": tf.math.reduce_std(real_scores),
+        "fake_score_std": tf.math.reduce_std(fake_scores),
+        "real_probability": tf.reduce_mean(tf.sigmoid(real_scores)),
+        "fake_probability": tf.reduce_mean(tf.sigmoid(fake_scores)),
+    }
+
+
+def mean_losses(
+    objective: Any, real_scores: tf.Tensor, fake_scores: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Both losses of `objective` at given scores, averaged: scalars."""
+    scores = real_scores, fake_scores
+    return {
+        "discriminator_loss": tf.reduce_mean(objective.discriminator_loss(*scores)),
+        "generator_loss": tf.reduce_mean(objective.generator_loss(*scores)),
+    }
 
 
 def _of(objective: Any, player: str) -> list:

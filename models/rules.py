@@ -20,7 +20,7 @@ from ganapp.models.layers import (
 )
 from ganapp.models.outputs import takes_labels
 from ganapp.models.packing import packed_shape
-from ganapp.models.tensors import EXAMPLE, input_names
+from ganapp.models.tensors import EXAMPLE, all_layers, input_names
 
 COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 
@@ -156,12 +156,12 @@ def combination_of(
         shape: of one example.
         packing: examples that the discriminator judges together.
     """
-    layers = discriminator._flatten_layers()
+    layers = all_layers(discriminator)
     heeded = (
         takes_labels(discriminator)
         or any(each.classifies for each in objective.terms)
         # Its rows say their class.
-        or any(isinstance(each, ClassColumn) for each in generator._flatten_layers())
+        or any(isinstance(each, ClassColumn) for each in all_layers(generator))
     )
     activation = final_activation(discriminator)
     graph = getattr(discriminator, "outputs", None)

@@ -19,6 +19,11 @@ EXAMPLE, LATENT, LABEL, SCORES = "x", "z", "label", "scores"
 FEATURES, LOGITS = "features", "class_logits"
 
 
+def all_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """A network and every layer within it, at any depth."""
+    return list(network._flatten_layers())  # Keras has no public way: `layers` stops at the first
+
+
 def input_names(network: keras.Model, default: str) -> tuple[str, ...]:
     """The names of a network's inputs, in the network's order.
 
