@@ -2,17 +2,18 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ganapp.models.contracts import Objective, Optimizer, Prior
 from ganapp.models.packing import packed_shape
 from ganapp.models.rules import Combination, refuse
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply, input_shapes
 from ganapp.training.registry import find_objective
 
 SIDE = 16  # of probes of networks for images of any size
+Shapes = dict[str, tuple[int | None, ...] | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +29,11 @@ class NetworkShapes:
 
     example_shape: tuple[int, ...]
     classes: int
-    conditions: dict[str, tuple[int | None, ...] | None]
+    conditions: Shapes
 
 
 def check_networks(
-    generator: keras.Model, discriminator: keras.Model, prior: Any, packing: int = 1
+    generator: keras.Model, discriminator: keras.Model, prior: Prior, packing: int = 1
 ) -> NetworkShapes:
     """Refuses networks that do not fit each other; builds those that are not built yet.
 
@@ -104,7 +105,7 @@ def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, .
     return shares
 
 
-def _check_names(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> None:
+def _check_names(taken: dict[str, Shapes], latents: Iterable[str]) -> None:
     owned = {"generator": (*latents,), "discriminator": (EXAMPLE,)}
     for network, own in owned.items():
         names = taken[network].keys()
@@ -119,9 +120,9 @@ def _check_names(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> No
             )
 
 
-def _conditions(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> dict[str, Any]:
+def _conditions(taken: dict[str, Shapes], latents: Iterable[str]) -> Shapes:
     """Observations of both networks; shapes that both give agree."""
-    found: dict[str, Any] = {}
+    found: Shapes = {}
     for shapes in taken.values():
         for name, shape in shapes.items():
             if name in (EXAMPLE, LABEL, *latents):
@@ -135,7 +136,7 @@ def _conditions(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> dic
     return found
 
 
-def _zero_inputs(conditions: dict[str, Any], classes: int) -> Tensors:
+def _zero_inputs(conditions: Shapes, classes: int) -> Tensors:
     """A row of zeros for all that the networks take beside latents and examples."""
     shapes = {name: shape for name, shape in conditions.items() if shape is not None}
     if classes:
@@ -157,7 +158,7 @@ def check_trainable(network: keras.Model) -> None:
         )
 
 
-def resolve_objective(objective: Any) -> Any:
+def resolve_objective(objective: Objective | str) -> Objective:
     """The objective, or that of the name.
 
     Raises:
@@ -173,7 +174,7 @@ def resolve_objective(objective: Any) -> Any:
     return objective
 
 
-def _check_classes(taken: dict[str, dict[str, Any]], packing: int) -> int:
+def _check_classes(taken: dict[str, Shapes], packing: int) -> int:
     """How many classes the generator is told apart."""
     classes, of_discriminator = (
         (shapes[LABEL] or (0,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
@@ -217,7 +218,7 @@ def _call_probe(
         ) from error
 
 
-def check_recompilation(before: Any, after: Any) -> None:
+def check_recompilation(before: Objective | None, after: Objective) -> None:
     """Refuses another constraint than that of an earlier `compile`.
 
     Raises:
@@ -231,7 +232,10 @@ def check_recompilation(before: Any, after: Any) -> None:
 
 
 def check_compilation(
-    replicas: int, jit_compile: bool, generator_optimizer: Any, discriminator_optimizer: Any
+    replicas: int,
+    jit_compile: bool,
+    generator_optimizer: Optimizer,
+    discriminator_optimizer: Optimizer,
 ) -> None:
     """Refuses settings of `compile` that would train wrongly.
 

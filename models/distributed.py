@@ -6,10 +6,11 @@ replicas. `make_train_function` is its public hook; this mixin overrides it.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
+
+from ganapp.models.contracts import Element
 
 
 class DistributedFunctions(keras.Model):
@@ -22,7 +23,7 @@ class DistributedFunctions(keras.Model):
         self._one_step = None
         super().compile(*args, **kwargs)
 
-    def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
+    def fit(self, x: object = None, *args, **kwargs) -> keras.callbacks.History:
         """Keras's `fit`. A `tf.data.Dataset` has its own order, so it is not asked to shuffle."""
         if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
             kwargs.setdefault("shuffle", False)
@@ -45,7 +46,7 @@ class DistributedFunctions(keras.Model):
             compiled = self._compiled(train_function)
 
             def checked_function(iterator):
-                return compiled(self.first_batch_checked(iterator))
+                return compiled(self.check_first_batch(iterator))
 
             self.train_function = checked_function
         return self.train_function
@@ -58,7 +59,7 @@ class DistributedFunctions(keras.Model):
             )
         return self._one_step
 
-    def first_batch_checked(self, iterator: Iterator) -> Iterator:
+    def check_first_batch(self, iterator: Iterator) -> Iterator:
         """A hook: an iterator of the same elements, after a look at the first ones."""
         return iterator
 
@@ -78,7 +79,7 @@ class DistributedFunctions(keras.Model):
         self._test_sums = {}
         self.test_batch.assign(0)
 
-    def _weighted_test_step(self, data: Any) -> dict:
+    def _weighted_test_step(self, data: Element) -> dict:
         """Logs times rows, and the rows: a last batch may be smaller, or empty on a replica."""
         rows = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
         logs = self.test_step(data)
@@ -99,7 +100,7 @@ class DistributedFunctions(keras.Model):
         rows = sums.pop("rows")
         return {name: value / rows for name, value in sums.items()}
 
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
         """Everything is built in `compile`.
 
         Keras would draw a batch to build the model with and, under several workers, fail in

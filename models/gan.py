@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,6 +16,7 @@ from ganapp.models.checks import (
     resolve_objective,
 )
 from ganapp.models.companions import Companion, Player, check_companions
+from ganapp.models.contracts import Element, Objective, Optimizer, Prior
 from ganapp.models.critic import Critic
 from ganapp.models.distributed import DistributedFunctions
 from ganapp.models.ema import copy_network, decay_at, update_average
@@ -37,7 +37,7 @@ from ganapp.models.optimizers import (
     prepare_optimizer,
 )
 from ganapp.models.outputs import with_outputs
-from ganapp.models.packing import packed
+from ganapp.models.packing import pack_examples
 from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
 from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply, input_names
 
@@ -79,7 +79,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self,
         generator: keras.Model,
         discriminator: keras.Model,
-        prior: Any,
+        prior: Prior,
         *,
         seed: int = 0,
         ema_half_life: float | None = 10_000.0,
@@ -114,10 +114,10 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def compile(
         self,
-        generator_optimizer: Any = None,
-        discriminator_optimizer: Any = None,
+        generator_optimizer: Optimizer = None,
+        discriminator_optimizer: Optimizer = None,
         *,
-        objective: Any,
+        objective: Objective | str,
         jit_compile: bool = False,
         steps_per_execution: int = 1,
         run_eagerly: bool = False,
@@ -195,7 +195,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         with_it = [x.network for x in self.companions.values() if x.trained_with == player]
         return [getattr(self, player), *with_it]
 
-    def _check_combination(self, objective: Any) -> None:
+    def _check_combination(self, objective: Objective) -> None:
         players = self.generator, self.discriminator
         for network in (*self.team("generator"), *self.team("discriminator")):
             check_trainable(network)
@@ -210,7 +210,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     # Hooks for subclasses ---------------------------------------------------------------------
 
-    def unpack(self, data: Any) -> Tensors:
+    def unpack(self, data: Element) -> Tensors:
         """The named tensors in one element of the dataset, `(k * batch, ...)` each."""
         return as_tensors(data, classes=self.classes, conditions=tuple(self.conditions))
 
@@ -242,7 +242,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     # The update -------------------------------------------------------------------------------
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Element) -> dict[str, tf.Tensor]:
         """One step: k discriminator updates, then one generator update. Returns scalar logs."""
         steps = self.objective.discriminator_steps
         reals = minibatches(self.unpack(data), steps)
@@ -260,7 +260,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self.step.assign_add(1)
         return logs
 
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Element) -> dict[str, tf.Tensor]:
         """Losses and score statistics on held-out examples; nothing is updated."""
         real = self.unpack(data)
         latents = self._noise(real, Stream.TEST, self.test_batch.value)
@@ -268,15 +268,15 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         examples, beside = _split_example(real)
         fake = self._generate(latents, training=False)
         scores = [
-            self.score(beside | {EXAMPLE: packed(x, self.packing)}, training=False)
+            self.score(beside | {EXAMPLE: pack_examples(x, self.packing)}, training=False)
             for x in (examples, fake)
         ]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
     def _update_discriminator(self, given: Tensors, index: int) -> tuple:
         latents = self._noise(given, Stream.DISCRIMINATOR, index)
-        real = self._packed(given)
-        fake = self._packed(latents | {EXAMPLE: tf.stop_gradient(self._generate(latents))})
+        real = self._pack(given)
+        fake = self._pack(latents | {EXAMPLE: tf.stop_gradient(self._generate(latents))})
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
@@ -299,14 +299,14 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def _update_generator(self, given: Tensors, real_scores: tf.Tensor) -> dict:
         latents = self._noise(given, Stream.GENERATOR)
-        real = self._packed(given)
+        real = self._pack(given)
         with tf.GradientTape() as tape:
             critic = self._critic(real, latents, Stream.GENERATOR_AUGMENTATION)
             if self.objective.relativistic:
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
                 real_scores = tf.stop_gradient(critic.scores(real))
-            fake = self._packed(latents | {EXAMPLE: self._generate(latents)})
+            fake = self._pack(latents | {EXAMPLE: self._generate(latents)})
             loss, terms = generator_loss(self, critic, real, fake, real_scores)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
@@ -338,10 +338,10 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         names = {"takes": each.takes, "gives": each.gives}
         return lambda tensors: apply(each.network, tensors, training=True, **names)
 
-    def _packed(self, tensors: Tensors) -> Tensors:
-        return tensors | {EXAMPLE: packed(tensors[EXAMPLE], self.packing)}
+    def _pack(self, tensors: Tensors) -> Tensors:
+        return tensors | {EXAMPLE: pack_examples(tensors[EXAMPLE], self.packing)}
 
-    def _noise(self, real: Tensors, stream: Stream, index: Any = 0) -> Tensors:
+    def _noise(self, real: Tensors, stream: Stream, index: int | tf.Tensor = 0) -> Tensors:
         """The inputs of this replica's generator: a latent for each row of `real`, and the rest.
 
         `label` is the class that the generated example is asked to be of: the row's, where that is

@@ -1,17 +1,17 @@
 """The optimizers of the two networks: chosen, made ready, and applied on any number of replicas."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ganapp.models.contracts import Objective, Optimizer
 from ganapp.models.tensors import all_layers
 
 
 def both_optimizers(
-    generator_optimizer: Any, discriminator_optimizer: Any, objective: Any
-) -> tuple:
+    generator_optimizer: Optimizer, discriminator_optimizer: Optimizer, objective: Objective
+) -> tuple[Optimizer, Optimizer]:
     """The optimizers of the two networks, each an instance of its own.
 
     One that is given alone is used for both, for its rate beside the default of another would be
@@ -38,9 +38,9 @@ def both_optimizers(
 
 
 def prepare_optimizer(
-    optimizer: Any, networks: Sequence[keras.Model]
+    optimizer: Optimizer, networks: Sequence[keras.Model]
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of networks: loss-scaled under float16, built, and leaving the sum to us.
+    """Makes the optimizer of networks ready: built, and loss-scaled under float16.
 
     An optimizer left to build itself later would do so on both networks, or lose its moments when
     a checkpoint is restored into it.
@@ -61,6 +61,7 @@ def prepare_optimizer(
             "GAN keeps an average of its own (`ema_half_life`). Received: use_ema=True"
         )
     variables = [variable for network in networks for variable in network.trainable_variables]
+    # Keras has no public way to the variables that an optimizer was built for.
     if inner.built and [id(v) for v in inner._trainable_variables] != [id(v) for v in variables]:
         raise ValueError(
             "Each optimizer keeps moments of one network's variables; make a new one. "

@@ -7,11 +7,11 @@ rule says what to do in the words of the door.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
 from ganapp.models.activations import BOUNDED, final_activation, looks_squashed
+from ganapp.models.contracts import Objective, Term
 from ganapp.models.layers import (
     ClassColumn,
     MinibatchDiscrimination,
@@ -53,7 +53,7 @@ class Combination:
         data: the data in a few words.
     """
 
-    objective: Any = None
+    objective: Objective | None = None
     configured: bool = False
     discriminator: str = ""
     batch_layers: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Combination:
     data: str = ""
 
     @property
-    def terms(self) -> tuple[Any, ...]:
+    def terms(self) -> tuple[Term, ...]:
         """The objective's terms."""
         return () if self.objective is None else self.objective.terms
 
@@ -141,7 +141,7 @@ def advice(combination: Combination) -> list[str]:
 def combination_of(
     generator: keras.Model,
     discriminator: keras.Model,
-    objective: Any,
+    objective: Objective,
     classes: int,
     shape: tuple[int, ...],
     packing: int,

@@ -13,7 +13,7 @@ def replicas() -> int:
     return 1 if context is None else context.num_replicas_in_sync
 
 
-def gathered(rows: tf.Tensor) -> tf.Tensor:
+def gather_rows(rows: tf.Tensor) -> tf.Tensor:
     """Rows of all replicas, in their order: `(batch, ...)` to `(batch * replicas, ...)`.
 
     Differentiable: a row's gradient is the sum of what it does to every replica's loss.

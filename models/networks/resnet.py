@@ -21,18 +21,18 @@ from ganapp.models.networks.blocks import (
     Rate,
     Width,
     Widths,
-    activated,
+    activate,
+    apply_dropout,
     check_images,
     coarsest_map,
-    cropped,
-    dropped,
+    crop,
 )
 from ganapp.models.networks.inputs import (
     DiscriminatorInputs,
     GeneratorInputs,
     Shapes,
     folded_shape,
-    unfolded,
+    unfold,
 )
 from ganapp.models.tensors import EXAMPLE
 
@@ -84,9 +84,9 @@ def resnet_generator(
         if attention and place == _middle(channels):
             x = self_attention(x)
         x = observed.beside(x)
-    x = cropped(blocks.to_image(x, colours), height, width)
+    x = crop(blocks.to_image(x, colours), height, width)
     x = keras.layers.Activation("tanh", dtype="float32")(x)
-    return given.network(unfolded(x, shape))
+    return given.network(unfold(x, shape))
 
 
 def resnet_discriminator(
@@ -128,7 +128,7 @@ def resnet_discriminator(
         x = (blocks.down if place else blocks.first)(x, maps)
         if attention and place == _middle(channels):
             x = self_attention(x)
-        x = dropped(x, dropout)
+        x = apply_dropout(x, dropout)
     return given.network(blocks.features(x), minibatch=minibatch)
 
 
@@ -140,11 +140,11 @@ def _middle(channels: tuple[int, ...]) -> int:
     return (len(channels) - 1) // 2
 
 
-def _doubled(x: keras.KerasTensor) -> keras.KerasTensor:
+def _double(x: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.UpSampling2D(2, interpolation="nearest")(x)
 
 
-def _halved(x: keras.KerasTensor) -> keras.KerasTensor:
+def _halve(x: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.AveragePooling2D(2, padding="same")(x)
 
 
@@ -172,14 +172,14 @@ class SNGANBlocks:
     def up(self, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
         """Doubles both sides."""
         # The 1x1 convolution and the doubling commute; the convolution first is a fourth the work.
-        shortcut = _doubled(self._convolved(x, width, 1))
-        branch = self._branch(self._activated(x), width, UpsamplingConv2D)
+        shortcut = _double(self._convolve(x, width, 1))
+        branch = self._branch(self._activate(x), width, UpsamplingConv2D)
         x = keras.layers.Add()([shortcut, branch])
-        return self._deepened(x)
+        return self._deepen(x)
 
     def to_image(self, x: keras.KerasTensor, colours: int) -> keras.KerasTensor:
         """The last map as an image of unbounded values."""
-        return keras.layers.Conv2D(colours, 3, padding="same")(self._activated(x))
+        return keras.layers.Conv2D(colours, 3, padding="same")(self._activate(x))
 
     def first(self, images: keras.KerasTensor, width: int) -> keras.KerasTensor:
         """Halves both sides of images, which are not to be rectified."""
@@ -187,34 +187,34 @@ class SNGANBlocks:
 
     def down(self, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
         """Halves both sides."""
-        return self._down(x, self._activated(x), width)
+        return self._down(x, self._activate(x), width)
 
     def features(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """The smallest map summed over its pixels: `(batch, channels)`."""
         # Layers throughout, because constraints copy a network layer by layer.
-        mean = keras.layers.GlobalAveragePooling2D()(self._activated(x))
+        mean = keras.layers.GlobalAveragePooling2D()(self._activate(x))
         return keras.layers.Rescaling(float(x.shape[1] * x.shape[2]))(mean)
 
     def _down(self, x, activation, width):
         # Both summands are averaged, so their sum is: one pooling instead of two.
         branch = self._branch(activation, width)
-        x = _halved(keras.layers.Add()([self._convolved(x, width, 1), branch]))
-        return self._deepened(x)
+        x = _halve(keras.layers.Add()([self._convolve(x, width, 1), branch]))
+        return self._deepen(x)
 
-    def _deepened(self, x):
+    def _deepen(self, x):
         for _ in range(self.depth - 1):
-            x = keras.layers.Add()([x, self._branch(self._activated(x), x.shape[-1])])
+            x = keras.layers.Add()([x, self._branch(self._activate(x), x.shape[-1])])
         return x
 
     def _branch(self, activation, width, kind=keras.layers.Conv2D):
-        x = self._convolved(activation, width, 3, gain=2.0, kind=kind)
-        return self._convolved(self._activated(x), width, 3, gain=2.0)
+        x = self._convolve(activation, width, 3, gain=2.0, kind=kind)
+        return self._convolve(self._activate(x), width, 3, gain=2.0)
 
-    def _activated(self, x):
-        return activated(x, self.normalise, "relu")
+    def _activate(self, x):
+        return activate(x, self.normalise, "relu")
 
     @staticmethod
-    def _convolved(x, width, size, gain=1.0, kind=keras.layers.Conv2D):
+    def _convolve(x, width, size, gain=1.0, kind=keras.layers.Conv2D):
         initial = keras.initializers.VarianceScaling(gain, "fan_avg", "uniform")
         options = {"kernel_size": size, "padding": "same", "kernel_initializer": initial}
         return kind(width, **options)(x)
@@ -246,7 +246,7 @@ class R3GANBlocks:
     def up(self, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
         """Doubles both sides."""
         # Commutes with the doubling, as above.
-        return self._blocks(_doubled(self._widened(x, width)))
+        return self._blocks(_double(self._widen(x, width)))
 
     def to_image(self, x: keras.KerasTensor, colours: int) -> keras.KerasTensor:
         """The last map as an image of unbounded values."""
@@ -258,7 +258,7 @@ class R3GANBlocks:
 
     def down(self, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
         """Halves both sides."""
-        return self._widened(_halved(self._blocks(x)), width)
+        return self._widen(_halve(self._blocks(x)), width)
 
     def features(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """The smallest map as `(batch, pixels * channels)`.
@@ -279,15 +279,15 @@ class R3GANBlocks:
         scale = 2.0 / (1.0 + 0.2**2) / (self.depth * self.resolutions) ** 0.5
         initial = keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
         branch = keras.layers.Conv2D(inner, 1, kernel_initializer=initial)(x)
-        branch = activated(branch, self.normalise)
+        branch = activate(branch, self.normalise)
         # Initializers draw by their seed: one of its own for each layer.
         initial = keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
         branch = GroupedConv2D(inner, 3, groups=_groups(inner), kernel_initializer=initial)(branch)
-        branch = activated(branch, self.normalise)
+        branch = activate(branch, self.normalise)
         last = keras.layers.Conv2D(channels, 1, use_bias=False, kernel_initializer="zeros")
         return keras.layers.Add()([x, last(branch)])
 
-    def _widened(self, x, width):
+    def _widen(self, x, width):
         return x if x.shape[-1] == width else self._linear(x, width)
 
     @staticmethod

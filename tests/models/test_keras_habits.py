@@ -227,7 +227,9 @@ def test_predict_and_call_map_latents_by_the_averaged_generator():
     raw = gan.generate(latents=latents, ema=False)
     np.testing.assert_allclose(gan(latents, training=True), raw, rtol=1e-5, atol=1e-6)
     assert np.abs(raw - expected).max() > 1e-4
-    with pytest.raises(ValueError, match=r"maps latents 'z' \(batch, 3\).*`gan.scores\(examples\)`"):
+    with pytest.raises(
+        ValueError, match=r"maps latents 'z' \(batch, 3\).*`gan.scores\(examples\)`"
+    ):
         gan(rows(4))
 
 
