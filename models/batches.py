@@ -1,4 +1,4 @@
-"""The door through which an element of the dataset becomes named tensors, and its minibatches."""
+"""Elements of the dataset as named tensors, and their minibatches."""
 
 from collections.abc import Mapping
 

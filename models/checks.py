@@ -175,7 +175,7 @@ def resolve_objective(objective: Objective | str) -> Objective:
 
 
 def _check_classes(taken: dict[str, Shapes], packing: int) -> int:
-    """How many classes the generator is told apart."""
+    """The number of classes that the generator takes."""
     classes, of_discriminator = (
         (shapes[LABEL] or (0,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
     )

@@ -82,7 +82,7 @@ class Critic:
         return dataclasses.replace(self)
 
     def within(self, context: Callable[[], AbstractContextManager]) -> "Critic":
-        """The same without the passes so far, each pass to come within a context of its own."""
+        """The same without the passes so far; further passes each run within a new context."""
 
         def discriminate(tensors: Tensors) -> Tensors:
             with context():

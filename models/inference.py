@@ -1,4 +1,4 @@
-"""What a GAN gives outside its update: latents, samples, scores, and its state."""
+"""Latents, samples, scores and the state of a GAN, outside of its update."""
 
 from collections.abc import Callable
 
@@ -201,7 +201,7 @@ class Inference(keras.Model):
     def call_companion(
         self, name: str, *, ema: bool = True, **named: Array
     ) -> dict[str, np.ndarray]:
-        """What a companion makes of named rows, in inference mode.
+        """Outputs of a companion for named rows, in inference mode.
 
         Args:
             name: of the companion, e.g. `"encoder"`.

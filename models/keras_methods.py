@@ -1,4 +1,4 @@
-"""Keras's own methods on a GAN: each does what it says, or says what does."""
+"""Keras's own methods on a GAN; what would have no effect or fail late is refused at once."""
 
 import functools
 import inspect
@@ -37,7 +37,7 @@ NO_LOGS = ("loss", "val_loss", "accuracy", "val_accuracy")  # of other models
 
 
 class KerasMethods(keras.Model):
-    """`fit` and its relatives, calling, saving and loading."""
+    """`fit`, `evaluate`, calling, saving and loading of a GAN."""
 
     def fit(self, *args: object, **kwargs: object) -> keras.callbacks.History:
         """Keras's `fit`; what would have no effect or fail late is refused before the first step.

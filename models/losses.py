@@ -66,7 +66,7 @@ class Extensions(keras.layers.Layer):
         return self.states.get(member.name)
 
     def augment(self, packs: tf.Tensor, draw: Draws, step: tf.Tensor) -> tf.Tensor:
-        """What the discriminator sees of `packs`, in which each example has draws of its own.
+        """Augments packs, in which each example has draws of its own.
 
         Args:
             packs: what it judges, `(batch, *packed_shape)`.

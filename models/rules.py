@@ -1,4 +1,4 @@
-"""What theory forbids to combine, and what it advises against: one rule, one sentence.
+"""Combinations that theory forbids or advises against: one rule, one sentence.
 
 Two doors lead here. The configuration of the command line is checked before anything is built, and
 `GAN.compile` checks the objects themselves; both describe what they have as a `Combination`, and a
@@ -146,7 +146,7 @@ def combination_of(
     shape: tuple[int, ...],
     packing: int,
 ) -> Combination:
-    """What a GAN combines.
+    """The combination of the networks, the objective and the classes of a GAN.
 
     Args:
         generator: of the GAN.

@@ -98,7 +98,7 @@ def check_there(network: str, names: Iterable[str], tensors: Iterable[str]) -> N
 
 
 def _input_structure(network: keras.Model) -> object:
-    """What a functional network was made with; `None` of a network that is none."""
+    """The inputs that a functional network was made with; `None` for any other network."""
     if isinstance(network, keras.Sequential) or not getattr(network, "inputs", None):
         return None
     try:

@@ -14,7 +14,7 @@ from ganapp.models.layers.replicas import gather_rows, own_rows
 
 @keras.saving.register_keras_serializable("ganapp")
 class MinibatchDiscrimination(keras.layers.Layer):
-    """How many other examples of the global batch are close to each example, for each kernel.
+    """A soft count, for each kernel, of the other examples close to an example in the global batch.
 
     Takes features that a linear layer (the paper's tensor T) has projected. T is a `Dense` of its
     own, not a weight of this layer, so that constraints on linear layers reach it. Kernel k of

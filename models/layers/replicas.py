@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def replicas() -> int:
-    """How many replicas compute together."""
+    """The number of replicas that compute together."""
     context = tf.distribute.get_replica_context()
     return 1 if context is None else context.num_replicas_in_sync
 

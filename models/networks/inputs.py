@@ -1,4 +1,4 @@
-"""How what a network is given enters it, the same for every family.
+"""The inputs of a network and the way they enter it, the same for every family.
 
 A builder is given the shape of every input by name. Of a generator, latents and other vectors are
 joined to one vector, and observations that are maps (`(height, width, channels)`, or clips) go
@@ -138,7 +138,7 @@ class GeneratorInputs:
         return lambda x: ConditionalBatchNormalization()([x, self._label])
 
     def observed_maps(self, coarsest: Shape, sides: Shape, widths: Sequence[int]) -> "Observed":
-        """What is seen of the observations at each resolution.
+        """Maps of the observations for each resolution.
 
         Args:
             coarsest: sides of the generator's smallest map.
