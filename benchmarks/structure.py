@@ -60,6 +60,19 @@ class Module:
         return self.path.name == "__init__.py"
 
 
+@dataclass(frozen=True)
+class Member:
+    """A member of a family.
+
+    Args:
+        files: its own, the modules of its room that it alone imports, and the registry.
+        users: files that import something else of it, and change only where that does.
+    """
+
+    files: list[str]
+    users: list[str]
+
+
 class House:
     """All files of the product and who imports whom."""
 
@@ -240,19 +253,25 @@ def _strongly_connected(graph: dict[str, set[str]]) -> Iterator[list[str]]:
             yield from visit(name)
 
 
-def files_of_members(house: House, package: str) -> dict[str, list[str]]:
-    """Member of a family -> the files that a person has in hand who adds or changes it.
+def files_of_members(house: House, package: str) -> dict[str, Member]:
+    """Member of a family -> the files that a person has in hand who adds it or takes it away.
 
-    They are its own file, the modules of its room that it alone imports, and those that import it
-    (the registry). What a sibling imports is no member but shared by them.
+    A member is what the family's `__init__`, its registry, imports from its folder; a module that
+    half of the others import is none, but the contract or a helper of them all.
     """
-    prefix, found = f"{package}.", {}
-    for name, module in house.modules.items():
-        siblings = {each for each in house.importers[name] if each.startswith(prefix)} - {name}
-        if name.startswith(prefix) and "." not in name.removeprefix(prefix) and not siblings:
-            own = _owned(house, name)
-            others = (own | house.importers[name]) - {name}
-            found[name] = [str(module.path), *sorted(str(house.modules[x].path) for x in others)]
+    registry, found = house.modules[package], {}
+    inside = [each for each in registry.imports if each.startswith(f"{package}.")]
+    for name in inside:
+        siblings = house.importers[name] & set(inside) - {name}
+        if 2 * len(siblings) >= len(inside):
+            continue
+        own = _owned(house, name)
+        users = set().union(*(house.importers[each] for each in own)) - own - {package}
+        files = [house.modules[each].path for each in (name, *sorted(own - {name}), package)]
+        found[name] = Member(
+            files=[str(path) for path in files],
+            users=sorted(str(house.modules[each].path) for each in users),
+        )
     return found
 
 
@@ -333,11 +352,14 @@ def _code(definition: ast.AST) -> Iterator[ast.AST]:
                 yield from _code(node)
 
 
-def _middle_and_most(found: dict[str, list[str]]) -> str:
-    if not found:
-        return "-"
-    counts = [len(files) for files in found.values()]
-    return f"{statistics.median_low(counts)} (at most {max(counts)})"
+def _counts(members: dict[str, Member]) -> str:
+    """The median, the largest, and a note on what others import of the members."""
+    if not members:
+        return "not found"
+    counts = [len(each.files) for each in members.values()]
+    used = sum(bool(each.users) for each in members.values())
+    note = f"; {used} of {len(counts)} are imported elsewhere, too" if used else ""
+    return f"{statistics.median_low(counts)} (at most {max(counts)}{note})"
 
 
 def print_table(rows: Iterable[tuple[str, str, str, str]]) -> None:
@@ -367,14 +389,14 @@ def main() -> None:
             ("private attributes of other objects", "26", str(len(private)), "8"),
             ("mentions of `Any` in annotations", "565", str(len(unknown)), "150"),
             ("import circles", "1", str(len(rings)), "0"),
-            ("files that a metric touches", "5-6", _middle_and_most(members["metric"]), "2"),
+            ("files that a metric touches", "5-6", _counts(members["metric"]), "2"),
             (
                 "files that an export format touches",
                 "4-6",
-                _middle_and_most(members["export format"]),
+                _counts(members["export format"]),
                 "2",
             ),
-            ("files that a verb touches", "3", _middle_and_most(members["verb"]), "2"),
+            ("files that a verb touches", "3", _counts(members["verb"]), "2"),
             ("files of `ganapp/` from `train` to `fit`", "44", str(len(way)), "20"),
         ]
     )
@@ -391,7 +413,9 @@ def main() -> None:
             "From `train` to `fit`": way,
         } | {
             f"Files of a {family}": [
-                f"{files[0]}: {', '.join(files[1:])}" for files in each.values()
+                f"{x.files[0]}: {', '.join(x.files[1:])}"
+                + (f" (imported by {', '.join(x.users)})" if x.users else "")
+                for x in each.values()
             ]
             for family, each in members.items()
         }

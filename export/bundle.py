@@ -12,7 +12,16 @@ import tensorflow as tf
 
 from ganapp.export import ExportError
 from ganapp.export.layout import Json, drawn_name
-from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, Tensors, apply, input_names, input_shapes
+from ganapp.models.tensors import (
+    EXAMPLE,
+    LABEL,
+    LATENT,
+    Tensors,
+    all_layers,
+    apply,
+    input_names,
+    input_shapes,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -388,23 +397,25 @@ def computing_in_float32(generator: keras.Model) -> Iterator[bool]:
     Yields:
         whether any layer had to be switched.
     """
-    layers = list(generator._flatten_layers())
+    layers = all_layers(generator)
     policies = [(x, x.dtype_policy) for x in layers if x.compute_dtype != "float32"]
     # A nested Sequential or Functional also casts to the dtype its symbolic inputs were made with.
-    inputs = [
-        (x, x._dtype) for layer in layers for x in _symbolic(layer) if x.dtype in SHORT_FLOATS
-    ]
+    inputs = [(x, x.dtype) for layer in layers for x in _symbolic(layer) if x.dtype in SHORT_FLOATS]
     try:
         for layer, _ in policies:
             layer.dtype_policy = "float32"
         for symbolic, _ in inputs:
-            symbolic._dtype = "float32"
+            _set_dtype(symbolic, "float32")
         yield bool(policies or inputs)
     finally:
         for layer, policy in policies:
             layer.dtype_policy = policy
         for symbolic, dtype in inputs:
-            symbolic._dtype = dtype
+            _set_dtype(symbolic, dtype)
+
+
+def _set_dtype(symbolic: keras.KerasTensor | keras.layers.InputLayer, dtype: str) -> None:
+    symbolic._dtype = dtype  # Keras only lets it be read: it says a graph is finished
 
 
 def _symbolic(layer: keras.layers.Layer) -> list[keras.KerasTensor | keras.layers.InputLayer]:

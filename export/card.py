@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
@@ -125,7 +125,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def plain(value: object) -> Any:
+def plain(value: object) -> object:
     """A copy that JSON can hold: numpy scalars unwrapped, non-finite numbers `None`."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
 from ganapp.export.bundle import AS_DRAWN, OPTION_TYPES, Bundle
-from ganapp.models.tensors import Tensors
+from ganapp.models.tensors import Tensors, all_layers
 
 GraphFunction = tf.types.experimental.PolymorphicFunction
 SIGNATURE = "serving_default"
@@ -203,7 +203,7 @@ def _other_calls(
     """Lets layers compute with what `other_call` gives for them inside the block."""
     changed = []
     try:
-        for layer in getattr(generator, "_flatten_layers", tuple)():
+        for layer in all_layers(generator) if isinstance(generator, keras.Layer) else ():
             if (call := other_call(layer)) is not None:
                 layer.call = call
                 changed.append(layer)

@@ -1,4 +1,4 @@
-"""What is learned: the networks and the `GAN` that owns their update."""
+"""The networks, and the `GAN` that owns their update."""
 
 from ganapp.models.gan import GAN
 

@@ -70,7 +70,7 @@ def looks_squashed(discriminator: keras.Model, shape: tuple[int, ...]) -> bool:
 
 
 def _activation_of(tensor: keras.KerasTensor) -> str | None:
-    operation = tensor._keras_history.operation
+    operation = tensor._keras_history.operation  # Keras has no public way from a tensor to it
     if isinstance(operation, keras.Model):
         return final_activation(operation)
     name = _name(getattr(operation, "layer", operation))  # a wrapper has the layer within

@@ -1,14 +1,14 @@
-"""The door through which an element of the dataset becomes named tensors, and its minibatches."""
+"""Elements of the dataset as named tensors, and their minibatches."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
+from ganapp.models.contracts import Array, Element
 from ganapp.models.tensors import EXAMPLE, LABEL, Tensors
 
 
-def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ()) -> Tensors:
+def as_tensors(data: Element, *, classes: int = 0, conditions: tuple[str, ...] = ()) -> Tensors:
     """The named tensors of one element of the dataset.
 
     Args:
@@ -55,7 +55,7 @@ def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ())
                 "labels"
             )
         found[LABEL] = one_hot_labels(named[LABEL], classes)
-    found |= {name: _observed(named[name]) for name in conditions}
+    found |= {name: _float32(named[name]) for name in conditions}
     rows = {name: each.shape[0] for name, each in found.items()}
     if len(set(rows.values()) - {None}) > 1:
         raise ValueError(
@@ -65,7 +65,7 @@ def as_tensors(data: Any, *, classes: int = 0, conditions: tuple[str, ...] = ())
     return found
 
 
-def one_hot_labels(labels: Any, classes: int) -> tf.Tensor:
+def one_hot_labels(labels: Array, classes: int) -> tf.Tensor:
     """Labels as one-hot float32 `(n, classes)`, rows of zeros for those below 0.
 
     Args:
@@ -121,7 +121,7 @@ def minibatches(tensors: Tensors, k: int) -> list[Tensors]:
     return [{name: each[index::k] for name, each in tensors.items()} for index in range(k)]
 
 
-def _of_pair(data: Any) -> dict[str, Any]:
+def _of_pair(data: Element) -> dict[str, Array]:
     """An element that is no dict, as one."""
     if not isinstance(data, tuple | list):
         return {EXAMPLE: data}
@@ -136,5 +136,5 @@ def _of_pair(data: Any) -> dict[str, Any]:
     return named | ({LABEL: others[0]} if others and others[0] is not None else {})
 
 
-def _observed(values: tf.Tensor) -> tf.Tensor:
+def _float32(values: tf.Tensor) -> tf.Tensor:
     return tf.cast(values, tf.float32) if values.dtype.is_floating else values

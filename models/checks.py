@@ -2,22 +2,23 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ganapp.models.contracts import Objective, Optimizer, Prior
 from ganapp.models.packing import packed_shape
 from ganapp.models.rules import Combination, refuse
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES, Tensors, apply, input_shapes
 from ganapp.training.registry import find_objective
 
 SIDE = 16  # of probes of networks for images of any size
+Shapes = dict[str, tuple[int | None, ...] | None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
-    """What two networks that fit each other say of the data.
+class NetworkShapes:
+    """Shapes of the data, as two networks that fit each other give them.
 
     Args:
         example_shape: of one example.
@@ -28,12 +29,12 @@ class Fit:
 
     example_shape: tuple[int, ...]
     classes: int
-    conditions: dict[str, tuple[int | None, ...] | None]
+    conditions: Shapes
 
 
 def check_networks(
-    generator: keras.Model, discriminator: keras.Model, prior: Any, packing: int = 1
-) -> Fit:
+    generator: keras.Model, discriminator: keras.Model, prior: Prior, packing: int = 1
+) -> NetworkShapes:
     """Refuses networks that do not fit each other; builds those that are not built yet.
 
     Raises:
@@ -54,29 +55,29 @@ def check_networks(
             "`packing` must be 1 where `discriminator` takes observations: a pack has several. "
             f"Received: packing={packing} with {', '.join(map(repr, conditions))}"
         )
-    beside = _probes(conditions, classes)
+    beside = _zero_inputs(conditions, classes)
     latents = {name: tf.zeros((1, size)) for name, size in sizes.items()}
-    said = ", ".join(map(str, sizes.values()))
-    expectation = f"`generator` must take latents of the prior's size {said}"
+    dimensions = ", ".join(map(str, sizes.values()))
+    expectation = f"`generator` must take latents of the prior's size {dimensions}"
     for name, each in latents.items():
         _check_shape(generator, taken["generator"][name], each, expectation)
-    made = _called(generator, beside | latents, LATENT, EXAMPLE, expectation)
-    if EXAMPLE not in made:
+    outputs = _call_probe(generator, beside | latents, LATENT, EXAMPLE, expectation)
+    if EXAMPLE not in outputs:
         raise ValueError(
             f"`generator` must name one of its outputs {EXAMPLE!r}, the example. "
-            f"Received: {', '.join(map(repr, made))}"
+            f"Received: {', '.join(map(repr, outputs))}"
         )
-    shape = tuple(made[EXAMPLE].shape[1:])
+    shape = tuple(outputs[EXAMPLE].shape[1:])
     judged = packed_shape(shape, packing)
     together = f" in packs of {packing}" if packing > 1 else ""
     x = tf.zeros((1, *judged))
     expectation = f"`discriminator` must take what `generator` makes{together}, {judged}"
     _check_shape(discriminator, taken["discriminator"][EXAMPLE], x, expectation)
-    said = _called(discriminator, beside | {EXAMPLE: x}, EXAMPLE, SCORES, expectation)
-    if SCORES not in said:
+    scores = _call_probe(discriminator, beside | {EXAMPLE: x}, EXAMPLE, SCORES, expectation)
+    if SCORES not in scores:
         raise ValueError(
             f"`discriminator` must name one of its outputs {SCORES!r}. "
-            f"Received: {', '.join(map(repr, said))}"
+            f"Received: {', '.join(map(repr, scores))}"
         )
     shared = {id(v) for v in generator.variables} & {id(v) for v in discriminator.variables}
     if shared:
@@ -84,7 +85,7 @@ def check_networks(
             "`generator` and `discriminator` must not share variables: each would undo the "
             f"other's update. Received: {len(shared)} shared variables"
         )
-    return Fit(shape, classes, conditions)
+    return NetworkShapes(shape, classes, conditions)
 
 
 def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, ...]:
@@ -104,7 +105,7 @@ def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, .
     return shares
 
 
-def _check_names(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> None:
+def _check_names(taken: dict[str, Shapes], latents: Iterable[str]) -> None:
     owned = {"generator": (*latents,), "discriminator": (EXAMPLE,)}
     for network, own in owned.items():
         names = taken[network].keys()
@@ -119,9 +120,9 @@ def _check_names(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> No
             )
 
 
-def _conditions(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> dict[str, Any]:
+def _conditions(taken: dict[str, Shapes], latents: Iterable[str]) -> Shapes:
     """Observations of both networks; shapes that both give agree."""
-    found: dict[str, Any] = {}
+    found: Shapes = {}
     for shapes in taken.values():
         for name, shape in shapes.items():
             if name in (EXAMPLE, LABEL, *latents):
@@ -135,7 +136,7 @@ def _conditions(taken: dict[str, dict[str, Any]], latents: Iterable[str]) -> dic
     return found
 
 
-def _probes(conditions: dict[str, Any], classes: int) -> Tensors:
+def _zero_inputs(conditions: Shapes, classes: int) -> Tensors:
     """A row of zeros for all that the networks take beside latents and examples."""
     shapes = {name: shape for name, shape in conditions.items() if shape is not None}
     if classes:
@@ -157,7 +158,7 @@ def check_trainable(network: keras.Model) -> None:
         )
 
 
-def resolve_objective(objective: Any) -> Any:
+def resolve_objective(objective: Objective | str) -> Objective:
     """The objective, or that of the name.
 
     Raises:
@@ -173,8 +174,8 @@ def resolve_objective(objective: Any) -> Any:
     return objective
 
 
-def _check_classes(taken: dict[str, dict[str, Any]], packing: int) -> int:
-    """How many classes the generator is told apart."""
+def _check_classes(taken: dict[str, Shapes], packing: int) -> int:
+    """The number of classes that the generator takes."""
     classes, of_discriminator = (
         (shapes[LABEL] or (0,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
     )
@@ -204,7 +205,7 @@ def _check_shape(
         raise ValueError(f"{expectation}. Received: a network for inputs of shape {expected}")
 
 
-def _called(
+def _call_probe(
     network: keras.Model, tensors: Tensors, takes: str, gives: str, expectation: str
 ) -> Tensors:
     # Called, because a subclassed network has no shapes to ask for before that.
@@ -217,7 +218,7 @@ def _called(
         ) from error
 
 
-def check_recompilation(before: Any, after: Any) -> None:
+def check_recompilation(before: Objective | None, after: Objective) -> None:
     """Refuses another constraint than that of an earlier `compile`.
 
     Raises:
@@ -231,7 +232,10 @@ def check_recompilation(before: Any, after: Any) -> None:
 
 
 def check_compilation(
-    replicas: int, jit_compile: bool, generator_optimizer: Any, discriminator_optimizer: Any
+    replicas: int,
+    jit_compile: bool,
+    generator_optimizer: Optimizer,
+    discriminator_optimizer: Optimizer,
 ) -> None:
     """Refuses settings of `compile` that would train wrongly.
 

@@ -1,13 +1,14 @@
 """The discriminator as the terms of one loss see it."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import keras
 import tensorflow as tf
 
-from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors
+from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, all_layers
 
 
 @dataclasses.dataclass
@@ -50,18 +51,18 @@ class Critic:
     requested: tf.Tensor | None = None
     takes: Sequence[str] = (EXAMPLE,)
     _augmented: dict[int, _Augmented] = dataclasses.field(default_factory=dict, init=False)
-    _said: dict[tuple, tuple] = dataclasses.field(default_factory=dict, init=False)
+    _outputs: dict[tuple, tuple] = dataclasses.field(default_factory=dict, init=False)
 
     def __call__(self, tensors: Tensors) -> Tensors:
-        """All that the discriminator says of the examples `x`, float32, by name."""
+        """All outputs of the discriminator for the examples `x`, float32, by name."""
         examples = self._seen(tensors[EXAMPLE])
         given = self._complete(tensors)
         key = tuple(id(given.get(name)) for name in self.takes)
-        if key not in self._said:
+        if key not in self._outputs:
             with examples.tape:
-                said = self.discriminate(given | {EXAMPLE: examples.seen})
-            self._said[key] = given, said
-        return self._said[key][1]
+                outputs = self.discriminate(given | {EXAMPLE: examples.seen})
+            self._outputs[key] = given, outputs  # inputs are kept, so that their ids stay theirs
+        return self._outputs[key][1]
 
     def scores(self, tensors: Tensors) -> tf.Tensor:
         """Raw scores of the examples `x`."""
@@ -81,7 +82,7 @@ class Critic:
         return dataclasses.replace(self)
 
     def within(self, context: Callable[[], AbstractContextManager]) -> "Critic":
-        """The same without the passes so far, each pass to come within a context of its own."""
+        """The same without the passes so far; further passes each run within a new context."""
 
         def discriminate(tensors: Tensors) -> Tensors:
             with context():
@@ -102,3 +103,29 @@ class Critic:
         if LABEL in self.rows and given[LABEL] is self.requested:
             given[LABEL] = self.rows[LABEL]
         return given
+
+
+def computes_in(network: keras.Model, dtype: str) -> bool:
+    """Whether every layer that has weights or arithmetic of its own computes in `dtype`.
+
+    The layers are asked: the model's own policy is only what was current when it was put together.
+    """
+    return all(layer.compute_dtype == dtype for layer in all_layers(network))
+
+
+@contextlib.contextmanager
+def float32_compute(network: keras.Model) -> Iterator[None]:
+    """Runs every layer of `network` in float32 while the context is open.
+
+    Second-order gradients overflow in float16; the variables are float32 already, so only the
+    arithmetic has to change.
+    """
+    layers = [layer for layer in all_layers(network) if layer.compute_dtype != "float32"]
+    policies = [layer.dtype_policy for layer in layers]
+    try:
+        for layer in layers:
+            layer.dtype_policy = keras.DTypePolicy("float32")
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy

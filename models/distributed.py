@@ -5,11 +5,12 @@ do not have, keras-team/keras#20585) and crashes with `steps_per_execution` abov
 replicas. `make_train_function` is its public hook; this mixin overrides it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
+
+from ganapp.models.contracts import Element
 
 
 class DistributedFunctions(keras.Model):
@@ -22,7 +23,7 @@ class DistributedFunctions(keras.Model):
         self._one_step = None
         super().compile(*args, **kwargs)
 
-    def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
+    def fit(self, x: object = None, *args, **kwargs) -> keras.callbacks.History:
         """Keras's `fit`. A `tf.data.Dataset` has its own order, so it is not asked to shuffle."""
         if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
             kwargs.setdefault("shuffle", False)
@@ -45,7 +46,7 @@ class DistributedFunctions(keras.Model):
             compiled = self._compiled(train_function)
 
             def checked_function(iterator):
-                return compiled(self.first_batch_checked(iterator))
+                return compiled(self.check_first_batch(iterator))
 
             self.train_function = checked_function
         return self.train_function
@@ -58,7 +59,7 @@ class DistributedFunctions(keras.Model):
             )
         return self._one_step
 
-    def first_batch_checked(self, iterator: Iterator) -> Iterator:
+    def check_first_batch(self, iterator: Iterator) -> Iterator:
         """A hook: an iterator of the same elements, after a look at the first ones."""
         return iterator
 
@@ -78,7 +79,7 @@ class DistributedFunctions(keras.Model):
         self._test_sums = {}
         self.test_batch.assign(0)
 
-    def _weighted_test_step(self, data: Any) -> dict:
+    def _weighted_test_step(self, data: Element) -> dict:
         """Logs times rows, and the rows: a last batch may be smaller, or empty on a replica."""
         rows = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
         logs = self.test_step(data)
@@ -99,7 +100,7 @@ class DistributedFunctions(keras.Model):
         rows = sums.pop("rows")
         return {name: value / rows for name, value in sums.items()}
 
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
         """Everything is built in `compile`.
 
         Keras would draw a batch to build the model with and, under several workers, fail in
@@ -135,49 +136,3 @@ class DistributedFunctions(keras.Model):
 
     def _compiled(self, function: Callable) -> Callable:
         return function if self.run_eagerly else tf.function(function, reduce_retracing=True)
-
-
-def divide_by_replicas(loss: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the global mean loss.
-
-    Keras optimizers *sum* gradients over replicas, so the loss is divided once, here.
-    """
-    return loss / tf.distribute.get_replica_context().num_replicas_in_sync
-
-
-def sum_over_replicas(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-    """The gradient of the global batch, the same on every replica.
-
-    Summed before the optimizer sees it, which no longer does so itself (`precision.prepared`): its
-    clipping, the verdict of its loss scaling and the norm in the logs are then those of the
-    global gradient.
-    """
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return gradients
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-
-
-def apply_gradients(
-    tape: tf.GradientTape,
-    scaled_loss: tf.Tensor,
-    optimizer: keras.optimizers.Optimizer,
-    networks: Sequence[keras.Model],
-) -> tf.Tensor:
-    """One optimizer step on networks, the same on every replica.
-
-    Returns:
-        The norm of the global, unscaled gradient.
-    """
-    variables = [variable for network in networks for variable in network.trainable_variables]
-    # `.value`: run eagerly, "zero" does not understand a Keras variable.
-    sources = [variable.value for variable in variables]
-    gradients = tape.gradient(scaled_loss, sources, unconnected_gradients="zero")
-    gradients = sum_over_replicas(gradients)
-    # Before the update, which may change the loss scale these gradients carry.
-    norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
-    # Where a gradient does not need the scores (a loss linear in them), the graph's optimiser
-    # was seen to let the update overtake the forward pass that still reads the weights.
-    with tf.control_dependencies([scaled_loss]):
-        optimizer.apply(gradients, variables)
-    return norm

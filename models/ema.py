@@ -7,6 +7,8 @@ Karras et al., 2020, arXiv:2006.06676.
 import keras
 import tensorflow as tf
 
+from ganapp.models.tensors import all_layers
+
 
 def copy_network(network: keras.Model) -> keras.Model:
     """A second, untrained network of the same architecture with the same weights.
@@ -28,7 +30,7 @@ def copy_network(network: keras.Model) -> keras.Model:
 
 
 def _clone(network: keras.Model) -> keras.Model:
-    lambdas = [x for x in network._flatten_layers() if isinstance(x, keras.layers.Lambda)]
+    lambdas = [x for x in all_layers(network) if isinstance(x, keras.layers.Lambda)]
     if not lambdas:
         return keras.models.clone_model(network)
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,22 +16,29 @@ from ganapp.models.checks import (
     resolve_objective,
 )
 from ganapp.models.companions import Companion, Player, check_companions
+from ganapp.models.contracts import Element, Objective, Optimizer, Prior
 from ganapp.models.critic import Critic
-from ganapp.models.distributed import (
-    DistributedFunctions,
-    apply_gradients,
-    divide_by_replicas,
-)
+from ganapp.models.distributed import DistributedFunctions
 from ganapp.models.ema import copy_network, decay_at, update_average
 from ganapp.models.inference import Inference, requested_labels
 from ganapp.models.keras_methods import KerasMethods
-from ganapp.models.losses import Extensions, discriminator_loss, generator_loss
+from ganapp.models.losses import (
+    Extensions,
+    discriminator_loss,
+    generator_loss,
+    mean_losses,
+    score_statistics,
+)
 from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
+from ganapp.models.optimizers import (
+    apply_gradients,
+    both_optimizers,
+    divide_by_replicas,
+    prepare_optimizer,
+)
 from ganapp.models.outputs import with_outputs
-from ganapp.models.packing import packed
-from ganapp.models.precision import both_optimizers, prepared
+from ganapp.models.packing import pack_examples
 from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
-from ganapp.models.statistics import mean_losses, score_statistics
 from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply, input_names
 
 
@@ -73,7 +79,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self,
         generator: keras.Model,
         discriminator: keras.Model,
-        prior: Any,
+        prior: Prior,
         *,
         seed: int = 0,
         ema_half_life: float | None = 10_000.0,
@@ -97,9 +103,9 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self.test_batch = self.add_weight(
             name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
-        fit = check_networks(generator, discriminator, prior, packing)
-        self.example_shape, self.classes = fit.example_shape, fit.classes
-        self.conditions = fit.conditions
+        shapes = check_networks(generator, discriminator, prior, packing)
+        self.example_shape, self.classes = shapes.example_shape, shapes.classes
+        self.conditions = shapes.conditions
         self.class_shares = check_shares(class_shares, self.classes)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
         self._add_companions(dict(companions or {}))
@@ -108,10 +114,10 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def compile(
         self,
-        generator_optimizer: Any = None,
-        discriminator_optimizer: Any = None,
+        generator_optimizer: Optimizer = None,
+        discriminator_optimizer: Optimizer = None,
         *,
-        objective: Any,
+        objective: Objective | str,
         jit_compile: bool = False,
         steps_per_execution: int = 1,
         run_eagerly: bool = False,
@@ -156,8 +162,10 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             # Not an attribute: Keras would list its layers a second time.
             read = {name for term in objective.terms for name in term.reads}
             self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))
-            self.generator_optimizer = prepared(generator_optimizer, self.team("generator"))
-            self.discriminator_optimizer = prepared(
+            self.generator_optimizer = prepare_optimizer(
+                generator_optimizer, self.team("generator")
+            )
+            self.discriminator_optimizer = prepare_optimizer(
                 discriminator_optimizer, self.team("discriminator")
             )
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
@@ -187,7 +195,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         with_it = [x.network for x in self.companions.values() if x.trained_with == player]
         return [getattr(self, player), *with_it]
 
-    def _check_combination(self, objective: Any) -> None:
+    def _check_combination(self, objective: Objective) -> None:
         players = self.generator, self.discriminator
         for network in (*self.team("generator"), *self.team("discriminator")):
             check_trainable(network)
@@ -202,7 +210,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     # Hooks for subclasses ---------------------------------------------------------------------
 
-    def unpack(self, data: Any) -> Tensors:
+    def unpack(self, data: Element) -> Tensors:
         """The named tensors in one element of the dataset, `(k * batch, ...)` each."""
         return as_tensors(data, classes=self.classes, conditions=tuple(self.conditions))
 
@@ -211,15 +219,17 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         return self.discriminate(tensors, training=training)[SCORES]
 
     def discriminate(self, tensors: Tensors, *, training: bool = True) -> Tensors:
-        """All that the discriminator says, by name; a label that is left out is not known."""
+        """All outputs of the discriminator by name; a label that is left out counts as unknown."""
         if self.classes and LABEL not in tensors:
             rows = tf.shape(tensors[EXAMPLE])[0]
             tensors = tensors | {LABEL: tf.zeros((rows, self.classes))}
-        return apply(self._speaking, tensors, takes=EXAMPLE, gives=SCORES, training=training)
+        return apply(
+            self._full_discriminator, tensors, takes=EXAMPLE, gives=SCORES, training=training
+        )
 
     @property
-    def _speaking(self) -> keras.Model:
-        """The discriminator with all the outputs that the objective's members look at."""
+    def _full_discriminator(self) -> keras.Model:
+        """The discriminator with every output that a term of the objective reads."""
         return self.__dict__.get("_with_outputs", self.discriminator)
 
     def extra_discriminator_terms(self, critic: Critic, real: Tensors, fake: Tensors) -> dict:
@@ -232,7 +242,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     # The update -------------------------------------------------------------------------------
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Element) -> dict[str, tf.Tensor]:
         """One step: k discriminator updates, then one generator update. Returns scalar logs."""
         steps = self.objective.discriminator_steps
         reals = minibatches(self.unpack(data), steps)
@@ -250,24 +260,24 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         self.step.assign_add(1)
         return logs
 
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Element) -> dict[str, tf.Tensor]:
         """Losses and score statistics on held-out examples; nothing is updated."""
         real = self.unpack(data)
         latents = self._noise(real, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
-        examples, beside = _apart(real)
+        examples, beside = _split_example(real)
         fake = self._generate(latents, training=False)[EXAMPLE]
         scores = [
-            self.score(beside | {EXAMPLE: packed(x, self.packing)}, training=False)
+            self.score(beside | {EXAMPLE: pack_examples(x, self.packing)}, training=False)
             for x in (examples, fake)
         ]
         return mean_losses(self.objective, *scores) | score_statistics(*scores)
 
     def _update_discriminator(self, given: Tensors, index: int) -> tuple:
         latents = self._noise(given, Stream.DISCRIMINATOR, index)
-        real = self._packed(given)
+        real = self._pack(given)
         made = self._generate(latents)
-        fake = self._packed(latents | {name: tf.stop_gradient(x) for name, x in made.items()})
+        fake = self._pack(latents | {name: tf.stop_gradient(x) for name, x in made.items()})
         for variable, value in self.objective.constraint.before_update(self.discriminator):
             variable.assign(value)
         with tf.GradientTape() as tape:
@@ -290,14 +300,14 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def _update_generator(self, given: Tensors, real_scores: tf.Tensor) -> dict:
         latents = self._noise(given, Stream.GENERATOR)
-        real = self._packed(given)
+        real = self._pack(given)
         with tf.GradientTape() as tape:
             critic = self._critic(real, latents, Stream.GENERATOR_AUGMENTATION)
             if self.objective.relativistic:
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
                 real_scores = tf.stop_gradient(critic.scores(real))
-            fake = self._packed(latents | self._generate(latents))
+            fake = self._pack(latents | self._generate(latents))
             loss, terms = generator_loss(self, critic, real, fake, real_scores)
             total = divide_by_replicas(loss + sum(terms.values()))
             scaled = self.generator_optimizer.scale_loss(total)
@@ -310,7 +320,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
     def _critic(self, real: Tensors, latents: Tensors, stream: Stream, index: int = 0) -> Critic:
         """The discriminator as one update sees it: behind the augmentations, with their draws."""
         step = self.step.value
-        examples, rows = _apart(real)
+        examples, rows = _split_example(real)
         # Packs are augmented example by example.
         draw = Draws(self.seed, stream, step, index, tf.shape(examples)[0] * self.packing)
         augment = self.extensions.augment
@@ -321,7 +331,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
             lambda x: augment(x, draw, step),
             rows=rows,
             requested=latents.get(LABEL),
-            takes=input_names(self._speaking, EXAMPLE),
+            takes=input_names(self._full_discriminator, EXAMPLE),
         )
 
     def _companion_function(self, name: str) -> Callable[[Tensors], Tensors]:
@@ -329,11 +339,11 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         names = {"takes": each.takes, "gives": each.gives}
         return lambda tensors: apply(each.network, tensors, training=True, **names)
 
-    def _packed(self, tensors: Tensors) -> Tensors:
-        return tensors | {EXAMPLE: packed(tensors[EXAMPLE], self.packing)}
+    def _pack(self, tensors: Tensors) -> Tensors:
+        return tensors | {EXAMPLE: pack_examples(tensors[EXAMPLE], self.packing)}
 
-    def _noise(self, real: Tensors, stream: Stream, index: Any = 0) -> Tensors:
-        """What this replica's generator is given: latents for each row of `real`, and the rest.
+    def _noise(self, real: Tensors, stream: Stream, index: int | tf.Tensor = 0) -> Tensors:
+        """The inputs of this replica's generator: a latent for each row of `real`, and the rest.
 
         `label` is the class that the generated example is asked to be of: the row's, where that is
         known, else a drawn one.
@@ -351,6 +361,6 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         return apply(self.generator, latents, training=training)
 
 
-def _apart(tensors: Tensors) -> tuple[tf.Tensor, Tensors]:
-    """The examples, and what belongs to them."""
+def _split_example(tensors: Tensors) -> tuple[tf.Tensor, Tensors]:
+    """The examples, and the other tensors by name."""
     return tensors[EXAMPLE], {name: x for name, x in tensors.items() if name != EXAMPLE}

@@ -1,15 +1,15 @@
-"""What a GAN gives outside its update: latents, samples, scores, and its state."""
+"""Latents, samples, scores and the state of a GAN, outside of its update."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ganapp.models.batches import one_hot_labels
+from ganapp.models.contracts import Array, Prior
 from ganapp.models.noise import Stream, stateless_seed
-from ganapp.models.packing import packed, packed_shape
+from ganapp.models.packing import pack_examples, packed_shape
 from ganapp.models.tensors import (
     EXAMPLE,
     LABEL,
@@ -50,7 +50,7 @@ class Inference(keras.Model):
         drawn = tf.random.stateless_categorical(logits, count, seed, tf.int32)[0]
         return tf.one_hot(drawn, self.classes)
 
-    def inputs(self, count: int | None = None, *, seed: int = 0, **named: Any) -> Tensors:
+    def inputs(self, count: int | None = None, *, seed: int = 0, **named: Array) -> Tensors:
         """All that the generator takes, by name: what is not given is drawn.
 
         Args:
@@ -109,7 +109,7 @@ class Inference(keras.Model):
             )
         self.__dict__["_observations"] = {k: np.asarray(v) for k, v in named.items()}
 
-    def observed(self, count: int) -> dict[str, np.ndarray]:
+    def observation_rows(self, count: int) -> dict[str, np.ndarray]:
         """The observations of `generate(count)` that the networks take, by name."""
         return {
             name: np.asarray(rows)[np.arange(count) % len(rows)]
@@ -121,7 +121,7 @@ class Inference(keras.Model):
         moved = {name: part.truncate(inputs[name], amount) for name, part in self._priors.items()}
         return inputs | moved
 
-    def interpolate(self, start: Tensors, end: Tensors, fraction: Any) -> Tensors:
+    def interpolate(self, start: Tensors, end: Tensors, fraction: float | Array) -> Tensors:
         """Inputs at `fraction` (0 to 1) of the way between two others.
 
         Latents go the prior's way, classes straight; observations are those of the start.
@@ -135,7 +135,7 @@ class Inference(keras.Model):
         return found
 
     @property
-    def _priors(self) -> dict[str, Any]:
+    def _priors(self) -> dict[str, Prior]:
         return getattr(self.prior, "parts", None) or {LATENT: self.prior}
 
     def generate(
@@ -145,8 +145,8 @@ class Inference(keras.Model):
         latents: tf.Tensor | np.ndarray | None = None,
         seed: int = 0,
         ema: bool = True,
-        units: Callable[[tf.Tensor], Any] | None = None,
-        **named: Any,
+        units: Callable[[tf.Tensor], Array] | None = None,
+        **named: Array,
     ) -> np.ndarray:
         """Draws samples; the same weights and arguments give the same samples.
 
@@ -175,7 +175,7 @@ class Inference(keras.Model):
         return self._in_batches(network, self.inputs(count, seed=seed, **named), units=units)
 
     def scores(
-        self, examples: tf.Tensor | np.ndarray, labels: np.ndarray | None = None, **named: Any
+        self, examples: tf.Tensor | np.ndarray, labels: np.ndarray | None = None, **named: Array
     ) -> np.ndarray:
         """Raw discriminator scores in inference mode: `(n,)`, patch scores averaged.
 
@@ -188,7 +188,7 @@ class Inference(keras.Model):
             **named: observations that the discriminator takes, `(n, ...)`.
         """
         whole = len(examples) // self.packing * self.packing
-        given = {EXAMPLE: packed(tf.cast(examples[:whole], tf.float32), self.packing)}
+        given = {EXAMPLE: pack_examples(tf.cast(examples[:whole], tf.float32), self.packing)}
         given |= {name: _floats(value) for name, value in named.items()}
         names = input_names(self.discriminator, EXAMPLE)
         if LABEL in names:
@@ -198,8 +198,10 @@ class Inference(keras.Model):
         scores = self._in_batches(self.discriminator, given)
         return scores.reshape(len(scores), -1).mean(axis=1)
 
-    def call_companion(self, name: str, *, ema: bool = True, **named: Any) -> dict[str, np.ndarray]:
-        """What a companion makes of named rows, in inference mode.
+    def call_companion(
+        self, name: str, *, ema: bool = True, **named: Array
+    ) -> dict[str, np.ndarray]:
+        """Outputs of a companion for named rows, in inference mode.
 
         Args:
             name: of the companion, e.g. `"encoder"`.
@@ -240,7 +242,7 @@ class Inference(keras.Model):
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
         return parts | ({"terms": others} if others else {})  # of a subclass with weights
 
-    def _check_given(self, given: dict[str, Any], count: int | None) -> None:
+    def _check_given(self, given: dict[str, Array], count: int | None) -> None:
         sizes = self.latent_sizes
         known = {*sizes, *self.generator_conditions, *((LABEL,) if self.classes else ())}
         if unknown := sorted(given.keys() - known):
@@ -268,7 +270,7 @@ class Inference(keras.Model):
         self,
         network: keras.Model,
         given: Tensors,
-        units: Callable[[tf.Tensor], Any] | None = None,
+        units: Callable[[tf.Tensor], Array] | None = None,
     ) -> np.ndarray:
         forward, names = self._forward_function(network)
         given = {name: given[name] for name in names}
@@ -324,5 +326,5 @@ def requested_labels(labels: tf.Tensor | None, drawn: tf.Tensor) -> tf.Tensor:
     return tf.where(known, tf.cast(labels, drawn.dtype), drawn)
 
 
-def _floats(values: Any) -> tf.Tensor:
+def _floats(values: Array) -> tf.Tensor:
     return tf.cast(values, tf.float32)

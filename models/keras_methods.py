@@ -1,10 +1,10 @@
-"""Keras's own methods on a GAN: each does what it says, or says what does."""
+"""Keras's own methods on a GAN; what would have no effect or fail late is refused at once."""
 
 import functools
 import inspect
+import os
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 
 import keras
 import numpy as np
@@ -12,18 +12,34 @@ import tensorflow as tf
 
 from ganapp.models.activations import RANGES, final_activation
 from ganapp.models.batches import minibatches
-from ganapp.models.callbacks import prepare_callbacks
 from ganapp.models.checks import check_trainable
+from ganapp.models.contracts import Array, Element
 from ganapp.models.rules import Combination, refuse
-from ganapp.models.tensors import EXAMPLE, LATENT, apply
+from ganapp.models.tensors import EXAMPLE, LATENT, Tensors, apply
+from ganapp.training.non_finite import non_finite_message
 
+Arguments = dict[str, object]
+Logs = dict[str, float | tf.Tensor]
+Callbacks = (
+    keras.callbacks.CallbackList
+    | keras.callbacks.Callback
+    | Sequence[keras.callbacks.Callback]
+    | None
+)
 TOLERANCE = 0.01  # of the generator's range, by which data may exceed it
+SHOWN = {
+    "discriminator_loss": "D",
+    "generator_loss": "G",
+    "val_discriminator_loss": "val_D",
+}
+BAR_WIDTH = 10
+NO_LOGS = ("loss", "val_loss", "accuracy", "val_accuracy")  # of other models
 
 
 class KerasMethods(keras.Model):
-    """`fit` and its relatives, calling, saving and loading."""
+    """`fit`, `evaluate`, calling, saving and loading of a GAN."""
 
-    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+    def fit(self, *args: object, **kwargs: object) -> keras.callbacks.History:
         """Keras's `fit`; what would have no effect or fail late is refused before the first step.
 
         Logs are those of the last step, not means. The progress bar shows the two losses, `D` and
@@ -43,7 +59,7 @@ class KerasMethods(keras.Model):
         self._first_batch_is_due = True
         return super().fit(**self._with_callbacks(given))
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+    def evaluate(self, *args: object, **kwargs: object) -> dict[str, float] | list[float]:
         """Keras's `evaluate`: losses and score statistics on held-out examples."""
         given = _by_name(keras.Model.evaluate, self, *args, **kwargs)
         _refuse_weights("evaluate", given)
@@ -52,10 +68,10 @@ class KerasMethods(keras.Model):
 
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: Array | Mapping[str, Array],
+        y: Array | None = None,
+        sample_weight: Array | None = None,
+        class_weight: Mapping[int, float] | None = None,
         return_dict: bool = True,
     ) -> dict[str, float]:
         """One step on one batch, as in `fit`.
@@ -80,14 +96,18 @@ class KerasMethods(keras.Model):
         return {name: float(value) for name, value in logs.items()}
 
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = True
+        self,
+        x: Array | Mapping[str, Array],
+        y: Array | None = None,
+        sample_weight: Array | None = None,
+        return_dict: bool = True,
     ) -> dict[str, float]:
         """Losses and score statistics on one batch of held-out examples; nothing is updated."""
         _refuse_weights("test_on_batch", {"sample_weight": sample_weight})
         data = tf.data.Dataset.from_tensors(_element(x, y))
         return self.evaluate(data, verbose=0, return_dict=True)
 
-    def call(self, latents: Any, training: bool = False) -> Any:
+    def call(self, latents: Array | Tensors, training: bool = False) -> tf.Tensor:
         """Maps latents to examples: `predict(latents)` does so in batches.
 
         Args:
@@ -110,7 +130,7 @@ class KerasMethods(keras.Model):
         network = self.generator if training else self.ema_generator
         return apply(network, given, training=training)[EXAMPLE]
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: object, **kwargs: object) -> None:
         """Not supported: a GAN's objective and prior are no Keras objects."""
         raise NotImplementedError(
             "A GAN is not saved whole. Save its weights with `gan.save_weights(...)` (as a "
@@ -118,14 +138,14 @@ class KerasMethods(keras.Model):
             "with `gan.ema_generator.save(...)`."
         )
 
-    def export(self, *args: Any, **kwargs: Any) -> None:
+    def export(self, *args: object, **kwargs: object) -> None:
         """Not supported, like `save`."""
         raise NotImplementedError(
             "A GAN is not exported whole. Export the generator to keep with "
             "`gan.ema_generator.export(...)`."
         )
 
-    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+    def load_weights(self, filepath: str | os.PathLike, *args: object, **kwargs: object) -> None:
         """Keras's `load_weights`; after `compile`, so that the optimizers' moments come along."""
         if self.compiled:
             super().load_weights(filepath, *args, **kwargs)
@@ -139,7 +159,7 @@ class KerasMethods(keras.Model):
             ) from error
         self._loaded_before_compile = str(filepath)
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
+    def compile(self, *args: object, **kwargs: object) -> None:
         """Keras's `compile`."""
         super().compile(*args, **kwargs)
         if filepath := self.__dict__.pop("_loaded_before_compile", None):
@@ -150,13 +170,13 @@ class KerasMethods(keras.Model):
                 stacklevel=3,
             )
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Saves the counters and, which Keras leaves out, the state of random layers."""
         super().save_own_variables(store)
         for index, state in enumerate(self._random_states()):
             store[f"random_{index}"] = state.numpy()
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Restores what `save_own_variables` saved; older files hold no random state."""
         saved = {name: store[name] for name in store.keys()}  # noqa: SIM118 (not iterable itself)
         states = [(saved.pop(f"random_{i}", None), s) for i, s in enumerate(self._random_states())]
@@ -165,7 +185,7 @@ class KerasMethods(keras.Model):
             if value is not None:
                 state.assign(value)
 
-    def check_batch(self, data: Any) -> None:
+    def check_batch(self, data: Element) -> None:
         """Checks the first batch before the first step on it.
 
         Raises:
@@ -181,7 +201,7 @@ class KerasMethods(keras.Model):
             self._range_is_checked = True
             _warn_of_range(real, activation)
 
-    def first_batch_checked(self, iterator: Any) -> Any:
+    def check_first_batch(self, iterator: Iterator[Element]) -> Iterator[Element]:
         """An iterator that gives the same, after the first batch of a `fit` has been checked.
 
         Not asked of a distributed iterator, whose batches cannot be given back.
@@ -208,7 +228,7 @@ class KerasMethods(keras.Model):
         replicas = self.distribute_strategy.num_replicas_in_sync
         return self.objective.discriminator_steps * self.packing * replicas
 
-    def _with_callbacks(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _with_callbacks(self, given: Arguments) -> Arguments:
         progress = given.get("verbose", "auto") != 0
         callbacks = prepare_callbacks(self, given.get("callbacks"), progress=progress)
         return given | {"callbacks": callbacks}
@@ -217,7 +237,7 @@ class KerasMethods(keras.Model):
         for network in (self.generator, self.discriminator):
             check_trainable(network)
 
-    def _iterator(self, x: Any, y: Any) -> Any:
+    def _iterator(self, x: Array | Mapping[str, Array], y: Array | None) -> Iterator[Element]:
         data = tf.data.Dataset.from_tensors(_element(x, y))
         if self.distribute_strategy.num_replicas_in_sync > 1:
             data = self.distribute_strategy.experimental_distribute_dataset(data)
@@ -228,17 +248,17 @@ class KerasMethods(keras.Model):
         return [variable for variable in self.variables if id(variable) not in known]
 
 
-def _by_name(method: Callable, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """What a method of Keras was given, without `self`, by name."""
+def _by_name(method: Callable, *args: object, **kwargs: object) -> Arguments:
+    """The arguments of a method of Keras by name, without `self`."""
     given = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
     given.pop("self")
     return given | given.pop("kwargs", {})
 
 
-def _element(x: Any, y: Any) -> Any:
-    """What a dataset of such a batch would yield; floats as float32."""
+def _element(x: Array | Mapping[str, Array], y: Array | None) -> Element:
+    """One batch as an element of a dataset; floats as float32."""
 
-    def tensor(values: Any) -> tf.Tensor:
+    def tensor(values: Array) -> tf.Tensor:
         values = tf.convert_to_tensor(values)
         return tf.cast(values, tf.float32) if values.dtype.is_floating else values
 
@@ -246,22 +266,22 @@ def _element(x: Any, y: Any) -> Any:
     return x if y is None else (x, tensor(y))
 
 
-def _iterator_over(elements: list, spec: Any) -> tf.data.Iterator:
+def _iterator_over(elements: list, spec: tf.TensorSpec | tuple | dict) -> tf.data.Iterator:
     """An iterator over `elements` of the type that `spec` says.
 
     Of another type, it would have the compiled function traced a second time.
     """
 
-    def loosened(*parts: Any) -> Any:
+    def loosen(*parts: Element) -> Element:
         pairs = zip(tf.nest.flatten(parts), tf.nest.flatten(spec), strict=True)
         shaped = [tf.raw_ops.PlaceholderWithDefault(input=x, shape=s.shape) for x, s in pairs]
         return tf.nest.pack_sequence_as(spec, shaped)
 
-    first, *others = (tf.data.Dataset.from_tensors(element).map(loosened) for element in elements)
+    first, *others = (tf.data.Dataset.from_tensors(element).map(loosen) for element in elements)
     return iter(functools.reduce(tf.data.Dataset.concatenate, others, first))
 
 
-def _refuse_weights(method: str, arguments: dict[str, Any]) -> None:
+def _refuse_weights(method: str, arguments: Arguments) -> None:
     for name in ("class_weight", "sample_weight"):
         if arguments.get(name) is not None:
             raise ValueError(
@@ -273,7 +293,7 @@ def _refuse_weights(method: str, arguments: dict[str, Any]) -> None:
             )
 
 
-def _refuse_third_element(name: str, data: Any) -> None:
+def _refuse_third_element(name: str, data: object) -> None:
     spec = getattr(data, "element_spec", data if isinstance(data, tuple | list) else None)
     if isinstance(spec, tuple | list) and len(spec) > 2 and spec[2] is not None:
         raise ValueError(
@@ -282,7 +302,7 @@ def _refuse_third_element(name: str, data: Any) -> None:
         )
 
 
-def _check_batch_sizes(given: dict[str, Any], unit: int) -> None:
+def _check_batch_sizes(given: Arguments, unit: int) -> None:
     """Refuses batches of arrays that no step can take; warns of short batches of datasets."""
     data = given.get("x")
     if isinstance(data, tf.data.Dataset):
@@ -328,3 +348,100 @@ def _warn_of_range(real: tf.Tensor, activation: str) -> None:
         "`x / 255` for a sigmoid), or leave the generator's last activation out.",
         stacklevel=2,
     )
+
+
+class ShortProgress(keras.callbacks.ProgbarLogger):
+    """Keras's progress bar with the two losses, `D` and `G`, so that it fits in a line.
+
+    Keras would show all of some twenty logs. The other callbacks and the history still get them.
+    """
+
+    def _maybe_init_progbar(self) -> None:
+        super()._maybe_init_progbar()
+        self.progbar.width = BAR_WIDTH
+
+    def _update_progbar(self, batch: int, logs: Logs | None = None) -> None:
+        super()._update_progbar(batch, shown_logs(logs))
+
+    def _finalize_progbar(self, logs: Logs | None) -> None:
+        super()._finalize_progbar(shown_logs(logs))
+
+
+def shown_logs(logs: Logs | None) -> Logs:
+    """The few logs that are shown, under their short names."""
+    logs = logs or {}
+    return {short: logs[name] for name, short in SHOWN.items() if name in logs}
+
+
+class LossForTerminateOnNaN(keras.callbacks.Callback):
+    """Gives `TerminateOnNaN` the `loss` it looks at, and says which value was not finite.
+
+    A GAN has two losses and many terms. Put before `TerminateOnNaN`; the logs get a `loss` only
+    where one of them is not finite.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begin = 0
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self._begin = batch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        scaling = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
+        if non_finite_message(logs or {}, 0, 1, loss_scaling=scaling):
+            step, executed = int(self.model.step.numpy()), batch - self._begin + 1
+            warnings.warn(
+                non_finite_message(logs, step, executed, loss_scaling=scaling), stacklevel=2
+            )
+            logs["loss"] = float("nan")
+
+
+def prepare_callbacks(model: keras.Model, callbacks: Callbacks, *, progress: bool) -> Callbacks:
+    """The callbacks to hand to Keras: those given, and ours.
+
+    Args:
+        model: the GAN.
+        callbacks: of the user, in any of the forms that Keras takes.
+        progress: whether to show how far the training is.
+
+    Raises:
+        NotImplementedError: if one would save the GAN whole, which would fail at the end of the
+            first epoch.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    given = keras.tree.flatten(callbacks) if callbacks is not None else []
+    for callback in given:
+        _check_callback(model, callback)
+    if any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in given):
+        given = [LossForTerminateOnNaN(), *given]
+    if progress and not any(isinstance(each, keras.callbacks.ProgbarLogger) for each in given):
+        given = [*given, ShortProgress()]
+    return given
+
+
+def _check_callback(model: keras.Model, callback: keras.callbacks.Callback) -> None:
+    monitors = isinstance(
+        callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau
+    )
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
+        if not callback.save_weights_only:
+            model.save(callback.filepath)  # says what to save instead
+        monitors = callback.save_best_only
+    name = type(callback).__name__
+    if monitors and callback.monitor in NO_LOGS:
+        warnings.warn(
+            f"`{name}` must look at a log that a GAN has (discriminator_loss, generator_loss, "
+            "score_gap, ...; with validation data also val_discriminator_loss, ...), and neither "
+            "loss says how good the samples are. It will do nothing. "
+            f"Received: monitor={callback.monitor!r}",
+            stacklevel=4,
+        )
+    rates = keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau
+    if isinstance(callback, rates):
+        warnings.warn(
+            f"`{name}` changes the learning rate of the generator alone; give each of the two "
+            "optimizers a schedule (`keras.optimizers.schedules`) instead to change both.",
+            stacklevel=4,
+        )

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import keras
 import tensorflow as tf
 
-from ganapp.models.critic import Critic
+from ganapp.models.contracts import Member, Objective, Scores, Term
+from ganapp.models.critic import Critic, computes_in, float32_compute
 from ganapp.models.noise import Draws, Stream
-from ganapp.models.packing import packed, unpacked
-from ganapp.models.precision import computes_in, float32_compute
+from ganapp.models.packing import pack_examples, unpack_examples
 from ganapp.models.tensors import EXAMPLE, Tensors
 
 # Terms of one update that draw numbers; the last place is that of the weightings.
@@ -32,7 +32,7 @@ class Extensions(keras.layers.Layer):
 
     def __init__(
         self,
-        objective: Any,
+        objective: Objective,
         generator: keras.Model,
         discriminator: keras.Model,
         packing: int = 1,
@@ -61,12 +61,12 @@ class Extensions(keras.layers.Layer):
         self.states = states  # tracked by Keras
         self.built = True
 
-    def state(self, member: Any) -> keras.layers.Layer | None:
+    def state(self, member: Member) -> keras.layers.Layer | None:
         """The state of a member of the objective."""
         return self.states.get(member.name)
 
     def augment(self, packs: tf.Tensor, draw: Draws, step: tf.Tensor) -> tf.Tensor:
-        """What the discriminator sees of `packs`, in which each example has draws of its own.
+        """Augments packs, in which each example has draws of its own.
 
         Args:
             packs: what it judges, `(batch, *packed_shape)`.
@@ -75,13 +75,13 @@ class Extensions(keras.layers.Layer):
         """
         if not self.augmentations:
             return packs
-        examples = unpacked(packs, self.packing)
+        examples = unpack_examples(packs, self.packing)
         for member in self.augmentations:
             examples = member.augment(examples, draw, step, self.state(member))
-        return packed(examples, self.packing)
+        return pack_examples(examples, self.packing)
 
     def after_discriminator_update(
-        self, objective: Any, scores: tuple, discriminator: keras.Model
+        self, objective: Objective, scores: Scores, discriminator: keras.Model
     ) -> None:
         """Brings the states up to date, those of the objective too."""
         for name, value in objective.next_state(*scores).items():
@@ -92,12 +92,12 @@ class Extensions(keras.layers.Layer):
             state = self.state(member)
             _assign(member.after_discriminator_update(*scores, discriminator, state))
 
-    def after_generator_update(self, objective: Any, generator: keras.Model) -> None:
+    def after_generator_update(self, objective: Objective, generator: keras.Model) -> None:
         """Brings the states up to date."""
         for member in objective.extensions:
             _assign(member.after_generator_update(generator, self.state(member)))
 
-    def logs(self, objective: Any, step: tf.Tensor) -> dict[str, tf.Tensor]:
+    def logs(self, objective: Objective, step: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scalars `<member>/<name>`."""
         return {
             f"{member.name}/{name}": value
@@ -106,8 +106,25 @@ class Extensions(keras.layers.Layer):
         }
 
 
+class AdversarialModel(Protocol):
+    """The part of a `GAN` that its losses read."""
+
+    objective: Objective
+    extensions: Extensions
+    discriminator: keras.Model
+    step: keras.Variable
+    seed: int
+    distribute_strategy: tf.distribute.Strategy
+
+    def team(self, player: str) -> list[keras.Model]: ...
+
+    def extra_discriminator_terms(self, critic: Critic, real: Tensors, fake: Tensors) -> dict: ...
+
+    def extra_generator_terms(self, critic: Critic, real: Tensors, fake: Tensors) -> dict: ...
+
+
 def discriminator_loss(
-    gan: Any, critic: Critic, real: Tensors, fake: Tensors, index: int
+    gan: AdversarialModel, critic: Critic, real: Tensors, fake: Tensors, index: int
 ) -> tuple[tf.Tensor, dict, dict]:
     """The discriminator's loss, its further terms and their weights by name.
 
@@ -126,17 +143,17 @@ def discriminator_loss(
     loss = tf.reduce_mean(objective.discriminator_loss(*scores))
     terms, weights = {}, {}
     count = step * objective.discriminator_steps + index
-    for place, term in enumerate(_of(objective, "discriminator")):
+    for place, term in enumerate(_terms_of(objective, "discriminator")):
         weights[term.name] = tf.cast(term.weight_at(step), tf.float32)
         given = real, fake, draw(place), gan.extensions.state(term)
-        value = _mean(gan, term, term.discriminator_term, critic, given, count)
+        value = _mean_term(gan, term, term.discriminator_term, critic, given, count)
         terms[term.name] = terms.get(term.name, 0.0) + weights[term.name] * value
     terms |= gan.extra_discriminator_terms(critic, real, fake)
     return loss, terms | _own_losses(gan.team("discriminator")), weights
 
 
 def generator_loss(
-    gan: Any, critic: Critic, real: Tensors, fake: Tensors, real_scores: tf.Tensor
+    gan: AdversarialModel, critic: Critic, real: Tensors, fake: Tensors, real_scores: tf.Tensor
 ) -> tuple[tf.Tensor, dict]:
     """The generator's loss and its further terms by name; arguments as above."""
     objective, step = gan.objective, gan.step.value
@@ -151,27 +168,68 @@ def generator_loss(
         counted = tf.where(weights > 0, scores, tf.stop_gradient(scores))
         loss = tf.reduce_mean(weights * objective.generator_loss(real_scores, counted))
     terms, draw = {}, _draws(gan, Stream.GENERATOR_TERMS, real)
-    for place, term in enumerate(_of(objective, "generator")):
+    for place, term in enumerate(_terms_of(objective, "generator")):
         given = real, fake, draw(place), gan.extensions.state(term)
-        value = _mean(gan, term, term.generator_term, critic, given, step)
+        value = _mean_term(gan, term, term.generator_term, critic, given, step)
         weight = tf.cast(term.weight_at(step), tf.float32)
         terms[term.name] = terms.get(term.name, 0.0) + weight * value
     terms |= gan.extra_generator_terms(critic, real, fake)
     return loss, terms | _own_losses(gan.team("generator"))
 
 
-def _of(objective: Any, player: str) -> list:
+def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Means, spreads and probabilities of raw scores.
+
+    Args:
+        real_scores: float32 `(batch, ...)`.
+        fake_scores: float32, same shape.
+
+    Returns:
+        Scalars. `real_probability` and `fake_probability` are the means of the sigmoid, D(x) and
+        D(G(z)) of Goodfellow et al. (2014); for a critic without that reading they are only a
+        squashed score. On several replicas the standard deviations are those within a replica.
+    """
+    return {
+        "real_score": tf.reduce_mean(real_scores),
+        "fake_score": tf.reduce_mean(fake_scores),
+        "score_gap": tf.reduce_mean(real_scores) - tf.reduce_mean(fake_scores),
+        "real_score_std": tf.math.reduce_std(real_scores),
+        "fake_score_std": tf.math.reduce_std(fake_scores),
+        "real_probability": tf.reduce_mean(tf.sigmoid(real_scores)),
+        "fake_probability": tf.reduce_mean(tf.sigmoid(fake_scores)),
+    }
+
+
+def mean_losses(
+    objective: Objective, real_scores: tf.Tensor, fake_scores: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Both losses of `objective` at given scores, averaged: scalars."""
+    scores = real_scores, fake_scores
+    return {
+        "discriminator_loss": tf.reduce_mean(objective.discriminator_loss(*scores)),
+        "generator_loss": tf.reduce_mean(objective.generator_loss(*scores)),
+    }
+
+
+def _terms_of(objective: Objective, player: str) -> list[Term]:
     return [term for term in objective.terms if player in term.players]
 
 
-def _draws(gan: Any, stream: Stream, real: Tensors, index: int = 0) -> Callable[[int], Draws]:
+def _draws(
+    gan: AdversarialModel, stream: Stream, real: Tensors, index: int = 0
+) -> Callable[[int], Draws]:
     """The draws of each place of an update."""
     step, rows = gan.step.value, tf.shape(real[EXAMPLE])[0]
     return lambda place: Draws(gan.seed, stream, step, index * PLACES + place, rows)
 
 
-def _mean(
-    gan: Any, term: Any, hook: Callable, critic: Critic, given: tuple, count: tf.Tensor
+def _mean_term(
+    gan: AdversarialModel,
+    term: Term,
+    hook: Callable,
+    critic: Critic,
+    given: tuple,
+    count: tf.Tensor,
 ) -> tf.Tensor:
     """Mean of a term's values before its weight; with an interval, that many times it or nothing.
 

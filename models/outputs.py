@@ -1,4 +1,4 @@
-"""What a discriminator says beside its scores, by name and in one forward pass."""
+"""Outputs of a discriminator beside its scores, by name and in one forward pass."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def output_tensors(network: keras.Model, default: str = SCORES) -> dict[str, ker
 
 
 def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Model:
-    """The same discriminator, which says these, too; it shares all weights.
+    """The same discriminator with further outputs; it shares all weights.
 
     Features of a network that does not name any are the output of its layer `features` if there is
     one, else the input of its layer `scores`, else that of the last layer.

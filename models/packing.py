@@ -11,7 +11,7 @@ def packed_shape(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     return (*shape[:-1], shape[-1] * size)
 
 
-def packed(examples: tf.Tensor, size: int) -> tf.Tensor:
+def pack_examples(examples: tf.Tensor, size: int) -> tf.Tensor:
     """Puts every `size` neighbouring examples together along their last axis.
 
     Neighbours, so that a replica's rows make its share of the global packs.
@@ -32,7 +32,7 @@ def packed(examples: tf.Tensor, size: int) -> tf.Tensor:
     return tf.reshape(tf.transpose(groups, order), (-1, *packed_shape(shape, size)))
 
 
-def unpacked(packs: tf.Tensor, size: int) -> tf.Tensor:
+def unpack_examples(packs: tf.Tensor, size: int) -> tf.Tensor:
     """Takes packs apart, the inverse of `packed`.
 
     Args:

@@ -1,4 +1,4 @@
-"""What theory forbids to combine, and what it advises against: one rule, one sentence.
+"""Combinations that theory forbids or advises against: one rule, one sentence.
 
 Two doors lead here. The configuration of the command line is checked before anything is built, and
 `GAN.compile` checks the objects themselves; both describe what they have as a `Combination`, and a
@@ -7,11 +7,11 @@ rule says what to do in the words of the door.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
 from ganapp.models.activations import BOUNDED, final_activation, looks_squashed
+from ganapp.models.contracts import Objective, Term
 from ganapp.models.layers import (
     ClassColumn,
     MinibatchDiscrimination,
@@ -20,7 +20,7 @@ from ganapp.models.layers import (
 )
 from ganapp.models.outputs import takes_labels
 from ganapp.models.packing import packed_shape
-from ganapp.models.tensors import EXAMPLE, input_names
+from ganapp.models.tensors import EXAMPLE, all_layers, input_names
 
 COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 
@@ -53,7 +53,7 @@ class Combination:
         data: the data in a few words.
     """
 
-    objective: Any = None
+    objective: Objective | None = None
     configured: bool = False
     discriminator: str = ""
     batch_layers: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Combination:
     data: str = ""
 
     @property
-    def terms(self) -> tuple[Any, ...]:
+    def terms(self) -> tuple[Term, ...]:
         """The objective's terms."""
         return () if self.objective is None else self.objective.terms
 
@@ -141,12 +141,12 @@ def advice(combination: Combination) -> list[str]:
 def combination_of(
     generator: keras.Model,
     discriminator: keras.Model,
-    objective: Any,
+    objective: Objective,
     classes: int,
     shape: tuple[int, ...],
     packing: int,
 ) -> Combination:
-    """What a GAN combines.
+    """The combination of the networks, the objective and the classes of a GAN.
 
     Args:
         generator: of the GAN.
@@ -156,12 +156,12 @@ def combination_of(
         shape: of one example.
         packing: examples that the discriminator judges together.
     """
-    layers = discriminator._flatten_layers()
+    layers = all_layers(discriminator)
     heeded = (
         takes_labels(discriminator)
         or any(each.classifies for each in objective.terms)
         # Its rows say their class.
-        or any(isinstance(each, ClassColumn) for each in generator._flatten_layers())
+        or any(isinstance(each, ClassColumn) for each in all_layers(generator))
     )
     activation = final_activation(discriminator)
     graph = getattr(discriminator, "outputs", None)

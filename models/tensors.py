@@ -19,6 +19,11 @@ EXAMPLE, LATENT, LABEL, SCORES = "x", "z", "label", "scores"
 FEATURES, LOGITS = "features", "class_logits"
 
 
+def all_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """A network and every layer within it, at any depth."""
+    return list(network._flatten_layers())  # Keras has no public way: `layers` stops at the first
+
+
 def input_names(network: keras.Model, default: str) -> tuple[str, ...]:
     """The names of a network's inputs, in the network's order.
 
@@ -93,7 +98,7 @@ def check_there(network: str, names: Iterable[str], tensors: Iterable[str]) -> N
 
 
 def _input_structure(network: keras.Model) -> object:
-    """What a functional network was made with; `None` of a network that is none."""
+    """The inputs that a functional network was made with; `None` for any other network."""
     if isinstance(network, keras.Sequential) or not getattr(network, "inputs", None):
         return None
     try:

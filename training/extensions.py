@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -11,7 +11,7 @@ import tensorflow as tf
 from ganapp.training.schedules import Anneal, value_at
 
 Draw = Callable[..., tf.Tensor]  # draw(*shape) -> uniform [0, 1) of shape (batch, *shape)
-Scheduled = float | Anneal | Callable[[Any], Any]
+Scheduled = float | Anneal | Callable[[tf.Tensor], tf.Tensor]
 State = keras.layers.Layer | None
 Assignments = list[tuple[keras.Variable, tf.Tensor]]
 
@@ -78,7 +78,7 @@ def present(member: Extension, field: str, step: tf.Tensor) -> tf.Tensor:
     return tf.cast(value_at(value, step), tf.float32)
 
 
-def check_length_is_known(field: str, value: Any) -> None:
+def check_length_is_known(field: str, value: Scheduled) -> None:
     """Refuses an anneal whose length nobody has said.
 
     Raises:
@@ -91,7 +91,7 @@ def check_length_is_known(field: str, value: Any) -> None:
         )
 
 
-def check_range(field: str, value: Any, low: float, high: float = math.inf) -> None:
+def check_range(field: str, value: Scheduled, low: float, high: float = math.inf) -> None:
     """Refuses a number, or an anneal with an end, outside of [low, high].
 
     A schedule passes: it was made of an anneal that has been checked.

@@ -150,7 +150,7 @@ def _look(experiment: Experiment, run: Run) -> Snapshot:
         training_scores=gan.scores(inputs[0], labels[0], **source.training_observations(POINTS)),
         held_out_scores=gan.scores(inputs[1], labels[1], **source.held_out_observations(POINTS)),
         fake_scores=gan.scores(
-            fake, gan.requested_labels(POINTS, seed=SEED), **gan.observed(POINTS)
+            fake, gan.requested_labels(POINTS, seed=SEED), **gan.observation_rows(POINTS)
         ),
         series=run.read_series(),
         every=experiment.cadences.log,

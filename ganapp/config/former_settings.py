@@ -1,16 +1,16 @@
 """Settings by their former names: refused in what a person writes, read in what a run kept."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ganapp.config.members import FAMILIES
+from ganapp.runs import Json
 
 # Tables of members beside the objective: the family, and what was its table before.
 EXTENSIONS = {"terms": "term", "augmentations": "augmentation", "weightings": "weighting"}
 FORMER = {"penalties": ("terms",), "stabilisers": ("terms", "augmentations", "weightings")}
 
 
-def refuse_former(objective: dict[str, Any]) -> None:
+def refuse_former(objective: Json) -> None:
     """Refuses members of the objective in a table that is not theirs, or not theirs any more.
 
     Raises:
@@ -34,7 +34,7 @@ def refuse_former(objective: dict[str, Any]) -> None:
         raise ValueError(" ".join(sorted(sentences)))
 
 
-def with_current_names(raw: dict[str, Any]) -> dict[str, Any]:
+def with_current_names(raw: Json) -> Json:
     """The resolved tables of a run, also of one that was started under the former names."""
     objective = raw.get("objective")
     if not isinstance(objective, dict) or not FORMER.keys() & objective.keys():
@@ -46,7 +46,7 @@ def with_current_names(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "objective": {key: {} for key in EXTENSIONS} | current}
 
 
-def _members(objective: dict[str, Any], table: str) -> dict[str, Any]:
+def _members(objective: Json, table: str) -> Json:
     members = objective.get(table)
     return members if isinstance(members, dict) else {}  # validation says what else is wrong
 

@@ -1,7 +1,6 @@
 """The networks and the prior of a run, with or without classes."""
 
 import inspect
-from typing import Any
 
 import keras
 import numpy as np
@@ -82,7 +81,7 @@ def _with_first_layers(
 def make_discriminator(config: Config, spec: DataSpec) -> keras.Model:
     """The discriminator of examples as `spec` has them, in packs or of a class if asked."""
     section, classes = config.discriminator, len(spec.classes)
-    options: dict[str, Any] = {"condition": section.condition}
+    options: dict[str, object] = {"condition": section.condition}
     inputs = {EXAMPLE: packed_shape(spec.shape, section.packing)} | dict(spec.conditions)
     if spec.partly_labelled:
         options["class_start"] = spec.label_start
@@ -93,7 +92,7 @@ def make_discriminator(config: Config, spec: DataSpec) -> keras.Model:
     return section.build(inputs, **options)
 
 
-def _head(config: Config, spec: DataSpec) -> dict[str, Any]:
+def _head(config: Config, spec: DataSpec) -> dict[str, object]:
     """How the generator must end for these data, for networks that can."""
     if not spec.blocks:
         return {}

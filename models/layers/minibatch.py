@@ -9,12 +9,12 @@ have it.
 import keras
 import tensorflow as tf
 
-from ganapp.models.layers.replicas import gathered, own_rows
+from ganapp.models.layers.replicas import gather_rows, own_rows
 
 
 @keras.saving.register_keras_serializable("ganapp")
 class MinibatchDiscrimination(keras.layers.Layer):
-    """How many other examples of the global batch are close to each example, for each kernel.
+    """A soft count, for each kernel, of the other examples close to an example in the global batch.
 
     Takes features that a linear layer (the paper's tensor T) has projected. T is a `Dense` of its
     own, not a weight of this layer, so that constraints on linear layers reach it. Kernel k of
@@ -47,7 +47,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
     def call(self, inputs, training: bool = False):
         own = tf.cast(inputs, self.variable_dtype)
         own = tf.reshape(own, (-1, self.kernels, own.shape[1] // self.kernels))
-        everyone = gathered(own)
+        everyone = gather_rows(own)
         differences = own[:, tf.newaxis] - everyone[tf.newaxis]
         similarities = tf.exp(-tf.reduce_sum(tf.abs(differences), axis=-1))
         # An example is at distance 0 from itself, for a constant 1 without gradient.
@@ -94,7 +94,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     def call(self, inputs):
         count = tf.shape(inputs)[0]
-        batch = gathered(tf.cast(inputs, self.variable_dtype))
+        batch = gather_rows(tf.cast(inputs, self.variable_dtype))
         rows = tf.shape(batch)[0]
         groups = rows // self._members(rows)
         grouped = tf.reshape(batch, tf.concat([[-1, groups], tf.shape(batch)[1:]], axis=0))

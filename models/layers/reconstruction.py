@@ -1,4 +1,4 @@
-"""How well an autoencoder reconstructs, as a score."""
+"""The reconstruction error of an autoencoder as a score."""
 
 import keras
 import tensorflow as tf

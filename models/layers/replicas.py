@@ -8,12 +8,12 @@ import tensorflow as tf
 
 
 def replicas() -> int:
-    """How many replicas compute together."""
+    """The number of replicas that compute together."""
     context = tf.distribute.get_replica_context()
     return 1 if context is None else context.num_replicas_in_sync
 
 
-def gathered(rows: tf.Tensor) -> tf.Tensor:
+def gather_rows(rows: tf.Tensor) -> tf.Tensor:
     """Rows of all replicas, in their order: `(batch, ...)` to `(batch * replicas, ...)`.
 
     Differentiable: a row's gradient is the sum of what it does to every replica's loss.

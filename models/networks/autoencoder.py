@@ -15,10 +15,10 @@ from ganapp.models.networks.blocks import (
     Rate,
     Width,
     Widths,
-    activated,
+    activate,
+    apply_dropout,
     coarsest_map,
-    cropped,
-    dropped,
+    crop,
 )
 from ganapp.models.networks.dcgan import DOWNSAMPLINGS, UPSAMPLINGS
 from ganapp.models.networks.inputs import DiscriminatorInputs, Shapes
@@ -56,41 +56,41 @@ def autoencoder_discriminator(
     """
     given = DiscriminatorInputs(inputs, condition, class_start, heads)
     shape = tuple(given.x.shape[1:])
-    encoded, decoded = (_encoded, _decoded) if len(shape) == 3 else (_dense, _dense_decoded)
-    x = keras.layers.Dense(code)(encoded(given.x, widths, dropout))
+    encode, decode = (_encode, _decode) if len(shape) == 3 else (_dense, _decode_dense)
+    x = keras.layers.Dense(code)(encode(given.x, widths, dropout))
     # A layer of its own: constraints replace the dense layer by one with another name.
     x = keras.layers.Identity(name=BOTTLENECK)(x)
     score = ReconstructionScore(error=error, dtype="float32", name="scores")
-    return given.network(x, score([given.x, decoded(x, shape, widths)]))
+    return given.network(x, score([given.x, decode(x, shape, widths)]))
 
 
 # Minus a reconstruction error is never positive, and no logit.
 autoencoder_discriminator.reconstructs = True
 
 
-def _encoded(x, widths, dropout):
+def _encode(x, widths, dropout):
     for width in widths:
-        x = dropped(activated(DOWNSAMPLINGS["strided"](x, width)), dropout)
+        x = apply_dropout(activate(DOWNSAMPLINGS["strided"](x, width)), dropout)
     return keras.layers.Flatten()(x)
 
 
-def _decoded(x, shape, widths):
+def _decode(x, shape, widths):
     start = (*coarsest_map(*shape[:2], len(widths)), widths[-1])
-    x = keras.layers.Reshape(start)(activated(keras.layers.Dense(math.prod(start))(x)))
+    x = keras.layers.Reshape(start)(activate(keras.layers.Dense(math.prod(start))(x)))
     for width in reversed(widths):
-        x = activated(UPSAMPLINGS["nearest"](x, width))
+        x = activate(UPSAMPLINGS["nearest"](x, width))
     x = keras.layers.Conv2D(shape[2], 3, padding="same", dtype="float32")(x)
-    return cropped(x, *shape[:2])
+    return crop(x, *shape[:2])
 
 
 def _dense(x, widths, dropout):
     x = keras.layers.Flatten()(x)
     for width in widths:
         x = keras.layers.Dense(width, kernel_initializer="he_normal")(x)
-        x = dropped(activated(x), dropout)
+        x = apply_dropout(activate(x), dropout)
     return x
 
 
-def _dense_decoded(x, shape, widths):
+def _decode_dense(x, shape, widths):
     x = _dense(x, reversed(widths), 0.0)
     return keras.layers.Reshape(shape)(keras.layers.Dense(math.prod(shape), dtype="float32")(x))

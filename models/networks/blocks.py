@@ -35,7 +35,7 @@ ACTIVATIONS: dict[str, Callable[[], keras.layers.Layer]] = {
 }
 
 
-def activated(
+def activate(
     x: keras.KerasTensor,
     normalise: Normaliser = NORMALISATIONS["none"],
     activation: str = "leaky_relu",
@@ -44,21 +44,21 @@ def activated(
     return ACTIVATIONS[activation]()(normalise(x))
 
 
-def dropped(x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
+def apply_dropout(x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
     """Applies dropout; no layer at all at rate 0."""
     return StatelessDropout(rate)(x) if rate else x
 
 
-def _rectified(activation: str) -> Callable:
+def _rectified_units(activation: str) -> Callable:
     def units(x, width: int, normalise: Normaliser, pieces: int):
         # He et al. (2015): keeps the scale of activations through rectified layers.
         x = keras.layers.Dense(width, kernel_initializer="he_normal")(x)
-        return activated(x, normalise, activation)
+        return activate(x, normalise, activation)
 
     return units
 
 
-def _maxout(x, width: int, normalise: Normaliser, pieces: int):
+def _maxout_units(x, width: int, normalise: Normaliser, pieces: int):
     # Of two unit Gaussians the larger has mean square 1: nothing to make up for, unlike above.
     x = keras.layers.Dense(width * pieces, kernel_initializer="lecun_normal")(x)
     return Maxout(pieces=pieces)(normalise(x))
@@ -66,8 +66,8 @@ def _maxout(x, width: int, normalise: Normaliser, pieces: int):
 
 # (x, width, normalise, pieces) -> x through one hidden layer of that many units.
 HIDDEN_UNITS: dict[str, Callable] = {
-    **{name: _rectified(name) for name in ACTIVATIONS},
-    "maxout": _maxout,
+    **{name: _rectified_units(name) for name in ACTIVATIONS},
+    "maxout": _maxout_units,
 }
 
 
@@ -89,7 +89,7 @@ def coarsest_map(height: int, width: int, doublings: int) -> tuple[int, int]:
     return math.ceil(height / 2**doublings), math.ceil(width / 2**doublings)
 
 
-def cropped(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
+def crop(x: keras.KerasTensor, height: int, width: int) -> keras.KerasTensor:
     """Cuts off evenly what a map has beyond (height, width)."""
     spare = [x.shape[1] - height, x.shape[2] - width]
     if not any(spare):

@@ -16,18 +16,18 @@ from ganapp.models.networks.blocks import (
     Rate,
     Width,
     Widths,
-    activated,
+    activate,
+    apply_dropout,
     check_images,
     coarsest_map,
-    cropped,
-    dropped,
+    crop,
 )
 from ganapp.models.networks.inputs import (
     DiscriminatorInputs,
     GeneratorInputs,
     Shapes,
     folded_shape,
-    unfolded,
+    unfold,
 )
 from ganapp.models.tensors import EXAMPLE
 
@@ -37,11 +37,11 @@ def _nearest(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return UpsamplingConv2D(channels)(x)
 
 
-def _transposed(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+def _transposed_convolution(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return keras.layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(x)
 
 
-def _strided(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+def _strided_convolution(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return keras.layers.Conv2D(channels, 4, strides=2, padding="same")(x)
 
 
@@ -54,16 +54,16 @@ def _plain(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
     return keras.layers.Conv2D(channels, 3, padding="same")(x)
 
 
-def _refined(
+def _refine(
     x: keras.KerasTensor, channels: int, convolutions: int, normalise: Normaliser
 ) -> keras.KerasTensor:
     for _ in range(convolutions):
-        x = activated(_plain(x, channels), normalise)
+        x = activate(_plain(x, channels), normalise)
     return x
 
 
-UPSAMPLINGS: dict[str, Callable] = {"nearest": _nearest, "transposed": _transposed}
-DOWNSAMPLINGS: dict[str, Callable] = {"strided": _strided, "average": _average}
+UPSAMPLINGS: dict[str, Callable] = {"nearest": _nearest, "transposed": _transposed_convolution}
+DOWNSAMPLINGS: dict[str, Callable] = {"strided": _strided_convolution, "average": _average}
 
 
 def dcgan_generator(
@@ -104,15 +104,15 @@ def dcgan_generator(
     observed = given.observed_maps(coarsest, (height, width), channels)
     start = (*coarsest, channels[0])
     x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(given.vector))
-    x = observed.beside(activated(x, normalise))
+    x = observed.beside(activate(x, normalise))
     doubled = UPSAMPLINGS[upsampling]
     last, maps_after = (doubled, channels[1:]) if output == "doubling" else (_plain, channels)
     for maps in maps_after:
-        x = activated(doubled(x, maps), normalise)
-        x = observed.beside(_refined(x, maps, depth - 1, normalise))
+        x = activate(doubled(x, maps), normalise)
+        x = observed.beside(_refine(x, maps, depth - 1, normalise))
     x = last(x, colours)
-    x = keras.layers.Activation("tanh", dtype="float32")(cropped(x, height, width))
-    return given.network(unfolded(x, shape))
+    x = keras.layers.Activation("tanh", dtype="float32")(crop(x, height, width))
+    return given.network(unfold(x, shape))
 
 
 def dcgan_discriminator(
@@ -148,6 +148,6 @@ def dcgan_discriminator(
     given = DiscriminatorInputs(inputs, condition, class_start, heads)
     x, normalise = given.x, NORMALISATIONS[normalisation]
     for place, maps in enumerate(channels):
-        x = activated(DOWNSAMPLINGS[downsampling](x, maps), *([normalise] if place else []))
-        x = dropped(_refined(x, maps, depth - 1, normalise), dropout)
+        x = activate(DOWNSAMPLINGS[downsampling](x, maps), *([normalise] if place else []))
+        x = apply_dropout(_refine(x, maps, depth - 1, normalise), dropout)
     return given.network(keras.layers.Flatten()(x), minibatch=minibatch)

@@ -1,4 +1,4 @@
-"""How what a network is given enters it, the same for every family.
+"""The inputs of a network and the way they enter it, the same for every family.
 
 A builder is given the shape of every input by name. Of a generator, latents and other vectors are
 joined to one vector, and observations that are maps (`(height, width, channels)`, or clips) go
@@ -114,12 +114,12 @@ class GeneratorInputs:
         vectors = [_flat(tensor) for tensor in others if len(tensor.shape) <= 3]
         if self._label is not None:
             vectors += GENERATOR_CONDITIONS[condition](self._label)
-        self.vector = _joined(vectors)
+        self.vector = _concatenate(vectors)
 
     @property
     def flat(self) -> Tensor:
         """Everything as one vector, observations too."""
-        return _joined([self.vector, *map(_flat, self._maps)])
+        return _concatenate([self.vector, *map(_flat, self._maps)])
 
     def normaliser(self, name: str) -> Normaliser:
         """The normalisation of that name, by the class where that enters so.
@@ -138,7 +138,7 @@ class GeneratorInputs:
         return lambda x: ConditionalBatchNormalization()([x, self._label])
 
     def observed_maps(self, coarsest: Shape, sides: Shape, widths: Sequence[int]) -> "Observed":
-        """What is seen of the observations at each resolution.
+        """Maps of the observations for each resolution.
 
         Args:
             coarsest: sides of the generator's smallest map.
@@ -199,10 +199,10 @@ class DiscriminatorInputs:
             examples = _as_map(examples)
         sides = tuple(examples.shape[1:-1])
         observed = (x for name, x in self.tensors.items() if name not in (EXAMPLE, LABEL))
-        beside = [_fitted(tensor, sides) for tensor in observed]
+        beside = [_fit_to(tensor, sides) for tensor in observed]
         if self._label is not None:
             beside += self._condition.maps(self._label, sides)
-        self.x = _joined([examples, *beside])
+        self.x = _concatenate([examples, *beside])
 
     def network(
         self, features: Tensor, scores: Tensor | None = None, *, minibatch: str = "none"
@@ -240,7 +240,7 @@ def folded_shape(shape: Shape) -> Shape:
     return height, width, frames * channels
 
 
-def unfolded(x: Tensor, shape: Shape) -> Tensor:
+def unfold(x: Tensor, shape: Shape) -> Tensor:
     """Images `(batch, *folded_shape(shape))` as examples of `shape`."""
     if len(shape) != 4:
         return x
@@ -257,7 +257,7 @@ def _of_model(tensors: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
     return tensors if len(tensors) > 1 else next(iter(tensors.values()))
 
 
-def _joined(tensors: Sequence[Tensor]) -> Tensor:
+def _concatenate(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate()(list(tensors))
 
 
@@ -273,17 +273,17 @@ def _as_map(tensor: Tensor) -> Tensor:
     return keras.layers.Reshape(shape)(keras.layers.Permute((2, 3, 1, 4))(tensor))
 
 
-def _fitted(observation: Tensor, sides: Shape) -> Tensor:
+def _fit_to(observation: Tensor, sides: Shape) -> Tensor:
     """An observation as what joins an example of these sides along its channels."""
     if len(observation.shape) > 3 and len(sides) == 2:
-        return _resized(_as_map(observation), sides)
+        return _resize(_as_map(observation), sides)
     if len(observation.shape) == len(sides) + 2 and tuple(observation.shape[1:-1]) == sides:
         return observation
     flat = _flat(observation)
     return _constant_maps(flat, sides) if sides else flat
 
 
-def _resized(x: Tensor, sides: Shape) -> Tensor:
+def _resize(x: Tensor, sides: Shape) -> Tensor:
     return x if tuple(x.shape[1:3]) == sides else keras.layers.Resizing(*sides)(x)
 
 
@@ -293,19 +293,19 @@ def _pyramid(
     """Maps of the observations, from those of the sides `coarsest` through one doubling a width."""
     if not maps:
         return []
-    x = _joined([_resized(each, sides) for each in maps])
+    x = _concatenate([_resize(each, sides) for each in maps])
     full = [side * 2 ** len(widths) for side in coarsest]
     spare = [large - side for large, side in zip(full, sides, strict=True)]
     if any(spare):  # a generator's largest map is cropped as evenly
         x = keras.layers.ZeroPadding2D([(n // 2, n - n // 2) for n in spare])(x)
 
-    def convolved(x: Tensor, width: int, **options) -> Tensor:
+    def convolve(x: Tensor, width: int, **options) -> Tensor:
         layer = keras.layers.Conv2D(
             width, padding="same", kernel_initializer="he_normal", **options
         )
         return keras.layers.LeakyReLU(negative_slope=0.2)(layer(x))
 
-    found = [convolved(x, widths[-1], kernel_size=3)]
+    found = [convolve(x, widths[-1], kernel_size=3)]
     for width in [*reversed(widths[:-1]), widths[0]]:
-        found.append(convolved(found[-1], width, kernel_size=4, strides=2))
+        found.append(convolve(found[-1], width, kernel_size=4, strides=2))
     return found[::-1]

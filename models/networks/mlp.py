@@ -12,7 +12,7 @@ import annotated_types
 import keras
 
 from ganapp.models.layers import BlockActivation
-from ganapp.models.networks.blocks import HIDDEN_UNITS, NORMALISATIONS, Rate, Width, dropped
+from ganapp.models.networks.blocks import HIDDEN_UNITS, NORMALISATIONS, Rate, Width, apply_dropout
 from ganapp.models.networks.inputs import DiscriminatorInputs, GeneratorInputs, Shapes
 
 Pieces = Annotated[int, annotated_types.Ge(2)]
@@ -87,5 +87,5 @@ def mlp_discriminator(
     given = DiscriminatorInputs(inputs, condition, class_start, heads)
     x, normalise = keras.layers.Flatten()(given.x), NORMALISATIONS[normalisation]
     for width in units:
-        x = dropped(HIDDEN_UNITS[activation](x, width, normalise, pieces), dropout)
+        x = apply_dropout(HIDDEN_UNITS[activation](x, width, normalise, pieces), dropout)
     return given.network(x, minibatch=minibatch)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from ganapp.export.bundle import Bundle
-from ganapp.models.layers.gain import Gain
+from ganapp.models.layers import Gain
 
 SCALE, MEAN = (3.0, 0.5), (100.0, -2.0)
 REPORT = {

@@ -95,7 +95,7 @@ def test_a_process_that_hangs_is_ended(image_export, entries):
 
 def test_layers_of_ours_load_with_the_modules_that_are_named(entries):
     """In the fresh process that found that the artefact does what the generator does."""
-    assert entries["keras"]["modules"] == ["ganapp.models.layers.gain"]
+    assert entries["keras"]["modules"] == ["ganapp.models.layers.activations"]
     assert entries["keras"]["difference"] <= 1e-6
 
 
@@ -104,7 +104,7 @@ def test_a_keras_file_of_shorter_numbers_computes_in_float32(bfloat16_bundle, tm
     with computing_in_float32(bfloat16_bundle.generator):
         write_keras(bfloat16_bundle, path)
         expected = bfloat16_bundle.generator(z, training=False).numpy()
-    assert modules_in(path) == ("ganapp.models.layers.gain",)
+    assert modules_in(path) == ("ganapp.models.layers.activations",)
     found = keras.saving.load_model(path, compile=False)(z, training=False)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert np.abs(expected).max() > 0.1

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 from case import critic_of, mlp_networks, rows, tiny_gan, train
 
-from ganapp.models.critic import Critic
-from ganapp.models.precision import float32_compute
+from ganapp.models.critic import Critic, float32_compute
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
 from ganapp.training.terms import R1, R2, GradientPenalty
 

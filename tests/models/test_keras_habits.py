@@ -7,7 +7,7 @@ import tensorflow as tf
 from case import BATCH, LATENT, SHAPE, linear_networks, plain_batches, rows, tiny_gan, weights
 
 from ganapp.models import GAN
-from ganapp.models.callbacks import ShortProgress, prepare_callbacks
+from ganapp.models.keras_methods import ShortProgress, prepare_callbacks
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.priors import Normal
 
@@ -227,7 +227,9 @@ def test_predict_and_call_map_latents_by_the_averaged_generator():
     raw = gan.generate(latents=latents, ema=False)
     np.testing.assert_allclose(gan(latents, training=True), raw, rtol=1e-5, atol=1e-6)
     assert np.abs(raw - expected).max() > 1e-4
-    with pytest.raises(ValueError, match=r"maps latents \(batch, 3\).*`gan.scores\(examples\)`"):
+    with pytest.raises(
+        ValueError, match=r"maps latents 'z' \(batch, 3\).*`gan.scores\(examples\)`"
+    ):
         gan(rows(4))
 
 

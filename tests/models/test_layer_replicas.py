@@ -10,8 +10,7 @@ import tensorflow as tf
 from case import relative_error, rows, same_networks, tiny_gan, train, weights
 
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
-from ganapp.models.layers.replicas import gathered, own_rows
-from ganapp.models.networks import residual
+from ganapp.models.layers.replicas import gather_rows, own_rows
 from ganapp.models.networks.blocks import MINIBATCH
 from ganapp.models.networks.mlp import mlp_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
@@ -52,7 +51,9 @@ def test_two_replicas_train_as_one(two_replicas):
 
 def test_residual_networks_on_two_replicas(two_replicas, monkeypatch):
     """Both kinds of blocks, convolutions in groups and attention too, with a penalty."""
-    monkeypatch.setattr(residual, "GROUP_WIDTH", 2)  # two groups of the few channels here
+    monkeypatch.setattr(
+        "ganapp.models.networks.resnet.GROUP_WIDTH", 2
+    )  # two groups of the few channels here
     options = {"channels": (4,), "attention": True}
 
     def networks():
@@ -92,7 +93,7 @@ def test_gathering_and_its_gradients(two_replicas):
             outer.watch(own)
             with tf.GradientTape() as inner:
                 inner.watch(own)
-                every = gathered(own)
+                every = gather_rows(own)
                 # Each replica's value is a function of its own rows and of all others.
                 value = tf.reduce_sum(own * tf.reduce_prod(every) + own**3)
             gradient = inner.gradient(value, own)

@@ -13,7 +13,6 @@ from case import (
 )
 
 from ganapp.models.layers import GroupedConv2D
-from ganapp.models.networks import residual
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
 from ganapp.models.networks.mlp import mlp_discriminator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
@@ -27,7 +26,9 @@ TINY = {"channels": (2, 3)}
 def float64(monkeypatch):
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
-    monkeypatch.setattr(residual, "GROUP_WIDTH", 2)  # two groups of the few channels here
+    monkeypatch.setattr(
+        "ganapp.models.networks.resnet.GROUP_WIDTH", 2
+    )  # two groups of the few channels here
 
 
 def examples(seed):

@@ -19,7 +19,7 @@ from ganapp.models.losses import Extensions
 from ganapp.models.networks import mlp_discriminator, mlp_generator
 from ganapp.models.noise import Draws, Stream
 from ganapp.models.outputs import with_outputs
-from ganapp.models.packing import packed, packed_shape, unpacked
+from ganapp.models.packing import pack_examples, packed_shape, unpack_examples
 from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.terms import R1, FeatureMatching, GradientPenalty
@@ -43,32 +43,34 @@ def extensions(*augmentations):
 @pytest.mark.parametrize("size", [1, 3])
 def test_unpacked_is_the_inverse(shape, size):
     x = rows(6, shape)
-    np.testing.assert_array_equal(unpacked(packed(tf.constant(x), size), size), x)
+    np.testing.assert_array_equal(unpack_examples(pack_examples(tf.constant(x), size), size), x)
 
 
 def test_a_pack_is_augmented_as_its_examples_alone():
     """Colour included, which a pack of two images with six channels would be refused."""
     member, x = DiffAugment(), tf.constant(rows(6, IMAGE))
-    expected = packed(member.augment(x, draws(6), STEP, None), SIZE)
-    seen = extensions(member).augment(packed(x, SIZE), draws(6), STEP)
+    expected = pack_examples(member.augment(x, draws(6), STEP, None), SIZE)
+    seen = extensions(member).augment(pack_examples(x, SIZE), draws(6), STEP)
     np.testing.assert_array_equal(seen, expected)
 
 
 def test_equal_examples_of_a_pack_are_seen_differently():
     x = tf.repeat(tf.constant(rows(1, IMAGE)), 4, axis=0)
-    seen = unpacked(extensions(DiffAugment()).augment(packed(x, SIZE), draws(4), STEP), SIZE)
+    seen = unpack_examples(
+        extensions(DiffAugment()).augment(pack_examples(x, SIZE), draws(4), STEP), SIZE
+    )
     assert len(np.unique(seen.numpy().reshape(4, -1), axis=0)) == 4
 
 
 def test_a_step_draws_for_every_example():
     gan = packing_gan(NonSaturating(augmentations=(DiffAugment(),)), shape=IMAGE)
-    x = packed(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
+    x = pack_examples(tf.repeat(tf.constant(rows(1, IMAGE)), BATCH, axis=0), SIZE)
     seen = []
     gan.discriminate = lambda tensors, **options: (
         seen.append(tensors["x"]) or {"scores": tensors["x"]}
     )
     gan._critic({"x": x}, {}, Stream.DISCRIMINATOR_AUGMENTATION)({"x": x})
-    members = unpacked(seen[0], SIZE).numpy().reshape(BATCH, -1)
+    members = unpack_examples(seen[0], SIZE).numpy().reshape(BATCH, -1)
     assert len(np.unique(members, axis=0)) == BATCH
 
 

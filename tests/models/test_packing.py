@@ -16,21 +16,21 @@ from case import (
 
 from ganapp.models import GAN
 from ganapp.models.networks import mlp_discriminator, mlp_generator
-from ganapp.models.packing import packed, packed_shape
+from ganapp.models.packing import pack_examples, packed_shape
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
 from ganapp.training.priors import Normal
 
 
 def test_vectors_side_by_side():
     x = np.arange(12.0).reshape(6, 2)
-    np.testing.assert_array_equal(packed(tf.constant(x), 3), x.reshape(2, 6))
+    np.testing.assert_array_equal(pack_examples(tf.constant(x), 3), x.reshape(2, 6))
     assert packed_shape((2,), 3) == (6,)
-    assert packed(tf.constant(x), 1).shape == (6, 2)
+    assert pack_examples(tf.constant(x), 1).shape == (6, 2)
 
 
 def test_images_channel_by_channel():
     x = rows(4, (3, 5, 2))
-    together = packed(tf.constant(x), 2).numpy()
+    together = pack_examples(tf.constant(x), 2).numpy()
     assert together.shape == (2, *packed_shape((3, 5, 2), 2)) == (2, 3, 5, 4)
     np.testing.assert_array_equal(together[0], np.concatenate([x[0], x[1]], axis=-1))
     np.testing.assert_array_equal(together[1], np.concatenate([x[2], x[3]], axis=-1))

@@ -200,7 +200,7 @@ class RaiseAlarms(StepCallback):
         own = {name: [*recorded.get(name, []), value] for name, value in distances.items()}
         fake = self.model.generate(self.count, seed=self.seed, ema=False)
         labels = self.model.requested_labels(self.count, seed=self.seed)
-        scored = [*self._real, (fake, labels, self.model.observed(self.count))]
+        scored = [*self._real, (fake, labels, self.model.observation_rows(self.count))]
         scores = [self.model.scores(x, labels, **seen) for x, labels, seen in scored]
         return Snapshot(
             training=self.training,

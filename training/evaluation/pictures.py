@@ -9,7 +9,6 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -442,7 +441,7 @@ def _fitted(title: str, width: int, font: ImageFont.FreeTypeFont) -> str:
 
 
 def evaluation_curves(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     *,
     better: Mapping[str, str],
     names: Mapping[str, str],
@@ -496,7 +495,7 @@ def evaluation_curves(
     return render(figure)
 
 
-def _series(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+def _series(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[int, float]]:
     """Values by figure and step; of a step that occurs twice, the later row's."""
     series: dict[str, dict[int, float]] = {}
     for row in rows:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import keras
 import tensorflow as tf
@@ -78,7 +78,7 @@ class Term(Extension):
                 f"Received: interval={self.interval}"
             )
 
-    def weight_at(self, step: tf.Tensor) -> Any:
+    def weight_at(self, step: tf.Tensor) -> float | tf.Tensor:
         """The factor at one training step."""
         return value_at(self.weight, step)
 

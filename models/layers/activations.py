@@ -1,4 +1,4 @@
-"""The end of a generator of rows: scalars, and shares of categories."""
+"""Activations by parts of a vector, learned ones, and a learned gain."""
 
 import itertools
 
@@ -53,3 +53,53 @@ class BlockActivation(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"blocks": self.blocks}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class Maxout(keras.layers.Layer):
+    """The largest of every `pieces` neighbouring features: `(..., n * pieces)` to `(..., n)`.
+
+    Args:
+        pieces: linear functions that one unit chooses from, at least 1.
+
+    Reference: Goodfellow et al., 2013, arXiv:1302.4389.
+    """
+
+    def __init__(self, *, pieces: int, **options) -> None:
+        super().__init__(**options)
+        self.pieces = pieces
+
+    def build(self, input_shape) -> None:
+        if input_shape[-1] % self.pieces:
+            raise ValueError(
+                "`Maxout` takes a multiple of `pieces` features. "
+                f"Received: input_shape={input_shape}, pieces={self.pieces}"
+            )
+
+    def call(self, inputs):
+        units = inputs.shape[-1] // self.pieces
+        shape = tf.concat([tf.shape(inputs)[:-1], [units, self.pieces]], axis=0)
+        return tf.reduce_max(tf.reshape(inputs, shape), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] // self.pieces)
+
+    def get_config(self):
+        return super().get_config() | {"pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class Gain(keras.layers.Layer):
+    """Multiplies its input by one learned scalar, which starts at 0: the branch fades in.
+
+    Reference: the gamma of Zhang et al., 2019, arXiv:1805.08318.
+    """
+
+    def build(self, input_shape) -> None:
+        self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
