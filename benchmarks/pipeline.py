@@ -2,9 +2,8 @@
 
 Prints a Markdown table: examples a second of the input pipeline alone, of training (`GAN.fit` with
 the networks and batch of a preset, or of the configuration that is made where there is none), and
-the ratio, which should be 5 at least. No network makes clips, so of those there is no training to
-compare with. Files are made for it, in a temporary folder; images are decoded and tables fitted
-once before anything is timed, as in a run.
+the ratio, which should be 5 at least. Of clips the first rate alone. Files are made for it, in a
+temporary folder; images are decoded and tables fitted once before anything is timed, as in a run.
 
 Use: python -m benchmarks.pipeline [--source NAME]... [--seconds 3]
 """
@@ -130,7 +129,7 @@ def prepared(place: Path) -> dict:
 
 
 # What is measured: the preset, or `AUTOMATIC` for the configuration that is made for the data, or
-# nothing where nothing trains on them; and what makes the `data` table (a preset has its own).
+# nothing for the pipeline alone; and what makes the `data` table (a preset has its own).
 AUTOMATIC = "automatic"
 CASES = {
     "digits": ("digits", None),

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from run_case import RING, ganapp
 
-from ganapp.commands.list import members_of
 from ganapp.config.loading import load_config
 from ganapp.runner.experiment import compose
 from ganapp.runs import Run
@@ -79,17 +78,6 @@ def test_clips_from_a_file_are_judged_and_drawn(tmp_path):
     assert report["last"]["counts"] == {
         "generated": 50, "train": 72, "held_out": 8, "matched": 8
     }  # fmt: skip
-
-
-def test_no_network_makes_clips(tmp_path):
-    said = ganapp("train", "digits", "--dry-run", "--set", "data.source=moving_digits")
-    assert said.code == 2
-    assert "because no network makes clips yet" in said.errors
-    assert "which holds clips of 10 x 20 x 20 x 1" in said.errors
-    combines = {member["name"]: member["combines"] for member in members_of("data")}
-    without = {name for name, text in combines.items() if "no network makes clips" in text}
-    assert without == {"video", "moving_digits"}
-    assert combines["digits"] == "any objective"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,6 @@ class MovingSource(Source):
         count: images in a clip.
     """
 
-    clips = True
-
     def __init__(
         self, name: str, singles: ArraySource, *, frames: int, size: int, count: int
     ) -> None:

@@ -68,15 +68,13 @@ class Source(abc.ABC):
     What evaluation may know besides: `density`, with the exact `log_density(points)` of the data;
     `modes`, the centres and the sigma of a mixture whose modes are counted; `singles`, the source
     of labelled grey images that the channels of a stack are drawn from. `metrics` are figures that
-    only such sources have and that may choose the best checkpoint. `clips` tells sources of clips,
-    which no network makes, before anything is read. `bad_files` are those that were
+    only such sources have and that may choose the best checkpoint. `bad_files` are those that were
     left out, by name with the reason of each. `notes` are sentences on what was assumed of the
     user's data, each with the setting that says otherwise.
     """
 
     spec: DataSpec
     metrics: tuple[str, ...] = ()
-    clips: bool = False
     density: Density | None = None
     modes: Modes | None = None
     singles: "ArraySource | None" = None

@@ -25,12 +25,6 @@ LEAST_CLIPS = 4
 Whole = Annotated[int, annotated_types.Ge(0)]
 
 
-class ClipSource(ArraySource):
-    """Clips held in memory."""
-
-    clips = True
-
-
 class NextFrames(Source):
     """Frames of clips, each with the frames before it as the observation `frames`.
 
@@ -147,7 +141,7 @@ def video(
     past: Whole = 0,
     held_out: Share = 0.1,
     max_bytes: MaxBytes = MAX_BYTES,
-) -> ClipSource | NextFrames:
+) -> ArraySource | NextFrames:
     """Clips of equal length and size, held in memory.
 
     Args:
@@ -193,7 +187,7 @@ def video(
         description=f"Clips from {place.name}.",
         licence="the user's own data",
     )
-    return next_frames(ClipSource(spec, clips[kept:], clips[:kept]), past)
+    return next_frames(ArraySource(spec, clips[kept:], clips[:kept]), past)
 
 
 def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
