@@ -102,13 +102,13 @@ def engine_rates(export: Path, engine: str, seconds: float = 2.0) -> tuple[float
     z = np.random.default_rng(0).normal(size=(TOGETHER, spec.latent.size)).astype(np.float32)
     with quiet_stderr():
         running = open_engine(engine, spec)
-        running.generate(z)
+        running.generate({"z": z})
     rates = []
     for rows in (z[:1], z):
-        running.generate(rows)
+        running.generate({"z": rows})
         begin, calls = time.perf_counter(), 0
         while (passed := time.perf_counter() - begin) < seconds:
-            running.generate(rows)
+            running.generate({"z": rows})
             calls += 1
         rates.append(calls * len(rows) / passed)
     running.close()
