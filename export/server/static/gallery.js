@@ -176,8 +176,10 @@ async function draw() {
   drawing = new AbortController();
   const { signal } = drawing;
   find("error").hidden = true;
-  if (observations.missing.length) {
-    tell(`Give ${observations.missing.join(" and ")} to draw samples.`);
+  const { missing } = observations;
+  find("main").hidden = missing.length > 0;
+  if (missing.length) {
+    tell(`Give ${missing.join(" and ")} to draw samples.`);
     return;
   }
   find("view").setAttribute("aria-busy", "true");
