@@ -181,8 +181,15 @@ async def read_observations(context: Context, servable: Servable, body: JsonObje
     }
 
 
-def _repeated(observations: Arrays, count: int) -> Arrays:
-    return {name: np.repeat(each[np.newaxis], count, 0) for name, each in observations.items()}
+def _repeated(observations: Arrays, count: int, limits: Limits) -> Arrays:
+    """The same observations for every sample, within the limits of a request."""
+    numbers = sum(each.size for each in observations.values())
+    if count * numbers > limits.elements:
+        raise InvalidArgument(
+            f"Expected observations of at most {limits.elements} numbers in all, "
+            f"{limits.elements // numbers} samples. Received: {count} samples"
+        )
+    return {name: np.broadcast_to(x, (count, *x.shape)) for name, x in observations.items()}
 
 
 async def draw_samples(
@@ -204,7 +211,7 @@ async def draw_samples(
             "truncation": (query.truncation, "DT_FLOAT"),
         }
         inputs = {name: to_array(*value) for name, value in values.items() if name in known}
-        inputs |= _repeated(observations, query.count)
+        inputs |= _repeated(observations, query.count, context.limits)
         return await context.predict(request, servable, drawing, inputs)
 
     try:
@@ -280,7 +287,7 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
             )
         observations = await read_observations(context, servable, body)
         drawn = await draw_samples(context, request, servable, query, observations)
-        inputs = _repeated(observations, frames)
+        inputs = _repeated(observations, frames, context.limits)
         for each in servable.spec.drawn:
             rows = np.concatenate([outputs[each.drawn_name] for outputs in drawn])
             latent = each.name == "z"
@@ -307,7 +314,7 @@ async def observed_json(context: Context, request: Request, target: Target) -> R
         observations = await read_observations(context, servable, body)
         own = {key: of for key, of in signature.inputs.items() if key not in observations}
         inputs = columns(body.get("inputs"), dataclasses.replace(signature, inputs=own))
-        inputs |= _repeated(observations, count)
+        inputs |= _repeated(observations, count, context.limits)
         outputs = await context.predict(request, servable, name, inputs)
     numbers = sum(array.size for array in outputs.values())
     return await json_response({"outputs": as_columns(outputs)}, numbers=numbers)

@@ -5,7 +5,7 @@ import { askKey, showCard } from "./dialogs.js";
 import { KINDS, kindOf } from "./kinds.js";
 import { Observations } from "./observations.js";
 import { EVERY_CLASS, LARGEST_SEED, readState, writeState } from "./state.js";
-import { Tools } from "./tools.js";
+import { Tools, numbersOf } from "./tools.js";
 
 const NUMBERS_AT_ONCE = 1_500_000; // of an answer: below what the server gives by default
 const OF_EVERY_CLASS = 8; // pictures, unless the person says how many
@@ -144,8 +144,8 @@ function countOf() {
     return state.count;
   }
   const every = KINDS[kind].picture && state.class === EVERY_CLASS;
-  const size = info.output.shape.reduce((product, side) => product * side, 1);
-  const most = Math.max(1, Math.floor(NUMBERS_AT_ONCE / (size + info.latent.size)));
+  const size = numbersOf(info.output) + info.inputs.reduce((sum, each) => sum + numbersOf(each), 0);
+  const most = Math.max(1, Math.floor(NUMBERS_AT_ONCE / size));
   return Math.min(every ? OF_EVERY_CLASS : KINDS[kind].count, most);
 }
 

@@ -1,5 +1,7 @@
 // What a model must be given: a field for each observation, for pictures or for numbers.
 
+import { numbersOf } from "./tools.js";
+
 function encoded(file) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
@@ -31,7 +33,7 @@ export class Observations {
   }
 
   field(each) {
-    const size = each.shape.reduce((product, side) => product * side, 1);
+    const size = numbersOf(each);
     const counts = each.pictures.join(" or ");
     const hint = counts
       ? `${counts} ${counts === "1" ? "picture" : "pictures, in order"}`

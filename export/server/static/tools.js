@@ -9,6 +9,11 @@ import { Player } from "./player.js";
 const FRAMES = 24;
 const NUMBERS_AT_ONCE = 400_000; // of an answer: long walks of large pictures are asked for in parts
 
+/** How many numbers a row of an input or output of gallery.json has. */
+export function numbersOf({ shape }) {
+  return shape.reduce((product, side) => product * side, 1);
+}
+
 const find = (id) => document.getElementById(id);
 
 /** Both tools; for images and points, whose model units the page can turn into the user's. */
@@ -149,7 +154,7 @@ export class Tools {
 
   /** Samples of inputs by name in the user's units, asked for in parts of a bearable size. */
   async generate(inputs, signal) {
-    const size = this.info.output.shape.reduce((product, side) => product * side, 1);
+    const size = [this.info.output, ...this.info.inputs].reduce((sum, each) => sum + numbersOf(each), 0);
     const part = Math.max(1, Math.floor(NUMBERS_AT_ONCE / size));
     const found = [];
     for (let first = 0; first < inputs.z.length; first += part) {

@@ -131,6 +131,19 @@ def test_what_does_not_fit_is_named(named_client, observed, change, complaint):
         assert complaint in answer.json()["error"], path
 
 
+def test_observations_are_not_multiplied_beyond_the_limit(named_client, observed):
+    limits, most = named_client.app.context.limits, 10 * 50
+    object.__setattr__(limits, "elements", most)
+    try:
+        body = {"observations": observed}
+        answer = named_client.post(f"{MODEL}/sample.png?count=11", json=body)
+        assert answer.status_code == 400
+        assert "500 numbers in all, 10 samples. Received: 11" in answer.json()["error"]
+        assert named_client.post(f"{MODEL}/sample.png?count=10", json=body).status_code == 200
+    finally:
+        object.__setattr__(limits, "elements", Limits().elements)
+
+
 def test_a_link_has_no_observations(named_client):
     answer = named_client.get(f"{MODEL}/sample.png")
     assert answer.status_code == 400
