@@ -25,6 +25,7 @@ with quiet_stderr():
     import tensorflow as tf
 
     from ganapp.export.graphs import static_shapes
+    from ganapp.export.layout import Input
     from ganapp.export.server.batching import Batcher, Batching
     from ganapp.export.server.engines import Engine, open_engine
     from ganapp.export.server.spec import Latent, ServingSpec
@@ -72,6 +73,7 @@ def write(generator: keras.Model, size: int, folder: Path) -> ServingSpec:
         kind="image",
         output_name="image",
         output_shape=tuple(generator.output_shape[1:]),
+        inputs=(Input("z", (size,), "latent"),),
         latent=Latent(size, "normal", "arc", True, size, ()),
         units={"levels": True},
         signatures={},
@@ -86,9 +88,9 @@ def call_times(engines: dict[str, Engine], z: np.ndarray) -> dict[str, tuple[flo
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in engines}
     for _ in range(40):
         for name, engine in engines.items():
-            engine.generate(z)  # the one before may have left the caches cold
+            engine.generate({"z": z})  # the one before may have left the caches cold
             clock, work = time.perf_counter(), time.process_time()
-            engine.generate(z)
+            engine.generate({"z": z})
             passed = time.perf_counter() - clock, time.process_time() - work
             times[name].append(passed)
     return {
@@ -99,10 +101,10 @@ def call_times(engines: dict[str, Engine], z: np.ndarray) -> dict[str, tuple[flo
 
 def difference(engine: Engine, z: np.ndarray) -> float:
     """Largest difference between rows in batches of 64 and in smaller ones."""
-    whole, worst = engine.generate(z), 0.0
+    whole, worst = engine.generate({"z": z}), 0.0
     for size in (1, 2, 3, 7, 16, 33):
         for start in range(0, len(z) - size + 1, size):
-            part = engine.generate(z[start : start + size])
+            part = engine.generate({"z": z[start : start + size]})
             worst = max(worst, float(np.abs(part - whole[start : start + size]).max()))
     return worst
 
@@ -113,8 +115,8 @@ async def throughput(
     """Answers a second, and the mean number of rows in a batch."""
     sizes: list[int] = []
 
-    def run(batch: np.ndarray) -> np.ndarray:
-        sizes.append(len(batch))
+    def run(batch: dict[str, np.ndarray]) -> np.ndarray:
+        sizes.append(len(batch["z"]))
         return engine.generate(batch)
 
     batcher, answers = Batcher(run, Batching(max_batch_size=rows)), 0
@@ -122,7 +124,7 @@ async def throughput(
 
     async def client(number: int) -> None:
         nonlocal answers
-        row = z[number % len(z)][np.newaxis]
+        row = {"z": z[number % len(z)][np.newaxis]}
         while time.monotonic() < end:
             await batcher.submit(row)
             answers += 1

@@ -23,6 +23,8 @@ import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.running import markdown
 from benchmarks.serving_load import Server, request_body
 
@@ -94,13 +96,16 @@ class Requests:
 
     def __init__(self, name: bytes, body: bytes, seed: int) -> None:
         self.name, self.draw = name, random.Random(seed)
-        latent = json.loads(body)["instances"]
-        tensor = {"name": "z", "shape": [1, len(latent[0])], "datatype": "FP32", "data": latent[0]}
+        rows = json.loads(body)["instances"]
+        tensors = [
+            {"name": key, "shape": [1, *np.shape(each)], "datatype": "FP32", "data": each}
+            for key, each in rows[0].items()
+        ]
         drawing = {"signature_name": "sample", "inputs": {"count": 2, "seed": 3}}
         self.good = [
-            (b"/v1/models/%b:predict" % name, {"instances": latent}),
+            (b"/v1/models/%b:predict" % name, {"instances": rows}),
             (b"/v1/models/%b:predict" % name, drawing),
-            (b"/v2/models/%b/infer" % name, {"inputs": [tensor], "outputs": [{"name": "image"}]}),
+            (b"/v2/models/%b/infer" % name, {"inputs": tensors, "outputs": [{"name": "image"}]}),
         ]
         self.kinds = [self.of_bytes, self.of_json, self.of_lines, self.of_encodings]
 

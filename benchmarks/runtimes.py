@@ -121,11 +121,11 @@ def is_plain(value: object) -> bool:
 
 def timed(engine: Engine, z: np.ndarray, calls: int) -> list[list[float]]:
     """Seconds of each call by the wall clock and of the processors."""
-    engine.generate(z)  # the one before may have left the caches cold
+    engine.generate({"z": z})  # the one before may have left the caches cold
     found = []
     for _ in range(calls):
         clock, work = time.perf_counter(), time.process_time()
-        engine.generate(z)
+        engine.generate({"z": z})
         found.append([time.perf_counter() - clock, time.process_time() - work])
     return found
 
@@ -187,7 +187,7 @@ def main() -> None:
         kept_z, kept = reference["z"], reference["samples"]
     engines = {n: open_engine(n, spec, num_threads=options.threads) for n in (FIRST, "onnx")}
     turns: dict[str, Turn] = {n: lambda *a, e=e: timed(e, *a) for n, e in engines.items()}
-    made = {name: engine.generate(kept_z) for name, engine in engines.items()}
+    made = {name: engine.generate({"z": kept_z}) for name, engine in engines.items()}
     torch = None
     with tempfile.TemporaryDirectory() as scratch:
         if options.torch_python and shutil.which(options.torch_python):

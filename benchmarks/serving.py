@@ -99,18 +99,23 @@ def statuses(loads: list[Load]) -> dict[str, int]:
 def engine_rates(export: Path, engine: str, seconds: float = 2.0) -> tuple[float, float]:
     """Rows a second of the engine without a server, in one thread: one by one, and 64 at once."""
     spec = ServingSpec.read(serving_file(export).parents[1])
-    z = np.random.default_rng(0).normal(size=(TOGETHER, spec.latent.size)).astype(np.float32)
+    draw = np.random.default_rng(0)
+    inputs = {
+        each.name: draw.normal(size=(TOGETHER, *each.shape)).astype(np.float32)
+        for each in spec.inputs
+    }
     with quiet_stderr():
         running = open_engine(engine, spec)
-        running.generate(z)
+        running.generate(inputs)
     rates = []
-    for rows in (z[:1], z):
+    for count in (1, TOGETHER):
+        rows = {name: each[:count] for name, each in inputs.items()}
         running.generate(rows)
         begin, calls = time.perf_counter(), 0
         while (passed := time.perf_counter() - begin) < seconds:
             running.generate(rows)
             calls += 1
-        rates.append(calls * len(rows) / passed)
+        rates.append(calls * count / passed)
     running.close()
     return rates[0], rates[1]
 

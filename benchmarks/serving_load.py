@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import re
 import subprocess
@@ -10,6 +11,10 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+
+import numpy as np
+
+from ganapp.export.server.spec import ServingSpec
 
 ROOT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")  # of processor time, a second
@@ -161,7 +166,9 @@ def serving_file(export: Path) -> Path:
 
 
 def request_body(export: Path) -> bytes:
-    """A request for one sample of a fixed latent."""
-    size = json.loads(serving_file(export).read_text())["latent"]["size"]
-    latent = [round((7 * place % 11 - 5) / 5, 1) for place in range(size)]
-    return json.dumps({"instances": [latent]}).encode()
+    """A request for one sample of fixed inputs."""
+    row = {}
+    for each in ServingSpec.read(serving_file(export).parents[1]).inputs:
+        numbers = [round((7 * place % 11 - 5) / 5, 1) for place in range(math.prod(each.shape))]
+        row[each.name] = np.reshape(numbers, each.shape).tolist()
+    return json.dumps({"instances": [row]}).encode()

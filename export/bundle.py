@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.export import ExportError
-from ganapp.export.layout import Json, drawn_name
+from ganapp.export.layout import Input, Json, drawn_name
 from ganapp.models.tensors import (
     EXAMPLE,
     LABEL,
@@ -63,31 +63,6 @@ class LatentPrior(Protocol):
 
     def numpy_code(self, count: int) -> str:
         """Lines that assign `z`, `(count, size)`, from `np` and the generator `random`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Input:
-    """One input of the generator, under this name in every artefact.
-
-    Args:
-        name: e.g. `"z"`.
-        shape: of one row.
-        role: `"latent"`, drawn by the prior; `"label"`, one-hot classes, drawn by their shares
-            where none is requested; `"observation"`, which must be given.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    role: str
-
-    def as_dict(self) -> Json:
-        """A JSON-ready copy."""
-        return {"name": self.name, "shape": list(self.shape), "role": self.role}
-
-    @property
-    def drawn_name(self) -> str:
-        """Name of the output that says what was drawn for it."""
-        return drawn_name(self.name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

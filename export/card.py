@@ -507,6 +507,7 @@ def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
         columns = [each for each in columns if each["kind"] not in ("constant", "identifier")]
     units = {
         "image": f"uint8 ({count}, {shape}), 0 to 255",
+        "video": f"uint8 ({count}, {shape}), 0 to 255",
         "vector": f"float32 ({count}, {shape if columns is None else len(columns)})",
     }
     values = {name: f'{name}.astype("float32")' for name in names}

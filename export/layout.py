@@ -4,6 +4,7 @@ DIR/model_card.{md,json,html}, samples.png, SHA256SUMS describe what was exporte
 DIR/models/NAME/VERSION/ is one servable, as TensorFlow Serving reads it. Needs no TensorFlow.
 """
 
+import dataclasses
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,6 +25,7 @@ RESERVED = (MODELS, EXTRA)  # folders that say what the folder around them is
 LONGEST_NAME = 200  # characters; folders made aside have longer names, and 255 is the most
 PARTIAL, PREVIOUS = ".partial", ".previous"  # of folders made aside, whose names begin with .
 CARD_SCHEMA = "ganapp-model-card/2"
+ROLES = ("latent", "label", "observation")  # of inputs of a generator
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -81,6 +83,31 @@ def is_aside(path: Path) -> bool:
 def drawn_name(name: str) -> str:
     """The output of a signature that says what was drawn for an input: of `z` it is `latents`."""
     return "latents" if name == "z" else name
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """One input of the generator, under this name in every artefact.
+
+    Args:
+        name: e.g. `"z"`.
+        shape: of one row.
+        role: one of `ROLES`: `"latent"`, drawn by the prior; `"label"`, one-hot classes, drawn by
+            their shares where none is requested; `"observation"`, which must be given.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    role: str
+
+    def as_dict(self) -> Json:
+        """A JSON-ready copy."""
+        return {"name": self.name, "shape": list(self.shape), "role": self.role}
+
+    @property
+    def drawn_name(self) -> str:
+        """Name of the output that says what was drawn for it."""
+        return drawn_name(self.name)
 
 
 def read_object(path: Path) -> Json:

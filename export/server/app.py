@@ -95,8 +95,17 @@ def _post(path: str, handler: Handler, body: object, answer: object) -> Endpoint
     )
 
 
-def _picture(path: str, handler: Handler, answer: str, query: Callable) -> Endpoint:
-    return Endpoint(path=path, handler=handler, answer=answer, query=query, errors=OF_RUNS)
+def _picture(path: str, handler: Handler, answer: str, query: Callable) -> Iterator[Endpoint]:
+    for method, body in (("GET", None), ("POST", pages.ObservationsRequest)):
+        yield Endpoint(
+            path=path,
+            handler=handler,
+            method=method,
+            body=body,
+            answer=answer,
+            query=query,
+            errors=OF_RUNS,
+        )
 
 
 VERSION_1 = (
@@ -110,9 +119,10 @@ VERSION_1 = (
     _post(":regress", rest.regress, rest.ExamplesRequest, None),
     Endpoint(path="", handler=rest.model_status, answer=rest.StatusResponse),
     Endpoint(path="/metadata", handler=rest.model_metadata, answer=rest.MetadataResponse),
-    _picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
-    _picture("/sample.csv", pages.sample_csv, "text/csv", pages.sample_parameters),
-    _picture("/walk.gif", pages.walk_gif, "image/gif", pages.walk_parameters),
+    *_picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
+    *_picture("/sample.csv", pages.sample_csv, "text/csv", pages.sample_parameters),
+    *_picture("/walk.gif", pages.walk_gif, "image/gif", pages.walk_parameters),
+    _post("/observed.json", pages.observed_json, pages.ObservedRequest, rest.ColumnsResponse),
     Endpoint(path="/gallery.json", handler=pages.gallery_json),
     Endpoint(path="/card", handler=pages.card_page, answer="text/html"),
     Endpoint(path="/card.json", handler=pages.card_json),

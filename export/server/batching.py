@@ -16,9 +16,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ganapp.export.server.engines import count_rows
 from ganapp.export.server.errors import DeadlineExceeded, Overloaded, ServerError, Unavailable
+from ganapp.export.server.spec import Arrays
 
-Run = Callable[[np.ndarray], np.ndarray]
+Run = Callable[[Arrays], np.ndarray]
 ANSWERS_A_TURN = 8  # answers that are handed out before the event loop looks at all else
 MEMORY = 0.8  # share of the old value in the running mean of seconds a row
 
@@ -73,7 +75,7 @@ class QueuedRequest:
     """Rows of a request that wait for a batch, and the future of their answer.
 
     Args:
-        z: rows `(n, size)`.
+        inputs: by name, rows `(n, ...)`.
         future: of what the engine makes of them, `(n, ...)`.
         since: when they came, as `time.monotonic()` counts.
         deadline: likewise, after which they are not run any more.
@@ -81,23 +83,26 @@ class QueuedRequest:
         parts: answers to some of them, by the first row.
     """
 
-    z: np.ndarray
+    inputs: Arrays
     future: asyncio.Future
     since: float
     deadline: float = math.inf
     taken: int = 0
     parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.size = count_rows(self.inputs)
+
     @property
     def remaining(self) -> int:
         """How many rows still wait."""
-        return len(self.z) - self.taken
+        return self.size - self.taken
 
     def receive(self, start: int, rows: np.ndarray) -> None:
         """Keeps the answer to the rows from `start` on; the last one completes the future."""
-        if len(rows) < len(self.z):
+        if len(rows) < self.size:
             self.parts[start] = rows
-            if sum(map(len, self.parts.values())) < len(self.z):
+            if sum(map(len, self.parts.values())) < self.size:
                 return
             rows = np.concatenate([self.parts[at] for at in sorted(self.parts)])
         if not self.future.done():
@@ -116,8 +121,8 @@ class Batcher:
     """Runs rows of many requests together; used from one event loop.
 
     Args:
-        run: rows `(n, size)` -> `(n, ...)`, called in threads of the batcher, `num_batch_threads`
-            at a time. What it makes of a row may not depend on the others.
+        run: inputs by name, rows `(n, ...)` -> `(n, ...)`, called in threads of the batcher,
+            `num_batch_threads` at a time. What it makes of a row may not depend on the others.
         parameters: see `Batching`.
         hooks: see `Hooks`.
     """
@@ -149,13 +154,13 @@ class Batcher:
         """Rows that may wait."""
         return self.parameters.max_batch_size * self.parameters.max_enqueued_batches
 
-    async def submit(self, z: np.ndarray, deadline: float | None = None) -> np.ndarray:
+    async def submit(self, inputs: Arrays, deadline: float | None = None) -> np.ndarray:
         """Runs rows, in whatever company.
 
         A caller that is cancelled takes its waiting rows out of the queue.
 
         Args:
-            z: rows `(n, size)`, at least one.
+            inputs: by name, rows `(n, ...)`, at least one, as many of each.
             deadline: as `time.monotonic()` counts, after which no row is run any more; `None` for
                 no limit. Whoever does not want to wait for a thread or a batch that is running
                 has to end the wait.
@@ -169,16 +174,16 @@ class Batcher:
             Unavailable: the batcher is closed.
             ServerError: `run` failed (500).
         """
-        self.admit(len(z), deadline)
+        self.admit(count_rows(inputs), deadline)
         if not self._open:  # not sooner: what fails its warm-up has none
             self._open = True
             self.hooks.on_open(lambda: self._rows)
         future = asyncio.get_running_loop().create_future()
         request = QueuedRequest(
-            z, future, time.monotonic(), math.inf if deadline is None else deadline
+            inputs, future, time.monotonic(), math.inf if deadline is None else deadline
         )
         self._queue.append(request)
-        self._count(len(z))
+        self._count(request.size)
         self._pump_soon()
         try:
             return await future
@@ -222,7 +227,7 @@ class Batcher:
     def _drop(self, request: QueuedRequest) -> None:
         """Lets none of its rows wait any more."""
         self._count(-request.remaining)
-        request.taken = len(request.z)
+        request.taken = request.size
 
     def _pump_soon(self, delay: float = 0.0) -> None:
         """Looks at the queue after the callbacks that are due: they may bring company."""
@@ -264,7 +269,7 @@ class Batcher:
                 self._drop(request)
                 request.fail(deadline_passed())
             start = request.taken
-            request.taken = min(len(request.z), start + room)
+            request.taken = min(request.size, start + room)
             if request.taken > start:
                 parts.append((request, start, request.taken))
                 room -= request.taken - start
@@ -283,8 +288,7 @@ class Batcher:
         """Runs a batch; in a thread."""
         try:
             begin = time.perf_counter()
-            rows = [request.z[start:stop] for request, start, stop in parts]
-            result = self._run(rows[0] if len(rows) == 1 else np.concatenate(rows))
+            result = self._run(_gathered(parts))
             each = (time.perf_counter() - begin) / len(result)
             self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
         except BaseException as error:  # whatever it is, it is told to those who asked
@@ -313,6 +317,15 @@ class Batcher:
         else:
             self._answering -= 1
             self._count(0)
+
+
+def _gathered(parts: list[Part]) -> Arrays:
+    """The rows of a batch by input."""
+    found = {}
+    for name in parts[0][0].inputs:
+        rows = [request.inputs[name][start:stop] for request, start, stop in parts]
+        found[name] = rows[0] if len(rows) == 1 else np.concatenate(rows)
+    return found
 
 
 def deadline_passed() -> DeadlineExceeded:

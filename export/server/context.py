@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from ganapp.export.server.errors import InvalidArgument, NotFound, ServerError, Unavailable
 from ganapp.export.server.repository import Repository
-from ganapp.export.server.servable import Arrays, Servable
-from ganapp.export.server.spec import Signature
+from ganapp.export.server.servable import Servable
+from ganapp.export.server.spec import Arrays, Signature
 from ganapp.export.server.tensors import Json, JsonObject, check_size, parse_object, shown, write
 
 THREADED_BYTES = 200_000  # JSON from which on the event loop should not do it itself

@@ -2,13 +2,19 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from ganapp.export.server.spec import SAVED_MODEL, BrokenVersion, ServingSpec, file_inside
+from ganapp.export.server.spec import (
+    SAVED_MODEL,
+    Arrays,
+    BrokenVersion,
+    ServingSpec,
+    file_inside,
+)
 
 
 class Engine(Protocol):
@@ -16,8 +22,8 @@ class Engine(Protocol):
 
     def __init__(self, spec: ServingSpec, artefact: str, *, num_threads: int = 1) -> None: ...
 
-    def generate(self, z: np.ndarray) -> np.ndarray:
-        """Latents float32 `(n, size)` -> samples float32 `(n, *shape)` in model units.
+    def generate(self, inputs: Arrays) -> np.ndarray:
+        """Inputs by name, float32 `(n, ...)` -> samples float32 `(n, *shape)` in model units.
 
         What is made of a row does not depend on the other rows, up to what the class says.
         """
@@ -66,41 +72,54 @@ class LiteRTModel:
     are not padded: batches of 5 to 37 rows took no longer as they came than as powers of two.
 
     Args:
-        content: of a `.tflite` file with one float32 or int8 input `(n, size)` and one output.
+        content: of a `.tflite` file with float32 or int8 inputs `(n, ...)` and one output.
+        inputs: their names.
         num_threads: within one call.
 
     Raises:
         ValueError, RuntimeError: it is no such file.
     """
 
-    def __init__(self, content: bytes, num_threads: int) -> None:
+    def __init__(self, content: bytes, inputs: Sequence[str], num_threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
-        inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
+        self._inputs = self._details_by_name(inputs)
+        if self._inputs.keys() != set(inputs) or len(outputs) != 1:
             raise ValueError(
-                f"it has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
+                f"it has the inputs {', '.join(self._inputs)} and {len(outputs)} outputs, "
+                f"not {', '.join(inputs)} and one output"
             )
-        self._input, self._output = inputs[0], outputs[0]
+        self._output = outputs[0]
         # A file converted for a fixed batch says so; -1 where any number of rows goes.
-        self._fixed_rows = int(self._input["shape_signature"][0])
+        shapes = [each["shape_signature"] for each in self._inputs.values()]
+        self._fixed_rows = max(int(shape[0]) for shape in shapes)
         self._rows: int | None = None
 
-    def run(self, z: np.ndarray) -> np.ndarray:
-        """float32 `(n, size)` -> float32 `(n, *shape)`."""
-        if self._fixed_rows > 0:
-            return run_in_blocks(self._run_batch, z, self._fixed_rows)
-        return self._run_batch(z)
+    def _details_by_name(self, names: Sequence[str]) -> dict[str, dict]:
+        details = self._interpreter.get_input_details()
+        if len(details) == len(names) == 1:
+            return {names[0]: details[0]}
+        if "serving_default" not in self._interpreter.get_signature_list():
+            return {each["name"]: each for each in details}
+        return self._interpreter.get_signature_runner("serving_default").get_input_details()
 
-    def _run_batch(self, z: np.ndarray) -> np.ndarray:
-        if self._rows != len(z):
+    def run(self, inputs: Arrays) -> np.ndarray:
+        """Inputs by name, float32 `(n, ...)` -> float32 `(n, *shape)`."""
+        if self._fixed_rows > 0:
+            return run_in_blocks(self._run_batch, inputs, self._fixed_rows)
+        return self._run_batch(inputs)
+
+    def _run_batch(self, inputs: Arrays) -> np.ndarray:
+        if self._rows != (rows := count_rows(inputs)):
             self._rows = None  # unknown, should one of these fail
-            self._interpreter.resize_tensor_input(self._input["index"], z.shape)
+            for name, details in self._inputs.items():
+                self._interpreter.resize_tensor_input(details["index"], inputs[name].shape)
             self._interpreter.allocate_tensors()
-            self._rows = len(z)
-        self._interpreter.set_tensor(self._input["index"], _quantise(z, self._input))
+            self._rows = rows
+        for name, details in self._inputs.items():
+            self._interpreter.set_tensor(details["index"], _quantise(inputs[name], details))
         self._interpreter.invoke()
         return _dequantise(self._interpreter.get_tensor(self._output["index"]), self._output)
 
@@ -114,21 +133,22 @@ class LiteRTEngine:
 
     def __init__(self, spec: ServingSpec, artefact: str, *, num_threads: int = 1) -> None:
         path = spec.artefacts[artefact]
-        self._content, self._num_threads = spec.loadable(path), num_threads
+        names = [each.name for each in spec.inputs]
+        self._arguments = (spec.loadable(path), names, num_threads)
         self._free: list[LiteRTModel] = []
         self._lock = threading.Lock()
         try:
-            self._free.append(LiteRTModel(self._content, num_threads))
+            self._free.append(LiteRTModel(*self._arguments))
         except (ValueError, RuntimeError) as error:
             raise BrokenVersion(f"`{path}` could not be loaded by LiteRT: {error}") from error
 
-    def generate(self, z: np.ndarray) -> np.ndarray:
+    def generate(self, inputs: Arrays) -> np.ndarray:
         """See `Engine`."""
         with self._lock:
             model = self._free.pop() if self._free else None
-        model = model or LiteRTModel(self._content, self._num_threads)
+        model = model or LiteRTModel(*self._arguments)
         try:
-            return model.run(z)
+            return model.run(inputs)
         finally:
             with self._lock:
                 self._free.append(model)
@@ -161,11 +181,21 @@ class OnnxEngine:
         except Exception as error:  # onnxruntime's exceptions share no public base class
             reason = str(error).splitlines()[0]
             raise BrokenVersion(f"`{path}` could not be loaded by onnxruntime: {reason}") from error
-        self._input = self._session.get_inputs()[0].name
+        taken = [each.name for each in self._session.get_inputs()]
+        names = [each.name for each in spec.inputs]
+        if len(taken) == len(names) == 1:
+            names = taken
+        if set(taken) != set(names):
+            raise BrokenVersion(
+                f"`{path}` must take {', '.join(names)}. Received: {', '.join(taken)}"
+            )
+        # Of the file, by that of serving.json.
+        self._names = dict(zip((each.name for each in spec.inputs), names, strict=True))
 
-    def generate(self, z: np.ndarray) -> np.ndarray:
+    def generate(self, inputs: Arrays) -> np.ndarray:
         """See `Engine`."""
-        return self._session.run(None, {self._input: np.ascontiguousarray(z)})[0]
+        given = {self._names[name]: np.ascontiguousarray(x) for name, x in inputs.items()}
+        return self._session.run(None, given)[0]
 
     def close(self) -> None:
         """See `Engine`."""
@@ -205,12 +235,13 @@ class SavedModelEngine:
             ) from error
         self._constant, self._output = tf.constant, spec.output_name
 
-    def generate(self, z: np.ndarray) -> np.ndarray:
+    def generate(self, inputs: Arrays) -> np.ndarray:
         """See `Engine`."""
-        return run_in_blocks(self._run_batch, z, self.BLOCK)
+        return run_in_blocks(self._run_batch, inputs, self.BLOCK)
 
-    def _run_batch(self, z: np.ndarray) -> np.ndarray:
-        return self._function(z=self._constant(z))[self._output].numpy()
+    def _run_batch(self, inputs: Arrays) -> np.ndarray:
+        given = {name: self._constant(x) for name, x in inputs.items()}
+        return self._function(**given)[self._output].numpy()
 
     def close(self) -> None:
         """See `Engine`."""
@@ -227,23 +258,31 @@ ENGINES: dict[str, type[Engine]] = {
 }
 
 
-def run_in_blocks(run: Callable[[np.ndarray], np.ndarray], z: np.ndarray, size: int) -> np.ndarray:
+def count_rows(inputs: Arrays) -> int:
+    """How many rows every input has."""
+    return len(next(iter(inputs.values())))
+
+
+def run_in_blocks(run: Callable[[Arrays], np.ndarray], inputs: Arrays, size: int) -> np.ndarray:
     """Calls `run` with batches of exactly `size` rows, the last filled up with zeros.
 
     Args:
-        run: rows `(size, ...)` -> `(size, ...)`.
-        z: rows `(n, ...)`, at least one.
+        run: inputs by name `(size, ...)` -> `(size, ...)`.
+        inputs: by name `(n, ...)`, at least one row.
         size: of a batch.
 
     Returns:
         what `run` makes of the n rows.
     """
-    parts = []
-    for start in range(0, len(z), size):
-        rows = z[start : start + size]
-        padding = np.zeros((size - len(rows), *z.shape[1:]), z.dtype)
-        parts.append(run(np.concatenate([rows, padding]))[: len(rows)])
+    count, parts = count_rows(inputs), []
+    for start in range(0, count, size):
+        batch = {name: _filled_up(x[start : start + size], size) for name, x in inputs.items()}
+        parts.append(run(batch)[: count - start])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _filled_up(rows: np.ndarray, size: int) -> np.ndarray:
+    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
 
 
 def _quantise(values: np.ndarray, details: dict) -> np.ndarray:

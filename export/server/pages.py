@@ -1,6 +1,7 @@
 """Pictures for people: grids, sheets and walks of samples, and the model card.
 
-All are answers to GET under `/v1/models/NAME[/versions/N]`, so that a link is enough.
+All are answers to GET under `/v1/models/NAME[/versions/N]`, so that a link is enough; a model of
+observations is sent one of each by POST, of which all samples are.
 """
 
 import asyncio
@@ -17,18 +18,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ganapp.export.layout import CARD_HTML, CARD_JSON, EXTRA, PICTURE
-from ganapp.export.server.context import Context, Limits, Target, json_response, whole_number
+from ganapp.export.server.context import (
+    Context,
+    Limits,
+    Target,
+    json_response,
+    signature_of,
+    whole_number,
+)
 from ganapp.export.server.errors import InvalidArgument, NotFound
 from ganapp.export.server.middleware import CARD_POLICY
+from ganapp.export.server.observations import picture_counts, read_observation
+from ganapp.export.server.rest import as_columns, columns, signature_name
 from ganapp.export.server.servable import (
     AS_DRAWN,
     CHANNELS,
-    Arrays,
     Servable,
     picture,
     pixel_levels,
 )
-from ganapp.export.server.tensors import JsonObject, shown, to_array
+from ganapp.export.server.spec import Arrays
+from ganapp.export.server.tensors import Json, JsonObject, shown, to_array
 
 LARGEST_SEED = 2**31 - 1
 MOST_FRAMES = 240
@@ -36,6 +46,23 @@ EVERY_CLASS = "all"
 GAP, PAPER = 2, 255  # pixels between two pictures, and their brightness
 FRAME_MILLISECONDS = 60
 SECONDS = {"D": 86_400.0, "m": 60.0, "s": 1.0, "us": 1e-6}
+
+
+@dataclasses.dataclass
+class ObservationsRequest:
+    """One observation of each kind by name: numbers, or pictures in order, `{"b64": ...}` each."""
+
+    observations: JsonObject
+
+
+@dataclasses.dataclass
+class ObservedRequest:
+    """A request to run a signature on rows of the same observations, given once."""
+
+    observations: JsonObject
+    inputs: Json
+    count: int = 1
+    signature_name: str = "serving_default"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,11 +152,56 @@ def _fraction(text: str, name: str) -> float:
     return value
 
 
+async def _body(context: Context, request: Request) -> JsonObject:
+    return await context.json_object(request) if request.method == "POST" else {}
+
+
+async def read_observations(context: Context, servable: Servable, body: JsonObject) -> Arrays:
+    """One observation of each kind of a model, float32 by name; without an axis of rows.
+
+    Args:
+        context: whose longest body is the largest picture, in pixels.
+        servable: the model.
+        body: of a request, with `observations`; empty where there was none.
+
+    Raises:
+        InvalidArgument: one is missing or does not fit.
+    """
+    given = body.get("observations", {})
+    wanted = {each.name: each for each in servable.spec.observed}
+    if not isinstance(given, dict) or given.keys() != wanted.keys():
+        raise InvalidArgument(
+            f"`observations`: expected an object of {', '.join(wanted) or 'nothing'}, sent by "
+            f"POST. Received: {shown(given)}"
+        )
+    pixels = context.limits.body_bytes
+    return {
+        name: await asyncio.to_thread(read_observation, given[name], each, most_pixels=pixels)
+        for name, each in wanted.items()
+    }
+
+
+def _repeated(observations: Arrays, count: int, limits: Limits) -> Arrays:
+    """The same observations for every sample, within the limits of a request."""
+    numbers = sum(each.size for each in observations.values())
+    if count * numbers > limits.elements:
+        raise InvalidArgument(
+            f"Expected observations of at most {limits.elements} numbers in all, "
+            f"{limits.elements // numbers} samples. Received: {count} samples"
+        )
+    return {name: np.broadcast_to(x, (count, *x.shape)) for name, x in observations.items()}
+
+
 async def draw_samples(
-    context: Context, request: Request, servable: Servable, query: SampleQuery
+    context: Context,
+    request: Request,
+    servable: Servable,
+    query: SampleQuery,
+    observations: Arrays,
 ) -> list[Arrays]:
-    """Outputs of the signature `sample` for every class asked for; the same latents for each."""
-    known = servable.signatures["sample"].inputs
+    """Outputs of the signature that draws for every class asked for; the same latents for each."""
+    drawing = servable.spec.drawing
+    known = servable.signatures[drawing].inputs
 
     async def of_class(number: int) -> Arrays:
         values = {
@@ -139,7 +211,8 @@ async def draw_samples(
             "truncation": (query.truncation, "DT_FLOAT"),
         }
         inputs = {name: to_array(*value) for name, value in values.items() if name in known}
-        return await context.predict(request, servable, "sample", inputs)
+        inputs |= _repeated(observations, query.count, context.limits)
+        return await context.predict(request, servable, drawing, inputs)
 
     try:
         async with asyncio.TaskGroup() as group:  # which ends the others when one is refused
@@ -151,21 +224,22 @@ async def draw_samples(
 
 def _check_images(servable: Servable) -> None:
     spec = servable.spec
-    channels = spec.output_shape[-1] if len(spec.output_shape) == 3 else 0
-    if spec.kind != "image" or channels not in CHANNELS:
+    if spec.kind not in ("image", "video") or spec.output_shape[-1] not in CHANNELS:
         raise InvalidArgument(
-            f"Pictures are for images of 1, 3 or 4 channels. Received: a model of the kind "
-            f"{spec.kind!r}, shape {list(spec.output_shape)}; ask for sample.csv or :predict"
+            "Pictures are for images and clips of 1, 3 or 4 channels. Received: a model of the "
+            f"kind {spec.kind!r}, shape {list(spec.output_shape)}; ask for sample.csv or :predict"
         )
 
 
 async def sample_png(context: Context, request: Request, target: Target) -> Response:
     """A grid of samples; with `class=all` a row a class."""
+    body = await _body(context, request)
     with context.repository.lease(*target.model) as servable:
         _check_images(servable)
         query = read_sample_query(request, servable, context.limits)
-        drawn = await draw_samples(context, request, servable, query)
-    images = np.concatenate([outputs["samples"] for outputs in drawn])
+        observations = await read_observations(context, servable, body)
+        drawn = await draw_samples(context, request, servable, query, observations)
+    images = side_by_side(np.concatenate([outputs["samples"] for outputs in drawn]))
     columns = query.count if len(drawn) > 1 else grid_columns(query.count)
     content = await asyncio.to_thread(png_grid, images, columns)
     return Response(content, media_type="image/png")
@@ -173,14 +247,16 @@ async def sample_png(context: Context, request: Request, target: Target) -> Resp
 
 async def sample_csv(context: Context, request: Request, target: Target) -> Response:
     """A sheet of samples, a line each."""
+    body = await _body(context, request)
     with context.repository.lease(*target.model) as servable:
         spec = servable.spec
-        if spec.kind == "image":
+        if spec.kind in ("image", "video"):
             raise InvalidArgument(
                 "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
             )
         query = read_sample_query(request, servable, context.limits)
-        drawn = await draw_samples(context, request, servable, query)
+        observations = await read_observations(context, servable, body)
+        drawn = await draw_samples(context, request, servable, query, observations)
     samples = np.concatenate([outputs["samples"] for outputs in drawn])
     content = await asyncio.to_thread(sheet, samples, spec.columns)
     headers = {"Content-Disposition": 'attachment; filename="samples.csv"'}
@@ -200,6 +276,7 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
     ]
     allowed = min(MOST_FRAMES, context.limits.samples)
     frames = whole_number(given.get("frames", "24"), "frames", least=2, most=allowed)
+    body = await _body(context, request)
     with context.repository.lease(*target.model) as servable:
         _check_images(servable)
         query = read_sample_query(request, servable, context.limits, count=max(ends) + 1)
@@ -208,25 +285,52 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
                 f"`from` and `to` must be below the number of samples, "
                 f"{query.count * len(query.classes)}. Received: {max(ends)}"
             )
-        drawn = await draw_samples(context, request, servable, query)
-        latents = np.concatenate([outputs["latents"] for outputs in drawn])
-        z = walk(
-            *(latents[end] for end in ends),
-            frames=frames,
-            path=servable.spec.latent.path,
-            classes=len(servable.spec.latent.classes),
-        )
-        outputs = await context.predict(request, servable, "serving_default", {"z": z})
+        observations = await read_observations(context, servable, body)
+        drawn = await draw_samples(context, request, servable, query, observations)
+        inputs = _repeated(observations, frames, context.limits)
+        for each in servable.spec.drawn:
+            rows = np.concatenate([outputs[each.drawn_name] for outputs in drawn])
+            latent = each.name == "z"
+            inputs[each.name] = walk(
+                *(rows[end] for end in ends),
+                frames=frames,
+                path=servable.spec.latent.path if latent else "straight",
+                classes=servable.spec.class_coordinates if latent else 0,
+            )
+        outputs = await context.predict(request, servable, "serving_default", inputs)
     levels = pixel_levels(outputs[servable.spec.output_name])
-    content = await asyncio.to_thread(gif, levels)
+    content = await asyncio.to_thread(gif, side_by_side(levels))
     return Response(content, media_type="image/gif")
 
 
+async def observed_json(context: Context, request: Request, target: Target) -> Response:
+    """Runs a signature on rows of the same observations; like `:predict` with `inputs`."""
+    context.admit(target)
+    body = await context.json_object(request)
+    name = signature_name(body)
+    count = whole_number(str(body.get("count", 1)), "count", least=1, most=context.limits.samples)
+    with context.repository.lease(*target.model) as servable:
+        signature = signature_of(servable, name)
+        observations = await read_observations(context, servable, body)
+        own = {key: of for key, of in signature.inputs.items() if key not in observations}
+        inputs = columns(body.get("inputs"), dataclasses.replace(signature, inputs=own))
+        inputs |= _repeated(observations, count, context.limits)
+        outputs = await context.predict(request, servable, name, inputs)
+    numbers = sum(array.size for array in outputs.values())
+    return await json_response({"outputs": as_columns(outputs)}, numbers=numbers)
+
+
 async def gallery_json(context: Context, request: Request, target: Target) -> Response:
-    """What a page needs to know of a model: serving.json without its files, and the version."""
+    """What a page needs to know of a model: serving.json without its files, and the version.
+
+    `inputs` are there whether or not the export lists them; `pictures` says of how many pictures
+    one of them may be made.
+    """
     with context.repository.lease(*target.model) as servable:
         document = {key: value for key, value in servable.spec.document.items() if key != "files"}
-        return await json_response(document | {"name": target.name, "version": servable.version})
+        inputs = [x.as_dict() | {"pictures": picture_counts(x.shape)} for x in servable.spec.inputs]
+        document |= {"inputs": inputs, "name": target.name, "version": servable.version}
+        return await json_response(document)
 
 
 async def card_page(context: Context, request: Request, target: Target) -> Response:
@@ -258,6 +362,18 @@ async def _card_file(context: Context, target: Target, file: str, media_type: st
 def grid_columns(count: int) -> int:
     """Pictures in a row of a grid that is about as wide as high."""
     return math.ceil(math.sqrt(count))
+
+
+def side_by_side(samples: np.ndarray) -> np.ndarray:
+    """Images as they are; of clips `(n, frames, height, width, channels)` a strip of frames each.
+
+    Returns:
+        `(n, height, width, channels)`.
+    """
+    if samples.ndim == 4:
+        return samples
+    count, _, height, _, channels = samples.shape
+    return samples.transpose(0, 2, 1, 3, 4).reshape(count, height, -1, channels)
 
 
 def png_grid(images: np.ndarray, columns: int) -> bytes:

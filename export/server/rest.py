@@ -17,8 +17,7 @@ from starlette.responses import Response
 from ganapp.export.server.context import Context, Target, json_response, signature_of
 from ganapp.export.server.errors import InvalidArgument
 from ganapp.export.server.repository import State
-from ganapp.export.server.servable import Arrays
-from ganapp.export.server.spec import Signature, TensorInfo
+from ganapp.export.server.spec import Arrays, Signature, TensorInfo
 from ganapp.export.server.tensors import (
     Json,
     JsonObject,

@@ -7,16 +7,17 @@ import threading
 import types
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ganapp.export.layout import LATENTS
+from ganapp.export.layout import LATENTS, drawn_name
 from ganapp.export.server.batching import Batcher, Batching, Hooks
-from ganapp.export.server.engines import Engine, LiteRTModel, open_engine
+from ganapp.export.server.engines import Engine, LiteRTModel, count_rows, open_engine
 from ganapp.export.server.errors import InvalidArgument, Overloaded
 from ganapp.export.server.spec import (
     DATA_TYPES,
+    Arrays,
     BrokenVersion,
     ServingSpec,
     Signature,
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # of an image that Pillow writes, and its mode for them
+Result = TypeVar("Result")
 SAMPLES_LIMIT = 4096
 AS_DRAWN = -1  # the class that leaves latents as they were drawn
 SAMPLE_STREAM = 0x5A11  # first half of the stateless seed, as in the exported signature `sample`
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
-Arrays = dict[str, np.ndarray]
 
 
 class Servable:
@@ -66,8 +67,8 @@ class Servable:
         self._engine, self._sampler = engine, Sampler(spec)
         self._handlers: dict[str, Callable[[Arrays, float | None], Awaitable[Arrays]]] = {
             "serving_default": self._generate,
-            "sample": self._sample,
-            "sample_png": self._sample_png,
+            spec.drawing: self._draw,
+            f"{spec.drawing}_png": self._draw_png,
         }
         # What a later export may offer besides is not offered, rather than answered wrongly.
         offered = {name: of for name, of in spec.signatures.items() if name in self._handlers}
@@ -113,13 +114,16 @@ class Servable:
         """
         expected = self.spec.output_shape
         for count in sorted({1, min(self._batcher.parameters.max_batch_size, self.samples_limit)}):
-            latents = self._sampler.latents(count, 0)
-            if latents.shape != (count, self.spec.latent.size):
-                raise BrokenVersion(
-                    f"`latents` must have the shape {(count, self.spec.latent.size)}. "
-                    f"Received: {latents.shape}"
-                )
-            samples = self._engine.generate(latents)
+            inputs = self._sampler.inputs(count, 0)
+            for each in self.spec.drawn:
+                if (shape := inputs[each.name].shape) != (count, *each.shape):
+                    raise BrokenVersion(
+                        f"`{each.drawn_name}` must have the shape {(count, *each.shape)}. "
+                        f"Received: {shape}"
+                    )
+            for each in self.spec.observed:
+                inputs[each.name] = np.zeros((count, *each.shape), np.float32)
+            samples = self._engine.generate(inputs)
             if samples.shape != (count, *expected) or samples.dtype != np.float32:
                 raise BrokenVersion(
                     f"`{self.spec.output_name}` must be float32 of the shape {(count, *expected)}. "
@@ -178,15 +182,30 @@ class Servable:
         self._engine.close()
 
     async def _generate(self, inputs: Arrays, deadline: float | None) -> Arrays:
-        if len(inputs["z"]) > self.samples_limit:
-            raise InvalidArgument(
-                f"input tensor `z` must have at most {self.samples_limit} rows. "
-                f"Received: {len(inputs['z'])}"
-            )
-        return {self.spec.output_name: await self._batcher.submit(inputs["z"], deadline)}
+        self._count_rows(inputs)
+        return {self.spec.output_name: await self._batcher.submit(inputs, deadline)}
 
-    async def _sample(self, inputs: Arrays, deadline: float | None) -> Arrays:
-        count = int(_scalar(inputs, "count", 1, self.samples_limit, 1))
+    def _count_rows(self, inputs: Arrays) -> int:
+        counts = {name: len(rows) for name, rows in inputs.items()}
+        for name, count in counts.items():
+            if count > self.samples_limit:
+                raise InvalidArgument(
+                    f"input tensor `{name}` must have at most {self.samples_limit} rows. "
+                    f"Received: {count}"
+                )
+        if len(set(counts.values())) > 1:
+            received = ", ".join(f"{count} of `{name}`" for name, count in counts.items())
+            raise InvalidArgument(
+                f"input tensors must have as many rows as each other. Received: {received}"
+            )
+        return count_rows(inputs)
+
+    async def _draw(self, inputs: Arrays, deadline: float | None) -> Arrays:
+        observations = {each.name: inputs[each.name] for each in self.spec.observed}
+        if observations:
+            count = self._count_rows(observations)
+        else:
+            count = int(_scalar(inputs, "count", 1, self.samples_limit, 1))
         seed = int(inputs["seed"])
         last = len(self.spec.latent.classes) - 1
         class_ = int(_scalar(inputs, "class", AS_DRAWN, last, AS_DRAWN))
@@ -198,24 +217,24 @@ class Servable:
             )
         self._drawing += count
         try:
-            latents = await self._in_thread(self._sampler.latents, count, seed, class_, truncation)
+            drawn = await self._in_thread(self._sampler.inputs, count, seed, class_, truncation)
         finally:
             self._drawing -= count
-        samples = await self._batcher.submit(latents, deadline)
+        samples = await self._batcher.submit(drawn | observations, deadline)
         units = await self._in_thread(self._sampler.to_user_units, samples)
-        return {"samples": units, "latents": latents}
+        return {"samples": units} | {drawn_name(name): rows for name, rows in drawn.items()}
 
-    async def _sample_png(self, inputs: Arrays, deadline: float | None) -> Arrays:
-        images = (await self._sample(inputs, deadline))["samples"]
+    async def _draw_png(self, inputs: Arrays, deadline: float | None) -> Arrays:
+        images = (await self._draw(inputs, deadline))["samples"]
         return {"image_bytes": await self._in_thread(_png_files, images)}
 
-    async def _in_thread(self, function: Callable, *arguments) -> np.ndarray:
+    async def _in_thread(self, function: Callable[..., Result], *arguments) -> Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._helper, function, *arguments)
 
 
 class Sampler:
-    """`sample` of a version without its generator; may be called from several threads.
+    """What draws of a version without its generator; may be called from several threads.
 
     Args:
         spec: the version folder.
@@ -228,42 +247,51 @@ class Sampler:
     def __init__(self, spec: ServingSpec) -> None:
         self.spec = spec
         self._lock = threading.Lock()
-        self._latents = _signature_runner(spec, LATENTS)
+        # Model units float32 `(n, *shape)` -> the user's.
+        self.to_user_units: Callable[[np.ndarray], np.ndarray] = _units(spec)
+        self._outputs = {each.name: each.drawn_name for each in spec.drawn}
+        if not spec.drawn:
+            return
+        self._draw = _signature_runner(spec, LATENTS)
         expected = {"noise"}
         expected |= {"class"} if spec.latent.classes else set()
         expected |= {"truncation"} if spec.latent.truncates else set()
-        if (given := set(self._latents.get_input_details())) != expected:
-            raise BrokenVersion(
-                f"`{LATENTS}` must have the inputs {sorted(expected)}. Received: {sorted(given)}"
-            )
+        for side, wanted, given in (
+            ("inputs", expected, self._draw.get_input_details()),
+            ("outputs", set(self._outputs.values()), self._draw.get_output_details()),
+        ):
+            if set(given) != wanted:
+                raise BrokenVersion(
+                    f"`{LATENTS}` must have the {side} {sorted(wanted)}. Received: {sorted(given)}"
+                )
         self._inputs = expected
-        # Model units float32 `(n, *shape)` -> the user's.
-        self.to_user_units: Callable[[np.ndarray], np.ndarray] = _units(spec)
 
-    def latents(
+    def inputs(
         self, count: int, seed: int, class_: int = AS_DRAWN, truncation: float = 1.0
-    ) -> np.ndarray:
-        """Draws latents; the first rows are the same for every `count`.
+    ) -> Arrays:
+        """Draws the inputs that can be drawn; the first rows are the same for every `count`.
 
         Args:
             count: how many, at least 1.
             seed: an int32.
-            class_: index of the class they ask for; -1 as drawn. Without effect where there are no
-                classes.
+            class_: index of the class that is asked for; -1 as drawn. Without effect where there
+                are no classes.
             truncation: 1 as drawn, 0 the likeliest. Without effect where the prior does not
                 truncate.
 
         Returns:
-            float32 `(count, size)`.
+            float32 `(count, ...)` by name.
         """
+        if not self._outputs:
+            return {}
         values = {
             "noise": uniform(count, self.spec.latent.noise_size, seed),
             "class": np.array(class_, np.int32),
             "truncation": np.array(truncation, np.float32),
         }
         with self._lock:
-            (latents,) = self._latents(**{name: values[name] for name in self._inputs}).values()
-        return latents
+            drawn = self._draw(**{name: values[name] for name in self._inputs})
+        return {name: drawn[output] for name, output in self._outputs.items()}
 
 
 def pixel_levels(x: np.ndarray) -> np.ndarray:
@@ -281,13 +309,14 @@ def _units(spec: ServingSpec) -> Callable[[np.ndarray], np.ndarray]:
         return lambda x: x * scale + mean
     if set(units) == {"graph"}:
         try:
-            model, lock = LiteRTModel(spec.loadable(units["graph"]), 1), threading.Lock()
+            model = LiteRTModel(spec.loadable(units["graph"]), [spec.output_name], 1)
         except (ValueError, RuntimeError) as error:
             raise BrokenVersion(f"`{units['graph']}` could not be loaded: {error}") from error
+        lock = threading.Lock()
 
         def run(x: np.ndarray) -> np.ndarray:
             with lock:
-                return model.run(x)
+                return model.run({spec.output_name: x})
 
         return run
     raise BrokenVersion(f"`units` must be levels, mean and scale, or a graph. Received: {units}")
@@ -377,15 +406,14 @@ def _png_files(images: np.ndarray) -> np.ndarray:
 
 def signature_inputs(spec: ServingSpec) -> dict[str, dict[str, TensorInfo]]:
     """The inputs of every signature that a version may have."""
-    scalars = {"count": "DT_INT32", "seed": "DT_INT32"}
+    batches = {each.name: TensorInfo("DT_FLOAT", (-1, *each.shape)) for each in spec.inputs}
+    scalars = {} if spec.observed else {"count": "DT_INT32"}
+    scalars |= {"seed": "DT_INT32"}
     scalars |= {"class": "DT_INT32"} if spec.latent.classes else {}
     scalars |= {"truncation": "DT_FLOAT"} if spec.latent.truncates else {}
-    sample = {name: TensorInfo(dtype, ()) for name, dtype in scalars.items()}
-    return {
-        "serving_default": {"z": TensorInfo("DT_FLOAT", (-1, spec.latent.size))},
-        "sample": sample,
-        "sample_png": sample,
-    }
+    drawing = {name: TensorInfo(dtype, ()) for name, dtype in scalars.items()}
+    drawing |= {each.name: batches[each.name] for each in spec.observed}
+    return {"serving_default": batches, spec.drawing: drawing, f"{spec.drawing}_png": drawing}
 
 
 def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) -> None:
@@ -401,11 +429,11 @@ def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) ->
             raise BrokenVersion(
                 f"`signatures` must give {name} the inputs {wanted}. Received: {given}"
             )
-    if "sample_png" in signatures and (
+    if f"{spec.drawing}_png" in signatures and (
         spec.kind != "image" or len(spec.output_shape) != 3 or spec.output_shape[-1] not in CHANNELS
     ):
         raise BrokenVersion(
-            "`signatures` may have sample_png for images of 1, 3 or 4 channels only."
+            f"`signatures` may have {spec.drawing}_png for images of 1, 3 or 4 channels only."
         )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ganapp.export import layout
-from ganapp.export.layout import EXTRA, LATENTS
+from ganapp.export.layout import EXTRA, LATENTS, ROLES, Input
 from ganapp.export.server.errors import ServerError
 
 Json = object  # a value of JSON; arrays of numpy too, where it is written
 JsonObject = dict[str, Json]
+Arrays = dict[str, np.ndarray]
 
 SCHEMA = "ganapp-serving/1"
 SERVING = f"{EXTRA}/{layout.SERVING}"
@@ -22,7 +23,7 @@ SERVING = f"{EXTRA}/{layout.SERVING}"
 LOADED = (".tflite", ".onnx")
 SAVED_MODEL = "saved_model.pb"
 LONGEST = 32 * 2**20  # bytes of serving.json: directions of a generator are a table of numbers
-KINDS = ("image", "vector", "table")
+KINDS = ("image", "vector", "table", "video")
 
 
 class BrokenVersion(ServerError):
@@ -104,7 +105,16 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class Latent:
-    """The generator's latent input; the fields of `latent` in serving.json."""
+    """How inputs are drawn; the fields of `latent` in serving.json.
+
+    Args:
+        size: of the input `z`.
+        prior: its name.
+        path: the way between two `z`.
+        truncates: whether `truncation` has an effect.
+        noise_size: how many uniform numbers make one row of all drawn inputs.
+        classes: names of those that can be requested.
+    """
 
     size: int
     prior: str
@@ -121,9 +131,10 @@ class ServingSpec:
     Args:
         folder: the version folder, resolved.
         name: of the model, as exported.
-        kind: `"image"`, `"vector"` or `"table"`.
+        kind: one of `KINDS`.
         output_name: of the generator's output tensor.
         output_shape: of one sample in model units.
+        inputs: of the generator, in its order.
         latent: see `Latent`.
         units: how model units become the user's, see `ganapp.export.server.servable`.
         signatures: by name.
@@ -137,6 +148,7 @@ class ServingSpec:
     kind: str
     output_name: str
     output_shape: tuple[int, ...]
+    inputs: tuple[Input, ...]
     latent: Latent
     units: Mapping[str, Json]
     signatures: Mapping[str, Signature]
@@ -173,6 +185,27 @@ class ServingSpec:
         """The columns of a table's samples, in order; `None` for other kinds."""
         return self.document.get("columns")
 
+    @property
+    def drawn(self) -> tuple[Input, ...]:
+        """The inputs that can be drawn."""
+        return tuple(each for each in self.inputs if each.role != "observation")
+
+    @property
+    def observed(self) -> tuple[Input, ...]:
+        """The inputs that must be given."""
+        return tuple(each for each in self.inputs if each.role == "observation")
+
+    @property
+    def drawing(self) -> str:
+        """Name of the signature that draws: `sample` of all inputs, or `generate` of the others."""
+        return "generate" if self.observed else "sample"
+
+    @property
+    def class_coordinates(self) -> int:
+        """How many last coordinates of `z` say the class: none where it is an input of its own."""
+        has_label = any(each.role == "label" for each in self.inputs)
+        return 0 if has_label else len(self.latent.classes)
+
     def loadable(self, path: str) -> bytes:
         """The content of a `.tflite` or `.onnx` file, compared with its checksum.
 
@@ -196,7 +229,7 @@ class ServingSpec:
             IncompleteVersion: a file is missing.
             BrokenVersion: a file has another content, or serving.json lists none.
         """
-        for path in (LATENTS, *self.files):
+        for path in (*([LATENTS] if self.drawn else []), *self.files):
             with file_inside(self.folder, path).open("rb") as file:
                 self._compare(path, hashlib.file_digest(file, "sha256").hexdigest())
 
@@ -259,6 +292,7 @@ def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
         kind=kind,
         output_name=str(document["output"]["name"]),
         output_shape=_whole(document["output"]["shape"], 1),
+        inputs=_inputs(document),
         latent=Latent(
             size=_whole([latent["size"]], 1)[0],
             prior=str(latent["prior"]),
@@ -273,6 +307,20 @@ def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
         files=types.MappingProxyType(dict(document["files"])),
         document=types.MappingProxyType(document),
     )
+
+
+def _inputs(document: JsonObject) -> tuple[Input, ...]:
+    """The inputs of the generator; of an export that lists none, the latent `z` alone."""
+    latent = {"name": "z", "shape": [document["latent"]["size"]], "role": "latent"}
+    listed = document.get("inputs", [latent])
+    found = tuple(Input(str(x["name"]), _whole(x["shape"], 1), x["role"]) for x in listed)
+    names = [each.name for each in found]
+    if not found or len(set(names)) < len(names) or any(x.role not in ROLES for x in found):
+        raise ValueError(
+            "`inputs` must list each input of the generator once, its `role` one of "
+            f"{', '.join(ROLES)}. Received: {listed!r:.200}"
+        )
+    return found
 
 
 def _signature(value: JsonObject) -> Signature:

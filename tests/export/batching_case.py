@@ -16,7 +16,8 @@ class Doubling:
         if not held:
             self.gate.set()
 
-    def __call__(self, z):
+    def __call__(self, inputs):
+        z = inputs["z"]
         assert self.gate.wait(10)
         self.batches.append(z[:, 0].tolist())
         if (z < 0).any():
@@ -28,6 +29,13 @@ class Doubling:
         return [len(batch) for batch in self.batches]
 
 
+class OneInput(Batcher):
+    """Rows of `z` alone."""
+
+    async def submit(self, z, deadline=None):
+        return await super().submit({"z": z}, deadline)
+
+
 def rows(*values):
     return np.array(values, np.float32)[:, np.newaxis]
 
@@ -37,7 +45,7 @@ def run(test, *, held=False, hooks=None, **parameters):
 
     async def within():
         function = Doubling(held)
-        batcher = Batcher(function, Batching(**parameters), hooks)
+        batcher = OneInput(function, Batching(**parameters), hooks)
         try:
             async with asyncio.timeout(20):
                 await test(batcher, function)

@@ -15,6 +15,7 @@ from export_case import (
     make_image_bundle,
     make_vector_bundle,
 )
+from named_case import write_models as write_named
 from one_process import one_process
 from PIL import Image
 from tensorflow.lite.python import lite
@@ -139,6 +140,12 @@ def version_folders(shared_folder):
         write_version(models / "table" / "1", name="table", kind="vector", graph=True)
 
     return shared_folder("models", make)
+
+
+@pytest.fixture(scope="session")
+def named_folders(shared_folder):
+    """A folder of models that take more than a latent, see named_case.py."""
+    return shared_folder("named", write_named) / "models"
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_everybody_in_a_large_batch_is_answered():
 
 def test_an_engine_that_gives_up_for_good_is_a_failure_too():
     async def test(batcher, function):
-        batcher._run = lambda z: exec("raise SystemExit(3)")
+        batcher._run = lambda inputs: exec("raise SystemExit(3)")
         with pytest.raises(ServerError, match="could not be run: 3"):
             await batcher.submit(rows(1))
 

@@ -107,7 +107,7 @@ def test_a_full_queue_refuses():
 def test_batches_run_at_the_same_time():
     async def test(batcher, function):
         both = threading.Barrier(2)
-        batcher._run = lambda z: (both.wait(10), 2 * z)[1]
+        batcher._run = lambda inputs: (both.wait(10), 2 * inputs["z"])[1]
         await asyncio.gather(batcher.submit(rows(1)), batcher.submit(rows(2)))
 
     run(test, max_batch_size=1, num_batch_threads=2)

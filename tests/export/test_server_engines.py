@@ -32,24 +32,25 @@ def engine(request, spec):
 
 def test_generates_what_tensorflow_does(engine):
     expected = Tensors.make("image", 0).generate(Z)
-    np.testing.assert_allclose(engine.generate(Z), expected, atol=1e-6)
+    np.testing.assert_allclose(engine.generate({"z": Z}), expected, atol=1e-6)
 
 
 def test_a_row_is_the_same_bits_in_any_batch(engine):
-    whole = engine.generate(Z)
+    whole = engine.generate({"z": Z})
     for size in (1, 2, 3, 5, 8, 17):
         for start in range(0, len(Z), 13):
             np.testing.assert_array_equal(
-                engine.generate(Z[start : start + size]), whole[start : start + size]
+                engine.generate({"z": Z[start : start + size]}), whole[start : start + size]
             )
 
 
 def test_several_threads_at_once(engine):
     from concurrent.futures import ThreadPoolExecutor
 
-    whole = engine.generate(Z)
+    whole = engine.generate({"z": Z})
     with ThreadPoolExecutor(4) as pool:
-        for start, rows in enumerate(pool.map(lambda s: engine.generate(Z[s : s + 4]), range(36))):
+        parts = ({"z": Z[start : start + 4]} for start in range(36))
+        for start, rows in enumerate(pool.map(engine.generate, parts)):
             np.testing.assert_array_equal(rows, whole[start : start + 4])
 
 
@@ -60,9 +61,9 @@ def test_samples_are_those_of_the_saved_model(spec):
         expected = exported(
             count=tf.constant(count), seed=tf.constant(seed), truncation=tf.constant(truncation)
         )
-        latents = sampler.latents(count, seed, -1, truncation)
-        np.testing.assert_allclose(latents, expected["latents"], atol=1e-6)
-        samples = sampler.to_user_units(engine.generate(latents))
+        inputs = sampler.inputs(count, seed, -1, truncation)
+        np.testing.assert_allclose(inputs["z"], expected["latents"], atol=1e-6)
+        samples = sampler.to_user_units(engine.generate(inputs))
         levels = np.abs(samples.astype(int) - expected["samples"].numpy().astype(int))
         assert samples.dtype == np.uint8
         assert levels.max() <= 1  # a level where rounding goes the other way
@@ -70,10 +71,10 @@ def test_samples_are_those_of_the_saved_model(spec):
 
 def test_class_and_count_of_latents(spec):
     sampler = Sampler(spec)
-    drawn = sampler.latents(50, 1)
-    np.testing.assert_array_equal(sampler.latents(7, 1), drawn[:7])
-    np.testing.assert_array_equal(sampler.latents(50, 1, class_=1)[:, -2:], [[0, 1]] * 50)
-    np.testing.assert_array_equal(sampler.latents(50, 1, class_=1)[:, :-2], drawn[:, :-2])
+    drawn, odd = sampler.inputs(50, 1)["z"], sampler.inputs(50, 1, class_=1)["z"]
+    np.testing.assert_array_equal(sampler.inputs(7, 1)["z"], drawn[:7])
+    np.testing.assert_array_equal(odd[:, -2:], [[0, 1]] * 50)
+    np.testing.assert_array_equal(odd[:, :-2], drawn[:, :-2])
     assert 10 < drawn[:, -1].sum() < 40
 
 

@@ -1,6 +1,5 @@
 """Signatures as functions: what they give, and what they refuse with which words."""
 
-import asyncio
 import io
 import itertools
 import json
@@ -10,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from servable_case import answer, ask
 from version_case import SIZE, write_serving
 
 from ganapp.export.server.batching import Batching
@@ -18,27 +18,6 @@ from ganapp.export.server.servable import Servable
 from ganapp.export.server.spec import SERVING, BrokenVersion
 
 DRAW = {"count": np.array(5), "seed": np.array(3)}
-
-
-def ask(folder, *requests, **options):
-    """Answers to requests that come together, or their exceptions."""
-
-    async def within():
-        servable = Servable.open(folder, engine="litert", **options)
-        try:
-            asked = (servable.predict(*request) for request in requests)
-            return await asyncio.gather(*asked, return_exceptions=True)
-        finally:
-            await servable.close()
-
-    return asyncio.run(within())
-
-
-def answer(folder, *request, **options):
-    (found,) = ask(folder, request, **options)
-    if isinstance(found, BaseException):
-        raise found
-    return found
 
 
 @pytest.fixture
@@ -157,7 +136,10 @@ def test_too_many_at_once_are_refused_and_the_others_answered(digits):
         (lambda d: d.update(units={"levels": False}), "`units` must be levels"),
         (lambda d: d["signatures"].pop("serving_default"), "must have serving_default"),
         (lambda d: d["signatures"]["sample"]["inputs"].pop("seed"), "must give sample the inputs"),
-        (lambda d: d["artefacts"].update(litert="assets.extra/latents.tflite"), "not one each"),
+        (
+            lambda d: d["artefacts"].update(litert="assets.extra/latents.tflite"),
+            "not z and one output",
+        ),
         (lambda d: d["artefacts"].update(litert=SERVING), r"must be \('.tflite'"),
     ],
 )

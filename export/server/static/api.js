@@ -113,16 +113,23 @@ export class Api {
     return (await this.fetch(path, options)).json();
   }
 
-  /** The outputs of a signature; null where a number is not finite. */
-  async predict(model, signature, inputs, signal) {
+  /**
+   * The outputs of a signature by name; null where a number is not finite.
+   *
+   * observations: those that every one of `count` rows has, or null.
+   */
+  async predict(model, signature, inputs, { observations, count, signal }) {
     const body = { signature_name: signature, inputs };
-    const response = await this.fetch(`${model}:predict`, { body, signal });
-    return (await response.json()).outputs;
+    if (observations === null) {
+      return (await this.json(`${model}:predict`, { body, signal })).outputs;
+    }
+    Object.assign(body, { observations, count });
+    return (await this.json(`${model}/observed.json`, { body, signal })).outputs;
   }
 
   /** Saves an answer as a file of the person's. */
-  async download(path, name) {
-    const blob = await (await this.fetch(path)).blob();
+  async download(path, name, body) {
+    const blob = await (await this.fetch(path, { body })).blob();
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;

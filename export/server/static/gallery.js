@@ -3,8 +3,9 @@
 import { Api, Refusal, storedKey } from "./api.js";
 import { askKey, showCard } from "./dialogs.js";
 import { KINDS, kindOf } from "./kinds.js";
+import { Observations } from "./observations.js";
 import { EVERY_CLASS, LARGEST_SEED, readState, writeState } from "./state.js";
-import { Tools } from "./tools.js";
+import { Tools, numbersOf } from "./tools.js";
 
 const NUMBERS_AT_ONCE = 1_500_000; // of an answer: below what the server gives by default
 const OF_EVERY_CLASS = 8; // pictures, unless the person says how many
@@ -39,6 +40,9 @@ let kind = null;
 let view = null;
 let rows = [];
 let drawing = new AbortController();
+const observations = new Observations(find("observations"), () => {
+  change({});
+});
 const tools = new Tools(api, {
   places: (places) => remember({ places }),
   fail,
@@ -86,6 +90,7 @@ async function openModel() {
   find("main").dataset.kind = kind;
   find("view").replaceChildren();
   view = new KINDS[kind].view(find("view"), choose);
+  observations.build(info.inputs);
   showControls();
   tools.open(info, kind, view);
   await draw();
@@ -129,7 +134,7 @@ function showControls() {
   find("count-label").textContent =
     state.class === EVERY_CLASS ? `${KINDS[kind].word} of each` : KINDS[kind].word;
   const { file } = KINDS[kind];
-  const channels = info.output.shape[2];
+  const channels = info.output.shape.at(-1);
   find("download").textContent = `Download ${file.toUpperCase()}`;
   find("download").hidden = file === "png" && ![1, 3, 4].includes(channels);
 }
@@ -138,9 +143,9 @@ function countOf() {
   if (state.count !== null) {
     return state.count;
   }
-  const every = kind === "image" && state.class === EVERY_CLASS;
-  const size = info.output.shape.reduce((product, side) => product * side, 1);
-  const most = Math.max(1, Math.floor(NUMBERS_AT_ONCE / (size + info.latent.size)));
+  const every = KINDS[kind].picture && state.class === EVERY_CLASS;
+  const size = numbersOf(info.output) + info.inputs.reduce((sum, each) => sum + numbersOf(each), 0);
+  const most = Math.max(1, Math.floor(NUMBERS_AT_ONCE / size));
   return Math.min(every ? OF_EVERY_CLASS : KINDS[kind].count, most);
 }
 
@@ -171,18 +176,35 @@ async function draw() {
   drawing = new AbortController();
   const { signal } = drawing;
   find("error").hidden = true;
+  const { missing } = observations;
+  find("main").hidden = missing.length > 0;
+  if (missing.length) {
+    tell(`Give ${missing.join(" and ")} to draw samples.`);
+    return;
+  }
   find("view").setAttribute("aria-busy", "true");
   tell("Drawing\u2026");
   const { classes } = info.latent;
   const every = state.class === EVERY_CLASS;
   const numbers = every ? [...classes.keys()] : [classes.indexOf(state.class)];
-  const [model, of] = [base(), numbers.map(drawn)];
-  const answers = await Promise.all(of.map((inputs) => api.predict(model, "sample", inputs, signal)));
+  const model = base();
+  const given = observations.value;
+  const answers = await Promise.all(
+    numbers.map((number) => {
+      const { count, ...inputs } = drawn(number);
+      const signature = given ? "generate" : "sample";
+      const asked = given ? inputs : { count, ...inputs };
+      return api.predict(model, signature, asked, { observations: given, count, signal });
+    }),
+  );
   if (signal.aborted) {
     return;
   }
-  rows = answers.map(({ samples, latents }, i) => {
-    return { name: classes[numbers[i]] ?? null, titled: every, samples, latents };
+  const toPicture = KINDS[kind].picture ?? ((sample) => sample);
+  rows = answers.map((outputs, i) => {
+    const found = outputs.samples ?? outputs; // a single output comes without its name
+    const samples = found.map(toPicture);
+    return { name: classes[numbers[i]] ?? null, titled: every, samples, outputs };
   });
   view.show(rows, info);
   find("view").removeAttribute("aria-busy");
@@ -209,7 +231,8 @@ function choose(index) {
 async function useChosen() {
   const [from, to] = state.from === null ? [null, null] : [state.from, state.to];
   view.mark(from, to);
-  await tools.use(rows, { from, to, truncation: state.truncation, places: state.places, model: base() });
+  const { truncation, places } = state;
+  await tools.use(rows, { from, to, truncation, places, model: base(), observations: observations.value });
 }
 
 /** The same samples as the page shows, as an address of the server. */
@@ -229,7 +252,8 @@ async function download(ending, more = {}) {
   const [file, type] = ending.split(".");
   const name = `${info.name}-${file === "walk" ? "walk-" : ""}seed${state.seed}.${type}`;
   tell(`Preparing ${name}\u2026`);
-  await api.download(`${base()}/${ending}?${query(more)}`, name);
+  const body = observations.value ? { observations: observations.value } : undefined;
+  await api.download(`${base()}/${ending}?${query(more)}`, name, body);
   tell(`${name} was saved.`);
 }
 

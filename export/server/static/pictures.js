@@ -9,6 +9,11 @@ export function toLevels(values) {
     : Math.min(255, Math.max(0, Math.round((values + 1) * 127.5)));
 }
 
+/** A clip `[frames][height][width][channels]` as one picture, frame beside frame. */
+export function sideBySide(clip) {
+  return clip[0].map((_, row) => clip.flatMap((frame) => frame[row]));
+}
+
 /** Paints levels `[height][width][1, 3 or 4 channels]` on a canvas of that size. */
 export function paint(canvas, levels) {
   const [height, width] = [levels.length, levels[0].length];

@@ -121,8 +121,8 @@ class Page:
         self.driver, self.address, self.downloads = driver, address, downloads
         self._stub = None
 
-    def open(self, address="", *, width=1200, height=900, calm=True, stub=None):
-        """Loads the page anew and waits until samples are shown.
+    def open(self, address="", *, width=1200, height=900, calm=True, stub=None, wait=True):
+        """Loads the page anew and waits until samples are shown, unless there is a stub.
 
         Args:
             address: the part after `#`.
@@ -131,6 +131,7 @@ class Page:
             calm: whether the person prefers less motion.
             stub: JavaScript function of the requests so far and the options of the last, which
                 answers instead of the server where it returns something.
+            wait: whether samples are shown at once.
         """
         command = self.driver.execute_cdp_cmd
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -144,7 +145,7 @@ class Page:
         )
         self.driver.get("about:blank")
         self.driver.get(f"{self.address}#{address}")
-        if stub is None:
+        if stub is None and wait:
             self.drawn()
 
     def run(self, script, *arguments):

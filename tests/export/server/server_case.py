@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
+from ganapp.export.layout import Input
 from ganapp.export.server.errors import InvalidArgument, NotFound, Overloaded
 from ganapp.export.server.repository import VersionStatus
 from ganapp.export.server.spec import Signature, TensorInfo
@@ -69,6 +70,11 @@ class Model:
             folder=folder,
             output_name=output,
             output_shape=shape,
+            inputs=(Input("z", (SIZE,), "latent"),),
+            drawn=(Input("z", (SIZE,), "latent"),),
+            observed=(),
+            drawing="sample",
+            class_coordinates=len(classes),
             columns=COLUMNS if kind == "table" else None,
             latent=SimpleNamespace(
                 size=SIZE, prior="normal", path="arc", truncates=bool(classes), classes=classes

@@ -70,12 +70,13 @@ def test_one_class_that_is_refused_ends_the_others():
                 ended.append(int(inputs["class"]))
 
     known = {"sample": types.SimpleNamespace(inputs={"class": None})}
-    servable = types.SimpleNamespace(signatures=known)
+    spec = types.SimpleNamespace(drawing="sample")
+    servable = types.SimpleNamespace(signatures=known, spec=spec)
 
     async def ask():
         draw = pages.SampleQuery(count=1, seed=0, classes=(0, 1, 2))
         with pytest.raises(Overloaded):
-            await pages.draw_samples(Busy(), None, servable, draw)
+            await pages.draw_samples(Busy(), None, servable, draw, {})
         assert sorted(ended) == [0, 2]
 
     asyncio.run(ask())
@@ -140,6 +141,7 @@ def test_gallery_and_card(client, repository):
         "name": "digits",
         "kind": "image",
         "version": 3,
+        "inputs": [{"name": "z", "shape": [6], "role": "latent", "pictures": []}],
     }
     listed = client.get("/gallery.json").json()["models"]
     assert listed[0] == {"name": "digits", "versions": {"1": "AVAILABLE", "3": "AVAILABLE"}}
