@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganapp.commands.train import KINDS, automatic, image_channels, image_penalty
+from ganapp.commands.train import automatic, image_channels, image_penalty
 from ganapp.config.loading import validated
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.sources import table_source
@@ -114,7 +114,8 @@ def test_classes_with_few_images_are_not_told():
     assert any("one has 19 training examples" in reason for reason in reasons)
 
 
-def test_other_kinds_are_refused(monkeypatch):
-    monkeypatch.delitem(KINDS, "vector")
-    with pytest.raises(ValueError, match="There is no network for data of the kind 'vector'"):
-        automatic(spec("vector", (7,), 90))
+def test_clips_are_made_whole_and_not_augmented():
+    tables, reasons = automatic(spec("video", (5, 16, 12, 1), 400))
+    assert tables["discriminator"]["network"] == "dcgan"
+    assert "augmentations" not in tables["objective"]
+    assert any("16 x 12 pixels and 5 frames, made together" in reason for reason in reasons)
