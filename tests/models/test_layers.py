@@ -12,7 +12,7 @@ from ganapp.models.layers import (
     Maxout,
     ReconstructionScore,
     UpsamplingConv2D,
-    grouped,
+    convolution,
 )
 from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 
@@ -83,9 +83,9 @@ def by_hand(layer, inputs):
     ("shape", "filters", "groups"), [((5, 4, 6), 9, 3), ((1, 1, 8), 8, 8), ((3, 7, 4), 2, 1)]
 )
 def test_grouped_convolution(shape, filters, groups, native, monkeypatch):
-    if native and not grouped._has_gradient(tf.float32):
+    if native and not convolution._has_gradient(tf.float32):
         pytest.skip("this processor has no gradient of convolutions in groups")
-    monkeypatch.setattr(grouped, "_has_gradient", lambda dtype: native)
+    monkeypatch.setattr(convolution, "_has_gradient", lambda dtype: native)
     layer = GroupedConv2D(filters, 3, groups=groups, bias_initializer="random_normal")
     inputs = rows(2, shape)
     np.testing.assert_allclose(layer(inputs), by_hand(layer, inputs), rtol=1e-4, atol=1e-5)
@@ -94,7 +94,7 @@ def test_grouped_convolution(shape, filters, groups, native, monkeypatch):
 
 def test_both_ways_of_grouped_convolution_have_the_same_gradients(monkeypatch):
     """Penalty gradients: those of a gradient's norm."""
-    if not grouped._has_gradient(tf.float32):
+    if not convolution._has_gradient(tf.float32):
         pytest.skip("this processor has no gradient of convolutions in groups")
     layer, inputs = GroupedConv2D(6, 3, groups=3), tf.constant(rows(2, (4, 5, 6)))
     layer.build(inputs.shape)
@@ -109,7 +109,7 @@ def test_both_ways_of_grouped_convolution_have_the_same_gradients(monkeypatch):
 
     found = []
     for native in (True, False):
-        monkeypatch.setattr(grouped, "_has_gradient", lambda dtype, native=native: native)
+        monkeypatch.setattr(convolution, "_has_gradient", lambda dtype, native=native: native)
         found.append(gradients())
     np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-4 * np.abs(found[0]).max())
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from ganapp.export.server import pages
 from ganapp.export.server.app import STATIC, make_app
+from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import Overloaded
 
 HEIGHT, WIDTH, _ = SHAPE
@@ -61,6 +62,8 @@ def test_one_class_that_is_refused_ends_the_others():
     ended = []
 
     class Busy:
+        limits = Limits()
+
         async def predict(self, request, servable, name, inputs):
             if inputs["class"] == 1:
                 raise Overloaded("The queue is full.")
