@@ -32,7 +32,8 @@ def read_observation(value: Json, each: Input, *, most_pixels: int) -> np.ndarra
 
     Args:
         value: numbers, flat or nested; or one picture, `{"b64": ...}`, or an array of them, which
-            are resized to the input's height and width and scaled to [-1, 1].
+            are cropped in the middle and resized to the input's height and width, and scaled to
+            [-1, 1].
         each: the input.
         most_pixels: of one picture, before it is resized.
 
@@ -73,8 +74,11 @@ def _of_pictures(files: list[bytes], each: Input, most_pixels: int) -> np.ndarra
 def _pixels(
     file: bytes, what: str, sides: tuple[int, int], mode: str, most_pixels: int
 ) -> np.ndarray:
-    """uint8 `(height, width, channels)`."""
-    from PIL import Image, ImageOps
+    """uint8 `(height, width, channels)`; read as training reads its pictures by default.
+
+    Upright, the middle of the right proportions, resized bicubically; transparent parts are white.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(file), formats=FORMATS) as image:
@@ -83,11 +87,20 @@ def _pixels(
                     f"{what} must have at most {most_pixels} pixels. "
                     f"Received: {image.width} x {image.height}"
                 )
-            upright = ImageOps.exif_transpose(image).convert(mode)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits
+                levels = np.clip(np.asarray(upright) / 257, 0, 255)
+                upright = Image.fromarray(np.round(levels).astype(np.uint8))
+            if upright.has_transparency_data and mode != "RGBA":
+                white = Image.new("RGBA", upright.size, "white")
+                upright = Image.alpha_composite(white, upright.convert("RGBA"))
+            fitted = ImageOps.fit(upright.convert(mode), sides, Image.Resampling.BICUBIC)
     except InvalidArgument:
         raise
-    except Exception as error:  # whatever a decoder raises for a damaged file
+    except UnidentifiedImageError:
         raise InvalidArgument(
-            f"{what} must be one of {', '.join(FORMATS)}. Received: {str(error)[:80]}"
-        ) from error
-    return np.asarray(upright.resize(sides, Image.Resampling.BICUBIC)).reshape(*sides[::-1], -1)
+            f"{what} must be one of {', '.join(FORMATS)}. Received: something else"
+        ) from None
+    except Exception as error:  # whatever a decoder raises for a damaged file
+        raise InvalidArgument(f"{what} cannot be decoded: {str(error)[:80]}") from error
+    return np.asarray(fitted).reshape(*sides[::-1], -1)

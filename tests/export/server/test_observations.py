@@ -224,5 +224,9 @@ def test_pictures_are_turned_resized_and_scaled():
     np.testing.assert_array_equal(
         read_observation(files, apart, most_pixels=1000)[..., 0], np.moveaxis(found, -1, 0)
     )
+    clear = np.zeros((9, 9, 4), np.uint8)
+    deep = np.full((9, 9), 65535, np.uint16)
+    whites = read_observation([encoded(clear), encoded(deep)], frames, most_pixels=1000)
+    np.testing.assert_array_equal(whites, np.ones((8, 6, 2)))
     with pytest.raises(InvalidArgument, match=r"at most 500 pixels\. Received: 24 x 24"):
         read_observation(files, frames, most_pixels=500)
