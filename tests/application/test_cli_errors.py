@@ -57,7 +57,8 @@ TRAIN = {
     "unknown end": ("endless.toml", "is needed: the data source 'ring' never ends"),
     "images wanted": (
         "ring.toml --set discriminator={network='dcgan'}",
-        "'dcgan' must have images of (height, width, channels); 'mlp' takes any shape.",
+        "'dcgan' must have images of (height, width, channels) or clips of (time, height, width, "
+        "channels); 'mlp' takes any shape.",
     ),
     "modes wanted": (
         "digits --set evaluation.metric=reverse_kl",
