@@ -212,7 +212,7 @@ def _compare(experiment: Experiment, look: Snapshot, folder: Path) -> Json:
         compared = theory.compare(look.fake)
     except NotComputable as error:
         return {"reason": str(error)}
-    compared.maps.save(folder / "plots.png")
+    compared.maps.save(folder / "maps.png")
     compared.calibration.save(folder / "calibration.png")
     exact = theory.quadrature(look.fake, compared.density)
     return compared.figures() | {"quadrature": exact}
