@@ -48,7 +48,7 @@ def test_seeds_are_distinct():
 
 @pytest.mark.parametrize("other", ["seed", "stream", "step", "index"])
 def test_draws_are_independent(other):
-    base = {"seed": 1, "stream": Stream.PENALTY, "step": 5, "index": 2}
+    base = {"seed": 1, "stream": Stream.DISCRIMINATOR_TERMS, "step": 5, "index": 2}
     changed = base | {other: Stream.TEST if other == "stream" else base[other] + 1}
     a, b = (
         draw(stateless_seed(**arguments))(2000).numpy().ravel() for arguments in (base, changed)

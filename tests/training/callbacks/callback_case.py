@@ -75,7 +75,7 @@ class StandIn(keras.Model):
     def requested_labels(self, count, *, seed=0):
         return None
 
-    def observed(self, count):
+    def observation_rows(self, count):
         return {}
 
     def scores(self, examples, labels=None):
