@@ -189,7 +189,7 @@ def test_duplicates_are_told_from_as_many_real_examples():
 def linear_paths(scale):
     """Latents on a line, and a generator that multiplies them."""
     return Paths(
-        latents=lambda count, seed: normal(seed, count, 3).astype(np.float32),
+        inputs=lambda count, seed: normal(seed, count, 3).astype(np.float32),
         interpolate=lambda start, end, fraction: start + fraction * (end - start),
         generate=lambda latents: scale * np.asarray(latents, np.float64),
     )
