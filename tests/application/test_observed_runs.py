@@ -76,13 +76,6 @@ def test_judged_examined_and_resumed(run):
     assert again.code == 0, again.errors
 
 
-def test_a_pack_has_no_single_observation(run, tmp_path):
-    setting = ("--set", "discriminator.packing=2")
-    said = ganapp("train", run.parent / "next.toml", "--run", tmp_path / "run", *setting)
-    assert said.code == 2
-    assert "`packing` must be 1 where `discriminator` takes observations" in said.errors
-
-
 def test_whole_clips(tmp_path):
     text = NEXT_FRAME.replace("past = 2", "past = 0").replace("frames = 4", "frames = 3")
     (tmp_path / "clips.toml").write_text(text)
