@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.export import ExportError
-from ganapp.export.layout import Input, Json, drawn_name
+from ganapp.export.layout import GeneratorInputs, Input, Json, drawn_name
 from ganapp.models.tensors import (
     EXAMPLE,
     LABEL,
@@ -66,7 +66,7 @@ class LatentPrior(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Bundle:
+class Bundle(GeneratorInputs):
     """A generator and its surroundings, handed over by the composition root.
 
     Args:
@@ -193,26 +193,6 @@ class Bundle:
     def keras_names(self) -> dict[str, bool]:
         """Whether Keras takes the `input` of the generator, and gives its `output`, in a dict."""
         return {side: _is_dict(self.generator, side) for side in ("input", "output")}
-
-    @property
-    def drawn(self) -> tuple[Input, ...]:
-        """The inputs that can be drawn."""
-        return tuple(each for each in self.inputs if each.role != "observation")
-
-    @property
-    def observed(self) -> tuple[Input, ...]:
-        """The inputs that must be given."""
-        return tuple(each for each in self.inputs if each.role == "observation")
-
-    @property
-    def drawing(self) -> str:
-        """Name of the signature that draws: `sample` of all inputs, or `generate` of the others."""
-        return "generate" if self.observed else "sample"
-
-    @property
-    def has_label(self) -> bool:
-        """Whether the class is an input of its own."""
-        return any(each.role == "label" for each in self.inputs)
 
     @property
     def classes(self) -> int:

@@ -110,6 +110,36 @@ class Input:
         return drawn_name(self.name)
 
 
+class GeneratorInputs:
+    """The inputs of a generator by their roles; mixed into what describes one.
+
+    Attributes:
+        inputs: in the generator's own order.
+    """
+
+    inputs: tuple[Input, ...]
+
+    @property
+    def drawn(self) -> tuple[Input, ...]:
+        """The inputs that can be drawn."""
+        return tuple(each for each in self.inputs if each.role != "observation")
+
+    @property
+    def observed(self) -> tuple[Input, ...]:
+        """The inputs that must be given."""
+        return tuple(each for each in self.inputs if each.role == "observation")
+
+    @property
+    def drawing(self) -> str:
+        """Name of the signature that draws: `sample` of all inputs, or `generate` of the others."""
+        return "generate" if self.observed else "sample"
+
+    @property
+    def has_label(self) -> bool:
+        """Whether the class is an input of its own."""
+        return any(each.role == "label" for each in self.inputs)
+
+
 def read_object(path: Path) -> Json:
     """Reads a JSON object.
 

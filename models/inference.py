@@ -68,10 +68,9 @@ class Inference(keras.Model):
         count = len(next(iter(given.values()))) if given else count
         root = stateless_seed(seed, Stream.SAMPLE, 0)
         found = self.draw_latents(count, root)
-        for name in self.generator_conditions:
-            if name not in given:
-                rows = np.arange(count) % len(self.observations[name])
-                found[name] = _floats(self.observations[name][rows])
+        if not given.keys() & set(self.generator_conditions):  # all of them or none: they match
+            kept = self.observation_rows(count)
+            found |= {name: _floats(kept[name]) for name in self.generator_conditions}
         if self.classes:
             labels = given.pop(LABEL, None)
             labels = None if labels is None else one_hot_labels(labels, self.classes)
@@ -157,8 +156,8 @@ class Inference(keras.Model):
             ema: use the averaged generator rather than the one being trained.
             units: maps samples to other units, batch by batch: of many images only uint8 pixels
                 are then ever held.
-            **named: further inputs of the generator, see `inputs`: what is not given is drawn,
-                observations must be given.
+            **named: further inputs of the generator, see `inputs`: what is not given is drawn;
+                observations must be given, all of them, unless `set_observations` has some.
 
         Returns:
             float32 `(n, *shape)` in model units, images in [-1, 1], vectors standardised; or what
@@ -250,8 +249,8 @@ class Inference(keras.Model):
                 f"The generator takes {', '.join(map(repr, sorted(known)))}. "
                 f"Received: {', '.join(map(repr, unknown))}"
             )
-        needed = [name for name in self.generator_conditions if name not in self.observations]
-        check_there(self.generator.name, needed, given)
+        if not self.observations or given.keys() & set(self.generator_conditions):
+            check_there(self.generator.name, self.generator_conditions, given)
         shapes = {name: (size,) for name, size in sizes.items()} | self.conditions
         for name, shape in shapes.items():
             found = np.shape(given[name])[1:] if name in given else None

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ganapp.export import layout
-from ganapp.export.layout import EXTRA, LATENTS, ROLES, Input
+from ganapp.export.layout import EXTRA, LATENTS, ROLES, GeneratorInputs, Input
 from ganapp.export.server.errors import ServerError
 
 Json = object  # a value of JSON; arrays of numpy too, where it is written
@@ -125,7 +125,7 @@ class Latent:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ServingSpec:
+class ServingSpec(GeneratorInputs):
     """serving.json as an object; `document` holds it as it was written.
 
     Args:
@@ -186,25 +186,9 @@ class ServingSpec:
         return self.document.get("columns")
 
     @property
-    def drawn(self) -> tuple[Input, ...]:
-        """The inputs that can be drawn."""
-        return tuple(each for each in self.inputs if each.role != "observation")
-
-    @property
-    def observed(self) -> tuple[Input, ...]:
-        """The inputs that must be given."""
-        return tuple(each for each in self.inputs if each.role == "observation")
-
-    @property
-    def drawing(self) -> str:
-        """Name of the signature that draws: `sample` of all inputs, or `generate` of the others."""
-        return "generate" if self.observed else "sample"
-
-    @property
     def class_coordinates(self) -> int:
         """How many last coordinates of `z` say the class: none where it is an input of its own."""
-        has_label = any(each.role == "label" for each in self.inputs)
-        return 0 if has_label else len(self.latent.classes)
+        return 0 if self.has_label else len(self.latent.classes)
 
     def loadable(self, path: str) -> bytes:
         """The content of a `.tflite` or `.onnx` file, compared with its checksum.

@@ -230,8 +230,8 @@ def _duality_gap(experiment: Experiment, look: Snapshot) -> Json:
         return {"reason": "the discriminator judges packs"}
     if gan.classes:
         return {"reason": "the players go by classes"}
-    if gan.conditions or len(gan.latent_sizes) > 1:
-        return {"reason": "the generator takes more than one latent"}
+    if gan.conditions or set(gan.latent_sizes) != {"z"}:
+        return {"reason": "the generator takes more than the latent z"}
     real = np.asarray(experiment.spec.to_model_units(look.training))
     try:
         found = duality_gap(

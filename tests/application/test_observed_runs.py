@@ -71,7 +71,7 @@ def test_judged_examined_and_resumed(run):
     assert report["figures"]["precision"]["value"] is not None
     said = ganapp("diagnose", run, "--json")
     assert said.code == 0, said.errors
-    assert "more than one latent" in json.loads(said.output)["duality_gap"]["reason"]
+    assert "more than the latent z" in json.loads(said.output)["duality_gap"]["reason"]
     again = ganapp("resume", run, "--set", "training.epochs=2")
     assert again.code == 0, again.errors
 
