@@ -1,12 +1,12 @@
 """Further networks of a GAN, which its terms call: encoders, comparators, readers of codes."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import keras
 
-from ganapp.models.tensors import EXAMPLE, LATENT
+from ganapp.models.tensors import EXAMPLE, LATENT, Tensors
 
 Player = Literal["generator", "discriminator"]
 RESERVED = ("generator", "discriminator", "ema_generator", "counters", "terms")
@@ -29,6 +29,21 @@ class Companion:
     trained_with: Player | None = "generator"
     takes: str = EXAMPLE
     gives: str = LATENT
+
+
+class CompanionFunctions(dict[str, Callable[[Tensors], Tensors]]):
+    """Companions by name, as functions of named tensors.
+
+    Raises:
+        ValueError: when a term asks for one that the GAN does not have.
+    """
+
+    def __missing__(self, name: str) -> Callable[[Tensors], Tensors]:
+        known = ", ".join(map(repr, self)) or "none"
+        raise ValueError(
+            f"A term calls the companion {name!r}: give the GAN one of that name, "
+            f"`companions={{{name!r}: Companion(network=...)}}`. Received: {known}"
+        )
 
 
 def check_companions(

@@ -15,7 +15,7 @@ from ganapp.models.checks import (
     check_trainable,
     resolve_objective,
 )
-from ganapp.models.companions import Companion, Player, check_companions
+from ganapp.models.companions import Companion, CompanionFunctions, Player, check_companions
 from ganapp.models.contracts import Element, Objective, Optimizer, Prior
 from ganapp.models.critic import Critic
 from ganapp.models.distributed import DistributedFunctions
@@ -327,7 +327,7 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         return Critic(
             self.discriminate,
             {"generator": self.generator, "discriminator": self.discriminator},
-            {name: self._companion_function(name) for name in self.companions},
+            CompanionFunctions({name: self._companion_function(name) for name in self.companions}),
             lambda x: augment(x, draw, step),
             rows=rows,
             requested=latents.get(LABEL),

@@ -16,7 +16,7 @@ import keras
 
 from ganapp.models.layers import ClassColumn, ClassMask, ConditionalBatchNormalization
 from ganapp.models.networks.blocks import MINIBATCH, NORMALISATIONS, Normaliser
-from ganapp.models.tensors import EXAMPLE, LABEL, SCORES
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
@@ -152,7 +152,7 @@ class GeneratorInputs:
         if self._class_start is not None:
             column = ClassColumn(start=self._class_start, dtype="float32", name="class_column")
             examples = column([examples, self._label])
-        return keras.Model(_of_model(self.tensors), examples, name="generator")
+        return keras.Model(_of_model(self.tensors, LATENT), examples, name="generator")
 
 
 class Observed:
@@ -229,7 +229,7 @@ class DiscriminatorInputs:
             for name, size in self._heads.items()
         }
         said = outputs if self._heads else scores
-        return keras.Model(_of_model(self.tensors), said, name="discriminator")
+        return keras.Model(_of_model(self.tensors, EXAMPLE), said, name="discriminator")
 
 
 def folded_shape(shape: Shape) -> Shape:
@@ -253,8 +253,9 @@ def _inputs(shapes: Shapes) -> dict[str, Tensor]:
     return {name: keras.Input(tuple(shape), name=name) for name, shape in shapes.items()}
 
 
-def _of_model(tensors: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
-    return tensors if len(tensors) > 1 else next(iter(tensors.values()))
+def _of_model(tensors: dict[str, Tensor], default: str) -> Tensor | dict[str, Tensor]:
+    """The inputs of a model: one tensor where it needs no name, see `tensors.input_names`."""
+    return tensors[default] if tensors.keys() == {default} else tensors
 
 
 def _concatenate(tensors: Sequence[Tensor]) -> Tensor:

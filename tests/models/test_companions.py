@@ -150,3 +150,10 @@ def test_what_cannot_be_one_is_refused():
     twice = Companion(network=network(2, 1, "a"))
     with pytest.raises(ValueError, match=r"'b' must not share variables.*some of a"):
         made({"a": twice, "b": twice})
+
+
+def test_a_term_without_its_companion_is_told_which():
+    gan = GAN(*mlp_networks(), Normal(size=LATENT))
+    gan.compile(objective=NonSaturating(terms=(LatentReconstruction(),)))
+    with pytest.raises(ValueError, match=r"calls the companion 'encoder'.*Received: none"):
+        train(gan, 1)

@@ -102,3 +102,9 @@ def test_an_input_of_another_network_is_refused_by_name():
     generator = GENERATORS["mlp"]({"z": (4,), "frames": (2, 2, 1)}, (2,), units=(5,))
     with pytest.raises(ValueError, match="takes 'z', 'frames', but there is no 'frames'"):
         apply(generator, {"z": tf.zeros((1, 4))})
+
+
+def test_a_single_input_of_another_name_keeps_it():
+    generator = GENERATORS["mlp"]({"code": (4,)}, (2,), units=(5,))
+    assert apply(generator, {"code": tf.zeros((1, 4))})["x"].shape == (1, 2)
+    assert GENERATORS["mlp"]({"z": (4,)}, (2,), units=(5,))(tf.zeros((1, 4))).shape == (1, 2)
