@@ -140,7 +140,7 @@ def _show_duration(experiment: Experiment) -> None:
         soft_wrap=True,
     )
     console.print("Everything fits; no run was started (dry run).")
-    if "cache_dir" in experiment.config.data.options:
+    if experiment.source.in_cache:
         console.print(f"What the data were made into stays in {experiment.cache}.")
 
 

@@ -40,7 +40,7 @@ class _LabelledSource(Source):
         self._source = source
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
         self.density, self.modes, self.singles = source.density, source.modes, source.singles
-        self.notes = source.notes
+        self.notes, self.in_cache = source.notes, source.in_cache
 
     def fingerprint(self):
         return self._source.fingerprint()

@@ -70,7 +70,8 @@ class Source(abc.ABC):
     of labelled grey images that the channels of a stack are drawn from. `metrics` are figures that
     only such sources have and that may choose the best checkpoint. `bad_files` are those that were
     left out, by name with the reason of each. `notes` are sentences on what was assumed of the
-    user's data, each with the setting that says otherwise.
+    user's data, each with the setting that says otherwise. `in_cache` tells whether files were
+    prepared in the cache, where they stay.
     """
 
     spec: DataSpec
@@ -80,6 +81,7 @@ class Source(abc.ABC):
     singles: "ArraySource | None" = None
     bad_files: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
+    in_cache: bool = False
 
     @abc.abstractmethod
     def rows(
@@ -246,6 +248,8 @@ class MemmapSource(FiniteSource):
         notes: sentences on what was assumed.
         fingerprint: of the content where it is known already; else it is read.
     """
+
+    in_cache = True
 
     def __init__(
         self,

@@ -45,6 +45,7 @@ class NextFrames(Source):
             )
         self._source, self._past, self._per_clip = source, past, frames - past
         self.notes, self.bad_files = source.notes, source.bad_files
+        self.in_cache = source.in_cache
         self.spec = dataclasses.replace(
             spec,
             kind="image",
