@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from export_case import to_levels
-from gallery_case import NEEDS_BROWSER, Page, serving
+from gallery_case import NEEDS_BROWSER, serving
 from named_case import make_bundle
 from PIL import Image
 
@@ -11,9 +11,16 @@ pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture(scope="module")
-def named_page(named_folders, shared_page):
+def named_address(named_folders):
     with serving(named_folders.parent) as address:
-        yield Page(shared_page.driver, address, shared_page.downloads)
+        yield address
+
+
+@pytest.fixture
+def named_page(named_address, page, monkeypatch):
+    """The browser of all tests before another server: it still knows what it put into pages."""
+    monkeypatch.setattr(page, "address", named_address)
+    return page
 
 
 def open_model(page, name, address="seed=3"):
