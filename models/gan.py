@@ -1,48 +1,48 @@
 """The model that owns the update of a generator and a discriminator."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
-from ganapp.models.batches import as_tensors, minibatches
+from ganapp.models.batches import as_tensors, minibatches, pack_examples
 from ganapp.models.checks import (
     check_compilation,
     check_networks,
     check_recompilation,
     check_shares,
     check_trainable,
+    combination_of,
     resolve_objective,
 )
 from ganapp.models.companions import Companion, CompanionFunctions, Player, check_companions
-from ganapp.models.contracts import Element, Objective, Optimizer, Prior
-from ganapp.models.critic import Critic
-from ganapp.models.distributed import DistributedFunctions
+from ganapp.models.contracts import Element, Objective, Optimizer, Prior, Term
+from ganapp.models.critic import Critic, computes_in, float32_compute
 from ganapp.models.ema import copy_network, decay_at, update_average
+from ganapp.models.extensions import Extensions, assign
 from ganapp.models.inference import Inference, requested_labels
 from ganapp.models.keras_methods import KerasMethods
-from ganapp.models.losses import (
-    Extensions,
-    discriminator_loss,
-    generator_loss,
-    mean_losses,
-    score_statistics,
-)
 from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
-from ganapp.models.optimizers import (
-    apply_gradients,
-    both_optimizers,
-    divide_by_replicas,
-    prepare_optimizer,
+from ganapp.models.optimizers import apply_gradients, both_optimizers, prepare_optimizer
+from ganapp.models.replicas import replica_count
+from ganapp.models.rules import CombinationWarning, advice, refuse
+from ganapp.models.tensors import (
+    EXAMPLE,
+    LABEL,
+    SCORES,
+    Tensors,
+    apply,
+    input_names,
+    with_outputs,
 )
-from ganapp.models.outputs import with_outputs
-from ganapp.models.packing import pack_examples
-from ganapp.models.rules import CombinationWarning, advice, combination_of, refuse
-from ganapp.models.tensors import EXAMPLE, LABEL, SCORES, Tensors, apply, input_names
+
+# Terms of one update that draw numbers; the last place is that of the weightings.
+PLACES = 2**5
 
 
-class GAN(Inference, KerasMethods, DistributedFunctions):
+class GAN(Inference, KerasMethods):
     """A generator and a discriminator trained against each other through `fit`.
 
     One step is `objective.discriminator_steps` discriminator updates, each on a fresh real
@@ -244,61 +244,42 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
 
     def train_step(self, data: Element) -> dict[str, tf.Tensor]:
         """One step: k discriminator updates, then one generator update. Returns scalar logs."""
-        steps = self.objective.discriminator_steps
-        reals = minibatches(self.unpack(data), steps)
+        reals = minibatches(self.unpack(data), self.objective.discriminator_steps)
         for index, real in enumerate(reals):
             real_scores, logs = self._update_discriminator(real, index)
         logs |= self._update_generator(reals[-1], real_scores)
         logs |= self.extensions.logs(self.objective, self.step.value)
         if self.ema_half_life:
-            replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-            batch_size = tf.shape(reals[-1][EXAMPLE])[0] * replicas
-            decay = decay_at(self.step.value, batch_size, self.ema_half_life, self.ema_warm_up)
-            update_average(self.ema_generator, self.generator, decay)
-            for name, average in self.ema_companions.items():
-                update_average(average, self.companion_networks[name], decay)
+            self._update_averages(tf.shape(reals[-1][EXAMPLE])[0] * replica_count())
         self.step.assign_add(1)
         return logs
 
-    def test_step(self, data: Element) -> dict[str, tf.Tensor]:
-        """Losses and score statistics on held-out examples; nothing is updated."""
-        real = self.unpack(data)
-        latents = self._noise(real, Stream.TEST, self.test_batch.value)
-        self.test_batch.assign_add(1)
-        examples, beside = _split_example(real)
-        fake = self._generate(latents, training=False)[EXAMPLE]
-        scores = [
-            self.score(beside | {EXAMPLE: pack_examples(x, self.packing)}, training=False)
-            for x in (examples, fake)
-        ]
-        return mean_losses(self.objective, *scores) | score_statistics(*scores)
-
     def _update_discriminator(self, given: Tensors, index: int) -> tuple:
+        constraint, optimizer = self.objective.constraint, self.discriminator_optimizer
         latents = self._noise(given, Stream.DISCRIMINATOR, index)
         real = self._pack(given)
         made = self._generate(latents)
         fake = self._pack(latents | {name: tf.stop_gradient(x) for name, x in made.items()})
-        for variable, value in self.objective.constraint.before_update(self.discriminator):
-            variable.assign(value)
+        assign(constraint.before_update(self.discriminator))
         with tf.GradientTape() as tape:
             critic = self._critic(real, latents, Stream.DISCRIMINATOR_AUGMENTATION, index)
-            loss, terms, weights = discriminator_loss(self, critic, real, fake, index)
-            total = divide_by_replicas(loss + sum(terms.values()))
-            scaled = self.discriminator_optimizer.scale_loss(total)
-        team = self.team("discriminator")
-        norm = apply_gradients(tape, scaled, self.discriminator_optimizer, team)
-        for variable, value in self.objective.constraint.after_update(self.discriminator):
-            variable.assign(value)
+            loss, terms, weights = self._discriminator_loss(critic, real, fake, index)
+            # Gradients are summed over the replicas: this is the replica's share of the mean.
+            share = (loss + sum(terms.values())) / replica_count()
+            scaled = optimizer.scale_loss(share)
+        norm = apply_gradients(tape, scaled, optimizer, self.team("discriminator"))
+        assign(constraint.after_update(self.discriminator))
         scores = critic.scores(real), critic.scores(fake)
         self.extensions.after_discriminator_update(self.objective, scores, self.discriminator)
         logs = {"discriminator_loss": loss, "discriminator_gradient_norm": norm}
         logs |= {f"penalty/{name}": term for name, term in terms.items()}
         logs |= {f"penalty_weight/{name}": weight for name, weight in weights.items()}
-        logs["discriminator_learning_rate"] = self.discriminator_optimizer.learning_rate
+        logs["discriminator_learning_rate"] = optimizer.learning_rate
         logs |= self.objective.measures(*scores) | score_statistics(*scores)
         return tf.stop_gradient(scores[0]), logs
 
     def _update_generator(self, given: Tensors, real_scores: tf.Tensor) -> dict:
+        optimizer = self.generator_optimizer
         latents = self._noise(given, Stream.GENERATOR)
         real = self._pack(given)
         with tf.GradientTape() as tape:
@@ -308,28 +289,138 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
                 # the last discriminator update serve, which costs nothing.
                 real_scores = tf.stop_gradient(critic.scores(real))
             fake = self._pack(latents | self._generate(latents))
-            loss, terms = generator_loss(self, critic, real, fake, real_scores)
-            total = divide_by_replicas(loss + sum(terms.values()))
-            scaled = self.generator_optimizer.scale_loss(total)
-        norm = apply_gradients(tape, scaled, self.generator_optimizer, self.team("generator"))
+            loss, terms = self._generator_loss(critic, real, fake, real_scores)
+            share = (loss + sum(terms.values())) / replica_count()
+            scaled = optimizer.scale_loss(share)
+        norm = apply_gradients(tape, scaled, optimizer, self.team("generator"))
         self.extensions.after_generator_update(self.objective, self.generator)
         logs = {f"generator_term/{name}": term for name, term in terms.items()}
         logs |= {"generator_loss": loss, "generator_gradient_norm": norm}
-        return logs | {"generator_learning_rate": self.generator_optimizer.learning_rate}
+        return logs | {"generator_learning_rate": optimizer.learning_rate}
+
+    def _update_averages(self, batch_size: tf.Tensor) -> None:
+        decay = decay_at(self.step.value, batch_size, self.ema_half_life, self.ema_warm_up)
+        update_average(self.ema_generator, self.generator, decay)
+        for name, average in self.ema_companions.items():
+            update_average(average, self.companion_networks[name], decay)
+
+    def test_step(self, data: Element) -> dict[str, tf.Tensor]:
+        """Losses and score statistics on held-out examples; nothing is updated."""
+        real = self.unpack(data)
+        latents = self._noise(real, Stream.TEST, self.test_batch.value)
+        self.test_batch.assign_add(1)
+        fake = real | {EXAMPLE: self._generate(latents, training=False)[EXAMPLE]}
+        scores = [self.score(self._pack(each), training=False) for each in (real, fake)]
+        losses = {
+            "discriminator_loss": self.objective.discriminator_loss(*scores),
+            "generator_loss": self.objective.generator_loss(*scores),
+        }
+        means = {name: tf.reduce_mean(loss) for name, loss in losses.items()}
+        return means | score_statistics(*scores)
+
+    # The losses -------------------------------------------------------------------------------
+
+    def _discriminator_loss(
+        self, critic: Critic, real: Tensors, fake: Tensors, index: int
+    ) -> tuple[tf.Tensor, dict, dict]:
+        """The loss, its further terms and their weights by name, of one update of the step."""
+        objective, step = self.objective, self.step.value
+        draw = self._draws(Stream.DISCRIMINATOR_TERMS, real, index)
+        scores, numbers = (critic.scores(real), critic.scores(fake)), draw(PLACES - 1)
+        for weighting in objective.weightings:
+            scores = weighting.discriminator_scores(*scores, numbers, step)
+        loss = tf.reduce_mean(objective.discriminator_loss(*scores))
+        count = step * objective.discriminator_steps + index
+        terms, weights = self._terms("discriminator", critic, real, fake, draw, count)
+        terms |= self.extra_discriminator_terms(critic, real, fake)
+        return loss, terms | self._own_losses("discriminator"), weights
+
+    def _generator_loss(
+        self, critic: Critic, real: Tensors, fake: Tensors, real_scores: tf.Tensor
+    ) -> tuple[tf.Tensor, dict]:
+        """The loss and its further terms by name."""
+        objective, step = self.objective, self.step.value
+        scores = critic.scores(fake)
+        weights = [each.generator_weights(scores, step) for each in objective.weightings]
+        weights = [each for each in weights if each is not None]
+        if weights:
+            # An example of no weight teaches nothing through an average of the scores either.
+            weight = math.prod(weights)
+            counted = tf.where(weight > 0, scores, tf.stop_gradient(scores))
+            loss = tf.reduce_mean(weight * objective.generator_loss(real_scores, counted))
+        else:
+            loss = tf.reduce_mean(objective.generator_loss(real_scores, scores))
+        draw = self._draws(Stream.GENERATOR_TERMS, real)
+        terms, _ = self._terms("generator", critic, real, fake, draw, step)
+        terms |= self.extra_generator_terms(critic, real, fake)
+        return loss, terms | self._own_losses("generator")
+
+    def _terms(
+        self,
+        player: Player,
+        critic: Critic,
+        real: Tensors,
+        fake: Tensors,
+        draw: Callable[[int], Draws],
+        count: tf.Tensor,
+    ) -> tuple[dict, dict]:
+        """The objective's terms in a player's loss and their weights; `count` of its updates."""
+        values, weights = {}, {}
+        own = (term for term in self.objective.terms if player in term.players)
+        for place, term in enumerate(own):
+            weight = tf.cast(term.weight_at(self.step.value), tf.float32)
+            given = real, fake, draw(place), self.extensions.state(term)
+            value = self._mean_term(term, getattr(term, f"{player}_term"), critic, given, count)
+            values[term.name] = values.get(term.name, 0.0) + weight * value
+            weights[term.name] = weight
+        return values, weights
+
+    def _mean_term(
+        self, term: Term, hook: Callable, critic: Critic, given: tuple, count: tf.Tensor
+    ) -> tf.Tensor:
+        """Mean of a term's values before its weight; with an interval, that many times it or 0."""
+        if term.in_float32 and not computes_in(self.discriminator, "float32"):
+            critic = critic.within(lambda: float32_compute(self.discriminator))
+        if term.interval == 1:
+            return tf.reduce_mean(hook(critic, *given))
+        due = tf.equal(count % term.interval, 0)
+
+        def value(own: Critic) -> tf.Tensor:
+            return term.interval * tf.reduce_mean(hook(own, *given))
+
+        if replica_count() > 1:
+            # Replicas cannot talk to each other within a condition; so it costs as much as ever.
+            # What augmentations draw is drawn again, as below. (Dropout counts this pass even when
+            # it is not due, so its masks are not those of one device.)
+            own = critic.fresh() if self.extensions.augmentations else critic
+            return tf.where(due, value(own), 0.0)
+        # A pass of its own: one outside of the condition would be paid for at every update.
+        return tf.cond(due, lambda: value(critic.fresh()), lambda: 0.0)
+
+    def _own_losses(self, player: Player) -> dict[str, tf.Tensor]:
+        """Regularisers and `add_loss` terms of the networks' layers, summed; empty without any."""
+        losses = [loss for network in self.team(player) for loss in network.losses]
+        return {"own_losses": tf.add_n([tf.cast(x, tf.float32) for x in losses])} if losses else {}
+
+    # What an update works with ----------------------------------------------------------------
+
+    def _draws(self, stream: Stream, real: Tensors, index: int = 0) -> Callable[[int], Draws]:
+        """The draws of each place of an update."""
+        step, rows = self.step.value, tf.shape(real[EXAMPLE])[0]
+        return lambda place: Draws(self.seed, stream, step, index * PLACES + place, rows)
 
     def _critic(self, real: Tensors, latents: Tensors, stream: Stream, index: int = 0) -> Critic:
         """The discriminator as one update sees it: behind the augmentations, with their draws."""
         step = self.step.value
-        examples, rows = _split_example(real)
         # Packs are augmented example by example.
-        draw = Draws(self.seed, stream, step, index, tf.shape(examples)[0] * self.packing)
+        draw = Draws(self.seed, stream, step, index, tf.shape(real[EXAMPLE])[0] * self.packing)
         augment = self.extensions.augment
         return Critic(
             self.discriminate,
             {"generator": self.generator, "discriminator": self.discriminator},
             CompanionFunctions({name: self._companion_function(name) for name in self.companions}),
             lambda x: augment(x, draw, step),
-            rows=rows,
+            rows=real,
             requested=latents.get(LABEL),
             takes=input_names(self._full_discriminator, EXAMPLE),
         )
@@ -361,6 +452,24 @@ class GAN(Inference, KerasMethods, DistributedFunctions):
         return apply(self.generator, latents, training=training)
 
 
-def _split_example(tensors: Tensors) -> tuple[tf.Tensor, Tensors]:
-    """The examples, and the other tensors by name."""
-    return tensors[EXAMPLE], {name: x for name, x in tensors.items() if name != EXAMPLE}
+def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Means, spreads and probabilities of raw scores.
+
+    Args:
+        real_scores: float32 `(batch, ...)`.
+        fake_scores: float32, same shape.
+
+    Returns:
+        Scalars. `real_probability` and `fake_probability` are the means of the sigmoid, D(x) and
+        D(G(z)) of Goodfellow et al. (2014); for a critic without that reading they are only a
+        squashed score. On several replicas the standard deviations are those within a replica.
+    """
+    return {
+        "real_score": tf.reduce_mean(real_scores),
+        "fake_score": tf.reduce_mean(fake_scores),
+        "score_gap": tf.reduce_mean(real_scores) - tf.reduce_mean(fake_scores),
+        "real_score_std": tf.math.reduce_std(real_scores),
+        "fake_score_std": tf.math.reduce_std(fake_scores),
+        "real_probability": tf.reduce_mean(tf.sigmoid(real_scores)),
+        "fake_probability": tf.reduce_mean(tf.sigmoid(fake_scores)),
+    }

@@ -6,10 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganapp.models.batches import one_hot_labels
+from ganapp.models.batches import one_hot_labels, pack_examples, packed_shape
 from ganapp.models.contracts import Array, Prior
 from ganapp.models.noise import Stream, stateless_seed
-from ganapp.models.packing import pack_examples, packed_shape
 from ganapp.models.tensors import (
     EXAMPLE,
     LABEL,

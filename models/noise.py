@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from ganapp.models.replicas import own_rows, replica_count
+
 
 class Stream(enum.IntEnum):
     """Independent sources of noise. The numbers are part of every run's identity."""
@@ -62,13 +64,8 @@ def replica_slice(draw: Callable[[int | tf.Tensor], Drawn], count: int | tf.Tens
     Returns:
         `draw(count * replicas)` from row `replica * count`, `count` rows.
     """
-    context = tf.distribute.get_replica_context()
-    replicas = context.num_replicas_in_sync
-    if replicas == 1:
-        return draw(count)
-    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * count
-    whole = draw(count * replicas)
-    return tf.nest.map_structure(lambda each: each[first : first + count], whole)
+    whole = draw(count * replica_count())
+    return tf.nest.map_structure(lambda each: own_rows(each, count), whole)
 
 
 class Draws:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from ganapp.models.contracts import Objective, Optimizer
+from ganapp.models.replicas import sum_over_replicas
 from ganapp.models.tensors import all_layers
 
 
@@ -125,27 +126,6 @@ class ReplicaOptimizer:
         self._accumulate([-each.value for each in held], variables)  # back to 0
 
 
-def divide_by_replicas(loss: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the global mean loss.
-
-    Keras optimizers *sum* gradients over replicas, so the loss is divided once, here.
-    """
-    return loss / tf.distribute.get_replica_context().num_replicas_in_sync
-
-
-def sum_over_replicas(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-    """The gradient of the global batch, the same on every replica.
-
-    Summed before the optimizer sees it, which no longer does so itself (`ReplicaOptimizer`): its
-    clipping, the verdict of its loss scaling and the norm in the logs are then those of the
-    global gradient.
-    """
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return gradients
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-
-
 def apply_gradients(
     tape: tf.GradientTape,
     scaled_loss: tf.Tensor,
@@ -161,6 +141,8 @@ def apply_gradients(
     # `.value`: run eagerly, "zero" does not understand a Keras variable.
     sources = [variable.value for variable in variables]
     gradients = tape.gradient(scaled_loss, sources, unconnected_gradients="zero")
+    # Of the global batch, before the optimizer sees them: its clipping, the verdict of its loss
+    # scaling and the norm in the logs are then those of the global gradient.
     gradients = sum_over_replicas(gradients)
     # Before the update, which may change the loss scale these gradients carry.
     norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)

@@ -8,21 +8,7 @@ rule says what to do in the words of the door.
 import dataclasses
 from collections.abc import Callable
 
-import keras
-
-from ganapp.models.activations import BOUNDED, final_activation, looks_squashed
 from ganapp.models.contracts import Objective, Term
-from ganapp.models.layers import (
-    ClassColumn,
-    MinibatchDiscrimination,
-    MinibatchStandardDeviation,
-    ReconstructionScore,
-)
-from ganapp.models.outputs import takes_labels
-from ganapp.models.packing import packed_shape
-from ganapp.models.tensors import EXAMPLE, all_layers, input_names
-
-COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 
 
 class CombinationWarning(UserWarning):
@@ -136,59 +122,6 @@ def advice(combination: Combination) -> list[str]:
     """Sentences about what may work but is known to fail often."""
     complaints = [rule.complaint(combination) for rule in RULES if not rule.fatal]
     return [each for each in complaints if each]
-
-
-def combination_of(
-    generator: keras.Model,
-    discriminator: keras.Model,
-    objective: Objective,
-    classes: int,
-    shape: tuple[int, ...],
-    packing: int,
-) -> Combination:
-    """The combination of the networks, the objective and the classes of a GAN.
-
-    Args:
-        generator: of the GAN.
-        discriminator: before a constraint has changed it.
-        objective: of `compile`.
-        classes: that the generator is told; 0 for none.
-        shape: of one example.
-        packing: examples that the discriminator judges together.
-    """
-    layers = all_layers(discriminator)
-    heeded = (
-        takes_labels(discriminator)
-        or any(each.classifies for each in objective.terms)
-        # Its rows say their class.
-        or any(isinstance(each, ClassColumn) for each in all_layers(generator))
-    )
-    activation = final_activation(discriminator)
-    graph = getattr(discriminator, "outputs", None)
-    alone = input_names(discriminator, EXAMPLE) == (EXAMPLE,)
-    squashed = not graph and alone and looks_squashed(discriminator, packed_shape(shape, packing))
-    return Combination(
-        objective=objective,
-        discriminator=discriminator.name,
-        # A frozen one goes by its moving statistics, each example by itself.
-        batch_layers=tuple(
-            each.name
-            for each in layers
-            if isinstance(each, keras.layers.BatchNormalization) and each.trainable
-        ),
-        comparing_layers=tuple(x.name for x in layers if isinstance(x, COMPARING_LAYERS)),
-        divided_layers=tuple(
-            each.name for each in layers if isinstance(each, keras.layers.SpectralNormalization)
-        ),
-        reconstructs=any(isinstance(each, ReconstructionScore) for each in layers),
-        score_activation=activation if activation in BOUNDED else None,
-        squashed_scores=f"{discriminator.name!r}" if squashed else "",
-        packing=packing,
-        told_classes=f"{classes} classes" if classes else "",
-        unheeded_classes="" if heeded or not classes else f"{classes} classes",
-        kind="image" if len(shape) == 3 else "vector",
-        data=f"examples of shape {shape}",
-    )
 
 
 def _batch_normalised(given: Combination) -> str | None:

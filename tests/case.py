@@ -10,12 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.models import GAN
+from ganapp.models.batches import packed_shape
 from ganapp.models.critic import Critic
 from ganapp.models.networks import mlp_discriminator, mlp_generator
-from ganapp.models.outputs import with_outputs
-from ganapp.models.packing import packed_shape
 from ganapp.models.rules import CombinationWarning
-from ganapp.models.tensors import apply, input_shapes
+from ganapp.models.tensors import apply, input_shapes, with_outputs
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.priors import Normal

@@ -10,8 +10,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("models", "training", "export", "ganapp")
 # What a room may import of the others. `ganapp` is below: only its runner and its verbs compose.
 ALLOWED = {"models": set(), "training": set(), "export": set()}
-# Named tensors and the one place that calls a network, for the room of artefacts too.
-NAMED_TENSORS = "ganapp.models.tensors"
+# Named tensors with the one place that calls a network, and the global batch: they know TensorFlow
+# and Keras only, and are the same for the rooms above.
+SHARED = {"training": ("ganapp.models.replicas", "ganapp.models.tensors")}
+SHARED["export"] = ("ganapp.models.tensors",)
 # The configuration is checked against the registries; the runner makes objects of it.
 REGISTRIES = (
     "ganapp.models.networks",
@@ -23,7 +25,7 @@ ANYWHERE = (
     "ganapp.training.array_files",
     "ganapp.training.files",
     "ganapp.training.kernels",
-    "ganapp.training.non_finite",
+    "ganapp.training.messages",
     "ganapp.training.registry",
 )
 
@@ -59,7 +61,7 @@ def room_of(name):
 
 def rooms_imported(path):
     own = path.relative_to(ROOT).parts[0]
-    free = (*ANYWHERE, NAMED_TENSORS) if own == "export" else ANYWHERE
+    free = (*ANYWHERE, *SHARED.get(own, ()))
     names = {name for name in imported(path) if not name.startswith(free)}
     return {room_of(name) for name in names} - {None, own}
 

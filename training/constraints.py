@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.models.tensors import all_layers
 from ganapp.training.registry import Registry
 
 Assignments = list[tuple[keras.Variable, tf.Tensor]]
@@ -221,11 +222,6 @@ def _own_weights(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 def _normalised_layers(network: keras.Model) -> list[SpectralNormalization]:
     return [x for x in all_layers(network) if isinstance(x, SpectralNormalization)]
-
-
-def all_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """A network and every layer within it, at any depth."""
-    return list(network._flatten_layers())  # Keras offers no public way
 
 
 CONSTRAINTS = Registry("constraint", [Unconstrained, WeightClip, SpectralNorm])

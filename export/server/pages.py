@@ -520,7 +520,7 @@ def straight(start: np.ndarray, end: np.ndarray, fraction: np.ndarray) -> np.nda
 def arc(start: np.ndarray, end: np.ndarray, fraction: np.ndarray) -> np.ndarray:
     """Spherical interpolation of the direction, linear in the norm: `(frames, size)`.
 
-    See `ganapp.training.priors.paths.arc`, whose latents these are.
+    See `ganapp.training.priors.base.arc`, whose latents these are.
     """
     norms = [np.linalg.norm(latent) for latent in (start, end)]
     if not len(start) or min(norms) == 0:

@@ -9,13 +9,13 @@ import PIL.Image
 from rich.console import Console
 
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
+from ganapp.models.tensors import all_layers
 from ganapp.runner.experiment import Experiment
 from ganapp.runs import Json, Run
 from ganapp.screen import console
 from ganapp.training.callbacks.evaluation import RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.callbacks.tensorboard import Board
-from ganapp.training.constraints import all_layers
 from ganapp.training.diagnostics import plots
 from ganapp.training.diagnostics.alarms import Alarm, undecided_alarms
 from ganapp.training.diagnostics.density import KernelDensity

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from ganapp.config.schema import Config
+from ganapp.models.batches import packed_shape
 from ganapp.models.networks import GENERATORS
-from ganapp.models.packing import packed_shape
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, input_shapes
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.priors import Prior

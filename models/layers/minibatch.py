@@ -1,15 +1,18 @@
-"""Layers that let a discriminator compare the examples of a minibatch with each other.
+"""Layers that know the rows of the global batch: dropout, and comparisons of the examples.
 
-A generator that makes the same example again and again is then seen for what it is. A score
-depends on the whole minibatch, so its gradient by one example contains what that example does to
-the scores of the others; gradient penalties that want the gradient of one score alone do not
-have it.
+Where a discriminator compares the examples of a minibatch, a generator that makes the same one
+again and again is seen for what it is. A score's gradient by one example then contains what that
+example does to the scores of the others, which gradient penalties do not want.
 """
+
+import random
 
 import keras
 import tensorflow as tf
 
-from ganapp.models.layers.replicas import gather_rows, own_rows
+from ganapp.models.replicas import gather_rows, own_rows, replica_count
+
+KEYS = 2**60  # of dropout, beyond every seed of `ganapp.models.noise`
 
 
 @keras.saving.register_keras_serializable("ganapp")
@@ -119,3 +122,51 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"group": self.group, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class StatelessDropout(keras.layers.Layer):
+    """Sets a fraction of the inputs to 0 in training and scales up the others.
+
+    Keras's own `Dropout` draws the same mask on every replica, and no checkpoint holds the state
+    of its generator. Here a mask is a pure function of two integers that are a weight of the
+    layer: a key, and how many masks were drawn before. Each training call gives another mask.
+
+    Args:
+        rate: probability that an input is dropped, at least 0 and below 1.
+        seed: of the key; drawn from Python's generator (`keras.utils.set_random_seed`) when `None`.
+
+    Reference: Srivastava et al., 2014, "Dropout", JMLR 15.
+    """
+
+    def __init__(self, rate: float, *, seed: int | None = None, **options) -> None:
+        super().__init__(**options)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be at least 0 and below 1. Received: rate={rate}")
+        self.rate = rate
+        self.seed = random.randrange(2**31) if seed is None else seed
+        self.draws = self.add_weight(
+            name="draws",
+            shape=(2,),
+            dtype="int64",
+            # Set here and not by a first call, so that every worker gets the chief's key.
+            initializer=lambda shape, dtype=None: tf.constant([KEYS + self.seed, 0], tf.int64),
+            trainable=False,
+        )
+
+    def call(self, inputs, training: bool = False):
+        if not training or self.rate == 0:
+            return inputs
+        seed = tf.identity(self.draws.value)
+        # Every replica assigns its own copy, to the same value.
+        self.draws.assign(seed + tf.constant([0, 1], tf.int64))
+        count = tf.shape(inputs)[0]
+        shape = tf.concat([[count * replica_count()], tf.shape(inputs)[1:]], axis=0)
+        uniform = own_rows(tf.random.stateless_uniform(shape, seed), count)
+        return tf.where(uniform < self.rate, tf.zeros_like(inputs), inputs / (1 - self.rate))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}

@@ -22,7 +22,7 @@ from ganapp.models.networks.blocks import (
 )
 from ganapp.models.networks.dcgan import DOWNSAMPLINGS, UPSAMPLINGS
 from ganapp.models.networks.inputs import DiscriminatorInputs, Shapes
-from ganapp.models.outputs import BOTTLENECK
+from ganapp.models.tensors import BOTTLENECK
 
 
 def autoencoder_discriminator(

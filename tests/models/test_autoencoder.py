@@ -6,7 +6,7 @@ import pytest
 from case import LATENT, mlp_networks, tiny_gan, train, weights
 
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
-from ganapp.models.outputs import with_outputs
+from ganapp.models.tensors import with_outputs
 from ganapp.training.objectives import OBJECTIVES
 
 SHAPES = [(2,), (8, 8, 1), (7, 5, 3), (4, 6)]

@@ -18,12 +18,11 @@ from case import (
     weights,
 )
 
-from ganapp.models.losses import generator_loss
 from ganapp.models.noise import DRAWS_OF_A_TERM, Draws, Stream
-from ganapp.models.outputs import with_outputs
+from ganapp.models.replicas import global_mean
+from ganapp.models.tensors import with_outputs
 from ganapp.training.augmentations import Augmentation, InstanceNoise
 from ganapp.training.objectives import OBJECTIVES, NonSaturating, Objective
-from ganapp.training.replicas import global_mean
 from ganapp.training.terms import R1, Term
 from ganapp.training.weightings import TopK, Weighting
 
@@ -138,7 +137,7 @@ def test_examples_of_no_weight_teach_the_generator_nothing(name):
         tape.watch(fake)
         given = {"x": real}, {"x": fake}
         scores = critic.scores(given[1])
-        loss, _ = generator_loss(gan, critic, *given, critic.scores(given[0]))
+        loss, _ = gan._generator_loss(critic, *given, critic.scores(given[0]))
     learnt = np.abs(tape.gradient(loss, fake)).sum(axis=1)
     best = np.argsort(-scores.numpy()[:, 0])
     assert (learnt[best[: BATCH // 2]] > 0).all()

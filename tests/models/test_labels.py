@@ -9,7 +9,7 @@ from case import critic_of, output_of, same_networks, train, weights
 from ganapp.models import GAN
 from ganapp.models.networks import DISCRIMINATORS, GENERATORS, mlp_discriminator, mlp_generator
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
-from ganapp.models.outputs import with_outputs
+from ganapp.models.tensors import with_outputs
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
 from ganapp.training.priors import Normal

@@ -10,10 +10,10 @@ import tensorflow as tf
 from case import relative_error, rows, same_networks, tiny_gan, train, weights
 
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
-from ganapp.models.layers.replicas import gather_rows, own_rows
 from ganapp.models.networks.blocks import MINIBATCH
 from ganapp.models.networks.mlp import mlp_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.models.replicas import gather_rows, own_rows
 from ganapp.training.constraints import SpectralNorm
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.terms import R1

@@ -15,11 +15,11 @@ from case import (
     train,
 )
 
-from ganapp.models.losses import Extensions
+from ganapp.models.batches import pack_examples, packed_shape, unpack_examples
+from ganapp.models.extensions import Extensions
 from ganapp.models.networks import mlp_discriminator, mlp_generator
 from ganapp.models.noise import Draws, Stream
-from ganapp.models.outputs import with_outputs
-from ganapp.models.packing import pack_examples, packed_shape, unpack_examples
+from ganapp.models.tensors import with_outputs
 from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.terms import R1, FeatureMatching, GradientPenalty

@@ -15,8 +15,8 @@ from case import (
 )
 
 from ganapp.models import GAN
+from ganapp.models.batches import pack_examples, packed_shape
 from ganapp.models.networks import mlp_discriminator, mlp_generator
-from ganapp.models.packing import pack_examples, packed_shape
 from ganapp.training.objectives import NonSaturating, RelativisticPairing
 from ganapp.training.priors import Normal
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
-from ganapp.models.outputs import with_outputs
+from ganapp.models.tensors import with_outputs
 from ganapp.training.constraints import SpectralNorm
 
 BLOCKS = ["sngan", "r3gan"]

@@ -5,7 +5,7 @@ import pytest
 from case import LATENT, SHAPE, linear_networks
 
 from ganapp.models import GAN
-from ganapp.models.activations import final_activation
+from ganapp.models.checks import final_activation
 from ganapp.models.layers import ClassColumn, MinibatchStandardDeviation, ReconstructionScore
 from ganapp.models.rules import RULES, CombinationWarning
 from ganapp.training.augmentations import AdaptiveAugment, DiffAugment

@@ -7,5 +7,3 @@ from ganapp.training.augmentations.instance_noise import InstanceNoise
 from ganapp.training.registry import Registry
 
 AUGMENTATIONS = Registry("augmentation", [InstanceNoise, DiffAugment, AdaptiveAugment])
-
-__all__ = ["AUGMENTATIONS", "AdaptiveAugment", "Augmentation", "DiffAugment", "InstanceNoise"]

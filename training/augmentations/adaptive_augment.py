@@ -14,6 +14,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
+from ganapp.models.replicas import global_mean, sum_over_replicas
 from ganapp.training.augmentations import pictures
 from ganapp.training.augmentations.base import (
     Augmentation,
@@ -25,7 +26,6 @@ from ganapp.training.augmentations.base import (
 )
 from ganapp.training.extensions import Draw, check_above, check_choices, check_range
 from ganapp.training.registry import Registry
-from ganapp.training.replicas import global_mean, sum_over_replicas
 
 # Of the paper: parts of the image's size, standard deviations, and of base-two logarithms.
 TRANSLATION, CUTOUT = 0.125, 0.5
@@ -84,8 +84,8 @@ def quarter_turn(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> li
     check_square(shape)
     turns = _chosen(draw, probability, lambda u: whole(u, 4), neutral=0)
     # From a table: the cosine of pi / 2 is not quite 0, and pixels would no longer be whole.
-    cosine = tf.gather(tf.constant([1.0, 0.0, -1.0, 0.0]), turns)
-    sine = tf.gather(tf.constant([0.0, 1.0, 0.0, -1.0]), turns)
+    cosine = tf.gather_rows(tf.constant([1.0, 0.0, -1.0, 0.0]), turns)
+    sine = tf.gather_rows(tf.constant([0.0, 1.0, 0.0, -1.0]), turns)
     return [_matrix([cosine, -sine, 0], [sine, cosine, 0])]
 
 

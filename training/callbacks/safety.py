@@ -8,7 +8,7 @@ from types import FrameType
 import keras
 
 from ganapp.training.callbacks.step_callback import Logs, StepCallback, completed_steps
-from ganapp.training.non_finite import non_finite_message
+from ganapp.training.messages import non_finite_message
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

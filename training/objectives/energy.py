@@ -10,9 +10,9 @@ import dataclasses
 
 import tensorflow as tf
 
+from ganapp.models.replicas import global_mean
 from ganapp.training.objectives.base import Objective, State
 from ganapp.training.optimizers import OptimizerConfig, adam
-from ganapp.training.replicas import global_mean
 from ganapp.training.terms import PullingAway, Term
 
 

@@ -16,9 +16,9 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from ganapp.models.replicas import global_mean
 from ganapp.training.objectives.base import Objective
 from ganapp.training.optimizers import OptimizerConfig, adam
-from ganapp.training.replicas import global_mean
 from ganapp.training.terms import R1, R2, Term
 
 

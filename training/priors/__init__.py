@@ -21,19 +21,3 @@ PRIORS = Registry(
         Product,
     ],
 )
-
-__all__ = [
-    "DRAWS_VERSION",
-    "PRIORS",
-    "Bernoulli",
-    "Categorical",
-    "GaussianMixture",
-    "LearnableMixture",
-    "MixtureMeans",
-    "Normal",
-    "Prior",
-    "Product",
-    "Sphere",
-    "TruncatedNormal",
-    "Uniform",
-]

@@ -8,10 +8,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops as xp
 
-from ganapp.training.priors.base import Prior, SizedPrior, check_positive
+from ganapp.training.priors.base import Prior, SizedPrior, check_positive, straight
 from ganapp.training.priors.continuous import normal_latents, normal_noise_size
 from ganapp.training.priors.discrete import Categorical, one_hot
-from ganapp.training.priors.paths import straight
 
 
 # Not TensorFlow's random numbers, which are others under XLA, nor numpy's new ones, which may

@@ -27,22 +27,3 @@ TERMS = Registry(
         AuxiliaryClassifier,
     ],
 )
-
-__all__ = [
-    "R1",
-    "R2",
-    "TERMS",
-    "AuxiliaryClassifier",
-    "Consistency",
-    "Critic",
-    "Dragan",
-    "FeatureMatching",
-    "GradientPenalty",
-    "HistoricalAverage",
-    "Orthogonal",
-    "PullingAway",
-    "Tensors",
-    "Term",
-    "ZeroCentred",
-    "squared_norm",
-]

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from ganapp.training.replicas import global_mean
+from ganapp.models.replicas import global_mean
 from ganapp.training.terms.base import Critic, Tensors, Term
 
 

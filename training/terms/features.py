@@ -11,8 +11,8 @@ import dataclasses
 
 import tensorflow as tf
 
+from ganapp.models.replicas import gather_rows, global_row_mean
 from ganapp.training.extensions import Scheduled
-from ganapp.training.replicas import gather, global_row_mean
 from ganapp.training.terms.base import Critic, Tensors, Term
 
 
@@ -56,7 +56,7 @@ class PullingAway(Term):
     formula = "weight / (N (N - 1)) * sum_{i != j} cos^2(f(G(z_i)), f(G(z_j)))"
 
     def per_example(self, critic, real, fake, draw, state=None):
-        directions = tf.math.l2_normalize(gather(features(critic, fake)), axis=1)
+        directions = tf.math.l2_normalize(gather_rows(features(critic, fake)), axis=1)
         squares = tf.matmul(directions, directions, transpose_b=True) ** 2
         size = tf.cast(tf.shape(directions)[0], squares.dtype)
         different = 1.0 - tf.eye(tf.shape(directions)[0], dtype=squares.dtype)

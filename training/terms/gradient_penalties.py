@@ -7,8 +7,8 @@ import dataclasses
 
 import tensorflow as tf
 
+from ganapp.models.replicas import global_mean
 from ganapp.training.extensions import Draw, Scheduled
-from ganapp.training.replicas import global_mean
 from ganapp.training.terms.base import Critic, Term
 
 

@@ -5,7 +5,8 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from ganapp.training.constraints import LINEAR_LAYERS, all_layers
+from ganapp.models.tensors import all_layers
+from ganapp.training.constraints import LINEAR_LAYERS
 from ganapp.training.extensions import Scheduled
 from ganapp.training.terms.base import Term
 

@@ -4,8 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from ganapp.training.extensions import Scheduled, check_range, present
-from ganapp.training.weightings.base import Weighting
+from ganapp.training.extensions import Scheduled, Weighting, check_range, present
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

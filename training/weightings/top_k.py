@@ -4,9 +4,8 @@ import dataclasses
 
 import tensorflow as tf
 
-from ganapp.training.extensions import Scheduled, check_range, present
-from ganapp.training.replicas import gather
-from ganapp.training.weightings.base import Weighting
+from ganapp.models.replicas import gather_rows
+from ganapp.training.extensions import Scheduled, Weighting, check_range, present
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class TopK(Weighting):
         """Weights `(batch, 1, ...)` of as many dimensions as the scores."""
         rank = fake_scores.shape.rank
         scores = tf.stop_gradient(tf.reduce_mean(fake_scores, axis=list(range(1, rank))))
-        everyone = tf.sort(gather(scores), direction="DESCENDING")
+        everyone = tf.sort(gather_rows(scores), direction="DESCENDING")
         size = tf.cast(tf.size(everyone), tf.float32)
         count = tf.maximum(tf.round(present(self, "fraction", step) * size), 1.0)
         last = everyone[tf.cast(count, tf.int32) - 1]

@@ -13,7 +13,7 @@ from ganapp.models.networks import (
     mlp_discriminator,
     mlp_generator,
 )
-from ganapp.models.outputs import with_outputs
+from ganapp.models.tensors import with_outputs
 from ganapp.training.constraints import SpectralNorm, SpectralNormalization
 from ganapp.training.terms import TERMS, GradientPenalty
 

@@ -1,0 +1,103 @@
+"""The states of an objective and of its terms, augmentations and weightings."""
+
+import keras
+import tensorflow as tf
+
+from ganapp.models.batches import pack_examples, unpack_examples
+from ganapp.models.contracts import Assignments, Member, Objective, Scores, State
+from ganapp.models.noise import Draws
+
+
+def assign(assignments: Assignments) -> None:
+    """Assigns every value to its variable."""
+    for variable, value in assignments:
+        variable.assign(value)
+
+
+class Extensions(keras.layers.Layer):
+    """The states of an objective and of what extends it, so that checkpoints hold them.
+
+    Args:
+        objective: see `ganapp.training.objectives.base`.
+        generator: of the GAN, for members that keep something of its weights.
+        discriminator: likewise.
+        packing: examples that the discriminator judges together; each is augmented by itself.
+
+    Raises:
+        ValueError: two members with a state have the same name.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        packing: int = 1,
+    ) -> None:
+        super().__init__(name="extensions", dtype="float32")
+        self.augmentations, self.packing = tuple(objective.augmentations), packing
+        self.objective_state = {
+            name: self.add_weight(
+                name=name,
+                shape=(),
+                initializer=keras.initializers.Constant(value),
+                trainable=False,
+            )
+            for name, value in objective.initial_state().items()
+        }
+        states = {}
+        for member in objective.extensions:
+            state = member.make_state(generator, discriminator)
+            if state is not None and member.name in states:
+                raise ValueError(
+                    "Of the members of an objective that have a state each may be there once. "
+                    f"Received: {member.name!r} twice"
+                )
+            if state is not None:
+                states[member.name] = state
+        self.states = states  # tracked by Keras
+        self.built = True
+
+    def state(self, member: Member) -> State:
+        """The state of a member of the objective."""
+        return self.states.get(member.name)
+
+    def augment(self, packs: tf.Tensor, draw: Draws, step: tf.Tensor) -> tf.Tensor:
+        """Augments packs, in which each example has draws of its own.
+
+        Args:
+            packs: what it judges, `(batch, *packed_shape)`.
+            draw: uniform numbers for each of the `batch * packing` examples.
+            step: completed generator updates.
+        """
+        if not self.augmentations:
+            return packs
+        examples = unpack_examples(packs, self.packing)
+        for member in self.augmentations:
+            examples = member.augment(examples, draw, step, self.state(member))
+        return pack_examples(examples, self.packing)
+
+    def after_discriminator_update(
+        self, objective: Objective, scores: Scores, discriminator: keras.Model
+    ) -> None:
+        """Brings the states up to date, those of the objective too."""
+        for name, value in objective.next_state(*scores).items():
+            self.objective_state[name].assign(value)
+        if self.packing > 1:  # members count examples, each of which has its pack's score
+            scores = tuple(tf.repeat(score, self.packing, axis=0) for score in scores)
+        for member in objective.extensions:
+            state = self.state(member)
+            assign(member.after_discriminator_update(*scores, discriminator, state))
+
+    def after_generator_update(self, objective: Objective, generator: keras.Model) -> None:
+        """Brings the states up to date."""
+        for member in objective.extensions:
+            assign(member.after_generator_update(generator, self.state(member)))
+
+    def logs(self, objective: Objective, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Scalars `<member>/<name>`."""
+        return {
+            f"{member.name}/{name}": value
+            for member in objective.extensions
+            for name, value in member.logs(step, self.state(member)).items()
+        }
