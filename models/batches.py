@@ -22,12 +22,7 @@ def as_tensors(data: Element, *, classes: int = 0, conditions: tuple[str, ...] =
         conditions: names of the observations that the networks take.
 
     Returns:
-        `x` as float32; `label` one-hot float32 `(k * batch, classes)`, rows of zeros for labels
-        below 0, whose class is not known; observations, floats as float32.
-
-    Raises:
-        ValueError: the element is none of these, lacks one of them, or holds integers for
-            examples: images must have been scaled to the range that the generator makes.
+        `x` as float32; `label` as of `one_hot_labels`; observations, floats as float32.
     """
     named = dict(data) if isinstance(data, Mapping) else _of_pair(data)
     missing = [name for name in (EXAMPLE, *conditions) if name not in named]
@@ -104,8 +99,8 @@ def minibatches(tensors: Tensors, k: int) -> list[Tensors]:
     minibatch, so N replicas make the updates of one.
 
     Raises:
-        ValueError: if the rows, when known, are no multiple of `k`; where they are not known
-            until the step runs, it fails with tf.errors.InvalidArgumentError instead.
+        ValueError: the rows are no multiple of `k`; tf.errors.InvalidArgumentError where they are
+            not known before the step runs.
     """
     sentence = (
         f"Each batch must hold `discriminator_steps` x batch_size examples, a multiple of {k} and "
@@ -138,9 +133,6 @@ def pack_examples(examples: tf.Tensor, size: int) -> tf.Tensor:
     Args:
         examples: `(batch, *shape)`; the batch is a multiple of `size`.
         size: examples in a pack; 1 changes nothing.
-
-    Returns:
-        `(batch / size, *packed_shape(shape, size))`.
     """
     if size == 1:
         return examples
@@ -152,15 +144,7 @@ def pack_examples(examples: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def unpack_examples(packs: tf.Tensor, size: int) -> tf.Tensor:
-    """Takes packs apart, the inverse of `packed`.
-
-    Args:
-        packs: `(batch, *packed_shape(shape, size))`.
-        size: examples in a pack; 1 changes nothing.
-
-    Returns:
-        `(batch * size, *shape)`, neighbours from one pack.
-    """
+    """Takes packs apart, the inverse of `pack_examples`: `(batch * size, *shape)`."""
     if size == 1:
         return packs
     *sides, channels = packs.shape[1:]

@@ -1,6 +1,5 @@
 """What networks are like, and the checks that two of them and a prior make a GAN."""
 
-import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
@@ -60,33 +59,20 @@ PASSING = (
     keras.layers.GlobalMaxPooling2D,
     keras.layers.Cropping2D,
 )
-COMPARING_LAYERS = (MinibatchDiscrimination, MinibatchStandardDeviation)
 Shapes = dict[str, tuple[int | None, ...] | None]
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkShapes:
-    """Shapes of the data, as two networks that fit each other give them.
-
-    Args:
-        example_shape: of one example.
-        classes: how many the generator is told apart; 0 for none.
-        conditions: observations that the networks take, with the shape of one; `None` where the
-            network does not say.
-    """
-
-    example_shape: tuple[int, ...]
-    classes: int
-    conditions: Shapes
 
 
 def check_networks(
     generator: keras.Model, discriminator: keras.Model, prior: Prior, packing: int = 1
-) -> NetworkShapes:
+) -> tuple[tuple[int, ...], int, Shapes]:
     """Refuses networks that do not fit each other; builds those that are not built yet.
 
+    Returns:
+        The shape of an example, the number of classes that the generator takes, and the
+        observations that the networks take, with the shape of one where a network says it.
+
     Raises:
-        ValueError: if the networks share variables, or one does not take what the other makes.
+        ValueError: the networks share variables, or one does not take what the other makes.
     """
     if packing < 1:
         raise ValueError(f"`packing` must be at least 1. Received: packing={packing}")
@@ -133,15 +119,11 @@ def check_networks(
             "`generator` and `discriminator` must not share variables: each would undo the "
             f"other's update. Received: {len(shared)} shared variables"
         )
-    return NetworkShapes(shape, classes, conditions)
+    return shape, classes, conditions
 
 
 def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, ...]:
-    """The shares of the classes that are drawn; all alike by default.
-
-    Raises:
-        ValueError: as many shares as classes are needed, each above 0, of sum 1.
-    """
+    """The shares of the classes that are drawn; all alike by default."""
     if shares is None:
         return (1 / classes,) * classes if classes else ()
     shares = tuple(float(share) for share in shares)
@@ -193,11 +175,7 @@ def _zero_inputs(conditions: Shapes, classes: int) -> Tensors:
 
 
 def check_trainable(network: keras.Model) -> None:
-    """Refuses a network that would never change.
-
-    Raises:
-        ValueError: if none of its variables is trainable.
-    """
+    """Refuses a network that would never change."""
     if not network.trainable_variables:
         raise ValueError(
             f"{network.name!r} has nothing to train. The GAN updates each of its two networks by "
@@ -207,11 +185,7 @@ def check_trainable(network: keras.Model) -> None:
 
 
 def resolve_objective(objective: Objective | str) -> Objective:
-    """The objective, or that of the name.
-
-    Raises:
-        ValueError: if it is no objective.
-    """
+    """The objective, or that of the name."""
     if isinstance(objective, str):
         return find_objective(objective)
     if isinstance(objective, type) or not hasattr(objective, "discriminator_loss"):
@@ -267,11 +241,7 @@ def _call_probe(
 
 
 def check_recompilation(before: Objective | None, after: Objective) -> None:
-    """Refuses another constraint than that of an earlier `compile`.
-
-    Raises:
-        ValueError: if the constraint, which has changed the network for good, is another now.
-    """
+    """Refuses another constraint than that of an earlier `compile`, which stays in the network."""
     if before is not None and before.constraint != after.constraint:
         raise ValueError(
             "The constraint of an earlier `compile` stays in the discriminator; make a new GAN. "
@@ -285,11 +255,7 @@ def check_compilation(
     generator_optimizer: Optimizer,
     discriminator_optimizer: Optimizer,
 ) -> None:
-    """Refuses settings of `compile` that would train wrongly.
-
-    Raises:
-        ValueError: if XLA is asked for on several replicas, or one optimizer is given twice.
-    """
+    """Refuses settings of `compile` that would train wrongly."""
     if jit_compile and replicas > 1:
         raise ValueError(
             "`jit_compile` works on one device only: XLA under a distribution strategy leaks "
@@ -310,17 +276,12 @@ def combination_of(
     shape: tuple[int, ...],
     packing: int,
 ) -> Combination:
-    """The combination of the networks, the objective and the classes of a GAN.
-
-    Args:
-        generator: of the GAN.
-        discriminator: before a constraint has changed it.
-        objective: of `compile`.
-        classes: that the generator is told; 0 for none.
-        shape: of one example.
-        packing: examples that the discriminator judges together.
-    """
+    """The combination of a GAN's networks, before a constraint changes one, and its objective."""
     layers = all_layers(discriminator)
+
+    def names(*kinds: type) -> tuple[str, ...]:
+        return tuple(layer.name for layer in layers if isinstance(layer, kinds))
+
     heeded = (
         LABEL in input_names(discriminator, EXAMPLE)
         or any(each.classifies for each in objective.terms)
@@ -340,11 +301,9 @@ def combination_of(
             for each in layers
             if isinstance(each, keras.layers.BatchNormalization) and each.trainable
         ),
-        comparing_layers=tuple(x.name for x in layers if isinstance(x, COMPARING_LAYERS)),
-        divided_layers=tuple(
-            each.name for each in layers if isinstance(each, keras.layers.SpectralNormalization)
-        ),
-        reconstructs=any(isinstance(each, ReconstructionScore) for each in layers),
+        comparing_layers=names(MinibatchDiscrimination, MinibatchStandardDeviation),
+        divided_layers=names(keras.layers.SpectralNormalization),
+        reconstructs=bool(names(ReconstructionScore)),
         score_activation=activation if activation in BOUNDED else None,
         squashed_scores=f"{discriminator.name!r}" if squashed else "",
         packing=packing,
@@ -356,10 +315,7 @@ def combination_of(
 
 
 def final_activation(network: keras.Model) -> str | None:
-    """The name of the activation that the scores or the example of `network` come from.
-
-    `None` where there is none, it is unknown, or the network is a subclass without a graph.
-    """
+    """The name of the activation that `scores` or `x` come from; `None` where none is known."""
     outputs = getattr(network, "outputs", None)
     if not outputs:
         return None
@@ -370,13 +326,9 @@ def final_activation(network: keras.Model) -> str | None:
 
 
 def looks_squashed(discriminator: keras.Model, shape: tuple[int, ...]) -> bool:
-    """Whether a discriminator without a graph seems to end in a sigmoid or softmax.
+    """Whether a discriminator of examples of a shape alone seems to end in a sigmoid or softmax.
 
     Raw scores of examples as large as this leave [0, 1] far behind.
-
-    Args:
-        discriminator: takes examples alone.
-        shape: of one of them (or of one pack).
     """
     examples = SCALE * tf.random.stateless_normal((PROBES, *shape), seed=(0, 0))
     scores = apply(discriminator, {EXAMPLE: examples}, takes=EXAMPLE, gives=SCORES)[SCORES]

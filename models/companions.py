@@ -32,11 +32,7 @@ class Companion:
 
 
 class CompanionFunctions(dict[str, Callable[[Tensors], Tensors]]):
-    """Companions by name, as functions of named tensors.
-
-    Raises:
-        ValueError: when a term asks for one that the GAN does not have.
-    """
+    """Companions by name, as functions of named tensors; one that is missing is an error."""
 
     def __missing__(self, name: str) -> Callable[[Tensors], Tensors]:
         known = ", ".join(map(repr, self)) or "none"
@@ -49,11 +45,7 @@ class CompanionFunctions(dict[str, Callable[[Tensors], Tensors]]):
 def check_companions(
     companions: Mapping[str, Companion], players: Mapping[str, keras.Model]
 ) -> None:
-    """Refuses companions that a GAN cannot train, save or tell apart.
-
-    Raises:
-        ValueError: naming the companion.
-    """
+    """Refuses companions that a GAN cannot train, save or tell apart."""
     owners = {id(v): name for name, network in players.items() for v in network.variables}
     for name, companion in companions.items():
         if name in RESERVED or not name.isidentifier():

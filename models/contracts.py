@@ -1,6 +1,7 @@
 """What the GAN needs of an objective, of the members that extend one, and of a prior.
 
-`ganapp.training` has the families; anything of the user's that does the same will do.
+`ganapp.training` has the families, where each hook is described; anything of the user's that does
+the same will do.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,20 +22,18 @@ Scores: TypeAlias = tuple[tf.Tensor, tf.Tensor]
 State: TypeAlias = keras.layers.Layer | None
 Draw: TypeAlias = Callable[..., tf.Tensor]
 Assignments: TypeAlias = list[tuple[keras.Variable, tf.Tensor]]
+Loss: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""Of the scores of real and of generated examples."""
+TermHook: TypeAlias = Callable[[Critic, Tensors, Tensors, Draw, State], tf.Tensor]
 
 
 class Prior(Protocol):
     """A distribution of latents under one name; of several, `Product` has more (`sizes`, ...)."""
 
     size: int
-
-    def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
-
-    def truncate(self, latents: tf.Tensor, amount: float) -> tf.Tensor: ...
-
-    def interpolate(
-        self, start: tf.Tensor, end: tf.Tensor, fraction: float | Array
-    ) -> tf.Tensor: ...
+    sample: Callable[[int | tf.Tensor, tf.Tensor], tf.Tensor]
+    truncate: Callable[[tf.Tensor, float], tf.Tensor]
+    interpolate: Callable[[tf.Tensor, tf.Tensor, float | Array], tf.Tensor]
 
 
 class Member(Protocol):
@@ -42,22 +41,11 @@ class Member(Protocol):
 
     name: str
     images_only: bool
-
-    def check_shape(self, shape: tuple[int, ...]) -> None: ...
-
-    def make_state(self, generator: keras.Model, discriminator: keras.Model) -> State: ...
-
-    def after_discriminator_update(
-        self,
-        real_scores: tf.Tensor,
-        fake_scores: tf.Tensor,
-        discriminator: keras.Model,
-        state: State,
-    ) -> Assignments: ...
-
-    def after_generator_update(self, generator: keras.Model, state: State) -> Assignments: ...
-
-    def logs(self, step: tf.Tensor, state: State) -> dict[str, tf.Tensor]: ...
+    check_shape: Callable[[tuple[int, ...]], None]
+    make_state: Callable[[keras.Model, keras.Model], State]
+    after_discriminator_update: Callable[[tf.Tensor, tf.Tensor, keras.Model, State], Assignments]
+    after_generator_update: Callable[[keras.Model, State], Assignments]
+    logs: Callable[[tf.Tensor, State], dict[str, tf.Tensor]]
 
 
 class Term(Member, Protocol):
@@ -69,36 +57,23 @@ class Term(Member, Protocol):
     per_example_gradient: bool
     classifies: bool
     in_float32: bool
-
-    def weight_at(self, step: tf.Tensor) -> float | tf.Tensor: ...
-
-    def discriminator_term(
-        self, critic: Critic, real: Tensors, fake: Tensors, draw: Draw, state: State
-    ) -> tf.Tensor: ...
-
-    def generator_term(
-        self, critic: Critic, real: Tensors, fake: Tensors, draw: Draw, state: State
-    ) -> tf.Tensor: ...
+    weight_at: Callable[[tf.Tensor], float | tf.Tensor]
+    discriminator_term: TermHook
+    generator_term: TermHook
 
 
 class Augmentation(Member, Protocol):
     """A change of examples before the discriminator sees them."""
 
     by_score_sign: bool
-
-    def augment(
-        self, examples: tf.Tensor, draw: Draw, step: tf.Tensor, state: State
-    ) -> tf.Tensor: ...
+    augment: Callable[[tf.Tensor, Draw, tf.Tensor, State], tf.Tensor]
 
 
 class Weighting(Member, Protocol):
     """A weight of each score in a loss."""
 
-    def discriminator_scores(
-        self, real_scores: tf.Tensor, fake_scores: tf.Tensor, draw: Draw, step: tf.Tensor
-    ) -> Scores: ...
-
-    def generator_weights(self, fake_scores: tf.Tensor, step: tf.Tensor) -> tf.Tensor | None: ...
+    discriminator_scores: Callable[[tf.Tensor, tf.Tensor, Draw, tf.Tensor], Scores]
+    generator_weights: Callable[[tf.Tensor, tf.Tensor], tf.Tensor | None]
 
 
 class Constraint(Protocol):
@@ -106,18 +81,15 @@ class Constraint(Protocol):
 
     name: str
     replaces_gradient_penalties: bool
-
-    def prepare(self, discriminator: keras.Model) -> keras.Model: ...
-
-    def before_update(self, discriminator: keras.Model) -> Assignments: ...
-
-    def after_update(self, discriminator: keras.Model) -> Assignments: ...
+    prepare: Callable[[keras.Model], keras.Model]
+    before_update: Callable[[keras.Model], Assignments]
+    after_update: Callable[[keras.Model], Assignments]
 
 
 class OptimizerConfig(Protocol):
     """A Keras optimizer that is still to be made."""
 
-    def build(self) -> keras.optimizers.Optimizer: ...
+    build: Callable[[], keras.optimizers.Optimizer]
 
 
 class Objective(Protocol):
@@ -135,17 +107,9 @@ class Objective(Protocol):
     relativistic: bool
     energy: bool
     score_sign_means_real: bool
-
-    def discriminator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor: ...
-
-    def generator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor: ...
-
-    def initial_state(self) -> dict[str, float]: ...
-
-    def with_state(self, state: Mapping[str, keras.Variable]) -> "Objective": ...
-
-    def next_state(
-        self, real_scores: tf.Tensor, fake_scores: tf.Tensor
-    ) -> dict[str, tf.Tensor]: ...
-
-    def measures(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]: ...
+    discriminator_loss: Loss
+    generator_loss: Loss
+    initial_state: Callable[[], dict[str, float]]
+    with_state: Callable[[Mapping[str, keras.Variable]], "Objective"]
+    next_state: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
+    measures: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]

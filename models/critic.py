@@ -24,20 +24,17 @@ class _Augmented:
 class Critic:
     """Gives all outputs of the discriminator, and the gradient of its scores by the examples.
 
-    Each distinct `x` is augmented and goes forward once: a penalty at the very tensor that the
-    loss has scored (R1 on real, R2 on fake examples) reuses that pass, and features are those of
-    the augmented examples that were scored. (Where the discriminator takes more than rows have of
-    their own, a latent, once for each combination.) One `Critic` lives for one loss.
+    Each distinct `x` is augmented and goes forward once (where the discriminator takes a latent,
+    too, once for each combination): a penalty at the very tensor that the loss has scored reuses
+    that pass, and features are those of what was scored. One `Critic` lives for one loss.
 
     Args:
-        discriminate: maps `x`, augmented, and what belongs to it to all outputs by name, `scores`
-            `(batch, ...)` among them.
+        discriminate: maps `x`, augmented, and what belongs to it to all outputs by name.
         networks: the two players by name, for terms on weights.
         companions: further networks by name, as functions of named tensors.
-        augment: maps examples to what the discriminator sees of them, same shape; default:
-            themselves.
-        rows: what belongs to the rows of the minibatch, taken where tensors leave it out: the
-            observations, and the label, one-hot `(batch, classes)`, zeros where it is not known.
+        augment: maps examples to what the discriminator sees of them.
+        rows: the minibatch, from which is taken what tensors leave out: observations, and the
+            label, one-hot `(batch, classes)`, zeros where it is not known.
         requested: the label of generated examples. The discriminator is told the row's instead:
             else it would know generated examples by their classes, which are always known.
         takes: names of the discriminator's inputs.
@@ -106,20 +103,13 @@ class Critic:
 
 
 def computes_in(network: keras.Model, dtype: str) -> bool:
-    """Whether every layer that has weights or arithmetic of its own computes in `dtype`.
-
-    The layers are asked: the model's own policy is only what was current when it was put together.
-    """
+    """Whether every layer computes in `dtype`; the model's own policy says nothing about them."""
     return all(layer.compute_dtype == dtype for layer in all_layers(network))
 
 
 @contextlib.contextmanager
 def float32_compute(network: keras.Model) -> Iterator[None]:
-    """Runs every layer of `network` in float32 while the context is open.
-
-    Second-order gradients overflow in float16; the variables are float32 already, so only the
-    arithmetic has to change.
-    """
+    """Runs every layer of `network` in float32, like its variables, while the context is open."""
     layers = [layer for layer in all_layers(network) if layer.compute_dtype != "float32"]
     policies = [layer.dtype_policy for layer in layers]
     try:

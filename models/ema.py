@@ -11,11 +11,7 @@ from ganapp.models.tensors import all_layers
 
 
 def copy_network(network: keras.Model) -> keras.Model:
-    """A second, untrained network of the same architecture with the same weights.
-
-    Raises:
-        ValueError: if Keras cannot clone the network.
-    """
+    """A second, untrainable network of the same architecture with the same weights."""
     try:
         copy = _clone(network)
         copy.set_weights(network.get_weights())
@@ -51,11 +47,7 @@ def decay_at(step: tf.Tensor, batch_size: tf.Tensor, half_life: float, warm_up: 
         step: updates done before this one, int64 scalar.
         batch_size: images in the global batch, int32 scalar.
         half_life: images after which a weight's share has halved.
-        warm_up: the half-life never exceeds this fraction of the images seen, so that the first
-            random weights are soon forgotten; 0 switches the warm-up off.
-
-    Returns:
-        float32 scalar in [0, 1).
+        warm_up: the half-life never exceeds this fraction of the images seen; 0 for no warm-up.
     """
     batch_size = tf.cast(batch_size, tf.float32)
     if warm_up > 0:
@@ -65,10 +57,7 @@ def decay_at(step: tf.Tensor, batch_size: tf.Tensor, half_life: float, warm_up: 
 
 
 def update_average(average: keras.Model, network: keras.Model, decay: tf.Tensor) -> None:
-    """Moves every variable of `average` towards `network`, moving statistics included.
-
-    Every replica computes the same value, so each assigns its own copy.
-    """
+    """Moves every variable of `average` towards `network`, moving statistics included."""
     for mean, value in zip(average.variables, network.variables, strict=True):
         if tf.as_dtype(mean.dtype).is_floating:
             mean.assign(value + (mean - value) * tf.cast(decay, mean.dtype))

@@ -15,17 +15,7 @@ def assign(assignments: Assignments) -> None:
 
 
 class Extensions(keras.layers.Layer):
-    """The states of an objective and of what extends it, so that checkpoints hold them.
-
-    Args:
-        objective: see `ganapp.training.objectives.base`.
-        generator: of the GAN, for members that keep something of its weights.
-        discriminator: likewise.
-        packing: examples that the discriminator judges together; each is augmented by itself.
-
-    Raises:
-        ValueError: two members with a state have the same name.
-    """
+    """The states of an objective and of what extends it, so that checkpoints hold them."""
 
     def __init__(
         self,
@@ -48,13 +38,14 @@ class Extensions(keras.layers.Layer):
         states = {}
         for member in objective.extensions:
             state = member.make_state(generator, discriminator)
-            if state is not None and member.name in states:
+            if state is None:
+                continue
+            if member.name in states:
                 raise ValueError(
                     "Of the members of an objective that have a state each may be there once. "
                     f"Received: {member.name!r} twice"
                 )
-            if state is not None:
-                states[member.name] = state
+            states[member.name] = state
         self.states = states  # tracked by Keras
         self.built = True
 
@@ -63,13 +54,7 @@ class Extensions(keras.layers.Layer):
         return self.states.get(member.name)
 
     def augment(self, packs: tf.Tensor, draw: Draws, step: tf.Tensor) -> tf.Tensor:
-        """Augments packs, in which each example has draws of its own.
-
-        Args:
-            packs: what it judges, `(batch, *packed_shape)`.
-            draw: uniform numbers for each of the `batch * packing` examples.
-            step: completed generator updates.
-        """
+        """Augments packs `(batch, *packed_shape)`, with draws for each of their examples."""
         if not self.augmentations:
             return packs
         examples = unpack_examples(packs, self.packing)

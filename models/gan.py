@@ -59,10 +59,9 @@ class GAN(Inference, KerasMethods):
             inputs it names each.
         discriminator: maps examples to raw scores, `(batch, 1)` or patch scores; likewise.
         prior: has `size` and `sample(count, seed) -> (count, size)`; one of several named parts
-            has `sizes` by name and `draw(count, seed)`, and the generator takes each by its name.
+            has `sizes` by name and `draw(count, seed)`.
         class_shares: of the classes that are drawn for a generator which takes `label`: where a
-            row's is not known, and in `generate`; all alike by default. The dataset then yields
-            (examples, labels), and a generated example is asked to be of its row's class.
+            row's is not known, and in `generate`; all alike by default.
         companions: further networks by name, which terms call (`critic.companions[name]`).
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
@@ -71,8 +70,7 @@ class GAN(Inference, KerasMethods):
             side by side along their last axis.
 
     Raises:
-        ValueError: if the two networks share variables, or the generator's output is not what the
-            discriminator takes.
+        ValueError: the networks share variables or do not fit each other.
     """
 
     def __init__(
@@ -103,9 +101,9 @@ class GAN(Inference, KerasMethods):
         self.test_batch = self.add_weight(
             name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
-        shapes = check_networks(generator, discriminator, prior, packing)
-        self.example_shape, self.classes = shapes.example_shape, shapes.classes
-        self.conditions = shapes.conditions
+        self.example_shape, self.classes, self.conditions = check_networks(
+            generator, discriminator, prior, packing
+        )
         self.class_shares = check_shares(class_shares, self.classes)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
         self._add_companions(dict(companions or {}))
@@ -137,9 +135,8 @@ class GAN(Inference, KerasMethods):
             run_eagerly: run the step without compiling it, to debug.
 
         Raises:
-            ValueError: if XLA is asked for on several replicas, one optimizer is given twice, a
-                network has nothing to train, or theory forbids the combination
-                (`ganapp.models.rules`).
+            ValueError: theory forbids the combination (`ganapp.models.rules`), a network has
+                nothing to train, or the settings exclude each other.
         """
         replicas = self.distribute_strategy.num_replicas_in_sync
         check_compilation(replicas, jit_compile, generator_optimizer, discriminator_optimizer)
@@ -453,16 +450,10 @@ class GAN(Inference, KerasMethods):
 
 
 def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Means, spreads and probabilities of raw scores.
+    """Means, spreads and probabilities of raw scores, float32 `(batch, ...)`: scalars.
 
-    Args:
-        real_scores: float32 `(batch, ...)`.
-        fake_scores: float32, same shape.
-
-    Returns:
-        Scalars. `real_probability` and `fake_probability` are the means of the sigmoid, D(x) and
-        D(G(z)) of Goodfellow et al. (2014); for a critic without that reading they are only a
-        squashed score. On several replicas the standard deviations are those within a replica.
+    `real_probability` and `fake_probability` are the means of the sigmoid, D(x) and D(G(z)) of
+    Goodfellow et al. (2014). The standard deviations are those within a replica.
     """
     return {
         "real_score": tf.reduce_mean(real_scores),

@@ -57,10 +57,6 @@ class Inference(keras.Model):
             seed: of what is drawn.
             **named: rows of inputs of the generator: `z` float32 `(n, prior.size)`; `label` int
                 `(n,)`, below 0 for a drawn class, or one-hot `(n, classes)`; observations.
-
-        Raises:
-            ValueError: an observation is missing, a name is none of the generator's, or the rows
-                do not agree.
         """
         given = {name: value for name, value in named.items() if value is not None}
         self._check_given(given, count)
@@ -95,9 +91,6 @@ class Inference(keras.Model):
 
         Args:
             **named: rows of every observation that the networks take, `(n, ...)`.
-
-        Raises:
-            ValueError: one is missing, or they do not have as many rows.
         """
         check_there(self.generator.name, self.conditions, named)
         rows = {name: len(value) for name, value in named.items()}
@@ -199,18 +192,12 @@ class Inference(keras.Model):
     def call_companion(
         self, name: str, *, ema: bool = True, **named: Array
     ) -> dict[str, np.ndarray]:
-        """Outputs of a companion for named rows, in inference mode.
+        """Outputs of a companion by name, float32 `(n, ...)`, in inference mode.
 
         Args:
             name: of the companion, e.g. `"encoder"`.
             ema: use its average where there is one.
             **named: at least the inputs that it takes, `(n, ...)`.
-
-        Returns:
-            Its outputs by name, float32 `(n, ...)`.
-
-        Raises:
-            ValueError: an input is missing, or there is no such companion.
         """
         if name not in self.companions:
             known = ", ".join(map(repr, self.companions)) or "none"
@@ -223,18 +210,15 @@ class Inference(keras.Model):
 
     def state(self) -> dict[str, list[tf.Variable]]:
         """Every variable that training changes, by part: what a checkpoint must hold."""
+        names = ("generator", "discriminator", "ema_generator")
+        names += ("generator_optimizer", "discriminator_optimizer")
+        owners = {name: getattr(self, name) for name in names}
+        averages = {f"ema_{name}": each for name, each in self.ema_companions.items()}
         parts = {
-            "generator": [v.value for v in self.generator.variables],
-            "discriminator": [v.value for v in self.discriminator.variables],
-            "ema_generator": [v.value for v in self.ema_generator.variables],
-            "generator_optimizer": [v.value for v in self.generator_optimizer.variables],
-            "discriminator_optimizer": [v.value for v in self.discriminator_optimizer.variables],
-            "counters": [self.step.value],
+            name: [v.value for v in owner.variables]
+            for name, owner in (owners | self.companion_networks | averages).items()
         }
-        for name, network in self.companion_networks.items():
-            parts[name] = [v.value for v in network.variables]
-        for name, network in self.ema_companions.items():
-            parts[f"ema_{name}"] = [v.value for v in network.variables]
+        parts["counters"] = [self.step.value]
         known = {id(v) for variables in parts.values() for v in variables}
         transient = id(self.test_batch.value)
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
@@ -314,9 +298,7 @@ class Inference(keras.Model):
 def requested_labels(labels: tf.Tensor | None, drawn: tf.Tensor) -> tf.Tensor:
     """The classes that examples are asked to be of, one-hot `(n, classes)`.
 
-    Args:
-        labels: classes to ask for, one-hot; rows of zeros, and `None`, for those drawn.
-        drawn: classes for rows without a known one, one-hot.
+    Those of `labels`; for rows of zeros, and all where that is `None`, those of `drawn`.
     """
     if labels is None:
         return drawn

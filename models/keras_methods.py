@@ -8,6 +8,7 @@ public hook.
 
 import functools
 import inspect
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -47,7 +48,7 @@ class KerasMethods(keras.Model):
     _one_step: Callable | None = None
 
     def fit(self, *args: object, **kwargs: object) -> keras.callbacks.History:
-        """Keras's `fit`; what would have no effect or fail late is refused before the first step.
+        """Keras's `fit`.
 
         Logs are those of the last step, not means. The progress bar shows the two losses, `D` and
         `G`; the history and all callbacks get every log.
@@ -61,7 +62,7 @@ class KerasMethods(keras.Model):
         _refuse_weights("fit", given)
         for name in ("x", "validation_data"):
             _refuse_third_element(name, given.get(name))
-        _check_batch_sizes(given, self.examples_per_unit)
+        _check_batch_sizes(given, self._examples_per_unit)
         self._check_trainable()
         self._first_batch_is_due = True
         if isinstance(given.get("x"), tf.data.Dataset | tf.distribute.DistributedDataset):
@@ -120,13 +121,8 @@ class KerasMethods(keras.Model):
         """Maps latents to examples: `predict(latents)` does so in batches.
 
         Args:
-            latents: `(batch, prior.size)`, or a dict with all that the generator takes, as
-                `gan.inputs(count)` draws it.
-            training: use the generator that is being trained, as training does; otherwise the
-                averaged one.
-
-        Raises:
-            ValueError: for anything but latents.
+            latents: `(batch, prior.size)`, or a dict as `gan.inputs(count)` draws it.
+            training: use the generator that is being trained, not the averaged one.
         """
         given = latents if isinstance(latents, dict) else {LATENT: latents}
         for name, size in self.latent_sizes.items():
@@ -196,14 +192,10 @@ class KerasMethods(keras.Model):
                 state.assign(value)
 
     def check_batch(self, data: Element) -> None:
-        """Checks the first batch before the first step on it.
-
-        Raises:
-            ValueError: for what no step can take.
-        """
+        """Refuses what no step can take; warns of data beyond the generator's range."""
         tensors = self.unpack(data)
         real = tensors[EXAMPLE]
-        parts = self.examples_per_unit // self.packing
+        parts = self._examples_per_unit // self.packing
         of_replica = minibatches(tensors, parts)[0][EXAMPLE].shape[0]
         refuse(Combination(packing=self.packing, batch_size=of_replica))
         activation = final_activation(self.generator)
@@ -220,9 +212,7 @@ class KerasMethods(keras.Model):
             def train_function(iterator):
                 if further_steps:  # a loop of none would trace the step a second time
                     for _ in tf.range(further_steps):
-                        # Logs that nobody takes are pruned from the graph, so only the last step
-                        # pays for its statistics.
-                        one_step(next(iterator))
+                        one_step(next(iterator))  # its logs are pruned from the graph
                 return one_step(next(iterator))
 
             compiled = self._compiled(train_function)
@@ -275,11 +265,7 @@ class KerasMethods(keras.Model):
         return {name: value / rows for name, value in sums.items()}
 
     def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
-        """Everything is built in `compile`.
-
-        Keras would draw a batch to build the model with and, under several workers, fail in
-        reducing it over replicas.
-        """
+        """Nothing: all is built in `compile`, and Keras fails here under several workers."""
 
     def _on_replicas(self, step: Callable, operation: tf.distribute.ReduceOp) -> Callable:
         """`step` on every replica, its scalar logs reduced over them."""
@@ -314,26 +300,21 @@ class KerasMethods(keras.Model):
     def _check_first_batch(self, iterator: Iterator[Element]) -> Iterator[Element]:
         """An iterator that gives the same, after the first batch of a `fit` has been checked.
 
-        Not asked of a distributed iterator, whose batches cannot be given back.
+        A distributed one is not checked, for its batches cannot be given back.
         """
         due, self._first_batch_is_due = self._first_batch_is_due, False
         if not due or not isinstance(iterator, tf.data.Iterator):
             return iterator
         if not all(isinstance(x, tf.TensorSpec) for x in tf.nest.flatten(iterator.element_spec)):
             return iterator
-        first = []
-        for _ in range(self.steps_per_execution):
-            try:
-                first.append(next(iterator))
-            except StopIteration:
-                break
+        first = list(itertools.islice(iterator, self.steps_per_execution))
         if not first:
             return iterator
         self.check_batch(first[0])
         return _iterator_over(first, iterator.element_spec)
 
     @property
-    def examples_per_unit(self) -> int:
+    def _examples_per_unit(self) -> int:
         """The number of examples that every batch must be a multiple of."""
         replicas = self.distribute_strategy.num_replicas_in_sync
         return self.objective.discriminator_steps * self.packing * replicas
@@ -461,10 +442,7 @@ def _warn_of_range(real: tf.Tensor, activation: str) -> None:
 
 
 class ShortProgress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar with the two losses, `D` and `G`, so that it fits in a line.
-
-    Keras would show all of some twenty logs. The other callbacks and the history still get them.
-    """
+    """Keras's progress bar with the two losses, `D` and `G`, not with all of some twenty logs."""
 
     def _maybe_init_progbar(self) -> None:
         super()._maybe_init_progbar()
@@ -484,10 +462,9 @@ def shown_logs(logs: Logs | None) -> Logs:
 
 
 class LossForTerminateOnNaN(keras.callbacks.Callback):
-    """Gives `TerminateOnNaN` the `loss` it looks at, and says which value was not finite.
+    """Gives `TerminateOnNaN`, before which it stands, the `loss` it looks at where one is NaN.
 
-    A GAN has two losses and many terms. Put before `TerminateOnNaN`; the logs get a `loss` only
-    where one of them is not finite.
+    A GAN has two losses and many terms: a warning says which value was not finite.
     """
 
     def __init__(self) -> None:
@@ -508,16 +485,10 @@ class LossForTerminateOnNaN(keras.callbacks.Callback):
 
 
 def prepare_callbacks(model: keras.Model, callbacks: Callbacks, *, progress: bool) -> Callbacks:
-    """The callbacks to hand to Keras: those given, and ours.
-
-    Args:
-        model: the GAN.
-        callbacks: of the user, in any of the forms that Keras takes.
-        progress: whether to show how far the training is.
+    """The callbacks to hand to Keras: those given, in any form that Keras takes, and ours.
 
     Raises:
-        NotImplementedError: if one would save the GAN whole, which would fail at the end of the
-            first epoch.
+        NotImplementedError: one would save the GAN whole, and fail at the end of the first epoch.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks

@@ -28,8 +28,6 @@ class Stream(enum.IntEnum):
 
 # A fixed stride from seed to seed, so that a new stream changes no old run.
 STREAMS = 256
-
-
 # More draws than one step ever makes from one stream: discriminator updates x terms x draws each.
 DRAWS_PER_STEP = 2**20
 DRAWS_OF_A_TERM = 2**8
@@ -39,31 +37,20 @@ Drawn = TypeVar("Drawn", tf.Tensor, dict[str, tf.Tensor])
 def stateless_seed(
     seed: int, stream: Stream, step: int | tf.Tensor, index: int | tf.Tensor = 0
 ) -> tf.Tensor:
-    """The seed of one draw.
+    """The seed of one draw, int64 `(2,)`, for `tf.random.stateless_*`.
 
     Args:
-        seed: seed of the run, 0 to 2**40.
+        seed: of the run, 0 to 2**40.
         stream: which source of noise.
-        step: training step; a Python int or an int64 scalar tensor.
+        step: training step.
         index: which draw of this stream within the step, below `DRAWS_PER_STEP`.
-
-    Returns:
-        int64 `(2,)`, for `tf.random.stateless_*`.
     """
     draw = tf.cast(step, tf.int64) * DRAWS_PER_STEP + tf.cast(index, tf.int64)
     return tf.stack([tf.constant(seed * STREAMS + stream, tf.int64), draw])
 
 
 def replica_slice(draw: Callable[[int | tf.Tensor], Drawn], count: int | tf.Tensor) -> Drawn:
-    """Rows of a global draw that belong to this replica.
-
-    Args:
-        draw: maps a number of rows to a tensor, or tensors by name, with that many.
-        count: rows of this replica; equal on every replica.
-
-    Returns:
-        `draw(count * replicas)` from row `replica * count`, `count` rows.
-    """
+    """This replica's `count` rows of a global draw, of a tensor or of tensors by name."""
     whole = draw(count * replica_count())
     return tf.nest.map_structure(lambda each: own_rows(each, count), whole)
 

@@ -17,9 +17,6 @@ def both_optimizers(
 
     One that is given alone is used for both, for its rate beside the default of another would be
     nobody's choice.
-
-    Raises:
-        ValueError: if the one given cannot be meant for both.
     """
     if generator_optimizer is None and discriminator_optimizer is None:
         return objective.generator_optimizer.build(), objective.discriminator_optimizer.build()
@@ -45,9 +42,6 @@ def prepare_optimizer(
 
     An optimizer left to build itself later would do so on both networks, or lose its moments when
     a checkpoint is restored into it.
-
-    Raises:
-        ValueError: if it has been built for other variables, or keeps an average of its own.
     """
     optimizer = keras.optimizers.get(optimizer)
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -81,14 +75,11 @@ def prepare_optimizer(
 class ReplicaOptimizer:
     """Mixed into an optimizer of Keras under a distribution strategy.
 
-    The gradients that it gets are those of the global batch, see `sum_over_replicas`: it sums them
-    no second time.
+    The gradients that it gets are those of the global batch: it sums them no second time.
 
     Keras decides within each replica whether an update of accumulated gradients is due, and
     TensorFlow lets no branch of such a decision talk to the other replicas, as every assignment to
-    a mirrored variable must. Here it is decided once for all replicas. As in Keras, gradients are
-    summed up over `gradient_accumulation_steps` calls, and the last of them clips the mean, decays
-    the weights and updates them.
+    a mirrored variable must. Here it is decided once for all of them.
     """
 
     def _all_reduce_sum_gradients(self, pairs: list) -> list:

@@ -17,42 +17,32 @@ class CombinationWarning(UserWarning):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Combination:
-    """Everything the rules look at. What is not known (yet) breaks no rule.
-
-    Args:
-        objective: with its terms, augmentations and constraint; `None` before there is one.
-        configured: described by a configuration rather than by Python objects, so that sentences
-            name settings.
-        discriminator: its name.
-        batch_layers: what of it normalises a batch together.
-        comparing_layers: what of it compares the examples of a batch with each other.
-        divided_layers: what of it divides its weights by their norm before `compile`.
-        reconstructs: its score is minus the error of a reconstruction.
-        score_activation: of its last layer, if that bounds the score.
-        squashed_scores: what makes them seem to be squashed, where no activation can be seen.
-        packing: examples that it judges together.
-        batch_size: of one discriminator update, on all replicas.
-        told_classes: how the generator is told classes, `""` if it is not.
-        unheeded_classes: classes that the generator is told and no part of the discriminator sees.
-        untold_classes: classes that were made and nobody is told.
-        kind: of the data, `"image"`, `"vector"` or `"video"`.
-        data: the data in a few words.
-    """
+    """Everything the rules look at. What is not known (yet) breaks no rule."""
 
     objective: Objective | None = None
+    # Described by a configuration, not by Python objects: sentences then name settings.
     configured: bool = False
+    # The discriminator: its name, its layers that normalise a batch together, that compare the
+    # examples of a batch, and that divide their weights by the norm before `compile`.
     discriminator: str = ""
     batch_layers: tuple[str, ...] = ()
     comparing_layers: tuple[str, ...] = ()
     divided_layers: tuple[str, ...] = ()
+    # Its score is minus the error of a reconstruction.
     reconstructs: bool = False
+    # The activation of its last layer, if that bounds the score; the network whose scores seem to
+    # be squashed, where no activation can be seen.
     score_activation: str | None = None
     squashed_scores: str = ""
     packing: int = 1
+    # Of one discriminator update, on all replicas.
     batch_size: int | None = None
+    # How the generator is told classes; those of them that no part of the discriminator sees;
+    # those that were made and nobody is told.
     told_classes: str = ""
     unheeded_classes: str = ""
     untold_classes: str = ""
+    # Of the data: "image", "vector" or "video", and a few words about them.
     kind: str | None = None
     data: str = ""
 
@@ -78,10 +68,10 @@ class Rule:
     """A combination that is refused, or warned about.
 
     Args:
-        broken: what came, for the end of the sentence, or `None`.
+        broken: what came, for the end of the sentence, if the rule is broken.
         setting: what to do, to whom writes a configuration.
-        argument: the same to whom writes Python.
-        reason: the rest of the sentence, if there is more to say.
+        argument: the same to whom writes Python; `setting` by default.
+        reason: the rest of the sentence.
         remedy: its end where that, too, depends on who reads it: in a configuration, in Python.
         fatal: refuse rather than warn.
         kinds: of data, for which the rule holds.
@@ -89,7 +79,7 @@ class Rule:
 
     broken: Callable[[Combination], str | None]
     setting: str
-    argument: str
+    argument: str = ""
     reason: str = ""
     remedy: tuple[str, str] = ("", "")
     fatal: bool = True
@@ -100,7 +90,7 @@ class Rule:
         if combination.kind is not None and combination.kind not in self.kinds:
             return None
         received = self.broken(combination)
-        demand = self.setting if combination.configured else self.argument
+        demand = self.setting if combination.configured else self.argument or self.setting
         remedy = self.remedy[not combination.configured]
         sentence = " ".join(part for part in (demand, self.reason, remedy) if part)
         return f"{sentence} Received: {received}" if received else None
@@ -113,8 +103,7 @@ def refuse(combination: Combination) -> None:
         ValueError: with the sentence of the first rule that is broken.
     """
     for rule in RULES:
-        complaint = rule.complaint(combination) if rule.fatal else None
-        if complaint:
+        if rule.fatal and (complaint := rule.complaint(combination)):
             raise ValueError(complaint)
 
 
@@ -124,33 +113,17 @@ def advice(combination: Combination) -> list[str]:
     return [each for each in complaints if each]
 
 
-def _batch_normalised(given: Combination) -> str | None:
-    if not given.batch_layers or not given.gradient_penalties:
-        return None
-    return f"{', '.join(map(repr, given.batch_layers))} with {given.gradient_penalties}"
+def _both(first: str, second: str) -> str | None:
+    return f"{first} with {second}" if first and second else None
 
 
-def _comparing(given: Combination) -> str | None:
-    if not given.comparing_layers or not given.gradient_penalties:
-        return None
-    return f"{', '.join(map(repr, given.comparing_layers))} with {given.gradient_penalties}"
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names))
 
 
-def _lazy(given: Combination) -> str | None:
+def _lazy(given: Combination) -> str:
     lazy = [each for each in given.terms if each.interval > 1]
     return ", ".join(each.name for each in lazy if "discriminator" in each.players)
-
-
-def _energy_without_autoencoder(given: Combination) -> str | None:
-    if given.objective is None or not given.objective.energy or given.reconstructs:
-        return None
-    return f"{given.discriminator!r} with {given.objective.name!r}"
-
-
-def _autoencoder_without_energy(given: Combination) -> str | None:
-    if given.objective is None or given.objective.energy or not given.reconstructs:
-        return None
-    return f"{given.objective.name!r}"
 
 
 def _adaptive_to_energies(given: Combination) -> str | None:
@@ -162,9 +135,8 @@ def _adaptive_to_energies(given: Combination) -> str | None:
 
 
 def _adaptive_to_unsigned_scores(given: Combination) -> str | None:
-    if not given.adapts_by_sign:
-        return None
-    return None if given.objective.score_sign_means_real else f"{given.objective.name!r}"
+    unsigned = given.adapts_by_sign and not given.objective.score_sign_means_real
+    return f"{given.objective.name!r}" if unsigned else None
 
 
 def _clipped_and_penalised(given: Combination) -> str | None:
@@ -175,9 +147,23 @@ def _clipped_and_penalised(given: Combination) -> str | None:
 
 def _constrained_twice(given: Combination) -> str | None:
     constraint = None if given.objective is None else given.objective.constraint.name
-    if not given.divided_layers or constraint in (None, "none"):
+    if constraint in (None, "none"):
         return None
-    return f"{', '.join(map(repr, given.divided_layers))} with {constraint!r}"
+    return _both(_quoted(given.divided_layers), repr(constraint))
+
+
+def _energy_and_autoencoder(energy: bool) -> Callable[[Combination], str | None]:
+    """Finds an objective with an energy or without, and a network that makes the other."""
+
+    def broken(given: Combination) -> str | None:
+        if given.objective is None or given.objective.energy != energy:
+            return None
+        if given.reconstructs == energy:
+            return None
+        name = repr(given.objective.name)
+        return f"{given.discriminator!r} with {name}" if energy else name
+
+    return broken
 
 
 def _images_only(given: Combination) -> str | None:
@@ -190,12 +176,6 @@ def _odd_packs(given: Combination) -> str | None:
     if given.batch_size is None or given.batch_size % given.packing == 0:
         return None
     return f"{given.batch_size} with packing={given.packing}"
-
-
-def _packs_of_classes(given: Combination) -> str | None:
-    if given.packing == 1 or not given.told_classes:
-        return None
-    return f"packing={given.packing} with {given.told_classes}"
 
 
 RULES = (
@@ -215,7 +195,7 @@ RULES = (
         fatal=False,
     ),
     Rule(
-        broken=_batch_normalised,
+        broken=lambda given: _both(_quoted(given.batch_layers), given.gradient_penalties),
         setting="`discriminator.normalisation` must be 'none' or 'layer'",
         argument="`discriminator` must not normalise batches "
         "(`ganapp.models.layers.ExampleNormalization` does so with each example)",
@@ -242,7 +222,9 @@ RULES = (
         argument="The examples of one discriminator update must be a multiple of `packing`.",
     ),
     Rule(
-        broken=_packs_of_classes,
+        broken=lambda given: _both(
+            f"packing={given.packing}" if given.packing > 1 else "", given.told_classes
+        ),
         setting="`discriminator.packing` must be 1 when the generator is told classes:",
         argument="`packing` must be 1 when the generator takes 'label':",
         reason="a pack would mix them, and has one score for all.",
@@ -275,7 +257,7 @@ RULES = (
         fatal=False,
     ),
     Rule(
-        broken=_comparing,
+        broken=lambda given: _both(_quoted(given.comparing_layers), given.gradient_penalties),
         setting="`discriminator.minibatch` makes",
         argument="A layer that compares the examples of a batch makes",
         reason="a score depend on other examples, so a gradient penalty also counts their "
@@ -285,21 +267,20 @@ RULES = (
     Rule(
         broken=_lazy,
         setting="`interval` above 1 (a lazy penalty)",
-        argument="`interval` above 1 (a lazy penalty)",
         reason="fails on points and tables, where the discriminator moves too far between two "
         "penalties; use interval=1.",
         fatal=False,
         kinds=("vector",),
     ),
     Rule(
-        broken=_energy_without_autoencoder,
+        broken=_energy_and_autoencoder(energy=True),
         setting="`discriminator.network` should be 'autoencoder'",
         argument="`discriminator` should end in `ganapp.models.layers.ReconstructionScore`",
         reason="for an energy-based objective, whose score is minus a reconstruction error.",
         fatal=False,
     ),
     Rule(
-        broken=_autoencoder_without_energy,
+        broken=_energy_and_autoencoder(energy=False),
         setting="`objective.name` should be 'ebgan' or 'began' for the network 'autoencoder',",
         argument="`objective` should be `EBGAN()` or `BEGAN()` for an autoencoder,",
         reason="whose scores are never positive.",

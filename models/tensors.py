@@ -61,9 +61,7 @@ def apply(
     gives: str = EXAMPLE,
     training: bool = False,
 ) -> Tensors:
-    """Calls a network with exactly the inputs that it names.
-
-    Keras itself, handed more, would feed the first of them in silence.
+    """Calls a network with exactly the inputs that it names; Keras takes others in silence.
 
     Args:
         network: any Keras model.
@@ -86,11 +84,7 @@ def apply(
 
 
 def check_there(network: str, names: Iterable[str], tensors: Iterable[str]) -> None:
-    """Refuses tensors among which one is missing that a network takes.
-
-    Raises:
-        ValueError: naming it, and those there are.
-    """
+    """Refuses tensors among which one is missing that a network takes."""
     missing = [name for name in names if name not in tensors]
     if missing:
         raise ValueError(
@@ -150,10 +144,6 @@ def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Mode
 
     Features of a network that does not name any are the output of its layer `features` if there is
     one, else the input of its layer `scores`, else that of the last layer.
-
-    Args:
-        discriminator: any; one that names all of these outputs is returned as it is.
-        names: of the further outputs.
 
     Raises:
         ValueError: the network has no graph, or does not say one of them.

@@ -17,14 +17,17 @@ from ganapp.training.registry import Registry
 
 Assignments = list[tuple[keras.Variable, tf.Tensor]]
 
+TRANSPOSED_LAYERS = (
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
 LINEAR_LAYERS = (
     keras.layers.Dense,
     keras.layers.Conv1D,
     keras.layers.Conv2D,
     keras.layers.Conv3D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
+    *TRANSPOSED_LAYERS,
 )
 
 
@@ -87,10 +90,9 @@ class WeightClip(Constraint):
 class SpectralNormalization(keras.layers.Wrapper):
     """Divides the kernel of a linear layer by an estimate of its largest singular value.
 
-    The layer is linear in its kernel, so its output without the bias is divided instead of the
-    kernel: the same function and the same gradients, sigma's included. The singular vector `u`
-    is state; it moves only by `next_u`, once per discriminator update, however often
-    the layer is called within one.
+    The layer is linear in its kernel, so its output without the bias is divided instead: the same
+    function and the same gradients, sigma's included. The singular vector `u` is state; it moves
+    only by `next_u`, once per discriminator update, however often the layer is called within one.
 
     Args:
         layer: a `Dense`, convolution or transposed convolution without activation.
@@ -101,13 +103,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     def build(self, input_shape=None):
         super().build(input_shape)
         # Transposed convolutions keep their output channels in the last axis but one.
-        transposed = isinstance(
-            self.layer,
-            keras.layers.Conv1DTranspose
-            | keras.layers.Conv2DTranspose
-            | keras.layers.Conv3DTranspose,
-        )
-        self.output_axis = -2 if transposed else -1
+        self.output_axis = -2 if isinstance(self.layer, TRANSPOSED_LAYERS) else -1
         self.u = self.add_weight(
             name="u",
             shape=(1, self.layer.kernel.shape[self.output_axis]),
@@ -158,12 +154,8 @@ class SpectralNorm(Constraint):
     def prepare(self, discriminator):
         """A copy with every linear layer wrapped and the same raw weights.
 
-        But for kernels of zeros, such as end a block of R3GAN: W / sigma does not exist there, and
-        its norm is 1 everywhere else, so they start with a random direction.
-
-        Raises:
-            ValueError: if the network is not functional or sequential, or a linear layer has an
-                activation of its own.
+        But for kernels of zeros, such as end a block of R3GAN: W / sigma does not exist there, so
+        they start with a random direction.
         """
         if _normalised_layers(discriminator):
             return discriminator

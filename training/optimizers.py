@@ -26,11 +26,7 @@ NOT_NEGATIVE = ("momentum", "weight_decay")
 
 
 def optimizer_options(name: str) -> list[str]:
-    """Arguments of a Keras optimizer, but for those of its own average, which the GAN replaces.
-
-    Raises:
-        UnknownNameError: if there is no such optimizer.
-    """
+    """Arguments of a Keras optimizer, but for those of its own average, which the GAN replaces."""
     left_out = ("self", "kwargs", "name", "use_ema", "ema_momentum", "ema_overwrite_frequency")
     parameters = inspect.signature(OPTIMIZERS[name].__init__).parameters
     return [option for option in parameters if option not in left_out]
@@ -63,11 +59,7 @@ class OptimizerConfig:
             _check_range(option, value)
 
     def build(self, updates: int | None = None) -> keras.optimizers.Optimizer:
-        """A fresh optimizer whose schedule, if any, ends after `updates` updates.
-
-        Raises:
-            ValueError: if there is a schedule and no `updates`.
-        """
+        """A fresh optimizer whose schedule, if any, ends after `updates` updates."""
         if updates is None and isinstance(self.learning_rate, Anneal):
             raise ValueError(
                 "An annealed `learning_rate` needs the number of updates it runs over: "

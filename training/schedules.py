@@ -29,18 +29,6 @@ class Anneal:
         return SHAPES[self.shape](self.start, self.end, updates)
 
 
-def _linear(start: float, end: float, updates: int):
-    return keras.optimizers.schedules.PolynomialDecay(start, updates, end_learning_rate=end)
-
-
-def _cosine(start: float, end: float, updates: int):
-    return keras.optimizers.schedules.CosineDecay(start, updates, alpha=end / start)
-
-
-def _exponential(start: float, end: float, updates: int):
-    return ExponentialDecayToEnd(start, updates, decay_rate=end / start)
-
-
 class ExponentialDecayToEnd(keras.optimizers.schedules.ExponentialDecay):
     """Keras's exponential decay, which stays at its end as the other shapes do."""
 
@@ -48,8 +36,15 @@ class ExponentialDecayToEnd(keras.optimizers.schedules.ExponentialDecay):
         return super().__call__(keras.ops.minimum(step, self.decay_steps))
 
 
+schedules = keras.optimizers.schedules
+# (start, end, updates) -> the schedule.
 SHAPES = Registry(
-    "schedule shape", [("linear", _linear), ("cosine", _cosine), ("exponential", _exponential)]
+    "schedule shape",
+    [
+        ("linear", lambda a, b, n: schedules.PolynomialDecay(a, n, end_learning_rate=b)),
+        ("cosine", lambda a, b, n: schedules.CosineDecay(a, n, alpha=b / a)),
+        ("exponential", lambda a, b, n: ExponentialDecayToEnd(a, n, decay_rate=b / a)),
+    ],
 )
 
 

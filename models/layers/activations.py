@@ -12,8 +12,8 @@ ACTIVATIONS = {"tanh": tf.tanh, "softmax": tf.nn.softmax}
 class BlockActivation(keras.layers.Layer):
     """Applies its own activation to each part of a vector: `(batch, d)` to the same.
 
-    A softmax block stays soft, a function of the latents alone, so that an artefact needs no noise
-    of its own. Neighbours that are alike share one operation.
+    A softmax block stays soft, so that an artefact needs no noise of its own. Neighbours that are
+    alike share one operation.
 
     Args:
         blocks: (`"tanh"` or `"softmax"`, width) of each part, from left to right. Of tanh, which

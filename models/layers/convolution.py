@@ -12,11 +12,10 @@ SIDE = 3  # of the kernel
 class UpsamplingConv2D(keras.layers.Conv2D):
     """Doubles both sides by repeating pixels, then convolves 3x3: the same function, cheaper.
 
-    Of the nine products of each output pixel most fall on repeated pixels. Adding the weights
-    that meet the same pixel first leaves four: the two steps are one transposed convolution with a
-    4x4 kernel and stride 2, at 4/9 of the multiplications. Training computes that; inference, and
-    so every exported graph, computes the two steps as Keras does, which every runtime has fast.
-    Both differ by rounding alone.
+    With the weights added up that meet the same pixel, the two steps are one transposed convolution
+    with a 4x4 kernel and stride 2, at 4/9 of the multiplications. Training computes that;
+    inference, and so every exported graph, the two steps, which every runtime has fast. Both differ
+    by rounding alone.
 
     Args:
         filters: channels of the output.

@@ -19,12 +19,9 @@ KEYS = 2**60  # of dropout, beyond every seed of `ganapp.models.noise`
 class MinibatchDiscrimination(keras.layers.Layer):
     """A soft count, for each kernel, of the other examples close to an example in the global batch.
 
-    Takes features that a linear layer (the paper's tensor T) has projected. T is a `Dense` of its
-    own, not a weight of this layer, so that constraints on linear layers reach it. Kernel k of
-    example i gives sum over j != i of exp(-|M_i,k - M_j,k|_1). Computes in float32.
-
-    Outside of training the sum is scaled to as many others as there were in training, so that
-    scores do not depend on how many examples are scored at once.
+    Takes features that a `Dense` (the paper's tensor T) has projected, which constraints on linear
+    layers thus reach. Kernel k of example i gives sum over j != i of exp(-|M_i,k - M_j,k|_1), in
+    float32. Outside of training the sum is scaled to as many others as there were in training.
 
     Args:
         kernels: how many similarities an example gets. The projection has `kernels * dimensions`
@@ -74,8 +71,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
 class MinibatchStandardDeviation(keras.layers.Layer):
     """Appends the mean standard deviation over the minibatch: one more feature or channel.
 
-    The standard deviation of every entry over a group of examples, averaged over the entries, is
-    the same number for all examples of the group. Computes in float32.
+    Of every entry over a group of examples, averaged over the entries, in float32.
 
     Args:
         group: examples in a group; `None` for the whole global batch. A batch it does not divide

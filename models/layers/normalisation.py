@@ -25,11 +25,9 @@ class ExampleNormalization(keras.layers.Layer):
 
     def build(self, input_shape) -> None:
         channels = (input_shape[-1],)
-        self.gamma = self.add_weight(
-            name="gamma", shape=channels, initializer="ones", autocast=False
-        )
-        self.beta = self.add_weight(
-            name="beta", shape=channels, initializer="zeros", autocast=False
+        self.gamma, self.beta = (
+            self.add_weight(name=name, shape=channels, initializer=start, autocast=False)
+            for name, start in (("gamma", "ones"), ("beta", "zeros"))
         )
 
     def call(self, inputs):
@@ -78,11 +76,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def build(self, input_shape) -> None:
         (*_, channels), (_, classes) = input_shape
         self.normalisation.build(input_shape[0])
-        self.gamma = self.add_weight(
-            name="gamma", shape=(classes, channels), initializer="ones", autocast=False
-        )
-        self.beta = self.add_weight(
-            name="beta", shape=(classes, channels), initializer="zeros", autocast=False
+        self.gamma, self.beta = (
+            self.add_weight(name=name, shape=(classes, channels), initializer=start, autocast=False)
+            for name, start in (("gamma", "ones"), ("beta", "zeros"))
         )
 
     def call(self, inputs, training=False):

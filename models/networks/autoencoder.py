@@ -38,18 +38,13 @@ def autoencoder_discriminator(
 ) -> keras.Model:
     """Maps examples to scores `(batch, 1)`, float32: minus the error of their reconstruction.
 
-    The code is its `features`. Scores are at most 0, so objectives that
-    take them as logits do not fit. Nothing bounds what the decoder puts out.
+    The code is its `features`. Images and clips go through convolutions, everything else through
+    dense layers; what joins the example is reconstructed with it.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`. Images and clips
-            go through convolutions, everything else through dense layers; what joins the example
-            is reconstructed with it.
-        condition: how the class enters, where it does.
-        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
-        heads: likewise.
-        widths: of the hidden layers from the example to the code, the decoder's in reverse. For
-            images the channels after each halving of the sides, else units.
+        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        widths: of the hidden layers from the example to the code, the decoder's in reverse: the
+            channels of images after each halving of the sides, else units.
         code: dimension of the code.
         error: mean over an example's entries of the squared (EBGAN) or absolute (BEGAN) difference.
         dropout: probability that an output of the encoder's hidden layers is dropped.

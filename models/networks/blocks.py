@@ -27,8 +27,6 @@ NORMALISATIONS: dict[str, Normaliser] = {
     "batch": lambda x: keras.layers.BatchNormalization(synchronized=True)(x),
     "layer": lambda x: ExampleNormalization()(x),
 }
-
-
 ACTIVATIONS: dict[str, Callable[[], keras.layers.Layer]] = {
     "leaky_relu": lambda: keras.layers.LeakyReLU(negative_slope=0.2),  # the slope of DCGAN
     "relu": lambda: keras.layers.ReLU(),
@@ -72,11 +70,7 @@ HIDDEN_UNITS: dict[str, Callable] = {
 
 
 def check_images(shape: tuple[int, ...], network: str) -> None:
-    """Refuses examples that are neither images nor clips.
-
-    Raises:
-        ValueError: naming the network.
-    """
+    """Refuses examples that are neither images nor clips."""
     if len(shape) not in (3, 4):
         raise ValueError(
             f"The network {network!r} must have images of (height, width, channels) or clips of "

@@ -32,26 +32,12 @@ from ganapp.models.networks.inputs import (
 from ganapp.models.tensors import EXAMPLE
 
 
-def _nearest(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    # Nearest, not bilinear: resizing by bilinear has wrong second-order gradients in TensorFlow.
-    return UpsamplingConv2D(channels)(x)
-
-
-def _transposed_convolution(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    return keras.layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(x)
-
-
-def _strided_convolution(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    return keras.layers.Conv2D(channels, 4, strides=2, padding="same")(x)
+def _plain(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+    return keras.layers.Conv2D(channels, 3, padding="same")(x)
 
 
 def _average(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    x = keras.layers.Conv2D(channels, 3, padding="same")(x)
-    return keras.layers.AveragePooling2D(2, padding="same")(x)
-
-
-def _plain(x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    return keras.layers.Conv2D(channels, 3, padding="same")(x)
+    return keras.layers.AveragePooling2D(2, padding="same")(_plain(x, channels))
 
 
 def _refine(
@@ -62,8 +48,17 @@ def _refine(
     return x
 
 
-UPSAMPLINGS: dict[str, Callable] = {"nearest": _nearest, "transposed": _transposed_convolution}
-DOWNSAMPLINGS: dict[str, Callable] = {"strided": _strided_convolution, "average": _average}
+# (x, channels) -> x. Nearest, not bilinear, whose second-order gradients TensorFlow has wrong.
+UPSAMPLINGS: dict[str, Callable] = {
+    "nearest": lambda x, channels: UpsamplingConv2D(channels)(x),
+    "transposed": lambda x, channels: keras.layers.Conv2DTranspose(
+        channels, 4, strides=2, padding="same"
+    )(x),
+}
+DOWNSAMPLINGS: dict[str, Callable] = {
+    "strided": lambda x, channels: keras.layers.Conv2D(channels, 4, strides=2, padding="same")(x),
+    "average": _average,
+}
 
 
 def dcgan_generator(
@@ -83,10 +78,9 @@ def dcgan_generator(
     make too much is cropped evenly.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        inputs, condition: as of `GeneratorInputs`.
         shape: (height, width, channels) of an image, or (time, height, width, channels) of a clip,
             whose frames are made together.
-        condition: how the class enters, where it does.
         channels: of the map after each doubling, coarse to fine; before it with
             `output="doubling"`.
         normalisation: after the dense layer and each doubling.
@@ -101,15 +95,15 @@ def dcgan_generator(
     coarsest = coarsest_map(height, width, len(channels))
     given = GeneratorInputs(inputs, condition)
     normalise = given.normaliser(normalisation)
-    observed = given.observed_maps(coarsest, (height, width), channels)
+    beside = given.observed_maps(coarsest, (height, width), channels)
     start = (*coarsest, channels[0])
     x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(given.vector))
-    x = observed.beside(activate(x, normalise))
+    x = beside(activate(x, normalise))
     doubled = UPSAMPLINGS[upsampling]
     last, maps_after = (doubled, channels[1:]) if output == "doubling" else (_plain, channels)
     for maps in maps_after:
         x = activate(doubled(x, maps), normalise)
-        x = observed.beside(_refine(x, maps, depth - 1, normalise))
+        x = beside(_refine(x, maps, depth - 1, normalise))
     x = last(x, colours)
     x = keras.layers.Activation("tanh", dtype="float32")(crop(x, height, width))
     return given.network(unfold(x, shape))
@@ -131,18 +125,14 @@ def dcgan_discriminator(
     """Maps images to raw scores `(batch, 1)`: one halving per entry of `channels`.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
-        condition: how the class enters, where it does.
-        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
-        heads: likewise.
+        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
         channels: of the map after each halving, fine to coarse.
         normalisation: after each convolution but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
         depth: convolutions after each halving, its own included; the others are 3x3. The paper
             has 1.
         dropout: probability that an entry of a map is dropped.
-        minibatch: what the last features say of the rest of the minibatch, see
-            `ganapp.models.layers`.
+        minibatch: what the last features say of the rest of the minibatch, see `MINIBATCH`.
     """
     check_images(inputs[EXAMPLE], "dcgan")
     given = DiscriminatorInputs(inputs, condition, class_start, heads)

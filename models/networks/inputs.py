@@ -122,11 +122,7 @@ class GeneratorInputs:
         return _concatenate([self.vector, *map(_flat, self._maps)])
 
     def normaliser(self, name: str) -> Normaliser:
-        """The normalisation of that name, by the class where that enters so.
-
-        Raises:
-            ValueError: the class can enter by batch normalisation only, and there is none.
-        """
+        """The normalisation of that name, by the class where that enters so."""
         if self._label is None or self._condition != "batch_norm":
             return NORMALISATIONS[name]
         if name != "batch":
@@ -137,15 +133,26 @@ class GeneratorInputs:
             )
         return lambda x: ConditionalBatchNormalization()([x, self._label])
 
-    def observed_maps(self, coarsest: Shape, sides: Shape, widths: Sequence[int]) -> "Observed":
-        """Maps of the observations for each resolution.
+    def observed_maps(
+        self, coarsest: Shape, sides: Shape, widths: Sequence[int]
+    ) -> Callable[[Tensor], Tensor]:
+        """Joins to the generator's maps, coarse to fine, those of the observations.
 
         Args:
             coarsest: sides of the generator's smallest map.
             sides: of an example.
             widths: channels of the generator's map after each doubling, coarse to fine.
+
+        Returns:
+            What adds the next of them to a map's channels, if there are observations.
         """
-        return Observed(_pyramid(self._maps, coarsest, sides, widths))
+        maps = iter(_pyramid(self._maps, coarsest, sides, widths))
+
+        def beside(x: Tensor) -> Tensor:
+            following = next(maps, None)
+            return x if following is None else keras.layers.Concatenate()([x, following])
+
+        return beside
 
     def network(self, examples: Tensor) -> keras.Model:
         """The network from all inputs to these examples."""
@@ -153,18 +160,6 @@ class GeneratorInputs:
             column = ClassColumn(start=self._class_start, dtype="float32", name="class_column")
             examples = column([examples, self._label])
         return keras.Model(_of_model(self.tensors, LATENT), examples, name="generator")
-
-
-class Observed:
-    """Maps of observations, coarse to fine, each to join the generator's map of its size."""
-
-    def __init__(self, maps: Sequence[Tensor]) -> None:
-        self._maps = iter(maps)
-
-    def beside(self, x: Tensor) -> Tensor:
-        """`x` with the next of them behind its channels; `x` where there are none."""
-        following = next(self._maps, None)
-        return x if following is None else keras.layers.Concatenate()([x, following])
 
 
 class DiscriminatorInputs:

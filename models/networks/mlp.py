@@ -33,10 +33,8 @@ def mlp_generator(
     """Maps latents and what stands beside them to examples through dense layers.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        inputs, condition, class_start: as of `GeneratorInputs`.
         shape: of one example. Images and clips end in tanh, others are unbounded.
-        condition: how the class enters, where it does.
-        class_start: see `ganapp.models.networks.inputs.GeneratorInputs`.
         units: width of each hidden layer.
         normalisation: after each hidden layer's products, before the activation.
         activation: of the hidden layers.
@@ -72,17 +70,10 @@ def mlp_discriminator(
     """Maps examples to raw scores `(batch, 1)` through dense layers.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
-        condition: how the class enters, where it does.
-        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
-        heads: likewise.
-        units: width of each hidden layer.
-        normalisation: as of the generator.
-        activation: as of the generator.
-        pieces: as of the generator.
+        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        units, normalisation, activation, pieces: as of the generator.
         dropout: probability that the output of a hidden unit is dropped.
-        minibatch: what the last features say of the rest of the minibatch, see
-            `ganapp.models.layers`.
+        minibatch: what the last features say of the rest of the minibatch, see `MINIBATCH`.
     """
     given = DiscriminatorInputs(inputs, condition, class_start, heads)
     x, normalise = keras.layers.Flatten()(given.x), NORMALISATIONS[normalisation]

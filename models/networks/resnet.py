@@ -58,10 +58,9 @@ def resnet_generator(
     make too much is cropped evenly.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        inputs, condition: as of `GeneratorInputs`.
         shape: (height, width, channels) of an image, or (time, height, width, channels) of a clip,
             whose frames are made together.
-        condition: how the class enters, where it does.
         channels: of the map after each doubling, coarse to fine.
         block: two convolutions that resample (`"sngan"`), or a bottleneck with grouped
             convolutions (`"r3gan"`).
@@ -74,16 +73,16 @@ def resnet_generator(
     coarsest = coarsest_map(height, width, len(channels))
     given = GeneratorInputs(inputs, condition)
     normalisation = PAPER[block][0] if normalisation == "paper" else normalisation
-    blocks = _blocks(block, given.normaliser(normalisation), depth, len(channels))
-    observed = given.observed_maps(coarsest, (height, width), channels)
+    blocks = BLOCKS[block](given.normaliser(normalisation), depth, len(channels) + 1)
+    beside = given.observed_maps(coarsest, (height, width), channels)
     start = (*coarsest, channels[0])
     x = keras.layers.Reshape(start)(keras.layers.Dense(math.prod(start))(given.vector))
-    x = blocks.coarsest(observed.beside(x))
+    x = blocks.coarsest(beside(x))
     for place, maps in enumerate(channels):
         x = blocks.up(x, maps)
         if attention and place == _middle(channels):
             x = self_attention(x)
-        x = observed.beside(x)
+        x = beside(x)
     x = crop(blocks.to_image(x, colours), height, width)
     x = keras.layers.Activation("tanh", dtype="float32")(x)
     return given.network(unfold(x, shape))
@@ -106,23 +105,18 @@ def resnet_discriminator(
     """Maps images to raw scores `(batch, 1)`: one halving per entry of `channels`.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
-        condition: how the class enters, where it does.
-        class_start: see `ganapp.models.networks.inputs.DiscriminatorInputs`.
-        heads: likewise.
+        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
         channels: of the map after each halving, fine to coarse.
-        block: as of the generator.
-        depth: residual blocks at each resolution.
+        block, depth: as of the generator.
         normalisation: before each activation; `"paper"` is none.
         attention: self-attention after the middle halving.
         dropout: probability that an entry of the map after a halving is dropped.
-        minibatch: what the last features say of the rest of the minibatch, see
-            `ganapp.models.layers`.
+        minibatch: what the last features say of the rest of the minibatch, see `MINIBATCH`.
     """
     check_images(inputs[EXAMPLE], "resnet")
     given = DiscriminatorInputs(inputs, condition, class_start, heads)
     normalisation = PAPER[block][1] if normalisation == "paper" else normalisation
-    blocks = _blocks(block, NORMALISATIONS[normalisation], depth, len(channels))
+    blocks = BLOCKS[block](NORMALISATIONS[normalisation], depth, len(channels) + 1)
     x = given.x
     for place, maps in enumerate(channels):
         x = (blocks.down if place else blocks.first)(x, maps)
@@ -130,10 +124,6 @@ def resnet_discriminator(
             x = self_attention(x)
         x = apply_dropout(x, dropout)
     return given.network(blocks.features(x), minibatch=minibatch)
-
-
-def _blocks(block: str, normalise: Normaliser, depth: int, resamplings: int):
-    return BLOCKS[block](normalise=normalise, depth=depth, resolutions=resamplings + 1)
 
 
 def _middle(channels: tuple[int, ...]) -> int:
@@ -148,7 +138,7 @@ def _halve(x: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.AveragePooling2D(2, padding="same")(x)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class SNGANBlocks:
     """Blocks of two convolutions, normalised and rectified before each, that resample inside.
 
@@ -190,7 +180,7 @@ class SNGANBlocks:
         return self._down(x, self._activate(x), width)
 
     def features(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """The smallest map summed over its pixels: `(batch, channels)`."""
+        """What is scored of the smallest map, `(batch, d)`: here its sum over the pixels."""
         # Layers throughout, because constraints copy a network layer by layer.
         mean = keras.layers.GlobalAveragePooling2D()(self._activate(x))
         return keras.layers.Rescaling(float(x.shape[1] * x.shape[2]))(mean)
@@ -220,17 +210,14 @@ class SNGANBlocks:
         return kind(width, **options)(x)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class R3GANBlocks:
     """Bottlenecks with a 3x3 convolution in groups; resampling stands between them.
 
     A block is 1x1 to twice the width, 3x3 in groups, 1x1 back, and begins as the identity: its last
     convolution is zero, and the others are the smaller the more blocks there are (Fixup).
 
-    Args:
-        normalise: before each activation; the paper has nothing there.
-        depth: blocks at each resolution.
-        resolutions: how many resolutions the network has.
+    The methods are those of `SNGANBlocks`.
 
     Reference: Huang et al., 2024, arXiv:2501.05441; Zhang et al., 2019, arXiv:1901.09321.
     """
@@ -240,32 +227,23 @@ class R3GANBlocks:
     resolutions: int
 
     def coarsest(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """A generator's smallest map, made ready for the first doubling."""
         return self._blocks(x)
 
     def up(self, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
-        """Doubles both sides."""
-        # Commutes with the doubling, as above.
         return self._blocks(_double(self._widen(x, width)))
 
     def to_image(self, x: keras.KerasTensor, colours: int) -> keras.KerasTensor:
-        """The last map as an image of unbounded values."""
         return self._linear(x, colours)
 
     def first(self, images: keras.KerasTensor, width: int) -> keras.KerasTensor:
-        """Halves both sides of images."""
         return self.down(self._linear(images, width), width)
 
     def down(self, x: keras.KerasTensor, width: int) -> keras.KerasTensor:
-        """Halves both sides."""
         return self._widen(_halve(self._blocks(x)), width)
 
     def features(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """The smallest map as `(batch, pixels * channels)`.
-
-        The paper scores a weighted sum over the pixels of each channel. A score of all pixels
-        is the same function, and needs no convolution by channel.
-        """
+        # The paper scores a weighted sum over the pixels of each channel. A score of all pixels is
+        # the same function, and needs no convolution by channel.
         return keras.layers.Flatten()(self._blocks(x))
 
     def _blocks(self, x):

@@ -50,7 +50,7 @@ def test_parts_of_the_same_prior_are_independent():
 def test_uniform_numbers_are_shared_out():
     noise = noise_of(PRODUCT, 7)
     assert noise.shape == (7, 4 + 1 + 2)
-    made = PRODUCT.draw_from(noise)
+    made = PRODUCT.from_uniform(noise)
     np.testing.assert_array_equal(made["z"], PARTS["z"].from_uniform(noise[:, :4]))
     np.testing.assert_array_equal(made["digit"], PARTS["digit"].from_uniform(noise[:, 4:5]))
     np.testing.assert_array_equal(made["slant"], PARTS["slant"].from_uniform(noise[:, 5:]))

@@ -37,14 +37,7 @@ NOISE_DEVIATION = 0.1
 def augmented(
     images: tf.Tensor, draw: Draw, probability: tf.Tensor, policy: Sequence[str]
 ) -> tf.Tensor:
-    """Images after every augmentation of `policy`, in the paper's order.
-
-    Args:
-        images: `(batch, height, width, channels)` in [-1, 1], float.
-        draw: uniform numbers.
-        probability: of each augmentation, 0 to 1.
-        policy: keys of `GEOMETRIC` and `PIXELWISE`.
-    """
+    """Images after every augmentation of `policy`, in the paper's order."""
     moves = []
     for name, move in GEOMETRIC.items():
         if name in policy:
@@ -58,11 +51,7 @@ def augmented(
 
 
 def check_square(shape: Sequence[int]) -> None:
-    """Refuses quarter turns of images whose height (first) and width (second) differ.
-
-    Raises:
-        ValueError: naming the field.
-    """
+    """Refuses quarter turns of images whose height (first) and width (second) differ."""
     if shape[0] != shape[1]:
         raise ValueError(
             "`policy` may have 'quarter_turn' for square images only; leave it out. "
@@ -201,10 +190,7 @@ def _matrix(*rows: Sequence[float | tf.Tensor]) -> tf.Tensor:
 
 
 def _product(matrices: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Their product in order, term by term.
-
-    Not `tf.matmul`, which rounds to ten bits on newer GPUs: a tenth of a pixel.
-    """
+    # Not `tf.matmul`, which rounds to ten bits on newer GPUs: a tenth of a pixel.
     product = matrices[0]
     for matrix in matrices[1:]:
         terms = product[:, :, :, tf.newaxis] * matrix[:, tf.newaxis]
@@ -213,11 +199,7 @@ def _product(matrices: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 class AugmentationState(keras.layers.Layer):
-    """The probability of each augmentation and what it is adjusted by, float32 scalars.
-
-    Args:
-        probability: at the start.
-    """
+    """The probability of each augmentation and what it is adjusted by, float32 scalars."""
 
     def __init__(self, probability: float) -> None:
         super().__init__(name="augmentation", dtype="float32")
@@ -237,9 +219,7 @@ class AdaptiveAugment(Augmentation):
     """ADA: augmentations of real and generated images, as often as overfitting asks for.
 
     Overfitting is r_t = E[sign(D(x))] over the real, augmented images of the last `interval`
-    discriminator updates. The score's sign must mean real or generated, as with the
-    (non-)saturating and hinge losses and least squares with opposite targets; that of a
-    Wasserstein critic, of relative scores and of energies does not.
+    discriminator updates: the score's sign must mean real or generated (`score_sign_means_real`).
     Saturation, hue and luma flips act on images with three channels only.
 
     Args:

@@ -16,30 +16,19 @@ class Augmentation(Extension):
     by_score_sign: ClassVar[bool] = False
 
     def augment(self, examples: tf.Tensor, draw: Draw, step: tf.Tensor, state: State) -> tf.Tensor:
-        """What the discriminator sees instead of real or generated examples.
-
-        Differentiable, and applied within the scores: a gradient penalty at `examples` is that of
-        the augmented discriminator.
+        """What the discriminator sees instead of real or generated examples; differentiable.
 
         Args:
-            examples: float32 `(batch, *shape)` in model units; with packing, single ones and as
-                many as there are in all packs.
+            examples: float32 `(batch, *shape)` in model units; of packs, each by itself.
             draw: uniform numbers.
             step: completed generator updates, int64 scalar.
             state: what `make_state` gave.
-
-        Returns:
-            float32, same shape.
         """
         raise NotImplementedError
 
 
 def check_images(name: str, examples: tf.Tensor) -> None:
-    """Refuses what is not a batch of images of known size; called while a step is traced.
-
-    Raises:
-        ValueError: naming the augmentation.
-    """
+    """Refuses what is not a batch of images of known size."""
     if examples.shape.rank != 4 or None in examples.shape[1:]:
         raise ValueError(
             f"`{name}` augments images (batch, height, width, channels) and must be left out for "
@@ -48,10 +37,7 @@ def check_images(name: str, examples: tf.Tensor) -> None:
 
 
 def normal(uniform: tf.Tensor) -> tf.Tensor:
-    """Standard normal numbers, as many as there are uniform ones, by the inverse of their law.
-
-    Finite for every number in [0, 1]: at most 5.5 from 0, as a float32 uniform has 23 or 24 bits.
-    """
+    """Standard normal numbers, at most 5.5 from 0, by the inverse of their law."""
     # The middle of a cell of uniform numbers: neither 0 nor 1, and as many below 0.5 as above.
     cell = 2.0**-24
     return tf.math.ndtri(tf.clip_by_value(uniform + cell, cell, 1.0 - cell))

@@ -1,9 +1,9 @@
 """Changes of images `(batch, height, width, channels)`, each image its own.
 
-All are linear or affine in the pixels and made of operations whose gradients of any order are
-right (gathering, products, sums), so that a gradient penalty behind them is right too; bilinear
-resizing as TensorFlow has it would not be. Works in the dtype of the images. A neutral argument
-(factor 1, angle 0, whole pixels) changes no bit: colours are written as differences for that.
+All are made of operations whose gradients of any order are right (gathering, products, sums), so
+that a gradient penalty behind them is right too; bilinear resizing as TensorFlow has it would not
+be. A neutral argument (factor 1, angle 0, whole pixels) changes no bit: colours are written as
+differences for that.
 """
 
 import math
@@ -63,8 +63,6 @@ def shifted(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor
 def resampled(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """Images bilinearly read at other places, reflected beyond their borders.
 
-    Whole pixels are copied exactly.
-
     Args:
         images: `(batch, height, width, channels)`.
         matrix: float32 `(batch, 3, 3)`: where (row, column, 1) of the result, in pixels from the
@@ -106,11 +104,7 @@ def outside_box(
 ) -> tf.Tensor:
     """1 outside and 0 inside of a box: `(batch, height, width, 1)` in the dtype of `images`.
 
-    Args:
-        images: `(batch, height, width, channels)`.
-        rows: the box's first row, int32 `(batch,)`; it may lie beyond the image.
-        columns: its first column.
-        size: its height and width in pixels.
+    `rows` and `columns` are its first ones, int32 `(batch,)`, `size` its height and width.
     """
     inside = []
     for axis, first in ((1, rows), (2, columns)):

@@ -22,13 +22,13 @@ FORMER_ARGUMENTS = {
 }
 
 
+State = Mapping[str, float | tf.Tensor | tf.Variable]
+
+
 class _SignatureOfFields:
     def __get__(self, instance: object, owner: type) -> inspect.Signature:
         _, *fields = inspect.signature(owner.__init__).parameters.values()
         return inspect.Signature(fields)
-
-
-State = Mapping[str, float | tf.Tensor | tf.Variable]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,10 +95,7 @@ class Objective:
         raise NotImplementedError
 
     def generator_slope(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
-        """|d generator_loss / d fake_score|: how much the generator learns from each example.
-
-        Float32, not negative, of the shape of `fake_scores`.
-        """
+        """|d generator_loss / d fake_score|, float32: what the generator learns of each example."""
         real_scores, fake_scores = (tf.cast(x, tf.float32) for x in (real_scores, fake_scores))
         with tf.GradientTape() as tape:
             tape.watch(fake_scores)
@@ -109,9 +106,8 @@ class Objective:
     def score_sign_means_real(self) -> bool:
         """Whether a score's sign alone says real or generated.
 
-        It does where an optimal discriminator gives 0 to examples about as likely real as
-        generated: at most twice as likely either way, so that mild smoothing of labels passes.
-        An objective whose scores have no log density ratio, or a sign in spite of that, says so.
+        It does where an optimal discriminator gives 0 to examples at most twice as likely real as
+        generated, or the reverse. Where there is no log density ratio, an objective says it itself.
         """
         log_ratio = self.log_density_ratio(tf.zeros((1,)))
         return log_ratio is not None and abs(float(log_ratio[0])) <= math.log(2.0)

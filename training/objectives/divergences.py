@@ -29,19 +29,12 @@ Function = Callable[[tf.Tensor], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Divergence:
-    """One f-divergence by functions of float tensors or arrays of any shape.
+    """One f-divergence by functions of float tensors or arrays of any shape."""
 
-    Args:
-        function: f(u) of the density ratio u = p / q, at least 0; convex.
-        activation: g(v) of the score v; rising.
-        conjugate_of_activation: f*(g(v)); not falling.
-        log_ratio: log p / q at the optimal score v, `None` where the score does not tell.
-    """
-
-    function: Function
-    activation: Function
-    conjugate_of_activation: Function
-    log_ratio: Function | None
+    function: Function  # f(u) of the density ratio u = p / q, at least 0; convex
+    activation: Function  # g(v) of the score v; rising
+    conjugate_of_activation: Function  # f*(g(v)); not falling
+    log_ratio: Function | None  # log p / q at the optimal score v, where the score tells it
 
 
 def exp_with_tangent(x: tf.Tensor) -> tf.Tensor:
@@ -110,15 +103,9 @@ HELLINGER = Divergence(
 
 @tf.custom_gradient
 def log_lambert_of_exp(y: tf.Tensor) -> tf.Tensor:
-    """log W(exp(y)): the w that solves exp(w) + w = y.
+    """log W(exp(y)): the w that solves exp(w) + w = y, without exp(y), which may overflow.
 
-    Without exp(y), which overflows where the answer is small. Differentiable any number of times.
-
-    Args:
-        y: float, any shape, any value.
-
-    Returns:
-        Same shape and type.
+    Differentiable any number of times.
     """
     # The left side is convex and rising, and this start lies right of the root, so Newton's steps
     # come down to it without overshooting.
@@ -157,11 +144,7 @@ TOTAL_VARIATION = Divergence(
 
 
 def skewed_jensen_shannon(skew: float) -> Divergence:
-    """skew KL(P||M) + (1 - skew) KL(Q||M) with M = skew P + (1 - skew) Q.
-
-    Args:
-        skew: the share of the data in M, inside of (0, 1).
-    """
+    """skew KL(P||M) + (1 - skew) KL(Q||M) with M = skew P + (1 - skew) Q; skew inside (0, 1)."""
     rest = 1.0 - skew
 
     def function(u: tf.Tensor) -> tf.Tensor:

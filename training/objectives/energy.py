@@ -20,10 +20,6 @@ from ganapp.training.terms import PullingAway, Term
 class EBGAN(Objective):
     """Low energy for data, at least the margin for generated examples; G lowers its energy.
 
-    Scores are f = -E <= 0.
-
-    Reference: Zhao et al., 2017, arXiv:1609.03126.
-
     Args:
         margin: the energy from which on generated examples no longer concern the discriminator,
             above 0, in units of the energy. What suits depends on how the reconstruction error is
@@ -54,11 +50,8 @@ class EBGAN(Objective):
 class BEGAN(Objective):
     """Boundary equilibrium: the errors L of data and generator are kept at a fixed ratio.
 
-    D minimises L(x) - k L(G(z)), G minimises L(G(z)), and k moves after each discriminator update
-    so that E L(G(z)) = diversity E L(x). Scores are f = -L <= 0. The state is the scalar k, called
-    "balance"; it starts at 0.
-
-    Reference: Berthelot et al., 2017, arXiv:1703.10717.
+    The scalar k, the state "balance", starts at 0 and moves after each discriminator update so that
+    E L(G(z)) = diversity E L(x).
 
     Args:
         diversity: gamma, the ratio of generated to real error, in (0, 1]; lower gives better but

@@ -21,8 +21,6 @@ class FDivergence(Objective):
     P is the data and Q the generator, v = f(x) the discriminator's raw score: higher is more real,
     and g, f* are those of `ganapp.training.objectives.divergences`. A member names a `divergence`.
 
-    Reference: Nowozin et al., 2016, arXiv:1606.00709.
-
     Args:
         generator_goal: `"bound"`: G minimises -f*(g(v)), the very bound; `"alternative"`: G
             minimises -g(v) (section 3.2 of the paper), whose gradient lives where the bound's

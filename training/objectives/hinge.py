@@ -13,7 +13,7 @@ from ganapp.training.optimizers import OptimizerConfig, adam
 class Hinge(Objective):
     """SNGAN's objective: margins of 1 on both sides, 5 discriminator updates, Adam 2e-4 (0, 0.9).
 
-    Reference: Miyato et al., 2018, arXiv:1802.05957; Lim and Ye, 2017, arXiv:1705.02894.
+    First by Lim and Ye, 2017, arXiv:1705.02894.
     """
 
     discriminator_steps: int = 5

@@ -17,11 +17,6 @@ class LeastSquares(Objective):
     With b - c = 1 and b - a = 2 (e.g. b = 1, a = -1, c = 0) the generator minimises the Pearson
     chi-squared divergence of data plus generator to twice the generator.
 
-    A score beyond the real target costs the discriminator again: the losses have a minimum, they
-    do not fall for ever.
-
-    Reference: Mao et al., 2017, arXiv:1611.04076.
-
     Args:
         real_target: b, what the discriminator should give real examples.
         fake_target: a, what it should give generated ones; below `real_target`, because a higher

@@ -14,12 +14,9 @@ SMALLEST_SHARE = 1e-6
 class Minimax(Objective):
     """The saturating game: the generator minimises what the discriminator maximises.
 
-    D minimises -log D(x) - log(1 - D(G(z))), G minimises log(1 - D(G(z))).
-
     Args:
         label_smoothing: s in [0, 0.5): real examples get the target 1 - s, generated ones keep 0
-            (one-sided; Salimans et al., 2016, arXiv:1606.03498). Keeps the discriminator from
-            being more than certain.
+            (one-sided; Salimans et al., 2016, arXiv:1606.03498).
     """
 
     label_smoothing: float = 0.0

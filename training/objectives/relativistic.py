@@ -38,12 +38,17 @@ def least_squares(gap: tf.Tensor) -> tf.Tensor:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pairing(Objective):
-    """Each real example against one generated one; a member names a `loss_of_gap`."""
+class Relativistic(Objective):
+    """A member names a `loss_of_gap`."""
 
     loss_of_gap: ClassVar[Callable[[tf.Tensor], tf.Tensor]]
     reference = "Jolicoeur-Martineau, 2018, arXiv:1807.00734"
     relativistic = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pairing(Relativistic):
+    """Each real example against one generated one."""
 
     def discriminator_loss(self, real_scores, fake_scores):
         return self.loss_of_gap(real_scores - fake_scores)
@@ -53,16 +58,12 @@ class Pairing(Objective):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Average(Objective):
-    """Each example against the average of the other side; a member names a `loss_of_gap`.
+class Average(Relativistic):
+    """Each example against the average of the other side, over all scores of the global batch.
 
     Both terms are in both losses, so the generator lowers the scores of the data relative to its
-    own, too. Averages are those of the global batch, over all scores (all patches, if there are).
+    own, too.
     """
-
-    loss_of_gap: ClassVar[Callable[[tf.Tensor], tf.Tensor]]
-    reference = "Jolicoeur-Martineau, 2018, arXiv:1807.00734"
-    relativistic = True
 
     def discriminator_loss(self, real_scores, fake_scores):
         real_wins = self.loss_of_gap(real_scores - global_mean(fake_scores))
@@ -75,10 +76,7 @@ class Average(Objective):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RelativisticPairing(Pairing):
-    """RpGAN with zero-centred gradient penalties on both sides, the loss of R3GAN.
-
-    D minimises softplus(-(D(x) - D(G(z)))) + gamma / 2 (R1 + R2), G softplus(D(x) - D(G(z))).
-    """
+    """RpGAN with zero-centred gradient penalties on both sides, the loss of R3GAN."""
 
     terms: tuple[Term, ...] = (R1(weight=1.0), R2(weight=1.0))
     generator_optimizer: OptimizerConfig = adam(2e-4, 0.0, 0.99)

@@ -15,12 +15,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.models.tensors import Tensors
+
 DRAWS_VERSION = 2
 """Version of the numbers that a seed gives: 2 since everything is made of uniform numbers.
 
 A run keeps it in its manifest, for it can only go on with the numbers that it was begun with."""
 
-Tensors = dict[str, tf.Tensor]
 Number = float | tf.Tensor
 
 UNIFORM_NOISE = """\
@@ -70,13 +71,12 @@ def _inner(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
 class Prior:
     """A distribution of latents; keyword-only fields are its options.
 
-    It samples *statelessly*: what it draws is a function of the seed alone, so a resumed run
-    redraws what the lost one drew, and replicas can each take a slice of one global draw. All
-    methods on latents are TensorFlow operations that can be traced into a SavedModel.
+    It samples *statelessly*: what it draws is a function of the seed alone. All methods on latents
+    are TensorFlow operations that can be traced into a SavedModel.
 
-    Latents reach a generator by name. Most priors have one part, `z`, and their methods take and
-    give a tensor `(n, size)`; `Product` has several, and its methods take and give a dict of them.
-    What treats both alike uses `sizes`, `codes`, `draw` and `draw_from`, or each of `parts`.
+    Most priors have one part, `z`, and their methods take and give a tensor `(n, size)`; `Product`
+    has several, and its methods take and give a dict of them. What treats both alike uses `sizes`,
+    `codes` and `draw`, or each of `parts`.
     """
 
     name: ClassVar[str] = ""
@@ -89,8 +89,8 @@ class Prior:
     definition: ClassVar[tuple[Callable, ...]] = ()
     """Functions of which the last makes latents `(n, size)` of uniform numbers `(n, noise_size)`.
 
-    It calls the others. Its further parameters have the names of attributes of the prior. They use
-    `xp`, which is `keras.ops` here and numpy in `numpy_code`, and `np`."""
+    It calls the others; its further parameters are named as attributes of the prior. They use `xp`,
+    which is `keras.ops` here and numpy in `numpy_code`, and `np`."""
 
     @property
     def size(self) -> int:
@@ -118,63 +118,40 @@ class Prior:
         return np.ones(self.size, bool)
 
     def first_layer(self) -> keras.layers.Layer | None:
-        """A new layer that maps latents `(n, size)` to what the generator takes; `None` for none.
-
-        It is trained as part of the generator.
-        """
+        """A new layer of the generator that maps latents `(n, size)`; `None` for none."""
         return None
 
     def sample(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Draws latents.
+        """Draws latents, float32 `(count, size)`; the same seed gives the same ones everywhere.
 
         Args:
-            count: how many; an int or an int32 scalar tensor.
-            seed: int32 or int64 `(2,)`; the same seed gives the same latents everywhere.
-
-        Returns:
-            float32 `(count, size)`.
+            count: an int or an int32 scalar tensor.
+            seed: int32 or int64 `(2,)`.
         """
         # The algorithm is named because artefacts and servers draw with it, too.
         noise = tf.random.stateless_uniform((count, self.noise_size), seed, alg="philox")
         return self.from_uniform(noise)
 
     def from_uniform(self, noise: tf.Tensor) -> tf.Tensor:
-        """Latents made of uniform numbers, in operations that every runtime has.
+        """Latents `(n, size)`, float32, made in operations that every runtime has.
 
         Args:
-            noise: independent uniform float32 numbers in [0, 1), `(n, noise_size)`, multiples of
-                2**-23 as TensorFlow draws them. A latent is a function of its own row.
-
-        Returns:
-            float32 `(n, size)`.
+            noise: uniform float32 numbers in [0, 1), `(n, noise_size)`, multiples of 2**-23 as
+                TensorFlow draws them. A latent is a function of its own row.
         """
         if not self.definition:
             raise NotImplementedError
         return self.definition[-1](tf.convert_to_tensor(noise, tf.float32), **self._arguments)
 
     def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> Tensors:
-        """Draws latents by the names of the generator's inputs: float32 `(count, size)` each.
-
-        Args:
-            count: how many; an int or an int32 scalar tensor.
-            seed: int32 or int64 `(2,)`.
-        """
+        """Latents as of `sample`, by the names of the generator's inputs."""
         return {"z": self.sample(count, seed)}
-
-    def draw_from(self, noise: tf.Tensor) -> Tensors:
-        """Latents as of `from_uniform`, by the names of the generator's inputs."""
-        return {"z": self.from_uniform(noise)}
 
     def numpy_code(self, count: int) -> str:
         """Python that draws the same where there is no TensorFlow, from numpy's uniform numbers.
 
-        Args:
-            count: how many latents.
-
-        Returns:
-            lines that use `np` (numpy) and `random` (a `np.random.Generator`), import from the
-            standard library only, and assign to the name of each part (`z`) real numbers
-            `(count, size)`.
+        It uses `np` (numpy) and `random` (a `np.random.Generator`), imports from the standard
+        library only, and assigns to the name of each part (`z`) real numbers `(count, size)`.
         """
         parts = self.parts.items()
         functions = dict.fromkeys(each for _, part in parts for each in part.definition)
@@ -193,10 +170,7 @@ class Prior:
         return PATHS[self.path](start, end, fraction)
 
     def centre(self, latents: tf.Tensor) -> tf.Tensor:
-        """The likeliest latent near each, where `truncate` goes: `(n, size)`.
-
-        The latents themselves where all are equally likely or there is nothing in between.
-        """
+        """The likeliest latent near each, where `truncate` goes: `(n, size)`."""
         return latents
 
     @property
@@ -212,11 +186,7 @@ class Prior:
 
         Args:
             latents: `(n, size)`.
-            amount: 1 leaves them as they are, 0 gives their centres; a number from 0 to 1 or a
-                scalar tensor.
-
-        Raises:
-            ValueError: if a plain number is out of range.
+            amount: from 0, which gives their centres, to 1, which leaves them as they are.
         """
         if isinstance(amount, int | float) and not 0 <= amount <= 1:
             raise ValueError(f"`amount` must lie between 0 and 1. Received: amount={amount}")
@@ -254,17 +224,12 @@ class SizedPrior(Prior):
 
 
 def check_positive(**values: float) -> None:
-    """Refuses numbers that must be above 0.
-
-    Raises:
-        ValueError: naming the first that is not.
-    """
+    """Refuses numbers that must be above 0."""
     for name, value in values.items():
         if value <= 0:
             raise ValueError(f"`{name}` must be above 0. Received: {name}={value}")
 
 
 def _numpy_source(function: Callable) -> str:
-    """The source of a definition for numpy: its own, or what it says (`numpy_source`)."""
     source = getattr(function, "numpy_source", None) or inspect.getsource(function)
     return source.replace("xp.", "np.").rstrip()

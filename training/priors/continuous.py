@@ -63,10 +63,7 @@ def normal_quantile(x):
     """The number below which a share (1 + x) / 2 of a standard normal lies.
 
     In arithmetic that every runtime has (LiteRT does not know `tf.math.ndtri`), and within 1e-6 of
-    it for odd multiples of 2**-23. The ends -1 and 1 count as the numbers next to them.
-
-    Reference:
-        Giles, 2012, "Approximating the erfinv function", GPU Computing Gems.
+    it for odd multiples of 2**-23 (Giles, 2012, "Approximating the erfinv function").
     """
     x = xp.clip(x, -LARGEST, LARGEST)
     w = -xp.log((1.0 - x) * (1.0 + x))

@@ -45,7 +45,6 @@ class Bernoulli(SizedPrior):
     Truncation changes nothing: there is nothing between two values.
 
     Args:
-        size: dimension of one latent vector, at least 1.
         probability: of a 1, between 0 and 1 and neither of them.
     """
 
@@ -86,8 +85,7 @@ class Bernoulli(SizedPrior):
 class Categorical(Prior):
     """Structured latents: one-hot blocks, one a category, then continuous coordinates.
 
-    The dimension follows from the options: sum(categories) + continuous. Truncation shrinks the
-    continuous coordinates towards 0 and keeps the categories.
+    Truncation shrinks the continuous coordinates towards 0 and keeps the categories.
 
     Args:
         categories: number of equally likely values of each categorical code, each at least 2.

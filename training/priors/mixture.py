@@ -37,11 +37,9 @@ def mixture_latents(noise, size, components, radius, sigma, seed):
 class GaussianMixture(SizedPrior):
     """Equally likely round normals around fixed random means, for data that fall into groups.
 
-    Truncation shrinks each latent towards the nearest mean. Interpolation is straight: it leaves
-    one component for the other through what lies between them.
+    Truncation shrinks each latent towards the nearest mean. Interpolation is straight.
 
     Args:
-        size: dimension of one latent vector, at least 1.
         components: how many normals, at least 1.
         radius: typical length of a mean (the root of the mean square), above 0.
         sigma: standard deviation of each normal in every coordinate, above 0.
@@ -86,15 +84,7 @@ class GaussianMixture(SizedPrior):
 
 @keras.saving.register_keras_serializable("ganapp")
 class MixtureMeans(keras.layers.Layer):
-    """Turns (component, noise) into a latent: the component's mean + sigma x noise.
-
-    Args:
-        components: width of the one-hot block that comes first.
-        dimension: of the noise behind it and of the means.
-        radius: typical length of a mean at the start of training.
-        sigma: standard deviation within a component; not trained.
-        seed: of the means at the start of training.
-    """
+    """Turns (component, noise) of a `LearnableMixture` into the mean + sigma x noise."""
 
     def __init__(
         self,
@@ -134,10 +124,9 @@ class MixtureMeans(keras.layers.Layer):
 class LearnableMixture(Prior):
     """Equally likely round normals around means that are trained with the generator.
 
-    What is drawn is a one-hot component followed by standard normal noise, `components +
-    dimension` wide; the layer with the means (`first_layer`) makes of it the `dimension` numbers
-    that the generator takes. Truncation shrinks the noise, so that each latent moves towards its
-    mean.
+    What is drawn is a one-hot component followed by standard normal noise; the layer with the means
+    (`first_layer`) makes of it the `dimension` numbers that the generator takes. Truncation shrinks
+    the noise.
 
     Args:
         components: how many normals, at least 2.
@@ -197,10 +186,7 @@ class LearnableMixture(Prior):
         return self.draws.log_density(latents)
 
     def interpolate(self, start, end, fraction):
-        """Straight from component to component: behind the layer, from mean to mean.
-
-        In between, the one-hot block holds two weights that sum to 1.
-        """
+        """Straight from component to component: behind the layer, from mean to mean."""
         (first, noise), (last, other) = self.draws.split(start), self.draws.split(end)
         noise = self.draws.remainder.interpolate(noise, other, fraction)
         return tf.concat([straight(first, last, fraction), noise], axis=-1)

@@ -17,7 +17,7 @@ class Product(Prior):
     """Independent priors by name, each of which is an input of the generator of that name.
 
     What other priors do with one tensor this does with a dict of them. Every part draws from a
-    seed of its own that depends on its name, so that another part changes none of the others.
+    seed of its own, so that another part changes none of the others.
 
     Args:
         parts: at least one prior by name, usually one that is called `z`; no products.
@@ -80,9 +80,6 @@ class Product(Prior):
             name: part.from_uniform(own)
             for (name, part), own in zip(self.parts.items(), columns, strict=True)
         }
-
-    def draw_from(self, noise):
-        return self.from_uniform(noise)
 
     def log_density(self, latents):
         """The sum over the parts; `None` if one of them does not know its own."""

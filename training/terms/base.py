@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 import keras
 import tensorflow as tf
 
+from ganapp.models.tensors import Tensors
 from ganapp.training.extensions import (
     Draw,
     Extension,
@@ -16,8 +17,6 @@ from ganapp.training.extensions import (
     check_range,
 )
 from ganapp.training.schedules import value_at
-
-Tensors = dict[str, tf.Tensor]
 
 
 class Critic(Protocol):
@@ -34,8 +33,8 @@ class Critic(Protocol):
     def __call__(self, tensors: Tensors) -> Tensors:
         """All that the discriminator says of the examples `x`, float32, by name: `scores`, ...
 
-        Of what the discriminator takes beside `x`, the minibatch's own is taken where it is left
-        out. The same `x` is augmented and passed once, however often it is asked for.
+        What else it takes is the minibatch's own where it is left out. The same `x` is augmented
+        and passed once, however often it is asked for.
         """
 
     def gradient(self, tensors: Tensors) -> tf.Tensor:
@@ -93,8 +92,8 @@ class Term(Extension):
                 for a class that is not known, and observations. With packing `x` holds packs.
             fake: `x`, generated for the same rows, and all that it was made of: `z` and other
                 latents, `label`, which was asked for and is always known, observations.
-            draw: `draw()` gives uniform numbers in [0, 1) `(batch,)`, `draw(*shape)` gives
-                `(batch, *shape)`; each call gives others.
+            draw: `draw(*shape)` gives uniform numbers in [0, 1), `(batch, *shape)`; each call
+                others.
             state: what `make_state` gave.
 
         Returns:

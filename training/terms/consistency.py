@@ -12,10 +12,8 @@ from ganapp.training.terms.base import Critic, Tensors, Term
 class Consistency(Term):
     """Balanced consistency regularisation: squared change of the score under a random transform.
 
-    real_weight (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2. T shifts by whole
-    pixels, each axis uniform on -shift..shift, and continues the image by reflection (the edge
-    itself is not repeated), as in padding with reflection and cropping at random. Images that are
-    packed together move together.
+    T shifts by whole pixels, each axis uniform on -shift..shift, and continues the image by
+    reflection (the edge itself is not repeated). Images that are packed together move together.
 
     Args:
         real_weight: of real images, at least 0.
@@ -63,11 +61,7 @@ class Consistency(Term):
             )
 
     def per_example(self, critic, real, fake, draw, state=None):
-        """One value per pair of a real and a generated image: `(batch,)`.
-
-        Raises:
-            ValueError: if the examples are no images, or smaller than the shift.
-        """
+        """One value per pair of a real and a generated image: `(batch,)`."""
         self.check_shape(tuple(real["x"].shape[1:]))
         return self.real_weight * self._change(critic, real, draw) + (
             self.fake_weight * self._change(critic, fake, draw)
@@ -95,15 +89,12 @@ def whole_numbers(uniform: tf.Tensor, largest: int) -> tf.Tensor:
 
 
 def shifted(images: tf.Tensor, pixels: tf.Tensor, axis: int) -> tf.Tensor:
-    """Each image moved along one axis, continued by reflection.
+    """Each image moved down (axis 1) or to the right (2) by its pixels, continued by reflection.
 
     Args:
         images: `(batch, height, width, channels)`.
         pixels: int32 `(batch,)`, each of a size less than the axis.
-        axis: 1 or 2; a positive number moves the content down or to the right.
-
-    Returns:
-        The same shape.
+        axis: 1 or 2.
     """
     side = images.shape[axis]
     source = tf.range(side)[None, :] - pixels[:, None]

@@ -1,10 +1,7 @@
 """Terms of the generator's loss on what the discriminator knows of a batch.
 
 The features are the critic's output of that name, flattened to `(batch, d)`. With an augmentation
-they are those of augmented examples, with the draws of the scores: the papers take
-the features from the game that the discriminator plays, and it has been shown no others. For
-feature matching, equal distributions of augmented examples are what the game itself asks for; for
-the pulling-away term, different draws only add to the differences that the generator makes.
+they are those of the augmented examples that were scored: the discriminator has seen no others.
 """
 
 import dataclasses

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganapp.models.replicas import global_mean
 from ganapp.training.extensions import Draw, Scheduled
-from ganapp.training.terms.base import Critic, Term
+from ganapp.training.terms.base import Term
 
 
 def squared_norm(gradient: tf.Tensor) -> tf.Tensor:
@@ -30,17 +30,8 @@ def between(start: tf.Tensor, end: tf.Tensor, draw: Draw) -> tf.Tensor:
     return start + position * (end - start)
 
 
-def gradient_at(critic: Critic, examples: tf.Tensor) -> tf.Tensor:
-    """Gradient of the scores at examples that belong to the rows of the minibatch."""
-    return critic.gradient({"x": examples})
-
-
 def check_target(target: float) -> None:
-    """Refuses a slope that no norm can have.
-
-    Raises:
-        ValueError: if it is negative.
-    """
+    """Refuses a slope that no norm can have."""
     if target < 0:
         raise ValueError(f"`target` must not be negative. Received: target={target}")
 
@@ -89,7 +80,7 @@ class ZeroCentred(Term):
     per_example_gradient = in_float32 = True
 
     def per_example(self, critic, real, fake, draw, state=None):
-        return squared_norm(gradient_at(critic, between(real["x"], fake["x"], draw)))
+        return squared_norm(critic.gradient({"x": between(real["x"], fake["x"], draw)}))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,7 +110,7 @@ class GradientPenalty(Term):
 
     def per_example(self, critic, real, fake, draw, state=None):
         points = between(real["x"], fake["x"], draw)
-        excess = norm(gradient_at(critic, points)) - self.target
+        excess = norm(critic.gradient({"x": points})) - self.target
         return (tf.nn.relu(excess) if self.one_sided else excess) ** 2
 
 
@@ -128,8 +119,8 @@ class Dragan(Term):
     """Squared distance of the gradient norm from `target` in a neighbourhood of the real examples.
 
     Each point lies between a real example and that example plus noise, uniform on
-    [0, scale * deviation) in every coordinate as in the authors' code; the deviation is the one
-    number over all coordinates of the global batch.
+    [0, scale * deviation) in every coordinate as in the authors' code; the deviation is that of all
+    coordinates of the global batch.
 
     Args:
         scale: of the noise, in standard deviations of the real examples, above 0.
@@ -156,4 +147,4 @@ class Dragan(Term):
         noise = tf.cast(draw(*x.shape[1:]), x.dtype)
         perturbed = x + self.scale * deviation * noise
         points = between(x, perturbed, draw)
-        return (norm(gradient_at(critic, points)) - self.target) ** 2
+        return (norm(critic.gradient({"x": points})) - self.target) ** 2

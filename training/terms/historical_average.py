@@ -14,11 +14,7 @@ PLAYERS = ("generator", "discriminator")
 
 
 class History(keras.layers.Layer):
-    """The mean of the past weights of each player, and of how many updates it is.
-
-    Args:
-        networks: by the player's name; their trainable variables are followed.
-    """
+    """The mean of the past trainable weights of each player, and of how many updates it is."""
 
     def __init__(self, networks: Mapping[str, keras.Model]) -> None:
         super().__init__(name="history", dtype="float32")

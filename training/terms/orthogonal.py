@@ -6,30 +6,22 @@ import keras
 import tensorflow as tf
 
 from ganapp.models.tensors import all_layers
-from ganapp.training.constraints import LINEAR_LAYERS
+from ganapp.training.constraints import LINEAR_LAYERS, TRANSPOSED_LAYERS
 from ganapp.training.extensions import Scheduled
 from ganapp.training.terms.base import Term
 
-TRANSPOSED = (
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
-
 
 def kernel_matrices(network: keras.Model) -> list[tf.Tensor]:
-    """The raw kernel of every linear layer as `(inputs, outputs)`.
-
-    Dense, convolution and transposed convolution layers count, also within a wrapper such as
-    spectral normalisation, each once however often it is used.
-    """
+    """The raw kernel of every linear layer, also in a wrapper, once: `(inputs, outputs)` each."""
     layers = {id(layer): layer for layer in all_layers(network)}.values()
     return [_matrix(layer) for layer in layers if isinstance(layer, LINEAR_LAYERS)]
 
 
 def _matrix(layer: keras.layers.Layer) -> tf.Tensor:
     kernel = layer.kernel.value
-    if isinstance(layer, TRANSPOSED):  # they keep their output channels in the last axis but one
+    if isinstance(
+        layer, TRANSPOSED_LAYERS
+    ):  # they keep their output channels in the last axis but one
         kernel = tf.linalg.matrix_transpose(kernel)
     return tf.reshape(kernel, (-1, kernel.shape[-1]))
 
@@ -49,11 +41,7 @@ class Orthogonal(Term):
     formula = "weight * sum over layers of |W^T W * (1 - I)|^2"
 
     def per_example(self, critic, real, fake, draw, state=None):
-        """The same for every example: `(1,)`.
-
-        Raises:
-            ValueError: if the discriminator has no linear layer.
-        """
+        """The same for every example: `(1,)`."""
         network = critic.networks["discriminator"]
         matrices = kernel_matrices(network)
         if not matrices:
