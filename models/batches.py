@@ -155,7 +155,6 @@ def unpack_examples(packs: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _of_pair(data: Element) -> dict[str, Array]:
-    """An element that is no dict, as one."""
     if not isinstance(data, tuple | list):
         return {EXAMPLE: data}
     if len(data) > 2 and data[2] is not None:

@@ -123,7 +123,6 @@ def check_networks(
 
 
 def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, ...]:
-    """The shares of the classes that are drawn; all alike by default."""
     if shares is None:
         return (1 / classes,) * classes if classes else ()
     shares = tuple(float(share) for share in shares)
@@ -175,7 +174,6 @@ def _zero_inputs(conditions: Shapes, classes: int) -> Tensors:
 
 
 def check_trainable(network: keras.Model) -> None:
-    """Refuses a network that would never change."""
     if not network.trainable_variables:
         raise ValueError(
             f"{network.name!r} has nothing to train. The GAN updates each of its two networks by "
@@ -185,7 +183,6 @@ def check_trainable(network: keras.Model) -> None:
 
 
 def resolve_objective(objective: Objective | str) -> Objective:
-    """The objective, or that of the name."""
     if isinstance(objective, str):
         return find_objective(objective)
     if isinstance(objective, type) or not hasattr(objective, "discriminator_loss"):
@@ -197,7 +194,6 @@ def resolve_objective(objective: Objective | str) -> Objective:
 
 
 def _check_classes(taken: dict[str, Shapes], packing: int) -> int:
-    """The number of classes that the generator takes."""
     classes, of_discriminator = (
         (shapes[LABEL] or (0,))[-1] if LABEL in shapes else 0 for shapes in taken.values()
     )
@@ -213,7 +209,6 @@ def _check_classes(taken: dict[str, Shapes], packing: int) -> int:
 def _check_shape(
     network: keras.Model, expected: tuple | None, given: tf.Tensor, expectation: str
 ) -> None:
-    """Refuses a network that says it takes another shape."""
     if expected is None and network.built:  # a sequential or subclassed one that was called
         expected = getattr(network, "input_shape", None)
         expected = expected[1:] if isinstance(expected, tuple) else None
@@ -241,7 +236,6 @@ def _call_probe(
 
 
 def check_recompilation(before: Objective | None, after: Objective) -> None:
-    """Refuses another constraint than that of an earlier `compile`, which stays in the network."""
     if before is not None and before.constraint != after.constraint:
         raise ValueError(
             "The constraint of an earlier `compile` stays in the discriminator; make a new GAN. "
@@ -255,7 +249,6 @@ def check_compilation(
     generator_optimizer: Optimizer,
     discriminator_optimizer: Optimizer,
 ) -> None:
-    """Refuses settings of `compile` that would train wrongly."""
     if jit_compile and replicas > 1:
         raise ValueError(
             "`jit_compile` works on one device only: XLA under a distribution strategy leaks "

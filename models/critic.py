@@ -62,7 +62,6 @@ class Critic:
         return self._outputs[key][1]
 
     def scores(self, tensors: Tensors) -> tf.Tensor:
-        """Raw scores of the examples `x`."""
         return self(tensors)[SCORES]
 
     def gradient(self, tensors: Tensors) -> tf.Tensor:
@@ -75,7 +74,6 @@ class Critic:
         return self._seen(tensors[EXAMPLE]).tape.gradient(scores, tensors[EXAMPLE])
 
     def fresh(self) -> "Critic":
-        """The same without the passes so far."""
         return dataclasses.replace(self)
 
     def within(self, context: Callable[[], AbstractContextManager]) -> "Critic":

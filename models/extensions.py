@@ -9,7 +9,6 @@ from ganapp.models.noise import Draws
 
 
 def assign(assignments: Assignments) -> None:
-    """Assigns every value to its variable."""
     for variable, value in assignments:
         variable.assign(value)
 
@@ -50,7 +49,6 @@ class Extensions(keras.layers.Layer):
         self.built = True
 
     def state(self, member: Member) -> State:
-        """The state of a member of the objective."""
         return self.states.get(member.name)
 
     def augment(self, packs: tf.Tensor, draw: Draws, step: tf.Tensor) -> tf.Tensor:

@@ -95,11 +95,9 @@ class GAN(Inference, KerasMethods):
         self.ema_half_life = ema_half_life
         self.ema_warm_up = ema_warm_up
         self.packing = packing
-        self.step = self.add_weight(
-            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
-        )
-        self.test_batch = self.add_weight(
-            name="test_batch", shape=(), dtype="int64", initializer="zeros", trainable=False
+        self.step, self.test_batch = (
+            self.add_weight(name=n, shape=(), dtype="int64", initializer="zeros", trainable=False)
+            for n in ("step", "test_batch")
         )
         self.example_shape, self.classes, self.conditions = check_networks(
             generator, discriminator, prior, packing
@@ -159,12 +157,9 @@ class GAN(Inference, KerasMethods):
             # Not an attribute: Keras would list its layers a second time.
             read = {name for term in objective.terms for name in term.reads}
             self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))
-            self.generator_optimizer = prepare_optimizer(
-                generator_optimizer, self.team("generator")
-            )
-            self.discriminator_optimizer = prepare_optimizer(
-                discriminator_optimizer, self.team("discriminator")
-            )
+            ours, theirs = self.team("generator"), self.team("discriminator")
+            self.generator_optimizer = prepare_optimizer(generator_optimizer, ours)
+            self.discriminator_optimizer = prepare_optimizer(discriminator_optimizer, theirs)
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
             # stray RMSprop. auto_scale_loss would wrap this one and not the other.
             super().compile(
@@ -226,7 +221,6 @@ class GAN(Inference, KerasMethods):
 
     @property
     def _full_discriminator(self) -> keras.Model:
-        """The discriminator with every output that a term of the objective reads."""
         return self.__dict__.get("_with_outputs", self.discriminator)
 
     def extra_discriminator_terms(self, critic: Critic, real: Tensors, fake: Tensors) -> dict:
@@ -402,7 +396,6 @@ class GAN(Inference, KerasMethods):
     # What an update works with ----------------------------------------------------------------
 
     def _draws(self, stream: Stream, real: Tensors, index: int = 0) -> Callable[[int], Draws]:
-        """The draws of each place of an update."""
         step, rows = self.step.value, tf.shape(real[EXAMPLE])[0]
         return lambda place: Draws(self.seed, stream, step, index * PLACES + place, rows)
 

@@ -146,10 +146,9 @@ class Inference(keras.Model):
             latents: float32 `(n, prior.size)` to map instead of drawn ones; the same as `z`.
             seed: of what is drawn.
             ema: use the averaged generator rather than the one being trained.
-            units: maps samples to other units, batch by batch: of many images only uint8 pixels
-                are then ever held.
-            **named: further inputs of the generator, see `inputs`: what is not given is drawn;
-                observations must be given, all of them, unless `set_observations` has some.
+            units: maps samples to other units, batch by batch, such as uint8 pixels.
+            **named: further inputs of the generator, see `inputs`; observations must be given, all
+                of them, unless `set_observations` has some.
 
         Returns:
             float32 `(n, *shape)` in model units, images in [-1, 1], vectors standardised; or what

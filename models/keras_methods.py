@@ -84,17 +84,13 @@ class KerasMethods(keras.Model):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = True,
     ) -> dict[str, float]:
-        """One step on one batch, as in `fit`.
+        """One step on one batch, as in `fit`; its logs, always by name.
 
         Args:
             x: `discriminator_steps * batch_size` examples.
             y: their labels, where the networks take `label`.
-            sample_weight: not supported.
-            class_weight: not supported.
-            return_dict: logs always come by name; there are too many to tell apart by place.
-
-        Returns:
-            The logs of the step.
+            sample_weight, class_weight: not supported.
+            return_dict: not looked at.
         """
         self._assert_compile_called("train_on_batch")
         weights = {"sample_weight": sample_weight, "class_weight": class_weight}
@@ -144,7 +140,6 @@ class KerasMethods(keras.Model):
         )
 
     def export(self, *args: object, **kwargs: object) -> None:
-        """Not supported, like `save`."""
         raise NotImplementedError(
             "A GAN is not exported whole. Export the generator to keep with "
             "`gan.ema_generator.export(...)`."
@@ -315,7 +310,6 @@ class KerasMethods(keras.Model):
 
     @property
     def _examples_per_unit(self) -> int:
-        """The number of examples that every batch must be a multiple of."""
         replicas = self.distribute_strategy.num_replicas_in_sync
         return self.objective.discriminator_steps * self.packing * replicas
 
@@ -358,10 +352,7 @@ def _element(x: Array | Mapping[str, Array], y: Array | None) -> Element:
 
 
 def _iterator_over(elements: list, spec: tf.TensorSpec | tuple | dict) -> tf.data.Iterator:
-    """An iterator over `elements` of the type that `spec` says.
-
-    Of another type, it would have the compiled function traced a second time.
-    """
+    """An iterator of the type of `spec`; with another, a compiled function is traced again."""
 
     def loosen(*parts: Element) -> Element:
         pairs = zip(tf.nest.flatten(parts), tf.nest.flatten(spec), strict=True)
@@ -456,7 +447,6 @@ class ShortProgress(keras.callbacks.ProgbarLogger):
 
 
 def shown_logs(logs: Logs | None) -> Logs:
-    """The few logs that are shown, under their short names."""
     logs = logs or {}
     return {short: logs[name] for name, short in SHOWN.items() if name in logs}
 

@@ -48,7 +48,6 @@ class Combination:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The objective's terms."""
         return () if self.objective is None else self.objective.terms
 
     @property
@@ -108,7 +107,6 @@ def refuse(combination: Combination) -> None:
 
 
 def advice(combination: Combination) -> list[str]:
-    """Sentences about what may work but is known to fail often."""
     complaints = [rule.complaint(combination) for rule in RULES if not rule.fatal]
     return [each for each in complaints if each]
 

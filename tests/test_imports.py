@@ -10,10 +10,12 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("models", "training", "export", "ganapp")
 # What a room may import of the others. `ganapp` is below: only its runner and its verbs compose.
 ALLOWED = {"models": set(), "training": set(), "export": set()}
-# Named tensors with the one place that calls a network, and the global batch: they know TensorFlow
-# and Keras only, and are the same for the rooms above.
-SHARED = {"training": ("ganapp.models.replicas", "ganapp.models.tensors")}
-SHARED["export"] = ("ganapp.models.tensors",)
+# What the rooms above share: named tensors with the one place that calls a network, the critic that
+# terms are given, and the global batch. These three know TensorFlow, Keras and each other only.
+SHARED = {
+    "training": ("ganapp.models.critic", "ganapp.models.replicas", "ganapp.models.tensors"),
+    "export": ("ganapp.models.tensors",),
+}
 # The configuration is checked against the registries; the runner makes objects of it.
 REGISTRIES = (
     "ganapp.models.networks",

@@ -127,7 +127,6 @@ class SpectralNormalization(keras.layers.Wrapper):
         return tf.reduce_sum(tf.matmul(tf.stop_gradient(right), matrix) * tf.stop_gradient(left))
 
     def next_u(self) -> tf.Tensor:
-        """`u` after one power iteration."""
         return self._singular_vectors(self._matrix(), self.u.value)[1]
 
     def _matrix(self) -> tf.Tensor:

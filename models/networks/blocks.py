@@ -38,7 +38,6 @@ def activate(
     normalise: Normaliser = NORMALISATIONS["none"],
     activation: str = "leaky_relu",
 ) -> keras.KerasTensor:
-    """Normalises and applies the non-linearity."""
     return ACTIVATIONS[activation]()(normalise(x))
 
 

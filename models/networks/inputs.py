@@ -4,8 +4,7 @@ A builder is given the shape of every input by name. Of a generator, latents and
 joined to one vector, and observations that are maps (`(height, width, channels)`, or clips) go
 through a small convolutional encoder whose maps join those of the generator at each resolution, as
 in a U-Net (Ronneberger et al., 2015, arXiv:1505.04597; Isola et al., 2017, arXiv:1611.07004). Of a
-discriminator, observations join the example along its channels. How the class enters is a choice,
-`condition`: a line in `GENERATOR_CONDITIONS` and in `DISCRIMINATOR_CONDITIONS` each.
+discriminator, observations join the example along its channels. The class enters by `condition`.
 """
 
 import dataclasses
@@ -55,8 +54,7 @@ class DiscriminatorCondition:
     """A way for a discriminator to look at the class.
 
     Args:
-        maps: of the label `(batch, classes)`, what joins the example, `(batch, *shape[:-1], any)`;
-            an argument is that shape's `shape[:-1]`.
+        maps: of the label and the example's `shape[:-1]`, what joins it along its channels.
         score: of the features and the label, what is added to the scores.
     """
 
@@ -65,7 +63,6 @@ class DiscriminatorCondition:
 
 
 def _constant_maps(vector: Tensor, sides: Shape) -> Tensor:
-    """A vector's entries as constant maps of these sides."""
     repeated = keras.layers.RepeatVector(math.prod(sides))(vector)
     return keras.layers.Reshape((*sides, vector.shape[-1]))(repeated)
 
@@ -96,8 +93,7 @@ class GeneratorInputs:
             observations.
         condition: how the class enters, a key of `GENERATOR_CONDITIONS`.
         class_start: place of the first of the entries of a row that say its class, where the rows
-            of a table say it: a row then says the class that was asked for by construction, in
-            training, in samples and in artefacts alike.
+            of a table say it: a row then says by construction the class that was asked for.
 
     Attributes:
         vector: all vectors, and the class where it joins them: `(batch, d)`.
@@ -118,7 +114,6 @@ class GeneratorInputs:
 
     @property
     def flat(self) -> Tensor:
-        """Everything as one vector, observations too."""
         return _concatenate([self.vector, *map(_flat, self._maps)])
 
     def normaliser(self, name: str) -> Normaliser:

@@ -80,12 +80,8 @@ def quarter_turn(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> li
 
 def translation(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> list[tf.Tensor]:
     """A shift by whole pixels up to an eighth of the size."""
-    numbers = draw(3)
-    distances = [
-        tf.round(where_chosen(numbers[:, 0], probability, 2 * u - 1, 0.0) * TRANSLATION * size)
-        for size, u in zip(shape, (numbers[:, 1], numbers[:, 2]), strict=True)
-    ]
-    return [_matrix([1, 0, distances[0]], [0, 1, distances[1]])]
+    down, right = _distances(draw, probability, shape, lambda u: 2 * u - 1, TRANSLATION)
+    return [_matrix([1, 0, tf.round(down)], [0, 1, tf.round(right)])]
 
 
 def geometry(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> list[tf.Tensor]:
@@ -96,29 +92,18 @@ def geometry(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> list[t
     before = _rotation(draw, either)
     stretch = _chosen(draw, probability, lambda u: 2.0 ** (SCALE_DEVIATION * normal(u)), 1.0)
     after = _rotation(draw, either)
-    numbers = draw(3)
-    distances = [
-        where_chosen(numbers[:, 0], probability, normal(u), 0.0) * FRACTIONAL_DEVIATION * size
-        for size, u in zip(shape, (numbers[:, 1], numbers[:, 2]), strict=True)
-    ]
+    down, right = _distances(draw, probability, shape, normal, FRACTIONAL_DEVIATION)
     return [
         _matrix([1 / scale, 0, 0], [0, 1 / scale, 0]),
         before,
         _matrix([stretch, 0, 0], [0, 1 / stretch, 0]),
         after,
-        _matrix([1, 0, distances[0]], [0, 1, distances[1]]),
+        _matrix([1, 0, down], [0, 1, right]),
     ]
 
 
-GEOMETRIC = Registry(
-    "augmentation",
-    [
-        ("flip", flip),
-        ("quarter_turn", quarter_turn),
-        ("translation", translation),
-        ("geometry", geometry),
-    ],
-)
+MOVES = (flip, quarter_turn, translation, geometry)
+GEOMETRIC = Registry("augmentation", [(each.__name__, each) for each in MOVES])
 
 
 # Changes of pixel values --------------------------------------------------------------------------
@@ -162,7 +147,7 @@ def cutout(images: tf.Tensor, draw: Draw, probability: tf.Tensor) -> tf.Tensor:
     return images * pictures.outside_box(images, *firsts, sizes)
 
 
-PIXELWISE = Registry("augmentation", [("colour", colour), ("noise", noise), ("cutout", cutout)])
+PIXELWISE = Registry("augmentation", [(each.__name__, each) for each in (colour, noise, cutout)])
 
 
 def _chosen(
@@ -174,6 +159,17 @@ def _chosen(
     """`values` of a uniform number for each image that is chosen, else `neutral`: `(batch,)`."""
     numbers = draw(2)
     return where_chosen(numbers[:, 0], probability, values(numbers[:, 1]), neutral)
+
+
+def _distances(
+    draw: Draw, probability: tf.Tensor, shape: Sequence[int], values: Callable, part: float
+) -> list[tf.Tensor]:
+    """How far each chosen image moves along each axis, else 0: `(batch,)` each."""
+    numbers = draw(3)
+    return [
+        where_chosen(numbers[:, 0], probability, values(u), 0.0) * part * size
+        for size, u in zip(shape, (numbers[:, 1], numbers[:, 2]), strict=True)
+    ]
 
 
 def _rotation(draw: Draw, probability: tf.Tensor) -> tf.Tensor:

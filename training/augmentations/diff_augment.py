@@ -36,9 +36,8 @@ def cutout(images: tf.Tensor, draw: Draw, ratios: "DiffAugment") -> tf.Tensor:
     return images * pictures.outside_box(images, *firsts, sizes)
 
 
-POLICIES = Registry(
-    "augmentation", [("colour", colour), ("translation", translation), ("cutout", cutout)]
-)
+CHANGES = (colour, translation, cutout)
+POLICIES = Registry("augmentation", [(each.__name__, each) for each in CHANGES])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,6 @@ def resampled(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _pixels(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Pixels at whole places `(batch, height, width)`."""
     height, width, channels = images.shape[1:]
     index = _reflected(rows, height) * width + _reflected(columns, width)
     flat = tf.reshape(images, (-1, height * width, channels))

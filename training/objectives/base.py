@@ -83,7 +83,6 @@ class Objective:
 
     @property
     def extensions(self) -> tuple[Extension, ...]:
-        """All augmentations, weightings and terms."""
         return (*self.augmentations, *self.weightings, *self.terms)
 
     def discriminator_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:

@@ -159,5 +159,4 @@ class FSkewedJensenShannon(FDivergence):
 
     @property
     def divergence(self) -> Divergence:
-        """The one of this `skew`."""
         return divergences.skewed_jensen_shannon(self.skew)

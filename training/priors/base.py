@@ -104,7 +104,6 @@ class Prior:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Dimension of each part."""
         return {name: part.size for name, part in self.parts.items()}
 
     @property
@@ -224,7 +223,6 @@ class SizedPrior(Prior):
 
 
 def check_positive(**values: float) -> None:
-    """Refuses numbers that must be above 0."""
     for name, value in values.items():
         if value <= 0:
             raise ValueError(f"`{name}` must be above 0. Received: {name}={value}")

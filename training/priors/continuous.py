@@ -135,7 +135,6 @@ class TruncatedNormal(SizedPrior):
 
     @property
     def inside(self) -> float:
-        """Share of a normal coordinate that is not cut off."""
         return math.erf(self.bound / math.sqrt(2))
 
     def log_density(self, latents):
@@ -204,7 +203,6 @@ class Sphere(SizedPrior):
 
 
 def _polynomial(coefficients: tuple[float, ...], x: tf.Tensor) -> tf.Tensor:
-    """sqrt(2) times the polynomial at `x`, by Horner's rule."""
     result = xp.full_like(x, ROOT * coefficients[0])
     for coefficient in coefficients[1:]:
         result = result * x + ROOT * coefficient

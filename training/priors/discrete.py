@@ -114,12 +114,10 @@ class Categorical(Prior):
 
     @property
     def size(self) -> int:
-        """Dimension of one latent vector."""
         return sum(self.categories) + self.continuous
 
     @property
     def remainder(self) -> Prior | None:
-        """The prior of the continuous coordinates; `None` without any."""
         return CONTINUOUS[self.distribution](size=self.continuous) if self.continuous else None
 
     @property
@@ -133,7 +131,6 @@ class Categorical(Prior):
 
     @property
     def continuous_latents(self) -> Callable:
-        """What defines the continuous coordinates."""
         return CONTINUOUS[self.distribution].definition[-1]
 
     @property

@@ -65,7 +65,6 @@ class GaussianMixture(SizedPrior):
 
     @property
     def means(self) -> np.ndarray:
-        """float32 `(components, size)`."""
         return mixture_means(self.components, self.size, self.radius, self.seed)
 
     def log_density(self, latents):
@@ -160,7 +159,6 @@ class LearnableMixture(Prior):
 
     @property
     def size(self) -> int:
-        """Dimension of what is drawn."""
         return self.components + self.dimension
 
     @property
@@ -173,7 +171,6 @@ class LearnableMixture(Prior):
 
     @property
     def draws(self) -> Categorical:
-        """The distribution of (component, noise)."""
         return Categorical(
             categories=(self.components,), continuous=self.dimension, distribution="normal"
         )

@@ -1,12 +1,11 @@
-"""What a term of a player's loss is, and what it may look at."""
+"""What a term of a player's loss is."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-import keras
 import tensorflow as tf
 
+from ganapp.models.critic import Critic
 from ganapp.models.tensors import Tensors
 from ganapp.training.extensions import (
     Draw,
@@ -17,28 +16,6 @@ from ganapp.training.extensions import (
     check_range,
 )
 from ganapp.training.schedules import value_at
-
-
-class Critic(Protocol):
-    """The discriminator within one update, behind the augmentations.
-
-    Attributes:
-        networks: `generator` and `discriminator`.
-        companions: further networks of the GAN by name, as functions of named tensors.
-    """
-
-    networks: Mapping[str, keras.Model]
-    companions: Mapping[str, Callable[[Tensors], Tensors]]
-
-    def __call__(self, tensors: Tensors) -> Tensors:
-        """All that the discriminator says of the examples `x`, float32, by name: `scores`, ...
-
-        What else it takes is the minibatch's own where it is left out. The same `x` is augmented
-        and passed once, however often it is asked for.
-        """
-
-    def gradient(self, tensors: Tensors) -> tf.Tensor:
-        """The gradient of each example's score by that example, `(batch, *shape)`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

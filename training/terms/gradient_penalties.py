@@ -31,7 +31,6 @@ def between(start: tf.Tensor, end: tf.Tensor, draw: Draw) -> tf.Tensor:
 
 
 def check_target(target: float) -> None:
-    """Refuses a slope that no norm can have."""
     if target < 0:
         raise ValueError(f"`target` must not be negative. Received: target={target}")
 

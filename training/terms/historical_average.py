@@ -37,7 +37,6 @@ class History(keras.layers.Layer):
         return total * tf.cast(self.updates[player].value > 0, tf.float32)
 
     def after_update(self, player: str, variables: Sequence[keras.Variable]) -> Assignments:
-        """The means with the present weights taken in."""
         updates = self.updates[player].value + 1.0
         pairs = [(self.updates[player], updates)]
         for variable, mean in zip(variables, self.means[player], strict=True):
