@@ -6,13 +6,10 @@ import tensorflow as tf
 ERRORS = {"squared": tf.square, "absolute": tf.abs}
 
 
-@keras.saving.register_keras_serializable("ganapp")
-class ClassColumn(keras.layers.Layer):
-    """Puts the class that was asked for into the entries of an example that stand for it.
+class ClassEntries(keras.layers.Layer):
+    """Replaces the entries of an example that stand for its class.
 
-    Called with `[examples, labels]`: `(batch, d)` and one-hot `(batch, classes)`, or a mixture of
-    classes. The example says then what was asked for, whatever the network made there; everywhere
-    else it is the network's, and so are the gradients.
+    Called with `[examples, labels]`: `(batch, d)` and one-hot `(batch, classes)`.
 
     Args:
         start: place of the first of the entries, one for each class.
@@ -21,6 +18,30 @@ class ClassColumn(keras.layers.Layer):
     def __init__(self, *, start: int, **options) -> None:
         super().__init__(**options)
         self.start = start
+
+    def entries(self, own: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """What comes in the place of the example's own entries, both `(batch, classes)`."""
+        raise NotImplementedError
+
+    def call(self, inputs):
+        examples, labels = inputs
+        end = self.start + labels.shape[-1]
+        column = self.entries(examples[:, self.start : end], labels)
+        return tf.concat([examples[:, : self.start], column, examples[:, end:]], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return super().get_config() | {"start": self.start}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class ClassColumn(ClassEntries):
+    """The class that was asked for, or a mixture of classes, whatever the network made there.
+
+    Everywhere else the example is the network's, and so are the gradients.
+    """
 
     def build(self, input_shape) -> None:
         (_, width), (_, classes) = input_shape
@@ -30,46 +51,16 @@ class ClassColumn(keras.layers.Layer):
                 f"Received: start={self.start}"
             )
 
-    def call(self, inputs):
-        examples, labels = inputs
-        end = self.start + labels.shape[-1]
-        labels = tf.cast(labels, examples.dtype)
-        return tf.concat([examples[:, : self.start], labels, examples[:, end:]], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0]
-
-    def get_config(self):
-        return super().get_config() | {"start": self.start}
+    def entries(self, own, labels):
+        return tf.cast(labels, own.dtype)
 
 
 @keras.saving.register_keras_serializable("ganapp")
-class ClassMask(keras.layers.Layer):
-    """Zeros in the entries of an example that stand for its class, where the class is not known.
+class ClassMask(ClassEntries):
+    """Zeros for examples whose class is not known, which have a label of zeros."""
 
-    Called with `[examples, labels]`: `(batch, d)` and one-hot `(batch, classes)`, rows of zeros for
-    examples whose class is not known.
-
-    Args:
-        start: place of the first of the entries, one for each class.
-    """
-
-    def __init__(self, *, start: int, **options) -> None:
-        super().__init__(**options)
-        self.start = start
-
-    def call(self, inputs):
-        examples, labels = inputs
-        end = self.start + labels.shape[-1]
-        known = tf.cast(tf.reduce_any(labels != 0, axis=1, keepdims=True), examples.dtype)
-        column = known * examples[:, self.start : end]
-        return tf.concat([examples[:, : self.start], column, examples[:, end:]], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0]
-
-    def get_config(self):
-        return super().get_config() | {"start": self.start}
+    def entries(self, own, labels):
+        return tf.cast(tf.reduce_any(labels != 0, axis=1, keepdims=True), own.dtype) * own
 
 
 @keras.saving.register_keras_serializable("ganapp")

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from ganapp.training.augmentations.base import whole
 from ganapp.training.extensions import Draw
 from ganapp.training.terms.base import Critic, Tensors, Term
 
@@ -74,18 +75,14 @@ class Consistency(Term):
             images = tf.where(mirrored, images[:, :, ::-1], images)
         if self.shift:
             for axis in (1, 2):
-                images = shifted(images, whole_numbers(draw(), self.shift), axis)
+                pixels = whole(draw(), 2 * self.shift + 1) - self.shift
+                images = shifted(images, pixels, axis)
         return images
 
     def _change(self, critic: Critic, given: Tensors, draw: Draw) -> tf.Tensor:
         moved = given | {"x": self.transform(given["x"], draw)}
         change = critic(given)["scores"] - critic(moved)["scores"]
         return tf.reduce_mean(change**2, axis=list(range(1, change.shape.rank)))
-
-
-def whole_numbers(uniform: tf.Tensor, largest: int) -> tf.Tensor:
-    """Uniform numbers in [0, 1) to equally likely int32 in -largest..largest."""
-    return tf.cast(tf.floor(uniform * (2 * largest + 1)), tf.int32) - largest
 
 
 def shifted(images: tf.Tensor, pixels: tf.Tensor, axis: int) -> tf.Tensor:
