@@ -73,8 +73,8 @@ def quarter_turn(draw: Draw, probability: tf.Tensor, shape: Sequence[int]) -> li
     check_square(shape)
     turns = _chosen(draw, probability, lambda u: whole(u, 4), neutral=0)
     # From a table: the cosine of pi / 2 is not quite 0, and pixels would no longer be whole.
-    cosine = tf.gather_rows(tf.constant([1.0, 0.0, -1.0, 0.0]), turns)
-    sine = tf.gather_rows(tf.constant([0.0, 1.0, 0.0, -1.0]), turns)
+    cosine = tf.gather(tf.constant([1.0, 0.0, -1.0, 0.0]), turns)
+    sine = tf.gather(tf.constant([0.0, 1.0, 0.0, -1.0]), turns)
     return [_matrix([cosine, -sine, 0], [sine, cosine, 0])]
 
 
