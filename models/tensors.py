@@ -129,16 +129,6 @@ def _named(network: keras.Model, outputs: object, gives: str) -> Iterable[tuple[
     return [(gives, outputs)]
 
 
-def _output_tensors(network: keras.Model) -> dict[str, keras.KerasTensor]:
-    """The symbolic outputs of a functional or sequential network by name."""
-    structure = network.outputs[0] if isinstance(network, keras.Sequential) else network.output
-    if isinstance(structure, dict):
-        return dict(structure)
-    if isinstance(structure, list | tuple) and len(structure) > 1:
-        return dict(zip(network.output_names, structure, strict=True))
-    return {SCORES: network.outputs[0]}
-
-
 def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Model:
     """The same discriminator with further outputs; it shares all weights.
 
@@ -151,7 +141,9 @@ def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Mode
     if not names:
         return discriminator
     try:
-        outputs = _output_tensors(discriminator)
+        sequential = isinstance(discriminator, keras.Sequential)
+        structure = discriminator.outputs[0] if sequential else discriminator.output
+        outputs = dict(_named(discriminator, structure, SCORES))
         if FEATURES in names and FEATURES not in outputs:
             outputs[FEATURES] = _features(discriminator)
     except (AttributeError, ValueError, IndexError, TypeError) as error:
