@@ -69,7 +69,7 @@ class Rule:
     Args:
         broken: what came, for the end of the sentence, if the rule is broken.
         setting: what to do, to whom writes a configuration.
-        argument: the same to whom writes Python; `setting` by default.
+        argument: the same to whom writes Python.
         reason: the rest of the sentence.
         remedy: its end where that, too, depends on who reads it: in a configuration, in Python.
         fatal: refuse rather than warn.
@@ -78,7 +78,7 @@ class Rule:
 
     broken: Callable[[Combination], str | None]
     setting: str
-    argument: str = ""
+    argument: str
     reason: str = ""
     remedy: tuple[str, str] = ("", "")
     fatal: bool = True
@@ -89,7 +89,7 @@ class Rule:
         if combination.kind is not None and combination.kind not in self.kinds:
             return None
         received = self.broken(combination)
-        demand = self.setting if combination.configured else self.argument or self.setting
+        demand = self.setting if combination.configured else self.argument
         remedy = self.remedy[not combination.configured]
         sentence = " ".join(part for part in (demand, self.reason, remedy) if part)
         return f"{sentence} Received: {received}" if received else None
@@ -265,6 +265,7 @@ RULES = (
     Rule(
         broken=_lazy,
         setting="`interval` above 1 (a lazy penalty)",
+        argument="`interval` above 1 (a lazy penalty)",
         reason="fails on points and tables, where the discriminator moves too far between two "
         "penalties; use interval=1.",
         fatal=False,
