@@ -12,6 +12,7 @@ import functools
 import importlib.metadata
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,8 @@ class _LabelledSource(Source):
     def __init__(self, source: Source) -> None:
         self._source = source
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
-        self.density, self.modes, self.singles = source.density, source.modes, source.singles
+        self.density, self.modes = source.density, source.modes
+        self.channel_images = source.channel_images
         self.notes, self.in_cache = source.notes, source.in_cache
 
     def fingerprint(self):
@@ -54,14 +56,13 @@ class _LabelledSource(Source):
     def held_out_observations(self, count=None):
         return self._source.held_out_observations(count)
 
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self.training_labels(), count)
+
 
 class _LabelledExamples(_LabelledSource, FiniteSource):
-    """Examples with an end, the same labels in every epoch.
-
-    Args:
-        source: where the examples come from.
-        labels: int32 `(n,)` of its training examples, below 0 where not known.
-    """
+    """Examples with an end and int32 labels `(n,)` of those for training, -1 where not known."""
 
     def __init__(self, source: FiniteSource, labels: np.ndarray) -> None:
         super().__init__(source)
@@ -76,16 +77,12 @@ class _LabelledExamples(_LabelledSource, FiniteSource):
     def training_labels(self):
         return self._labels
 
-    def training_examples(self, count=None):
-        examples, _ = self._source.training_examples(count)
-        return examples, head(self._labels, count)
-
 
 def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Source:
     """The same data, with the labels of all but some training examples unknown.
 
     Of every class the same share stays known, at least one label; what a small share keeps a larger
-    one keeps, too. Held-out examples keep all their labels, for those who judge. Where examples
+    one keeps, too. Held-out examples keep all their labels, for evaluation. Where examples
     are drawn without end, each keeps its label with that probability.
 
     Args:
@@ -119,15 +116,9 @@ def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
 
 
 def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
-    """Labels with all but a share of each class replaced by -1.
+    """Labels int `(n,)`, below 0 where unknown, with all but a share of each class replaced by -1.
 
-    Args:
-        labels: int `(n,)`, below 0 where unknown already.
-        share: that is kept of each class, rounded, at least one label.
-        seed: of the choice.
-
-    Returns:
-        int32 `(n,)`.
+    At least one label of each class is kept; int32 `(n,)`.
     """
     # Not `default_rng`: numpy may change its streams between releases, and never this one.
     order = np.random.RandomState(seed).permutation(len(labels))
@@ -139,43 +130,31 @@ def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
 
 
 class _PartlyLabelledDraws(_LabelledSource):
-    """Examples without an end; whether one is labelled is drawn with it.
-
-    Args:
-        source: with labels.
-        share: probability of a label.
-        seed: of the draws.
-    """
+    """Examples without an end; whether one is labelled is drawn with it."""
 
     def __init__(self, source: Source, share: float, seed: int) -> None:
         super().__init__(source)
         self._share, self._seed = share, seed
-        # Of the whole view: an example of it is labelled or not however many are asked for.
-        self._view_labels = keep_share(source.training_labels(), share, seed=seed)
+        # Of the whole view: an example of it is labelled or not however many are requested.
+        self._labels = keep_share(source.training_labels(), share, seed=seed)
 
     def rows(self, step, first, count, *, batch_size, seed):
         found = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
-        # Drawn for the whole batch: a row is labelled or not whoever asks for it.
+        # Drawn for the whole batch, as the examples are.
         key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
         drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
         known = tf.ensure_shape(drawn < self._share, (count,))
         return found | {"label": tf.where(known, found["label"], UNKNOWN)}
 
     def training_labels(self):
-        return self._view_labels
-
-    def training_examples(self, count=None):
-        examples, _ = self._source.training_examples(count)
-        return examples, head(self._view_labels, count)
+        return self._labels
 
 
 class ClusteredSource(_LabelledExamples):
     """The same examples, their label the number of their cluster.
 
-    Args:
-        source: where the examples come from.
-        numbers: int32 `(n,)`, the clusters of its training examples and after them of those held
-            out, from 0 on; each has a training example.
+    `numbers` are int32 `(n,)` from 0 on, of the training and after them of the held-out examples;
+    each cluster has a training example.
     """
 
     def __init__(self, source: FiniteSource, numbers: np.ndarray) -> None:
@@ -185,7 +164,7 @@ class ClusteredSource(_LabelledExamples):
         self.spec = dataclasses.replace(source.spec, classes=names)
 
     @property
-    def judged(self):
+    def original(self):
         return self._source
 
     def held_out_examples(self, count=None):
@@ -199,10 +178,8 @@ class ClusteredSource(_LabelledExamples):
 class KMeansClusters:
     """k-means on principal components, the same groups every time.
 
-    Args:
-        spec: of the examples.
-        examples: in user units; of more than 10,000 that many, evenly spaced, are fitted on.
-        count: groups; fewer are found where fewer examples differ.
+    Of more than 10,000 examples that many, evenly spaced, are fitted on; fewer groups than `count`
+    are found where fewer examples differ.
     """
 
     def __init__(self, spec: DataSpec, examples: np.ndarray, count: int) -> None:
@@ -223,18 +200,19 @@ class KMeansClusters:
     def __call__(self, examples: np.ndarray) -> np.ndarray:
         """The group of each of `(n, *shape)` in user units: int `(n,)`."""
         with _one_thread():
-            parts = [
-                self._means.predict(self._axes.transform(self._flat(examples[i : i + AT_ONCE])))
-                for i in range(0, len(examples), AT_ONCE)
-            ]
-        return np.concatenate(parts)
+            return _by_parts(
+                examples,
+                lambda part: self._means.predict(self._axes.transform(self._flat(part))),
+            )
 
     def _flat(self, examples: np.ndarray) -> np.ndarray:
-        parts = [
-            np.asarray(self._spec.to_model_units(examples[i : i + AT_ONCE]))
-            for i in range(0, len(examples), AT_ONCE)
-        ]
-        return np.concatenate(parts).reshape(len(examples), -1)
+        units = _by_parts(examples, lambda part: np.asarray(self._spec.to_model_units(part)))
+        return units.reshape(len(examples), -1)
+
+
+def _by_parts(examples: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    starts = range(0, len(examples), AT_ONCE)
+    return np.concatenate([function(examples[start : start + AT_ONCE]) for start in starts])
 
 
 def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> ClusteredSource:

@@ -8,7 +8,7 @@ import decimal
 import functools
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -93,7 +93,7 @@ def _make_layout(
     return _Layout(start, blocks, np.arange(len(numeric)), modes, present, categories, points)
 
 
-def _most(counts) -> int:
+def _most(counts: Iterable[int]) -> int:
     return max((1, *counts))
 
 
@@ -179,14 +179,12 @@ class TableCodec:
 
     *User units* of a table are float32 `(n, columns)`: numbers as they are, categories as their
     codes, NaN where a value is missing; dates are numbers, see `DateForm`; constant columns and
-    identifiers are left out. *Model units* are float32
-    `(n, width)`: of a number its distance from the mean of its mode, in reaches (-1 to 1), and
-    which mode that is; one-hot categories, or their points where a column is embedded; and one-hot
-    present or missing.
+    identifiers are left out. *Model units* are float32 `(n, width)`: of a number its distance from
+    the mean of its mode, in reaches (-1 to 1), and which mode that is; one-hot categories, or their
+    points where a column is embedded; and one-hot present or missing.
 
     A number belongs to the mode most likely to have drawn it, where the paper draws one of the
-    likely modes: so a row has one code, for every epoch, for held-out rows and for diagnostics,
-    and nothing has to be redrawn when a run is resumed.
+    likely modes: so a row has one code for every epoch, and a resumed run redraws nothing.
 
     Args:
         columns: in the order of the table.
@@ -259,11 +257,8 @@ class TableCodec:
 
     def encode(self, rows: tf.Tensor) -> tf.Tensor:
         """User units `(n, columns)` to model units `(n, width)`, both float32."""
-        parts = [
-            *self._encoded_numbers(rows),
-            *self._encoded_categories(rows),
-            *self._encoded_points(rows),
-        ]
+        parts = [*self._encoded_numbers(rows), *self._encoded_categories(rows)]
+        parts += self._encoded_points(rows)
         return tf.gather(tf.concat(parts, axis=1), self._order_of_parts, axis=1)
 
     def decode(self, codes: tf.Tensor) -> tf.Tensor:
@@ -274,19 +269,13 @@ class TableCodec:
         within its range.
         """
         padded = tf.pad(codes, [[0, 0], [0, 1]], constant_values=IMPOSSIBLE)
-        parts = [
-            *self._decoded_numbers(padded),
-            *self._decoded_categories(padded),
-            *self._decoded_points(codes),
-        ]
+        parts = [*self._decoded_numbers(padded), *self._decoded_categories(padded)]
+        parts += self._decoded_points(codes)
         order = np.argsort([*self.numeric, *self.one_hot, *self.embedded])
         return tf.gather(tf.concat(parts, axis=1), order, axis=1)
 
     def to_frame(self, rows: np.ndarray) -> "pandas.DataFrame":
-        """A pandas table: names, order, types, categories and columns that are not learnt restored.
-
-        Args:
-            rows: `(n, columns)` in user units.
+        """A pandas table of rows `(n, columns)` in user units: names, order and types restored.
 
         Raises:
             ValueError: another number of columns.
@@ -297,11 +286,7 @@ class TableCodec:
         return pandas.DataFrame({c.name: _restored(c, v, len(rows)) for c, v in columns})
 
     def to_csv(self, rows: np.ndarray) -> bytes:
-        """A file of text as that of the data: separator, header, forms of numbers and dates.
-
-        Args:
-            rows: `(n, columns)` in user units.
-        """
+        """A file of text as that of the data: separator, header, forms of numbers and dates."""
         import pandas
 
         columns = {c.name: _written(c, v, len(rows)) for c, v in self._by_column(rows)}
@@ -314,12 +299,10 @@ class TableCodec:
     def from_frame(self, frame: "pandas.DataFrame") -> np.ndarray:
         """Rows in user units, float32 `(n, columns)`; the columns may come in any order.
 
-        Numbers and dates may be text in the form of their column, or in another that all its cells
-        have.
+        Numbers and dates may be text in the form of their column, or in another of all its cells.
 
         Raises:
-            ValueError: a column or a category is not known, or a value is missing where none may
-                be.
+            ValueError: a column or category is not known, or a value is missing where none may be.
         """
         absent = [c.name for c in self.varying if c.name not in frame.columns]
         if absent:
@@ -334,11 +317,10 @@ class TableCodec:
 
     def describe(self) -> list[ColumnSummary]:
         """A summary of each column, those that are left out last."""
-        rows = [_summary(column, self) for column in self.columns]
-        left_out = [
+        left_out = (
             ColumnSummary(name=c.name, kind="left out", note=c.reason) for c in self.left_out
-        ]
-        return rows + left_out
+        )
+        return [*(_summary(column, self) for column in self.columns), *left_out]
 
     def notes(self) -> list[str]:
         """Sentences on columns that are treated otherwise than it seems."""
@@ -504,12 +486,9 @@ class TableCodec:
 
 
 def nearest(codes: tf.Tensor, points: Sequence[Sequence[float]]) -> tf.Tensor:
-    """The nearest of `k` points to each of `(n, d)`: int64 `(n,)`, the first of several.
-
-    Coordinate by coordinate. The product of matrices that tells the same has the rounding of
-    squares that cancel, and on a GPU that of ten bits; the differences of all at once are d times
-    the memory.
-    """
+    """The nearest of `k` points to each of `(n, d)`: int64 `(n,)`, the first of several."""
+    # Coordinate by coordinate. The product of matrices that tells the same has the rounding of
+    # squares that cancel; the differences of all at once are d times the memory.
     coordinates = np.array(points, np.float32).T
     squares = (tf.square(codes[:, i, tf.newaxis] - each) for i, each in enumerate(coordinates))
     return tf.argmin(functools.reduce(tf.add, squares), axis=1)
@@ -545,10 +524,10 @@ def _exact(column: Numeric, numbers: list[object]) -> "pandas.Series":
     """Integers of any size; pandas makes floats of a list of them on the way."""
     import pandas
 
-    missing = np.array([number != number for number in numbers])
     kind = column.dtype.lower()
     if not kind.startswith(("int", "uint")):
         return pandas.Series([float(number) for number in numbers]).astype(column.dtype)
+    missing = np.array([number != number for number in numbers])
     whole = [0 if number != number else number for number in numbers]
     values = np.array(whole, dtype=object).astype(kind)
     if column.dtype == kind:
@@ -637,52 +616,41 @@ def _codes(column: Categorical, present: list[object]) -> list[int]:
 
 
 def _read_numbers(column: Numeric, present: "pandas.Series") -> np.ndarray:
+    import pandas
     from pandas.api import types
 
-    of_dates = isinstance(column.form, DateForm)
+    form, name = column.form, column.name
+    of_dates = isinstance(form, DateForm)
     if types.is_numeric_dtype(present.dtype) and not types.is_bool_dtype(present.dtype):
         if not of_dates:
             return present.astype("float64").to_numpy()
         present = present.astype("string")  # dates as digits
-    text = present.map(lambda cell: isinstance(cell, str)).all()
-    if not text:
-        return _read_objects(column, present)
+    if not present.map(lambda cell: isinstance(cell, str)).all():
+        if of_dates:
+            dates = pandas.to_datetime(present)
+            zone = getattr(dates.dt, "tz", None)
+            return form.numbers(dates.dt.tz_localize(None) if zone is not None else dates)
+        try:
+            return np.array([float(cell) for cell in present])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The column {name!r} must hold numbers. Received: {present.iloc[0]!r}"
+            ) from error
     found = TextColumn(present, declared=False)
     if of_dates:
         others = date_patterns([text for text in found.texts if not is_word(text)] or found.texts)
-        readings = [
-            parse_mixed_dates(found.texts, patterns)
-            for patterns in ([column.form.pattern], *others)
-        ]
+        readings = [parse_mixed_dates(found.texts, each) for each in ([form.pattern], *others)]
         dates = min(readings, key=lambda each: int(each.isna().sum()))  # the first of several
         if dates.isna().any():
             wrong = found.texts[int(dates.isna().to_numpy().argmax())]
-            raise ValueError(f"The column {column.name!r} must hold dates. Received: {wrong!r}")
-        return found.spread(column.form.numbers(dates))
-    own = column.form if isinstance(column.form, NumberForm) else NumberForm()
-    form, _ = DecimalMark(decimal=own.decimal).choose(found.forms)
+            raise ValueError(f"The column {name!r} must hold dates. Received: {wrong!r}")
+        return found.spread(form.numbers(dates))
+    own = form if isinstance(form, NumberForm) else NumberForm()
+    other, _ = DecimalMark(decimal=own.decimal).choose(found.forms)
     # The column's own form where that reads all cells, else one that does.
-    for each in (own, form):
+    for each in (own, other):
         read = [None if each is None else each.value(text) for text in found.texts]
         if None not in read:
             return found.spread(np.array([float(number) for number in read]))
-    raise ValueError(
-        f"The column {column.name!r} must hold numbers. Received: "
-        f"{found.texts[next(i for i, number in enumerate(read) if number is None)]!r}"
-    )
-
-
-def _read_objects(column: Numeric, present: "pandas.Series") -> np.ndarray:
-    """Dates, exact decimals and whatever else numbers are made of."""
-    import pandas
-
-    if isinstance(column.form, DateForm):
-        dates = pandas.to_datetime(present)
-        zone = getattr(dates.dt, "tz", None)
-        return column.form.numbers(dates.dt.tz_localize(None) if zone is not None else dates)
-    try:
-        return np.array([float(cell) for cell in present])
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"The column {column.name!r} must hold numbers. Received: {present.iloc[0]!r}"
-        ) from error
+    wrong = found.texts[read.index(None)]
+    raise ValueError(f"The column {name!r} must hold numbers. Received: {wrong!r}")

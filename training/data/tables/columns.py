@@ -120,9 +120,7 @@ class NumberForm:
     def write(self, values: np.ndarray, decimals: int | None) -> list[str | None]:
         """The text of numbers, `None` where one is missing.
 
-        Args:
-            values: numbers or Python integers.
-            decimals: that the column has at most, `None` if too many to count.
+        `decimals` are those that the column has at most, `None` if too many to count.
         """
         return [None if value != value else self._text(value, decimals) for value in values]
 
@@ -164,7 +162,6 @@ class DateForm:
 
     @property
     def shown(self) -> str:
-        """The pattern."""
         return self.pattern
 
     def numbers(self, dates: "pandas.Series") -> np.ndarray:
@@ -188,8 +185,6 @@ class DateForm:
 
 
 Form = NumberForm | DateForm
-
-
 FORMS = {"number": NumberForm, "date": DateForm}
 
 
@@ -270,24 +265,23 @@ def _fitting(bodies: Sequence[str], decimal: str, thousands: str) -> dict[str, o
     }
 
 
-def date_patterns(texts: Sequence[str], digits: bool = True) -> list[list[str]]:
+def date_patterns(texts: Sequence[str]) -> list[list[str]]:
     """The patterns with which all of some texts are dates, the likeliest first.
 
     Args:
         texts: the different cells of a column, none of them empty.
-        digits: whether eight digits may be a date.
 
     Returns:
         Lists of patterns: of one pattern each where one suffices for all; of several, the
         commonest first, where different cells are written in different ones.
     """
-    fitting = [p for p in _patterns_of(texts[0], digits) if parse_dates(texts, p).notna().all()]
+    fitting = [p for p in _patterns_of(texts[0]) if parse_dates(texts, p).notna().all()]
     if fitting:
         return [[pattern] for pattern in fitting]
     left, found = list(texts), []
     while left and len(found) < MOST_PATTERNS:
         best, parsed = None, None
-        for pattern in _patterns_of(left[0], digits):
+        for pattern in _patterns_of(left[0]):
             dates = parse_dates(left, pattern).notna().to_numpy()
             if dates.any() and (parsed is None or dates.sum() > parsed.sum()):
                 best, parsed = pattern, dates
@@ -347,11 +341,11 @@ def unit_of(dates: "pandas.Series") -> str:
     return "us"
 
 
-def _patterns_of(text: str, digits: bool) -> Iterator[str]:
+def _patterns_of(text: str) -> Iterator[str]:
     if text.isascii() and text.isdecimal():
-        if digits and len(text) == 8:
+        if len(text) == 8:
             yield "%Y%m%d"
-        if digits and len(text) == 14:
+        if len(text) == 14:
             yield "%Y%m%d%H%M%S"
         return
     zone = ZONE.fullmatch(text[max(text.rfind("Z"), text.rfind("+"), text.rfind("-", 10)) :])
@@ -454,13 +448,13 @@ class Categorical:
 
     Args:
         name: of the column.
-        dtype: pandas type that a written table has again.
+        dtype: see `Numeric`.
         categories: the values, in their order.
         missing: whether values are missing.
         points: of an embedded column, a point in [-1, 1]^d for each category, and last for missing
             where values are; empty where categories are one-hot.
         missing_share: of the rows.
-        note: what was assumed of the column, a sentence or nothing.
+        note: see `Numeric`.
     """
 
     name: str
@@ -480,13 +474,9 @@ class Categorical:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Constant:
-    """A column that always holds the same: not learnt, and put back into a written table.
+    """A column that always holds the same `value`: not learnt, and put back into a written table.
 
-    Args:
-        name: of the column.
-        dtype: pandas type that a written table has again.
-        value: what it holds.
-        note: what was assumed of the column, a sentence or nothing.
+    For `dtype` and `note` see `Numeric`.
     """
 
     name: str
@@ -502,12 +492,12 @@ class Identifier:
 
     Args:
         name: of the column.
-        dtype: pandas type that a written table has again.
+        dtype: see `Numeric`.
         first: number of the first row that is written.
         before: in front of the number.
         width: digits that the number has at least, zeros in front.
         unique: whether each is a UUID made of the number instead.
-        note: what was assumed of the column, a sentence or nothing.
+        note: see `Numeric`.
     """
 
     name: str
@@ -531,28 +521,19 @@ class Identifier:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A column of the data that is neither learnt nor written.
-
-    Args:
-        name: of the column.
-        reason: a sentence with the setting that says otherwise.
-    """
+    """A column of the data that is neither learnt nor written, and a sentence why."""
 
     name: str
     reason: str
 
 
 Column = Numeric | Categorical | Constant | Identifier
-
-
 KINDS = {
     "numeric": Numeric,
     "categorical": Categorical,
     "constant": Constant,
     "identifier": Identifier,
 }
-
-
 NOT_LEARNT = (Constant, Identifier)
 
 

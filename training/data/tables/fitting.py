@@ -15,16 +15,12 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import NOT_LEARNT, Categorical, LeftOut, Numeric
 from ganapp.training.data.tables.kinds import COMMON, ColumnValues
-
-if TYPE_CHECKING:
-    pass
 
 LEAST_WEIGHT = 0.005  # of a mode, as in the paper's code
 CONCENTRATION = 1e-3  # of the Dirichlet process over modes, likewise
@@ -64,6 +60,10 @@ class _Rest:
     unit: float
     components: int
     share: float
+
+    @property
+    def standardised(self) -> np.ndarray:
+        return (self.values - self.centre) / self.unit
 
 
 def modes_of(columns: Sequence[np.ndarray], components: int) -> list[Modes]:
@@ -141,15 +141,11 @@ def _mixtures(
         size = max(1, AT_ONCE // (MOST_FITTED * components))
         for start in range(0, len(places), size):
             some = places[start : start + size]
-            fitted = fit_mixtures([_standard(rests[place]) for place in some], components)
+            fitted = fit_mixtures([rests[place].standardised for place in some], components)
             for place, modes in zip(some, fitted, strict=True):
                 found[place] = modes
             advance(len(some))
     return found
-
-
-def _standard(rest: _Rest) -> np.ndarray:
-    return (rest.values - rest.centre) / rest.unit
 
 
 def fit_mixtures(
@@ -353,9 +349,7 @@ def dimensions(count: int) -> int:
     """Coordinates of a point: one more than the bits that number so many categories.
 
     A box of that many sides has a corner for each category, two units apart, and another side to
-    arrange them in: there is room to keep them apart however many there are. That distances survive
-    in a number of dimensions that grows with the logarithm is Johnson and Lindenstrauss, 1984,
-    Contemporary Mathematics 26.
+    arrange them in: there is room to keep them apart however many there are.
     """
     return math.ceil(math.log2(max(2, count))) + 1
 
@@ -365,8 +359,7 @@ def apart(points: np.ndarray) -> np.ndarray:
 
     Those that are the same begin at the places of a Halton sequence, in a small box: a fixed
     arrangement that depends on no generator of random numbers. Each push moves a point by twice
-    the mean of what it lacks to its near ones: one that has a single such point moves too far, one
-    among many still too little.
+    the mean of what it lacks to its near ones.
     """
     from scipy.stats.qmc import Halton
 
@@ -469,8 +462,8 @@ def fit_columns(
         label: name of the column that holds the class, or empty.
         embedded: names of columns of categories that become points.
         components: most modes of a numeric column.
-        separator: what stands between the values of the file; empty where nothing does.
-        header: whether the file's first line names the columns.
+        separator: see `TableCodec`; empty where nothing stands between values.
+        header: likewise.
 
     Raises:
         ValueError: no column varies.
@@ -481,21 +474,17 @@ def fit_columns(
     if not values:
         raise ValueError("The table must have a column that varies. Received: constants alone")
     rows = np.stack(values, axis=1).astype(np.float32)
-    partly = False
-    numeric, numbers = [], []
-    place = 0
-    for index, column in enumerate(columns):
-        if isinstance(column, NOT_LEARNT):
-            continue
+    partly, numbers = False, {}
+    learnt = [i for i, column in enumerate(columns) if not isinstance(column, NOT_LEARNT)]
+    for index, of_column in zip(learnt, values, strict=True):
+        column = columns[index]
         if isinstance(column, Numeric):
-            numeric.append(index)
-            numbers.append(_to_fit(values[place], training))
+            numbers[index] = _to_fit(of_column, training)
         elif label and column.name == label and column.missing:
             # A label that is not known is no category: nobody is to ask for it.
             partly = True
             columns[index] = dataclasses.replace(column, missing=False)
-        place += 1
-    for index, modes in zip(numeric, modes_of(numbers, components), strict=True):
+    for index, modes in zip(numbers, modes_of([*numbers.values()], components), strict=True):
         columns[index] = dataclasses.replace(columns[index], **modes)
     table = TableCodec(
         columns=tuple(columns),
@@ -505,19 +494,20 @@ def fit_columns(
         separator=separator or ",",
         header=header,
     )
-    return (_embedded(table, rows[training], embedded) if embedded else table), rows
+    if not embedded:
+        return table, rows
+    points = {
+        name: _points_of(table.names.index(name), table.varying, rows[training])
+        for name in set(embedded)
+    }
+    columns = (
+        dataclasses.replace(c, points=points[c.name]) if c.name in points else c
+        for c in table.columns
+    )
+    return dataclasses.replace(table, columns=tuple(columns)), rows
 
 
 def _to_fit(values: np.ndarray, training: np.ndarray) -> np.ndarray:
     """The training values; where all of them are missing, those of the held-out rows."""
     fitted = values[training][~np.isnan(values[training])]
     return fitted if len(fitted) else values[~np.isnan(values)]
-
-
-def _embedded(table: TableCodec, rows: np.ndarray, names: Sequence[str]) -> TableCodec:
-    points = {name: _points_of(table.names.index(name), table.varying, rows) for name in set(names)}
-    columns = (
-        dataclasses.replace(c, points=points[c.name]) if c.name in points else c
-        for c in table.columns
-    )
-    return dataclasses.replace(table, columns=tuple(columns))

@@ -291,7 +291,6 @@ def _options_by_column(
     embedded: Sequence[str],
     kinds: Mapping[str, str],
 ) -> dict[str, ColumnOptions]:
-    """The options of each column."""
     return {
         name: ColumnOptions(
             kind=kinds.get(name, "category" if name in categorical else ""),
