@@ -30,15 +30,10 @@ class DamagedError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a .npy whose file is as long as it says.
+    """The header of a .npy whose file is as long as it says."""
 
-    Args:
-        shape: of the array.
-        dtype: of the array; never of Python objects.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    shape: tuple[int, ...]  # of the array
+    dtype: np.dtype  # of the array; never of Python objects
 
     @property
     def nbytes(self) -> int:

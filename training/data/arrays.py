@@ -106,15 +106,11 @@ def check_npz(path: Path, names: Iterable[str], max_bytes: int = MAX_BYTES) -> N
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """The conversion of an array's examples to those of a source.
+    """The conversion of an array's examples to those of a source."""
 
-    Args:
-        convert: rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`.
-        levels: what was done to the values, the end of a description; empty for nothing.
-    """
-
+    # rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`
     convert: Callable[[np.ndarray], np.ndarray]
-    levels: str = ""
+    levels: str = ""  # what was done to the values, the end of a description; empty for nothing
 
 
 def _shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:

@@ -91,21 +91,13 @@ def _members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
 
 
 class FileFacts(NamedTuple):
-    """A file of a folder or archive, nothing of it decoded.
+    """A file of a folder or archive, nothing of it decoded."""
 
-    Args:
-        name: relative, with slashes.
-        size: in bytes.
-        crc: CRC-32 of its content.
-        refused: why it must not be read although it is named like an image; empty if it may.
-        left_out: why it is no image at all; empty if it is one or has labels.
-    """
-
-    name: str
-    size: int
-    crc: int
-    refused: str = ""
-    left_out: str = ""
+    name: str  # relative, with slashes
+    size: int  # in bytes
+    crc: int  # CRC-32 of its content
+    refused: str = ""  # why it must not be read although it is named like an image; empty if it may
+    left_out: str = ""  # why it is no image at all; empty if it is one or has labels
 
 
 class _Found(NamedTuple):
@@ -437,19 +429,13 @@ def _plain(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """The contents of a folder or archive of images.
+    """The contents of a folder or archive of images."""
 
-    Args:
-        key: a name for its images: the same for the same names and contents.
-        left_out: by name as text why a file is no image.
-        label_files: names of files with labels.
-        images: how many files are named as images, damaged ones too.
-    """
-
-    key: str
+    key: str  # a name for its images: the same for the same names and contents
+    # by name as text why a file is no image
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
-    label_files: list[str] = dataclasses.field(default_factory=list)
-    images: int = 0
+    label_files: list[str] = dataclasses.field(default_factory=list)  # names of files with labels
+    images: int = 0  # how many files are named as images, damaged ones too
 
 
 def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:

@@ -71,36 +71,22 @@ _CHANNELS = {1: "grey", 3: "colours", 4: "colours with transparency"}
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """An image file that was read.
+    """An image file that was read."""
 
-    Args:
-        image: of mode L, RGB or RGBA; RGBA where anything may be transparent.
-        kind: what the file held, for a sentence: "grey", "in colours", "CMYK".
-        moving: whether the file held several pictures, of which this is the first.
-        highest: the largest value in a file of more than 8 bits, else 0.
-    """
-
-    image: PIL.Image.Image
-    kind: str = "in colours"
-    moving: bool = False
-    highest: int = 0
+    image: PIL.Image.Image  # of mode L, RGB or RGBA; RGBA where anything may be transparent
+    kind: str = "in colours"  # what the file held, for a sentence: "grey", "in colours", "CMYK"
+    moving: bool = False  # whether the file held several pictures, of which this is the first
+    highest: int = 0  # the largest value in a file of more than 8 bits, else 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """An image to come, with what its place says about it.
+    """An image to come, with what its place says about it."""
 
-    Args:
-        name: of its file, for messages.
-        load: gives it, in any thread; raises `BadImageError`.
-        label: its class, `None` if it has none or its name tells it.
-        held_out: whether its place says that it is not to be trained on.
-    """
-
-    name: str
-    load: Callable[[], Picture]
-    label: int | None = None
-    held_out: bool = False
+    name: str  # of its file, for messages
+    load: Callable[[], Picture]  # gives it, in any thread; raises `BadImageError`
+    label: int | None = None  # its class, `None` if it has none or its name tells it
+    held_out: bool = False  # whether its place says that it is not to be trained on
 
 
 class BadImageError(Exception):
@@ -327,44 +313,29 @@ def _reasons_of(files: Mapping[str, str]) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageOptions:
-    """The form that every image gets.
+    """The form that every image gets."""
 
-    Args:
-        size: height and width; 0 for those of the images, which must agree.
-        resize: see `as_pixels`.
-        channels: 1, 3 or 4; 0 for 1 if no image has colours and 3 otherwise.
-        bits: of the values that are used, see `open_image`.
-        bad_share: of the files may be unreadable and left out.
-        held_out: share of the examples that is not trained on.
-    """
-
-    size: int
-    resize: Resize
-    channels: int
-    bits: int = 0
-    bad_share: float
-    held_out: float
+    size: int  # height and width; 0 for those of the images, which must agree
+    resize: Resize  # see `as_pixels`
+    channels: int  # 1, 3 or 4; 0 for 1 if no image has colours and 3 otherwise
+    bits: int = 0  # of the values that are used, see `open_image`
+    bad_share: float  # of the files may be unreadable and left out
+    held_out: float  # share of the examples that is not trained on
 
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """Labels and parts of the images that were decoded, in their order.
+    """Labels and parts of the images that were decoded, in their order."""
 
-    Args:
-        labels: int32 `(n,)`, -1 where unknown, or `None`.
-        classes: names of the labels.
-        held_out: bool `(n,)`, whether the place of an image says that it is not to be trained on;
-            `None` to draw which.
-        order: int64 `(n,)`, which image counts as the first, the second and so on wherever one is
-            drawn by its number; `None` for the order in which they came.
-        notes: sentences on what was assumed.
-    """
-
-    labels: np.ndarray | None
-    classes: tuple[str, ...]
+    labels: np.ndarray | None  # int32 `(n,)`, -1 where unknown, or `None`
+    classes: tuple[str, ...]  # names of the labels
+    # bool `(n,)`, whether the place of an image says that it is not to be trained on; `None` to
+    # draw which
     held_out: np.ndarray | None
+    # int64 `(n,)`, which image counts as the first, the second and so on wherever one is drawn by
+    # its number; `None` for the order in which they came
     order: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # sentences on what was assumed
 
 
 class SizesDifferError(ValueError):

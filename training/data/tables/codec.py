@@ -51,24 +51,17 @@ class _Layout:
     softmax blocks from narrow to wide: the modes of numeric columns with more than one, present or
     missing where that varies, and one-hot categories. Blocks of equal width lie together, so that a
     network's head treats them in one operation.
-
-    Args:
-        width: entries of a row in model units.
-        blocks: activation (`"tanh"` or `"softmax"`) and width of each part, from left to right.
-        scalars: int `(numeric,)`.
-        modes: int `(numeric, most modes)`, `NOWHERE` beyond a column's own.
-        present: int `(numeric, 2)`, present and missing.
-        categories: int `(one-hot, most categories)`, missing as the last of its column's own.
-        points: int `(dimensions,)` of each embedded column.
     """
 
-    width: int
+    width: int  # entries of a row in model units
+    # activation (`"tanh"` or `"softmax"`) and width of each part, from left to right
     blocks: tuple[tuple[str, int], ...]
-    scalars: np.ndarray
-    modes: np.ndarray
-    present: np.ndarray
+    scalars: np.ndarray  # int `(numeric,)`
+    modes: np.ndarray  # int `(numeric, most modes)`, `NOWHERE` beyond a column's own
+    present: np.ndarray  # int `(numeric, 2)`, present and missing
+    # int `(one-hot, most categories)`, missing as the last of its column's own
     categories: np.ndarray
-    points: tuple[np.ndarray, ...]
+    points: tuple[np.ndarray, ...]  # int `(dimensions,)` of each embedded column
 
 
 def _make_layout(
@@ -99,23 +92,14 @@ def _most(counts: Iterable[int]) -> int:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnSummary:
-    """A summary of a column, for people.
+    """A summary of a column, for people."""
 
-    Args:
-        name: of the column.
-        kind: `number`, `date`, `category`, `constant`, `identifier` or `left out`.
-        values: the range, or how many categories and the first of them.
-        missing: share of the rows without a value.
-        form: how values are written.
-        note: what was assumed, with the setting that says otherwise; or nothing.
-    """
-
-    name: str
-    kind: str
-    values: str = ""
-    missing: float = 0.0
-    form: str = ""
-    note: str = ""
+    name: str  # of the column
+    kind: str  # `number`, `date`, `category`, `constant`, `identifier` or `left out`
+    values: str = ""  # the range, or how many categories and the first of them
+    missing: float = 0.0  # share of the rows without a value
+    form: str = ""  # how values are written
+    note: str = ""  # what was assumed, with the setting that says otherwise; or nothing
 
 
 def _summary(column: Column, table: "TableCodec") -> ColumnSummary:

@@ -61,25 +61,15 @@ ROUNDING = 1e-3  # of modes in their own units, of points in those of the box th
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NumberForm:
-    """The way in which a column of numbers is written.
+    """The way in which a column of numbers is written."""
 
-    Args:
-        decimal: what stands before the decimals.
-        thousands: what parts thousands; empty where nothing does.
-        before: in front of every number, such as `$`.
-        after: behind every number, such as `%` or ` kg`.
-        places: decimals of every number; `None` where they differ.
-        plus: whether positive numbers have their sign.
-        brackets: whether negative numbers stand in brackets instead of having a sign.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
-    before: str = ""
-    after: str = ""
-    places: int | None = None
-    plus: bool = False
-    brackets: bool = False
+    decimal: str = "."  # what stands before the decimals
+    thousands: str = ""  # what parts thousands; empty where nothing does
+    before: str = ""  # in front of every number, such as `$`
+    after: str = ""  # behind every number, such as `%` or ` kg`
+    places: int | None = None  # decimals of every number; `None` where they differ
+    plus: bool = False  # whether positive numbers have their sign
+    brackets: bool = False  # whether negative numbers stand in brackets instead of having a sign
     kind: str = dataclasses.field(default="number", init=False)
 
     @property
@@ -147,17 +137,11 @@ class NumberForm:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DateForm:
-    """The way in which a column of dates is written and becomes numbers.
+    """The way in which a column of dates is written and becomes numbers."""
 
-    Args:
-        pattern: as of `strftime`, `%-d` for a day without a zero in front.
-        origin: the date that is 0, as ISO 8601 has it; the first of the column.
-        unit: of the numbers: `D` (days), `m` (minutes), `s` or `us`.
-    """
-
-    pattern: str
-    origin: str
-    unit: str
+    pattern: str  # as of `strftime`, `%-d` for a day without a zero in front
+    origin: str  # the date that is 0, as ISO 8601 has it; the first of the column
+    unit: str  # of the numbers: `D` (days), `m` (minutes), `s` or `us`
     kind: str = dataclasses.field(default="date", init=False)
 
     @property
@@ -373,44 +357,28 @@ def _regex(pattern: str, groups: bool = False) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Numeric:
-    """A column of numbers, or of dates as numbers.
+    """A column of numbers, or of dates as numbers."""
 
-    Args:
-        name: of the column.
-        dtype: pandas type that a written table has again.
-        minimum: smallest value of the table, a whole number of any size exactly.
-        maximum: largest value of the table, likewise.
-        decimals: digits after the point that all values have at most, 0 for whole numbers;
-            `None` when there are too many to count.
-        missing: whether values are missing.
-        weights: of the modes, the heaviest not necessarily first.
-        means: of the modes.
-        scales: standard deviations of the modes.
-        reaches: distance from a mode's mean that becomes 1: four standard deviations, or more
-            where a training value lies further away; 0 of a mode that is a single value.
-        step: of which all values are multiples, in units of the last decimal: 100 for incomes in
-            hundreds.
-        exact: values that come back as they are though float32 rounds them.
-        form: how the file writes them; `None` as programs do.
-        missing_share: of the rows.
-        note: what was assumed of the column, a sentence or nothing.
-    """
-
-    name: str
-    dtype: str
-    minimum: float
-    maximum: float
+    name: str  # of the column
+    dtype: str  # pandas type that a written table has again
+    minimum: float  # smallest value of the table, a whole number of any size exactly
+    maximum: float  # largest value of the table, likewise
+    # digits after the point that all values have at most, 0 for whole numbers; `None` when there
+    # are too many to count
     decimals: int | None
-    missing: bool
-    weights: tuple[float, ...]
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
+    missing: bool  # whether values are missing
+    weights: tuple[float, ...]  # of the modes, the heaviest not necessarily first
+    means: tuple[float, ...]  # of the modes
+    scales: tuple[float, ...]  # standard deviations of the modes
+    # distance from a mode's mean that becomes 1: four standard deviations, or more where a
+    # training value lies further away; 0 of a mode that is a single value
     reaches: tuple[float, ...]
+    # of which all values are multiples, in units of the last decimal: 100 for incomes in hundreds
     step: int = 1
-    exact: tuple[int, ...] = ()
-    form: Form | None = None
-    missing_share: float = 0.0
-    note: str = ""
+    exact: tuple[int, ...] = ()  # values that come back as they are though float32 rounds them
+    form: Form | None = None  # how the file writes them; `None` as programs do
+    missing_share: float = 0.0  # of the rows
+    note: str = ""  # what was assumed of the column, a sentence or nothing
     kind: str = dataclasses.field(default="numeric", init=False)
 
     @property
@@ -444,26 +412,17 @@ class Numeric:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Categorical:
-    """A column of categories; a code is a place in `categories`.
+    """A column of categories; a code is a place in `categories`."""
 
-    Args:
-        name: of the column.
-        dtype: see `Numeric`.
-        categories: the values, in their order.
-        missing: whether values are missing.
-        points: of an embedded column, a point in [-1, 1]^d for each category, and last for missing
-            where values are; empty where categories are one-hot.
-        missing_share: of the rows.
-        note: see `Numeric`.
-    """
-
-    name: str
-    dtype: str
-    categories: tuple[Value, ...]
-    missing: bool
+    name: str  # of the column
+    dtype: str  # see `Numeric`
+    categories: tuple[Value, ...]  # the values, in their order
+    missing: bool  # whether values are missing
+    # of an embedded column, a point in [-1, 1]^d for each category, and last for missing where
+    # values are; empty where categories are one-hot
     points: tuple[tuple[float, ...], ...] = ()
-    missing_share: float = 0.0
-    note: str = ""
+    missing_share: float = 0.0  # of the rows
+    note: str = ""  # see `Numeric`
     kind: str = dataclasses.field(default="categorical", init=False)
 
     @property
@@ -488,25 +447,15 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Identifier:
-    """A column that tells every row from the others: not learnt, and written anew.
+    """A column that tells every row from the others: not learnt, and written anew."""
 
-    Args:
-        name: of the column.
-        dtype: see `Numeric`.
-        first: number of the first row that is written.
-        before: in front of the number.
-        width: digits that the number has at least, zeros in front.
-        unique: whether each is a UUID made of the number instead.
-        note: see `Numeric`.
-    """
-
-    name: str
-    dtype: str
-    first: int
-    before: str = ""
-    width: int = 0
-    unique: bool = False
-    note: str = ""
+    name: str  # of the column
+    dtype: str  # see `Numeric`
+    first: int  # number of the first row that is written
+    before: str = ""  # in front of the number
+    width: int = 0  # digits that the number has at least, zeros in front
+    unique: bool = False  # whether each is a UUID made of the number instead
+    note: str = ""  # see `Numeric`
     kind: str = dataclasses.field(default="identifier", init=False)
 
     def values(self, count: int) -> list[int | str]:

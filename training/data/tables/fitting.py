@@ -45,21 +45,13 @@ DIGITS = 6  # of a coordinate
 
 @dataclasses.dataclass(frozen=True)
 class _Rest:
-    """A column without the values that many rows share.
+    """A column without the values that many rows share."""
 
-    Args:
-        values: float64 `(n,)`.
-        centre: their mean.
-        unit: their standard deviation.
-        components: most modes.
-        share: of the column's values.
-    """
-
-    values: np.ndarray
-    centre: float
-    unit: float
-    components: int
-    share: float
+    values: np.ndarray  # float64 `(n,)`
+    centre: float  # their mean
+    unit: float  # their standard deviation
+    components: int  # most modes
+    share: float  # of the column's values
 
     @property
     def standardised(self) -> np.ndarray:

@@ -99,17 +99,11 @@ class UnfitColumnError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """The options for a column.
+    """The options for a column."""
 
-    Args:
-        kind: a key of `MEANINGS` or a pattern of dates; empty where nothing is said.
-        embedded: whether its categories become points.
-        label: whether it holds the class.
-    """
-
-    kind: str = ""
-    embedded: bool = False
-    label: bool = False
+    kind: str = ""  # a key of `MEANINGS` or a pattern of dates; empty where nothing is said
+    embedded: bool = False  # whether its categories become points
+    label: bool = False  # whether it holds the class
 
     @property
     def are_categories(self) -> bool:
@@ -213,17 +207,12 @@ def _all_at_once(unfit: list[UnfitColumnError]) -> ValueError:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DecimalMark:
-    """The mark before the decimals in a file.
+    """The mark before the decimals in a file."""
 
-    Args:
-        decimal: the mark; empty if nothing tells it, neither options nor columns that are clear.
-        given: whether the options say so.
-        separator: what stands between the values.
-    """
-
+    # the mark; empty if nothing tells it, neither options nor columns that are clear
     decimal: str = ""
-    given: bool = False
-    separator: str = ""
+    given: bool = False  # whether the options say so
+    separator: str = ""  # what stands between the values
 
     def choose(self, forms: Sequence[NumberForm]) -> tuple[NumberForm | None, bool]:
         """The likeliest of the forms that fit a column, and whether that is a guess."""

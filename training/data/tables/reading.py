@@ -157,22 +157,15 @@ def _check_columns(path: Path, columns: int, most: int) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A table as a file has it.
+    """A table as a file has it."""
 
-    Args:
-        frame: columns under their names; all text if the file has no types, missing where empty.
-        of_text: whether the file has no types.
-        separator: what stands between the values; empty where nothing does.
-        header: whether the first line names the columns.
-        decimal: what the options say stands before decimals, or nothing.
-        notes: sentences on what was assumed, each with the setting that says otherwise.
-    """
-
+    # columns under their names; all text if the file has no types, missing where empty
     frame: "pandas.DataFrame"
-    of_text: bool = False
-    separator: str = ""
-    header: bool = True
-    decimal: str = ""
+    of_text: bool = False  # whether the file has no types
+    separator: str = ""  # what stands between the values; empty where nothing does
+    header: bool = True  # whether the first line names the columns
+    decimal: str = ""  # what the options say stands before decimals, or nothing
+    # sentences on what was assumed, each with the setting that says otherwise
     notes: tuple[str, ...] = ()
 
 
