@@ -96,7 +96,7 @@ class Source(abc.ABC):
 
         Returns:
             `x`, the examples; `label`, int32 `(count,)`, when there are labels; and the
-            observations that `spec.conditions` names: a pure function of the arguments.
+            observations of `spec.conditions`: a pure function of the arguments.
         """
 
     @abc.abstractmethod
@@ -154,15 +154,9 @@ class FiniteSource(Source):
 
 @dataclasses.dataclass
 class ArraySource(FiniteSource):
-    """Examples held in memory.
+    """Examples held in memory, in user units, with int labels or `None`.
 
-    Args:
-        spec: what the examples are; `spec.examples` is the length of `train`.
-        train: training examples in user units.
-        held_out: held-out examples in user units.
-        train_labels: int labels, or `None`.
-        held_out_labels: likewise.
-        notes: sentences on what was assumed of the user's data.
+    `spec.examples` is the length of `train`; `notes` are those of `Source`.
     """
 
     spec: DataSpec
@@ -274,13 +268,10 @@ class MemmapSource(FiniteSource):
         return {"x": examples, "label": tf.gather(self._label_tensor, index)}
 
     def training_examples(self, count=None):
-        last = min(self.spec.examples, math.inf if count is None else count)
-        return self._between(0, last)
+        return self._between(0, self.spec.examples, count)
 
     def held_out_examples(self, count=None):
-        first = self.spec.examples
-        last = first + min(self.spec.held_out, math.inf if count is None else count)
-        return self._between(first, last)
+        return self._between(self.spec.examples, self.spec.held_out, count)
 
     def fingerprint(self):
         return self._fingerprint or fingerprint_of(self._examples, self._labels)
@@ -288,12 +279,10 @@ class MemmapSource(FiniteSource):
     def training_labels(self):
         return head(self._labels, self.spec.examples)  # without reading the examples
 
-    def _between(self, first: int, last: int):
-        labels = head(self._labels, last)
-        labels = None if labels is None else labels[first:]
-        if self._order is None:
-            return self._examples[first:last], labels
-        return self._examples[self._order[first:last]], labels
+    def _between(self, first: int, most: int, count: int | None) -> Arrays:
+        some = slice(first, first + (most if count is None else min(most, count)))
+        labels = None if self._labels is None else self._labels[some]
+        return self._examples[some if self._order is None else self._order[some]], labels
 
     def _read(self, index: np.ndarray) -> np.ndarray:
         return np.asarray(self._examples[index if self._order is None else self._order[index]])

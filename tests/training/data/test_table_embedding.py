@@ -10,9 +10,8 @@ import tensorflow as tf
 from scipy.spatial.distance import pdist, squareform
 
 from ganapp.training.data import DataSpec
-from ganapp.training.data.tables.codec import TableCodec, nearest
+from ganapp.training.data.tables.codec import APART, TableCodec, apart, dimensions, nearest
 from ganapp.training.data.tables.columns import Categorical, Numeric
-from ganapp.training.data.tables.fitting import APART, apart, dimensions
 from ganapp.training.data.tables.sources import table_source
 
 NAN = float("nan")

@@ -359,7 +359,7 @@ def _regex(pattern: str, groups: bool = False) -> str:
 class Numeric:
     """A column of numbers, or of dates as numbers."""
 
-    name: str  # of the column
+    name: str
     dtype: str  # pandas type that a written table has again
     minimum: float  # smallest value of the table, a whole number of any size exactly
     maximum: float  # largest value of the table, likewise
@@ -414,7 +414,7 @@ class Numeric:
 class Categorical:
     """A column of categories; a code is a place in `categories`."""
 
-    name: str  # of the column
+    name: str
     dtype: str  # see `Numeric`
     categories: tuple[Value, ...]  # the values, in their order
     missing: bool  # whether values are missing
@@ -449,7 +449,7 @@ class Constant:
 class Identifier:
     """A column that tells every row from the others: not learnt, and written anew."""
 
-    name: str  # of the column
+    name: str
     dtype: str  # see `Numeric`
     first: int  # number of the first row that is written
     before: str = ""  # in front of the number

@@ -11,9 +11,8 @@ import numpy as np
 from ganapp.training.data.arrays import MaxBytes
 from ganapp.training.data.source import ArraySource, Count, Share
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.codec import TableCodec, fit_columns
 from ganapp.training.data.tables.columns import DateForm
-from ganapp.training.data.tables.fitting import fit_columns
 from ganapp.training.data.tables.kinds import (
     MEANINGS,
     ColumnOptions,
@@ -95,9 +94,17 @@ def table_source(
         _check_label(frame[label])
     training, kept = _split(frame, label, held_out, split)
     embedded = [column for column in embedded if column not in drop]
+    options = {
+        column: ColumnOptions(
+            kind=kinds.get(column, "category" if column in categorical else ""),
+            embedded=column in embedded,
+            label=bool(label) and column == label,
+        )
+        for column in frame.columns
+    }
     columns = infer_columns(
         frame,
-        _options_by_column(list(frame.columns), label, categorical, embedded, kinds),
+        options,
         of_text=sheet.of_text,
         decimal_mark=sheet.decimal,
         separator=sheet.separator,
@@ -198,10 +205,10 @@ def wine(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> Ar
     """
     from sklearn.datasets import load_wine
 
-    return table_source(
-        _named_classes(load_wine(as_frame=True), "class"),
+    return _bundled(
+        load_wine,
+        "class",
         name="wine",
-        label="class",
         held_out=held_out,
         components=components,
         split=split,
@@ -220,10 +227,10 @@ def cancer(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> 
     """
     from sklearn.datasets import load_breast_cancer
 
-    return table_source(
-        _named_classes(load_breast_cancer(as_frame=True), "diagnosis"),
+    return _bundled(
+        load_breast_cancer,
+        "diagnosis",
         name="cancer",
-        label="diagnosis",
         held_out=held_out,
         components=components,
         split=split,
@@ -232,9 +239,11 @@ def cancer(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> 
     )
 
 
-def _named_classes(bunch: "Bunch", label: str) -> "pandas.DataFrame":
+def _bundled(load: Callable[..., "Bunch"], label: str, **options: object) -> ArraySource:
+    bunch = load(as_frame=True)
     frame = bunch.frame.drop(columns="target")
-    return frame.assign(**{label: bunch.target_names[bunch.target]})
+    frame = frame.assign(**{label: bunch.target_names[bunch.target]})
+    return table_source(frame, label=label, **options)
 
 
 def _check_options(
@@ -282,23 +291,6 @@ def _about_commas(table: TableCodec, sheet: Sheet) -> list[str]:
     if not commas or sheet.decimal:
         return []
     return ["Commas stand before decimals; `data.decimal` says otherwise."]
-
-
-def _options_by_column(
-    names: Sequence[str],
-    label: str,
-    categorical: Sequence[str],
-    embedded: Sequence[str],
-    kinds: Mapping[str, str],
-) -> dict[str, ColumnOptions]:
-    return {
-        name: ColumnOptions(
-            kind=kinds.get(name, "category" if name in categorical else ""),
-            embedded=name in embedded,
-            label=bool(label) and name == label,
-        )
-        for name in names
-    }
 
 
 def _split(
