@@ -70,11 +70,7 @@ def npz_names(path: Path) -> list[str]:
 
 
 def npz_header(path: Path, name: str) -> Header:
-    """Reads and checks the header of an array in a .npz; nothing is unpacked.
-
-    Args:
-        path: of the file.
-        name: of an array that is in it.
+    """Reads and checks the header of an array that is in a .npz; nothing is unpacked.
 
     Raises:
         ValueError: it is damaged, claims more than the file holds, or holds Python objects; the

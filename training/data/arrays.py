@@ -73,11 +73,7 @@ def _check_examples(shape: tuple[int, ...]) -> None:
 
 
 def arrays_in(path: Path) -> list[str]:
-    """Names of the arrays in a .npz.
-
-    Raises:
-        ValueError: it is none, in one sentence.
-    """
+    """Names of the arrays in a .npz; refuses what is none."""
     try:
         return npz_names(path)
     except ValueError as error:
@@ -194,10 +190,8 @@ def _form_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
 def levels_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
     """The conversion of images to 256 levels, by their type and range.
 
-    Args:
-        arrays: `(n, height, width)` or `(n, height, width, channels)` each.
-        name: of the file or array, for messages.
-        bits: of the values of images that are used: `2**bits - 1` becomes white; 0 for 8.
+    Arrays are `(n, height, width)` or `(n, height, width, channels)`; with `bits`, the value
+    `2**bits - 1` becomes white.
 
     Raises:
         ValueError: they are not finite, or of a range that is not known.

@@ -90,13 +90,9 @@ def write_rows(
 ) -> None:
     """Writes `convert(rows[order])` of every part as one `.npy`, some rows at a time.
 
+    A part is rows `(n, ...)`, usually memory-mapped, and which of them in which order, int `(m,)`.
     Sequentially, not into a memory map: a full disk is then an error and not the end of the
     process.
-
-    Args:
-        path: the file.
-        parts: rows `(n, ...)`, usually memory-mapped, and which of them in which order, int `(m,)`.
-        convert: of rows to what is stored, row by row.
     """
     one = convert(parts[0][0][:1])
     header = {
@@ -145,11 +141,8 @@ def remembered(
 ) -> dict[str, object]:
     """The result of `read`, from a note where the files are as they were when it was written.
 
-    Args:
-        notes: folder of the notes; may be read-only.
-        listing: names, sizes and times of the files; plain JSON.
-        read: reads the files.
-        names: that a whole note has.
+    `listing` are names, sizes and times of the files, plain JSON; `names` those that a whole note
+    has. The folder of the notes may be read-only.
     """
     note = notes / key_of(NOTE_FORMAT, listing)
     with contextlib.suppress(OSError, ValueError):  # cut short, perhaps

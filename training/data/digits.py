@@ -103,11 +103,7 @@ class _Deck:
 class StackedSource(DrawnSource):
     """Stacks of independent single-channel examples, drawn on the fly from (seed, step).
 
-    Args:
-        name: of the source.
-        images: grey, with labels 0 to the number of its classes, less one.
-        channels: examples in a stack.
-        description: one sentence for the model card.
+    `images` are grey, with labels 0 to the number of their classes, less one.
     """
 
     metrics = ("mode_kl",)
@@ -162,15 +158,9 @@ stacked_digits.reference = (
 class MovingSource(DrawnSource):
     """Small images that move and bounce, drawn on the fly from (seed, step).
 
-    Each starts anywhere, moves in any direction at half a pixel to two pixels a frame, and turns
-    back where it would leave the picture; where two overlap, the brighter pixel is seen.
-
-    Args:
-        name: of the source.
-        images: grey and square; training clips show those for training.
-        frames: of a clip.
-        size: height and width of a frame, more than those of the images.
-        count: images in a clip.
+    `count` grey square images in a clip of `frames` of height and width `size`. Each starts
+    anywhere, moves in any direction at half a pixel to two pixels a frame, and turns back where it
+    would leave the picture; where two overlap, the brighter pixel is seen.
     """
 
     def __init__(

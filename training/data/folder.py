@@ -31,7 +31,7 @@ from ganapp.training.data.images import (
 )
 from ganapp.training.data.labels import UNKNOWN, UNLABELLED
 from ganapp.training.data.source import MemmapSource, Share
-from ganapp.training.messages import printable
+from ganapp.training.messages import join_names, printable
 
 Labels = Literal["auto", "file", "folders", "inner", "none"]
 Parts = Literal["folders", "none"]
@@ -322,10 +322,8 @@ def _doubts(classes: list[str], places: list[Place]) -> list[str]:
     return found
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - NAMED
-    shown = ", ".join(repr(printable(name)) for name in names[:NAMED])
-    return f"{shown} and {more:,} more" if more > 0 else shown
+def _listed(names: Sequence[str]) -> str:
+    return join_names([repr(printable(name)) for name in names], most=NAMED)
 
 
 def _is_unlabelled(place: Place) -> bool:
@@ -393,14 +391,7 @@ def folder(
 def annotations_in(
     path: Path, names: list[str], labels: Labels, parts: Parts, label_files: list[str]
 ) -> Annotations:
-    """Classes and parts of the images of a folder or archive.
-
-    Args:
-        path: of the folder or archive.
-        names: of the images.
-        labels: see `folder`.
-        parts: likewise.
-        label_files: names of the files with labels that lie there.
+    """Classes and parts of the images of these names in a folder or archive; see `folder`.
 
     Raises:
         ValueError: labels are asked for that are not there, or names contradict each other.

@@ -90,37 +90,17 @@ def _members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
         yield member
 
 
-class FileFacts(NamedTuple):
+class ListedFile(NamedTuple):
     """A file of a folder or archive, nothing of it decoded."""
 
     name: str  # relative, with slashes
-    size: int  # in bytes
-    crc: int  # CRC-32 of its content
-    refused: str = ""  # why it must not be read although it is named like an image; empty if it may
-    left_out: str = ""  # why it is no image at all; empty if it is one or has labels
-
-
-class _Found(NamedTuple):
-    """A file or link below a folder, or a folder that is passed over."""
-
-    name: str
-    status: os.stat_result | None  # of images and labels only
-    left_out: str = ""
-
-
-class _File(NamedTuple):
-    """A file of a folder or archive before it is read; see `FileFacts`.
-
-    `read` gives its path, its content or why it has none; `given` is a refused name as it stands.
-    """
-
-    name: str
-    size: int = 0
-    refused: str = ""
-    left_out: str = ""
+    size: int = 0  # in bytes
+    refused: str = ""  # why it must not be read although it is named like an image
+    left_out: str = ""  # why it is no image at all, nor has labels
+    # its path, its content or why it has none
     read: Callable[[], Path | bytes | BadImageError] = BadImageError
-    crc: Callable[[], int] = int
-    given: str = ""
+    crc: Callable[[], int] = int  # CRC-32 of its content
+    given: str = ""  # a refused name as it stands in the archive
 
 
 def _statuses(path: Path) -> Iterator[tuple]:
@@ -129,7 +109,7 @@ def _statuses(path: Path) -> Iterator[tuple]:
     The time of the last change of what the system says of a file is among them: no program can set
     that one back. Files that are left out have a name and the reason.
     """
-    found = _walk(path) if path.is_dir() else [_Found("", path.stat())]
+    found = _walk(path) if path.is_dir() else [("", path.stat(), "")]
     for name, s, left_out in found:
         yield (name, left_out) if s is None else (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
@@ -162,7 +142,7 @@ def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]
         ValueError: it is none of these, or an archive that is damaged.
     """
 
-    def example(file: _File) -> Example:
+    def example(file: ListedFile) -> Example:
         source = BadImageError(file.refused) if file.refused else file.read()
 
         def load() -> Picture:
@@ -177,27 +157,24 @@ def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]
     return _guarded(path, map(example, images))
 
 
-def file_facts(path: Path, max_pixels: int) -> Iterator[FileFacts]:
-    """Of every file its name, size and CRC-32, nothing decoded, and why some are left out.
+def file_facts(path: Path, max_pixels: int) -> Iterator[tuple[ListedFile, int]]:
+    """Every file with its CRC-32, nothing decoded; arguments are those of `image_files`.
 
-    A zip lists them; of a tar and a folder all of the images' content is read. Arguments are those
-    of `image_files`.
+    A zip lists the sums; of a tar and a folder all of the images' content is read.
     """
 
-    def facts(file: _File) -> FileFacts:
-        if file.left_out:
-            return FileFacts(file.name, 0, 0, left_out=file.left_out)
-        return FileFacts(file.name, file.size, file.crc(), file.refused)
+    def with_crc(file: ListedFile) -> tuple[ListedFile, int]:
+        return file, 0 if file.left_out else file.crc()
 
-    def in_folder(file: _File) -> FileFacts:
+    def in_folder(file: ListedFile) -> tuple[ListedFile, int]:
         try:
-            return facts(file)
+            return with_crc(file)
         except OSError as error:  # decoding it will say so
-            return FileFacts(file.name, file.size, 0, str(error.strerror))
+            return file._replace(refused=str(error.strerror)), 0
 
     files = _files(path, max_pixels)
     if not path.is_dir():
-        yield from _guarded(path, map(facts, files))
+        yield from _guarded(path, map(with_crc, files))
         return
     with ThreadPoolExecutor() as pool:
         yield from pool.map(in_folder, files)
@@ -225,7 +202,7 @@ def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
     return found
 
 
-def _files(path: Path, max_pixels: int) -> Iterator[_File]:
+def _files(path: Path, max_pixels: int) -> Iterator[ListedFile]:
     """The files of what lies there; those of a tar can only be read one after the other."""
     if path.is_dir():
         return _in_folder(path)
@@ -238,15 +215,15 @@ def _files(path: Path, max_pixels: int) -> Iterator[_File]:
     )
 
 
-def _in_folder(folder: Path) -> Iterator[_File]:
+def _in_folder(folder: Path) -> Iterator[ListedFile]:
     for name, status, left_out in _walk(folder):
         if left_out:
-            yield _File(name, left_out=left_out)
+            yield ListedFile(name, left_out=left_out)
         elif reason := _irregular(status):
-            yield _File(name, refused=reason)
+            yield ListedFile(name, refused=reason)
         else:
             file = folder / name
-            yield _File(
+            yield ListedFile(
                 name,
                 status.st_size,
                 read=lambda file=file: file,
@@ -254,7 +231,7 @@ def _in_folder(folder: Path) -> Iterator[_File]:
             )
 
 
-def _in_zip(path: Path, max_pixels: int) -> Iterator[_File]:
+def _in_zip(path: Path, max_pixels: int) -> Iterator[ListedFile]:
     """Its members in the order of their places."""
     with zipfile.ZipFile(path) as archive:
 
@@ -274,7 +251,7 @@ def _in_zip(path: Path, max_pixels: int) -> Iterator[_File]:
                 reason = "it is encrypted"
             elif member.file_size > max(MEMBER_BYTES, RATIO * member.compress_size):
                 reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
-            yield _File(
+            yield ListedFile(
                 _plain(name),
                 member.file_size,
                 reason,
@@ -285,7 +262,7 @@ def _in_zip(path: Path, max_pixels: int) -> Iterator[_File]:
             )
 
 
-def _in_tar(path: Path, max_pixels: int) -> Iterator[_File]:
+def _in_tar(path: Path, max_pixels: int) -> Iterator[ListedFile]:
     with _open_tar(path) as archive:  # one pass: a compressed file cannot seek
         for member in _members_within(path, archive):
             if member.isdir():
@@ -296,7 +273,7 @@ def _in_tar(path: Path, max_pixels: int) -> Iterator[_File]:
                 reason = "it is a link" if member.issym() or member.islnk() else "it is a device"
                 left_out = left_out and reason
             content = functools.partial(archive.extractfile, member)
-            yield _File(
+            yield ListedFile(
                 _plain(name),
                 member.size,
                 reason,
@@ -307,10 +284,11 @@ def _in_tar(path: Path, max_pixels: int) -> Iterator[_File]:
             )
 
 
-def _walk(folder: Path) -> Iterator[_Found]:
-    """Files below a folder in the order of `place_of`, with the status of images.
+def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result | None, str]]:
+    """Files below a folder in the order of `place_of`: name, status, and why it is left out.
 
-    Links are followed, but for those to a folder that they lie in, which would never end.
+    Folders that are passed over are among them; the status is that of images and labels only. Links
+    are followed, but for those to a folder that they lie in, which would never end.
     """
     visits: dict[tuple[int, int], int] = {}
     waiting: list[tuple[str, str, tuple]] = [(str(folder), "", ())]
@@ -319,7 +297,7 @@ def _walk(folder: Path) -> Iterator[_Found]:
         status = os.stat(place)
         here = (status.st_dev, status.st_ino)
         if here in above:
-            yield _Found(below, None, "it is a link to a folder that it lies in")
+            yield below, None, "it is a link to a folder that it lies in"
             continue
         visits[here] = visits.get(here, 0) + 1
         if visits[here] > MOST_VISITS:
@@ -338,7 +316,7 @@ def _walk(folder: Path) -> Iterator[_Found]:
                 is_folder = False
             if is_folder:
                 if reason := _sidecar(entry.name):
-                    yield _Found(f"{name}/", None, reason)
+                    yield f"{name}/", None, reason
                 else:
                     folders.append((entry.path, f"{name}/", (*above, here)))
                 continue
@@ -350,7 +328,7 @@ def _walk(folder: Path) -> Iterator[_Found]:
                     status = entry.stat(follow_symlinks=False)
                 if reason and stat.S_ISLNK(status.st_mode):
                     reason = DANGLING
-            yield _Found(name, None if reason else status, reason)
+            yield name, None if reason else status, reason
         waiting += reversed(folders)
 
 
@@ -439,24 +417,25 @@ class Contents:
 
 
 def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
-    """Lists the contents of a folder or archive of images.
+    """Lists the contents of a folder or archive of images, see `image_files`.
 
     Whether they lie in a folder or an archive, in which order, since when, and below which folders
-    all of them lie makes no difference to the key, nor do the files that are left out.
-
-    Args:
-        path: as for `image_files`.
-        max_pixels: likewise.
-        notes: folder that remembers the contents; may be read-only.
+    all of them lie makes no difference to the key, nor do the files that are left out. The folder
+    `notes` remembers the contents; it may be read-only.
     """
 
     def read() -> dict[str, object]:
-        facts = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each.name))
-        used = [each for each in facts if not each.left_out]
+        found = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each[0].name))
+        files, sums = [file for file, _ in found], [crc for file, crc in found if not file.left_out]
+        used = [each for each in files if not each.left_out]
         names = below_common([each.name.split("/")[:-1] for each in used])
         last = [each.name.split("/")[-1] for each in used]
-        key = key_of(names, last, [(each.size, each.crc, each.refused) for each in used])
-        left_out = {printable(each.name): each.left_out for each in facts if each.left_out}
+        key = key_of(
+            names,
+            last,
+            [(each.size, crc, each.refused) for each, crc in zip(used, sums, strict=True)],
+        )
+        left_out = {printable(each.name): each.left_out for each in files if each.left_out}
         labels = [each for each in used if each.name.endswith(LABEL_FILE)]
         readable = [each.name for each in labels if not each.refused]
         found = Contents(key, left_out, readable, len(used) - len(labels))

@@ -94,13 +94,11 @@ class BadImageError(Exception):
 
 
 def open_image(file: Path | bytes, max_pixels: int, *, bits: int = 0) -> Picture:
-    """Reads the first frame of an image file, upright.
+    """Reads the first frame of an image file, by path or content, upright.
 
-    Args:
-        file: its path or its content.
-        max_pixels: an image that says in its header that it is larger is refused undecoded.
-        bits: of the values that are used, 1 to 16: `2**bits - 1` becomes white. 0 for all that the
-            file's type has.
+    An image that says in its header that it has more than `max_pixels` is refused undecoded. With
+    `bits` of 1 to 16, the value `2**bits - 1` becomes white; with 0 the largest that the file's
+    type has.
 
     Raises:
         BadImageError: with the reason.

@@ -82,13 +82,8 @@ def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Sour
     """The same data, with the labels of all but some training examples unknown.
 
     Of every class the same share stays known, at least one label; what a small share keeps a larger
-    one keeps, too. Held-out examples keep all their labels, for evaluation. Where examples
-    are drawn without end, each keeps its label with that probability.
-
-    Args:
-        source: with labels.
-        share: of the known training labels that stay known, above 0 and at most 1.
-        seed: of which ones.
+    one keeps, too. Held-out examples keep all their labels, for evaluation. Where examples are
+    drawn without end, each keeps its label with that probability.
 
     Raises:
         ValueError: there are no labels.

@@ -226,8 +226,7 @@ class MemmapSource(FiniteSource):
         labels: int `(n,)` in the order of `examples`, or `None`.
         order: int64 `(n,)`, which example comes when; as they lie when `None`, and then examples
             for evaluation are slices of the file that are read only when they are used.
-        bad_files: see `Source`.
-        notes: likewise.
+        bad_files: as `notes`, see `Source`.
         fingerprint: of the content where it is known already; else it is read.
     """
 
@@ -295,13 +294,9 @@ class DrawnSource(Source):
     def draw(
         self, count: int, seed: tf.Tensor, rows: slice, *, held_out: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Some of `count` examples in user units, with their labels if there are any.
+        """Some `rows` of `count` examples in user units, with their labels if there are any.
 
-        Args:
-            count: that are drawn, of which the others need not be made.
-            seed: int64 `(2,)`; see `keys`.
-            rows: of them that are wanted.
-            held_out: whether they are drawn from what is kept away from training.
+        A pure function of an int64 seed `(2,)`, see `keys`; what is not in `rows` need not be made.
         """
 
     def rows(self, step, first, count, *, batch_size, seed):
@@ -326,14 +321,7 @@ class DrawnSource(Source):
 
 
 class DensitySource(DrawnSource):
-    """Draws of a density.
-
-    Args:
-        name: as in the configuration.
-        density: that is drawn from.
-        description: one sentence for the model card.
-        parts: of the density, which become labels; 0 for no labels.
-    """
+    """Draws of a density, whose `parts`, if it has several, become labels."""
 
     def __init__(self, name: str, density: Density, description: str, *, parts: int = 0) -> None:
         self.density = density

@@ -690,13 +690,9 @@ class _Rest:
 
 
 def modes_of(columns: Sequence[np.ndarray], components: int) -> list[Modes]:
-    """Fits the modes of each column: values that many rows share, and Gaussians.
+    """Fits the modes of each column float64 `(n,)`: values that many rows share, and Gaussians.
 
-    Few of many components keep a weight: a Dirichlet process chooses how many are needed.
-
-    Args:
-        columns: float64 `(n,)` each, no value missing.
-        components: most modes of a column.
+    Few of many `components` keep a weight: a Dirichlet process chooses how many are needed.
 
     Returns:
         `weights`, `means`, `scales` and `reaches` of each column's modes.
@@ -708,7 +704,11 @@ def modes_of(columns: Sequence[np.ndarray], components: int) -> list[Modes]:
         points = _points(values, components)
         found.append([(float(np.mean(values == p)), float(p), POINT * unit, 0.0) for p in points])
         rest = values[~np.isin(values, points)] if len(points) else values
-        rests.append(_rest(rest, components - len(points), len(values)) if len(rest) else None)
+        rests.append(None)
+        if len(rest):
+            most = min(components - len(points), len(np.unique(rest)))
+            unit = float(rest.std()) or 1.0
+            rests[-1] = _Rest(rest, float(rest.mean()), unit, most, len(rest) / len(values))
     with _progress(len(columns)) as advance:
         fitted = _mixtures([rest for rest in rests if rest is not None], advance)
     mixtures = iter(fitted)
@@ -729,12 +729,6 @@ def _points(values: np.ndarray, components: int) -> np.ndarray:
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] >= COMMON * len(values)]
     return different[order[: components - 1]]
-
-
-def _rest(values: np.ndarray, components: int, count: int) -> _Rest:
-    components = min(components, len(np.unique(values)))
-    unit = float(values.std()) or 1.0
-    return _Rest(values, float(values.mean()), unit, components, len(values) / count)
 
 
 def _gaussians(
@@ -774,19 +768,15 @@ def _mixtures(
 def fit_mixtures(
     columns: Sequence[np.ndarray], components: int
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Dirichlet process mixtures of Gaussians, one for each column, by variational inference.
+    """Dirichlet process mixtures of Gaussians for standardised columns float64 `(n,)`.
 
-    The updates are those of scikit-learn's `BayesianGaussianMixture` in one dimension, for all
-    columns at once. Of long columns neighbouring values are fitted together, by their mean and
-    variance.
-
-    Args:
-        columns: standardised float64 `(n,)` each.
-        components: most modes, at least 2.
+    The updates are those of scikit-learn's variational `BayesianGaussianMixture` in one dimension,
+    for all columns at once. Of long columns neighbouring values are fitted together, by their mean
+    and variance.
 
     Returns:
-        Means, standard deviations and weights of the modes that have a weight, heaviest first as
-        the process orders them.
+        Means, standard deviations and weights of the modes that have a weight, at most
+        `components`, which are at least 2, heaviest first as the process orders them.
     """
     counts, values, inner = _grouped(columns)
     parts = _nearest_centres(counts, values, components)
@@ -1082,7 +1072,7 @@ def fit_columns(
     Args:
         found: what each column is, with its values.
         training: int, the rows that are trained on.
-        label: name of the column that holds the class, or empty.
+        label: see `TableCodec`; empty for none.
         embedded: names of columns of categories that become points.
         components: most modes of a numeric column.
         separator: see `TableCodec`; empty where nothing stands between values.
@@ -1102,7 +1092,9 @@ def fit_columns(
     for index, of_column in zip(learnt, values, strict=True):
         column = columns[index]
         if isinstance(column, Numeric):
-            numbers[index] = _to_fit(of_column, training)
+            known = of_column[training][~np.isnan(of_column[training])]
+            # Where all of them are missing, the held-out rows.
+            numbers[index] = known if len(known) else of_column[~np.isnan(of_column)]
         elif label and column.name == label and column.missing:
             # A label that is not known is no category: nobody is to ask for it.
             partly = True
@@ -1128,9 +1120,3 @@ def fit_columns(
         for c in table.columns
     )
     return dataclasses.replace(table, columns=tuple(columns)), rows
-
-
-def _to_fit(values: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """The training values; where all of them are missing, those of the held-out rows."""
-    fitted = values[training][~np.isnan(values[training])]
-    return fitted if len(fitted) else values[~np.isnan(values)]

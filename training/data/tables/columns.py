@@ -180,14 +180,10 @@ def _form_from_dict(fields: dict[str, object] | None) -> Form | None:
 
 
 def number_forms(texts: Collection[str]) -> list[NumberForm]:
-    """The forms in which all of some texts can be numbers, the likeliest first.
+    """The forms in which all different cells of a column can be numbers, the likeliest first.
 
-    Args:
-        texts: the different cells of a column, none of them empty.
-
-    Returns:
-        None if one cell is no number or they do not share what stands around the digits. Two
-        where the only mark may be the decimal point or part thousands, as in `1,234`.
+    None if one cell is no number or they do not share what stands around the digits. Two where the
+    only mark may be the decimal point or part thousands, as in `1,234`.
     """
     cells = []
     for text in texts:
@@ -250,14 +246,10 @@ def _fitting(bodies: Sequence[str], decimal: str, thousands: str) -> dict[str, o
 
 
 def date_patterns(texts: Sequence[str]) -> list[list[str]]:
-    """The patterns with which all of some texts are dates, the likeliest first.
+    """The patterns with which all different cells of a column are dates, the likeliest first.
 
-    Args:
-        texts: the different cells of a column, none of them empty.
-
-    Returns:
-        Lists of patterns: of one pattern each where one suffices for all; of several, the
-        commonest first, where different cells are written in different ones.
+    Lists of patterns: of one pattern each where one suffices for all; of several, the commonest
+    first, where different cells are written in different ones.
     """
     fitting = [p for p in _patterns_of(texts[0]) if parse_dates(texts, p).notna().all()]
     if fitting:
@@ -367,12 +359,12 @@ class Numeric:
     # are too many to count
     decimals: int | None
     missing: bool  # whether values are missing
-    weights: tuple[float, ...]  # of the modes, the heaviest not necessarily first
-    means: tuple[float, ...]  # of the modes
-    scales: tuple[float, ...]  # standard deviations of the modes
+    weights: tuple[float, ...] = ()  # of the modes, the heaviest not necessarily first
+    means: tuple[float, ...] = ()  # of the modes
+    scales: tuple[float, ...] = ()  # standard deviations of the modes
     # distance from a mode's mean that becomes 1: four standard deviations, or more where a
     # training value lies further away; 0 of a mode that is a single value
-    reaches: tuple[float, ...]
+    reaches: tuple[float, ...] = ()
     # of which all values are multiples, in units of the last decimal: 100 for incomes in hundreds
     step: int = 1
     exact: tuple[int, ...] = ()  # values that come back as they are though float32 rounds them

@@ -6,12 +6,12 @@ The whole column decides, never its first rows, and what it is taken for is said
 import dataclasses
 import datetime
 import decimal
+import functools
 import json
 import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -47,6 +47,7 @@ MOST_EMBEDDED = 1000
 MOST_DECIMALS = 9
 COMMON = 0.1  # share of the rows with one and the same value that makes it a mode
 EXACT = 2**24  # whole numbers up to this one are float32 numbers
+EMPTY = ("must hold a value", "none at all")
 PLAIN_TYPES = (str, int, float, bool)
 # What programs write where they know no number; a word without digits likewise.
 NO_NUMBER = {"n/a", "#n/a", "#div/0!", "#num!", "-1.#ind", "1.#qnan"}
@@ -82,11 +83,8 @@ ColumnValues = tuple[Column | LeftOut, np.ndarray | None]
 class UnfitColumnError(ValueError):
     """A column that cannot be learnt.
 
-    Args:
-        name: of the column.
-        expected: the sentence up to what was received, without the column.
-        received: what came.
-        cure: what to do besides leaving the column out; empty if there is nothing.
+    `expected` is the sentence up to what was received, without the column; `cure` what to do
+    besides leaving the column out, if there is anything.
     """
 
     def __init__(self, name: str, expected: str, received: str, cure: str = "") -> None:
@@ -154,9 +152,9 @@ def infer_columns(
     """Infers the kinds of all columns, and gives their values.
 
     Args:
-        frame: typed columns, or those of a file of text.
+        frame: typed columns, or text alone (`of_text`) where the file has no types.
         options: by name, for some columns or all.
-        of_text: whether every cell is text because the file has no types.
+        of_text: whether every cell is text.
         decimal_mark: what the options say stands before decimals, or nothing.
         separator: what stands between the values of the file, a hint where marks are ambiguous.
 
@@ -242,12 +240,12 @@ class TextColumn:
         self.texts: list[str] = texts.tolist()
         self.counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
 
-    @cached_property
+    @functools.cached_property
     def is_plain(self) -> bool:
         """Whether all cells are numbers as programs write them."""
         return bool(self.texts) and all(map(PLAIN_CELL.fullmatch, self.texts))
 
-    @cached_property
+    @functools.cached_property
     def forms(self) -> list[NumberForm]:
         """The forms in which all cells can be numbers."""
         if self.is_plain:
@@ -275,7 +273,7 @@ class TextColumn:
             UnfitColumnError: it cannot be learnt.
         """
         if not self.texts:
-            raise _empty(self.name)
+            raise UnfitColumnError(self.name, *EMPTY)
         if options.meaning == "number":
             return self._numbers_by_option(options, marks)
         if options.meaning == "date":
@@ -318,7 +316,7 @@ class TextColumn:
         measured = sum(_float(text) is not None and "." in text for text in self.texts)
         return measured < len(self.texts) / 2
 
-    @cached_property
+    @functools.cached_property
     def _code(self) -> str | None:
         """A text that would change as a number: `007`, `1E5`, `+4917...` among no negative ones."""
         found = filter(CODE.fullmatch, self.texts)
@@ -463,11 +461,11 @@ class _TypedColumn:
     def __init__(self, series: "pandas.Series") -> None:
         self.series, self.name, self.dtype = series, str(series.name), str(series.dtype)
 
-    def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
+    def infer(self, options: ColumnOptions, _: DecimalMark) -> ColumnValues:
         """Infers the kind of the column; see `TextColumn.infer`."""
         series, present = self.series, self.series.dropna()
         if not len(present):
-            raise _empty(self.name)
+            raise UnfitColumnError(self.name, *EMPTY)
         kind = _type_of(series)
         if kind not in ("number", "date", "decimal") or options.meaning == "category":
             return self._as_categories(options)
@@ -488,13 +486,11 @@ class _TypedColumn:
             all_differ = not options.meaning and len(whole) == len(series)
             if all_differ and (out := _counting_or_named(self.name, whole)) is not None:
                 return out, None
-        form = None
-        if kind == "decimal":
-            places = -min(int(value.as_tuple().exponent) for value in values)
-            form = NumberForm(places=max(0, places))
-        return _numeric(
-            self.name, "decimal" if kind == "decimal" else self.dtype, numbers, whole, form=form
-        )
+        if kind != "decimal":
+            return _numeric(self.name, self.dtype, numbers, whole)
+        places = -min(int(value.as_tuple().exponent) for value in values)
+        form = NumberForm(places=max(0, places))
+        return _numeric(self.name, kind, numbers, None, form=form)
 
     def _as_dates(self, options: ColumnOptions) -> ColumnValues:
         import pandas
@@ -617,8 +613,7 @@ def _numeric(
     present = numbers[~np.isnan(numbers)]
     values, counts = np.unique(present, return_counts=True)
     _check_numbers(name, values)
-    decimals = _decimals(values)
-    exact: tuple[int, ...] = ()
+    decimals, exact = _decimals(values), ()
     minimum, maximum = float(values[0]), float(values[-1])
     if whole is not None:
         known = [value for value in whole if value == value]
@@ -631,7 +626,6 @@ def _numeric(
                 f"beyond {EXACT:,} not kept exactly, only to multiples of {spacing:,}; "
                 f"{setting(name, 'code')} keeps categories"
             )
-    share = float(np.mean(np.isnan(numbers)))
     column = Numeric(
         name=name,
         dtype=dtype,
@@ -639,14 +633,10 @@ def _numeric(
         maximum=maximum,
         decimals=decimals,
         missing=len(present) < len(numbers),
-        weights=(),
-        means=(),
-        scales=(),
-        reaches=(),
         step=_step(values, decimals),
         exact=exact,
         form=form,
-        missing_share=share,
+        missing_share=float(np.mean(np.isnan(numbers))),
         note=note,
     )
     return column, numbers
@@ -706,29 +696,23 @@ def _infinite(name: str, count: int) -> UnfitColumnError:
     )
 
 
-def _empty(name: str) -> UnfitColumnError:
-    return UnfitColumnError(name, "must hold a value", "none at all")
-
-
 def _check_categories(
     name: str, values: Sequence[Value], count: int, options: ColumnOptions, numeric: bool
 ) -> None:
+    unfit = functools.partial(UnfitColumnError, name)
+    leave_out = f"leave the column out with `drop = [{name!r}]`"
     foreign = next((value for value in values if type(value) not in PLAIN_TYPES), None)
     if foreign is not None:
-        raise UnfitColumnError(
-            name,
-            "must hold numbers, text or booleans",
-            f"{type(foreign).__name__}, e.g. {foreign!s}",
-        )
+        example = f"{type(foreign).__name__}, e.g. {foreign!s}"
+        raise unfit("must hold numbers, text or booleans", example)
     forced = options.label or options.meaning == "category"
     repeat = len(values) <= count / 2
     if options.embedded and repeat:
         if len(values) > MOST_EMBEDDED:
-            raise UnfitColumnError(
-                name,
+            raise unfit(
                 f"must have at most {MOST_EMBEDDED} categories to be embedded",
                 f"{len(values)}, e.g. {values[0]!r}",
-                f"; put rare ones together, or {_leave_out(name)}",
+                f"; put rare ones together, or {leave_out}",
             )
         return
     if not (options.embedded or len(values) > MOST_CATEGORIES or not (repeat or forced)):
@@ -737,27 +721,18 @@ def _check_categories(
     may_embed = repeat and len(values) <= MOST_EMBEDDED and not options.label
     numbers = len(messy) < len(values) / 2 and not numeric and not forced
     if numbers and not messy and not may_embed:
-        raise UnfitColumnError(
-            name, "must hold numbers", f"numbers written as text, e.g. {values[0]!r}"
-        )
+        raise unfit("must hold numbers", f"numbers written as text, e.g. {values[0]!r}")
     if numbers and messy:
-        raise UnfitColumnError(
-            name,
+        raise unfit(
             "must hold numbers or nothing in a cell",
             f"{len(messy)} values that are no numbers, e.g. {messy[0]!r}",
-            f"; correct them, or {_leave_out(name)}",
+            f"; correct them, or {leave_out}",
         )
-    cure = f"; embed it with `embedded = [{name!r}]`, or {_leave_out(name)}" if may_embed else ""
-    raise UnfitColumnError(
-        name,
+    raise unfit(
         f"must hold numbers, or categories that repeat, at most {MOST_CATEGORIES}",
         f"{len(values)} different values in {count} rows, e.g. {values[0]!r}",
-        cure,
+        f"; embed it with `embedded = [{name!r}]`, or {leave_out}" if may_embed else "",
     )
-
-
-def _leave_out(name: str) -> str:
-    return f"leave the column out with `drop = [{name!r}]`"
 
 
 def _counting_or_named(name: str, numbers: Sequence[int]) -> LeftOut | None:

@@ -58,15 +58,12 @@ def check_table_size(
     """Refuses a table that takes too much memory or has too many columns, without reading it.
 
     A Parquet file says both of itself. A text, compressed or not, is looked at in pieces: how long
-    its lines are, how many, and how wide the first ones.
+    its lines are, how many, and how wide the first ones. What is no table its reader will refuse.
 
     Args:
-        path: of a file that exists; what is no table its reader will refuse.
+        path: of a file that exists.
         max_bytes: of its text, or of its cells at 8 bytes each where these are more.
         max_columns: of the table; a line may have 1,024 bytes for each.
-
-    Raises:
-        ValueError: in one sentence.
     """
     with contextlib.suppress(*DAMAGED, _ManyFilesError):
         if _start(path).startswith(PARQUET):
@@ -193,14 +190,9 @@ def read_table(
     max_columns: int = TABLE_COLUMNS,
     **settings: object,
 ) -> Sheet:
-    """Reads a table from a file, whose path may begin with `~`, with `read_csv` or `read_parquet`.
+    """Reads a table from a file with `read_csv` or `read_parquet`, and their settings.
 
-    Args:
-        path: of the file.
-        read: reads it.
-        max_bytes: see `check_table_size`.
-        max_columns: likewise.
-        **settings: of the format.
+    The path may begin with `~`; for the limits see `check_table_size`.
 
     Raises:
         ValueError: it cannot be read, is too large, or holds no table.
