@@ -426,16 +426,12 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
 
     def read() -> dict[str, object]:
         found = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each[0].name))
-        files, sums = [file for file, _ in found], [crc for file, crc in found if not file.left_out]
-        used = [each for each in files if not each.left_out]
-        names = below_common([each.name.split("/")[:-1] for each in used])
-        last = [each.name.split("/")[-1] for each in used]
-        key = key_of(
-            names,
-            last,
-            [(each.size, crc, each.refused) for each, crc in zip(used, sums, strict=True)],
-        )
-        left_out = {printable(each.name): each.left_out for each in files if each.left_out}
+        used = [file for file, _ in found if not file.left_out]
+        names = below_common([file.name.split("/")[:-1] for file in used])
+        last = [file.name.split("/")[-1] for file in used]
+        sums = [(file.size, crc, file.refused) for file, crc in found if not file.left_out]
+        key = key_of(names, last, sums)
+        left_out = {printable(file.name): file.left_out for file, _ in found if file.left_out}
         labels = [each for each in used if each.name.endswith(LABEL_FILE)]
         readable = [each.name for each in labels if not each.refused]
         found = Contents(key, left_out, readable, len(used) - len(labels))

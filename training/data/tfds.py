@@ -242,63 +242,39 @@ def _builder_of(name: str, data_dir: Path | None) -> "tfds.core.DatasetBuilder":
 
     if data_dir is not None and (data_dir / "dataset_info.json").exists():
         return tfds.builder_from_directory(data_dir)
+    plain, _, config = name.partition("/")
+    config = VERSIONED.sub("", config)
+    plain = plain if config else VERSIONED.sub("", plain)
+    received = f"Received: name={name!r}"
+    # A split that was taken for a configuration looks like one.
+    advice = f" If {config!r} is a split, write {plain}::{config}, or give it as `split`"
+    advice = advice if config else ""
     try:
         # What is said of a missing library on the standard output, the error says, too.
         with contextlib.redirect_stdout(io.StringIO()):
             return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
     except tfds.core.DatasetNotFoundError as error:
-        raise ValueError(_not_found(name)) from error
+        known = tfds.list_builders(with_community_datasets=False)
+        hint = did_you_mean(name.partition("/")[0].partition(":")[0], known)
+        raise ValueError(
+            "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
+            f"{received}.{hint}{advice}"
+        ) from error
     except ImportError as error:  # Hugging Face's are read by its own libraries
-        raise ValueError(_missing_library(name, error)) from error
+        library = LIBRARIES.get(name.partition(":")[0]) or str(error.name).partition(".")[0]
+        raise ValueError(
+            f"`name` is a data set that is read with the library {library}, which is missing; "
+            f"install it with `pip install {library}`. {received}"
+        ) from error
     except (ValueError, AssertionError, RuntimeError) as error:
-        raise ValueError(_unusable(name, error)) from error
-
-
-def _not_found(name: str) -> str:
-    import tensorflow_datasets as tfds
-
-    known = tfds.list_builders(with_community_datasets=False)
-    hint = did_you_mean(name.partition("/")[0].partition(":")[0], known)
-    return (
-        "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
-        f"Received: name={name!r}.{hint}{_perhaps_a_split(name)}"
-    )
-
-
-def _missing_library(name: str, error: ImportError) -> str:
-    library = LIBRARIES.get(name.partition(":")[0]) or str(error.name).partition(".")[0]
-    return (
-        f"`name` is a data set that is read with the library {library}, which is missing; install "
-        f"it with `pip install {library}`. Received: name={name!r}"
-    )
-
-
-def _unusable(name: str, error: Exception) -> str:
-    import tensorflow_datasets as tfds
-
-    # Without a prefix of tfds, which repeats the name and the options.
-    reason = str(error).strip().splitlines()[0].rpartition('}": ')[2].rstrip(".")
-    plain, config = _name_and_config(name)
-    with contextlib.suppress(Exception):  # no more is known of it
-        known = [each.name for each in tfds.builder_cls(plain).BUILDER_CONFIGS]
-        if config and config not in known:
-            only = join_names(known) if known else "the data set itself"
-            reason = f"there is no configuration {config!r}, only {only}"
-    return f"`name` cannot be used: {reason}. Received: name={name!r}.{_perhaps_a_split(name)}"
-
-
-def _name_and_config(name: str) -> tuple[str, str]:
-    """Without the version, which follows a colon after either."""
-    plain, _, config = name.partition("/")
-    return plain if config else VERSIONED.sub("", plain), VERSIONED.sub("", config)
-
-
-def _perhaps_a_split(name: str) -> str:
-    """Advice where a split was taken for a configuration, which look alike."""
-    plain, config = _name_and_config(name)
-    if not config:
-        return ""
-    return f" If {config!r} is a split, write {plain}::{config}, or give it as `split`"
+        # Without a prefix of tfds, which repeats the name and the options.
+        reason = str(error).strip().splitlines()[0].rpartition('}": ')[2].rstrip(".")
+        with contextlib.suppress(Exception):  # no more is known of it
+            known = [each.name for each in tfds.builder_cls(plain).BUILDER_CONFIGS]
+            if config and config not in known:
+                only = join_names(known) if known else "the data set itself"
+                reason = f"there is no configuration {config!r}, only {only}"
+        raise ValueError(f"`name` cannot be used: {reason}. {received}.{advice}") from error
 
 
 def tfds_images(

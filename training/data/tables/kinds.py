@@ -165,17 +165,25 @@ def infer_columns(
     Raises:
         ValueError: naming all columns that cannot be learnt.
     """
-    made = {name: _make(frame[name], of_text) for name in frame.columns}
-    clear = {c.clear_mark for c in made.values() if isinstance(c, TextColumn)} - {""}
+    texts = {
+        name: TextColumn(frame[name], declared=not of_text)
+        for name in frame.columns
+        if of_text or _type_of(frame[name]) == "text"
+    }
+    clear = {column.clear_mark for column in texts.values()} - {""}
     marks = DecimalMark(
         decimal=decimal_mark or (clear.pop() if len(clear) == 1 else ""),
         given=bool(decimal_mark),
         separator=separator,
     )
     found, unfit = [], []
-    for name, column in made.items():
+    for name in frame.columns:
+        chosen = options.get(name, ColumnOptions())
         try:
-            found.append(column.infer(options.get(name, ColumnOptions()), marks))
+            if name in texts:
+                found.append(texts[name].infer(chosen, marks))
+            else:
+                found.append(_infer_typed(frame[name], chosen))
         except UnfitColumnError as error:
             unfit.append(error)
     if unfit:
@@ -455,70 +463,60 @@ class TextColumn:
         )
 
 
-class _TypedColumn:
-    """A column of which the file says the type."""
-
-    def __init__(self, series: "pandas.Series") -> None:
-        self.series, self.name, self.dtype = series, str(series.name), str(series.dtype)
-
-    def infer(self, options: ColumnOptions, _: DecimalMark) -> ColumnValues:
-        """Infers the kind of the column; see `TextColumn.infer`."""
-        series, present = self.series, self.series.dropna()
-        if not len(present):
-            raise UnfitColumnError(self.name, *EMPTY)
-        kind = _type_of(series)
-        if kind not in ("number", "date", "decimal") or options.meaning == "category":
-            return self._as_categories(options)
-        if options.meaning == "identifier":
-            return _identifier(self.name, self.dtype, present.tolist()), None
-        if kind == "date":
-            return self._as_dates(options)
-        values = present.unique()
-        if len(values) <= 2 or options.label or (options.embedded and options.meaning):
-            return self._as_categories(options)
-        if options.embedded:
-            use = f"`categorical = [{self.name!r}]`"
-            raise _not_to_embed(self.name, f"numbers, which {use} takes for names")
-        numbers = series.to_numpy("float64", na_value=np.nan)
-        whole = None
-        if kind == "number" and np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
-            whole = [int(value) for value in values]
-            all_differ = not options.meaning and len(whole) == len(series)
-            if all_differ and (out := _counting_or_named(self.name, whole)) is not None:
-                return out, None
-        if kind != "decimal":
-            return _numeric(self.name, self.dtype, numbers, whole)
+def _infer_typed(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
+    """Infers the kind of a column of which the file says the type; see `TextColumn.infer`."""
+    name, dtype, present = str(series.name), str(series.dtype), series.dropna()
+    if not len(present):
+        raise UnfitColumnError(name, *EMPTY)
+    kind = _type_of(series)
+    if kind not in ("number", "date", "decimal") or options.meaning == "category":
+        return _typed_categories(series, options)
+    if options.meaning == "identifier":
+        return _identifier(name, dtype, present.tolist()), None
+    if kind == "date":
+        return _typed_dates(series, options)
+    values = present.unique()
+    if len(values) <= 2 or options.label or (options.embedded and options.meaning):
+        return _typed_categories(series, options)
+    if options.embedded:
+        use = f"`categorical = [{name!r}]`"
+        raise _not_to_embed(name, f"numbers, which {use} takes for names")
+    numbers = series.to_numpy("float64", na_value=np.nan)
+    if kind == "decimal":
         places = -min(int(value.as_tuple().exponent) for value in values)
-        form = NumberForm(places=max(0, places))
-        return _numeric(self.name, kind, numbers, None, form=form)
+        return _numeric(name, kind, numbers, None, form=NumberForm(places=max(0, places)))
+    whole = None
+    if np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
+        whole = [int(value) for value in values]
+        all_differ = not options.meaning and len(whole) == len(series)
+        if all_differ and (out := _counting_or_named(name, whole)) is not None:
+            return out, None
+    return _numeric(name, dtype, numbers, whole)
 
-    def _as_dates(self, options: ColumnOptions) -> ColumnValues:
-        import pandas
 
-        dates = pandas.to_datetime(self.series)
-        zone = getattr(dates.dt, "tz", None)
-        dates = dates.dt.tz_localize(None) if zone is not None else dates
-        if dates.nunique() <= 2 or options.are_categories:
-            return _categorical(
-                self.name, "string", *_factors(self.series.astype("string")), options=options
-            )
-        times = {"D": "", "m": " %H:%M", "s": " %H:%M:%S", "us": " %H:%M:%S.%f"}
-        form = _date_form(dates, f"%Y-%m-%d{times[unit_of(dates)]}")
-        dtype = "date" if self.series.dtype == object else self.dtype
-        return _numeric(self.name, dtype, form.numbers(dates), None, form=form)
+def _typed_dates(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
+    import pandas
 
-    def _as_categories(self, options: ColumnOptions) -> ColumnValues:
-        try:
-            values, codes = _factors(self.series)
-        except TypeError as error:
-            kind = type(self.series.dropna().iloc[0]).__name__
-            raise UnfitColumnError(
-                self.name, "must hold numbers, text or booleans", kind
-            ) from error
-        if options.embedded and len(values) == 1 and (codes >= 0).all():
-            raise _not_to_embed(self.name, f"always {values[0]!r}")
-        numeric = _type_of(self.series) == "number"
-        return _categorical(self.name, self.dtype, values, codes, options=options, numeric=numeric)
+    name, dates = str(series.name), pandas.to_datetime(series)
+    if getattr(dates.dt, "tz", None) is not None:
+        dates = dates.dt.tz_localize(None)
+    if dates.nunique() <= 2 or options.are_categories:
+        return _categorical(name, "string", *_factors(series.astype("string")), options=options)
+    times = {"D": "", "m": " %H:%M", "s": " %H:%M:%S", "us": " %H:%M:%S.%f"}
+    form = _date_form(dates, f"%Y-%m-%d{times[unit_of(dates)]}")
+    dtype = "date" if series.dtype == object else str(series.dtype)
+    return _numeric(name, dtype, form.numbers(dates), None, form=form)
+
+
+def _typed_categories(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
+    name = str(series.name)
+    try:
+        values, codes = _factors(series)
+    except TypeError as error:
+        kind = type(series.dropna().iloc[0]).__name__
+        raise UnfitColumnError(name, "must hold numbers, text or booleans", kind) from error
+    numeric = _type_of(series) == "number"
+    return _categorical(name, str(series.dtype), values, codes, options=options, numeric=numeric)
 
 
 def _not_to_embed(name: str, received: str) -> ValueError:
@@ -536,15 +534,6 @@ def ordered(values: Sequence[Value]) -> list[Value]:
     if all(isinstance(value, str) and _float(value) is not None for value in values):
         return sorted(values, key=lambda value: (float(value), value))
     return sorted(values, key=lambda value: (type(value).__name__, value))
-
-
-def _make(series: "pandas.Series", of_text: bool) -> "TextColumn | _TypedColumn":
-    if of_text:
-        return TextColumn(series, declared=False)
-    present = series.dropna()
-    if len(present) and _type_of(series) == "text":
-        return TextColumn(series, declared=True)
-    return _TypedColumn(series)
 
 
 def _type_of(series: "pandas.Series") -> str:

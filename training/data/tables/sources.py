@@ -12,7 +12,7 @@ from ganapp.training.data.arrays import MaxBytes
 from ganapp.training.data.source import ArraySource, Count, Share
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.codec import TableCodec, fit_columns
-from ganapp.training.data.tables.columns import DateForm
+from ganapp.training.data.tables.columns import NumberForm
 from ganapp.training.data.tables.kinds import (
     MEANINGS,
     ColumnOptions,
@@ -90,8 +90,12 @@ def table_source(
     frame = sheet.frame.rename(columns=str)
     _check_options(frame, label, kinds, categorical=categorical, embedded=embedded, drop=drop)
     frame = frame.drop(columns=list(drop))
-    if label:
-        _check_label(frame[label])
+    named = frame[label].dropna().astype(str).unique() if label else []
+    if label and len(named) < 2:
+        only = f"only {named[0]!r}" if len(named) else "nothing"
+        raise ValueError(
+            f"`label` must have at least two classes. Received: {only} in the column {label!r}"
+        )
     training, kept = _split(frame, label, held_out, split)
     embedded = [column for column in embedded if column not in drop]
     options = {
@@ -137,7 +141,10 @@ def table_source(
         licence=licence,
         table=codec,
     )
-    notes = (*sheet.notes, *_about_commas(codec, sheet))
+    forms = [column.form for column in codec.varying if column.kind == "numeric"]
+    commas = any(form.decimal == "," for form in forms if isinstance(form, NumberForm))
+    about = "Commas stand before decimals; `data.decimal` says otherwise."
+    notes = (*sheet.notes, about) if commas and not sheet.decimal else sheet.notes
     return ArraySource(spec, rows[training], rows[kept], *labels, notes=notes)
 
 
@@ -273,24 +280,6 @@ def _check_options(
         raise ValueError(
             f"The table must have at least {LEAST_ROWS} rows. Received: {len(frame)} rows"
         )
-
-
-def _check_label(series: "pandas.Series") -> None:
-    classes = series.dropna().astype(str).unique()
-    if len(classes) < 2:
-        only = f"only {classes[0]!r}" if len(classes) else "nothing"
-        raise ValueError(
-            f"`label` must have at least two classes. Received: {only} in the column "
-            f"{series.name!r}"
-        )
-
-
-def _about_commas(table: TableCodec, sheet: Sheet) -> list[str]:
-    forms = [column.form for column in table.varying if column.kind == "numeric" and column.form]
-    commas = any(form.decimal == "," for form in forms if not isinstance(form, DateForm))
-    if not commas or sheet.decimal:
-        return []
-    return ["Commas stand before decimals; `data.decimal` says otherwise."]
 
 
 def _split(
