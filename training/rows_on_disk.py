@@ -97,7 +97,7 @@ def forget(rows: "np.ndarray | Joined") -> None:
         rows.madvise(mmap.MADV_DONTNEED)
 
 
-def taken(rows: "np.ndarray | Joined", places: np.ndarray) -> np.ndarray:
+def take_rows(rows: "np.ndarray | Joined", places: np.ndarray) -> np.ndarray:
     """The rows at `places` int `(k,)`, `(k, ...)`; of memory-mapped ones few are held beside them.
 
     The system reads the neighbours of every page, too: of rows here and there nearly all.
@@ -141,7 +141,7 @@ class Joined:
         return np.concatenate(self.parts).astype(dtype or self.dtype, copy=False)
 
 
-def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray | Joined:
+def join_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray | Joined:
     """Both one after the other: a copy, or `Joined` where that would take more than 256 MiB."""
     large = first.nbytes + second.nbytes > LARGE
     return Joined(first, second) if large else np.concatenate([first, second])

@@ -24,7 +24,7 @@ from ganapp.training.data.cache import (
     chunks,
     file_key,
     key_of,
-    prepared,
+    load_or_make,
     write_rows,
 )
 from ganapp.training.data.checks import (
@@ -109,7 +109,7 @@ class Form:
     levels: str = ""  # what was done to the values, the end of a description; empty for nothing
 
 
-def _shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
+def _reshape_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Images that an array keeps as rows, `(n, height, width)` or with channels after these."""
     if not shape:
         return rows
@@ -368,17 +368,17 @@ def npz(
     check_npz(path, filter(None, keys), max_bytes)
 
     def make(folder: Path) -> dict[str, object]:
-        examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
-        labels = [_unpacked(path, key, folder) for key in keys[1::2] if key]
-        examples = [_shaped_rows(rows, shape, path.name) for rows in examples]
-        noted = _written(folder, examples, labels, held_out, path.name, bits)
+        examples = [_unpack(path, key, folder) for key in keys[0::2] if key]
+        labels = [_unpack(path, key, folder) for key in keys[1::2] if key]
+        examples = [_reshape_rows(rows, shape, path.name) for rows in examples]
+        noted = _write_examples(folder, examples, labels, held_out, path.name, bits)
         for file in folder.glob("unpacked-*"):
             file.unlink()
         return noted
 
     cache = cache_folder(cache_dir)
     key = key_of(file_key(path, cache / NOTES), keys, shape, bits, held_out)
-    return _made_source("npz", path, prepared(cache / "arrays", key, make))
+    return _make_source("npz", path, load_or_make(cache / "arrays", key, make))
 
 
 def npy(
@@ -404,30 +404,30 @@ def npy(
     given = {"path": path} | ({} if labels_path is None else {"labels_path": labels_path})
     for name, file in given.items():
         check_exists(name, file)
-    examples, *labels = (_loaded(file, file.name) for file in given.values())
-    examples = _shaped_rows(examples, shape, path.name)
+    examples, *labels = (_open_npy(file, file.name) for file in given.values())
+    examples = _reshape_rows(examples, shape, path.name)
 
     def make(folder: Path) -> dict[str, object]:
-        return _written(folder, [examples], labels, held_out, path.name, bits)
+        return _write_examples(folder, [examples], labels, held_out, path.name, bits)
 
     stored = examples.dtype == (np.float32 if examples.ndim == 2 else np.uint8)
     if bits or not (stored and examples.flags.c_contiguous):
         cache = cache_folder(cache_dir)
         names = [file_key(file, cache / NOTES) for file in given.values()]
         key = key_of(names, shape, bits, held_out)
-        return _made_source("npy", path, prepared(cache / "arrays", key, make))
+        return _make_source("npy", path, load_or_make(cache / "arrays", key, make))
     convert = _form_of([examples], path.name).convert
     numbers, classes = _number_labels(labels[0] if labels else None, len(examples), path.name)
     order, apart = split_order(len(examples), held_out)
     about = {"held_out": apart, "classes": classes, "levels": ""}
-    about |= _checked(examples, order[: len(order) - apart], examples)
-    return _made_source("npy", path, Prepared(convert(examples), numbers, about, ""), order)
+    about |= _check_content(examples, order[: len(order) - apart], examples)
+    return _make_source("npy", path, Prepared(convert(examples), numbers, about, ""), order)
 
 
-def _written(
+def _write_examples(
     folder: Path, examples: Arrays, labels: Arrays, share: float, name: str, bits: int
 ) -> dict[str, object]:
-    """Writes what `prepared` keeps; returns what is noted beside it."""
+    """Writes what `load_or_make` keeps; returns what is noted beside it."""
     if labels and len(labels) < len(examples):
         raise ValueError(
             f"Both or none of the training and held-out examples of {name} must have labels. "
@@ -451,10 +451,10 @@ def _written(
         np.save(folder / "labels.npy", numbers[np.concatenate(order)])
     rows = np.load(folder / "examples.npy", mmap_mode="r", allow_pickle=False)
     noted = {"held_out": held_out, "classes": classes, "levels": form.levels}
-    return noted | _checked(rows, np.arange(len(rows) - held_out), examples[0])
+    return noted | _check_content(rows, np.arange(len(rows) - held_out), examples[0])
 
 
-def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, object]:
+def _check_content(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, object]:
     """Refuses examples that are too few or the same; mean and scale of vectors, and notes."""
     check_count(len(training), "training examples")
     if rows.ndim > 2:
@@ -466,7 +466,7 @@ def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict
     return {"mean": mean.tolist(), "scale": scale.tolist(), "notes": [flat] if flat else []}
 
 
-def _made_source(
+def _make_source(
     name: str, path: Path, found: Prepared, order: np.ndarray | None = None
 ) -> MemmapSource:
     examples, about = found.examples, found.about
@@ -512,7 +512,7 @@ def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
     )
 
 
-def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
+def _unpack(path: Path, key: str, folder: Path) -> np.ndarray:
     copy = folder / f"unpacked-{key.replace('/', '-')}.npy"
     try:
         with (
@@ -523,10 +523,10 @@ def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
             shutil.copyfileobj(content, file)
     except DAMAGED as error:
         raise ValueError(f"The file {path} is damaged: {error}") from error
-    return _loaded(copy, f"{key!r} of {path.name}")
+    return _open_npy(copy, f"{key!r} of {path.name}")
 
 
-def _loaded(path: Path, name: str) -> np.ndarray:
+def _open_npy(path: Path, name: str) -> np.ndarray:
     try:
         _check_examples(npy_header(path).shape)
         return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -55,7 +55,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, object]]) -> Prepared:
+def load_or_make(folder: Path, key: str, make: Callable[[Path], dict[str, object]]) -> Prepared:
     """The examples of a key, from the cache or made now.
 
     Of several processes that ask for the same at once one makes it and the others wait. A killed
@@ -130,10 +130,10 @@ def file_key(path: Path, notes: Path) -> str:
     def read() -> dict[str, object]:
         return {"key": key_of(path.stat().st_size, crc(path.open("rb")))}
 
-    return remembered(notes, [str(path.absolute()), [times]], read, {"key"})["key"]
+    return recall_or_read(notes, [str(path.absolute()), [times]], read, {"key"})["key"]
 
 
-def remembered(
+def recall_or_read(
     notes: Path,
     listing: list[object],
     read: Callable[[], dict[str, object]],

@@ -30,6 +30,15 @@ Dimensions = Annotated[int, annotated_types.Ge(2), annotated_types.Le(1000)]
 Correlation = Annotated[float, annotated_types.Gt(-1), annotated_types.Lt(1)]
 
 
+def _choices(count: int, key: tf.Tensor, parts: int) -> tf.Tensor:
+    return tf.random.stateless_uniform((count,), key, minval=0, maxval=parts, dtype=tf.int32)
+
+
+def _log_sum(exponents: np.ndarray) -> np.ndarray:
+    peak = exponents.max(axis=1, keepdims=True)
+    return np.log(np.exp(exponents - peak).sum(axis=1)) + peak[:, 0]
+
+
 @dataclasses.dataclass(frozen=True)
 class Mixture:
     """Equally likely round Gaussians.
@@ -44,9 +53,7 @@ class Mixture:
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
         squares = ((points[:, None, :] - self.centres[None]) ** 2).sum(-1)
-        exponents = -0.5 * squares / self.sigma**2
-        peak = exponents.max(axis=1, keepdims=True)
-        total = np.log(np.exp(exponents - peak).sum(axis=1)) + peak[:, 0]
+        total = _log_sum(-0.5 * squares / self.sigma**2)
         return total - np.log(len(self.centres)) - np.log(2 * np.pi * self.sigma**2)
 
     @property
@@ -63,9 +70,7 @@ class Mixture:
 
     def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         of_labels, of_noise, _ = keys(seed)
-        labels = tf.random.stateless_uniform(
-            (count,), of_labels, minval=0, maxval=len(self.centres), dtype=tf.int32
-        )
+        labels = _choices(count, of_labels, len(self.centres))
         noise = tf.random.stateless_normal((count, 2), of_noise)
         return tf.gather(tf.constant(self.centres, tf.float32), labels) + self.sigma * noise, labels
 
@@ -115,9 +120,7 @@ class Curves:
 
     def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         of_labels, of_noise, of_positions = keys(seed)
-        labels = tf.random.stateless_uniform(
-            (count,), of_labels, minval=0, maxval=len(self.paths), dtype=tf.int32
-        )
+        labels = _choices(count, of_labels, len(self.paths))
         positions = tf.random.stateless_uniform((count,), of_positions) ** (1 / self.power)
         all_paths = tf.stack([path(positions) for path in self.paths], axis=1)
         noise = self.sigma * tf.random.stateless_normal((count, 2), of_noise)
@@ -129,8 +132,7 @@ class Curves:
         exponents += np.square(points[:, None, 1] - nodes[:, 1])
         exponents *= -0.5 / self.sigma**2
         exponents += log_weights
-        peak = exponents.max(axis=1, keepdims=True)
-        return np.log(np.exp(exponents - peak).sum(axis=1)) + peak[:, 0]
+        return _log_sum(exponents)
 
     @functools.cached_property
     def _nodes(self) -> tuple[np.ndarray, np.ndarray]:
@@ -268,9 +270,7 @@ class Checkerboard:
     def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, None]:
         of_squares, of_places, _ = keys(seed)
         corners = tf.constant(self.corners, tf.float32)
-        chosen = tf.random.stateless_uniform(
-            (count,), of_squares, minval=0, maxval=len(corners), dtype=tf.int32
-        )
+        chosen = _choices(count, of_squares, len(corners))
         within = self.side * tf.random.stateless_uniform((count, 2), of_places)
         return tf.gather(corners, chosen) + within, None
 

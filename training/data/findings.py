@@ -204,7 +204,7 @@ def about_classes(training: Mapping[str, int], held_out: Mapping[str, int]) -> l
     """
     findings = _Findings()
     if tiny := {name: count for name, count in training.items() if count < FEW_OF_A_CLASS}:
-        named = listed(f"{name!r} ({count})" for name, count in tiny.items())
+        named = _names_in_short(f"{name!r} ({count})" for name, count in tiny.items())
         findings.add(
             "tiny classes",
             f"{_counted(len(tiny), 'class has', 'classes have')} fewer than {FEW_OF_A_CLASS} "
@@ -226,7 +226,7 @@ def about_classes(training: Mapping[str, int], held_out: Mapping[str, int]) -> l
         findings.add(
             "classes not held out",
             f"{_counted(len(absent), 'class has', 'classes have')} no held-out example: "
-            f"{listed(map(repr, absent))}. Nothing can be compared with there.",
+            f"{_names_in_short(map(repr, absent))}. Nothing can be compared with there.",
             {"classes": absent},
         )
     return findings
@@ -257,7 +257,9 @@ def about_pixels(facts: PixelFacts) -> list[Finding]:
             {"minimum": facts.minimum, "maximum": facts.maximum},
         )
     if facts.constant_channels and facts.minimum < facts.maximum:
-        said = listed(f"{place} is always {v}" for place, v in facts.constant_channels.items())
+        said = _names_in_short(
+            f"{place} is always {v}" for place, v in facts.constant_channels.items()
+        )
         findings.add(
             "constant channels",
             f"Channels that say nothing, counted from 0: {said}. Leave them out.",
@@ -311,14 +313,14 @@ def about_columns(columns: Sequence[ColumnFacts], rows: int) -> list[Finding]:
     findings = _Findings()
     for name, what, found, about in kinds:
         if found:
-            said = listed(f"{c.name!r} ({about(c)})" for c in found)
+            said = _names_in_short(f"{c.name!r} ({about(c)})" for c in found)
             names = [c.name for c in found]
             seen = f"{what}, in {len(found):,} of {len(columns):,} columns: {said}."
             findings.add(name, seen, {"columns": names}, tuple(names))
     # What lies far off in a column of one value is said by that.
     far = [c for c in columns if not c.categories and c.far >= FAR and c not in near]
     if far:
-        said = listed(
+        said = _names_in_short(
             f"{c.name!r} ({c.far:.0f} times, {c.minimum:g} to {c.maximum:g})" for c in far
         )
         findings.add(
@@ -382,7 +384,7 @@ def about_sizes(originals: Sequence[tuple[int, int]]) -> str:
     return f"{wide} x {low} to {wider} x {high} pixels"
 
 
-def listed(names: Iterable[str]) -> str:
+def _names_in_short(names: Iterable[str]) -> str:
     """The first five names, and how many more there are."""
     names = list(names)
     more = len(names) - MENTIONED

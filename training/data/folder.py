@@ -243,11 +243,11 @@ def _without_parts(
         others = [name for name in folders if name not in read]
         loose = any(len(place) <= level for place in inside)
         if len(kinds) == 2 and (others or loose):
-            beside = f"folders such as {_listed(others)}" if others else "images"
+            beside = f"folders such as {_quote(others)}" if others else "images"
             raise ValueError(
                 "Folders for training and test must have no others beside them, nor images: move "
                 "those away, or take all of these folders for classes with "
-                f"`--set data.parts=none`. Received: {_listed(list(read))} and {beside}"
+                f"`--set data.parts=none`. Received: {_quote(list(read))} and {beside}"
             )
         if len(kinds) == 2 or (level == 0 and kinds and not others and not loose):
             break
@@ -275,7 +275,7 @@ def _without_parts(
 
 def _about_parts(read: dict[str, _Part], named: bool, held_out: int = 0) -> str:
     kinds = [
-        _listed([n for n, part in read.items() if part.held_out == each]) for each in (False, True)
+        _quote([n for n, part in read.items() if part.held_out == each]) for each in (False, True)
     ]
     classes = "; what else their names say is the class" if named else ""
     if all(kinds):
@@ -311,18 +311,18 @@ def _doubts(classes: list[str], places: list[Place]) -> list[str]:
     same = set.intersection(*within.values()) if within else set()
     if len(classes) > 1 and len(same) > 1:
         found.append(
-            f"The folders {_listed(classes)} were taken for classes, and each holds folders "
-            f"{_listed(sorted(same, key=natural_order))}; `--set data.labels=inner` takes those."
+            f"The folders {_quote(classes)} were taken for classes, and each holds folders "
+            f"{_quote(sorted(same, key=natural_order))}; `--set data.labels=inner` takes those."
         )
     if len(classes) > 1 and all(re.fullmatch(r"\d{4,}", name) for name in classes):
         found.append(
-            f"The folders {_listed(classes)} were taken for classes, and are called as folders "
+            f"The folders {_quote(classes)} were taken for classes, and are called as folders "
             "that share out many files are; `--set data.labels=none` says that they are none."
         )
     return found
 
 
-def _listed(names: Sequence[str]) -> str:
+def _quote(names: Sequence[str]) -> str:
     return join_names([repr(printable(name)) for name in names], most=NAMED)
 
 
@@ -370,7 +370,7 @@ def folder(
     cache = cache_folder(cache_dir)
     contents = image_contents(path, max_pixels, cache / NOTES)
 
-    def mark(kept: list[Example]) -> Annotations:
+    def annotate(kept: list[Example]) -> Annotations:
         names = [example.name for example in kept]
         # By their names, because an archive may hold them in any order.
         order = np.array(sorted(range(len(names)), key=lambda each: place_of(names[each])))
@@ -380,7 +380,7 @@ def folder(
     return image_source(
         lambda: image_files(path, max_pixels, bits),
         options=options,
-        mark=mark,
+        annotate=annotate,
         cache=cache / "images",
         key=key_of(READING, contents.key, dataclasses.asdict(options), labels, parts, max_pixels),
         spec={"name": "folder", "description": f"Images of {path.name}.", "licence": "unknown"},

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ganapp.training.data.cache import crc, key_of, remembered
+from ganapp.training.data.cache import crc, key_of, recall_or_read
 from ganapp.training.data.images import SUFFIXES, BadImageError, Example, Picture, open_image
 from ganapp.training.messages import printable
 
@@ -154,7 +154,7 @@ def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]
 
     files = _files(path, max_pixels)
     images = (each for each in files if not (each.left_out or _is_label_file(each.name)))
-    return _guarded(path, map(example, images))
+    return _report_damage(path, map(example, images))
 
 
 def file_facts(path: Path, max_pixels: int) -> Iterator[tuple[ListedFile, int]]:
@@ -174,7 +174,7 @@ def file_facts(path: Path, max_pixels: int) -> Iterator[tuple[ListedFile, int]]:
 
     files = _files(path, max_pixels)
     if not path.is_dir():
-        yield from _guarded(path, map(with_crc, files))
+        yield from _report_damage(path, map(with_crc, files))
         return
     with ThreadPoolExecutor() as pool:
         yield from pool.map(in_folder, files)
@@ -187,7 +187,7 @@ def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
         ValueError: one is larger than files of labels are.
     """
     found = {}
-    for file in _guarded(path, _files(path, MOST_LABELS)):
+    for file in _report_damage(path, _files(path, MOST_LABELS)):
         if file.name not in names or file.refused:
             continue
         if file.size > MOST_LABELS:
@@ -339,7 +339,7 @@ def _irregular(status: os.stat_result) -> str:
     return DANGLING if stat.S_ISLNK(status.st_mode) else IRREGULAR
 
 
-def _guarded(path: Path, found: Iterable) -> Iterator:
+def _report_damage(path: Path, found: Iterable) -> Iterator:
     """What was found in an archive; one sentence where the archive itself breaks off."""
     if path.is_dir():
         yield from found
@@ -439,7 +439,7 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
 
     listing = [str(path.absolute()), list(_statuses(path)), max_pixels]
     names = [field.name for field in dataclasses.fields(Contents)]
-    return Contents(**remembered(notes, listing, read, names))
+    return Contents(**recall_or_read(notes, listing, read, names))
 
 
 def below_common(places: list[list[str]]) -> list[list[str]]:

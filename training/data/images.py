@@ -20,7 +20,7 @@ import PIL.Image
 import PIL.ImageOps
 import PIL.PngImagePlugin
 
-from ganapp.training.data.cache import prepared, write_rows
+from ganapp.training.data.cache import load_or_make, write_rows
 from ganapp.training.data.checks import check_count, check_differ, check_size
 from ganapp.training.data.source import MemmapSource, split_order
 from ganapp.training.data.spec import DataSpec
@@ -193,7 +193,7 @@ def _eight_bits(image: PIL.Image.Image, bits: int) -> tuple[PIL.Image.Image, int
         image = image.convert("RGBA")
     else:
         image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    return _stretched(image, bits) if plain and 0 < bits < 8 else image, 0
+    return _stretch_levels(image, bits) if plain and 0 < bits < 8 else image, 0
 
 
 def _from_numbers(image: PIL.Image.Image, bits: int) -> tuple[PIL.Image.Image, int]:
@@ -214,7 +214,7 @@ def _from_numbers(image: PIL.Image.Image, bits: int) -> tuple[PIL.Image.Image, i
     return grey, 0 if floats else int(high)
 
 
-def _stretched(image: PIL.Image.Image, bits: int) -> PIL.Image.Image:
+def _stretch_levels(image: PIL.Image.Image, bits: int) -> PIL.Image.Image:
     """An image of fewer than 8 bits in 8; what is transparent stays so."""
     *bands, alpha = image.split() if image.mode == "RGBA" else (*image.split(), None)
     white = _white_of(bits, max(band.getextrema()[1] for band in bands))
@@ -263,12 +263,12 @@ def as_pixels(image: PIL.Image.Image, *, size: int, resize: Resize, channels: in
             image = PIL.Image.alpha_composite(white, image)
         image = image.convert("L" if channels == 1 else "RGB")
     if size and image.size != (size, size):
-        image = _resized(image, size, resize)
+        image = _resize(image, size, resize)
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _resized(image: PIL.Image.Image, size: int, resize: Resize) -> PIL.Image.Image:
+def _resize(image: PIL.Image.Image, size: int, resize: Resize) -> PIL.Image.Image:
     side, longest, box = min(image.size), max(image.size), None
     width = height = size
     if resize == "crop":
@@ -380,7 +380,7 @@ class Decoder:
                     self.bad[printable(example.name)] = found
                     continue
                 picture, pixels = found
-                self._look_at(example, picture, pixels)
+                self._record(example, picture, pixels)
                 self.examples.append(dataclasses.replace(example, load=None))
                 yield pixels
         self._check_bad()
@@ -409,7 +409,7 @@ class Decoder:
             notes.append(said)
         return tuple(notes)
 
-    def _look_at(self, example: Example, picture: Picture, pixels: np.ndarray) -> None:
+    def _record(self, example: Example, picture: Picture, pixels: np.ndarray) -> None:
         """Checks the size and remembers what kind of image it is."""
         if not self._shape:
             self._shape = pixels.shape
@@ -442,7 +442,7 @@ def image_source(
     examples: Callable[[], Iterable[Example]],
     *,
     options: ImageOptions,
-    mark: Callable[[list[Example]], Annotations],
+    annotate: Callable[[list[Example]], Annotations],
     cache: Path,
     key: str,
     spec: dict[str, object],
@@ -453,7 +453,7 @@ def image_source(
     Args:
         examples: starts to read them; called only if the cache does not have them.
         options: what is made of every image.
-        mark: labels and parts of those that could be decoded.
+        annotate: labels and parts of those that could be decoded.
         cache: folder of the cache.
         key: of everything that decides what is in the cache.
         spec: name, description and licence for the `DataSpec`.
@@ -474,9 +474,9 @@ def image_source(
                 file.write(np.ascontiguousarray(pixels).data)
         check_count(count, "images", about_left_out({**decoder.bad, **(left_out or {})}))
         rows = np.memmap(folder / "decoded", np.uint8, "r", shape=(count, *shape))
-        return _write(folder, rows, decoder, mark(decoder.examples), options)
+        return _write(folder, rows, decoder, annotate(decoder.examples), options)
 
-    found = prepared(cache, key, make)
+    found = load_or_make(cache, key, make)
     held_out = found.about["held_out"]
     return MemmapSource(
         DataSpec(

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.cache import fingerprint_of, key_of, prepared
+from ganapp.training.data.cache import fingerprint_of, key_of, load_or_make
 from ganapp.training.data.source import ArraySource, FiniteSource, Source, head
 from ganapp.training.data.spec import DataSpec
 
@@ -252,7 +252,7 @@ def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> C
 
 def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray:
     """The cluster of every example, see `ClusteredSource`: from the cache or found now."""
-    find = functools.cache(functools.partial(_found, source, count))
+    find = functools.cache(functools.partial(_find_clusters, source, count))
     if cache is None or not source.fingerprint():
         return find()
 
@@ -261,7 +261,7 @@ def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray
         return {}
 
     try:
-        return np.array(prepared(cache / "clusters", _key(source, count), make).examples)
+        return np.array(load_or_make(cache / "clusters", _key(source, count), make).examples)
     except OSError as error:  # the next command takes longer, and this one is no less right
         logging.getLogger("ganapp").warning(
             "%s is not kept: %s.", cache / "clusters", error.strerror
@@ -269,7 +269,7 @@ def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray
         return find()
 
 
-def _found(source: FiniteSource, count: int) -> np.ndarray:
+def _find_clusters(source: FiniteSource, count: int) -> np.ndarray:
     train, _ = source.training_examples()
     groups = KMeansClusters(source.spec, train, count)
     found, numbers = np.unique(groups(train), return_inverse=True)

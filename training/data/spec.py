@@ -54,16 +54,14 @@ class DataSpec:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={self.kind!r}")
-        if self.kind == "image" and len(self.shape) != 3:
-            raise ValueError(
-                "`shape` of an image source must be (height, width, channels). "
-                f"Received: shape={self.shape}"
-            )
-        if self.kind == "video" and len(self.shape) != 4:
-            raise ValueError(
-                "`shape` of a source of clips must be (frames, height, width, channels). "
-                f"Received: shape={self.shape}"
-            )
+        for kind, what, axes in (
+            ("image", "an image source", "height, width, channels"),
+            ("video", "a source of clips", "frames, height, width, channels"),
+        ):
+            if self.kind == kind and len(self.shape) != axes.count(",") + 1:
+                raise ValueError(
+                    f"`shape` of {what} must be ({axes}). Received: shape={self.shape}"
+                )
         count = self.user_shape[0]
         if self.kind == "vector" and not len(self.mean) == len(self.scale) == count:
             raise ValueError(

@@ -319,7 +319,7 @@ def tfds_images(
     return image_source(
         lambda: _examples(builder, parts, image, label),
         options=options,
-        mark=lambda kept: _annotations(kept, names, apart, name),
+        annotate=lambda kept: _annotations(kept, names, apart, name),
         cache=cache_folder(cache_dir) / "images",
         key=key_of(READING, info.full_name, listing, parts, dataclasses.asdict(options)),
         spec={

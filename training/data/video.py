@@ -78,16 +78,16 @@ class NextFrames(Source):
         index = np.arange(len(clips) * self._per_clip)[:count]
         clip, place = index % len(clips), self._past + index // len(clips)
         past = np.stack([clips[clip, place - back] for back in range(self._past, 0, -1)], axis=1)
-        past = self._stacked(self.spec.to_model_units(past)).numpy()
+        past = self._stack(self.spec.to_model_units(past)).numpy()
         return clips[clip, place], None if labels is None else labels[clip], past
 
     def _window(self, clips: dict[str, tf.Tensor], place: tf.Tensor) -> dict[str, tf.Tensor]:
         """The frame of each clip at a place `(count,)`, and those before it."""
         places = place[:, None] + tf.range(-self._past, 1, dtype=place.dtype)
         frames = tf.gather(clips["x"], places, batch_dims=1)
-        return clips | {"x": frames[:, -1], "frames": self._stacked(frames[:, :-1])}
+        return clips | {"x": frames[:, -1], "frames": self._stack(frames[:, :-1])}
 
-    def _stacked(self, frames: tf.Tensor) -> tf.Tensor:
+    def _stack(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames `(n, past, height, width, channels)` side by side in the channels."""
         return tf.reshape(
             tf.transpose(frames, (0, 2, 3, 1, 4)), (-1, *self.spec.conditions["frames"])
@@ -204,7 +204,7 @@ def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
                 f"and {len(files)} in {clip}"
             )
     _check_length(length)
-    clips = [[_decoded(file, size) for file in files[:length]] for files in names.values()]
+    clips = [[_decode(file, size) for file in files[:length]] for files in names.values()]
     shape = clips[0][0].shape
     for clip, decoded in zip(names, clips, strict=True):
         other = next((frame.shape for frame in decoded if frame.shape != shape), None)
@@ -224,7 +224,7 @@ def _check_length(frames: int) -> None:
         raise ValueError(f"A clip must have at least 2 frames. Received: {frames}")
 
 
-def _decoded(path: Path, size: int) -> np.ndarray:
+def _decode(path: Path, size: int) -> np.ndarray:
     try:
         return read_pixels(path, max_pixels=MOST_PIXELS, size=size)
     except BadImageError as error:

@@ -20,7 +20,7 @@ from ganapp.training.evaluation.features.spaces import (
     plain_space,
 )
 from ganapp.training.evaluation.features.store import FeatureStatistics, FeatureStore
-from ganapp.training.rows_on_disk import Joined, joined, taken
+from ganapp.training.rows_on_disk import Joined, join_rows, take_rows
 
 Values = dict[str, float | NotComputable]
 Details = dict[str, object]
@@ -137,7 +137,7 @@ class SampleSet:
         """`count` of these samples: drawn, because samples may come sorted by class or mode."""
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return SampleSet(
-            taken(self.samples, chosen),
+            take_rows(self.samples, chosen),
             neighbours=self.neighbours,
             store=self._store,
             labels=None if self.labels is None else self.labels[chosen],
@@ -222,7 +222,7 @@ class EvaluationData:
         if held_out is not None:
             self.held_out = real(held_out, held_out_labels)
             # Metrics of tables take columns apart.
-            both = np.concatenate([train, held_out]) if spec.table else joined(train, held_out)
+            both = np.concatenate([train, held_out]) if spec.table else join_rows(train, held_out)
             labels = None
             if train_labels is not None and held_out_labels is not None:
                 labels = np.concatenate([train_labels, held_out_labels])

@@ -151,18 +151,18 @@ def _summary(column: Column, table: "TableCodec") -> ColumnSummary:
         form = f"embedded in {len(column.points[0])} dimensions" if column.points else ""
         values = f"{len(column.categories)}: {', '.join(names)}{more}"
         return ColumnSummary(kind=kind, values=values, form=form, **about)
-    limits = " to ".join(_shown_value(column, value) for value in (column.minimum, column.maximum))
+    limits = " to ".join(_value_text(column, value) for value in (column.minimum, column.maximum))
     kind = "date" if isinstance(column.form, DateForm) else "number"
-    return ColumnSummary(kind=kind, values=limits, form=_shown_form(column), **about)
+    return ColumnSummary(kind=kind, values=limits, form=_form_text(column), **about)
 
 
-def _shown_value(column: Numeric, value: float) -> str:
+def _value_text(column: Numeric, value: float) -> str:
     if column.form is not None:
         return column.form.write(np.array([value]).tolist(), column.decimals)[0]
     return str(value) if isinstance(value, int) else f"{value:.7g}"
 
 
-def _shown_form(column: Numeric) -> str:
+def _form_text(column: Numeric) -> str:
     if column.form is not None and column.form.kind == "date":
         return column.form.shown
     if column.decimals is None:
@@ -275,8 +275,8 @@ class TableCodec:
 
     def encode(self, rows: tf.Tensor) -> tf.Tensor:
         """User units `(n, columns)` to model units `(n, width)`, both float32."""
-        parts = [*self._encoded_numbers(rows), *self._encoded_categories(rows)]
-        parts += self._encoded_points(rows)
+        parts = [*self._encode_numbers(rows), *self._encode_categories(rows)]
+        parts += self._encode_points(rows)
         return tf.gather(tf.concat(parts, axis=1), self._order_of_parts, axis=1)
 
     def decode(self, codes: tf.Tensor) -> tf.Tensor:
@@ -287,8 +287,8 @@ class TableCodec:
         within its range.
         """
         padded = tf.pad(codes, [[0, 0], [0, 1]], constant_values=IMPOSSIBLE)
-        parts = [*self._decoded_numbers(padded), *self._decoded_categories(padded)]
-        parts += self._decoded_points(codes)
+        parts = [*self._decode_numbers(padded), *self._decode_categories(padded)]
+        parts += self._decode_points(codes)
         order = np.argsort([*self.numeric, *self.one_hot, *self.embedded])
         return tf.gather(tf.concat(parts, axis=1), order, axis=1)
 
@@ -301,13 +301,13 @@ class TableCodec:
         import pandas
 
         columns = self._by_column(rows)
-        return pandas.DataFrame({c.name: _restored(c, v, len(rows)) for c, v in columns})
+        return pandas.DataFrame({c.name: _restore(c, v, len(rows)) for c, v in columns})
 
     def to_csv(self, rows: np.ndarray) -> bytes:
         """A file of text as that of the data: separator, header, forms of numbers and dates."""
         import pandas
 
-        columns = {c.name: _written(c, v, len(rows)) for c, v in self._by_column(rows)}
+        columns = {c.name: _write_column(c, v, len(rows)) for c, v in self._by_column(rows)}
         file = io.StringIO()
         pandas.DataFrame(columns).to_csv(
             file, index=False, sep=self.separator, header=self.header, lineterminator="\n"
@@ -414,7 +414,7 @@ class TableCodec:
                 )
         return found
 
-    def _encoded_numbers(self, rows: tf.Tensor) -> list[tf.Tensor]:
+    def _encode_numbers(self, rows: tf.Tensor) -> list[tf.Tensor]:
         if not self.numeric:
             return []
         modes, count = self._modes, len(self.numeric)
@@ -435,7 +435,7 @@ class TableCodec:
             tf.reshape(present, (-1, count * 2)),
         ]
 
-    def _encoded_categories(self, rows: tf.Tensor) -> list[tf.Tensor]:
+    def _encode_categories(self, rows: tf.Tensor) -> list[tf.Tensor]:
         if not self.one_hot:
             return []
         codes = tf.gather(rows, self.one_hot, axis=1)
@@ -443,12 +443,12 @@ class TableCodec:
         count, width = self._layout.categories.shape
         return [tf.reshape(tf.one_hot(tf.cast(codes, tf.int32), width), (-1, count * width))]
 
-    def _decoded_numbers(self, padded: tf.Tensor) -> list[tf.Tensor]:
+    def _decode_numbers(self, padded: tf.Tensor) -> list[tf.Tensor]:
         if not self.numeric:
             return []
         modes, layout = self._modes, self._layout
         columns = self._columns_by_kind[0]
-        mode = tf.argmax(self._gathered(padded, layout.modes), axis=2)
+        mode = tf.argmax(self._gather(padded, layout.modes), axis=2)
         mode = tf.one_hot(mode, layout.modes.shape[1])
         scalars = tf.gather(padded, layout.scalars, axis=1)
         centres = tf.reduce_sum(mode * modes["means"], axis=2)
@@ -466,17 +466,17 @@ class TableCodec:
         values = tf.where(rounds, rounded, values)
         limits = np.array([(float(c.minimum), float(c.maximum)) for c in columns], np.float32)
         values = tf.minimum(tf.maximum(values, limits[:, 0]), limits[:, 1])
-        missing = tf.argmax(self._gathered(padded, layout.present), axis=2) > 0
+        missing = tf.argmax(self._gather(padded, layout.present), axis=2) > 0
         return [tf.where(missing, np.float32("nan"), values)]
 
-    def _decoded_categories(self, padded: tf.Tensor) -> list[tf.Tensor]:
+    def _decode_categories(self, padded: tf.Tensor) -> list[tf.Tensor]:
         if not self.one_hot:
             return []
-        found = tf.argmax(self._gathered(padded, self._layout.categories), axis=2)
+        found = tf.argmax(self._gather(padded, self._layout.categories), axis=2)
         codes = tf.cast(found, tf.float32)
         return [tf.where(codes >= self._missing_codes, np.float32("nan"), codes)]
 
-    def _encoded_points(self, rows: tf.Tensor) -> list[tf.Tensor]:
+    def _encode_points(self, rows: tf.Tensor) -> list[tf.Tensor]:
         parts = []
         for place in self.embedded:
             column, codes = self.varying[place], rows[:, place]
@@ -485,7 +485,7 @@ class TableCodec:
             parts.append(tf.gather(points, tf.cast(codes, tf.int32)))
         return parts
 
-    def _decoded_points(self, codes: tf.Tensor) -> list[tf.Tensor]:
+    def _decode_points(self, codes: tf.Tensor) -> list[tf.Tensor]:
         parts = []
         columns = self._columns_by_kind[2]
         for column, places in zip(columns, self._layout.points, strict=True):
@@ -498,7 +498,7 @@ class TableCodec:
     def _missing_codes(self) -> np.ndarray:
         return np.array([len(c.categories) for c in self._columns_by_kind[1]], np.float32)
 
-    def _gathered(self, padded: tf.Tensor, places: np.ndarray) -> tf.Tensor:
+    def _gather(self, padded: tf.Tensor, places: np.ndarray) -> tf.Tensor:
         # The padding is the last entry: where a column has none, the impossible one.
         return tf.gather(padded, np.where(places == NOWHERE, self.width, places), axis=1)
 
@@ -512,7 +512,7 @@ def nearest(codes: tf.Tensor, points: Sequence[Sequence[float]]) -> tf.Tensor:
     return tf.argmin(functools.reduce(tf.add, squares), axis=1)
 
 
-def _restored(column: Column, values: np.ndarray | None, count: int) -> "pandas.Series":
+def _restore(column: Column, values: np.ndarray | None, count: int) -> "pandas.Series":
     import pandas
 
     if isinstance(column, Constant):
@@ -581,13 +581,13 @@ def _dates(column: Numeric, values: np.ndarray) -> "pandas.Series":
     return dates.astype(column.dtype)
 
 
-def _written(
+def _write_column(
     column: Column, values: np.ndarray | None, count: int
 ) -> "pandas.Series | list[str | None]":
     """The column as the file writes it: text where it has a form of its own."""
     form = getattr(column, "form", None)
     if form is None:
-        return _restored(column, values, count)
+        return _restore(column, values, count)
     if isinstance(form, DateForm):
         return form.write(column.on_grid(values), 0)
     numbers = _numbers(column, values)
@@ -778,7 +778,7 @@ def fit_mixtures(
         Means, standard deviations and weights of the modes that have a weight, at most
         `components`, which are at least 2, heaviest first as the process orders them.
     """
-    counts, values, inner = _grouped(columns)
+    counts, values, inner = _group(columns)
     parts = _nearest_centres(counts, values, components)
     active = np.arange(len(columns))
     fitted: list = [None] * len(columns)
@@ -799,7 +799,7 @@ def fit_mixtures(
     return fitted
 
 
-def _grouped(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _group(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts, means and variances of groups of neighbouring values, `(columns, groups)` each."""
     groups = min(MOST_FITTED, max(len(values) for values in columns))
     counts, means, inner = np.zeros((3, len(columns), groups))
@@ -953,7 +953,9 @@ def _points_of(
     profiles = [_profiles(columns[i], rows[:, i], codes, count) for i in others]
     axes = dimensions(count)
     shares = np.bincount(codes, minlength=count) / max(1, len(codes))
-    points = apart(_principal(np.concatenate([np.zeros((count, 1)), *profiles], 1), shares, axes))
+    points = push_apart(
+        _principal(np.concatenate([np.zeros((count, 1)), *profiles], 1), shares, axes)
+    )
     points *= EDGE / np.abs(points).max()
     return tuple(tuple(row) for row in np.round(points, DIGITS).tolist())
 
@@ -967,7 +969,7 @@ def dimensions(count: int) -> int:
     return math.ceil(math.log2(max(2, count))) + 1
 
 
-def apart(points: np.ndarray) -> np.ndarray:
+def push_apart(points: np.ndarray) -> np.ndarray:
     """Points `(k, d)` that are moved as little as needed until any two are `APART`.
 
     Those that are the same begin at the places of a Halton sequence, in a small box: a fixed

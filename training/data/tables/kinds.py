@@ -223,17 +223,17 @@ class DecimalMark:
     def choose(self, forms: Sequence[NumberForm]) -> tuple[NumberForm | None, bool]:
         """The likeliest of the forms that fit a column, and whether that is a guess."""
         if self.decimal and (len(forms) > 1 or self.given):
-            forms = [f for f in forms if f.decimal == self.decimal or _is_whole(f)]
+            forms = [
+                form
+                for form in forms  # whole numbers have no mark
+                if form.decimal == self.decimal or (form.places == 0 and not form.thousands)
+            ]
         if len(forms) < 2:
             return (forms[0] if forms else None), False
         commas = [form for form in forms if form.thousands == ","]
         if commas and self.separator == ",":
             return commas[0], True
         return forms[0], bool(commas)
-
-
-def _is_whole(form: NumberForm) -> bool:
-    return form.places == 0 and not form.thousands
 
 
 class TextColumn:

@@ -69,7 +69,7 @@ def check_table_size(
         if _start(path).startswith(PARQUET):
             _check_parquet(path, max_bytes, max_columns)
             return
-        with _opened(path) as text:
+        with _open_unpacked(path) as text:
             if isinstance(text, io.BufferedReader):  # as it is, not packed
                 check_bytes(path, path.stat().st_size, max_bytes)
             _check_text(path, text, max_bytes, max_columns)
@@ -235,8 +235,8 @@ def read_csv(
     """
     import pandas
 
-    with _opened(path) as file:
-        text, notes = _decoded(file.read(), encoding)
+    with _open_unpacked(path) as file:
+        text, notes = _decode(file.read(), encoding)
     spreadsheets = re.match(r"\s*\"?sep=(.)\"?[ \t]*(?:\r\n|\r|\n)", text)
     if spreadsheets:
         text = text[spreadsheets.end() :]
@@ -252,11 +252,11 @@ def read_csv(
     cells = _cells(text, found)
     has_header = header is not False
     body = cells.iloc[1:] if has_header else cells
-    trimmed = [_trimmed(body[place]) for place in body.columns]
+    trimmed = [_trim(body[place]) for place in body.columns]
     series, blanks = [column for column, _ in trimmed], any(changed for _, changed in trimmed)
     if has_header:
-        names = [_stripped(cell) for cell in cells.iloc[0]]
-        blanks |= any(_stripped(c) != c for c in cells.iloc[0] if isinstance(c, str))
+        names = [_strip(cell) for cell in cells.iloc[0]]
+        blanks |= any(_strip(c) != c for c in cells.iloc[0] if isinstance(c, str))
     else:
         names = list(map(str, range(1, len(series) + 1)))
         notes.append("The first line is a row, as `data.header` says; columns are counted from 1.")
@@ -365,7 +365,7 @@ class _ManyFilesError(ValueError):
     """An archive in which no file is the table."""
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_unpacked(path: Path) -> IO[bytes]:
     """The text of a file, unpacked if its content is packed, whatever its name."""
     start = _start(path)
     if start.startswith(b"\x1f\x8b"):
@@ -394,7 +394,7 @@ def _members(archive: zipfile.ZipFile) -> list[str]:
     return [name for name in names if not name.startswith("__MACOSX/")]
 
 
-def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
+def _decode(content: bytes, encoding: str) -> tuple[str, list[str]]:
     bom = next((name for mark, name in BOMS.items() if content.startswith(mark)), "")
     if encoding or bom:
         try:
@@ -433,10 +433,10 @@ def find_separator(text: str) -> str:
     able = [each for each in SEPARATORS if len(next(_records(text, each), ())) > 1]
     if len(able) < 2:
         return able[0] if able else ","
-    return max(able, key=lambda separator: _explained_share(text, separator))
+    return max(able, key=lambda separator: _explain(text, separator))
 
 
-def _explained_share(text: str, separator: str) -> tuple[float, float]:
+def _explain(text: str, separator: str) -> tuple[float, float]:
     """Share of the records as long as the header, and how well their cells are explained.
 
     A number is; text without any other separator is half; text with one is not.
@@ -490,16 +490,16 @@ def _cells(text: str, separator: str) -> "pandas.DataFrame":
     )
 
 
-def _stripped(cell: object) -> str:
+def _strip(cell: object) -> str:
     return cell.strip() if isinstance(cell, str) else ""
 
 
-def _trimmed(series: "pandas.Series") -> tuple["pandas.Series", bool]:
+def _trim(series: "pandas.Series") -> tuple["pandas.Series", bool]:
     """The column without blanks at the ends of cells, and whether there were any in text."""
     import pandas
 
     given = series.tolist()
-    cells = [_stripped(cell) for cell in given]
+    cells = [_strip(cell) for cell in given]
     changed = any(new != old and new for new, old in zip(cells, given, strict=True))
     return pandas.Series([cell or None for cell in cells], dtype="str"), changed
 
