@@ -41,15 +41,10 @@ def _log_sum(exponents: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Mixture:
-    """Equally likely round Gaussians.
+    """Equally likely round Gaussians."""
 
-    Args:
-        centres: float64 `(modes, 2)`.
-        sigma: standard deviation of every mode along each axis.
-    """
-
-    centres: np.ndarray
-    sigma: float
+    centres: np.ndarray  # float64 `(modes, 2)`
+    sigma: float  # standard deviation of every mode along each axis
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
         squares = ((points[:, None, :] - self.centres[None]) ** 2).sum(-1)
@@ -80,16 +75,13 @@ class Curves:
     """Equally likely curves in the plane, convolved with a round Gaussian.
 
     The log-density is exact to 1e-6 or better within thirty sigma of a curve.
-
-    Args:
-        paths: each maps positions in [0, 1] `(n,)` to points `(n, 2)`, made of TensorFlow ops.
-        sigma: standard deviation of the noise along each axis.
-        power: a position is the `power`-th root of a uniform number: 1 for uniform positions, 2
-            for as many more as a spiral needs in its outer turns.
     """
 
+    # each maps positions in [0, 1] `(n,)` to points `(n, 2)`, made of TensorFlow ops
     paths: tuple[Callable[[tf.Tensor], tf.Tensor], ...]
-    sigma: float
+    sigma: float  # standard deviation of the noise along each axis
+    # a position is the `power`-th root of a uniform number: 1 for uniform positions, 2 for as
+    # many more as a spiral needs in its outer turns
     power: int = 1
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
@@ -230,15 +222,10 @@ class CorrelatedGaussian:
 
 @dataclasses.dataclass(frozen=True)
 class Checkerboard:
-    """Uniform on every other square of a board around the origin, the lower left one included.
+    """Uniform on every other square of a board around the origin, the lower left one included."""
 
-    Args:
-        squares: along each side of the board.
-        side: of a square.
-    """
-
-    squares: int
-    side: float
+    squares: int  # along each side of the board
+    side: float  # of a square
 
     @property
     def width(self) -> float:

@@ -203,23 +203,16 @@ class TableCodec:
 
     A number belongs to the mode most likely to have drawn it, where the paper draws one of the
     likely modes: so a row has one code for every epoch, and a resumed run redraws nothing.
-
-    Args:
-        columns: in the order of the table.
-        label: name of the categorical column that holds the class; empty when none does.
-        partly_labelled: whether rows lack it. That is no value of the column: such a row has zeros
-            for all classes in model units, NaN in user units, and nothing generates one.
-        left_out: columns of the data that are neither learnt nor written.
-        separator: what stands between the values of a file of text.
-        header: whether its first line names the columns.
     """
 
-    columns: tuple[Column, ...]
-    label: str = ""
+    columns: tuple[Column, ...]  # in the order of the table
+    label: str = ""  # name of the categorical column that holds the class; empty when none does
+    # whether rows lack it. That is no value of the column: such a row has zeros for all classes
+    # in model units, NaN in user units, and nothing generates one
     partly_labelled: bool = False
-    left_out: tuple[LeftOut, ...] = ()
-    separator: str = ","
-    header: bool = True
+    left_out: tuple[LeftOut, ...] = ()  # columns of the data that are neither learnt nor written
+    separator: str = ","  # what stands between the values of a file of text
+    header: bool = True  # whether its first line names the columns
 
     @cached_property
     def varying(self) -> tuple[Column, ...]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow.parquet
 
-MaxColumns = Annotated[int, annotated_types.Ge(1)]
+Limit = Annotated[int, annotated_types.Ge(1)]
 TABLE_BYTES = 2 * 2**30  # a table is held in memory, several times while it is read
 TABLE_COLUMNS = 10_000
 CELL_BYTES = 8  # of a number in memory, however short its text is
@@ -185,8 +185,8 @@ def read_table(
     path: Path,
     read: Callable[..., Sheet],
     *,
-    max_bytes: int = TABLE_BYTES,
-    max_columns: int = TABLE_COLUMNS,
+    max_bytes: Limit = TABLE_BYTES,
+    max_columns: Limit = TABLE_COLUMNS,
     **settings: object,
 ) -> Sheet:
     """Reads a table from a file with `read_csv` or `read_parquet`, and their settings.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import annotated_types
 import numpy as np
 
-from ganapp.training.data.arrays import MaxBytes
 from ganapp.training.data.source import ArraySource, Count, Share
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.codec import TableCodec, fit_columns
@@ -21,9 +20,6 @@ from ganapp.training.data.tables.kinds import (
     quoted_name,
 )
 from ganapp.training.data.tables.reading import (
-    TABLE_BYTES,
-    TABLE_COLUMNS,
-    MaxColumns,
     Sheet,
     check_names,
     read_csv,
@@ -151,18 +147,10 @@ def table_source(
 def _of_file(name: str, description: str, read: Callable[..., Sheet]) -> Callable[..., ArraySource]:
     """The source of tables in files of one format, with the options of `table_source`."""
     last: dict[tuple, ArraySource] = {}  # the one made last: a command asks more than once
-    own = _options_of(read)
-    limits = ("max_bytes", "max_columns")
+    own = {**_options_of(read_table), **_options_of(read)}
 
-    def source(
-        *,
-        path: Path,
-        max_bytes: MaxBytes = TABLE_BYTES,
-        max_columns: MaxColumns = TABLE_COLUMNS,
-        **options: object,
-    ) -> ArraySource:
-        settings = {"max_bytes": max_bytes, "max_columns": max_columns}
-        settings |= {option: options.pop(option) for option in own if option in options}
+    def source(*, path: Path, **options: object) -> ArraySource:
+        settings = {option: options.pop(option) for option in own if option in options}
         key = _key(path, options | settings)
         if key is None or key not in last:
             sheet = read_table(path, read, **settings)
@@ -175,14 +163,13 @@ def _of_file(name: str, description: str, read: Callable[..., Sheet]) -> Callabl
         return last[key]
 
     shared = _options_of(table_source, leave_out=("name", "description", "licence"))
-    given = _options_of(source)
-    options = {"path": given["path"], **shared, **{k: given[k] for k in limits}, **own}
+    options = {**_options_of(source), **shared, **own}
     source.__name__ = source.__qualname__ = name
     source.__signature__ = inspect.Signature(list(options.values()))
     source.__annotations__ = {k: each.annotation for k, each in options.items()}
     source.__annotations__["return"] = ArraySource
     arguments = inspect.getdoc(read).partition("path: of the file")[2].partition("\n")[2]
-    source.__doc__ = description + OPTIONS + (f"\n{arguments}" if own else "")
+    source.__doc__ = description + OPTIONS + (f"\n{arguments}" if arguments else "")
     return source
 
 
