@@ -203,10 +203,10 @@ def test_only_sources_with_channel_images_have_these_figures(images):
     assert "modes" not in points.figures
 
 
-def test_singles_of_another_shape_are_refused(images):
+def test_channel_images_of_another_shape_are_refused(images):
     wrong = types.SimpleNamespace(**{**vars(images), "train": images.train[:, :7]})
     with pytest.raises(ValueError, match=r"`images` must have the shape \(n, 8, 8, 1\)"):
-        Evaluator(SPEC, train=np.repeat(images.train, 3, axis=-1), images=wrong)
+        Evaluator(SPEC, train=np.repeat(images.train, 3, axis=-1), channel_images=wrong)
 
 
 @pytest.mark.parametrize(
