@@ -205,7 +205,7 @@ def test_only_sources_with_channel_images_have_these_figures(images):
 
 def test_channel_images_of_another_shape_are_refused(images):
     wrong = types.SimpleNamespace(**{**vars(images), "train": images.train[:, :7]})
-    with pytest.raises(ValueError, match=r"`images` must have the shape \(n, 8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"`channel_images` must have the shape \(n, 8, 8, 1\)"):
         Evaluator(SPEC, train=np.repeat(images.train, 3, axis=-1), channel_images=wrong)
 
 
