@@ -141,8 +141,7 @@ def recall_or_read(
 ) -> dict[str, object]:
     """The result of `read`, from a note where the files are as they were when it was written.
 
-    `listing` are names, sizes and times of the files, plain JSON; `names` those that a whole note
-    has. The folder of the notes may be read-only.
+    `listing` are their names, sizes and times; `names` those that a whole note has.
     """
     note = notes / key_of(NOTE_FORMAT, listing)
     with contextlib.suppress(OSError, ValueError):  # cut short, perhaps

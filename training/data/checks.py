@@ -14,10 +14,7 @@ MENTIONED = 5  # columns in a message
 
 
 class LimitError(ValueError):
-    """A file of data is larger than a setting allows.
-
-    `limit` is what is limited, the beginning of a sentence; `received` the limit and the size.
-    """
+    """A file of data is larger than a setting allows: `limit` begins a sentence about it."""
 
     def __init__(self, limit: str, advice: str, received: str) -> None:
         super().__init__(f"{limit}; {advice}. Received: {received}")
@@ -85,10 +82,7 @@ def check_differ(images: np.ndarray, what: str = "image") -> None:
 
 
 def check_columns(scale: np.ndarray, hint: str = "") -> None:
-    """Refuses vectors with columns that are the same in all of them.
-
-    `scale` are their standard deviations `(d,)`; `hint` is a sentence on what they look like.
-    """
+    """Refuses vectors with columns that do not vary; `hint` says what they look like."""
     constant = np.flatnonzero(scale == 0)
     if len(constant):
         named = ", ".join(map(str, constant[:MENTIONED]))

@@ -67,10 +67,7 @@ def _in_order(places: np.ndarray, split: str) -> np.ndarray:
 
 
 class _Deck:
-    """Labelled images uint8 `(n, height, width, 1)`, ready to be drawn by class.
-
-    Every class is equally likely whatever its number of examples.
-    """
+    """Labelled images uint8 `(n, height, width, 1)`; every class is drawn equally often."""
 
     def __init__(self, examples: np.ndarray, labels: np.ndarray, classes: int) -> None:
         counts = np.bincount(labels, minlength=classes)
@@ -101,10 +98,7 @@ class _Deck:
 
 
 class StackedSource(DrawnSource):
-    """Stacks of independent single-channel examples, drawn on the fly from (seed, step).
-
-    `images` are grey, with labels 0 to the number of their classes, less one.
-    """
+    """Stacks of grey images with labels from 0 on, drawn on the fly from (seed, step)."""
 
     metrics = ("mode_kl",)
 

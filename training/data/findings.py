@@ -198,10 +198,7 @@ def about_duplicates(found: Duplicates, *, chance: bool = False) -> list[Finding
 
 
 def about_classes(training: Mapping[str, int], held_out: Mapping[str, int]) -> list[Finding]:
-    """Whether classes are tiny, uneven, or missing on one side.
-
-    Counts of examples go by the name of the class; `held_out` is empty where nobody knows.
-    """
+    """Whether classes are tiny, uneven, or missing on one side; counts go by their names."""
     findings = _Findings()
     if tiny := {name: count for name, count in training.items() if count < FEW_OF_A_CLASS}:
         named = _names_in_short(f"{name!r} ({count})" for name, count in tiny.items())
@@ -336,13 +333,7 @@ def about_columns(columns: Sequence[ColumnFacts], rows: int) -> list[Finding]:
 def about_size(
     originals: Sequence[tuple[int, int]], size: int, *, resize: str = "crop"
 ) -> list[Finding]:
-    """Whether images are far from the size that they are given.
-
-    Args:
-        originals: height and width of image files.
-        size: height and width of the examples.
-        resize: `"crop"`, `"pad"` or `"stretch"`.
-    """
+    """Whether image files, of such heights and widths, are far from the size that they get."""
     if not originals or not size:
         return []
     sides = np.array(originals, float)

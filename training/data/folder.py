@@ -205,11 +205,7 @@ def _annotations_of_folders(
 
 
 def annotations_of_file(names: Sequence[str], found: FileLabels, marks: Annotations) -> Annotations:
-    """The same marks with the classes of a file of labels.
-
-    Raises:
-        ValueError: the file names none of the images.
-    """
+    """The marks with the classes of a file of labels, which must name some of the images."""
     numbers = np.array([found.numbers.get(name, UNKNOWN) for name in names])
     notes = (*found.notes, *marks.notes)
     if found.numbers and not any(name in found.numbers for name in names):
@@ -391,11 +387,7 @@ def folder(
 def annotations_in(
     path: Path, names: list[str], labels: Labels, parts: Parts, label_files: list[str]
 ) -> Annotations:
-    """Classes and parts of the images of these names in a folder or archive; see `folder`.
-
-    Raises:
-        ValueError: labels are asked for that are not there, or names contradict each other.
-    """
+    """Classes and parts of the images of these names in a folder or archive; see `folder`."""
     if labels not in ("auto", "file") or not (label_files or labels == "file"):
         return annotations_of_places(names, labels=labels, parts=parts)
     found = labels_in_files(read_files(path, label_files) if label_files else {})

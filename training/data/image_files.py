@@ -181,11 +181,7 @@ def file_facts(path: Path, max_pixels: int) -> Iterator[tuple[ListedFile, int]]:
 
 
 def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """The content of files of labels by their names, which are those of `file_facts`.
-
-    Raises:
-        ValueError: one is larger than files of labels are.
-    """
+    """The content of files of labels, none of which may be too large, by their names."""
     found = {}
     for file in _report_damage(path, _files(path, MOST_LABELS)):
         if file.name not in names or file.refused:

@@ -369,11 +369,7 @@ class Decoder:
         self._moving = self._transparent = self._highest = self._largest = 0
 
     def pixels(self, examples: Iterable[Example]) -> Iterator[np.ndarray]:
-        """uint8 `(height, width, channels)` of one image after the other.
-
-        Raises:
-            ValueError: they differ in size, or too many files are bad.
-        """
+        """uint8 `(height, width, channels)` of each image; refuses several sizes and bad files."""
         with own_limit():
             for example, found in _in_parallel(examples, self._options):
                 if isinstance(found, str):

@@ -111,10 +111,7 @@ def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
 
 
 def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
-    """Labels int `(n,)`, below 0 where unknown, with all but a share of each class replaced by -1.
-
-    At least one label of each class is kept; int32 `(n,)`.
-    """
+    """Labels int32 `(n,)` with all but a share of each class, at least one, replaced by -1."""
     # Not `default_rng`: numpy may change its streams between releases, and never this one.
     order = np.random.RandomState(seed).permutation(len(labels))
     kept = np.full(len(labels), UNKNOWN, np.int32)

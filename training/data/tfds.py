@@ -120,10 +120,7 @@ def base_splits(split: str) -> set[str]:
 
 
 def _quiet() -> None:
-    """Keeps what TensorFlow Datasets says of its own work off the screen.
-
-    Errors stay, and on a terminal its progress bars.
-    """
+    """Keeps what TensorFlow Datasets says of its work off the screen but for errors and bars."""
     import tensorflow_datasets as tfds
     from absl import logging as absl_logging
 
@@ -194,10 +191,7 @@ def check_reachable(urls: Iterable[str]) -> None:
 
 
 def _why_not(url: str) -> str:
-    """The reason why a host does not answer; empty if it does, whatever it says.
-
-    Asked by the library that TensorFlow Datasets downloads with: the same proxies and certificates.
-    """
+    """The reason why a host does not answer `requests`, which downloads; empty if it does."""
     import requests
 
     try:

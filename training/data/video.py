@@ -115,11 +115,7 @@ class DrawnNextFrames(NextFrames):
 
 
 def next_frames(source: Source, past: int) -> Source:
-    """Clips as they are where `past` is 0, else their frames after so many others.
-
-    Raises:
-        ValueError: clips are not longer.
-    """
+    """Clips as they are where `past` is 0, else their frames after so many others."""
     if not past:
         return source
     kind = FiniteNextFrames if isinstance(source, FiniteSource) else DrawnNextFrames

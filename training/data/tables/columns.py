@@ -108,10 +108,7 @@ class NumberForm:
         return f"-{body}" if negative else body
 
     def write(self, values: np.ndarray, decimals: int | None) -> list[str | None]:
-        """The text of numbers, `None` where one is missing.
-
-        `decimals` are those that the column has at most, `None` if too many to count.
-        """
+        """The text of numbers with at most so many decimals, `None` where one is missing."""
         return [None if value != value else self._text(value, decimals) for value in values]
 
     def _text(self, value: float, decimals: int | None) -> str:
@@ -425,10 +422,7 @@ class Categorical:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Constant:
-    """A column that always holds the same `value`: not learnt, and put back into a written table.
-
-    For `dtype` and `note` see `Numeric`.
-    """
+    """A column that always holds the same: not learnt, and put back into a written table."""
 
     name: str
     dtype: str

@@ -81,11 +81,7 @@ ColumnValues = tuple[Column | LeftOut, np.ndarray | None]
 
 
 class UnfitColumnError(ValueError):
-    """A column that cannot be learnt.
-
-    `expected` is the sentence up to what was received, without the column; `cure` what to do
-    besides leaving the column out, if there is anything.
-    """
+    """A column that cannot be learnt; `cure` is what to do besides leaving it out."""
 
     def __init__(self, name: str, expected: str, received: str, cure: str = "") -> None:
         self.name, self.expected, self.received = name, expected, received
@@ -275,11 +271,7 @@ class TextColumn:
         return marks.pop()
 
     def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
-        """Infers the kind of the column, and gives its values.
-
-        Raises:
-            UnfitColumnError: it cannot be learnt.
-        """
+        """The kind of the column and its values; an `UnfitColumnError` if it cannot be learnt."""
         if not self.texts:
             raise UnfitColumnError(self.name, *EMPTY)
         if options.meaning == "number":

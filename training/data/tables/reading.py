@@ -426,10 +426,7 @@ def _decode(content: bytes, encoding: str) -> tuple[str, list[str]]:
 
 
 def find_separator(text: str) -> str:
-    """The separator of values that explains most cells of the whole file.
-
-    Not `csv.Sniffer`, which takes letters for separators where there is none.
-    """
+    """The separator that explains most cells; `csv.Sniffer` would take letters for some."""
     able = [each for each in SEPARATORS if len(next(_records(text, each), ())) > 1]
     if len(able) < 2:
         return able[0] if able else ","

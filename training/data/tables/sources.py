@@ -69,14 +69,7 @@ def table_source(
     description: str = "",
     licence: str = "",
 ) -> ArraySource:
-    """A source of the rows of a table.
-
-    Args:
-        table: of pandas, or as a file has it.
-        name: of the source.
-        label: and the other options, see `OPTIONS`.
-        description: one sentence for the `DataSpec`.
-        licence: or origin.
+    """A source of the rows of a table, of pandas or as a file has it; for options see `OPTIONS`.
 
     Raises:
         ValueError: what cannot be learnt, in one sentence.
