@@ -30,15 +30,10 @@ class DamagedError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a .npy whose file is as long as it says.
+    """The header of a .npy whose file is as long as it says."""
 
-    Args:
-        shape: of the array.
-        dtype: of the array; never of Python objects.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    shape: tuple[int, ...]  # of the array
+    dtype: np.dtype  # of the array; never of Python objects
 
     @property
     def nbytes(self) -> int:
@@ -75,11 +70,7 @@ def npz_names(path: Path) -> list[str]:
 
 
 def npz_header(path: Path, name: str) -> Header:
-    """Reads and checks the header of an array in a .npz; nothing is unpacked.
-
-    Args:
-        path: of the file.
-        name: of an array that is in it.
+    """Reads and checks the header of an array that is in a .npz; nothing is unpacked.
 
     Raises:
         ValueError: it is damaged, claims more than the file holds, or holds Python objects; the

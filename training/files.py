@@ -12,12 +12,8 @@ LONGEST = 64 * 2**20  # bytes of a configuration, a report or a card
 def write_atomically(path: str | os.PathLike, content: bytes | str) -> None:
     """Writes `content` to `path`; a reader sees the old file or the new one, nothing between.
 
-    The temporary file beside it has a name of its own per target, so what a killed process leaves
-    is overwritten by the next one that writes the same file.
-
-    Args:
-        path: the file; missing folders are made.
-        content: text is written as UTF-8.
+    Missing folders are made, and text is written as UTF-8. The temporary file beside it has a name
+    of its own per target, so what a killed process leaves is overwritten by the next one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,10 +33,6 @@ def write_atomically(path: str | os.PathLike, content: bytes | str) -> None:
 def read_bytes(path: str | os.PathLike, longest: int = LONGEST) -> bytes:
     """The content of a file that describes something; of a longer one nothing is read.
 
-    Args:
-        path: of the file.
-        longest: bytes that it may have.
-
     Raises:
         OSError: it cannot be read.
         ValueError: it is longer; the end of a sentence.
@@ -53,11 +45,7 @@ def read_bytes(path: str | os.PathLike, longest: int = LONGEST) -> bytes:
 
 
 def read_json(path: str | os.PathLike, longest: int = LONGEST) -> Any:
-    """What a JSON file holds.
-
-    Args:
-        path: of the file.
-        longest: bytes that it may have.
+    """What a JSON file of at most so many bytes holds.
 
     Raises:
         OSError: it cannot be read.
@@ -67,11 +55,7 @@ def read_json(path: str | os.PathLike, longest: int = LONGEST) -> Any:
 
 
 def parse_json(content: bytes) -> Any:
-    """What JSON says.
-
-    Raises:
-        ValueError: it is none, or nested more deeply than can be read.
-    """
+    """What JSON says; a `ValueError` where it is none, or nested too deeply to be read."""
     try:
         return json.loads(content)
     except RecursionError as error:

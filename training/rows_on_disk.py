@@ -1,9 +1,10 @@
 """Many examples without holding them all: rows in a temporary file, and two parts as one."""
 
+import itertools
 import mmap
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -41,11 +42,17 @@ def rows_of(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
     """
     parts = iter(parts)
     first = next(parts)
-    shape = (count, *first.shape[1:])
-    if _in_a_file(count * first[:1].nbytes):
-        return _in_file(_after(first, parts), shape, first.dtype)
+    parts, shape = itertools.chain([first], parts), (count, *first.shape[1:])
+    size = count * first[:1].nbytes
+    if size > LARGE and size < shutil.disk_usage(tempfile.gettempdir()).free:
+        with tempfile.TemporaryFile() as file:
+            # Written and not mapped: a full disk is then an error and not the end of the process.
+            for part in parts:
+                file.write(np.ascontiguousarray(part, first.dtype).data)
+            file.flush()
+            return np.memmap(file, first.dtype, "r", shape=shape)
     whole, done = np.empty(shape, first.dtype), 0
-    for part in _after(first, parts):
+    for part in parts:
         whole[done : done + len(part)] = part
         done += len(part)
     return whole
@@ -54,13 +61,9 @@ def rows_of(parts: Iterable[np.ndarray], count: int) -> np.ndarray:
 def generated_rows(
     model: Generative, count: int, *, seed: int, units: Callable | None
 ) -> np.ndarray:
-    """Samples of a model's averaged generator, see `rows_of`.
+    """Samples of a model's averaged generator, those of `generate(count)`, see `rows_of`.
 
-    Args:
-        model: the rows are those of its `generate(count)`.
-        count: how many.
-        seed: of the latents.
-        units: maps samples to user units, batch by batch.
+    `units` maps samples to user units, batch by batch.
     """
     if count <= BLOCK:
         return model.generate(count, seed=seed, ema=True, units=units)
@@ -77,7 +80,7 @@ def forget(rows: "np.ndarray | Joined") -> None:
     """Lets go of what was read of memory-mapped rows; nothing happens to others.
 
     Pages of a file that have been looked at count as the process's memory until the system needs
-    them for somebody else. They are read again where they are needed again.
+    them for somebody else.
     """
     if isinstance(rows, Joined):
         for part in rows.parts:
@@ -94,7 +97,7 @@ def forget(rows: "np.ndarray | Joined") -> None:
         rows.madvise(mmap.MADV_DONTNEED)
 
 
-def taken(rows: "np.ndarray | Joined", places: np.ndarray) -> np.ndarray:
+def take_rows(rows: "np.ndarray | Joined", places: np.ndarray) -> np.ndarray:
     """The rows at `places` int `(k,)`, `(k, ...)`; of memory-mapped ones few are held beside them.
 
     The system reads the neighbours of every page, too: of rows here and there nearly all.
@@ -108,12 +111,7 @@ def taken(rows: "np.ndarray | Joined", places: np.ndarray) -> np.ndarray:
 
 
 class Joined:
-    """Two arrays, one after the other, of which only those rows are copied that are asked for.
-
-    Args:
-        first: `(n, ...)`.
-        second: `(m, ...)` of the same type.
-    """
+    """Two arrays of one type, one after the other, of which only requested rows are copied."""
 
     def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
         self.parts = (first, second)
@@ -143,26 +141,7 @@ class Joined:
         return np.concatenate(self.parts).astype(dtype or self.dtype, copy=False)
 
 
-def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray | Joined:
+def join_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray | Joined:
     """Both one after the other: a copy, or `Joined` where that would take more than 256 MiB."""
     large = first.nbytes + second.nbytes > LARGE
     return Joined(first, second) if large else np.concatenate([first, second])
-
-
-def _in_a_file(size: int) -> bool:
-    """Whether so many bytes are too many for the memory, and not too many for the disk."""
-    return size > LARGE and size < shutil.disk_usage(tempfile.gettempdir()).free
-
-
-def _after(first: np.ndarray, others: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from others
-
-
-def _in_file(parts: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    with tempfile.TemporaryFile() as file:
-        # Written and not mapped: a full disk is then an error and not the end of the process.
-        for part in parts:
-            file.write(np.ascontiguousarray(part, dtype).data)
-        file.flush()
-        return np.memmap(file, dtype, "r", shape=shape)

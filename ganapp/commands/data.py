@@ -342,7 +342,7 @@ def _picture(source: Source, examples: Examples, title: str) -> PIL.Image.Image:
     spec = source.spec
     classes = [_printable(name) for name in spec.classes]
     if spec.kind == "image":
-        apart = source.singles is not None or spec.shape[2] not in (1, 3, 4)
+        apart = source.channel_images is not None or spec.shape[2] not in (1, 3, 4)
         how = {True: "; channels side by side", False: ""}[apart]
         how = "; channels as colours and transparency" if spec.shape[2] == 4 else how
         return image_sheet(

@@ -147,7 +147,7 @@ def _report(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         drawn = draw_pictures(
-            source.judged, judge, out, given.values, report, whose=printable(samples.name)
+            source.original, judge, out, given.values, report, whose=printable(samples.name)
         )
         last = {**report, "step": None, "subject": SUBJECT}
         write_report(
@@ -167,7 +167,7 @@ def _labels(given: Samples, samples: Path, source: Source) -> np.ndarray | None:
     if given.labels is None:
         return None
     why = None
-    if source.judged is not source:
+    if source.original is not source:
         why = "the real data are judged by other classes than those of `data.clusters`"
     elif not source.spec.classes:
         why = "the real data have no classes"

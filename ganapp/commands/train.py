@@ -121,7 +121,7 @@ def _config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, s
     with as_user_errors(section.source):
         source = section.build()
         # Clusters are no labels to evaluate by, and whoever asks for them says who is given them.
-        known = source.spec.classes and source.judged is source
+        known = source.spec.classes and source.original is source
         tables, reasons = automatic(source.spec, source.training_labels() if known else None)
     for reason in reasons:
         console.print(f"Chosen for these data: {reason}.", highlight=False, soft_wrap=True)

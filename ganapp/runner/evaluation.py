@@ -51,7 +51,7 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
             best, samples = _report(experiment, run, "best")
     except UserError as error:  # the last one is whole: evaluate what there is
         warn(f"{error} Only the last generator is judged.")
-    source, judge = experiment.source.judged, experiment.judge
+    source, judge = experiment.source.original, experiment.judge
     with stage("Drawing the report"):
         drawn = draw_pictures(
             source, judge, run.directory, samples, best or last, whose="the best generator"
@@ -93,7 +93,7 @@ def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndar
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:
     """The classes int `(n,)` that samples were requested of; `None` without classes."""
-    if experiment.source.judged is not experiment.source:  # other classes were requested
+    if experiment.source.original is not experiment.source:  # other classes were requested
         return None
     evaluation = experiment.config.evaluation
     return experiment.gan.requested_labels(evaluation.samples, seed=evaluation.seed)

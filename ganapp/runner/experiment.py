@@ -38,7 +38,7 @@ from ganapp.runner.pictures import Backdrop, backdrop_of
 from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
-from ganapp.training.data.mixtures import Mixture
+from ganapp.training.data.densities import Mixture
 from ganapp.training.diagnostics.weight_history import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.evaluator import Evaluator
@@ -185,7 +185,7 @@ def compose(
         _check_metric(config, source)
         check_baselines(config.evaluation.baselines, source)
         refuse(config, kind=source.spec.kind)
-        config.evaluation.features.build().check(source.judged.spec)
+        config.evaluation.features.build().check(source.original.spec)
         data = stored or stored_data_of(config, source)
         keras.config.set_dtype_policy(training.precision)
         # Only now: preparing data draws from the same generators, and only the first run does it.
@@ -351,7 +351,7 @@ def make_evaluator(
     Raises:
         ValueError: the feature space cannot be made.
     """
-    source = source.judged
+    source = source.original
     count = real_count(evaluation, source)
     train, train_labels = source.training_examples(count)
     held_out, held_out_labels = source.held_out_examples(count)
@@ -362,7 +362,7 @@ def make_evaluator(
         train_labels=train_labels,
         held_out_labels=held_out_labels,
         modes=source.modes,
-        singles=source.singles,
+        channel_images=source.channel_images,
         neighbours=evaluation.neighbours,
         components=evaluation.components,
         baseline_components=evaluation.baseline_components,

@@ -10,7 +10,7 @@ import PIL.Image
 
 from ganapp.runs import Json, Run
 from ganapp.training.data import DataSpec, Source
-from ganapp.training.data.mixtures import Mixture
+from ganapp.training.data.densities import Mixture
 from ganapp.training.evaluation import pictures
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.pictures import (
@@ -51,7 +51,7 @@ def backdrop_of(source: Source, *, examples: int | None = None) -> Backdrop:
         real, _ = source.training_examples(examples)
     elif spec.kind == "vector" and modes is None:
         real, _ = source.held_out_examples(POINTS)
-    return Backdrop(spec=spec, stacked=source.singles is not None, modes=modes, real=real)
+    return Backdrop(spec=spec, stacked=source.channel_images is not None, modes=modes, real=real)
 
 
 def painter(
@@ -123,7 +123,7 @@ def _above_nearest(source: Source, judge: Evaluator, samples: np.ndarray) -> PIL
     some, columns = (samples[:FILMS], 1) if moving else (samples[:NEIGHBOURS], 16)
     _, nearest = judge.nearest_training_examples(some)
     train, _ = source.training_examples()
-    apart = pictures.side_by_side if source.singles is not None else np.asarray
+    apart = pictures.side_by_side if source.channel_images is not None else np.asarray
     sides = map(films if moving else apart, (some, train[nearest]))
     return pictures.nearest_neighbours(*sides, np.arange(len(some)), columns)
 

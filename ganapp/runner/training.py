@@ -441,7 +441,7 @@ def _about_data(source: Source) -> str:
     for name, sides in spec.conditions.items():
         kind += f", given {name} {' x '.join(map(str, sides))}"
     known = ""
-    if source.judged is not source:
+    if source.original is not source:
         known = f" in {len(spec.classes)} clusters"
     if labels is not None and (labels < 0).any():
         share, count = f"{np.mean(labels >= 0):.1%}", f"{np.count_nonzero(labels >= 0):,}"

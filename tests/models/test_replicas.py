@@ -21,7 +21,7 @@ from case import (
 
 from ganapp.training.constraints import SpectralNorm, WeightClip
 from ganapp.training.data import training_batches
-from ganapp.training.data.mixtures import ring
+from ganapp.training.data.densities import ring
 from ganapp.training.objectives import BEGAN, OBJECTIVES, WGAN, NonSaturating, RelativisticAverage
 from ganapp.training.terms import R1, R2, GradientPenalty
 

@@ -15,7 +15,7 @@ def run(strategy, steps_per_execution: int) -> dict:
     from case import BATCH, tiny_gan, train, weights
 
     from ganapp.training.data import training_batches
-    from ganapp.training.data.mixtures import ring
+    from ganapp.training.data.densities import ring
     from ganapp.training.objectives import NonSaturating
     from ganapp.training.terms import GradientPenalty
 

@@ -14,7 +14,14 @@ from ganapp.training.data import DataSpec
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import Pixels
 from ganapp.training.evaluation.metric import SampleSet
-from ganapp.training.rows_on_disk import Joined, forget, generated_rows, joined, rows_of, taken
+from ganapp.training.rows_on_disk import (
+    Joined,
+    forget,
+    generated_rows,
+    join_rows,
+    rows_of,
+    take_rows,
+)
 
 
 def mapped(rows):
@@ -73,7 +80,7 @@ def test_two_parts_are_read_like_one():
         np.testing.assert_array_equal(both[places], numbers[places])
     np.testing.assert_array_equal(np.asarray(both), numbers)
     assert both[2:9].base is not None  # not a copy
-    assert isinstance(joined(numbers[:12], numbers[12:]), np.ndarray)  # few: simply copied
+    assert isinstance(join_rows(numbers[:12], numbers[12:]), np.ndarray)  # few: simply copied
 
 
 def test_a_judge_says_the_same_of_rows_on_the_disk(images, spec, little_memory, monkeypatch):
@@ -105,7 +112,7 @@ def test_the_mixture_draws_the_same(images, spec, little_memory):
 def test_rows_here_and_there_are_those_that_a_generator_chooses():
     rows = np.arange(1200).reshape(600, 2)
     drawn = np.random.default_rng(5).choice(600, 400, replace=False)
-    found = taken(Joined(rows[:250], rows[250:]), drawn)
+    found = take_rows(Joined(rows[:250], rows[250:]), drawn)
     np.testing.assert_array_equal(found, rows[drawn])
     whole = np.random.default_rng(5).choice(rows, 400, replace=False)
     np.testing.assert_array_equal(found, whole)

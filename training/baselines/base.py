@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ganapp.training.data.mixtures import Mixture
+from ganapp.training.data.densities import Mixture
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.columns import Numeric
 from ganapp.training.evaluation.features.spaces import plain_space

@@ -19,7 +19,7 @@ from ganapp.training.baselines.base import (
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.diagnostics.density import search_width
 from ganapp.training.evaluation.features.spaces import PrincipalComponents, features_of
-from ganapp.training.rows_on_disk import rows_of, taken
+from ganapp.training.rows_on_disk import rows_of, take_rows
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -194,7 +194,7 @@ class MixtureBaseline(Fitted):
         self.spec = spec
         if len(train) > MOST_EXAMPLES:
             generator = np.random.default_rng(seed)
-            train = taken(train, generator.choice(len(train), MOST_EXAMPLES, replace=False))
+            train = take_rows(train, generator.choice(len(train), MOST_EXAMPLES, replace=False))
         self._units = Units(spec)
         self._space = PrincipalComponents(self._units.base, train, components=components, seed=seed)
         self._mixture = fit_mixture(features_of(self._space, train), mixture_components, seed)

@@ -4,15 +4,21 @@ A source is a function whose keyword arguments are its options; one line here na
 """
 
 from ganapp.training.data.arrays import npy, npz
-from ganapp.training.data.curves import moons, spirals, swiss_roll
-from ganapp.training.data.densities import checkerboard, funnel, gaussian
-from ganapp.training.data.digits import digits
+from ganapp.training.data.densities import (
+    MixtureSource,
+    checkerboard,
+    funnel,
+    gaussian,
+    grid,
+    moons,
+    ring,
+    spirals,
+    swiss_roll,
+)
+from ganapp.training.data.digits import StackedSource, digits, moving_digits, stacked_digits
 from ganapp.training.data.folder import folder
-from ganapp.training.data.mixtures import MixtureSource, grid, ring
-from ganapp.training.data.moving_digits import moving_digits
 from ganapp.training.data.source import ArraySource, MemmapSource, Source, training_batches
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.data.stacked_digits import StackedSource, stacked_digits
 from ganapp.training.data.tables.sources import cancer, csv, parquet, wine
 from ganapp.training.data.tfds import tfds_images
 from ganapp.training.data.video import video
@@ -45,9 +51,7 @@ SOURCES = Registry(
 )
 
 # Figures that only data with known modes have.
-MODE_METRICS = tuple(
-    dict.fromkeys(metric for kind in (MixtureSource, StackedSource) for metric in kind.metrics)
-)
+MODE_METRICS = (*MixtureSource.metrics, *StackedSource.metrics)
 
 __all__ = [
     "MODE_METRICS",

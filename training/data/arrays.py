@@ -24,7 +24,7 @@ from ganapp.training.data.cache import (
     chunks,
     file_key,
     key_of,
-    prepared,
+    load_or_make,
     write_rows,
 )
 from ganapp.training.data.checks import (
@@ -67,22 +67,13 @@ Side = Annotated[int, annotated_types.Ge(1), annotated_types.Le(4096)]
 Shape = Annotated[tuple[Side, ...], annotated_types.MaxLen(3)]
 
 
-def _check_npy(path: Path) -> None:
-    """Refuses a .npy by its header."""
-    _check_examples(npy_header(path).shape)
-
-
 def _check_examples(shape: tuple[int, ...]) -> None:
     if shape and shape[0] > EXAMPLES:
         raise ValueError(f"it holds {shape[0]:,} examples, more than {EXAMPLES:,}")
 
 
 def arrays_in(path: Path) -> list[str]:
-    """Names of the arrays in a .npz.
-
-    Raises:
-        ValueError: it is none, in one sentence.
-    """
+    """Names of the arrays in a .npz; refuses what is none."""
     try:
         return npz_names(path)
     except ValueError as error:
@@ -92,16 +83,7 @@ def arrays_in(path: Path) -> list[str]:
 
 
 def check_npz(path: Path, names: Iterable[str], max_bytes: int = MAX_BYTES) -> None:
-    """Refuses arrays of a .npz that are damaged or unpack to too much, from their headers.
-
-    Args:
-        path: of the file.
-        names: of the arrays that will be read; all are in it.
-        max_bytes: to which they may unpack together.
-
-    Raises:
-        ValueError: in one sentence.
-    """
+    """Refuses arrays of a .npz that are damaged or unpack to too much, from their headers."""
     found = 0
     for name in names:
         try:
@@ -120,24 +102,14 @@ def check_npz(path: Path, names: Iterable[str], max_bytes: int = MAX_BYTES) -> N
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """The conversion of an array's examples to those of a source.
+    """The conversion of an array's examples to those of a source."""
 
-    Args:
-        convert: rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`.
-        levels: what was done to the values, the end of a description; empty for nothing.
-    """
-
+    # rows of the array to uint8 `(n, height, width, channels)` or float32 `(n, d)`
     convert: Callable[[np.ndarray], np.ndarray]
-    levels: str = ""
+    levels: str = ""  # what was done to the values, the end of a description; empty for nothing
 
 
-def _is_stored_form(rows: np.ndarray) -> bool:
-    """Whether examples can be read from where they lie: uint8 images or float32 vectors."""
-    wanted = np.float32 if rows.ndim == 2 else np.uint8
-    return rows.dtype == wanted and rows.flags.c_contiguous
-
-
-def _shaped_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
+def _reshape_rows(rows: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Images that an array keeps as rows, `(n, height, width)` or with channels after these."""
     if not shape:
         return rows
@@ -155,19 +127,16 @@ def _about_rows(rows: np.ndarray) -> str:
     """A sentence where rows look like flat images; empty where they do not."""
     if rows.ndim != 2 or not len(rows):
         return ""
-    shapes = [(round((rows.shape[1] / channels) ** 0.5), channels) for channels in (1, 3)]
-    found = [
-        (side, channels)
-        for side, channels in shapes
-        if side >= SMALLEST and side * side * channels == rows.shape[1]
-    ]
     some = rows[:LOOKED_AT]
-    bytes_or_shares = rows.dtype == np.uint8 or (
-        np.issubdtype(rows.dtype, np.floating) and some.min() >= -1 and some.max() <= 1
-    )
-    if not found or not bytes_or_shares:
+    floats = np.issubdtype(rows.dtype, np.floating) and some.min() >= -1 and some.max() <= 1
+    for channels in (1, 3):
+        side = round((rows.shape[1] / channels) ** 0.5)
+        if side >= SMALLEST and side * side * channels == rows.shape[1]:
+            break
+    else:
         return ""
-    side, channels = found[0]
+    if rows.dtype != np.uint8 and not floats:
+        return ""
     kind = "bytes" if rows.dtype == np.uint8 else "numbers from -1 to 1"
     size = f"{side} x {side}" + (f" x {channels}" if channels > 1 else "")
     shape = f"[{side},{side}]" if channels == 1 else f"[{side},{side},{channels}]"
@@ -202,31 +171,64 @@ def _form_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
         raise ValueError(
             f"{name} must hold numbers. Received: dtype={'/'.join(str(a.dtype) for a in arrays)}"
         )
-    is_vector = len(shape) == 1 and shape[0] > 0
-    if not is_vector:
+    if len(shape) != 1 or not shape[0]:
         _check_image_shape(shape, name)
+        check_count(len(arrays[0]), f"examples in {name}")
+        return levels_of(arrays, name, bits=bits)
     check_count(len(arrays[0]), f"examples in {name}")
-    if is_vector:
-        return _vectors(arrays, name)
-    return levels_of(arrays, name, bits=bits)
+
+    def convert(rows: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told as an infinity
+            return rows.astype(np.float32, copy=False)
+
+    for array in arrays:
+        for some in chunks(len(array), array[:1].nbytes):
+            check_finite(convert(array[some]), some.start, name)
+    return Form(convert)
 
 
 def levels_of(arrays: Sequence[np.ndarray], name: str, *, bits: int = 0) -> Form:
     """The conversion of images to 256 levels, by their type and range.
 
-    Args:
-        arrays: `(n, height, width)` or `(n, height, width, channels)` each.
-        name: of the file or array, for messages.
-        bits: of the values of images that are used: `2**bits - 1` becomes white; 0 for 8.
+    Arrays are `(n, height, width)` or `(n, height, width, channels)`; with `bits`, the value
+    `2**bits - 1` becomes white.
 
     Raises:
         ValueError: they are not finite, or of a range that is not known.
     """
-    if bits:
-        return _of_bits(arrays, name, bits)
-    if all(array.dtype == np.uint8 for array in arrays):
+    if not bits and all(array.dtype == np.uint8 for array in arrays):
         return Form(_with_channels)
-    return _floats(arrays, name)
+    low, high = _range(arrays, name)
+    if bits:
+        white = 2**bits - 1
+        if low < 0 or high > white:
+            raise ValueError(
+                f"`bits` must hold all values of the images in {name}: {bits} bits are 0 to "
+                f"{white:,}. Received: from {low:g} to {high:g}"
+            )
+
+        def from_bits(images: np.ndarray) -> np.ndarray:
+            levels = images.astype(np.float64) * 255 / white
+            return _with_channels(np.round(levels).astype(np.uint8))
+
+        return Form(from_bits, f"values of {bits} bits as 256 levels")
+    floating = all(np.issubdtype(array.dtype, np.floating) for array in arrays)
+    if not floating or low < -1 - SLACK or high > 1 + SLACK:
+        known = max(8, int(high).bit_length()) if low >= 0 and high <= 2**16 - 1 else 0
+        white = f"{2**known - 1:,}"
+        hint = f"; `--set data.bits={known}` says that values are from 0 to {white}"
+        raise ValueError(
+            f"Images in {name} must be uint8 from 0 to 255, or floats from 0 to 1 or from -1 to 1"
+            f"{hint if known else ''}. "
+            f"Received: dtype={arrays[0].dtype}, from {low:g} to {high:g}"
+        )
+    start = 0.0 if low >= -SLACK else -1.0
+
+    def from_floats(images: np.ndarray) -> np.ndarray:
+        shares = (images.astype(np.float64) - start) / (1.0 - start)
+        return _with_channels(np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8))
+
+    return Form(from_floats, f"floats from {start:g} to 1, rounded to 256 levels")
 
 
 def moments(rows: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -267,7 +269,8 @@ def _number_labels(
         known = labels != ""
     else:
         known = (labels >= 0) | np.array_equal(np.unique(labels), [-1, 1])
-        _say_unknown(labels[~known], name)
+        if not known.all():
+            _warn_of_unknown(labels[~known], name)
     names, places = np.unique(labels[known], return_inverse=True)
     if not check_classes(len(names), name):
         return None, ()
@@ -289,9 +292,7 @@ def _whole_numbers(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.int64) if whole and np.abs(labels).max(initial=0) < 2**53 else labels
 
 
-def _say_unknown(labels: np.ndarray, name: str) -> None:
-    if not len(labels):
-        return
+def _warn_of_unknown(labels: np.ndarray, name: str) -> None:
     values = [str(value) for value in np.unique(labels)]
     some = ", ".join(values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
     logging.getLogger("ganapp").warning(
@@ -323,22 +324,6 @@ def _with_channels(images: np.ndarray) -> np.ndarray:
     return images[..., None] if images.ndim == 3 else images
 
 
-def _of_bits(arrays: Sequence[np.ndarray], name: str, bits: int) -> Form:
-    white = 2**bits - 1
-    low, high = _range(arrays, name)
-    if low < 0 or high > white:
-        raise ValueError(
-            f"`bits` must hold all values of the images in {name}: {bits} bits are 0 to {white:,}. "
-            f"Received: from {low:g} to {high:g}"
-        )
-
-    def convert(images: np.ndarray) -> np.ndarray:
-        levels = images.astype(np.float64) * 255 / white
-        return _with_channels(np.round(levels).astype(np.uint8))
-
-    return Form(convert, f"values of {bits} bits as 256 levels")
-
-
 def _range(arrays: Sequence[np.ndarray], name: str) -> tuple[float, float]:
     """The smallest and the largest value, all of which must be finite."""
     low, high = np.inf, -np.inf
@@ -347,42 +332,6 @@ def _range(arrays: Sequence[np.ndarray], name: str) -> tuple[float, float]:
             check_finite(array[some], some.start, name)
             low, high = min(low, array[some].min()), max(high, array[some].max())
     return low, high
-
-
-def _floats(arrays: Sequence[np.ndarray], name: str) -> Form:
-    low, high = _range(arrays, name)
-    floating = all(np.issubdtype(array.dtype, np.floating) for array in arrays)
-    if not floating or low < -1 - SLACK or high > 1 + SLACK:
-        raise ValueError(
-            f"Images in {name} must be uint8 from 0 to 255, or floats from 0 to 1 or from -1 to 1"
-            f"{_hint_at_bits(low, high)}. "
-            f"Received: dtype={arrays[0].dtype}, from {low:g} to {high:g}"
-        )
-    start = 0.0 if low >= -SLACK else -1.0
-
-    def convert(images: np.ndarray) -> np.ndarray:
-        shares = (images.astype(np.float64) - start) / (1.0 - start)
-        return _with_channels(np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8))
-
-    return Form(convert, f"floats from {start:g} to 1, rounded to 256 levels")
-
-
-def _hint_at_bits(low: float, high: float) -> str:
-    if low < 0 or high > 2**16 - 1:
-        return ""
-    bits = max(8, int(high).bit_length())
-    return f"; `--set data.bits={bits}` says that values are from 0 to {2**bits - 1:,}"
-
-
-def _vectors(arrays: Sequence[np.ndarray], name: str) -> Form:
-    def convert(rows: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):  # what float32 cannot hold is told as an infinity
-            return rows.astype(np.float32, copy=False)
-
-    for array in arrays:
-        for some in chunks(len(array), array[:1].nbytes):
-            check_finite(convert(array[some]), some.start, name)
-    return Form(convert)
 
 
 def npz(
@@ -419,18 +368,17 @@ def npz(
     check_npz(path, filter(None, keys), max_bytes)
 
     def make(folder: Path) -> dict[str, object]:
-        examples = [_unpacked(path, key, folder) for key in keys[0::2] if key]
-        labels = [_unpacked(path, key, folder) for key in keys[1::2] if key]
-        examples = [_shaped_rows(rows, shape, path.name) for rows in examples]
-        noted = _write(folder, examples, labels, held_out, path.name, bits)
+        examples = [_unpack(path, key, folder) for key in keys[0::2] if key]
+        labels = [_unpack(path, key, folder) for key in keys[1::2] if key]
+        examples = [_reshape_rows(rows, shape, path.name) for rows in examples]
+        noted = _write_examples(folder, examples, labels, held_out, path.name, bits)
         for file in folder.glob("unpacked-*"):
             file.unlink()
         return noted
 
     cache = cache_folder(cache_dir)
     key = key_of(file_key(path, cache / NOTES), keys, shape, bits, held_out)
-    found = prepared(cache / "arrays", key, make)
-    return _source("npz", path, found)
+    return _make_source("npz", path, load_or_make(cache / "arrays", key, make))
 
 
 def npy(
@@ -456,30 +404,30 @@ def npy(
     given = {"path": path} | ({} if labels_path is None else {"labels_path": labels_path})
     for name, file in given.items():
         check_exists(name, file)
-    examples, *labels = (_loaded(file, file.name) for file in given.values())
-    examples = _shaped_rows(examples, shape, path.name)
+    examples, *labels = (_open_npy(file, file.name) for file in given.values())
+    examples = _reshape_rows(examples, shape, path.name)
 
     def make(folder: Path) -> dict[str, object]:
-        return _write(folder, [examples], labels, held_out, path.name, bits)
+        return _write_examples(folder, [examples], labels, held_out, path.name, bits)
 
-    if bits or not _is_stored_form(examples):
+    stored = examples.dtype == (np.float32 if examples.ndim == 2 else np.uint8)
+    if bits or not (stored and examples.flags.c_contiguous):
         cache = cache_folder(cache_dir)
-        key = key_of(
-            [file_key(file, cache / NOTES) for file in given.values()], shape, bits, held_out
-        )
-        found = prepared(cache / "arrays", key, make)
-        return _source("npy", path, found)
+        names = [file_key(file, cache / NOTES) for file in given.values()]
+        key = key_of(names, shape, bits, held_out)
+        return _make_source("npy", path, load_or_make(cache / "arrays", key, make))
     convert = _form_of([examples], path.name).convert
     numbers, classes = _number_labels(labels[0] if labels else None, len(examples), path.name)
     order, apart = split_order(len(examples), held_out)
     about = {"held_out": apart, "classes": classes, "levels": ""}
-    about |= _checked(examples, order[: len(order) - apart], examples)
-    return _source("npy", path, Prepared(convert(examples), numbers, about, ""), order)
+    about |= _check_content(examples, order[: len(order) - apart], examples)
+    return _make_source("npy", path, Prepared(convert(examples), numbers, about, ""), order)
 
 
-def _write(
+def _write_examples(
     folder: Path, examples: Arrays, labels: Arrays, share: float, name: str, bits: int
 ) -> dict[str, object]:
+    """Writes what `load_or_make` keeps; returns what is noted beside it."""
     if labels and len(labels) < len(examples):
         raise ValueError(
             f"Both or none of the training and held-out examples of {name} must have labels. "
@@ -488,7 +436,13 @@ def _write(
     form, counts = _form_of(examples, name, bits=bits), [len(array) for array in examples]
     orders = [split_order(count, share)[0] for count in counts]
     held_out = counts[1] if len(counts) == 2 else split_order(counts[0], share)[1]
-    together = _together(labels, name) if labels else None
+    try:
+        together = np.concatenate([np.atleast_1d(each) for each in labels]) if labels else None
+    except ValueError as error:
+        shapes = " and ".join(str(each.shape) for each in labels)
+        raise ValueError(
+            f"Training and held-out labels of {name} must have the same form. Received: {shapes}"
+        ) from error
     numbers, classes = _number_labels(together, sum(counts), name)
     write_rows(folder / "examples.npy", list(zip(examples, orders, strict=True)), form.convert)
     if numbers is not None:
@@ -497,20 +451,10 @@ def _write(
         np.save(folder / "labels.npy", numbers[np.concatenate(order)])
     rows = np.load(folder / "examples.npy", mmap_mode="r", allow_pickle=False)
     noted = {"held_out": held_out, "classes": classes, "levels": form.levels}
-    return noted | _checked(rows, np.arange(len(rows) - held_out), examples[0])
+    return noted | _check_content(rows, np.arange(len(rows) - held_out), examples[0])
 
 
-def _together(labels: Arrays, name: str) -> np.ndarray:
-    try:
-        return np.concatenate([np.atleast_1d(each) for each in labels])
-    except ValueError as error:
-        shapes = " and ".join(str(each.shape) for each in labels)
-        raise ValueError(
-            f"Training and held-out labels of {name} must have the same form. Received: {shapes}"
-        ) from error
-
-
-def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, object]:
+def _check_content(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict[str, object]:
     """Refuses examples that are too few or the same; mean and scale of vectors, and notes."""
     check_count(len(training), "training examples")
     if rows.ndim > 2:
@@ -522,7 +466,7 @@ def _checked(rows: np.ndarray, training: np.ndarray, stored: np.ndarray) -> dict
     return {"mean": mean.tolist(), "scale": scale.tolist(), "notes": [flat] if flat else []}
 
 
-def _source(
+def _make_source(
     name: str, path: Path, found: Prepared, order: np.ndarray | None = None
 ) -> MemmapSource:
     examples, about = found.examples, found.about
@@ -540,13 +484,9 @@ def _source(
         description=f"{'Vectors' if kind == 'vector' else 'Images'} of {path.name}{levels}.",
         licence="unknown",
     )
+    notes = tuple(about["notes"])
     return MemmapSource(
-        spec,
-        examples,
-        found.labels,
-        order=order,
-        notes=tuple(about["notes"]),
-        fingerprint=found.fingerprint,
+        spec, examples, found.labels, order=order, notes=notes, fingerprint=found.fingerprint
     )
 
 
@@ -572,7 +512,7 @@ def _keys(path: Path, examples_key: str, labels_key: str) -> tuple[str, ...]:
     )
 
 
-def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
+def _unpack(path: Path, key: str, folder: Path) -> np.ndarray:
     copy = folder / f"unpacked-{key.replace('/', '-')}.npy"
     try:
         with (
@@ -583,12 +523,12 @@ def _unpacked(path: Path, key: str, folder: Path) -> np.ndarray:
             shutil.copyfileobj(content, file)
     except DAMAGED as error:
         raise ValueError(f"The file {path} is damaged: {error}") from error
-    return _loaded(copy, f"{key!r} of {path.name}")
+    return _open_npy(copy, f"{key!r} of {path.name}")
 
 
-def _loaded(path: Path, name: str) -> np.ndarray:
+def _open_npy(path: Path, name: str) -> np.ndarray:
     try:
-        _check_npy(path)
+        _check_examples(npy_header(path).shape)
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(

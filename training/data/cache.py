@@ -31,19 +31,12 @@ WHOLE = 1 << 26  # bytes up to which an array is read whole
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """Prepared examples of a key, as they lie in the cache.
+    """Prepared examples of a key, as they lie in the cache."""
 
-    Args:
-        examples: memory-mapped, uint8 `(n, height, width, channels)` or float32 `(n, d)`.
-        labels: int32 `(n,)` or `None`.
-        about: what else was noted when it was made; plain JSON.
-        fingerprint: of the content of examples and labels.
-    """
-
-    examples: np.ndarray
-    labels: np.ndarray | None
-    about: dict[str, object]
-    fingerprint: str
+    examples: np.ndarray  # memory-mapped, uint8 `(n, height, width, channels)` or float32 `(n, d)`
+    labels: np.ndarray | None  # int32 `(n,)` or `None`
+    about: dict[str, object]  # what else was noted when it was made; plain JSON
+    fingerprint: str  # of the content of examples and labels
 
 
 def default_cache() -> Path:
@@ -62,7 +55,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
-def prepared(folder: Path, key: str, make: Callable[[Path], dict[str, object]]) -> Prepared:
+def load_or_make(folder: Path, key: str, make: Callable[[Path], dict[str, object]]) -> Prepared:
     """The examples of a key, from the cache or made now.
 
     Of several processes that ask for the same at once one makes it and the others wait. A killed
@@ -97,13 +90,9 @@ def write_rows(
 ) -> None:
     """Writes `convert(rows[order])` of every part as one `.npy`, some rows at a time.
 
+    A part is rows `(n, ...)`, usually memory-mapped, and which of them in which order, int `(m,)`.
     Sequentially, not into a memory map: a full disk is then an error and not the end of the
     process.
-
-    Args:
-        path: the file.
-        parts: rows `(n, ...)`, usually memory-mapped, and which of them in which order, int `(m,)`.
-        convert: of rows to what is stored, row by row.
     """
     one = convert(parts[0][0][:1])
     header = {
@@ -134,22 +123,17 @@ def crc(file: IO[bytes]) -> int:
 
 
 def file_key(path: Path, notes: Path) -> str:
-    """A name for the content of a file.
-
-    Args:
-        path: of the file.
-        notes: folder that remembers the names; may be read-only.
-    """
+    """A name for the content of a file; the folder `notes` remembers it, and may be read-only."""
     status = path.stat()
     times = ("", status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def read() -> dict[str, object]:
-        return {"key": key_of(path.stat().st_size, _crc_of(path))}
+        return {"key": key_of(path.stat().st_size, crc(path.open("rb")))}
 
-    return remembered(notes, [str(path.absolute()), [times]], read, {"key"})["key"]
+    return recall_or_read(notes, [str(path.absolute()), [times]], read, {"key"})["key"]
 
 
-def remembered(
+def recall_or_read(
     notes: Path,
     listing: list[object],
     read: Callable[[], dict[str, object]],
@@ -157,11 +141,7 @@ def remembered(
 ) -> dict[str, object]:
     """The result of `read`, from a note where the files are as they were when it was written.
 
-    Args:
-        notes: folder of the notes; may be read-only.
-        listing: names, sizes and times of the files; plain JSON.
-        read: reads the files.
-        names: that a whole note has.
+    `listing` are their names, sizes and times; `names` those that a whole note has.
     """
     note = notes / key_of(NOTE_FORMAT, listing)
     with contextlib.suppress(OSError, ValueError):  # cut short, perhaps
@@ -180,9 +160,13 @@ def _make(place: Path, make: Callable[[Path], dict[str, object]]) -> None:
     part.mkdir(parents=True)
     try:
         noted = make(part)
-        files = {file.name: _fingerprint(file) for file in sorted(part.iterdir())}
-        for file in part.iterdir():
-            _to_disk(file)
+        files = {}
+        for file in sorted(part.iterdir()):
+            status = file.stat()
+            about = {"size": status.st_size, "changed": status.st_mtime_ns}
+            files[file.name] = about | {"crc": crc(file.open("rb"))}
+            with file.open("rb") as content:
+                os.fsync(content.fileno())
         write_atomically(part / "about.json", json.dumps({"files": files, "noted": noted}))
         _remove(place)
         os.replace(part, place)
@@ -209,11 +193,6 @@ def _read(place: Path) -> Prepared | None:
         return None
 
 
-def _fingerprint(file: Path) -> dict[str, int]:
-    status = file.stat()
-    return {"size": status.st_size, "changed": status.st_mtime_ns, "crc": _crc_of(file)}
-
-
 def _intact(file: Path, known: dict[str, int]) -> bool:
     """Whether a file is as it was written.
 
@@ -224,16 +203,7 @@ def _intact(file: Path, known: dict[str, int]) -> bool:
     if status.st_size != known["size"]:
         return False
     untouched = status.st_mtime_ns == known["changed"]
-    return (untouched and status.st_size > BLOCK) or _crc_of(file) == known["crc"]
-
-
-def _crc_of(path: Path) -> int:
-    return crc(path.open("rb"))
-
-
-def _to_disk(file: Path) -> None:
-    with file.open("rb") as content:
-        os.fsync(content.fileno())
+    return (untouched and status.st_size > BLOCK) or crc(file.open("rb")) == known["crc"]
 
 
 def _remove(path: Path) -> None:
@@ -258,9 +228,6 @@ def fingerprint_of(*arrays: np.ndarray | None) -> str:
     Of an array of more than 64 MB, which may be larger than memory, as many rows count, evenly
     spaced with the first and the last: a changed length or order is noticed, a single row perhaps
     not.
-
-    Args:
-        arrays: `(n, ...)`, perhaps memory-mapped.
     """
     return " ".join("-" if each is None else f"{_checksum(each):08x}" for each in arrays)
 

@@ -1,6 +1,7 @@
 """Checks of data before anything is trained on them; each refuses in one sentence."""
 
 import difflib
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,7 @@ MENTIONED = 5  # columns in a message
 
 
 class LimitError(ValueError):
-    """A file of data is larger than a setting allows.
-
-    Args:
-        limit: what is limited, the beginning of a sentence.
-        advice: what to do.
-        received: limit and size.
-    """
+    """A file of data is larger than a setting allows: `limit` begins a sentence about it."""
 
     def __init__(self, limit: str, advice: str, received: str) -> None:
         super().__init__(f"{limit}; {advice}. Received: {received}")
@@ -38,11 +33,7 @@ def check_bytes(path: Path, found: int, most: int, *, partly: bool = False) -> N
 
 
 def check_exists(name: str, path: Path) -> None:
-    """Refuses a path where nothing is, with what it may have been meant to be.
-
-    Args:
-        name: of the option, for the message.
-        path: absolute.
+    """Refuses an absolute path where nothing is, with what it may have been meant to be.
 
     Raises:
         ValueError: there is nothing, or nothing that can be read twice (a pipe, a device).
@@ -61,19 +52,13 @@ def check_exists(name: str, path: Path) -> None:
     if missing != path:
         raise ValueError(f"{sentence} There is no {str(missing)!r}.")
     names = [printable(each.name) for each in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = [str(path.parent / each) for each in difflib.get_close_matches(path.name, names, n=2)]
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    raise ValueError(sentence + hint)
+    close = difflib.get_close_matches(path.name, names, n=2)
+    hint = f" Did you mean {' or '.join(repr(str(path.parent / n)) for n in close)}?"
+    raise ValueError(sentence + hint if close else sentence)
 
 
 def check_count(count: int, what: str, left_out: str = "") -> None:
-    """Refuses fewer than 10 examples.
-
-    Args:
-        count: how many there are.
-        what: they are called.
-        left_out: what there is beside them and not used.
-    """
+    """Refuses fewer than 10 examples, called `what`; `left_out` are others beside them."""
     if count < FEWEST:
         beside = f", and left out {left_out}" if left_out else ""
         raise ValueError(f"The data must hold at least {FEWEST} {what}. Received: {count}{beside}")
@@ -97,12 +82,7 @@ def check_differ(images: np.ndarray, what: str = "image") -> None:
 
 
 def check_columns(scale: np.ndarray, hint: str = "") -> None:
-    """Refuses vectors with columns that are the same in all of them.
-
-    Args:
-        scale: `(d,)`, their standard deviations.
-        hint: what the vectors look like instead.
-    """
+    """Refuses vectors with columns that do not vary; `hint` says what they look like."""
     constant = np.flatnonzero(scale == 0)
     if len(constant):
         named = ", ".join(map(str, constant[:MENTIONED]))
@@ -115,13 +95,7 @@ def check_columns(scale: np.ndarray, hint: str = "") -> None:
 
 
 def check_finite(values: np.ndarray, first: int, name: str) -> None:
-    """Refuses NaN and infinities.
-
-    Args:
-        values: `(n, ...)`, some of the examples.
-        first: the number of the first of them.
-        name: what they are called.
-    """
+    """Refuses NaN and infinities in some examples `(n, ...)`; `first` is the number of theirs."""
     bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if bad.any():
         raise ValueError(
@@ -131,15 +105,8 @@ def check_finite(values: np.ndarray, first: int, name: str) -> None:
 
 
 def check_classes(classes: int, what: str) -> bool:
-    """Whether labels tell anything apart; said in the log where they do not.
-
-    Args:
-        classes: how many there are.
-        what: has the labels.
-    """
+    """Whether labels tell anything apart; said in the log where they do not."""
     if classes == 1:
-        import logging
-
         logging.getLogger("ganapp").warning(
             "The labels of %s are left out: they name a single class.", what
         )

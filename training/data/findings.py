@@ -30,18 +30,12 @@ MENTIONED = 5  # names in a sentence
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something about the data that will hurt.
+    """Something about the data that will hurt."""
 
-    Args:
-        name: what it is, in a word or two.
-        sentence: what was seen and what to do.
-        numbers: the same for programs; plain JSON.
-        columns: names of the columns that it is about, to leave out if the user likes.
-    """
-
-    name: str
-    sentence: str
-    numbers: Mapping[str, object]
+    name: str  # what it is, in a word or two
+    sentence: str  # what was seen and what to do
+    numbers: Mapping[str, object]  # the same for programs; plain JSON
+    # names of the columns that it is about, to leave out if the user likes
     columns: tuple[str, ...] = ()
 
 
@@ -52,47 +46,29 @@ class _Findings(list[Finding]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
-    """Statistics of one column.
+    """Statistics of one column; shares are of its rows."""
 
-    Args:
-        name: of the column.
-        categories: whether its values are codes of categories and no amounts.
-        minimum: smallest value, `None` where all are missing.
-        maximum: largest value.
-        distinct: how many different values there are, missing ones aside.
-        missing: share of the rows without a value.
-        commonest: the value that most rows have, a code where `categories`.
-        share: of the rows that have it.
-        far: how far the furthest value lies from the median, in widths of the middle half of the
-            values; 0 where that half is one value.
-        numbered: whether the values are different whole numbers with hardly a gap.
-    """
-
-    name: str
-    categories: bool
-    minimum: float | None
-    maximum: float | None
-    distinct: int
-    missing: float
-    commonest: float | None
-    share: float
-    far: float
-    numbered: bool
+    name: str  # of the column
+    categories: bool  # whether its values are codes of categories and no amounts
+    minimum: float | None = None  # smallest value, `None` where all are missing
+    maximum: float | None = None  # largest value
+    distinct: int = 0  # how many different values there are, missing ones aside
+    missing: float = 1.0  # share of the rows without a value
+    commonest: float | None = None  # the value that most rows have, a code where `categories`
+    share: float = 0.0  # of the rows that have it
+    # how far the furthest value lies from the median, in widths of the middle half of the values;
+    # 0 where that half is one value
+    far: float = 0.0
+    numbered: bool = False  # whether the values are different whole numbers with hardly a gap
 
 
 @dataclasses.dataclass(frozen=True)
 class Duplicates:
-    """Counts of examples that repeat others exactly.
+    """Counts of examples that repeat others exactly."""
 
-    Args:
-        training: training examples that equal an earlier one.
-        held_out: held-out examples that equal a training example.
-        looked_at: training and held-out examples that were compared.
-    """
-
-    training: int
-    held_out: int
-    looked_at: tuple[int, int]
+    training: int  # training examples that equal an earlier one
+    held_out: int  # held-out examples that equal a training example
+    looked_at: tuple[int, int]  # training and held-out examples that were compared
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -103,27 +79,16 @@ class Duplicates:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PixelFacts:
-    """Statistics of the pixels of images or clips.
+    """Statistics of the pixels of images or clips."""
 
-    Args:
-        minimum: smallest of all, 0 to 255.
-        maximum: largest of all.
-        mean: of all.
-        blank: examples of a single value.
-        still: clips whose frames are all the same; 0 for images.
-        constant_channels: by its number, what a channel always holds.
-        grey: whether the first three channels are the same everywhere.
-        count: examples.
-    """
-
-    minimum: int
-    maximum: int
-    mean: float
-    blank: int
-    still: int
-    constant_channels: Mapping[int, int]
-    grey: bool
-    count: int
+    minimum: int  # smallest of all, 0 to 255
+    maximum: int  # largest of all
+    mean: float  # of all
+    blank: int  # examples of a single value
+    still: int  # clips whose frames are all the same; 0 for images
+    constant_channels: Mapping[int, int]  # by its number, what a channel always holds
+    grey: bool  # whether the first three channels are the same everywhere
+    count: int  # examples
 
 
 def count_duplicates(training: np.ndarray, held_out: np.ndarray) -> Duplicates:
@@ -171,21 +136,24 @@ def column_facts(name: str, values: np.ndarray, *, categories: bool = False) -> 
     present = values[~np.isnan(values)]
     distinct, counts = np.unique(present, return_counts=True)
     if not len(distinct):
-        nothing = {"minimum": None, "maximum": None, "commonest": None}
-        rest = {"distinct": 0, "missing": 1.0, "share": 0.0, "far": 0.0, "numbered": False}
-        return ColumnFacts(name=name, categories=categories, **nothing, **rest)
+        return ColumnFacts(name=name, categories=categories)
     place = int(counts.argmax())
+
+    def plain(value: np.floating) -> float:
+        """The shortest number that rounds to the value: 168.66, not 168.66000366210938."""
+        return float(str(value))
+
     low, median, high = np.percentile(present.astype(np.float64), (25, 50, 75))
     # Not in standard deviations: of a few hundred rows one alone makes them as large as itself.
     far = float(np.abs(distinct - median).max()) / (high - low) if high > low else 0.0
     return ColumnFacts(
         name=name,
         categories=categories,
-        minimum=_plain(distinct[0]),
-        maximum=_plain(distinct[-1]),
+        minimum=plain(distinct[0]),
+        maximum=plain(distinct[-1]),
         distinct=len(distinct),
         missing=1.0 - len(present) / len(values),
-        commonest=_plain(distinct[place]),
+        commonest=plain(distinct[place]),
         share=float(counts[place]) / len(values),
         far=far,
         numbered=not categories and _is_numbering(distinct, len(present)),
@@ -193,12 +161,7 @@ def column_facts(name: str, values: np.ndarray, *, categories: bool = False) -> 
 
 
 def about_count(kind: str, examples: int | None) -> list[Finding]:
-    """Whether there are few training examples.
-
-    Args:
-        kind: of the data: `"image"`, `"vector"` or `"video"`.
-        examples: for training; `None` if they never end.
-    """
+    """Whether there are few training examples of a kind; `None` if they never end."""
     if examples is None or examples >= FEW[kind]:
         return []
     return [
@@ -212,12 +175,7 @@ def about_count(kind: str, examples: int | None) -> list[Finding]:
 
 
 def about_duplicates(found: Duplicates, *, chance: bool = False) -> list[Finding]:
-    """Whether many examples repeat others.
-
-    Args:
-        found: how many do.
-        chance: whether some do without anybody's doing, as rows of few different values.
-    """
+    """Whether many examples repeat others; `chance` if some do without anybody's doing."""
     (count, total), (share, leaked) = (found.training, found.looked_at[0]), found.shares
     why = " (rows of few different values do so by chance)" if chance else ""
     findings = _Findings()
@@ -240,15 +198,10 @@ def about_duplicates(found: Duplicates, *, chance: bool = False) -> list[Finding
 
 
 def about_classes(training: Mapping[str, int], held_out: Mapping[str, int]) -> list[Finding]:
-    """Whether classes are tiny, uneven, or missing on one side.
-
-    Args:
-        training: training examples of each class, by its name.
-        held_out: likewise; empty where nobody knows.
-    """
+    """Whether classes are tiny, uneven, or missing on one side; counts go by their names."""
     findings = _Findings()
     if tiny := {name: count for name, count in training.items() if count < FEW_OF_A_CLASS}:
-        named = listed(f"{name!r} ({count})" for name, count in tiny.items())
+        named = _names_in_short(f"{name!r} ({count})" for name, count in tiny.items())
         findings.add(
             "tiny classes",
             f"{_counted(len(tiny), 'class has', 'classes have')} fewer than {FEW_OF_A_CLASS} "
@@ -270,7 +223,7 @@ def about_classes(training: Mapping[str, int], held_out: Mapping[str, int]) -> l
         findings.add(
             "classes not held out",
             f"{_counted(len(absent), 'class has', 'classes have')} no held-out example: "
-            f"{listed(map(repr, absent))}. Nothing can be compared with there.",
+            f"{_names_in_short(map(repr, absent))}. Nothing can be compared with there.",
             {"classes": absent},
         )
     return findings
@@ -301,7 +254,9 @@ def about_pixels(facts: PixelFacts) -> list[Finding]:
             {"minimum": facts.minimum, "maximum": facts.maximum},
         )
     if facts.constant_channels and facts.minimum < facts.maximum:
-        said = listed(f"{place} is always {v}" for place, v in facts.constant_channels.items())
+        said = _names_in_short(
+            f"{place} is always {v}" for place, v in facts.constant_channels.items()
+        )
         findings.add(
             "constant channels",
             f"Channels that say nothing, counted from 0: {said}. Leave them out.",
@@ -318,12 +273,7 @@ def about_pixels(facts: PixelFacts) -> list[Finding]:
 
 
 def about_columns(columns: Sequence[ColumnFacts], rows: int) -> list[Finding]:
-    """Whether columns say next to nothing, or name every row.
-
-    Args:
-        columns: what each holds.
-        rows: that were looked at.
-    """
+    """Whether columns say next to nothing, or name every one of `rows`."""
     near = [c for c in columns if c.distinct > 1 and c.share >= NEARLY_ALL]
     kinds = (
         (
@@ -360,14 +310,14 @@ def about_columns(columns: Sequence[ColumnFacts], rows: int) -> list[Finding]:
     findings = _Findings()
     for name, what, found, about in kinds:
         if found:
-            said = listed(f"{c.name!r} ({about(c)})" for c in found)
+            said = _names_in_short(f"{c.name!r} ({about(c)})" for c in found)
             names = [c.name for c in found]
             seen = f"{what}, in {len(found):,} of {len(columns):,} columns: {said}."
             findings.add(name, seen, {"columns": names}, tuple(names))
     # What lies far off in a column of one value is said by that.
     far = [c for c in columns if not c.categories and c.far >= FAR and c not in near]
     if far:
-        said = listed(
+        said = _names_in_short(
             f"{c.name!r} ({c.far:.0f} times, {c.minimum:g} to {c.maximum:g})" for c in far
         )
         findings.add(
@@ -383,13 +333,7 @@ def about_columns(columns: Sequence[ColumnFacts], rows: int) -> list[Finding]:
 def about_size(
     originals: Sequence[tuple[int, int]], size: int, *, resize: str = "crop"
 ) -> list[Finding]:
-    """Whether images are far from the size that they are given.
-
-    Args:
-        originals: height and width of image files.
-        size: height and width of the examples.
-        resize: `"crop"`, `"pad"` or `"stretch"`.
-    """
+    """Whether image files, of such heights and widths, are far from the size that they get."""
     if not originals or not size:
         return []
     sides = np.array(originals, float)
@@ -431,7 +375,7 @@ def about_sizes(originals: Sequence[tuple[int, int]]) -> str:
     return f"{wide} x {low} to {wider} x {high} pixels"
 
 
-def listed(names: Iterable[str]) -> str:
+def _names_in_short(names: Iterable[str]) -> str:
     """The first five names, and how many more there are."""
     names = list(names)
     more = len(names) - MENTIONED
@@ -447,11 +391,6 @@ def _digests(examples: np.ndarray) -> Iterator[bytes]:
         for row in part:
             yield hashlib.blake2b(row.data, digest_size=16).digest()
         forget(examples)
-
-
-def _plain(value: np.floating) -> float:
-    """The shortest number that rounds to the value: 168.66 and not 168.66000366210938."""
-    return float(str(value))
 
 
 def _is_nearly_unique(column: ColumnFacts, rows: int) -> bool:

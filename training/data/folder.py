@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import annotated_types
 import numpy as np
@@ -31,7 +31,7 @@ from ganapp.training.data.images import (
 )
 from ganapp.training.data.labels import UNKNOWN, UNLABELLED
 from ganapp.training.data.source import MemmapSource, Share
-from ganapp.training.messages import printable
+from ganapp.training.messages import join_names, printable
 
 Labels = Literal["auto", "file", "folders", "inner", "none"]
 Parts = Literal["folders", "none"]
@@ -56,12 +56,7 @@ Bits = Annotated[int, annotated_types.Ge(0), annotated_types.Le(16)]
 
 @dataclasses.dataclass(frozen=True)
 class FileLabels:
-    """The labels of images from files beside them.
-
-    Args:
-        numbers: of images by name, -1 where unknown; `None` where no file gives any.
-        notes: what was made of each file.
-    """
+    """Labels of images by name, -1 where unknown, `None` where no file gives any; and notes."""
 
     numbers: dict[str, int] | None = None
     notes: tuple[str, ...] = ()
@@ -111,14 +106,11 @@ def _pairs(content: bytes) -> list[tuple[str, int]] | None:
     labels = found["labels"]
     if labels is None:
         return None
-    if not isinstance(labels, list):
-        raise ValueError("its 'labels' are no list of names with labels")
-    pairs = []
-    for entry in labels:
+    entries = labels if isinstance(labels, list) else [labels]
+    for entry in entries:
         if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str)):
             raise ValueError("its 'labels' are no list of names with labels")
-        pairs.append((entry[0].replace("\\", "/"), _number(entry[1])))
-    return pairs
+    return [(name.replace("\\", "/"), _number(label)) for name, label in entries]
 
 
 def _number(label: object) -> int:
@@ -132,14 +124,8 @@ def _number(label: object) -> int:
     raise ValueError(f"a label is {label!r} and no whole number")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """The parts of the name of a folder for training or test.
-
-    Args:
-        held_out: whether it is not for training.
-        rest: the name without that, perhaps a class: `"A"` of `"trainA"`.
-    """
+class _Part(NamedTuple):
+    """The name of a folder for training or test; `rest` may be a class: `"A"` of `"trainA"`."""
 
     held_out: bool
     rest: str
@@ -193,11 +179,11 @@ def _annotations_of_folders(
         notes += [] if again else [note]
     # What lies apart says nothing of the others: these may have no classes at all.
     among = [place for place in places if not _is_unlabelled(place)]
-    if labels == "none":
-        return Annotations(None, (), held_out, notes=tuple(notes))
-    if not any(among):
+    if labels != "none" and not any(among):
         notes.append("No classes: the images do not lie in a folder for each class.")
-        return Annotations(None, (), held_out, notes=tuple(notes))
+    unlabelled = Annotations(None, (), held_out, notes=tuple(notes))
+    if labels == "none" or not any(among):
+        return unlabelled
     if not all(places):
         raise ValueError(
             "`labels` can be 'folders' only where every image lies in the folder of its class; "
@@ -211,7 +197,7 @@ def _annotations_of_folders(
     named = (name for name in folders if name.lower() not in UNLABELLED)
     classes = sorted(named, key=natural_order)
     if len(classes) < len(folders) and not check_classes(len(classes), "the folders"):
-        return Annotations(None, (), held_out, notes=tuple(notes))
+        return unlabelled
     number = {name: place for place, name in enumerate(classes)}
     labelled = np.array([number.get(place[0], UNKNOWN) for place in places])
     notes += _doubts(classes, places)
@@ -219,16 +205,7 @@ def _annotations_of_folders(
 
 
 def annotations_of_file(names: Sequence[str], found: FileLabels, marks: Annotations) -> Annotations:
-    """The same marks with the classes of a file of labels.
-
-    Args:
-        names: of the images.
-        found: labels by name.
-        marks: what their folders say of training and test.
-
-    Raises:
-        ValueError: the file names none of the images.
-    """
+    """The marks with the classes of a file of labels, which must name some of the images."""
     numbers = np.array([found.numbers.get(name, UNKNOWN) for name in names])
     notes = (*found.notes, *marks.notes)
     if found.numbers and not any(name in found.numbers for name in names):
@@ -262,12 +239,19 @@ def _without_parts(
         others = [name for name in folders if name not in read]
         loose = any(len(place) <= level for place in inside)
         if len(kinds) == 2 and (others or loose):
-            _refuse(read, others)
+            beside = f"folders such as {_quote(others)}" if others else "images"
+            raise ValueError(
+                "Folders for training and test must have no others beside them, nor images: move "
+                "those away, or take all of these folders for classes with "
+                f"`--set data.parts=none`. Received: {_quote(list(read))} and {beside}"
+            )
         if len(kinds) == 2 or (level == 0 and kinds and not others and not loose):
             break
     else:
         return None
-    named = _classes_in_names(read)
+    training = {part.rest for part in read.values() if not part.held_out}
+    rests = training or {part.rest for part in read.values()}
+    named = len(rests) > 1 and "" not in rests
 
     def without(place: Place) -> Place:
         rest = read[place[level]].rest
@@ -285,15 +269,9 @@ def _without_parts(
     return below, held_out, _about_parts(read, named, int(counts[held_out].sum()))
 
 
-def _classes_in_names(read: dict[str, _Part]) -> bool:
-    training = {part.rest for part in read.values() if not part.held_out}
-    rests = training or {part.rest for part in read.values()}
-    return len(rests) > 1 and "" not in rests
-
-
 def _about_parts(read: dict[str, _Part], named: bool, held_out: int = 0) -> str:
     kinds = [
-        _listed([n for n, part in read.items() if part.held_out == each]) for each in (False, True)
+        _quote([n for n, part in read.items() if part.held_out == each]) for each in (False, True)
     ]
     classes = "; what else their names say is the class" if named else ""
     if all(kinds):
@@ -301,15 +279,6 @@ def _about_parts(read: dict[str, _Part], named: bool, held_out: int = 0) -> str:
     else:
         said = f"Folders for training or test, {''.join(kinds)}, are no classes"
     return f"{said}{classes}; `--set data.parts=none` takes these folders for classes."
-
-
-def _refuse(read: dict[str, _Part], others: list[str]) -> None:
-    beside = f"folders such as {_listed(others)}" if others else "images"
-    raise ValueError(
-        "Folders for training and test must have no others beside them, nor images: move those "
-        "away, or take all of these folders for classes with `--set data.parts=none`. "
-        f"Received: {_listed(list(read))} and {beside}"
-    )
 
 
 def _read_part(name: str) -> _Part | None:
@@ -338,21 +307,19 @@ def _doubts(classes: list[str], places: list[Place]) -> list[str]:
     same = set.intersection(*within.values()) if within else set()
     if len(classes) > 1 and len(same) > 1:
         found.append(
-            f"The folders {_listed(classes)} were taken for classes, and each holds folders "
-            f"{_listed(sorted(same, key=natural_order))}; `--set data.labels=inner` takes those."
+            f"The folders {_quote(classes)} were taken for classes, and each holds folders "
+            f"{_quote(sorted(same, key=natural_order))}; `--set data.labels=inner` takes those."
         )
     if len(classes) > 1 and all(re.fullmatch(r"\d{4,}", name) for name in classes):
         found.append(
-            f"The folders {_listed(classes)} were taken for classes, and are called as folders "
+            f"The folders {_quote(classes)} were taken for classes, and are called as folders "
             "that share out many files are; `--set data.labels=none` says that they are none."
         )
     return found
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - NAMED
-    shown = ", ".join(repr(printable(name)) for name in names[:NAMED])
-    return f"{shown} and {more:,} more" if more > 0 else shown
+def _quote(names: Sequence[str]) -> str:
+    return join_names([repr(printable(name)) for name in names], most=NAMED)
 
 
 def _is_unlabelled(place: Place) -> bool:
@@ -394,18 +361,12 @@ def folder(
         cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
     """
     check_exists("path", path)
-    options = ImageOptions(
-        size=size,
-        resize=resize,
-        channels=channels,
-        bits=bits,
-        bad_share=bad_share,
-        held_out=held_out,
-    )
+    form = {"size": size, "resize": resize, "channels": channels, "bits": bits}
+    options = ImageOptions(**form, bad_share=bad_share, held_out=held_out)
     cache = cache_folder(cache_dir)
     contents = image_contents(path, max_pixels, cache / NOTES)
 
-    def mark(kept: list[Example]) -> Annotations:
+    def annotate(kept: list[Example]) -> Annotations:
         names = [example.name for example in kept]
         # By their names, because an archive may hold them in any order.
         order = np.array(sorted(range(len(names)), key=lambda each: place_of(names[each])))
@@ -415,14 +376,10 @@ def folder(
     return image_source(
         lambda: image_files(path, max_pixels, bits),
         options=options,
-        mark=mark,
+        annotate=annotate,
         cache=cache / "images",
         key=key_of(READING, contents.key, dataclasses.asdict(options), labels, parts, max_pixels),
-        spec={
-            "name": "folder",
-            "description": f"Images of {path.name}.",
-            "licence": "unknown",
-        },
+        spec={"name": "folder", "description": f"Images of {path.name}.", "licence": "unknown"},
         left_out=contents.left_out,
     )
 
@@ -430,18 +387,7 @@ def folder(
 def annotations_in(
     path: Path, names: list[str], labels: Labels, parts: Parts, label_files: list[str]
 ) -> Annotations:
-    """Classes and parts of the images of a folder or archive.
-
-    Args:
-        path: of the folder or archive.
-        names: of the images.
-        labels: see `folder`.
-        parts: likewise.
-        label_files: names of the files with labels that lie there.
-
-    Raises:
-        ValueError: labels are asked for that are not there, or names contradict each other.
-    """
+    """Classes and parts of the images of these names in a folder or archive; see `folder`."""
     if labels not in ("auto", "file") or not (label_files or labels == "file"):
         return annotations_of_places(names, labels=labels, parts=parts)
     found = labels_in_files(read_files(path, label_files) if label_files else {})

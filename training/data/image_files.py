@@ -6,6 +6,7 @@ small archive can be made to unpack to any size: its members are checked before 
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import lzma
 import os
@@ -14,12 +15,12 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from ganapp.training.data.cache import crc, key_of, remembered
+from ganapp.training.data.cache import crc, key_of, recall_or_read
 from ganapp.training.data.images import SUFFIXES, BadImageError, Example, Picture, open_image
 from ganapp.training.messages import printable
 
@@ -40,7 +41,6 @@ OTHER_PROGRAMS = (
     *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
     *("$recycle.bin", "system volume information", "lost+found"),
 )
-Reader = Callable[[Path, int], Iterator]
 
 
 class _TarInfo(tarfile.TarInfo):
@@ -64,7 +64,6 @@ class _TarInfo(tarfile.TarInfo):
 
 @contextlib.contextmanager
 def _open_tar(path: Path, mode: str = "r|*") -> Iterator[tarfile.TarFile]:
-    """A tar archive, compressed or not, that claims no notes which fill the memory."""
     with tarfile.open(path, mode, tarinfo=_TarInfo) as archive:
         yield archive
 
@@ -91,54 +90,32 @@ def _members_within(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
         yield member
 
 
-def _is_bomb(member: zipfile.ZipInfo) -> bool:
-    """Whether a member of a .zip unpacks to far more than an image file in an archive does."""
-    return member.file_size > max(MEMBER_BYTES, RATIO * member.compress_size)
+class ListedFile(NamedTuple):
+    """A file of a folder or archive, nothing of it decoded."""
 
-
-class FileFacts(NamedTuple):
-    """A file of a folder or archive, nothing of it decoded.
-
-    Args:
-        name: relative, with slashes.
-        size: in bytes.
-        crc: CRC-32 of its content.
-        refused: why it must not be read although it is named like an image; empty if it may.
-        left_out: why it is no image at all; empty if it is one or has labels.
-    """
-
-    name: str
-    size: int
-    crc: int
-    refused: str = ""
-    left_out: str = ""
-
-
-class _Found(NamedTuple):
-    """A file or link below a folder, or a folder that is passed over."""
-
-    name: str
-    status: os.stat_result | None  # of images and labels only
-    left_out: str = ""
+    name: str  # relative, with slashes
+    size: int = 0  # in bytes
+    refused: str = ""  # why it must not be read although it is named like an image
+    left_out: str = ""  # why it is no image at all, nor has labels
+    # its path, its content or why it has none
+    read: Callable[[], Path | bytes | BadImageError] = BadImageError
+    crc: Callable[[], int] = int  # CRC-32 of its content
+    given: str = ""  # a refused name as it stands in the archive
 
 
 def _statuses(path: Path) -> Iterator[tuple]:
     """Names, sizes and times of the files of a folder, or of the file, without reading any.
 
-    Besides the time of the last change that of the last change to what the system says of the file:
-    no program can set that one back. Files that are left out have a name and the reason.
+    The time of the last change of what the system says of a file is among them: no program can set
+    that one back. Files that are left out have a name and the reason.
     """
-    found = _walk(path) if path.is_dir() else [_Found("", path.stat())]
+    found = _walk(path) if path.is_dir() else [("", path.stat(), "")]
     for name, s, left_out in found:
         yield (name, left_out) if s is None else (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
 
 
 def place_of(name: str) -> tuple[list[str], str]:
-    """The sort key of images: folder by folder, those in a folder before those below it.
-
-    Args:
-        name: of its file, with slashes.
-    """
+    """The sort key of images by name: folder by folder, those in one before those below it."""
     *folders, last = name.split("/")
     return folders, last
 
@@ -164,80 +141,150 @@ def image_files(path: Path, max_pixels: int, bits: int = 0) -> Iterator[Example]
     Raises:
         ValueError: it is none of these, or an archive that is damaged.
     """
-    kinds = {"folder": _in_folder, "zipped": _in_zip, "tarred": _in_tar}
-    found = _kind(path, **kinds)(path, max_pixels)
-    return (_example(name, source, max_pixels, bits) for name, source in found)
+
+    def example(file: ListedFile) -> Example:
+        source = BadImageError(file.refused) if file.refused else file.read()
+
+        def load() -> Picture:
+            if isinstance(source, BadImageError):
+                raise source
+            return open_image(source, max_pixels, bits=bits)
+
+        return Example(file.given or file.name, load)
+
+    files = _files(path, max_pixels)
+    images = (each for each in files if not (each.left_out or _is_label_file(each.name)))
+    return _report_damage(path, map(example, images))
 
 
-def file_facts(path: Path, max_pixels: int) -> Iterator[FileFacts]:
-    """Of every file its name, size and CRC-32, nothing decoded, and why some are left out.
+def file_facts(path: Path, max_pixels: int) -> Iterator[tuple[ListedFile, int]]:
+    """Every file with its CRC-32, nothing decoded; arguments are those of `image_files`.
 
-    A zip lists them; of a tar and a folder all of the images' content is read.
-
-    Args:
-        path: as for `image_files`.
-        max_pixels: likewise.
+    A zip lists the sums; of a tar and a folder all of the images' content is read.
     """
-    kinds = {"folder": _facts_of_folder, "zipped": _facts_of_zip, "tarred": _facts_of_tar}
-    return _kind(path, **kinds)(path, max_pixels)
+
+    def with_crc(file: ListedFile) -> tuple[ListedFile, int]:
+        return file, 0 if file.left_out else file.crc()
+
+    def in_folder(file: ListedFile) -> tuple[ListedFile, int]:
+        try:
+            return with_crc(file)
+        except OSError as error:  # decoding it will say so
+            return file._replace(refused=str(error.strerror)), 0
+
+    files = _files(path, max_pixels)
+    if not path.is_dir():
+        yield from _report_damage(path, map(with_crc, files))
+        return
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(in_folder, files)
 
 
 def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """The content of some files by name, those of labels for example.
-
-    Args:
-        path: as for `image_files`.
-        names: as `file_facts` gives them.
-
-    Raises:
-        ValueError: one is larger than files of labels are.
-    """
-
-    def folder(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
-        for name in names:
-            yield name, (path / name).open("rb"), (path / name).stat().st_size
-
-    def zipped(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                if _plain(member.filename) in names:
-                    yield _plain(member.filename), archive.open(member), member.file_size
-
-    def tarred(path: Path, most: int) -> Iterator[tuple[str, IO[bytes], int]]:
-        with _open_tar(path) as archive:
-            for member in _members_within(path, archive):
-                if _plain(member.name) in names and member.isreg():
-                    yield _plain(member.name), archive.extractfile(member), member.size
-
+    """The content of files of labels, none of which may be too large, by their names."""
     found = {}
-    for name, file, size in _kind(path, folder=folder, zipped=zipped, tarred=tarred)(path, 0):
-        with file:
-            if size > MOST_LABELS:
-                raise ValueError(
-                    f"A file of labels must have at most {MOST_LABELS:,} bytes. Received: "
-                    f"{printable(name)} with {size:,}; `--set data.labels=none` does without"
-                )
-            found[name] = file.read(MOST_LABELS)
+    for file in _report_damage(path, _files(path, MOST_LABELS)):
+        if file.name not in names or file.refused:
+            continue
+        if file.size > MOST_LABELS:
+            raise ValueError(
+                f"A file of labels must have at most {MOST_LABELS:,} bytes. Received: "
+                f"{printable(file.name)} with {file.size:,}; `--set data.labels=none` does without"
+            )
+        content = file.read()
+        if isinstance(content, BadImageError):
+            raise ValueError(f"The archive {path} is damaged: {printable(file.name)}: {content}")
+        found[file.name] = content if isinstance(content, bytes) else content.read_bytes()
     return found
 
 
-def _kind(path: Path, *, folder: Reader, zipped: Reader, tarred: Reader) -> Reader:
-    """The one of three that reads what lies there."""
+def _files(path: Path, max_pixels: int) -> Iterator[ListedFile]:
+    """The files of what lies there; those of a tar can only be read one after the other."""
     if path.is_dir():
-        return folder
-    for is_such, reader in ((zipfile.is_zipfile, zipped), (is_tar, tarred)):
+        return _in_folder(path)
+    for is_such, files in ((zipfile.is_zipfile, _in_zip), (is_tar, _in_tar)):
         if is_such(path):
-            return lambda path, most: _guarded(path, reader(path, most))
+            return files(path, max_pixels)
     raise ValueError(
         "`path` must be a folder with images, or a .zip or .tar (.tar.gz, .tar.bz2, .tar.xz) "
         f"archive of one. Received: path={str(path)!r}"
     )
 
 
-def _walk(folder: Path) -> Iterator[_Found]:
-    """Files below a folder in the order of `place_of`, with the status of images.
+def _in_folder(folder: Path) -> Iterator[ListedFile]:
+    for name, status, left_out in _walk(folder):
+        if left_out:
+            yield ListedFile(name, left_out=left_out)
+        elif reason := _irregular(status):
+            yield ListedFile(name, refused=reason)
+        else:
+            file = folder / name
+            yield ListedFile(
+                name,
+                status.st_size,
+                read=lambda file=file: file,
+                crc=lambda file=file: crc(file.open("rb")),
+            )
 
-    Links are followed, but for those to a folder that they lie in, which would never end.
+
+def _in_zip(path: Path, max_pixels: int) -> Iterator[ListedFile]:
+    """Its members in the order of their places."""
+    with zipfile.ZipFile(path) as archive:
+
+        def read(member: zipfile.ZipInfo) -> bytes | BadImageError:
+            try:
+                return archive.read(member)
+            except (*DAMAGED, NotImplementedError) as error:  # this member alone is damaged
+                return BadImageError(f"it cannot be read ({error})")
+
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        for member in sorted(members, key=lambda member: place_of(_plain(member.filename))):
+            name = member.filename
+            reason = _reason(name, member.file_size, max_pixels)
+            if stat.S_ISLNK(member.external_attr >> 16):
+                reason = "it is a link"
+            elif member.flag_bits & 1:
+                reason = "it is encrypted"
+            elif member.file_size > max(MEMBER_BYTES, RATIO * member.compress_size):
+                reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
+            yield ListedFile(
+                _plain(name),
+                member.file_size,
+                reason,
+                _left_out(name),
+                functools.partial(read, member),
+                lambda value=member.CRC: value,
+                name if reason else "",
+            )
+
+
+def _in_tar(path: Path, max_pixels: int) -> Iterator[ListedFile]:
+    with _open_tar(path) as archive:  # one pass: a compressed file cannot seek
+        for member in _members_within(path, archive):
+            if member.isdir():
+                continue
+            name = member.name
+            reason, left_out = _reason(name, member.size, max_pixels), _left_out(name)
+            if not member.isreg():
+                reason = "it is a link" if member.issym() or member.islnk() else "it is a device"
+                left_out = left_out and reason
+            content = functools.partial(archive.extractfile, member)
+            yield ListedFile(
+                _plain(name),
+                member.size,
+                reason,
+                left_out,
+                lambda content=content: content().read(),
+                int if reason else lambda content=content: crc(content()),
+                name if reason else "",
+            )
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result | None, str]]:
+    """Files below a folder in the order of `place_of`: name, status, and why it is left out.
+
+    Folders that are passed over are among them; the status is that of images and labels only. Links
+    are followed, but for those to a folder that they lie in, which would never end.
     """
     visits: dict[tuple[int, int], int] = {}
     waiting: list[tuple[str, str, tuple]] = [(str(folder), "", ())]
@@ -246,7 +293,7 @@ def _walk(folder: Path) -> Iterator[_Found]:
         status = os.stat(place)
         here = (status.st_dev, status.st_ino)
         if here in above:
-            yield _Found(below, None, "it is a link to a folder that it lies in")
+            yield below, None, "it is a link to a folder that it lies in"
             continue
         visits[here] = visits.get(here, 0) + 1
         if visits[here] > MOST_VISITS:
@@ -259,33 +306,26 @@ def _walk(folder: Path) -> Iterator[_Found]:
         folders = []
         for entry in entries:  # for 100,000 files, Path takes seconds
             name = below + entry.name
-            if _is_folder(entry):
+            try:
+                is_folder = entry.is_dir()
+            except OSError:  # a link to itself
+                is_folder = False
+            if is_folder:
                 if reason := _sidecar(entry.name):
-                    yield _Found(f"{name}/", None, reason)
+                    yield f"{name}/", None, reason
                 else:
                     folders.append((entry.path, f"{name}/", (*above, here)))
                 continue
             reason = _reason_to_pass(entry.name)
             if not reason or entry.is_symlink():
-                status = _status(entry)
+                try:
+                    status = entry.stat()
+                except OSError:  # a link to nothing
+                    status = entry.stat(follow_symlinks=False)
                 if reason and stat.S_ISLNK(status.st_mode):
                     reason = DANGLING
-            yield _Found(name, None if reason else status, reason)
+            yield name, None if reason else status, reason
         waiting += reversed(folders)
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _status(entry: os.DirEntry) -> os.stat_result:
-    try:
-        return entry.stat()
-    except OSError:
-        return entry.stat(follow_symlinks=False)  # a link to nothing
 
 
 def _irregular(status: os.stat_result) -> str:
@@ -295,111 +335,15 @@ def _irregular(status: os.stat_result) -> str:
     return DANGLING if stat.S_ISLNK(status.st_mode) else IRREGULAR
 
 
-def _in_folder(folder: Path, max_pixels: int) -> Iterator[tuple[str, Path | BadImageError]]:
-    for name, status, left_out in _walk(folder):
-        if not left_out and not _is_label_file(name):
-            yield name, BadImageError(reason) if (reason := _irregular(status)) else folder / name
-
-
-def _facts_of_folder(folder: Path, max_pixels: int) -> Iterator[FileFacts]:
-    def facts(found: _Found) -> FileFacts:
-        name, status, left_out = found
-        if left_out:
-            return FileFacts(name, 0, 0, left_out=left_out)
-        if reason := _irregular(status):
-            return FileFacts(name, 0, 0, reason)
-        try:
-            return FileFacts(name, status.st_size, crc((folder / name).open("rb")))
-        except OSError as error:  # decoding it will say so
-            return FileFacts(name, status.st_size, 0, str(error.strerror))
-
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(facts, _walk(folder))
-
-
-def _of_zip(archive: zipfile.ZipFile, max_pixels: int) -> Iterator[tuple]:
-    """Its members in the order of their places, each with why it must not be read or is no image.
-
-    The last two are empty for images and labels.
-    """
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    for member in sorted(members, key=lambda member: place_of(_plain(member.filename))):
-        reason = _reason(member.filename, member.file_size, max_pixels)
-        if stat.S_ISLNK(member.external_attr >> 16):
-            reason = "it is a link"
-        elif member.flag_bits & 1:
-            reason = "it is encrypted"
-        elif _is_bomb(member):
-            reason = f"it unpacks to {member.file_size:,} bytes of {member.compress_size:,}"
-        yield member, reason, _left_out(member.filename)
-
-
-def _in_zip(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
-    with zipfile.ZipFile(path) as archive:
-        for member, reason, left_out in _of_zip(archive, max_pixels):
-            name = _plain(member.filename)
-            if left_out or _is_label_file(name):
-                continue
-            if reason:
-                yield member.filename, BadImageError(reason)
-                continue
-            try:
-                content = archive.read(member)
-            except (*DAMAGED, NotImplementedError) as error:  # this member alone is damaged
-                content = BadImageError(f"it cannot be read ({error})")
-            yield name, content
-
-
-def _facts_of_zip(path: Path, max_pixels: int) -> Iterator[FileFacts]:
-    with zipfile.ZipFile(path) as archive:
-        for member, reason, left_out in _of_zip(archive, max_pixels):
-            name = _plain(member.filename)
-            if left_out:
-                yield FileFacts(name, 0, 0, left_out=left_out)
-            else:
-                yield FileFacts(name, member.file_size, member.CRC, reason)
-
-
-def _of_tar(path: Path, archive: tarfile.TarFile, max_pixels: int) -> Iterator[tuple]:
-    """Its members, each with why it must not be read or is no image, as `_of_zip`."""
-    for member in _members_within(path, archive):
-        if member.isdir():
-            continue
-        reason, left_out = _reason(member.name, member.size, max_pixels), _left_out(member.name)
-        if not member.isreg():
-            reason = "it is a link" if member.issym() or member.islnk() else "it is a device"
-            left_out = left_out and reason
-        yield member, reason, left_out
-
-
-def _in_tar(path: Path, max_pixels: int) -> Iterator[tuple[str, bytes | BadImageError]]:
-    with _open_tar(path) as archive:  # one pass: a compressed file cannot seek
-        for member, reason, left_out in _of_tar(path, archive, max_pixels):
-            if left_out or _is_label_file(member.name):
-                continue
-            if reason:
-                yield member.name, BadImageError(reason)
-            else:
-                yield _plain(member.name), archive.extractfile(member).read()
-
-
-def _facts_of_tar(path: Path, max_pixels: int) -> Iterator[FileFacts]:
-    with _open_tar(path) as archive:
-        for member, reason, left_out in _of_tar(path, archive, max_pixels):
-            name = _plain(member.name)
-            if left_out:
-                yield FileFacts(name, 0, 0, left_out=left_out)
-            else:
-                value = 0 if reason else crc(archive.extractfile(member))
-                yield FileFacts(name, member.size, value, reason)
-
-
-def _guarded(path: Path, examples: Iterator[Example]) -> Iterator[Example]:
-    """The examples; one sentence where the archive itself breaks off."""
+def _report_damage(path: Path, found: Iterable) -> Iterator:
+    """What was found in an archive; one sentence where the archive itself breaks off."""
+    if path.is_dir():
+        yield from found
+        return
     count = 0
     try:
-        for count, example in enumerate(examples, start=1):  # noqa: B007 - told below
-            yield example
+        for count, each in enumerate(found, start=1):  # noqa: B007 - told below
+            yield each
     except (*DAMAGED, OSError) as error:  # gzip's complaints are OSErrors
         raise ValueError(
             f"The archive {path} is damaged: after {count} images it cannot be read ({error})"
@@ -457,53 +401,33 @@ def _plain(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).as_posix()
 
 
-def _example(
-    name: str, source: Path | bytes | BadImageError, max_pixels: int, bits: int
-) -> Example:
-    def load() -> Picture:
-        if isinstance(source, BadImageError):
-            raise source
-        return open_image(source, max_pixels, bits=bits)
-
-    return Example(name, load)
-
-
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """The contents of a folder or archive of images.
+    """The contents of a folder or archive of images."""
 
-    Args:
-        key: a name for its images: the same for the same names and contents.
-        left_out: by name as text why a file is no image.
-        label_files: names of files with labels.
-        images: how many files are named as images, damaged ones too.
-    """
-
-    key: str
+    key: str  # a name for its images: the same for the same names and contents
+    # by name as text why a file is no image
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
-    label_files: list[str] = dataclasses.field(default_factory=list)
-    images: int = 0
+    label_files: list[str] = dataclasses.field(default_factory=list)  # names of files with labels
+    images: int = 0  # how many files are named as images, damaged ones too
 
 
 def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
-    """Lists the contents of a folder or archive of images.
+    """Lists the contents of a folder or archive of images, see `image_files`.
 
     Whether they lie in a folder or an archive, in which order, since when, and below which folders
-    all of them lie makes no difference to the key, nor do the files that are left out.
-
-    Args:
-        path: as for `image_files`.
-        max_pixels: see `image_files`.
-        notes: folder that remembers the contents; may be read-only.
+    all of them lie makes no difference to the key, nor do the files that are left out. The folder
+    `notes` remembers the contents; it may be read-only.
     """
 
     def read() -> dict[str, object]:
-        facts = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each.name))
-        used = [each for each in facts if not each.left_out]
-        names = below_common([each.name.split("/")[:-1] for each in used])
-        last = [each.name.split("/")[-1] for each in used]
-        key = key_of(names, last, [(each.size, each.crc, each.refused) for each in used])
-        left_out = {printable(each.name): each.left_out for each in facts if each.left_out}
+        found = sorted(file_facts(path, max_pixels), key=lambda each: place_of(each[0].name))
+        used = [file for file, _ in found if not file.left_out]
+        names = below_common([file.name.split("/")[:-1] for file in used])
+        last = [file.name.split("/")[-1] for file in used]
+        sums = [(file.size, crc, file.refused) for file, crc in found if not file.left_out]
+        key = key_of(names, last, sums)
+        left_out = {printable(file.name): file.left_out for file, _ in found if file.left_out}
         labels = [each for each in used if each.name.endswith(LABEL_FILE)]
         readable = [each.name for each in labels if not each.refused]
         found = Contents(key, left_out, readable, len(used) - len(labels))
@@ -511,7 +435,7 @@ def image_contents(path: Path, max_pixels: int, notes: Path) -> Contents:
 
     listing = [str(path.absolute()), list(_statuses(path)), max_pixels]
     names = [field.name for field in dataclasses.fields(Contents)]
-    return Contents(**remembered(notes, listing, read, names))
+    return Contents(**recall_or_read(notes, listing, read, names))
 
 
 def below_common(places: list[list[str]]) -> list[list[str]]:

@@ -20,7 +20,7 @@ import PIL.Image
 import PIL.ImageOps
 import PIL.PngImagePlugin
 
-from ganapp.training.data.cache import prepared, write_rows
+from ganapp.training.data.cache import load_or_make, write_rows
 from ganapp.training.data.checks import check_count, check_differ, check_size
 from ganapp.training.data.source import MemmapSource, split_order
 from ganapp.training.data.spec import DataSpec
@@ -71,36 +71,22 @@ _CHANNELS = {1: "grey", 3: "colours", 4: "colours with transparency"}
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """An image file that was read.
+    """An image file that was read."""
 
-    Args:
-        image: of mode L, RGB or RGBA; RGBA where anything may be transparent.
-        kind: what the file held, for a sentence: "grey", "in colours", "CMYK".
-        moving: whether the file held several pictures, of which this is the first.
-        highest: the largest value in a file of more than 8 bits, else 0.
-    """
-
-    image: PIL.Image.Image
-    kind: str = "in colours"
-    moving: bool = False
-    highest: int = 0
+    image: PIL.Image.Image  # of mode L, RGB or RGBA; RGBA where anything may be transparent
+    kind: str = "in colours"  # what the file held, for a sentence: "grey", "in colours", "CMYK"
+    moving: bool = False  # whether the file held several pictures, of which this is the first
+    highest: int = 0  # the largest value in a file of more than 8 bits, else 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """An image to come, with what its place says about it.
+    """An image to come, with what its place says about it."""
 
-    Args:
-        name: of its file, for messages.
-        load: gives it, in any thread; raises `BadImageError`.
-        label: its class, `None` if it has none or its name tells it.
-        held_out: whether its place says that it is not to be trained on.
-    """
-
-    name: str
-    load: Callable[[], Picture]
-    label: int | None = None
-    held_out: bool = False
+    name: str  # of its file, for messages
+    load: Callable[[], Picture]  # gives it, in any thread; raises `BadImageError`
+    label: int | None = None  # its class, `None` if it has none or its name tells it
+    held_out: bool = False  # whether its place says that it is not to be trained on
 
 
 class BadImageError(Exception):
@@ -108,13 +94,11 @@ class BadImageError(Exception):
 
 
 def open_image(file: Path | bytes, max_pixels: int, *, bits: int = 0) -> Picture:
-    """Reads the first frame of an image file, upright.
+    """Reads the first frame of an image file, by path or content, upright.
 
-    Args:
-        file: its path or its content.
-        max_pixels: an image that says in its header that it is larger is refused undecoded.
-        bits: of the values that are used, 1 to 16: `2**bits - 1` becomes white. 0 for all that the
-            file's type has.
+    An image that says in its header that it has more than `max_pixels` is refused undecoded. With
+    `bits` of 1 to 16, the value `2**bits - 1` becomes white; with 0 the largest that the file's
+    type has.
 
     Raises:
         BadImageError: with the reason.
@@ -180,11 +164,7 @@ def read_pixels(
     channels: int = 3,
     bits: int = 0,
 ) -> np.ndarray:
-    """An image file as an array, see `open_image` and `as_pixels`.
-
-    Raises:
-        BadImageError: with the reason.
-    """
+    """An image file as an array, see `open_image` and `as_pixels`."""
     with own_limit():
         image = open_image(file, max_pixels, bits=bits).image
         return as_pixels(image, size=size, resize=resize, channels=channels)
@@ -206,81 +186,63 @@ def own_limit() -> Iterator[None]:
 
 def _eight_bits(image: PIL.Image.Image, bits: int) -> tuple[PIL.Image.Image, int]:
     """The image with 8 bits a channel, and the largest value if there were more."""
-    if image.mode.startswith("I"):
-        return _from_integers(image, bits)
-    if image.mode == "F":
-        return _from_floats(image, bits), 0
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _from_numbers(image, bits)
     plain = image.mode in ("L", "LA", "RGB", "RGBA")  # values, and not numbers of colours or bits
     if image.has_transparency_data:
         image = image.convert("RGBA")
     else:
         image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    return _stretched(image, bits) if plain and 0 < bits < 8 else image, 0
+    return _stretch_levels(image, bits) if plain and 0 < bits < 8 else image, 0
 
 
-def _from_integers(image: PIL.Image.Image, bits: int) -> tuple[PIL.Image.Image, int]:
-    levels = np.asarray(image, np.float64)
-    if levels.min() < 0 or levels.max() > DEEPEST:
-        raise BadImageError("it has more than 16 bits a channel")
-    return _grey(levels, bits, DEEPEST), int(levels.max())
-
-
-def _from_floats(image: PIL.Image.Image, bits: int) -> PIL.Image.Image:
-    levels = np.asarray(image, np.float64)
+def _from_numbers(image: PIL.Image.Image, bits: int) -> tuple[PIL.Image.Image, int]:
+    """A grey image of integers or floating-point numbers, see `_eight_bits`."""
+    levels, floats = np.asarray(image, np.float64), image.mode == "F"
     if not np.isfinite(levels).all():
         raise BadImageError("it has NaN or infinity")
-    if levels.min() < 0 or (levels.max() > 1 and not bits):
+    low, high = levels.min(), levels.max()
+    if floats and (low < 0 or (high > 1 and not bits)):
         raise BadImageError(
-            f"its floating-point values are from {levels.min():g} to {levels.max():g} and not from "
-            "0 to 1; `data.bits` says how many bits they have"
+            f"its floating-point values are from {low:g} to {high:g} and not from 0 to 1; "
+            "`data.bits` says how many bits they have"
         )
-    return _grey(levels, bits, 1)
+    if not floats and (low < 0 or high > DEEPEST):
+        raise BadImageError("it has more than 16 bits a channel")
+    white = _white_of(bits, high) if bits else 1 if floats else DEEPEST
+    grey = PIL.Image.fromarray(np.round(levels * 255 / white).astype(np.uint8))
+    return grey, 0 if floats else int(high)
 
 
-def _grey(levels: np.ndarray, bits: int, highest: int) -> PIL.Image.Image:
-    """Levels float64 `(height, width)` from 0 to `highest`, or to the largest of so many bits."""
-    white = _white(bits) if bits else highest
-    _check_levels(levels.max(), white)
-    return PIL.Image.fromarray(np.round(levels * 255 / white).astype(np.uint8))
-
-
-def _stretched(image: PIL.Image.Image, bits: int) -> PIL.Image.Image:
+def _stretch_levels(image: PIL.Image.Image, bits: int) -> PIL.Image.Image:
     """An image of fewer than 8 bits in 8; what is transparent stays so."""
-    white = _white(bits)
     *bands, alpha = image.split() if image.mode == "RGBA" else (*image.split(), None)
-    _check_levels(max(band.getextrema()[1] for band in bands), white)
+    white = _white_of(bits, max(band.getextrema()[1] for band in bands))
     bands = [band.point([min(round(v * 255 / white), 255) for v in range(256)]) for band in bands]
     return PIL.Image.merge(image.mode, bands if alpha is None else [*bands, alpha])
 
 
-def _white(bits: int) -> int:
-    return 2**bits - 1
-
-
-def _check_levels(highest: float, white: int) -> None:
+def _white_of(bits: int, highest: float) -> int:
+    white = 2**bits - 1
     if highest > white:
         raise BadImageError(f"it has values up to {highest:,.0f}, more than `data.bits` allows")
+    return white
 
 
 def about_highest(highest: int, whole: int) -> str:
-    """A sentence where images use less than half of the range of their type; else empty.
-
-    Args:
-        highest: their largest value.
-        whole: the largest value of the type.
-    """
+    """A sentence where the largest value of images is less than half of that of their type."""
     if not 0 < highest <= whole // 2:
         return ""
     bits, deep = highest.bit_length(), " with 16 bits" if whole == DEEPEST else ""
     return (
         f"The images{deep} use the values 0 to {highest:,} of {whole:,} alone, which leaves "
         f"{round(highest * 255 / whole) + 1} of 256 levels; `--set data.bits={bits}` makes "
-        f"{_white(bits):,} white."
+        f"{2**bits - 1:,} white."
     )
 
 
 def as_pixels(image: PIL.Image.Image, *, size: int, resize: Resize, channels: int) -> np.ndarray:
-    """The image as an array.
+    """The image as uint8 `(height, width, channels)`.
 
     Resizing is Pillow's bicubic, whose kernel grows with the reduction so that nothing aliases:
     of the common libraries' resizers the one that Parmar et al., 2022, arXiv:2104.11222
@@ -292,9 +254,6 @@ def as_pixels(image: PIL.Image.Image, *, size: int, resize: Resize, channels: in
         resize: `"crop"` the largest square in the middle, `"pad"` with black (transparent where
             there is alpha) to a square, or `"stretch"`.
         channels: 1, 3 or 4; of fewer than 4 what is transparent becomes white.
-
-    Returns:
-        uint8 `(height, width, channels)`.
     """
     if channels == 4:
         image = image.convert("RGBA")
@@ -304,48 +263,32 @@ def as_pixels(image: PIL.Image.Image, *, size: int, resize: Resize, channels: in
             image = PIL.Image.alpha_composite(white, image)
         image = image.convert("L" if channels == 1 else "RGB")
     if size and image.size != (size, size):
-        image = RESIZERS[resize](image, size)
+        image = _resize(image, size, resize)
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _resized(image: PIL.Image.Image, width: int, height: int, box=None) -> PIL.Image.Image:
+def _resize(image: PIL.Image.Image, size: int, resize: Resize) -> PIL.Image.Image:
+    side, longest, box = min(image.size), max(image.size), None
+    width = height = size
+    if resize == "crop":
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        box = (left, top, left + side, top + side)
+    elif resize == "pad":
+        width, height = (max(1, round(side * size / longest)) for side in image.size)
     # Reduced by whole numbers to three times the result first: much faster for photographs, and
     # Pillow's own limit from which no difference is seen.
-    return image.resize((width, height), PIL.Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-
-
-def _crop(image: PIL.Image.Image, size: int) -> PIL.Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return _resized(image, size, size, (left, top, left + side, top + side))
-
-
-def _pad(image: PIL.Image.Image, size: int) -> PIL.Image.Image:
-    longest = max(image.size)
-    width, height = (max(1, round(side * size / longest)) for side in image.size)
+    bicubic = PIL.Image.Resampling.BICUBIC
+    found = image.resize((width, height), bicubic, box=box, reducing_gap=3.0)
+    if resize != "pad":
+        return found
     padded = PIL.Image.new(image.mode, (size, size))
-    padded.paste(_resized(image, width, height), ((size - width) // 2, (size - height) // 2))
+    padded.paste(found, ((size - width) // 2, (size - height) // 2))
     return padded
 
 
-def _stretch(image: PIL.Image.Image, size: int) -> PIL.Image.Image:
-    return _resized(image, size, size)
-
-
-RESIZERS: dict[str, Callable[[PIL.Image.Image, int], PIL.Image.Image]] = {
-    "crop": _crop,
-    "pad": _pad,
-    "stretch": _stretch,
-}
-
-
 def about_left_out(files: Mapping[str, str]) -> str:
-    """The count of files that were left out, and `_reasons_of` them; empty for none.
-
-    Args:
-        files: by name the reason of each.
-    """
+    """The count of files that were left out, by name with the reason, and some; empty for none."""
     noun = "file" if len(files) == 1 else "files"
     return f"{len(files):,} {noun}: {_reasons_of(files)}" if files else ""
 
@@ -368,52 +311,33 @@ def _reasons_of(files: Mapping[str, str]) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageOptions:
-    """The form that every image gets.
+    """The form that every image gets."""
 
-    Args:
-        size: height and width; 0 for those of the images, which must agree.
-        resize: see `as_pixels`.
-        channels: 1, 3 or 4; 0 for 1 if no image has colours and 3 otherwise.
-        bits: of the values that are used, see `open_image`.
-        bad_share: of the files may be unreadable and left out.
-        held_out: share of the examples that is not trained on.
-    """
-
-    size: int
-    resize: Resize
-    channels: int
-    bits: int = 0
-    bad_share: float
-    held_out: float
+    size: int  # height and width; 0 for those of the images, which must agree
+    resize: Resize  # see `as_pixels`
+    channels: int  # 1, 3 or 4; 0 for 1 if no image has colours and 3 otherwise
+    bits: int = 0  # of the values that are used, see `open_image`
+    bad_share: float  # of the files may be unreadable and left out
+    held_out: float  # share of the examples that is not trained on
 
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """Labels and parts of the images that were decoded, in their order.
+    """Labels and parts of the images that were decoded, in their order."""
 
-    Args:
-        labels: int32 `(n,)`, -1 where unknown, or `None`.
-        classes: names of the labels.
-        held_out: bool `(n,)`, whether the place of an image says that it is not to be trained on;
-            `None` to draw which.
-        order: int64 `(n,)`, which image counts as the first, the second and so on wherever one is
-            drawn by its number; `None` for the order in which they came.
-        notes: sentences on what was assumed.
-    """
-
-    labels: np.ndarray | None
-    classes: tuple[str, ...]
+    labels: np.ndarray | None  # int32 `(n,)`, -1 where unknown, or `None`
+    classes: tuple[str, ...]  # names of the labels
+    # bool `(n,)`, whether the place of an image says that it is not to be trained on; `None` to
+    # draw which
     held_out: np.ndarray | None
+    # int64 `(n,)`, which image counts as the first, the second and so on wherever one is drawn by
+    # its number; `None` for the order in which they came
     order: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # sentences on what was assumed
 
 
 class SizesDifferError(ValueError):
-    """Images of several sizes where one is needed.
-
-    Args:
-        shapes: of two of them by name.
-    """
+    """Images of several sizes where one is needed; `shapes` are two of them by name."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         sizes = [f"{name} has {shape[1]} x {shape[0]}" for name, shape in shapes.items()]
@@ -427,14 +351,11 @@ class SizesDifferError(ValueError):
 class Decoder:
     """Decodes many images by several threads and knows afterwards what they were.
 
-    Args:
-        options: what is made of every image.
-
     Attributes:
         examples: those that were decoded, in their order, without what loads them.
         bad: by name as text why others were not.
         resized: how many had another size than they got.
-        grey: whether one channel is enough for all, which must be asked for by `channels` 0.
+        grey: whether one channel is enough for all, which `channels` 0 asks for.
     """
 
     def __init__(self, options: ImageOptions) -> None:
@@ -448,27 +369,43 @@ class Decoder:
         self._moving = self._transparent = self._highest = self._largest = 0
 
     def pixels(self, examples: Iterable[Example]) -> Iterator[np.ndarray]:
-        """uint8 `(height, width, channels)` of one image after the other.
-
-        Raises:
-            ValueError: they differ in size, or too many files are bad.
-        """
+        """uint8 `(height, width, channels)` of each image; refuses several sizes and bad files."""
         with own_limit():
             for example, found in _in_parallel(examples, self._options):
                 if isinstance(found, str):
                     self.bad[printable(example.name)] = found
                     continue
                 picture, pixels = found
-                self._look_at(example, picture, pixels)
+                self._record(example, picture, pixels)
                 self.examples.append(dataclasses.replace(example, load=None))
                 yield pixels
         self._check_bad()
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was made of the images."""
-        return tuple(self._notes())
+        notes, options = [], self._options
+        if len(self._kinds) > 1 or not set(self._kinds) <= {"grey", "in colours"}:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._kinds.most_common())
+            made = options.channels or (1 if self.grey else 3)
+            notes.append(
+                f"The images are of these kinds: {kinds}; all became "
+                f"{_CHANNELS[made]} (`--set data.channels=1`, `3` or `4` says otherwise)."
+            )
+        if self._transparent and options.channels != 4:
+            notes.append(
+                f"{_images(self._transparent)} may be transparent in places, which became white; "
+                "`--set data.channels=4` keeps that."
+            )
+        if self._moving:
+            notes.append(
+                f"{_images(self._moving)} hold several pictures, of which the first is used."
+            )
+        deep = (self._highest, DEEPEST) if self._kinds[DEEP] else (self._largest, 255)
+        if not options.bits and (said := about_highest(*deep)):
+            notes.append(said)
+        return tuple(notes)
 
-    def _look_at(self, example: Example, picture: Picture, pixels: np.ndarray) -> None:
+    def _record(self, example: Example, picture: Picture, pixels: np.ndarray) -> None:
         """Checks the size and remembers what kind of image it is."""
         if not self._shape:
             self._shape = pixels.shape
@@ -488,45 +425,20 @@ class Decoder:
     def _check_bad(self) -> None:
         bad, files = len(self.bad), len(self.bad) + len(self.examples)
         if bad > self._options.bad_share * files:
-            remedy = f" (`--set data.bad_share={_share_above(bad / files)}` leaves them out)"
+            share = min(math.ceil(bad / files * 100) / 100, 0.99)
+            remedy = f" (`--set data.bad_share={share}` leaves them out)"
             raise ValueError(
                 f"`bad_share` of the files may be unreadable{remedy if self.examples else ''}. "
                 f"Received: bad_share={self._options.bad_share:g}, and {bad} of {files} files are: "
                 f"{_reasons_of(self.bad)}"
             )
 
-    def _notes(self) -> Iterator[str]:
-        plain = {"grey", "in colours"}
-        if len(self._kinds) > 1 or not set(self._kinds) <= plain:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._kinds.most_common())
-            made = self._options.channels or (1 if self.grey else 3)
-            yield (
-                f"The images are of these kinds: {kinds}; all became "
-                f"{_CHANNELS[made]} (`--set data.channels=1`, `3` or `4` says otherwise)."
-            )
-        if self._transparent and self._options.channels != 4:
-            yield (
-                f"{_images(self._transparent)} may be transparent in places, which became white; "
-                "`--set data.channels=4` keeps that."
-            )
-        if self._moving:
-            yield f"{_images(self._moving)} hold several pictures, of which the first is used."
-        yield from self._about_range()
-
-    def _about_range(self) -> Iterator[str]:
-        if self._options.bits:
-            return
-        deep = self._kinds[DEEP] > 0
-        found = (self._highest, DEEPEST) if deep else (self._largest, 255)
-        if said := about_highest(*found):
-            yield said
-
 
 def image_source(
     examples: Callable[[], Iterable[Example]],
     *,
     options: ImageOptions,
-    mark: Callable[[list[Example]], Annotations],
+    annotate: Callable[[list[Example]], Annotations],
     cache: Path,
     key: str,
     spec: dict[str, object],
@@ -537,7 +449,7 @@ def image_source(
     Args:
         examples: starts to read them; called only if the cache does not have them.
         options: what is made of every image.
-        mark: labels and parts of those that could be decoded.
+        annotate: labels and parts of those that could be decoded.
         cache: folder of the cache.
         key: of everything that decides what is in the cache.
         spec: name, description and licence for the `DataSpec`.
@@ -558,9 +470,9 @@ def image_source(
                 file.write(np.ascontiguousarray(pixels).data)
         check_count(count, "images", about_left_out({**decoder.bad, **(left_out or {})}))
         rows = np.memmap(folder / "decoded", np.uint8, "r", shape=(count, *shape))
-        return _write(folder, rows, decoder, mark(decoder.examples), options)
+        return _write(folder, rows, decoder, annotate(decoder.examples), options)
 
-    found = prepared(cache, key, make)
+    found = load_or_make(cache, key, make)
     held_out = found.about["held_out"]
     return MemmapSource(
         DataSpec(
@@ -637,16 +549,7 @@ def _write(
             _reasons_of(decoder.bad),
         )
     notes = [*marks.notes, *decoder.notes()]
-    return {
-        "held_out": held_out,
-        "classes": classes,
-        "bad_files": decoder.bad,
-        "notes": notes,
-    }
-
-
-def _share_above(share: float) -> float:
-    return min(math.ceil(share * 100) / 100, 0.99)
+    return {"held_out": held_out, "classes": classes, "bad_files": decoder.bad, "notes": notes}
 
 
 def _images(count: int) -> str:

@@ -12,12 +12,13 @@ import functools
 import importlib.metadata
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.cache import fingerprint_of, key_of, prepared
+from ganapp.training.data.cache import fingerprint_of, key_of, load_or_make
 from ganapp.training.data.source import ArraySource, FiniteSource, Source, head
 from ganapp.training.data.spec import DataSpec
 
@@ -39,7 +40,8 @@ class _LabelledSource(Source):
     def __init__(self, source: Source) -> None:
         self._source = source
         self.spec, self.metrics, self.bad_files = source.spec, source.metrics, source.bad_files
-        self.density, self.modes, self.singles = source.density, source.modes, source.singles
+        self.density, self.modes = source.density, source.modes
+        self.channel_images = source.channel_images
         self.notes, self.in_cache = source.notes, source.in_cache
 
     def fingerprint(self):
@@ -54,14 +56,13 @@ class _LabelledSource(Source):
     def held_out_observations(self, count=None):
         return self._source.held_out_observations(count)
 
+    def training_examples(self, count=None):
+        examples, _ = self._source.training_examples(count)
+        return examples, head(self.training_labels(), count)
+
 
 class _LabelledExamples(_LabelledSource, FiniteSource):
-    """Examples with an end, the same labels in every epoch.
-
-    Args:
-        source: where the examples come from.
-        labels: int32 `(n,)` of its training examples, below 0 where not known.
-    """
+    """Examples with an end and int32 labels `(n,)` of those for training, -1 where not known."""
 
     def __init__(self, source: FiniteSource, labels: np.ndarray) -> None:
         super().__init__(source)
@@ -76,22 +77,13 @@ class _LabelledExamples(_LabelledSource, FiniteSource):
     def training_labels(self):
         return self._labels
 
-    def training_examples(self, count=None):
-        examples, _ = self._source.training_examples(count)
-        return examples, head(self._labels, count)
-
 
 def with_share_of_labels(source: Source, share: float, *, seed: int = 0) -> Source:
     """The same data, with the labels of all but some training examples unknown.
 
     Of every class the same share stays known, at least one label; what a small share keeps a larger
-    one keeps, too. Held-out examples keep all their labels, for those who judge. Where examples
-    are drawn without end, each keeps its label with that probability.
-
-    Args:
-        source: with labels.
-        share: of the known training labels that stay known, above 0 and at most 1.
-        seed: of which ones.
+    one keeps, too. Held-out examples keep all their labels, for evaluation. Where examples are
+    drawn without end, each keeps its label with that probability.
 
     Raises:
         ValueError: there are no labels.
@@ -119,16 +111,7 @@ def _without_labels(source: ArraySource, labels: np.ndarray) -> ArraySource:
 
 
 def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
-    """Labels with all but a share of each class replaced by -1.
-
-    Args:
-        labels: int `(n,)`, below 0 where unknown already.
-        share: that is kept of each class, rounded, at least one label.
-        seed: of the choice.
-
-    Returns:
-        int32 `(n,)`.
-    """
+    """Labels int32 `(n,)` with all but a share of each class, at least one, replaced by -1."""
     # Not `default_rng`: numpy may change its streams between releases, and never this one.
     order = np.random.RandomState(seed).permutation(len(labels))
     kept = np.full(len(labels), UNKNOWN, np.int32)
@@ -139,43 +122,31 @@ def keep_share(labels: np.ndarray, share: float, *, seed: int) -> np.ndarray:
 
 
 class _PartlyLabelledDraws(_LabelledSource):
-    """Examples without an end; whether one is labelled is drawn with it.
-
-    Args:
-        source: with labels.
-        share: probability of a label.
-        seed: of the draws.
-    """
+    """Examples without an end; whether one is labelled is drawn with it."""
 
     def __init__(self, source: Source, share: float, seed: int) -> None:
         super().__init__(source)
         self._share, self._seed = share, seed
-        # Of the whole view: an example of it is labelled or not however many are asked for.
-        self._view_labels = keep_share(source.training_labels(), share, seed=seed)
+        # Of the whole view: an example of it is labelled or not however many are requested.
+        self._labels = keep_share(source.training_labels(), share, seed=seed)
 
     def rows(self, step, first, count, *, batch_size, seed):
         found = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
-        # Drawn for the whole batch: a row is labelled or not whoever asks for it.
+        # Drawn for the whole batch, as the examples are.
         key = tf.stack([tf.constant(LABEL_DRAWS + self._seed, tf.int64), step])
         drawn = tf.random.stateless_uniform((batch_size,), key)[first : first + count]
         known = tf.ensure_shape(drawn < self._share, (count,))
         return found | {"label": tf.where(known, found["label"], UNKNOWN)}
 
     def training_labels(self):
-        return self._view_labels
-
-    def training_examples(self, count=None):
-        examples, _ = self._source.training_examples(count)
-        return examples, head(self._view_labels, count)
+        return self._labels
 
 
 class ClusteredSource(_LabelledExamples):
     """The same examples, their label the number of their cluster.
 
-    Args:
-        source: where the examples come from.
-        numbers: int32 `(n,)`, the clusters of its training examples and after them of those held
-            out, from 0 on; each has a training example.
+    `numbers` are int32 `(n,)` from 0 on, of the training and after them of the held-out examples;
+    each cluster has a training example.
     """
 
     def __init__(self, source: FiniteSource, numbers: np.ndarray) -> None:
@@ -185,7 +156,7 @@ class ClusteredSource(_LabelledExamples):
         self.spec = dataclasses.replace(source.spec, classes=names)
 
     @property
-    def judged(self):
+    def original(self):
         return self._source
 
     def held_out_examples(self, count=None):
@@ -199,10 +170,8 @@ class ClusteredSource(_LabelledExamples):
 class KMeansClusters:
     """k-means on principal components, the same groups every time.
 
-    Args:
-        spec: of the examples.
-        examples: in user units; of more than 10,000 that many, evenly spaced, are fitted on.
-        count: groups; fewer are found where fewer examples differ.
+    Of more than 10,000 examples that many, evenly spaced, are fitted on; fewer groups than `count`
+    are found where fewer examples differ.
     """
 
     def __init__(self, spec: DataSpec, examples: np.ndarray, count: int) -> None:
@@ -223,18 +192,19 @@ class KMeansClusters:
     def __call__(self, examples: np.ndarray) -> np.ndarray:
         """The group of each of `(n, *shape)` in user units: int `(n,)`."""
         with _one_thread():
-            parts = [
-                self._means.predict(self._axes.transform(self._flat(examples[i : i + AT_ONCE])))
-                for i in range(0, len(examples), AT_ONCE)
-            ]
-        return np.concatenate(parts)
+            return _by_parts(
+                examples,
+                lambda part: self._means.predict(self._axes.transform(self._flat(part))),
+            )
 
     def _flat(self, examples: np.ndarray) -> np.ndarray:
-        parts = [
-            np.asarray(self._spec.to_model_units(examples[i : i + AT_ONCE]))
-            for i in range(0, len(examples), AT_ONCE)
-        ]
-        return np.concatenate(parts).reshape(len(examples), -1)
+        units = _by_parts(examples, lambda part: np.asarray(self._spec.to_model_units(part)))
+        return units.reshape(len(examples), -1)
+
+
+def _by_parts(examples: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    starts = range(0, len(examples), AT_ONCE)
+    return np.concatenate([function(examples[start : start + AT_ONCE]) for start in starts])
 
 
 def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> ClusteredSource:
@@ -279,7 +249,7 @@ def with_clusters(source: Source, count: int, *, cache: Path | None = None) -> C
 
 def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray:
     """The cluster of every example, see `ClusteredSource`: from the cache or found now."""
-    find = functools.cache(functools.partial(_found, source, count))
+    find = functools.cache(functools.partial(_find_clusters, source, count))
     if cache is None or not source.fingerprint():
         return find()
 
@@ -288,7 +258,7 @@ def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray
         return {}
 
     try:
-        return np.array(prepared(cache / "clusters", _key(source, count), make).examples)
+        return np.array(load_or_make(cache / "clusters", _key(source, count), make).examples)
     except OSError as error:  # the next command takes longer, and this one is no less right
         logging.getLogger("ganapp").warning(
             "%s is not kept: %s.", cache / "clusters", error.strerror
@@ -296,7 +266,7 @@ def _numbers(source: FiniteSource, count: int, cache: Path | None) -> np.ndarray
         return find()
 
 
-def _found(source: FiniteSource, count: int) -> np.ndarray:
+def _find_clusters(source: FiniteSource, count: int) -> np.ndarray:
     train, _ = source.training_examples()
     groups = KMeansClusters(source.spec, train, count)
     found, numbers = np.unique(groups(train), return_inverse=True)

@@ -46,9 +46,7 @@ class Density(Protocol):
     def draw(self, count: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Points in user units, float32 `(count, d)`, and the part of the density of each, int32.
 
-        Args:
-            count: how many.
-            seed: int64 `(2,)`, neither of them negative; see `keys`.
+        A pure function; `seed` is int64 `(2,)`, neither of them negative, see `keys`.
         """
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
@@ -66,10 +64,10 @@ class Source(abc.ABC):
     """A source of examples. Subclasses set `spec`.
 
     What evaluation may know besides: `density`, with the exact `log_density(points)` of the data;
-    `modes`, the centres and the sigma of a mixture whose modes are counted; `singles`, the source
-    of labelled grey images that the channels of a stack are drawn from. `metrics` are figures that
-    only such sources have and that may choose the best checkpoint. `bad_files` are those that were
-    left out, by name with the reason of each. `notes` are sentences on what was assumed of the
+    `modes`, the centres and the sigma of a mixture whose modes are counted; `channel_images`, the
+    source of labelled grey images that the channels of a stack are drawn from. `metrics` are
+    figures that only such sources have and that may choose the best checkpoint. `bad_files` are
+    those left out, by name with the reason. `notes` are sentences on what was assumed of the
     user's data, each with the setting that says otherwise. `in_cache` tells whether files were
     prepared in the cache, where they stay.
     """
@@ -78,7 +76,7 @@ class Source(abc.ABC):
     metrics: tuple[str, ...] = ()
     density: Density | None = None
     modes: Modes | None = None
-    singles: "ArraySource | None" = None
+    channel_images: "ArraySource | None" = None
     bad_files: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
     in_cache: bool = False
@@ -98,7 +96,7 @@ class Source(abc.ABC):
 
         Returns:
             `x`, the examples; `label`, int32 `(count,)`, when there are labels; and the
-            observations that `spec.conditions` names: a pure function of the arguments.
+            observations of `spec.conditions`: a pure function of the arguments.
         """
 
     @abc.abstractmethod
@@ -122,7 +120,7 @@ class Source(abc.ABC):
         return self.training_examples()[1]
 
     @property
-    def judged(self) -> "Source":
+    def original(self) -> "Source":
         """The source that samples are compared with: the same examples with their own labels."""
         return self
 
@@ -140,11 +138,7 @@ class FiniteSource(Source):
 
     @abc.abstractmethod
     def at(self, index: tf.Tensor) -> Tensors:
-        """The training examples at `index`, int64 `(count,)`, and what belongs to them.
-
-        Returns:
-            See `rows`; with static shapes but for their count.
-        """
+        """The training examples at `index`, int64 `(count,)`, as those of `rows`."""
 
     def rows(self, step, first, count, *, batch_size, seed):
         steps = self.steps_per_epoch(batch_size)
@@ -160,15 +154,9 @@ class FiniteSource(Source):
 
 @dataclasses.dataclass
 class ArraySource(FiniteSource):
-    """Examples held in memory.
+    """Examples held in memory, in user units, with int labels or `None`.
 
-    Args:
-        spec: what the examples are; `spec.examples` is the length of `train`.
-        train: training examples in user units.
-        held_out: held-out examples in user units.
-        train_labels: int labels, or `None`.
-        held_out_labels: likewise.
-        notes: sentences on what was assumed of the user's data.
+    `spec.examples` is the length of `train`; `notes` are those of `Source`.
     """
 
     spec: DataSpec
@@ -189,8 +177,7 @@ class ArraySource(FiniteSource):
 
     def at(self, index):
         examples = tf.gather(self._examples, index)
-        if not self._encoded:
-            examples = self.spec.to_model_units(examples)
+        examples = examples if self._encoded else self.spec.to_model_units(examples)
         if self.train_labels is None:
             return {"x": examples}
         return {"x": examples, "label": tf.gather(self._labels, index)}
@@ -215,20 +202,15 @@ def _encode(source: ArraySource) -> np.ndarray:
 
 
 def head(labels: np.ndarray | None, count: int | None) -> np.ndarray | None:
-    """The first `count` labels, all of them for `None`; `None` where there are none."""
     return None if labels is None else labels[:count]
 
 
 def split_order(count: int, share: float) -> tuple[np.ndarray, int]:
     """Splits examples into training and held-out ones, the same for every run on the same data.
 
-    Args:
-        count: how many examples there are.
-        share: of them that is held out; at least 1 example and at most 10,000.
-
     Returns:
         int64 `(count,)`, indices of the training examples and after them of those held out, in a
-        random order; and how many are held out.
+        random order; and how many are held out: a `share` of them, 1 to 10,000.
     """
     # Not `default_rng`: numpy may change its streams between releases, and never this one.
     order = np.random.RandomState(SPLIT_SEED).permutation(count)
@@ -244,8 +226,7 @@ class MemmapSource(FiniteSource):
         labels: int `(n,)` in the order of `examples`, or `None`.
         order: int64 `(n,)`, which example comes when; as they lie when `None`, and then examples
             for evaluation are slices of the file that are read only when they are used.
-        bad_files: those that were left out, by name with the reason of each.
-        notes: sentences on what was assumed.
+        bad_files: as `notes`, see `Source`.
         fingerprint: of the content where it is known already; else it is read.
     """
 
@@ -286,13 +267,10 @@ class MemmapSource(FiniteSource):
         return {"x": examples, "label": tf.gather(self._label_tensor, index)}
 
     def training_examples(self, count=None):
-        last = min(self.spec.examples, math.inf if count is None else count)
-        return self._between(0, last)
+        return self._between(0, self.spec.examples, count)
 
     def held_out_examples(self, count=None):
-        first = self.spec.examples
-        last = first + min(self.spec.held_out, math.inf if count is None else count)
-        return self._between(first, last)
+        return self._between(self.spec.examples, self.spec.held_out, count)
 
     def fingerprint(self):
         return self._fingerprint or fingerprint_of(self._examples, self._labels)
@@ -300,30 +278,52 @@ class MemmapSource(FiniteSource):
     def training_labels(self):
         return head(self._labels, self.spec.examples)  # without reading the examples
 
-    def _between(self, first: int, last: int):
-        labels = head(self._labels, last)
-        labels = None if labels is None else labels[first:]
-        if self._order is None:
-            return self._examples[first:last], labels
-        return self._examples[self._order[first:last]], labels
+    def _between(self, first: int, most: int, count: int | None) -> Arrays:
+        some = slice(first, first + (most if count is None else min(most, count)))
+        labels = None if self._labels is None else self._labels[some]
+        return self._examples[some if self._order is None else self._order[some]], labels
 
     def _read(self, index: np.ndarray) -> np.ndarray:
         return np.asarray(self._examples[index if self._order is None else self._order[index]])
 
 
 class DrawnSource(Source):
-    """Draws of a density as a function of (seed, step); no example is repeated.
+    """Draws without an end as a function of (seed, step); no example is repeated."""
 
-    Args:
-        name: as in the configuration.
-        density: that is drawn from.
-        description: one sentence for the model card.
-        classes: names of the parts of the density, which become labels; empty for no labels.
-    """
+    @abc.abstractmethod
+    def draw(
+        self, count: int, seed: tf.Tensor, rows: slice, *, held_out: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Some `rows` of `count` examples in user units, with their labels if there are any.
 
-    def __init__(
-        self, name: str, density: Density, description: str, *, classes: tuple[str, ...] = ()
-    ) -> None:
+        A pure function of an int64 seed `(2,)`, see `keys`; what is not in `rows` need not be made.
+        """
+
+    def rows(self, step, first, count, *, batch_size, seed):
+        key = tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
+        # Drawn for the whole batch: a row is the same whoever asks for it.
+        examples, labels = self.draw(batch_size, key, slice(first, first + count))
+        # The slice's length is a Python number; the shape says so to whoever compiles it.
+        examples = tf.ensure_shape(examples, (count, *self.spec.shape))
+        found = {"x": self.spec.to_model_units(examples)}
+        return found if labels is None else found | {"label": tf.ensure_shape(labels, (count,))}
+
+    def training_examples(self, count=None):
+        return self._view(count, TRAINING_VIEW, held_out=False)
+
+    def held_out_examples(self, count=None):
+        return self._view(count, HELD_OUT_VIEW, held_out=True)
+
+    def _view(self, count: int | None, seed: int, *, held_out: bool) -> Arrays:
+        key = tf.constant([seed, 0], tf.int64)
+        drawn = self.draw(self.spec.held_out, key, slice(count), held_out=held_out)
+        return tuple(None if each is None else each.numpy() for each in drawn)
+
+
+class DensitySource(DrawnSource):
+    """Draws of a density, whose `parts`, if it has several, become labels."""
+
+    def __init__(self, name: str, density: Density, description: str, *, parts: int = 0) -> None:
         self.density = density
         self.spec = DataSpec(
             name=name,
@@ -331,33 +331,16 @@ class DrawnSource(Source):
             shape=(len(density.mean),),
             examples=None,
             held_out=VIEW,
-            classes=classes,
+            classes=tuple(map(str, range(parts))),
             mean=tuple(np.asarray(density.mean, np.float64).tolist()),
             scale=tuple(np.asarray(density.scale, np.float64).tolist()),
             description=description,
             licence="synthetic, none needed",
         )
 
-    def rows(self, step, first, count, *, batch_size, seed):
-        key = tf.stack([tf.constant(TRAINING_DRAWS + seed, tf.int64), step])
-        points, labels = self.density.draw(batch_size, key)
-        # The slice's length is a Python number; the shape says so to whoever compiles it.
-        points = tf.ensure_shape(points[first : first + count], (count, *self.spec.shape))
-        points = self.spec.to_model_units(points)
-        if not self.spec.classes:
-            return {"x": points}
-        labels = tf.ensure_shape(labels[first : first + count], (count,))
-        return {"x": points, "label": labels}
-
-    def training_examples(self, count=None):
-        return self._view(count, TRAINING_VIEW)
-
-    def held_out_examples(self, count=None):
-        return self._view(count, HELD_OUT_VIEW)
-
-    def _view(self, count: int | None, seed: int):
-        points, labels = self.density.draw(VIEW, tf.constant([seed, 0], tf.int64))
-        return points.numpy()[:count], labels.numpy()[:count] if self.spec.classes else None
+    def draw(self, count, seed, rows, *, held_out=False):
+        points, labels = self.density.draw(count, seed)
+        return points[rows], labels[rows] if self.spec.classes else None
 
 
 def keys(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -30,7 +30,7 @@ class DataSpec:
         held_out: number of examples kept away from training.
         classes: names of the labels, empty when there are none.
         mean: per-coordinate mean of a vector source in user units.
-        scale: per-coordinate standard deviation of a vector source in user units.
+        scale: per-coordinate standard deviation, likewise.
         description: one sentence for the model card.
         licence: licence or origin of the data, for the model card.
         table: what the columns of a table are; `None` for other data.
@@ -54,16 +54,14 @@ class DataSpec:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={self.kind!r}")
-        if self.kind == "image" and len(self.shape) != 3:
-            raise ValueError(
-                "`shape` of an image source must be (height, width, channels). "
-                f"Received: shape={self.shape}"
-            )
-        if self.kind == "video" and len(self.shape) != 4:
-            raise ValueError(
-                "`shape` of a source of clips must be (frames, height, width, channels). "
-                f"Received: shape={self.shape}"
-            )
+        for kind, what, axes in (
+            ("image", "an image source", "height, width, channels"),
+            ("video", "a source of clips", "frames, height, width, channels"),
+        ):
+            if self.kind == kind and len(self.shape) != axes.count(",") + 1:
+                raise ValueError(
+                    f"`shape` of {what} must be ({axes}). Received: shape={self.shape}"
+                )
         count = self.user_shape[0]
         if self.kind == "vector" and not len(self.mean) == len(self.scale) == count:
             raise ValueError(
@@ -119,14 +117,11 @@ class DataSpec:
         return {"mean": list(self.mean), "scale": list(self.scale)}
 
     def to_user_units(self, samples: tf.Tensor | np.ndarray) -> tf.Tensor:
-        """Maps model units to user units; made of TensorFlow ops, so it exports with a graph.
-
-        Args:
-            samples: float32 `(batch, *shape)` in model units.
+        """Maps float32 model units `(batch, *shape)` to user units, with TensorFlow ops alone.
 
         Returns:
-            uint8 images `(batch, height, width, channels)`, uint8 clips `(batch, frames, height,
-            width, channels)` or float32 vectors `(batch, *user_shape)`.
+            uint8 images `(batch, height, width, channels)`, uint8 clips with frames before height,
+            or float32 vectors `(batch, *user_shape)`.
         """
         samples = tf.cast(samples, tf.float32)
         if self.table is not None:

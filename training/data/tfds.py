@@ -5,9 +5,8 @@ import dataclasses
 import http.client
 import io
 import logging
-import os
 import re
-import threading
+import sys
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL.Image
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TransferSpeedColumn,
-)
 
 from ganapp.training.data.cache import CacheDir, cache_folder, key_of
 from ganapp.training.data.checks import check_classes
@@ -40,7 +30,7 @@ from ganapp.training.data.images import (
     image_source,
 )
 from ganapp.training.data.source import MemmapSource, Share
-from ganapp.training.messages import did_you_mean
+from ganapp.training.messages import did_you_mean, join_names
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -55,14 +45,11 @@ SPLITS = {
     *("train", "training", "test", "testing", "validation", "valid", "val", "dev"),
     *("extra", "unlabelled", "unlabeled"),
 }
-REFRESH = 0.5  # seconds between two looks at the disk
-UNPACKED = "extracted"  # folder below the downloads of what was unpacked
 PATIENCE = 10.0  # seconds for a host to answer before it counts as not there
 MIRROR = "https://storage.googleapis.com"  # where TensorFlow Datasets keeps some of them prepared
 # By what data sets of a namespace are read, where the first library that is missed is not the one
 # that brings the others.
 LIBRARIES = {"huggingface": "datasets"}
-SHOWN = 10  # configurations in a message
 VERSIONED = re.compile(r":[\d.*]+$")
 TEST = "test"  # the split that is held out where there is one
 
@@ -132,98 +119,18 @@ def base_splits(split: str) -> set[str]:
     return {part.partition("[")[0].strip() for part in split.split("+")}
 
 
-@contextlib.contextmanager
-def shown_progress(
-    builder: "tfds.core.DatasetBuilder",
-    total: int,
-    *,
-    console: Console | None = None,
-    refresh: float = REFRESH,
-) -> Iterator[None]:
-    """Shows a bar on a terminal while a data set is downloaded in the block, nothing elsewhere.
-
-    A row appears with the first bytes: one of what is downloaded, with its share of the whole if
-    that is known, and one of the examples that are written, of which nobody knows how many bytes
-    they will take. Without either not a word is said.
-
-    Args:
-        builder: of TensorFlow Datasets.
-        total: bytes to download; 0 if not known.
-        console: where to; standard error by default.
-        refresh: seconds between two looks.
-    """
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    target = Path(builder.data_dir)
-    downloads = Path(builder.data_dir_root).expanduser() / "downloads"
-    unfinished = f"incomplete.*_{target.name}"
-    measures = {
-        "Downloading": lambda: _bytes_below(downloads),
-        # Examples are written beside their place and moved there when all of them are.
-        "Preparing": lambda: sum(map(_bytes_below, target.parent.glob(unfinished))),
-    }
-    # Other versions and data sets may have left theirs in the same folder.
-    before = {name: measure() for name, measure in measures.items()}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    plain = {"auto_refresh": False, "redirect_stdout": False, "redirect_stderr": False}
-    bar = Progress(*columns, TransferSpeedColumn(), console=console, **plain)
-    rows: dict[str, TaskID] = {}
-    ended = threading.Event()
-
-    def follow() -> None:
-        while not ended.wait(refresh):
-            for name, measure in measures.items():
-                grown = measure() - before[name]
-                if grown > 0 and name not in rows:
-                    bar.start()
-                    known = total if name == "Downloading" else 0
-                    rows[name] = bar.add_task(name, total=known or None)
-                if grown > 0:
-                    bar.update(rows[name], completed=grown)
-            if rows:
-                bar.refresh()
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        if rows:
-            bar.stop()
-
-
-def _bytes_below(folder: Path) -> int:
-    """Bytes of all files below a folder, but for what was unpacked there."""
-    count = 0
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != UNPACKED]
-        for name in names:
-            with contextlib.suppress(OSError):  # moved meanwhile
-                count += os.stat(os.path.join(place, name)).st_size
-    return count
-
-
 def _quiet() -> None:
-    """Keeps what TensorFlow Datasets says of its own work off the screen; errors stay.
-
-    Its bars are one for every file and every shard; `download_and_prepare` shows one for all.
-    """
+    """Keeps what TensorFlow Datasets says of its work off the screen but for errors and bars."""
     import tensorflow_datasets as tfds
     from absl import logging as absl_logging
 
-    tfds.disable_progress_bar()
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
     absl_logging.set_verbosity(absl_logging.ERROR)
 
 
 def download_and_prepare(builder: "tfds.core.DatasetBuilder") -> None:
-    """Downloads a data set after saying its size and where it goes, with a bar on a terminal.
-
-    Args:
-        builder: of TensorFlow Datasets, with nothing on the disk yet.
+    """Downloads a data set, of which nothing is on the disk, after saying its size and its place.
 
     Raises:
         ValueError: it cannot be had; says why, what to prepare elsewhere and where to put it.
@@ -239,7 +146,7 @@ def download_and_prepare(builder: "tfds.core.DatasetBuilder") -> None:
         if _needs_hosts(builder):
             check_reachable([*urls, MIRROR])
         # It announces the download once more, which nobody needs.
-        with shown_progress(builder, size), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
     except Exception as error:  # whatever the network, the checksums or a missing library say
         name, _, version = info.full_name.rpartition("/")
@@ -253,11 +160,10 @@ def download_and_prepare(builder: "tfds.core.DatasetBuilder") -> None:
 
 
 def _needs_hosts(builder: "tfds.core.DatasetBuilder") -> bool:
-    """Whether all that is missing comes from hosts that can be asked beforehand.
+    """Whether all that is missing comes from hosts that can be reached or not.
 
-    Not where some files come from elsewhere, such as a disk or a bucket, nor where some were
-    downloaded before or put into the folder of manual downloads: TensorFlow Datasets takes these
-    without a network, and it alone knows whether they suffice.
+    Not where some come from elsewhere, such as a bucket, nor where some were downloaded or put
+    into the folder of manual downloads: TensorFlow Datasets alone knows whether these suffice.
     """
     urls = builder.url_infos or {}
     if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
@@ -269,16 +175,10 @@ def _needs_hosts(builder: "tfds.core.DatasetBuilder") -> bool:
 
 
 def check_reachable(urls: Iterable[str]) -> None:
-    """Refuses when not one of the hosts answers.
+    """Refuses, with the first host and the reason, when not one of the hosts answers.
 
     TensorFlow Datasets tries every file ten times and waits longer each time, which takes minutes
     where there is no network.
-
-    Args:
-        urls: of http and https.
-
-    Raises:
-        ConnectionError: with the first host and why it cannot be reached.
     """
     parsed = [urllib.parse.urlsplit(url) for url in urls]
     hosts = {part.netloc: part.scheme for part in parsed}
@@ -291,11 +191,7 @@ def check_reachable(urls: Iterable[str]) -> None:
 
 
 def _why_not(url: str) -> str:
-    """The reason why a host does not answer; empty if it does, whatever it says.
-
-    Asked by the library that TensorFlow Datasets downloads with, so that both use the same proxies
-    and trust the same certificates.
-    """
+    """The reason why a host does not answer `requests`, which downloads; empty if it does."""
     import requests
 
     try:
@@ -310,8 +206,7 @@ def _why_not(url: str) -> str:
 def cause(error: BaseException) -> str:
     """The innermost reason of a network's error in a few words; the first line of any other.
 
-    What the system said itself, such as that the disk is full, is the reason, whatever was being
-    handled then.
+    What the system said itself, such as that the disk is full, is the reason.
     """
     while not getattr(error, "strerror", None) and (inner := _inner(error)):
         error = inner
@@ -341,67 +236,39 @@ def _builder_of(name: str, data_dir: Path | None) -> "tfds.core.DatasetBuilder":
 
     if data_dir is not None and (data_dir / "dataset_info.json").exists():
         return tfds.builder_from_directory(data_dir)
+    plain, _, config = name.partition("/")
+    config = VERSIONED.sub("", config)
+    plain = plain if config else VERSIONED.sub("", plain)
+    received = f"Received: name={name!r}"
+    # A split that was taken for a configuration looks like one.
+    advice = f" If {config!r} is a split, write {plain}::{config}, or give it as `split`"
+    advice = advice if config else ""
     try:
         # What is said of a missing library on the standard output, the error says, too.
         with contextlib.redirect_stdout(io.StringIO()):
             return tfds.builder(name, data_dir=None if data_dir is None else str(data_dir))
     except tfds.core.DatasetNotFoundError as error:
-        raise ValueError(_not_found(name)) from error
+        known = tfds.list_builders(with_community_datasets=False)
+        hint = did_you_mean(name.partition("/")[0].partition(":")[0], known)
+        raise ValueError(
+            "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
+            f"{received}.{hint}{advice}"
+        ) from error
     except ImportError as error:  # Hugging Face's are read by its own libraries
-        raise ValueError(_missing_library(name, error)) from error
+        library = LIBRARIES.get(name.partition(":")[0]) or str(error.name).partition(".")[0]
+        raise ValueError(
+            f"`name` is a data set that is read with the library {library}, which is missing; "
+            f"install it with `pip install {library}`. {received}"
+        ) from error
     except (ValueError, AssertionError, RuntimeError) as error:
-        raise ValueError(_unusable(name, error)) from error
-
-
-def _not_found(name: str) -> str:
-    import tensorflow_datasets as tfds
-
-    known = tfds.list_builders(with_community_datasets=False)
-    hint = did_you_mean(name.partition("/")[0].partition(":")[0], known)
-    return (
-        "`name` must be a data set of TensorFlow Datasets, or one prepared in `data_dir`. "
-        f"Received: name={name!r}.{hint}{_perhaps_a_split(name)}"
-    )
-
-
-def _missing_library(name: str, error: ImportError) -> str:
-    library = LIBRARIES.get(name.partition(":")[0]) or str(error.name).partition(".")[0]
-    return (
-        f"`name` is a data set that is read with the library {library}, which is missing; install "
-        f"it with `pip install {library}`. Received: name={name!r}"
-    )
-
-
-def _unusable(name: str, error: Exception) -> str:
-    import tensorflow_datasets as tfds
-
-    # Without a prefix of tfds, which repeats the name and the options.
-    reason = str(error).strip().splitlines()[0].rpartition('}": ')[2].rstrip(".")
-    plain, config = _name_and_config(name)
-    with contextlib.suppress(Exception):  # no more is known of it
-        known = [each.name for each in tfds.builder_cls(plain).BUILDER_CONFIGS]
-        if config and config not in known:
-            reason = f"there is no configuration {config!r}, only {_some(known)}"
-    return f"`name` cannot be used: {reason}. Received: name={name!r}.{_perhaps_a_split(name)}"
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more if names else "the data set itself"
-
-
-def _name_and_config(name: str) -> tuple[str, str]:
-    """Without the version, which follows a colon after either."""
-    plain, _, config = name.partition("/")
-    return plain if config else VERSIONED.sub("", plain), VERSIONED.sub("", config)
-
-
-def _perhaps_a_split(name: str) -> str:
-    """Advice where a split was taken for a configuration, which look alike."""
-    plain, config = _name_and_config(name)
-    if not config:
-        return ""
-    return f" If {config!r} is a split, write {plain}::{config}, or give it as `split`"
+        # Without a prefix of tfds, which repeats the name and the options.
+        reason = str(error).strip().splitlines()[0].rpartition('}": ')[2].rstrip(".")
+        with contextlib.suppress(Exception):  # no more is known of it
+            known = [each.name for each in tfds.builder_cls(plain).BUILDER_CONFIGS]
+            if config and config not in known:
+                only = join_names(known) if known else "the data set itself"
+                reason = f"there is no configuration {config!r}, only {only}"
+        raise ValueError(f"`name` cannot be used: {reason}. {received}.{advice}") from error
 
 
 def tfds_images(
@@ -429,16 +296,13 @@ def tfds_images(
             least 1 and at most 10,000 images.
         cache_dir: where decoded images are kept; `GANAPP_CACHE` or `~/.cache/ganapp` when empty.
     """
-    builder = _prepared(name, data_dir)
+    _quiet()
+    builder = _builder_of(name, data_dir)
+    if not builder.is_prepared():
+        download_and_prepare(builder)
     options = ImageOptions(
         size=size, resize=resize, channels=channels, bad_share=0.0, held_out=held_out
     )
-    return _source(builder, name, split, options, cache_folder(cache_dir) / "images")
-
-
-def _source(
-    builder: "tfds.core.DatasetBuilder", name: str, split: str, options: ImageOptions, cache: Path
-) -> MemmapSource:
     info, place = builder.info, Path(builder.data_dir)
     files = sorted(place.iterdir()) if place.is_dir() else []
     image, label = _features(info, name)
@@ -449,8 +313,8 @@ def _source(
     return image_source(
         lambda: _examples(builder, parts, image, label),
         options=options,
-        mark=lambda kept: _annotations(kept, names, apart, name),
-        cache=cache,
+        annotate=lambda kept: _annotations(kept, names, apart, name),
+        cache=cache_folder(cache_dir) / "images",
         key=key_of(READING, info.full_name, listing, parts, dataclasses.asdict(options)),
         spec={
             "name": "tfds",
@@ -458,14 +322,6 @@ def _source(
             "licence": _licence(info),
         },
     )
-
-
-def _prepared(name: str, data_dir: Path | None) -> "tfds.core.DatasetBuilder":
-    _quiet()
-    builder = _builder_of(name, data_dir)
-    if not builder.is_prepared():
-        download_and_prepare(builder)
-    return builder
 
 
 def _features(info: "tfds.core.DatasetInfo", name: str) -> tuple[str, str]:

@@ -4,7 +4,6 @@ Reference: Mathieu et al., 2016, arXiv:1511.05440 (the next frame from stacked p
 """
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -26,14 +25,10 @@ Whole = Annotated[int, annotated_types.Ge(0)]
 
 
 class NextFrames(Source):
-    """Frames of clips, each with the frames before it as the observation `frames`.
+    """Frames of clips, each with the `past` frames before it as the observation `frames`.
 
-    The first examples are of as many different clips. Training and held-out examples are of the
-    training and held-out clips.
-
-    Args:
-        source: of clips.
-        past: frames before each, stacked along the channels, the oldest first.
+    These are stacked along the channels, the oldest first. The first examples are of as many
+    different clips. Training and held-out examples are of the training and held-out clips.
     """
 
     def __init__(self, source: Source, past: int) -> None:
@@ -57,41 +52,42 @@ class NextFrames(Source):
         )
 
     def training_examples(self, count=None):
-        return self._of_clips(self._source.training_examples, self._source.spec.examples, count)[:2]
+        return self._frames(count, held_out=False)[:2]
 
     def held_out_examples(self, count=None):
-        return self._of_clips(self._source.held_out_examples, self._source.spec.held_out, count)[:2]
+        return self._frames(count, held_out=True)[:2]
 
     def training_observations(self, count=None):
-        clips = self._source.training_examples, self._source.spec.examples
-        return {"frames": self._of_clips(*clips, count)[2]}
+        return {"frames": self._frames(count, held_out=False)[2]}
 
     def held_out_observations(self, count=None):
-        clips = self._source.held_out_examples, self._source.spec.held_out
-        return {"frames": self._of_clips(*clips, count)[2]}
+        return {"frames": self._frames(count, held_out=True)[2]}
 
     def fingerprint(self):
         found = self._source.fingerprint()
         return found and f"{found} past {self._past}"
 
-    def _of_clips(
-        self, clips_of: Callable, clips: int | None, count: int | None
+    def _frames(
+        self, count: int | None, *, held_out: bool
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Frames in user units, their labels, and the frames before them in model units."""
+        source = self._source
+        clips = source.spec.held_out if held_out else source.spec.examples
+        clips_of = source.held_out_examples if held_out else source.training_examples
         clips, labels = clips_of(count if clips is None else min(count or clips, clips))
         index = np.arange(len(clips) * self._per_clip)[:count]
         clip, place = index % len(clips), self._past + index // len(clips)
         past = np.stack([clips[clip, place - back] for back in range(self._past, 0, -1)], axis=1)
-        past = self._stacked(self.spec.to_model_units(past)).numpy()
+        past = self._stack(self.spec.to_model_units(past)).numpy()
         return clips[clip, place], None if labels is None else labels[clip], past
 
     def _window(self, clips: dict[str, tf.Tensor], place: tf.Tensor) -> dict[str, tf.Tensor]:
         """The frame of each clip at a place `(count,)`, and those before it."""
         places = place[:, None] + tf.range(-self._past, 1, dtype=place.dtype)
         frames = tf.gather(clips["x"], places, batch_dims=1)
-        return clips | {"x": frames[:, -1], "frames": self._stacked(frames[:, :-1])}
+        return clips | {"x": frames[:, -1], "frames": self._stack(frames[:, :-1])}
 
-    def _stacked(self, frames: tf.Tensor) -> tf.Tensor:
+    def _stack(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames `(n, past, height, width, channels)` side by side in the channels."""
         return tf.reshape(
             tf.transpose(frames, (0, 2, 3, 1, 4)), (-1, *self.spec.conditions["frames"])
@@ -119,15 +115,7 @@ class DrawnNextFrames(NextFrames):
 
 
 def next_frames(source: Source, past: int) -> Source:
-    """Clips as they are where `past` is 0, else their frames after so many others.
-
-    Args:
-        source: of clips.
-        past: frames that an example is given as its observation `frames`.
-
-    Raises:
-        ValueError: clips are not longer.
-    """
+    """Clips as they are where `past` is 0, else their frames after so many others."""
     if not past:
         return source
     kind = FiniteNextFrames if isinstance(source, FiniteSource) else DrawnNextFrames
@@ -193,8 +181,12 @@ def video(
 
 def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
     """uint8 `(n, frames, height, width, channels)`, clips in the order of their names."""
-    names = {clip: _frames_in(clip) for clip in sorted(folder.iterdir()) if clip.is_dir()}
-    names = {clip: files for clip, files in names.items() if files}
+    names = {}
+    for clip in sorted(folder.iterdir()):
+        pictures = [] if not clip.is_dir() else list(clip.iterdir())
+        files = [path for path in pictures if path.suffix.lower() in SUFFIXES]
+        if files:
+            names[clip] = sorted(files, key=lambda path: natural_order(path.name))
     if not names:
         raise ValueError(
             "`path` must hold a folder of frames for every clip. "
@@ -208,37 +200,33 @@ def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:
                 f"and {len(files)} in {clip}"
             )
     _check_length(length)
-    clips = [[_decoded(file, size) for file in files[:length]] for files in names.values()]
-    grey = all(_is_grey(frame) for clip in clips for frame in clip)
+    clips = [[_decode(file, size) for file in files[:length]] for files in names.values()]
     shape = clips[0][0].shape
-    for (clip, _), decoded in zip(names.items(), clips, strict=True):
-        for frame in decoded:
-            if frame.shape != shape:
-                raise ValueError(
-                    "`size` must be given where frames have different sizes, for example "
-                    "`--set data.size=64`. Received: size=0, "
-                    f"and frames of {shape[1]}x{shape[0]} and, in {clip}, "
-                    f"{frame.shape[1]}x{frame.shape[0]} pixels"
-                )
-    return np.asarray(clips)[..., :1] if grey else np.asarray(clips)
+    for clip, decoded in zip(names, clips, strict=True):
+        other = next((frame.shape for frame in decoded if frame.shape != shape), None)
+        if other is not None:
+            raise ValueError(
+                "`size` must be given where frames have different sizes, for example "
+                "`--set data.size=64`. Received: size=0, "
+                f"and frames of {shape[1]}x{shape[0]} and, in {clip}, "
+                f"{other[1]}x{other[0]} pixels"
+            )
+    found = np.asarray(clips)
+    return found[..., :1] if (found == found[..., :1]).all() else found
 
 
-def _frames_in(clip: Path) -> list[Path]:
-    pictures = (path for path in clip.iterdir() if path.suffix.lower() in SUFFIXES)
-    return sorted(pictures, key=lambda path: natural_order(path.name))
+def _check_length(frames: int) -> None:
+    if frames < 2:
+        raise ValueError(f"A clip must have at least 2 frames. Received: {frames}")
 
 
-def _decoded(path: Path, size: int) -> np.ndarray:
+def _decode(path: Path, size: int) -> np.ndarray:
     try:
         return read_pixels(path, max_pixels=MOST_PIXELS, size=size)
     except BadImageError as error:
         raise ValueError(
             f"`path` must hold whole pictures only. Received: {path}, but {error}"
         ) from error
-
-
-def _is_grey(frame: np.ndarray) -> bool:
-    return bool((frame == frame[..., :1]).all())
 
 
 def _from_archive(path: Path, frames: int, size: int, max_bytes: int) -> np.ndarray:
@@ -274,8 +262,3 @@ def _only_array(path: Path, max_bytes: int) -> np.ndarray:
             return arrays[name]
     except (OSError, *UNREADABLE) as error:
         raise ValueError(f"`path` must be a whole .npz. Received: {path} ({error})") from error
-
-
-def _check_length(frames: int) -> None:
-    if frames < 2:
-        raise ValueError(f"A clip must have at least 2 frames. Received: {frames}")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 from scipy.stats import binom
 
-from ganapp.training.data.mixtures import Mixture
+from ganapp.training.data.densities import Mixture
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.diagnostics import remedies
 from ganapp.training.diagnostics.remedies import Remedy

@@ -16,6 +16,7 @@ from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import NotComputable, check_labels, check_samples
 from ganapp.training.evaluation.features.spaces import FeatureChoice, PrincipalPixels
 from ganapp.training.evaluation.metric import (
+    ChannelImages,
     Comparison,
     EvaluationData,
     Metric,
@@ -23,7 +24,6 @@ from ganapp.training.evaluation.metric import (
     Paths,
     ReportData,
     SampleSet,
-    Singles,
 )
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.evaluation.metrics.memorisation import training_neighbours
@@ -109,7 +109,7 @@ class Evaluator:
         train_labels: int `(n,)`, for the class figures.
         held_out_labels: int `(h,)`, for the classifier's accuracy.
         modes: an object with `centres (m, 2)` and `sigma` in user units, or `None`.
-        singles: for stacks, the labelled grey images that their channels are drawn from.
+        channel_images: for stacks, the labelled grey images that their channels are drawn from.
         neighbours: k of precision, recall, density and coverage.
         components: principal components of the `pca` space and of the baseline.
         features: the feature space; PCA for distances and plain values for neighbours by default.
@@ -133,7 +133,7 @@ class Evaluator:
         train_labels: ArrayLike | None = None,
         held_out_labels: ArrayLike | None = None,
         modes: Modes | None = None,
-        singles: Singles | None = None,
+        channel_images: ChannelImages | None = None,
         neighbours: int = 5,
         components: int = 32,
         baseline_components: int = 10,
@@ -167,7 +167,7 @@ class Evaluator:
             if held_out is None
             else check_labels("held_out_labels", held_out_labels, len(held_out)),
             modes=modes,
-            singles=singles,
+            channel_images=channel_images,
             neighbours=neighbours,
             components=components,
             features=features or PrincipalPixels(),

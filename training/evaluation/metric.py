@@ -20,7 +20,7 @@ from ganapp.training.evaluation.features.spaces import (
     plain_space,
 )
 from ganapp.training.evaluation.features.store import FeatureStatistics, FeatureStore
-from ganapp.training.rows_on_disk import Joined, joined, taken
+from ganapp.training.rows_on_disk import Joined, join_rows, take_rows
 
 Values = dict[str, float | NotComputable]
 Details = dict[str, object]
@@ -45,7 +45,7 @@ class Modes(Protocol):
     sigma: float
 
 
-class Singles(Protocol):
+class ChannelImages(Protocol):
     """Real grey images that stacks are made of: uint8 `(n, height, width, 1)`, int labels `(n,)`.
 
     The held-out ones may be none; they only tell how often the classifier is right.
@@ -137,7 +137,7 @@ class SampleSet:
         """`count` of these samples: drawn, because samples may come sorted by class or mode."""
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return SampleSet(
-            taken(self.samples, chosen),
+            take_rows(self.samples, chosen),
             neighbours=self.neighbours,
             store=self._store,
             labels=None if self.labels is None else self.labels[chosen],
@@ -182,7 +182,7 @@ class EvaluationData:
         train_labels: int `(n,)` or `None`.
         held_out_labels: int `(h,)` or `None`.
         modes: the known mixture, or `None`.
-        singles: the grey images that the channels of a stack are drawn from, or `None`.
+        channel_images: the grey images that the channels of a stack are drawn from, or `None`.
         neighbours: k of the nearest-neighbour metrics.
         components: principal components of the `pca` space.
         features: the feature space that was chosen.
@@ -199,19 +199,19 @@ class EvaluationData:
         train_labels: np.ndarray | None,
         held_out_labels: np.ndarray | None,
         modes: Modes | None,
-        singles: Singles | None,
+        channel_images: ChannelImages | None,
         neighbours: int,
         components: int,
         features: FeatureChoice,
         folder: Path | None,
         seed: int,
     ) -> None:
-        self.spec, self.modes, self.singles, self.seed = spec, modes, singles, seed
+        self.spec, self.modes, self.channel_images, self.seed = spec, modes, channel_images, seed
         self.components = components
         self.cache = Cache()
-        if singles is not None:
+        if channel_images is not None:
             single = dataclasses.replace(spec, shape=(*spec.shape[:-1], 1))
-            check_samples(single, "singles", singles.train)
+            check_samples(single, "channel_images", channel_images.train)
         store = FeatureStore(folder)
 
         def real(examples: np.ndarray | Joined, labels: np.ndarray | None) -> SampleSet:
@@ -222,7 +222,7 @@ class EvaluationData:
         if held_out is not None:
             self.held_out = real(held_out, held_out_labels)
             # Metrics of tables take columns apart.
-            both = np.concatenate([train, held_out]) if spec.table else joined(train, held_out)
+            both = np.concatenate([train, held_out]) if spec.table else join_rows(train, held_out)
             labels = None
             if train_labels is not None and held_out_labels is not None:
                 labels = np.concatenate([train_labels, held_out_labels])
@@ -247,7 +247,7 @@ class EvaluationData:
     @property
     def has_known_modes(self) -> bool:
         """Whether the modes of the data can be counted."""
-        return self.modes is not None or self.singles is not None
+        return self.modes is not None or self.channel_images is not None
 
     def class_name(self, label: int) -> str:
         """The name of a class, or its number where classes have no names."""

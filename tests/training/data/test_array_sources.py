@@ -147,7 +147,7 @@ def test_far_from_zero_the_scale_keeps_its_digits(from_npy):
 def test_the_cache_is_used(from_npz, monkeypatch):
     first = by_example(from_npz(x=VECTORS))
     content = {"x": VECTORS}
-    monkeypatch.setattr(arrays, "_write", None)
+    monkeypatch.setattr(arrays, "_write_examples", None)
     with pytest.raises(TypeError):
         from_npz(x=VECTORS + 1)
     monkeypatch.undo()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ganapp.training.data.cache import chunks, key_of, prepared, write_rows
+from ganapp.training.data.cache import chunks, key_of, load_or_make, write_rows
 
 ROWS = np.arange(600, dtype=np.float32).reshape(100, 6)
 MADE = "made.txt"
@@ -34,7 +34,7 @@ def times_made(folder):
 
 def test_what_was_made_is_found_again(tmp_path):
     for _ in range(3):
-        found = prepared(tmp_path, "key", counted)
+        found = load_or_make(tmp_path, "key", counted)
         np.testing.assert_array_equal(found.examples[:40], ROWS[39::-1] + 1)
         np.testing.assert_array_equal(found.examples[40:], ROWS[::-1] + 1)
         np.testing.assert_array_equal(found.labels, np.arange(140))
@@ -56,22 +56,22 @@ def flip(file):
 @pytest.mark.parametrize("name", ["examples.npy", "labels.npy", "about.json"])
 @pytest.mark.parametrize("damage", [cut, flip, os.unlink, lambda file: file.write_bytes(b"")])
 def test_what_is_damaged_is_made_again(tmp_path, name, damage):
-    expected = prepared(tmp_path, "key", make).examples.copy()
+    expected = load_or_make(tmp_path, "key", make).examples.copy()
     if (name, damage) == ("about.json", flip):
         (tmp_path / "key" / name).write_text('{"files": 3}')
     else:
         damage(tmp_path / "key" / name)
-    np.testing.assert_array_equal(prepared(tmp_path, "key", counted).examples, expected)
+    np.testing.assert_array_equal(load_or_make(tmp_path, "key", counted).examples, expected)
     assert times_made(tmp_path) == 1
-    prepared(tmp_path, "key", counted)
+    load_or_make(tmp_path, "key", counted)
     assert times_made(tmp_path) == 1
 
 
 def test_a_copied_cache_is_as_good(tmp_path):
-    prepared(tmp_path / "a", "key", make)
+    load_or_make(tmp_path / "a", "key", make)
     (tmp_path / "b").mkdir()
     shutil.copytree(tmp_path / "a" / "key", tmp_path / "b" / "key", copy_function=shutil.copyfile)
-    prepared(tmp_path / "b", "key", None)  # must not be called
+    load_or_make(tmp_path / "b", "key", None)  # must not be called
 
 
 def test_a_failure_leaves_nothing_that_is_believed(tmp_path):
@@ -80,7 +80,7 @@ def test_a_failure_leaves_nothing_that_is_believed(tmp_path):
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        prepared(tmp_path, "key", fail)
+        load_or_make(tmp_path, "key", fail)
     assert [path.name for path in tmp_path.iterdir()] == [".key.lock"]
 
 
@@ -88,7 +88,7 @@ def test_what_a_killed_process_left_is_no_hindrance(tmp_path):
     (tmp_path / ".key.part").mkdir(parents=True)
     (tmp_path / ".key.part" / "examples.npy").write_bytes(b"half")
     (tmp_path / "key").mkdir()  # a folder without about.json was never finished
-    assert len(prepared(tmp_path, "key", make).examples) == 140
+    assert len(load_or_make(tmp_path, "key", make).examples) == 140
 
 
 def test_of_several_at_once_one_makes_it(tmp_path):
@@ -99,7 +99,7 @@ def test_of_several_at_once_one_makes_it(tmp_path):
         return counted(folder)
 
     with ThreadPoolExecutor(3) as pool:
-        found = [pool.submit(prepared, tmp_path, "key", slowly) for _ in range(3)]
+        found = [pool.submit(load_or_make, tmp_path, "key", slowly) for _ in range(3)]
         sums = {float(each.result().examples.sum()) for each in found}
     assert sums == {float((ROWS[:40] + 1).sum() + (ROWS + 1).sum())}
     assert times_made(tmp_path) == 1
@@ -108,7 +108,7 @@ def test_of_several_at_once_one_makes_it(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file") as caught:
-        prepared(tmp_path / "file", "key", make)
+        load_or_make(tmp_path / "file", "key", make)
     assert str(tmp_path / "file") in str(caught.value.filename)
 
 
@@ -117,7 +117,7 @@ def test_a_full_disk_is_named(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space") as caught:
-        prepared(tmp_path, "key", full)
+        load_or_make(tmp_path, "key", full)
     assert str(tmp_path) in caught.value.filename
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ganapp.training.data import labels as clusters
 from ganapp.training.data.arrays import npz
-from ganapp.training.data.curves import moons
+from ganapp.training.data.densities import moons
 from ganapp.training.data.digits import digits
 from ganapp.training.data.labels import with_clusters
 from ganapp.training.data.source import training_batches
@@ -55,9 +55,9 @@ def test_what_is_alike_has_one_label_in_training_and_in_what_is_held_out(tmp_pat
 
 def test_judges_see_the_labels_that_people_gave(tmp_path):
     whole = three_kinds(tmp_path, labels=True)
-    assert whole.judged is whole
-    assert with_clusters(whole, 3).judged is whole
-    assert whole.judged.spec.classes == ("0", "1")
+    assert whole.original is whole
+    assert with_clusters(whole, 3).original is whole
+    assert whole.original.spec.classes == ("0", "1")
 
 
 def test_the_same_examples_have_the_same_clusters_every_time(tmp_path):

@@ -6,7 +6,7 @@ import scipy.integrate
 import scipy.stats
 import tensorflow as tf
 
-from ganapp.training.data import SOURCES, curves
+from ganapp.training.data import SOURCES, densities
 from ganapp.training.diagnostics.divergences import regular_cells
 
 POINTS = {
@@ -127,7 +127,7 @@ def test_the_quadrature_is_fine_enough(name, monkeypatch):
     points = source.held_out_examples(100)[0].astype(np.float64)
     points = np.concatenate([points, points * 1.3])
     found = source.density.log_density(points)
-    monkeypatch.setattr(curves, "PANEL", 0.3)
+    monkeypatch.setattr(densities, "PANEL", 0.3)
     np.testing.assert_allclose(found, SOURCES[name]().density.log_density(points), atol=1e-6)
 
 

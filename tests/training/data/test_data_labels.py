@@ -6,14 +6,11 @@ import tensorflow as tf
 from image_case import pictures, put
 
 from ganapp.training.data.arrays import npy, npz
-from ganapp.training.data.curves import moons
-from ganapp.training.data.digits import digits
+from ganapp.training.data.densities import moons, ring
+from ganapp.training.data.digits import digits, moving_digits, stacked_digits
 from ganapp.training.data.folder import folder
 from ganapp.training.data.labels import keep_share, with_share_of_labels
-from ganapp.training.data.mixtures import ring
-from ganapp.training.data.moving_digits import moving_digits
 from ganapp.training.data.source import training_batches
-from ganapp.training.data.stacked_digits import stacked_digits
 from ganapp.training.data.tables.sources import wine
 
 LABELS = np.repeat([0, 1, 2], (50, 30, 4))

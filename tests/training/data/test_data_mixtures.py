@@ -5,7 +5,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 
-from ganapp.training.data.mixtures import Mixture, grid, ring
+from ganapp.training.data.densities import Mixture, grid, ring
 
 SOURCES = {"ring": ring, "grid": grid}
 

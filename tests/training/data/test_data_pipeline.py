@@ -9,7 +9,7 @@ import tensorflow as tf
 from ganapp.models.batches import minibatches
 from ganapp.training.data import ArraySource, DataSpec, training_batches
 from ganapp.training.data import source as source_module
-from ganapp.training.data.mixtures import ring
+from ganapp.training.data.densities import ring
 
 EXAMPLES = 26
 

@@ -9,8 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 from ganapp.training.data import SOURCES, ArraySource, DataSpec, training_batches
-from ganapp.training.data.digits import digits
-from ganapp.training.data.stacked_digits import StackedSource, stacked_digits
+from ganapp.training.data.digits import StackedSource, digits, stacked_digits
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +18,11 @@ def source(cache_dir):
 
 
 @pytest.fixture(scope="module")
-def singles(cache_dir):
+def images(cache_dir):
     return digits(cache_dir=str(cache_dir))
 
 
-def tiny_singles(labels=(0, 1, 1), held_out_labels=(1, 0)):
+def tiny_images(labels=(0, 1, 1), held_out_labels=(1, 0)):
     """Images of 2 x 2 pixels, each filled with its own number; held-out ones count from 100."""
     train = np.broadcast_to(
         np.arange(len(labels), dtype=np.uint8)[:, None, None, None], (3, 2, 2, 1)
@@ -70,36 +69,36 @@ def test_what_it_says_it_is(source):
 
 
 @pytest.mark.parametrize("split", ["train", "held_out"])
-def test_channels_are_digits_of_their_own_split_and_the_label_reads_them(source, singles, split):
+def test_channels_are_digits_of_their_own_split_and_the_label_reads_them(source, images, split):
     stacks, labels = {
         "train": source.training_examples,
         "held_out": source.held_out_examples,
     }[split](2000)
-    examples, classes = getattr(singles, split), getattr(singles, f"{split}_labels")
+    examples, classes = getattr(images, split), getattr(images, f"{split}_labels")
     assert (stacks.dtype, stacks.shape) == (np.uint8, (2000, 8, 8, 3))
     assert (labels.dtype, labels.shape) == (np.int32, (2000,))
     np.testing.assert_array_equal(number(classes[places_of(stacks, examples)]), labels)
 
 
-def test_batches_are_made_of_training_digits_in_model_units(source, singles):
+def test_batches_are_made_of_training_digits_in_model_units(source, images):
     ((x, labels),) = take(training_batches(source, batch_size=96, seed=3), 1)
     assert (x.dtype, x.shape) == (np.float32, (96, 8, 8, 3))
     assert (x.min(), x.max()) == (-1.0, 1.0)
     stacks = source.spec.to_user_units(x).numpy()
-    classes = singles.train_labels[places_of(stacks, singles.train)]
+    classes = images.train_labels[places_of(stacks, images.train)]
     np.testing.assert_array_equal(number(classes), labels)
 
 
-def test_all_triples_and_all_digits_of_a_class_are_equally_likely(source, singles):
+def test_all_triples_and_all_digits_of_a_class_are_equally_likely(source, images):
     stacks, labels = source.training_examples()
     triples = np.bincount(labels, minlength=1000)
     assert len(triples) == 1000
     assert scipy.stats.chisquare(triples).pvalue > 1e-3
-    drawn = np.bincount(places_of(stacks, singles.train).ravel(), minlength=1497)
+    drawn = np.bincount(places_of(stacks, images.train).ravel(), minlength=1497)
     # Duplicates would be found under the last of them only: there are none.
-    assert len(np.unique(singles.train, axis=0)) == 1497
-    per_class = np.bincount(singles.train_labels)
-    expected = 3 * 26_000 / 10 / per_class[singles.train_labels]
+    assert len(np.unique(images.train, axis=0)) == 1497
+    per_class = np.bincount(images.train_labels)
+    expected = 3 * 26_000 / 10 / per_class[images.train_labels]
     assert scipy.stats.chisquare(drawn, expected).pvalue > 1e-3
 
 
@@ -141,7 +140,7 @@ def test_fewer_examples_are_the_first_of_the_view(source):
 
 
 def test_any_number_of_channels_and_classes():
-    source = StackedSource("tiny", tiny_singles(), channels=2, description="")
+    source = StackedSource("tiny", tiny_images(), channels=2, description="")
     assert (source.spec.shape, source.spec.classes) == ((2, 2, 2), ("aa", "ab", "ba", "bb"))
     stacks, labels = source.training_examples()
     first, second = stacks[:, 0, 0, 0], stacks[:, 0, 0, 1]
@@ -156,9 +155,9 @@ def test_any_number_of_channels_and_classes():
     ("change", "counts"),
     [({"labels": (0, 0, 0)}, r"\[3, 0\]"), ({"held_out_labels": (0, 2)}, r"\[1, 0, 1\]")],
 )
-def test_singles_without_an_example_of_each_class_are_refused(change, counts):
+def test_images_without_an_example_of_each_class_are_refused(change, counts):
     with pytest.raises(ValueError, match=rf"`labels` must hold each of 0 to 1.*{counts}"):
-        StackedSource("tiny", tiny_singles(**change), channels=2, description="")
+        StackedSource("tiny", tiny_images(**change), channels=2, description="")
 
 
 def test_the_description_travels_through_json(source):

@@ -9,9 +9,9 @@ from image_case import encoded, noise, pictures, put
 from ganapp.training.data import cache
 from ganapp.training.data.arrays import npy, npz
 from ganapp.training.data.cache import fingerprint_of
+from ganapp.training.data.densities import ring
 from ganapp.training.data.folder import folder
 from ganapp.training.data.labels import with_share_of_labels
-from ganapp.training.data.mixtures import ring
 from ganapp.training.data.tables.sources import csv
 from ganapp.training.data.video import video
 

@@ -11,9 +11,8 @@ import tensorflow as tf
 from table_case import messy
 
 from ganapp.training.data import DataSpec
-from ganapp.training.data.tables.codec import TableCodec
+from ganapp.training.data.tables.codec import TableCodec, fit_columns
 from ganapp.training.data.tables.columns import Categorical, Constant, Numeric
-from ganapp.training.data.tables.fitting import fit_columns
 from ganapp.training.data.tables.kinds import infer_columns
 from ganapp.training.data.tables.sources import table_source
 

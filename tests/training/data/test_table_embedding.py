@@ -10,9 +10,8 @@ import tensorflow as tf
 from scipy.spatial.distance import pdist, squareform
 
 from ganapp.training.data import DataSpec
-from ganapp.training.data.tables.codec import TableCodec, nearest
+from ganapp.training.data.tables.codec import APART, TableCodec, dimensions, nearest, push_apart
 from ganapp.training.data.tables.columns import Categorical, Numeric
-from ganapp.training.data.tables.fitting import APART, apart, dimensions
 from ganapp.training.data.tables.sources import table_source
 
 NAN = float("nan")
@@ -120,9 +119,9 @@ def test_like_categories_are_nearer(column):
 
 @pytest.mark.parametrize("count", [2, 3, 40, 151, 400])
 def test_equal_profiles_are_kept_apart(count):
-    points = apart(np.zeros((count, dimensions(count))))
+    points = push_apart(np.zeros((count, dimensions(count))))
     assert pdist(points).min() > 0.99 * APART
-    np.testing.assert_array_equal(points, apart(np.zeros((count, dimensions(count)))))
+    np.testing.assert_array_equal(points, push_apart(np.zeros((count, dimensions(count)))))
 
 
 def test_a_table_of_nothing_else_has_points():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganapp.training.data.tables.fitting import fit_mixtures, modes_of
+from ganapp.training.data.tables.codec import fit_mixtures, modes_of
 
 
 def test_modes_of_one_column_are_those_among_many():

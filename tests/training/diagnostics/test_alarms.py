@@ -15,7 +15,7 @@ from scipy.signal import lfilter
 
 from ganapp.config.loading import validated, with_overrides
 from ganapp.config.presets import preset_path, read_toml
-from ganapp.training.data.mixtures import grid, ring
+from ganapp.training.data.densities import grid, ring
 from ganapp.training.diagnostics import alarms
 from ganapp.training.diagnostics.alarms import (
     Alarm,

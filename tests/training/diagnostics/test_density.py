@@ -5,7 +5,7 @@ import pytest
 from density_case import density_error
 from scipy.stats import multivariate_normal
 
-from ganapp.training.data.mixtures import grid, ring
+from ganapp.training.data.densities import grid, ring
 from ganapp.training.diagnostics.density import KernelDensity
 from ganapp.training.diagnostics.divergences import regular_cells
 from ganapp.training.evaluation.checks import NotComputable

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.special import erf
 from scipy.stats import multivariate_normal, norm
 
-from ganapp.training.data.mixtures import grid, ring
+from ganapp.training.data.densities import grid, ring
 from ganapp.training.diagnostics.divergences import (
     Cells,
     divergences,

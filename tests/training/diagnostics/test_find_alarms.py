@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ganapp.training.data.mixtures import Mixture
+from ganapp.training.data.densities import Mixture
 from ganapp.training.diagnostics.alarms import TAIL_COLUMNS, Snapshot, find_alarms, undecided_alarms
 from ganapp.training.objectives import FGAN, OBJECTIVES, WGAN
 

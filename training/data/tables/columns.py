@@ -61,25 +61,15 @@ ROUNDING = 1e-3  # of modes in their own units, of points in those of the box th
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NumberForm:
-    """The way in which a column of numbers is written.
+    """The way in which a column of numbers is written."""
 
-    Args:
-        decimal: what stands before the decimals.
-        thousands: what parts thousands; empty where nothing does.
-        before: in front of every number, such as `$`.
-        after: behind every number, such as `%` or ` kg`.
-        places: decimals of every number; `None` where they differ.
-        plus: whether positive numbers have their sign.
-        brackets: whether negative numbers stand in brackets instead of having a sign.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
-    before: str = ""
-    after: str = ""
-    places: int | None = None
-    plus: bool = False
-    brackets: bool = False
+    decimal: str = "."  # what stands before the decimals
+    thousands: str = ""  # what parts thousands; empty where nothing does
+    before: str = ""  # in front of every number, such as `$`
+    after: str = ""  # behind every number, such as `%` or ` kg`
+    places: int | None = None  # decimals of every number; `None` where they differ
+    plus: bool = False  # whether positive numbers have their sign
+    brackets: bool = False  # whether negative numbers stand in brackets instead of having a sign
     kind: str = dataclasses.field(default="number", init=False)
 
     @property
@@ -118,12 +108,7 @@ class NumberForm:
         return f"-{body}" if negative else body
 
     def write(self, values: np.ndarray, decimals: int | None) -> list[str | None]:
-        """The text of numbers, `None` where one is missing.
-
-        Args:
-            values: numbers or Python integers.
-            decimals: that the column has at most, `None` if too many to count.
-        """
+        """The text of numbers with at most so many decimals, `None` where one is missing."""
         return [None if value != value else self._text(value, decimals) for value in values]
 
     def _text(self, value: float, decimals: int | None) -> str:
@@ -149,22 +134,15 @@ class NumberForm:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DateForm:
-    """The way in which a column of dates is written and becomes numbers.
+    """The way in which a column of dates is written and becomes numbers."""
 
-    Args:
-        pattern: as of `strftime`, `%-d` for a day without a zero in front.
-        origin: the date that is 0, as ISO 8601 has it; the first of the column.
-        unit: of the numbers: `D` (days), `m` (minutes), `s` or `us`.
-    """
-
-    pattern: str
-    origin: str
-    unit: str
+    pattern: str  # as of `strftime`, `%-d` for a day without a zero in front
+    origin: str  # the date that is 0, as ISO 8601 has it; the first of the column
+    unit: str  # of the numbers: `D` (days), `m` (minutes), `s` or `us`
     kind: str = dataclasses.field(default="date", init=False)
 
     @property
     def shown(self) -> str:
-        """The pattern."""
         return self.pattern
 
     def numbers(self, dates: "pandas.Series") -> np.ndarray:
@@ -188,8 +166,6 @@ class DateForm:
 
 
 Form = NumberForm | DateForm
-
-
 FORMS = {"number": NumberForm, "date": DateForm}
 
 
@@ -201,14 +177,10 @@ def _form_from_dict(fields: dict[str, object] | None) -> Form | None:
 
 
 def number_forms(texts: Collection[str]) -> list[NumberForm]:
-    """The forms in which all of some texts can be numbers, the likeliest first.
+    """The forms in which all different cells of a column can be numbers, the likeliest first.
 
-    Args:
-        texts: the different cells of a column, none of them empty.
-
-    Returns:
-        None if one cell is no number or they do not share what stands around the digits. Two
-        where the only mark may be the decimal point or part thousands, as in `1,234`.
+    None if one cell is no number or they do not share what stands around the digits. Two where the
+    only mark may be the decimal point or part thousands, as in `1,234`.
     """
     cells = []
     for text in texts:
@@ -270,24 +242,19 @@ def _fitting(bodies: Sequence[str], decimal: str, thousands: str) -> dict[str, o
     }
 
 
-def date_patterns(texts: Sequence[str], digits: bool = True) -> list[list[str]]:
-    """The patterns with which all of some texts are dates, the likeliest first.
+def date_patterns(texts: Sequence[str]) -> list[list[str]]:
+    """The patterns with which all different cells of a column are dates, the likeliest first.
 
-    Args:
-        texts: the different cells of a column, none of them empty.
-        digits: whether eight digits may be a date.
-
-    Returns:
-        Lists of patterns: of one pattern each where one suffices for all; of several, the
-        commonest first, where different cells are written in different ones.
+    Lists of patterns: of one pattern each where one suffices for all; of several, the commonest
+    first, where different cells are written in different ones.
     """
-    fitting = [p for p in _patterns_of(texts[0], digits) if parse_dates(texts, p).notna().all()]
+    fitting = [p for p in _patterns_of(texts[0]) if parse_dates(texts, p).notna().all()]
     if fitting:
         return [[pattern] for pattern in fitting]
     left, found = list(texts), []
     while left and len(found) < MOST_PATTERNS:
         best, parsed = None, None
-        for pattern in _patterns_of(left[0], digits):
+        for pattern in _patterns_of(left[0]):
             dates = parse_dates(left, pattern).notna().to_numpy()
             if dates.any() and (parsed is None or dates.sum() > parsed.sum()):
                 best, parsed = pattern, dates
@@ -347,11 +314,11 @@ def unit_of(dates: "pandas.Series") -> str:
     return "us"
 
 
-def _patterns_of(text: str, digits: bool) -> Iterator[str]:
+def _patterns_of(text: str) -> Iterator[str]:
     if text.isascii() and text.isdecimal():
-        if digits and len(text) == 8:
+        if len(text) == 8:
             yield "%Y%m%d"
-        if digits and len(text) == 14:
+        if len(text) == 14:
             yield "%Y%m%d%H%M%S"
         return
     zone = ZONE.fullmatch(text[max(text.rfind("Z"), text.rfind("+"), text.rfind("-", 10)) :])
@@ -379,44 +346,28 @@ def _regex(pattern: str, groups: bool = False) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Numeric:
-    """A column of numbers, or of dates as numbers.
-
-    Args:
-        name: of the column.
-        dtype: pandas type that a written table has again.
-        minimum: smallest value of the table, a whole number of any size exactly.
-        maximum: largest value of the table, likewise.
-        decimals: digits after the point that all values have at most, 0 for whole numbers;
-            `None` when there are too many to count.
-        missing: whether values are missing.
-        weights: of the modes, the heaviest not necessarily first.
-        means: of the modes.
-        scales: standard deviations of the modes.
-        reaches: distance from a mode's mean that becomes 1: four standard deviations, or more
-            where a training value lies further away; 0 of a mode that is a single value.
-        step: of which all values are multiples, in units of the last decimal: 100 for incomes in
-            hundreds.
-        exact: values that come back as they are though float32 rounds them.
-        form: how the file writes them; `None` as programs do.
-        missing_share: of the rows.
-        note: what was assumed of the column, a sentence or nothing.
-    """
+    """A column of numbers, or of dates as numbers."""
 
     name: str
-    dtype: str
-    minimum: float
-    maximum: float
+    dtype: str  # pandas type that a written table has again
+    minimum: float  # smallest value of the table, a whole number of any size exactly
+    maximum: float  # largest value of the table, likewise
+    # digits after the point that all values have at most, 0 for whole numbers; `None` when there
+    # are too many to count
     decimals: int | None
-    missing: bool
-    weights: tuple[float, ...]
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
-    reaches: tuple[float, ...]
+    missing: bool  # whether values are missing
+    weights: tuple[float, ...] = ()  # of the modes, the heaviest not necessarily first
+    means: tuple[float, ...] = ()  # of the modes
+    scales: tuple[float, ...] = ()  # standard deviations of the modes
+    # distance from a mode's mean that becomes 1: four standard deviations, or more where a
+    # training value lies further away; 0 of a mode that is a single value
+    reaches: tuple[float, ...] = ()
+    # of which all values are multiples, in units of the last decimal: 100 for incomes in hundreds
     step: int = 1
-    exact: tuple[int, ...] = ()
-    form: Form | None = None
-    missing_share: float = 0.0
-    note: str = ""
+    exact: tuple[int, ...] = ()  # values that come back as they are though float32 rounds them
+    form: Form | None = None  # how the file writes them; `None` as programs do
+    missing_share: float = 0.0  # of the rows
+    note: str = ""  # what was assumed of the column, a sentence or nothing
     kind: str = dataclasses.field(default="numeric", init=False)
 
     @property
@@ -450,26 +401,17 @@ class Numeric:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Categorical:
-    """A column of categories; a code is a place in `categories`.
-
-    Args:
-        name: of the column.
-        dtype: pandas type that a written table has again.
-        categories: the values, in their order.
-        missing: whether values are missing.
-        points: of an embedded column, a point in [-1, 1]^d for each category, and last for missing
-            where values are; empty where categories are one-hot.
-        missing_share: of the rows.
-        note: what was assumed of the column, a sentence or nothing.
-    """
+    """A column of categories; a code is a place in `categories`."""
 
     name: str
-    dtype: str
-    categories: tuple[Value, ...]
-    missing: bool
+    dtype: str  # see `Numeric`
+    categories: tuple[Value, ...]  # the values, in their order
+    missing: bool  # whether values are missing
+    # of an embedded column, a point in [-1, 1]^d for each category, and last for missing where
+    # values are; empty where categories are one-hot
     points: tuple[tuple[float, ...], ...] = ()
-    missing_share: float = 0.0
-    note: str = ""
+    missing_share: float = 0.0  # of the rows
+    note: str = ""  # see `Numeric`
     kind: str = dataclasses.field(default="categorical", init=False)
 
     @property
@@ -480,14 +422,7 @@ class Categorical:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Constant:
-    """A column that always holds the same: not learnt, and put back into a written table.
-
-    Args:
-        name: of the column.
-        dtype: pandas type that a written table has again.
-        value: what it holds.
-        note: what was assumed of the column, a sentence or nothing.
-    """
+    """A column that always holds the same: not learnt, and put back into a written table."""
 
     name: str
     dtype: str
@@ -498,25 +433,15 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Identifier:
-    """A column that tells every row from the others: not learnt, and written anew.
-
-    Args:
-        name: of the column.
-        dtype: pandas type that a written table has again.
-        first: number of the first row that is written.
-        before: in front of the number.
-        width: digits that the number has at least, zeros in front.
-        unique: whether each is a UUID made of the number instead.
-        note: what was assumed of the column, a sentence or nothing.
-    """
+    """A column that tells every row from the others: not learnt, and written anew."""
 
     name: str
-    dtype: str
-    first: int
-    before: str = ""
-    width: int = 0
-    unique: bool = False
-    note: str = ""
+    dtype: str  # see `Numeric`
+    first: int  # number of the first row that is written
+    before: str = ""  # in front of the number
+    width: int = 0  # digits that the number has at least, zeros in front
+    unique: bool = False  # whether each is a UUID made of the number instead
+    note: str = ""  # see `Numeric`
     kind: str = dataclasses.field(default="identifier", init=False)
 
     def values(self, count: int) -> list[int | str]:
@@ -531,28 +456,19 @@ class Identifier:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A column of the data that is neither learnt nor written.
-
-    Args:
-        name: of the column.
-        reason: a sentence with the setting that says otherwise.
-    """
+    """A column of the data that is neither learnt nor written, and a sentence why."""
 
     name: str
     reason: str
 
 
 Column = Numeric | Categorical | Constant | Identifier
-
-
 KINDS = {
     "numeric": Numeric,
     "categorical": Categorical,
     "constant": Constant,
     "identifier": Identifier,
 }
-
-
 NOT_LEARNT = (Constant, Identifier)
 
 

@@ -6,14 +6,14 @@ The whole column decides, never its first rows, and what it is taken for is said
 import dataclasses
 import datetime
 import decimal
+import functools
 import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -47,7 +47,7 @@ MOST_EMBEDDED = 1000
 MOST_DECIMALS = 9
 COMMON = 0.1  # share of the rows with one and the same value that makes it a mode
 EXACT = 2**24  # whole numbers up to this one are float32 numbers
-SLOW = 5000  # texts from which on a library looks at them
+EMPTY = ("must hold a value", "none at all")
 PLAIN_TYPES = (str, int, float, bool)
 # What programs write where they know no number; a word without digits likewise.
 NO_NUMBER = {"n/a", "#n/a", "#div/0!", "#num!", "-1.#ind", "1.#qnan"}
@@ -81,14 +81,7 @@ ColumnValues = tuple[Column | LeftOut, np.ndarray | None]
 
 
 class UnfitColumnError(ValueError):
-    """A column that cannot be learnt.
-
-    Args:
-        name: of the column.
-        expected: the sentence up to what was received, without the column.
-        received: what came.
-        cure: what to do besides leaving the column out; empty if there is nothing.
-    """
+    """A column that cannot be learnt; `cure` is what to do besides leaving it out."""
 
     def __init__(self, name: str, expected: str, received: str, cure: str = "") -> None:
         self.name, self.expected, self.received = name, expected, received
@@ -100,17 +93,16 @@ class UnfitColumnError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """The options for a column.
+    """The options for a column."""
 
-    Args:
-        kind: a key of `MEANINGS` or a pattern of dates; empty where nothing is said.
-        embedded: whether its categories become points.
-        label: whether it holds the class.
-    """
+    kind: str = ""  # a key of `MEANINGS` or a pattern of dates; empty where nothing is said
+    embedded: bool = False  # whether its categories become points
+    label: bool = False  # whether it holds the class
 
-    kind: str = ""
-    embedded: bool = False
-    label: bool = False
+    @property
+    def are_categories(self) -> bool:
+        """Whether the column must be one of categories, whatever its cells look like."""
+        return self.embedded or self.label
 
     @property
     def meaning(self) -> str:
@@ -130,11 +122,7 @@ def setting(name: str, kind: str) -> str:
 
 
 def check_kinds(kinds: Mapping[str, str], columns: Sequence[str]) -> None:
-    """Refuses kinds that there are not, and columns that the table lacks.
-
-    Raises:
-        ValueError: naming the first.
-    """
+    """Refuses kinds that there are not, and columns that the table lacks."""
     for name, kind in kinds.items():
         if name not in columns:
             raise ValueError(
@@ -160,9 +148,9 @@ def infer_columns(
     """Infers the kinds of all columns, and gives their values.
 
     Args:
-        frame: typed columns, or those of a file of text.
+        frame: typed columns, or text alone (`of_text`) where the file has no types.
         options: by name, for some columns or all.
-        of_text: whether every cell is text because the file has no types.
+        of_text: whether every cell is text.
         decimal_mark: what the options say stands before decimals, or nothing.
         separator: what stands between the values of the file, a hint where marks are ambiguous.
 
@@ -173,13 +161,25 @@ def infer_columns(
     Raises:
         ValueError: naming all columns that cannot be learnt.
     """
-    made = {name: _make(frame[name], of_text) for name in frame.columns}
-    marks = DecimalMark.of([c for c in made.values() if isinstance(c, TextColumn)], decimal_mark)
-    marks = dataclasses.replace(marks, separator=separator)
+    texts = {
+        name: TextColumn(frame[name], declared=not of_text)
+        for name in frame.columns
+        if of_text or _type_of(frame[name]) == "text"
+    }
+    clear = {column.clear_mark for column in texts.values()} - {""}
+    marks = DecimalMark(
+        decimal=decimal_mark or (clear.pop() if len(clear) == 1 else ""),
+        given=bool(decimal_mark),
+        separator=separator,
+    )
     found, unfit = [], []
-    for name, column in made.items():
+    for name in frame.columns:
+        chosen = options.get(name, ColumnOptions())
         try:
-            found.append(column.infer(options.get(name, ColumnOptions()), marks))
+            if name in texts:
+                found.append(texts[name].infer(chosen, marks))
+            else:
+                found.append(_infer_typed(frame[name], chosen))
         except UnfitColumnError as error:
             unfit.append(error)
     if unfit:
@@ -209,30 +209,21 @@ def _all_at_once(unfit: list[UnfitColumnError]) -> ValueError:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DecimalMark:
-    """The mark before the decimals in a file.
+    """The mark before the decimals in a file."""
 
-    Args:
-        decimal: the mark; empty if nothing tells it.
-        given: whether the options say so.
-        separator: what stands between the values.
-    """
-
+    # the mark; empty if nothing tells it, neither options nor columns that are clear
     decimal: str = ""
-    given: bool = False
-    separator: str = ""
-
-    @classmethod
-    def of(cls, columns: "Sequence[TextColumn]", given: str) -> "DecimalMark":
-        """The mark that the options give, or the one that all columns have whose mark is clear."""
-        if given:
-            return cls(decimal=given, given=True)
-        clear = {column.clear_mark for column in columns} - {""}
-        return cls(decimal=clear.pop() if len(clear) == 1 else "")
+    given: bool = False  # whether the options say so
+    separator: str = ""  # what stands between the values
 
     def choose(self, forms: Sequence[NumberForm]) -> tuple[NumberForm | None, bool]:
         """The likeliest of the forms that fit a column, and whether that is a guess."""
         if self.decimal and (len(forms) > 1 or self.given):
-            forms = [form for form in forms if form.decimal == self.decimal or _is_whole(form)]
+            forms = [
+                form
+                for form in forms  # whole numbers have no mark
+                if form.decimal == self.decimal or (form.places == 0 and not form.thousands)
+            ]
         if len(forms) < 2:
             return (forms[0] if forms else None), False
         commas = [form for form in forms if form.thousands == ","]
@@ -241,17 +232,8 @@ class DecimalMark:
         return forms[0], bool(commas)
 
 
-def _is_whole(form: NumberForm) -> bool:
-    return form.places == 0 and not form.thousands
-
-
 class TextColumn:
-    """A column of text.
-
-    Args:
-        series: with its name.
-        declared: whether the file says that it is text, so that digits are no numbers.
-    """
+    """A column of text; `declared` where the file says that it is, so that digits are none."""
 
     def __init__(self, series: "pandas.Series", *, declared: bool) -> None:
         import pandas
@@ -262,12 +244,12 @@ class TextColumn:
         self.texts: list[str] = texts.tolist()
         self.counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
 
-    @cached_property
+    @functools.cached_property
     def is_plain(self) -> bool:
         """Whether all cells are numbers as programs write them."""
-        return bool(self.texts) and _all_match(self.texts, PLAIN, PLAIN_CELL)
+        return bool(self.texts) and all(map(PLAIN_CELL.fullmatch, self.texts))
 
-    @cached_property
+    @functools.cached_property
     def forms(self) -> list[NumberForm]:
         """The forms in which all cells can be numbers."""
         if self.is_plain:
@@ -289,73 +271,57 @@ class TextColumn:
         return marks.pop()
 
     def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
-        """Infers the kind of the column, and gives its values.
-
-        Raises:
-            UnfitColumnError: it cannot be learnt.
-        """
+        """The kind of the column and its values; an `UnfitColumnError` if it cannot be learnt."""
         if not self.texts:
-            raise _empty(self.name)
-        if options.meaning:
-            return BY_MEANING[options.meaning](self, options, marks)
-        if len(self.texts) <= 2 or options.embedded or options.label:
-            return self.as_categories(options, marks)
+            raise UnfitColumnError(self.name, *EMPTY)
+        if options.meaning == "number":
+            return self._numbers_by_option(options, marks)
+        if options.meaning == "date":
+            return self._dates_by_option(options)
+        if options.meaning == "identifier":
+            return _identifier(self.name, self.dtype, self.texts), None
+        if options.meaning or len(self.texts) <= 2 or options.are_categories:
+            return self._as_categories(options)
         if not self.declared and self._code and all(map(NUMBER_OR_CODE.fullmatch, self.texts)):
-            return self.as_categories(options, marks, note=self._about_codes)
-        for guess in (self._as_digits_of_dates, self._as_numbers, self._as_dates):
-            if (found := guess(marks)) is not None:
-                return found
-        if not self.declared:
-            self._check_words(marks)
-        return self.as_categories(options, marks)
+            note = (
+                f"{self._code!r} would change as a number, so kept letter by letter; "
+                f"{setting(self.name, 'number')} takes it for one"
+            )
+            return self._as_categories(options, note)
+        found = self._as_digits_of_dates() or self._as_numbers(marks) or self._as_dates()
+        if found is None and not self.declared:
+            self._check_words()
+        return found or self._as_categories(options)
 
-    def as_categories(
-        self, options: ColumnOptions, marks: DecimalMark, note: str = ""
-    ) -> ColumnValues:
+    def _as_categories(self, options: ColumnOptions, note: str = "") -> ColumnValues:
         """Categories, letter by letter; or an identifier, if no two rows have the same."""
-        forced = bool(options.meaning) or options.embedded or options.label
+        forced = bool(options.meaning) or options.are_categories
         if not forced and self._names_rows:
             return _left_out(self.name, "is different in every row"), None
         return _categorical(
-            self.name,
-            self.dtype,
-            self.texts,
-            self.codes,
-            options=options,
-            note=note,
-            numeric=False,
+            self.name, self.dtype, self.texts, self.codes, options=options, note=note
         )
 
     @property
-    def missing(self) -> int:
-        """The number of empty cells."""
-        return int(np.count_nonzero(self.codes < 0))
+    def _is_unique(self) -> bool:
+        """Whether no two rows have the same text, and few have none."""
+        missing = np.count_nonzero(self.codes < 0)
+        return len(self.texts) == self.rows - missing > 2 and missing <= COMMON * self.rows
 
     @property
     def _names_rows(self) -> bool:
         """Whether no two rows have the same text, and it is no number with decimals."""
-        if not self._is_unique or self.missing > COMMON * self.rows:
+        if not self._is_unique:
             return False
         measured = sum(_float(text) is not None and "." in text for text in self.texts)
         return measured < len(self.texts) / 2
 
-    @property
-    def _is_unique(self) -> bool:
-        return len(self.texts) == self.rows - self.missing > 2
-
-    @cached_property
+    @functools.cached_property
     def _code(self) -> str | None:
         """A text that would change as a number: `007`, `1E5`, `+4917...` among no negative ones."""
         found = filter(CODE.fullmatch, self.texts)
         signed = any(text.startswith("-") for text in self.texts)
         return next((text for text in found if not (signed and text.startswith("+"))), None)
-
-    @property
-    def _about_codes(self) -> str:
-        return (
-            f"{self._code!r} would change as a number, so kept letter by letter; "
-            f"{setting(self.name, 'number')} takes it for one"
-        )
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Values of the different texts as those of the rows, NaN where missing."""
@@ -372,15 +338,23 @@ class TextColumn:
             use = f"`data.decimal = {',' if form.thousands == ',' else '.'!r}`"
             mark = "part thousands" if form.thousands else "stand before decimals"
             note = f"commas {mark}; {use} says otherwise"
-        return self.as_numbers(form, self.texts, note=note, unless_identifier=True)
+        return self._in_form(form, self.texts, note, unless_identifier=True)
 
-    def as_numbers(
-        self,
-        form: NumberForm,
-        texts: list[str],
-        *,
-        note: str = "",
-        unless_identifier: bool = False,
+    def _numbers_by_option(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
+        texts = self.texts
+        form, _ = marks.choose(self.forms or number_forms([t for t in texts if not is_word(t)]))
+        form = form or NumberForm()  # written otherwise than numbers would be
+        if form.is_plain:
+            texts = [_float(text) or text for text in texts]
+        lost = [place for place, text in enumerate(texts) if form.value(text) is None]
+        self._check_lost(lost, "numbers", options)
+        found, values = self._in_form(form, texts, self._about_lost(lost))
+        if options.kind == "integer" and found.decimals != 0:
+            self._refuse("whole numbers", options, next(t for t in texts if "." in t))
+        return found, values
+
+    def _in_form(
+        self, form: NumberForm, texts: list[str], note: str, *, unless_identifier: bool = False
     ) -> ColumnValues:
         """Numbers of one form; texts that are none are missing."""
         fast = form.is_plain and self.is_plain
@@ -388,21 +362,16 @@ class TextColumn:
         known = [text for text in read if text is not None]
         whole = all(WHOLE.fullmatch(text) for text in known)
         numbers = [np.nan if text is None else int(text) if whole else float(text) for text in read]
-        if unless_identifier and whole and not form.before and not form.after:
-            ints = [n for n in numbers if n == n]
-            if (out := self._left_out_number(ints)) is not None:
+        if unless_identifier and whole and not form.before and not form.after and self._is_unique:
+            out = _counting_or_named(self.name, [n for n in numbers if n == n])
+            if out is not None:
                 return out, None
         keep = form if not (form.is_plain and not form.places) else None
         dtype = _integer_type(numbers) if whole else "Float64"
         values = self.spread(np.array([float(number) for number in numbers]))
         return _numeric(self.name, dtype, values, numbers if whole else None, form=keep, note=note)
 
-    def _left_out_number(self, numbers: list[int]) -> LeftOut | None:
-        if not self._is_unique or self.missing > COMMON * self.rows:
-            return None
-        return _counting_or_named(self.name, numbers)
-
-    def _as_digits_of_dates(self, marks: DecimalMark) -> ColumnValues | None:
+    def _as_digits_of_dates(self) -> ColumnValues | None:
         """Whole numbers such as 20261129, if each is a day."""
         lengths = {len(text) for text in self.texts}
         if lengths not in ({8}, {14}) or not all(map(str.isdecimal, self.texts)):
@@ -410,15 +379,28 @@ class TextColumn:
         years = {int(text[:4]) for text in self.texts}
         if not all(YEARS[0] <= year <= YEARS[1] or year == 9999 for year in years):
             return None
-        return self._as_dates(marks)
+        return self._as_dates()
 
-    def _as_dates(self, marks: DecimalMark) -> ColumnValues | None:
+    def _as_dates(self) -> ColumnValues | None:
         patterns = date_patterns(self.texts)
-        return self.as_dates(patterns, self.texts) if patterns else None
+        return self._in_patterns(patterns) if patterns else None
 
-    def as_dates(self, patterns: list[list[str]], texts: list[str], note: str = "") -> ColumnValues:
+    def _dates_by_option(self, options: ColumnOptions) -> ColumnValues:
+        texts = self.texts
+        if "%" in options.kind:
+            patterns = [[options.kind]]
+        else:
+            patterns = date_patterns([text for text in texts if not is_word(text)] or texts)
+        if not patterns:
+            self._refuse("dates", options, texts[0])
+        dates = parse_mixed_dates(texts, patterns[0])
+        lost = np.flatnonzero(dates.isna().to_numpy()).tolist()
+        self._check_lost(lost, "dates", options)
+        return self._in_patterns(patterns[:1], self._about_lost(lost))
+
+    def _in_patterns(self, patterns: list[list[str]], note: str = "") -> ColumnValues:
         """Dates of one or several patterns; texts that are none are missing."""
-        chosen = patterns[0]
+        chosen, texts = patterns[0], self.texts
         if len(chosen) > 1:
             note = f"dates in several forms, {' and '.join(chosen)}: written in the first"
         elif (other := _another_reading(patterns, texts)) is not None:
@@ -427,23 +409,38 @@ class TextColumn:
         elif texts[0].isdecimal():
             note = f"digits taken for dates; {setting(self.name, 'number')} says otherwise"
         dates = parse_mixed_dates(texts, chosen)
-        form = DateForm(
-            pattern=written_pattern(texts, chosen[0]),
-            origin=np.datetime_as_string(dates.min().to_datetime64().astype("datetime64[us]")),
-            unit=unit_of(dates),
-        )
+        form = _date_form(dates, written_pattern(texts, chosen[0]))
         values = self.spread(form.numbers(dates))
         return _numeric(self.name, "datetime64[us]", values, None, form=form, note=note)
 
-    def _check_words(self, marks: DecimalMark) -> None:
+    def _check_lost(self, places: list[int], what: str, options: ColumnOptions) -> None:
+        """Refuses a column of which the options lose most cells."""
+        if self.counts[places].sum() > self.counts.sum() / 2:
+            self._refuse(what, options, self.texts[places[0]])
+
+    def _refuse(self, what: str, options: ColumnOptions, example: str) -> NoReturn:
+        said = f"must hold {what}, as {setting(self.name, options.kind)} says"
+        raise UnfitColumnError(self.name, said, f"e.g. {example!r}", " ")
+
+    def _about_lost(self, places: list[int]) -> str:
+        """A note on cells that are taken for missing because of the options."""
+        if not places:
+            return ""
+        words = [self.texts[place] for place in places]
+        return f"{self.counts[places].sum()} cells are missing: {join_names(words, most=3)}"
+
+    def _check_words(self) -> None:
         """Refuses numbers or dates but for a word such as `unknown`, which would be categories."""
         places = [i for i, text in enumerate(self.texts) if is_word(text)]
         rest = [text for text in self.texts if not is_word(text)]
         count = int(self.counts[places].sum())
         if not places or len(rest) < 3 or count > self.counts.sum() / 2:
             return
-        kind = "number" if _can_be_numbers(rest) else "date" if date_patterns(rest) else ""
-        if not kind:
+        if all(map(PLAIN_CELL.fullmatch, rest)) or number_forms(rest):
+            kind = "number"
+        elif date_patterns(rest):
+            kind = "date"
+        else:
             return
         words = [self.texts[place] for place in places]
         infinite = [word for word in words if INFINITE.fullmatch(word)]
@@ -458,135 +455,60 @@ class TextColumn:
         )
 
 
-def _numbers_by_option(
-    column: TextColumn, options: ColumnOptions, marks: DecimalMark
-) -> ColumnValues:
-    texts, name = column.texts, column.name
-    form, _ = marks.choose(column.forms or number_forms([t for t in texts if not is_word(t)]))
-    if form is None:  # written otherwise than numbers would be
-        form = NumberForm()
-    if form.is_plain:
-        texts = [_float(text) or text for text in texts]
-    lost = [place for place, text in enumerate(texts) if form.value(text) is None]
-    if column.counts[lost].sum() > column.counts.sum() / 2:
-        raise _unlike_its_kind(name, "numbers", options, column.texts[lost[0]])
-    found, values = column.as_numbers(form, texts, note=_about_lost(column, lost))
-    if options.kind == "integer" and found.decimals != 0:
-        raise _unlike_its_kind(name, "whole numbers", options, next(t for t in texts if "." in t))
-    return found, values
+def _infer_typed(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
+    """Infers the kind of a column of which the file says the type; see `TextColumn.infer`."""
+    name, dtype, present = str(series.name), str(series.dtype), series.dropna()
+    if not len(present):
+        raise UnfitColumnError(name, *EMPTY)
+    kind = _type_of(series)
+    if kind not in ("number", "date", "decimal") or options.meaning == "category":
+        return _typed_categories(series, options)
+    if options.meaning == "identifier":
+        return _identifier(name, dtype, present.tolist()), None
+    if kind == "date":
+        return _typed_dates(series, options)
+    values = present.unique()
+    if len(values) <= 2 or options.label or (options.embedded and options.meaning):
+        return _typed_categories(series, options)
+    if options.embedded:
+        use = f"`categorical = [{name!r}]`"
+        raise _not_to_embed(name, f"numbers, which {use} takes for names")
+    numbers = series.to_numpy("float64", na_value=np.nan)
+    if kind == "decimal":
+        places = -min(int(value.as_tuple().exponent) for value in values)
+        return _numeric(name, kind, numbers, None, form=NumberForm(places=max(0, places)))
+    whole = None
+    if np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
+        whole = [int(value) for value in values]
+        all_differ = not options.meaning and len(whole) == len(series)
+        if all_differ and (out := _counting_or_named(name, whole)) is not None:
+            return out, None
+    return _numeric(name, dtype, numbers, whole)
 
 
-def _unlike_its_kind(
-    name: str, what: str, options: ColumnOptions, example: str
-) -> UnfitColumnError:
-    said = f"must hold {what}, as {setting(name, options.kind)} says"
-    return UnfitColumnError(name, said, f"e.g. {example!r}", " ")
+def _typed_dates(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
+    import pandas
+
+    name, dates = str(series.name), pandas.to_datetime(series)
+    if getattr(dates.dt, "tz", None) is not None:
+        dates = dates.dt.tz_localize(None)
+    if dates.nunique() <= 2 or options.are_categories:
+        return _categorical(name, "string", *_factors(series.astype("string")), options=options)
+    times = {"D": "", "m": " %H:%M", "s": " %H:%M:%S", "us": " %H:%M:%S.%f"}
+    form = _date_form(dates, f"%Y-%m-%d{times[unit_of(dates)]}")
+    dtype = "date" if series.dtype == object else str(series.dtype)
+    return _numeric(name, dtype, form.numbers(dates), None, form=form)
 
 
-def _dates_by_option(
-    column: TextColumn, options: ColumnOptions, marks: DecimalMark
-) -> ColumnValues:
-    texts = column.texts
-    if "%" in options.kind:
-        patterns = [[options.kind]]
-    else:
-        patterns = date_patterns([text for text in texts if not is_word(text)] or texts)
-    dates = parse_mixed_dates(texts, patterns[0]) if patterns else None
-    lost = [] if dates is None else np.flatnonzero(dates.isna().to_numpy()).tolist()
-    if dates is None or column.counts[lost].sum() > column.counts.sum() / 2:
-        raise _unlike_its_kind(column.name, "dates", options, texts[lost[0] if lost else 0])
-    return column.as_dates(patterns[:1], texts, note=_about_lost(column, lost))
-
-
-def _identifier_by_option(
-    column: "TextColumn", options: ColumnOptions, marks: DecimalMark
-) -> ColumnValues:
-    return _identifier(column.name, column.dtype, column.texts), None
-
-
-BY_MEANING: dict[str, Callable[[TextColumn, ColumnOptions, DecimalMark], ColumnValues]] = {
-    "number": _numbers_by_option,
-    "date": _dates_by_option,
-    "category": lambda column, options, marks: column.as_categories(options, marks),
-    "identifier": _identifier_by_option,
-}
-
-
-class _TypedColumn:
-    """A column of which the file says the type.
-
-    Args:
-        series: with its name.
-    """
-
-    def __init__(self, series: "pandas.Series") -> None:
-        self.series, self.name, self.dtype = series, str(series.name), str(series.dtype)
-
-    def infer(self, options: ColumnOptions, marks: DecimalMark) -> ColumnValues:
-        """Infers the kind of the column; see `TextColumn.infer`."""
-        series, present = self.series, self.series.dropna()
-        if not len(present):
-            raise _empty(self.name)
-        kind = _type_of(series)
-        if kind not in ("number", "date", "decimal") or options.meaning == "category":
-            return self._as_categories(options)
-        if options.meaning == "identifier":
-            return _identifier(self.name, self.dtype, present.tolist()), None
-        if kind == "date":
-            return self._as_dates(options)
-        values = present.unique()
-        if len(values) <= 2 or options.label or (options.embedded and options.meaning):
-            return self._as_categories(options)
-        if options.embedded:
-            raise _not_to_embed(self.name, f"numbers, which `categorical = [{self.name!r}]` takes "
-                               "for names")  # fmt: skip
-        numbers = series.to_numpy("float64", na_value=np.nan)
-        whole = None
-        if kind == "number" and np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
-            whole = [int(value) for value in values]
-            all_differ = not options.meaning and len(whole) == len(series)
-            if all_differ and (out := _counting_or_named(self.name, whole)) is not None:
-                return out, None
-        form = None
-        if kind == "decimal":
-            places = -min(int(value.as_tuple().exponent) for value in values)
-            form = NumberForm(places=max(0, places))
-        return _numeric(
-            self.name, "decimal" if kind == "decimal" else self.dtype, numbers, whole, form=form
-        )
-
-    def _as_dates(self, options: ColumnOptions) -> ColumnValues:
-        import pandas
-
-        dates = pandas.to_datetime(self.series)
-        zone = getattr(dates.dt, "tz", None)
-        dates = dates.dt.tz_localize(None) if zone is not None else dates
-        if dates.nunique() <= 2 or options.label or options.embedded:
-            return _categorical(
-                self.name, "string", *_factors(self.series.astype("string")), options=options
-            )
-        unit = unit_of(dates)
-        times = {"D": "", "m": " %H:%M", "s": " %H:%M:%S", "us": " %H:%M:%S.%f"}
-        form = DateForm(
-            pattern=f"%Y-%m-%d{times[unit]}",
-            origin=np.datetime_as_string(dates.min().to_datetime64().astype("datetime64[us]")),
-            unit=unit,
-        )
-        dtype = "date" if self.series.dtype == object else self.dtype
-        return _numeric(self.name, dtype, form.numbers(dates), None, form=form)
-
-    def _as_categories(self, options: ColumnOptions) -> ColumnValues:
-        try:
-            values, codes = _factors(self.series)
-        except TypeError as error:
-            kind = type(self.series.dropna().iloc[0]).__name__
-            raise UnfitColumnError(
-                self.name, "must hold numbers, text or booleans", kind
-            ) from error
-        if options.embedded and len(values) == 1 and (codes >= 0).all():
-            raise _not_to_embed(self.name, f"always {values[0]!r}")
-        numeric = _type_of(self.series) == "number"
-        return _categorical(self.name, self.dtype, values, codes, options=options, numeric=numeric)
+def _typed_categories(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
+    name = str(series.name)
+    try:
+        values, codes = _factors(series)
+    except TypeError as error:
+        kind = type(series.dropna().iloc[0]).__name__
+        raise UnfitColumnError(name, "must hold numbers, text or booleans", kind) from error
+    numeric = _type_of(series) == "number"
+    return _categorical(name, str(series.dtype), values, codes, options=options, numeric=numeric)
 
 
 def _not_to_embed(name: str, received: str) -> ValueError:
@@ -594,20 +516,16 @@ def _not_to_embed(name: str, received: str) -> ValueError:
     return ValueError(f"`embedded` must name columns of categories. Received: {name!r}, {received}")
 
 
+def _date_form(dates: "pandas.Series", pattern: str) -> DateForm:
+    first = dates.min().to_datetime64().astype("datetime64[us]")
+    return DateForm(pattern=pattern, origin=np.datetime_as_string(first), unit=unit_of(dates))
+
+
 def ordered(values: Sequence[Value]) -> list[Value]:
     """Categories in their order: of their types, numbers written as text by what they are."""
     if all(isinstance(value, str) and _float(value) is not None for value in values):
         return sorted(values, key=lambda value: (float(value), value))
     return sorted(values, key=lambda value: (type(value).__name__, value))
-
-
-def _make(series: "pandas.Series", of_text: bool) -> "TextColumn | _TypedColumn":
-    if of_text:
-        return TextColumn(series, declared=False)
-    present = series.dropna()
-    if len(present) and _type_of(series) == "text":
-        return TextColumn(series, declared=True)
-    return _TypedColumn(series)
 
 
 def _type_of(series: "pandas.Series") -> str:
@@ -659,17 +577,8 @@ def _categorical(
     place = {value: code for code, value in enumerate(found)}
     new = np.array([*(place[value] for value in values), np.nan], np.float64)[codes]
     share = float(np.mean(codes < 0))
-    return (
-        Categorical(
-            name=name,
-            dtype=dtype,
-            categories=found,
-            missing=missing,
-            missing_share=share,
-            note=note,
-        ),
-        new,
-    )
+    about = {"missing": missing, "missing_share": share, "note": note}
+    return Categorical(name=name, dtype=dtype, categories=found, **about), new
 
 
 def _numeric(
@@ -685,8 +594,7 @@ def _numeric(
     present = numbers[~np.isnan(numbers)]
     values, counts = np.unique(present, return_counts=True)
     _check_numbers(name, values)
-    decimals = _decimals(values)
-    exact: tuple[int, ...] = ()
+    decimals, exact = _decimals(values), ()
     minimum, maximum = float(values[0]), float(values[-1])
     if whole is not None:
         known = [value for value in whole if value == value]
@@ -699,7 +607,6 @@ def _numeric(
                 f"beyond {EXACT:,} not kept exactly, only to multiples of {spacing:,}; "
                 f"{setting(name, 'code')} keeps categories"
             )
-    share = float(np.mean(np.isnan(numbers)))
     column = Numeric(
         name=name,
         dtype=dtype,
@@ -707,14 +614,10 @@ def _numeric(
         maximum=maximum,
         decimals=decimals,
         missing=len(present) < len(numbers),
-        weights=(),
-        means=(),
-        scales=(),
-        reaches=(),
         step=_step(values, decimals),
         exact=exact,
         form=form,
-        missing_share=share,
+        missing_share=float(np.mean(np.isnan(numbers))),
         note=note,
     )
     return column, numbers
@@ -774,29 +677,23 @@ def _infinite(name: str, count: int) -> UnfitColumnError:
     )
 
 
-def _empty(name: str) -> UnfitColumnError:
-    return UnfitColumnError(name, "must hold a value", "none at all")
-
-
 def _check_categories(
     name: str, values: Sequence[Value], count: int, options: ColumnOptions, numeric: bool
 ) -> None:
+    unfit = functools.partial(UnfitColumnError, name)
+    leave_out = f"leave the column out with `drop = [{name!r}]`"
     foreign = next((value for value in values if type(value) not in PLAIN_TYPES), None)
     if foreign is not None:
-        raise UnfitColumnError(
-            name,
-            "must hold numbers, text or booleans",
-            f"{type(foreign).__name__}, e.g. {foreign!s}",
-        )
+        example = f"{type(foreign).__name__}, e.g. {foreign!s}"
+        raise unfit("must hold numbers, text or booleans", example)
     forced = options.label or options.meaning == "category"
     repeat = len(values) <= count / 2
     if options.embedded and repeat:
         if len(values) > MOST_EMBEDDED:
-            raise UnfitColumnError(
-                name,
+            raise unfit(
                 f"must have at most {MOST_EMBEDDED} categories to be embedded",
                 f"{len(values)}, e.g. {values[0]!r}",
-                f"; put rare ones together, or {_leave_out(name)}",
+                f"; put rare ones together, or {leave_out}",
             )
         return
     if not (options.embedded or len(values) > MOST_CATEGORIES or not (repeat or forced)):
@@ -805,27 +702,18 @@ def _check_categories(
     may_embed = repeat and len(values) <= MOST_EMBEDDED and not options.label
     numbers = len(messy) < len(values) / 2 and not numeric and not forced
     if numbers and not messy and not may_embed:
-        raise UnfitColumnError(
-            name, "must hold numbers", f"numbers written as text, e.g. {values[0]!r}"
-        )
+        raise unfit("must hold numbers", f"numbers written as text, e.g. {values[0]!r}")
     if numbers and messy:
-        raise UnfitColumnError(
-            name,
+        raise unfit(
             "must hold numbers or nothing in a cell",
             f"{len(messy)} values that are no numbers, e.g. {messy[0]!r}",
-            f"; correct them, or {_leave_out(name)}",
+            f"; correct them, or {leave_out}",
         )
-    cure = f"; embed it with `embedded = [{name!r}]`, or {_leave_out(name)}" if may_embed else ""
-    raise UnfitColumnError(
-        name,
+    raise unfit(
         f"must hold numbers, or categories that repeat, at most {MOST_CATEGORIES}",
         f"{len(values)} different values in {count} rows, e.g. {values[0]!r}",
-        cure,
+        f"; embed it with `embedded = [{name!r}]`, or {leave_out}" if may_embed else "",
     )
-
-
-def _leave_out(name: str) -> str:
-    return f"leave the column out with `drop = [{name!r}]`"
 
 
 def _counting_or_named(name: str, numbers: Sequence[int]) -> LeftOut | None:
@@ -867,14 +755,6 @@ def _identifier(name: str, dtype: str, values: Sequence[Value]) -> Identifier:
     return Identifier(name=name, dtype="string", first=1, before=f"{name} " if name else "")
 
 
-def _about_lost(column: TextColumn, places: Sequence[int]) -> str:
-    """A note on cells that are taken for missing because of the options."""
-    if not places:
-        return ""
-    words = [column.texts[place] for place in places]
-    return f"{column.counts[list(places)].sum()} cells are missing: {join_names(words, most=3)}"
-
-
 def _another_reading(patterns: list[list[str]], texts: Sequence[str]) -> str | None:
     """A pattern with day and month the other way round that reads all dates otherwise."""
     first = patterns[0][0]
@@ -887,22 +767,6 @@ def _another_reading(patterns: list[list[str]], texts: Sequence[str]) -> str | N
 def is_word(text: str) -> bool:
     """Whether a text among numbers or dates says that there is none: it has no digits."""
     return not any(char.isdigit() for char in text) or text.lower() in NO_NUMBER
-
-
-def _can_be_numbers(texts: Sequence[str]) -> bool:
-    return _all_match(texts, PLAIN, PLAIN_CELL) or bool(number_forms(texts))
-
-
-def _all_match(texts: Sequence[str], pattern: str, compiled: re.Pattern) -> bool:
-    if len(texts) < SLOW:
-        return all(map(compiled.fullmatch, texts))
-    if not all(map(compiled.fullmatch, texts[:100])):
-        return False
-    import pyarrow
-    from pyarrow import compute
-
-    found = compute.match_substring_regex(pyarrow.array(texts), rf"^(?:{pattern})$")
-    return bool(compute.all(found).as_py())
 
 
 def _float(value: Value) -> str | None:

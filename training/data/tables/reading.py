@@ -26,18 +26,17 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow.parquet
 
-MaxColumns = Annotated[int, annotated_types.Ge(1)]
+Limit = Annotated[int, annotated_types.Ge(1)]
 TABLE_BYTES = 2 * 2**30  # a table is held in memory, several times while it is read
 TABLE_COLUMNS = 10_000
 CELL_BYTES = 8  # of a number in memory, however short its text is
 LINE_BYTES = 1024  # of text a column: longer lines are none of a table
 BLOCK = 2**24  # bytes of text looked at once
 FIRST_LINES = 3  # among which the header is
-SEPARATOR_BYTES = b",;\t|"
 QUOTED = re.compile(rb'"[^"]*+(?:"|\Z)')
 PARQUET = b"PAR1"
 ROWS = 2**16  # of a Parquet file looked at once, at most
-# What a reader of the same file will say in words of its own.
+# Of which `read_table` tells.
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, *UNREADABLE)
 SEPARATORS = ",;\t|"  # in the order in which they are believed where all explain a file equally
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
@@ -53,48 +52,34 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 NUMBER_LIKE = re.compile(r"[+-]?\d[\d.,]*%?|\d{4}-\d\d-\d\d.*|\d\d?[./]\d\d?[./]\d{2,4}.*")
 
 
-# What a compressed text begins with, and what unpacks it.
-UNPACKED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": lambda file: _zstd(file),
-    b"PK\x03\x04": lambda file: _largest_member(file),
-}
-
-
 def check_table_size(
     path: Path, max_bytes: int = TABLE_BYTES, max_columns: int = TABLE_COLUMNS
 ) -> None:
     """Refuses a table that takes too much memory or has too many columns, without reading it.
 
     A Parquet file says both of itself. A text, compressed or not, is looked at in pieces: how long
-    its lines are, how many, and how wide the first ones.
+    its lines are, how many, and how wide the first ones. What is no table its reader will refuse.
 
     Args:
-        path: of a file that exists; what is no table its reader will refuse.
+        path: of a file that exists.
         max_bytes: of its text, or of its cells at 8 bytes each where these are more.
         max_columns: of the table; a line may have 1,024 bytes for each.
-
-    Raises:
-        ValueError: in one sentence.
     """
-    with contextlib.suppress(*DAMAGED), path.open("rb") as file:
-        start = file.read(max(map(len, (PARQUET, *UNPACKED))))
-        file.seek(0)
-        if start.startswith(PARQUET):
+    with contextlib.suppress(*DAMAGED, _ManyFilesError):
+        if _start(path).startswith(PARQUET):
             _check_parquet(path, max_bytes, max_columns)
-        else:
-            unpack = next((UNPACKED[magic] for magic in UNPACKED if start.startswith(magic)), None)
-            if unpack is None:
+            return
+        with _open_unpacked(path) as text:
+            if isinstance(text, io.BufferedReader):  # as it is, not packed
                 check_bytes(path, path.stat().st_size, max_bytes)
-            with contextlib.closing(unpack(file) if unpack else file) as text:
-                _check_text(path, text, max_bytes, max_columns)
+            _check_text(path, text, max_bytes, max_columns)
 
 
 def _check_text(path: Path, file: IO[bytes], max_bytes: int, max_columns: int) -> None:
     longest, total, lines, columns, unfinished = max_columns * LINE_BYTES, 0, 0, 1, 0
-    for block in _blocks(file, max(BLOCK, longest + 1)):
+    size = max(BLOCK, longest + 1)  # of the first piece
+    while block := file.read(BLOCK if total else size):
+        block = block if b"\n" in block else block.replace(b"\r", b"\n")
         # Lines that begin and end within a block are short enough; those across blocks add up.
         first, last = block.find(b"\n"), block.rfind(b"\n")
         unfinished += len(block) if first < 0 else first
@@ -105,30 +90,15 @@ def _check_text(path: Path, file: IO[bytes], max_bytes: int, max_columns: int) -
                 f"allow longer ones with `--set data.max_columns={2 * max_columns}`",
                 f"max_columns={max_columns}, and a line of more than {longest:,} bytes",
             )
-        if not total:
-            columns = _columns(block)
+        if not total:  # the widest of the first lines, whatever stands between values
+            some = itertools.islice(io.BytesIO(block), FIRST_LINES)
+            bare = [QUOTED.sub(b"", line) for line in some]
+            columns = 1 + max(line.count(mark.encode()) for line in bare for mark in SEPARATORS)
             _check_columns(path, columns, max_columns)
         if first >= 0:
             unfinished = len(block) - 1 - last
         total, lines = total + len(block), lines + block.count(b"\n")
         check_bytes(path, max(total, CELL_BYTES * lines * columns), max_bytes, partly=True)
-
-
-def _blocks(file: IO[bytes], first: int) -> Iterator[bytes]:
-    """A text in pieces, the first of another size; every line ends as on this system."""
-    block = file.read(first)
-    while block:
-        yield block if b"\n" in block else block.replace(b"\r", b"\n")
-        block = file.read(BLOCK)
-
-
-def _columns(text: bytes) -> int:
-    """Of the widest of the first lines, whatever stands between its values."""
-    lines = itertools.islice(io.BytesIO(text), FIRST_LINES)
-    bare = [QUOTED.sub(b"", line) for line in lines]
-    return max(
-        (line.count(bytes([sep])) + 1 for line in bare for sep in SEPARATOR_BYTES), default=1
-    )
 
 
 def _check_parquet(path: Path, max_bytes: int, max_columns: int) -> None:
@@ -160,17 +130,16 @@ def _check_texts(
     rows = min(max(max_bytes // longest, 1), ROWS)
     names = [field.name for field in schema if not types.is_primitive(field.type)]
     plain = (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())
-    once = [field.name for field in schema if field.type in plain]
     total = 0
-    with pyarrow.parquet.ParquetFile(path, read_dictionary=once) as lean:
-        for batch in lean.iter_batches(rows, columns=names):
-            for column in batch.columns:
-                if types.is_dictionary(column.type) and column.type.value_type in plain:
-                    lengths = pyarrow.compute.binary_length(column.dictionary)
-                    total += pyarrow.compute.sum(lengths.take(column.indices)).as_py() or 0
-                else:
-                    total += column.nbytes
-            check_bytes(path, total, max_bytes, partly=True)
+    for batch in file.iter_batches(rows, columns=names):
+        for column in batch.columns:
+            column = column.dictionary_decode() if types.is_dictionary(column.type) else column
+            if column.type in plain:
+                lengths = pyarrow.compute.binary_length(column)
+                total += pyarrow.compute.sum(lengths).as_py() or 0
+            else:
+                total += column.nbytes
+        check_bytes(path, total, max_bytes, partly=True)
 
 
 def _check_columns(path: Path, columns: int, most: int) -> None:
@@ -182,52 +151,30 @@ def _check_columns(path: Path, columns: int, most: int) -> None:
         )
 
 
-def _zstd(file: IO[bytes]) -> IO[bytes]:
-    import pyarrow
-
-    return pyarrow.CompressedInputStream(file, "zstd")
-
-
-def _largest_member(file: IO[bytes]) -> IO[bytes]:
-    archive = zipfile.ZipFile(file)
-    if not archive.infolist():
-        raise EOFError("it is empty")
-    return archive.open(max(archive.infolist(), key=lambda member: member.file_size))
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A table as a file has it.
+    """A table as a file has it."""
 
-    Args:
-        frame: columns under their names; all text if the file has no types, missing where empty.
-        of_text: whether the file has no types.
-        separator: what stands between the values; empty where nothing does.
-        header: whether the first line names the columns.
-        decimal: what the options say stands before decimals, or nothing.
-        notes: sentences on what was assumed, each with the setting that says otherwise.
-    """
-
+    # columns under their names; all text if the file has no types, missing where empty
     frame: "pandas.DataFrame"
-    of_text: bool = False
-    separator: str = ""
-    header: bool = True
-    decimal: str = ""
+    of_text: bool = False  # whether the file has no types
+    separator: str = ""  # what stands between the values; empty where nothing does
+    header: bool = True  # whether the first line names the columns
+    decimal: str = ""  # what the options say stands before decimals, or nothing
+    # sentences on what was assumed, each with the setting that says otherwise
     notes: tuple[str, ...] = ()
 
 
 def is_text_table(path: Path) -> bool:
     """Whether a file is a table of text by its name, or a zip archive with just one in it."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if not suffixes:
-        return False
-    if suffixes[-1] in TEXT_SUFFIXES:
+    *before, last = ["", *(suffix.lower() for suffix in path.suffixes)]
+    if last in TEXT_SUFFIXES:
         return True
-    if suffixes[-1] not in PACKED_SUFFIXES:
+    if last not in PACKED_SUFFIXES:
         return False
-    if len(suffixes) > 1 and suffixes[-2] in TEXT_SUFFIXES:
+    if before[-1] in TEXT_SUFFIXES:
         return True
-    if suffixes[-1] != ".zip" or not zipfile.is_zipfile(path):
+    if last != ".zip" or not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
         names = _members(archive)
@@ -238,18 +185,13 @@ def read_table(
     path: Path,
     read: Callable[..., Sheet],
     *,
-    max_bytes: int = TABLE_BYTES,
-    max_columns: int = TABLE_COLUMNS,
+    max_bytes: Limit = TABLE_BYTES,
+    max_columns: Limit = TABLE_COLUMNS,
     **settings: object,
 ) -> Sheet:
-    """Reads a table from a file.
+    """Reads a table from a file with `read_csv` or `read_parquet`, and their settings.
 
-    Args:
-        path: of the file; may begin with `~`.
-        read: `read_csv` or `read_parquet`.
-        max_bytes: see `check_table`.
-        max_columns: likewise.
-        **settings: of the format.
+    The path may begin with `~`; for the limits see `check_table_size`.
 
     Raises:
         ValueError: it cannot be read, is too large, or holds no table.
@@ -264,7 +206,7 @@ def read_table(
         raise ValueError(
             f"`encoding` must be that of the file, which is not {error.encoding}. {received}"
         ) from error
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"`path` cannot be read: {reason}. {received}") from error
     except ValueError as error:  # pandas' and pyarrow's own errors among them
@@ -291,7 +233,10 @@ def read_csv(
         header: whether the first line names the columns; by default it does.
         encoding: of the text; found where nothing is given.
     """
-    text, notes = _decoded(read_bytes(path), encoding)
+    import pandas
+
+    with _open_unpacked(path) as file:
+        text, notes = _decode(file.read(), encoding)
     spreadsheets = re.match(r"\s*\"?sep=(.)\"?[ \t]*(?:\r\n|\r|\n)", text)
     if spreadsheets:
         text = text[spreadsheets.end() :]
@@ -306,15 +251,15 @@ def read_csv(
         )
     cells = _cells(text, found)
     has_header = header is not False
-    names = [_stripped(cell) for cell in cells.iloc[0]] if has_header else None
     body = cells.iloc[1:] if has_header else cells
-    columns = {place: _trimmed(body[place]) for place in body.columns}
-    blanks = any(changed for _, changed in columns.values())
-    series = [column for column, _ in columns.values()]
-    if names is None:
+    trimmed = [_trim(body[place]) for place in body.columns]
+    series, blanks = [column for column, _ in trimmed], any(changed for _, changed in trimmed)
+    if has_header:
+        names = [_strip(cell) for cell in cells.iloc[0]]
+        blanks |= any(_strip(c) != c for c in cells.iloc[0] if isinstance(c, str))
+    else:
         names = list(map(str, range(1, len(series) + 1)))
         notes.append("The first line is a row, as `data.header` says; columns are counted from 1.")
-    blanks |= has_header and any(_stripped(c) != c for c in cells.iloc[0] if isinstance(c, str))
     kept = [place for place, name in enumerate(names) if name or series[place].notna().any()]
     if len(kept) < len(names):
         notes.append(f"{len(names) - len(kept)} empty columns without a name are left out.")
@@ -324,10 +269,13 @@ def read_csv(
     if not names:
         raise ValueError("No columns to parse from file")
     check_names(names)
-    frame = _frame(names, series)
+    frame = pandas.concat(series, axis=1)
+    frame.columns = names
     if has_header:
-        frame, repeated = _without_repeated_header(frame)
-        notes += repeated
+        rows = _repeated_header(frame)
+        if rows:
+            notes.append(f"{len(rows)} lines that repeat the header are left out.")
+            frame = frame.drop(index=rows).reset_index(drop=True)
         if header is None:
             _check_header(frame, path)
     return Sheet(
@@ -341,11 +289,7 @@ def read_csv(
 
 
 def read_parquet(path: Path) -> Sheet:
-    """A Parquet file.
-
-    Args:
-        path: of the file.
-    """
+    """A Parquet file."""
     import pandas
 
     frame = pandas.read_parquet(path)
@@ -375,11 +319,7 @@ def read_parquet(path: Path) -> Sheet:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuses columns that share a name, as the file has them.
-
-    Raises:
-        ValueError: naming the first.
-    """
+    """Refuses columns that share a name, as the file has them."""
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise ValueError(
@@ -416,30 +356,36 @@ def _check_header(frame: "pandas.DataFrame", path: Path) -> None:
         )
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked if its name says that it is packed."""
-    with _opened(path) as file:
-        return file.read()
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(10)
 
 
-def _opened(path: Path) -> IO[bytes]:
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
+class _ManyFilesError(ValueError):
+    """An archive in which no file is the table."""
+
+
+def _open_unpacked(path: Path) -> IO[bytes]:
+    """The text of a file, unpacked if its content is packed, whatever its name."""
+    start = _start(path)
+    if start.startswith(b"\x1f\x8b"):
         return gzip.open(path)
-    if suffix == ".bz2":
+    if start.startswith(b"BZh") and start.endswith(b"1AY&SY"):
         return bz2.open(path)
-    if suffix == ".xz":
+    if start.startswith(b"\xfd7zXZ"):
         return lzma.open(path)
-    if suffix == ".zst":
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow
 
         return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
-    if suffix == ".zip":
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         with zipfile.ZipFile(path) as archive:
             names = _members(archive)
             if len(names) != 1:
-                raise ValueError(f"a .zip must hold one file, not {len(names)}")
+                raise _ManyFilesError(f"a .zip must hold one file, not {len(names)}")
             return archive.open(names[0])
+    if path.suffix.lower() in PACKED_SUFFIXES:
+        raise OSError("it is not packed as its name says")
     return path.open("rb")
 
 
@@ -448,7 +394,7 @@ def _members(archive: zipfile.ZipFile) -> list[str]:
     return [name for name in names if not name.startswith("__MACOSX/")]
 
 
-def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
+def _decode(content: bytes, encoding: str) -> tuple[str, list[str]]:
     bom = next((name for mark, name in BOMS.items() if content.startswith(mark)), "")
     if encoding or bom:
         try:
@@ -480,17 +426,14 @@ def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
 
 
 def find_separator(text: str) -> str:
-    """The separator of values that explains most cells of the whole file.
-
-    Not `csv.Sniffer`, which takes letters for separators where there is none.
-    """
+    """The separator that explains most cells; `csv.Sniffer` would take letters for some."""
     able = [each for each in SEPARATORS if len(next(_records(text, each), ())) > 1]
     if len(able) < 2:
         return able[0] if able else ","
-    return max(able, key=lambda separator: _explained_share(text, separator))
+    return max(able, key=lambda separator: _explain(text, separator))
 
 
-def _explained_share(text: str, separator: str) -> tuple[float, float]:
+def _explain(text: str, separator: str) -> tuple[float, float]:
     """Share of the records as long as the header, and how well their cells are explained.
 
     A number is; text without any other separator is half; text with one is not.
@@ -544,38 +487,25 @@ def _cells(text: str, separator: str) -> "pandas.DataFrame":
     )
 
 
-def _stripped(cell: object) -> str:
+def _strip(cell: object) -> str:
     return cell.strip() if isinstance(cell, str) else ""
 
 
-def _trimmed(series: "pandas.Series") -> tuple["pandas.Series", bool]:
+def _trim(series: "pandas.Series") -> tuple["pandas.Series", bool]:
     """The column without blanks at the ends of cells, and whether there were any in text."""
     import pandas
 
     given = series.tolist()
-    cells = [_stripped(cell) for cell in given]
+    cells = [_strip(cell) for cell in given]
     changed = any(new != old and new for new, old in zip(cells, given, strict=True))
     return pandas.Series([cell or None for cell in cells], dtype="str"), changed
 
 
-def _frame(names: Sequence[str], series: Sequence["pandas.Series"]) -> "pandas.DataFrame":
-    import pandas
-
-    frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
-    frame.columns = list(names)
-    return frame
-
-
-def _without_repeated_header(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]:
-    """The rows but for those that repeat the header, as where files were put together."""
-    first = frame.columns[0]
-    rows = frame.index[frame[first].eq(first).fillna(False).astype(bool)]
+def _repeated_header(frame: "pandas.DataFrame") -> list[int]:
+    """The rows that repeat the header, as where files were put together."""
     names = list(frame.columns)
-    rows = [row for row in rows if len(names) > 1 and list(frame.loc[row]) == names]
-    if not rows:
-        return frame, []
-    note = f"{len(rows)} lines that repeat the header are left out."
-    return frame.drop(index=rows).reset_index(drop=True), [note]
+    rows = frame.index[frame[names[0]].eq(names[0]).fillna(False).astype(bool)]
+    return [row for row in rows if len(names) > 1 and list(frame.loc[row]) == names]
 
 
 def _is_like_values(name: str, series: "pandas.Series") -> bool:

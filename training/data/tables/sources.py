@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import annotated_types
 import numpy as np
 
-from ganapp.training.data.arrays import MaxBytes
 from ganapp.training.data.source import ArraySource, Count, Share
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.data.tables.columns import DateForm
-from ganapp.training.data.tables.fitting import fit_columns
+from ganapp.training.data.tables.codec import TableCodec, fit_columns
+from ganapp.training.data.tables.columns import NumberForm
 from ganapp.training.data.tables.kinds import (
     MEANINGS,
     ColumnOptions,
@@ -22,9 +20,6 @@ from ganapp.training.data.tables.kinds import (
     quoted_name,
 )
 from ganapp.training.data.tables.reading import (
-    TABLE_BYTES,
-    TABLE_COLUMNS,
-    MaxColumns,
     Sheet,
     check_names,
     read_csv,
@@ -74,14 +69,7 @@ def table_source(
     description: str = "",
     licence: str = "",
 ) -> ArraySource:
-    """A source of the rows of a table.
-
-    Args:
-        table: of pandas, or as a file has it.
-        name: of the source.
-        label: and the other options, see `OPTIONS`.
-        description: one sentence for the `DataSpec`.
-        licence: or origin.
+    """A source of the rows of a table, of pandas or as a file has it; for options see `OPTIONS`.
 
     Raises:
         ValueError: what cannot be learnt, in one sentence.
@@ -91,13 +79,25 @@ def table_source(
     frame = sheet.frame.rename(columns=str)
     _check_options(frame, label, kinds, categorical=categorical, embedded=embedded, drop=drop)
     frame = frame.drop(columns=list(drop))
-    if label:
-        _check_label(frame[label])
+    named = frame[label].dropna().astype(str).unique() if label else []
+    if label and len(named) < 2:
+        only = f"only {named[0]!r}" if len(named) else "nothing"
+        raise ValueError(
+            f"`label` must have at least two classes. Received: {only} in the column {label!r}"
+        )
     training, kept = _split(frame, label, held_out, split)
     embedded = [column for column in embedded if column not in drop]
+    options = {
+        column: ColumnOptions(
+            kind=kinds.get(column, "category" if column in categorical else ""),
+            embedded=column in embedded,
+            label=bool(label) and column == label,
+        )
+        for column in frame.columns
+    }
     columns = infer_columns(
         frame,
-        _options_by_column(list(frame.columns), label, categorical, embedded, kinds),
+        options,
         of_text=sheet.of_text,
         decimal_mark=sheet.decimal,
         separator=sheet.separator,
@@ -130,25 +130,20 @@ def table_source(
         licence=licence,
         table=codec,
     )
-    notes = (*sheet.notes, *_about_commas(codec, sheet))
+    forms = [column.form for column in codec.varying if column.kind == "numeric"]
+    commas = any(form.decimal == "," for form in forms if isinstance(form, NumberForm))
+    about = "Commas stand before decimals; `data.decimal` says otherwise."
+    notes = (*sheet.notes, about) if commas and not sheet.decimal else sheet.notes
     return ArraySource(spec, rows[training], rows[kept], *labels, notes=notes)
 
 
 def _of_file(name: str, description: str, read: Callable[..., Sheet]) -> Callable[..., ArraySource]:
     """The source of tables in files of one format, with the options of `table_source`."""
     last: dict[tuple, ArraySource] = {}  # the one made last: a command asks more than once
-    own = _options_of(read)
-    limits = ("max_bytes", "max_columns")
+    own = {**_options_of(read_table), **_options_of(read)}
 
-    def source(
-        *,
-        path: Path,
-        max_bytes: MaxBytes = TABLE_BYTES,
-        max_columns: MaxColumns = TABLE_COLUMNS,
-        **options: object,
-    ) -> ArraySource:
-        settings = {"max_bytes": max_bytes, "max_columns": max_columns}
-        settings |= {option: options.pop(option) for option in own if option in options}
+    def source(*, path: Path, **options: object) -> ArraySource:
+        settings = {option: options.pop(option) for option in own if option in options}
         key = _key(path, options | settings)
         if key is None or key not in last:
             sheet = read_table(path, read, **settings)
@@ -161,14 +156,13 @@ def _of_file(name: str, description: str, read: Callable[..., Sheet]) -> Callabl
         return last[key]
 
     shared = _options_of(table_source, leave_out=("name", "description", "licence"))
-    given = _options_of(source)
-    options = {"path": given["path"], **shared, **{k: given[k] for k in limits}, **own}
+    options = {**_options_of(source), **shared, **own}
     source.__name__ = source.__qualname__ = name
     source.__signature__ = inspect.Signature(list(options.values()))
     source.__annotations__ = {k: each.annotation for k, each in options.items()}
     source.__annotations__["return"] = ArraySource
     arguments = inspect.getdoc(read).partition("path: of the file")[2].partition("\n")[2]
-    source.__doc__ = description + OPTIONS + (f"\n{arguments}" if own else "")
+    source.__doc__ = description + OPTIONS + (f"\n{arguments}" if arguments else "")
     return source
 
 
@@ -198,10 +192,10 @@ def wine(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> Ar
     """
     from sklearn.datasets import load_wine
 
-    return table_source(
-        _named_classes(load_wine(as_frame=True), "class"),
+    return _bundled(
+        load_wine,
+        "class",
         name="wine",
-        label="class",
         held_out=held_out,
         components=components,
         split=split,
@@ -220,10 +214,10 @@ def cancer(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> 
     """
     from sklearn.datasets import load_breast_cancer
 
-    return table_source(
-        _named_classes(load_breast_cancer(as_frame=True), "diagnosis"),
+    return _bundled(
+        load_breast_cancer,
+        "diagnosis",
         name="cancer",
-        label="diagnosis",
         held_out=held_out,
         components=components,
         split=split,
@@ -232,9 +226,11 @@ def cancer(*, held_out: Share = 0.2, components: Count = 1, split: Seed = 0) -> 
     )
 
 
-def _named_classes(bunch: "Bunch", label: str) -> "pandas.DataFrame":
+def _bundled(load: Callable[..., "Bunch"], label: str, **options: object) -> ArraySource:
+    bunch = load(as_frame=True)
     frame = bunch.frame.drop(columns="target")
-    return frame.assign(**{label: bunch.target_names[bunch.target]})
+    frame = frame.assign(**{label: bunch.target_names[bunch.target]})
+    return table_source(frame, label=label, **options)
 
 
 def _check_options(
@@ -264,42 +260,6 @@ def _check_options(
         raise ValueError(
             f"The table must have at least {LEAST_ROWS} rows. Received: {len(frame)} rows"
         )
-
-
-def _check_label(series: "pandas.Series") -> None:
-    classes = series.dropna().astype(str).unique()
-    if len(classes) < 2:
-        only = f"only {classes[0]!r}" if len(classes) else "nothing"
-        raise ValueError(
-            f"`label` must have at least two classes. Received: {only} in the column "
-            f"{series.name!r}"
-        )
-
-
-def _about_commas(table: TableCodec, sheet: Sheet) -> list[str]:
-    forms = [column.form for column in table.varying if column.kind == "numeric" and column.form]
-    commas = any(form.decimal == "," for form in forms if not isinstance(form, DateForm))
-    if not commas or sheet.decimal:
-        return []
-    return ["Commas stand before decimals; `data.decimal` says otherwise."]
-
-
-def _options_by_column(
-    names: Sequence[str],
-    label: str,
-    categorical: Sequence[str],
-    embedded: Sequence[str],
-    kinds: Mapping[str, str],
-) -> dict[str, ColumnOptions]:
-    """The options of each column."""
-    return {
-        name: ColumnOptions(
-            kind=kinds.get(name, "category" if name in categorical else ""),
-            embedded=name in embedded,
-            label=bool(label) and name == label,
-        )
-        for name in names
-    }
 
 
 def _split(

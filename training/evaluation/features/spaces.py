@@ -15,7 +15,7 @@ import numpy as np
 
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import storage_type
-from ganapp.training.rows_on_disk import forget, taken
+from ganapp.training.rows_on_disk import forget, take_rows
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
 # More examples hardly turn the leading directions, but all pixels of 50,000 would take 5 GB.
@@ -107,7 +107,9 @@ class PrincipalComponents:
 
         if len(train) > MOST_FOR_COMPONENTS:
             generator = np.random.default_rng(seed)
-            train = taken(train, generator.choice(len(train), MOST_FOR_COMPONENTS, replace=False))
+            train = take_rows(
+                train, generator.choice(len(train), MOST_FOR_COMPONENTS, replace=False)
+            )
         features = features_of(base, train)
         if len(features) < 2 or not np.ptp(features, axis=0).any():
             raise ValueError(

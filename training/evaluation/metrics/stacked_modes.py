@@ -13,6 +13,7 @@ from scipy.stats import binom
 
 from ganapp.training.evaluation.features.spaces import Pixels
 from ganapp.training.evaluation.metric import (
+    ChannelImages,
     Comparison,
     Computed,
     EvaluationData,
@@ -20,7 +21,6 @@ from ganapp.training.evaluation.metric import (
     Metric,
     ReportData,
     Resampled,
-    Singles,
     number,
 )
 from ganapp.training.evaluation.metrics.class_histogram import (
@@ -34,17 +34,19 @@ class StackClassifier:
     """Names the class in every channel of stacked images.
 
     Args:
-        singles: real single images; the classifier sees the training ones only.
+        channel_images: real single images; the classifier sees the training ones only.
         seed: of the classifier.
     """
 
-    def __init__(self, singles: Singles, *, seed: int = 0) -> None:
+    def __init__(self, channel_images: ChannelImages, *, seed: int = 0) -> None:
         self._pixels = Pixels()
-        features = self._pixels(singles.train)
-        self.classifier = LabelClassifier(features, singles.train_labels, seed=seed)
+        features = self._pixels(channel_images.train)
+        self.classifier = LabelClassifier(features, channel_images.train_labels, seed=seed)
         self.accuracy = (
-            self.classifier.accuracy(self._pixels(singles.held_out), singles.held_out_labels)
-            if len(singles.held_out)
+            self.classifier.accuracy(
+                self._pixels(channel_images.held_out), channel_images.held_out_labels
+            )
+            if len(channel_images.held_out)
             else None
         )
 
@@ -54,11 +56,11 @@ class StackClassifier:
         Args:
             samples: uint8 `(n, height, width, channels)`.
         """
-        singles = np.moveaxis(samples, -1, 1)
+        channel_images = np.moveaxis(samples, -1, 1)
         # All channels in one call; a single image keeps its own channel axis.
-        features = self._pixels(singles.reshape(-1, *singles.shape[2:]))
+        features = self._pixels(channel_images.reshape(-1, *channel_images.shape[2:]))
         labels = self.classifier.labels(features)
-        return np.searchsorted(self.classifier.classes, labels).reshape(singles.shape[:2])
+        return np.searchsorted(self.classifier.classes, labels).reshape(channel_images.shape[:2])
 
     def figures(self, classes: np.ndarray) -> HistogramFigures:
         """Counts modes: `found` of them have a sample, `kl` is the divergence from uniform.
@@ -114,7 +116,7 @@ def expected_figures(count: int, modes: int) -> tuple[float, float]:
 
 def _stack_classifier(data: EvaluationData) -> StackClassifier:
     return data.cache.once(
-        "stack classifier", lambda: StackClassifier(data.singles, seed=data.seed)
+        "stack classifier", lambda: StackClassifier(data.channel_images, seed=data.seed)
     )
 
 
@@ -162,7 +164,7 @@ STACKED_MODES = Metric(
     },
     compute=_compute,
     resample=_resample,
-    applies=lambda data: data.singles is not None,
-    real=lambda data, reference: len(data.singles.train),
+    applies=lambda data: data.channel_images is not None,
+    real=lambda data, reference: len(data.channel_images.train),
     note=_note,
 )

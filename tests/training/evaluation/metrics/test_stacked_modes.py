@@ -28,13 +28,13 @@ SPEC = DataSpec(name="stacks", kind="image", shape=(8, 8, 3), examples=None, hel
 
 
 @pytest.fixture(scope="module")
-def singles():
+def images():
     return digits()
 
 
 @pytest.fixture(scope="module")
-def stack_classifier(singles):
-    return StackClassifier(singles)
+def stack_classifier(images):
+    return StackClassifier(images)
 
 
 def stacked(images, labels, triples, seed=0):
@@ -52,12 +52,12 @@ def uniform_triples(count, seed):
 
 
 @pytest.fixture(scope="module")
-def evaluator(singles):
+def evaluator(images):
     return Evaluator(
         SPEC,
-        train=stacked(singles.train, singles.train_labels, uniform_triples(800, 1)),
-        held_out=stacked(singles.held_out, singles.held_out_labels, uniform_triples(700, 2)),
-        singles=singles,
+        train=stacked(images.train, images.train_labels, uniform_triples(800, 1)),
+        held_out=stacked(images.held_out, images.held_out_labels, uniform_triples(700, 2)),
+        channel_images=images,
     )
 
 
@@ -117,50 +117,50 @@ def test_expectations_against_simulation():
         assert abs(np.mean(values) - expected) < 4 * error, name
 
 
-def test_the_classifier_knows_digits_it_never_saw(stack_classifier, singles):
+def test_the_classifier_knows_digits_it_never_saw(stack_classifier, images):
     assert stack_classifier.accuracy > 0.95
-    classes = stack_classifier.classes(singles.held_out)  # one channel: singles are stacks of one
-    assert np.mean(classes[:, 0] == singles.held_out_labels) == stack_classifier.accuracy
+    classes = stack_classifier.classes(images.held_out)  # one channel: images are stacks of one
+    assert np.mean(classes[:, 0] == images.held_out_labels) == stack_classifier.accuracy
 
 
-def test_every_channel_is_read_at_its_own_place(stack_classifier, singles):
+def test_every_channel_is_read_at_its_own_place(stack_classifier, images):
     triples = uniform_triples(400, 3)
-    classes = stack_classifier.classes(stacked(singles.train, singles.train_labels, triples))
+    classes = stack_classifier.classes(stacked(images.train, images.train_labels, triples))
     assert (np.mean(classes == triples, axis=0) > 0.98).all()
 
 
-def test_labels_need_not_start_at_zero(singles):
+def test_labels_need_not_start_at_zero(images):
     odd = types.SimpleNamespace(
-        train=singles.train,
-        train_labels=7 * singles.train_labels - 3,
-        held_out=singles.held_out[:0],
-        held_out_labels=singles.held_out_labels[:0],
+        train=images.train,
+        train_labels=7 * images.train_labels - 3,
+        held_out=images.held_out[:0],
+        held_out_labels=images.held_out_labels[:0],
     )
     evaluator = StackClassifier(odd)
     assert evaluator.accuracy is None
-    assert np.mean(evaluator.classes(singles.train)[:, 0] == singles.train_labels) > 0.98
+    assert np.mean(evaluator.classes(images.train)[:, 0] == images.train_labels) > 0.98
 
 
 @pytest.mark.parametrize("m", [1, 6])
-def test_collapsed_real_stacks_are_counted_exactly(evaluator, stack_classifier, singles, m):
-    right = stack_classifier.classes(singles.train)[:, 0] == singles.train_labels
+def test_collapsed_real_stacks_are_counted_exactly(evaluator, stack_classifier, images, m):
+    right = stack_classifier.classes(images.train)[:, 0] == images.train_labels
     some = np.unique(uniform_triples(60, 4), axis=0)[:m]
-    chosen = stacked(singles.train[right], singles.train_labels[right], some)
+    chosen = stacked(images.train[right], images.train_labels[right], some)
     found = evaluator.evaluate(np.repeat(chosen, 20, axis=0))
     assert found["modes"] == m
     assert found["mode_kl"] == pytest.approx(np.log(1000 / m))
 
 
-def test_unseen_real_stacks_score_what_chance_allows(stack_classifier, singles):
-    stacks = stacked(singles.held_out, singles.held_out_labels, uniform_triples(6000, 5))
+def test_unseen_real_stacks_score_what_chance_allows(stack_classifier, images):
+    stacks = stacked(images.held_out, images.held_out_labels, uniform_triples(6000, 5))
     found = stack_classifier.figures(stack_classifier.classes(stacks))
     modes, divergence = expected_figures(6000, 1000)
     assert found.found == pytest.approx(modes, abs=10)
     assert found.kl == pytest.approx(divergence, abs=0.02)  # the classifier's mistakes included
 
 
-def test_a_report_has_floor_expectation_accuracy_and_counts(evaluator, singles):
-    generated = stacked(singles.train, singles.train_labels, uniform_triples(900, 6))
+def test_a_report_has_floor_expectation_accuracy_and_counts(evaluator, images):
+    generated = stacked(images.train, images.train_labels, uniform_triples(900, 6))
     report = evaluator.report(generated)
     assert {key for key, figure in report.figures.items() if figure["main"]} == NEIGHBOURS | {
         "frechet_distance",
@@ -183,8 +183,8 @@ def test_a_report_has_floor_expectation_accuracy_and_counts(evaluator, singles):
     assert np.sum(details["channel_histograms"], axis=1).tolist() == [900] * 3
 
 
-def test_the_page_says_how_the_modes_were_told(evaluator, singles, tmp_path):
-    generated = stacked(singles.train, singles.train_labels, uniform_triples(60, 7))
+def test_the_page_says_how_the_modes_were_told(evaluator, images, tmp_path):
+    generated = stacked(images.train, images.train_labels, uniform_triples(60, 7))
     report = {**evaluator.report(generated).as_dict(), "step": 1}
     page = write_report(tmp_path, title="stacks", best=None, last=report).read_text()
     accuracy = report["details"]["modes"]["classifier_accuracy"]
@@ -197,16 +197,16 @@ def test_the_page_says_how_the_modes_were_told(evaluator, singles, tmp_path):
     assert "classifier of single images; mode KL is" in page
 
 
-def test_only_sources_with_singles_have_these_figures(singles):
-    assert "mode_kl" not in Evaluator(singles.spec, train=singles.train).evaluate(singles.held_out)
+def test_only_sources_with_channel_images_have_these_figures(images):
+    assert "mode_kl" not in Evaluator(images.spec, train=images.train).evaluate(images.held_out)
     points = Evaluator(vector_spec(), train=grid_points(0)).report(grid_points(1))
     assert "modes" not in points.figures
 
 
-def test_singles_of_another_shape_are_refused(singles):
-    wrong = types.SimpleNamespace(**{**vars(singles), "train": singles.train[:, :7]})
-    with pytest.raises(ValueError, match=r"`singles` must have the shape \(n, 8, 8, 1\)"):
-        Evaluator(SPEC, train=np.repeat(singles.train, 3, axis=-1), singles=wrong)
+def test_channel_images_of_another_shape_are_refused(images):
+    wrong = types.SimpleNamespace(**{**vars(images), "train": images.train[:, :7]})
+    with pytest.raises(ValueError, match=r"`channel_images` must have the shape \(n, 8, 8, 1\)"):
+        Evaluator(SPEC, train=np.repeat(images.train, 3, axis=-1), channel_images=wrong)
 
 
 @pytest.mark.parametrize(
