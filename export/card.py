@@ -4,13 +4,8 @@ import base64
 import html
 import json
 import math
-import platform
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 
@@ -19,125 +14,17 @@ from ganapp.export.layout import (
     CARD_HTML,
     CARD_JSON,
     CARD_MARKDOWN,
-    CARD_SCHEMA,
-    EXTRA,
     PICTURE,
-    SERVING,
     Json,
     drawn_name,
-    read_object,
 )
 
-if TYPE_CHECKING:
-    from ganapp.export.bundle import Bundle
-    from ganapp.export.parity import Reference
-
 Card = Json
-PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
 MOST_CLASSES = 20  # by name; the JSON has all
 DATE_UNITS = {"D": "days", "m": "minutes", "s": "seconds", "us": "microseconds"}
 FIRST = ("coverage", "frechet_distance")  # the figures that decide, before the others
 KERAS = "Keras generator"
 SNIPPET_COUNT, SNIPPET_SEED = 16, 7
-
-
-# The card as data.
-
-
-def describe(
-    bundle: "Bundle",
-    directory: Path,
-    place: PurePosixPath,
-    artefacts: Sequence[Json],
-    reference: "Reference",
-    left_out: Mapping[str, str],
-    batch: int | None = None,
-) -> Card:
-    """Collects the card.
-
-    Args:
-        bundle: what was exported.
-        directory: where its artefacts lie.
-        place: folder of the version below it; holds `serving.json`.
-        artefacts: of each `format`, `title`, `runtime`, `path`, `bytes`, `files` (path to SHA-256),
-            `modules`, the fields of `Verification` and those of `measure_speed`; paths are relative
-            to `directory`.
-        reference: what the generator answered.
-        left_out: reason by format that an export of all formats has not got.
-        batch: how many rows a call of a LiteRT file takes; any number when `None`.
-
-    Returns:
-        JSON-ready dict, as named below.
-    """
-    facts = bundle.facts
-    manifest = facts.get("manifest") or {}
-    figures = reference.figures
-    return plain(
-        {
-            "schema": CARD_SCHEMA,
-            "name": bundle.name,
-            "model": place.parent.name,
-            "version": int(place.name),
-            "place": str(place),
-            "step": facts.get("step"),
-            "checkpoint": facts.get("checkpoint"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "kind": bundle.kind,
-            "inputs": [each.as_dict() for each in bundle.inputs],
-            "latent": {
-                "size": bundle.prior.size,
-                "prior": bundle.prior.name,
-                "truncates": bool(bundle.prior.truncates),
-                "numpy": bundle.numpy_code(batch or SNIPPET_COUNT),
-            },
-            "keras_names": bundle.keras_names,
-            "batch": batch,
-            "output": {"name": bundle.output_name, "shape": bundle.shape},
-            "signatures": read_object(directory / place / EXTRA / SERVING)["signatures"],
-            "parameters": bundle.generator.count_params(),
-            "precision_difference": reference.precision_difference,
-            "artefacts": artefacts,
-            "left_out": dict(left_out),
-            "judged": figures
-            and {
-                "samples": len(next(iter(figures.inputs.values()))),
-                "keras": figures.values,
-                "noise": figures.noise,
-            },
-            "data": manifest.get("data") or {},
-            "configuration": facts.get("configuration") or {},
-            "report": facts.get("report") or {},
-            "manifest": manifest,
-            "versions": versions(),
-            "picture": PICTURE if bundle.picture is not None else None,
-        }
-    )
-
-
-def versions() -> dict[str, str]:
-    """Versions of what wrote the artefacts and what can run them."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def plain(value: object) -> object:
-    """A copy that JSON can hold: numpy scalars unwrapped, non-finite numbers `None`."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
 
 
 def write_card(card: Card, directory: Path) -> None:
@@ -149,13 +36,6 @@ def write_card(card: Card, directory: Path) -> None:
     picture = (directory / PICTURE).read_bytes() if card["picture"] else None
     page = render_html(markdown, title=card["name"], pictures={PICTURE: picture} if picture else {})
     (directory / CARD_HTML).write_text(page, encoding="utf-8")
-
-
-def write_copies(directory: Path, extra: Path) -> None:
-    """Puts beside a model what a server shows: the card for people and programs, a picture."""
-    for name in (CARD_HTML, CARD_JSON, PICTURE):
-        if (directory / name).exists():
-            shutil.copyfile(directory / name, extra / name)
 
 
 # The card as Markdown: pure functions of its data.

@@ -1,8 +1,4 @@
-"""Looks again, later and elsewhere, whether an export is what it was. Needs no TensorFlow here.
-
-The run, its data and what trained it are not needed: checksums say whether a file is as it was
-written, and each artefact is run in a fresh process on inputs whose samples were kept.
-"""
+"""Looks again, later and elsewhere, whether an export is what it was. Needs no TensorFlow here."""
 
 import dataclasses
 import re
@@ -12,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.checksums import check_sums, is_below
-from ganapp.export.differences import largest_difference
 from ganapp.export.formats import RUNTIMES
-from ganapp.export.formats.format import Arrays, Runtime
+from ganapp.export.formats.format import Arrays, Runtime, largest_difference
 from ganapp.export.layout import (
     CARD_JSON,
     CARD_SCHEMA,
     EXTRA,
     REFERENCE,
     Json,
+    check_sums,
     drawn_name,
     is_aside,
+    is_below,
     read_object,
     version_folders,
 )
@@ -36,17 +32,11 @@ LATENT_ALONE = ({"name": "z"},)  # the inputs of exports that do not list any
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What was found of one artefact.
+    """What was found of one artefact."""
 
-    Args:
-        path: of the artefact, below the export directory.
-        difference: largest absolute difference to the samples that were kept, in model units.
-        tolerance: how large it may be.
-    """
-
-    path: str
-    difference: float
-    tolerance: float
+    path: str  # of the artefact, below the export directory
+    difference: float  # largest absolute difference to the samples that were kept, in model units
+    tolerance: float  # how large it may be
 
 
 def verify_export(
@@ -58,8 +48,7 @@ def verify_export(
         directory: what `ganapp export` wrote, with any number of versions.
         said: called with a line on each step that succeeded.
 
-    Returns:
-        what was found of each artefact, all within their tolerances.
+    Returns what was found of each artefact, all within their tolerances.
 
     Raises:
         ExportError: there is no export, a file has changed, is missing or was added, or an
@@ -79,11 +68,7 @@ def verify_export(
 
 
 def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
-    """Runs every artefact of a version on the inputs that were kept.
-
-    Raises:
-        ExportError: one cannot be run or differs.
-    """
+    """Runs every artefact of a version on the inputs that were kept."""
     card = read_object(folder / EXTRA / CARD_JSON)
     if card.get("schema") != CARD_SCHEMA:
         raise ExportError(
@@ -110,7 +95,6 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
 
 
 def _input_names(card: Json, path: Path) -> list[str]:
-    """The names of the generator's inputs."""
     try:
         names = [each["name"] for each in card.get("inputs", LATENT_ALONE)]
     except (KeyError, TypeError):
@@ -145,11 +129,7 @@ def _reference(path: Path, names: list[str]) -> tuple[Arrays, np.ndarray]:
 
 
 def _artefacts(card: Json, directory: Path, path: Path) -> list[tuple[Json, Artefact]]:
-    """What the card at `path` says of each artefact, and how it is run.
-
-    Raises:
-        ExportError: the card is not as an export writes it, whatever its checksum.
-    """
+    """What the card at `path` says of each artefact, and how it is run."""
     try:
         found = [
             (

@@ -27,24 +27,15 @@ SECONDS = 0.06  # of a turn with one batch size
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Artefact:
-    """What a process needs to know to run an artefact.
+    """What a process needs to know to run an artefact."""
 
-    Args:
-        title: as printed, e.g. `"LiteRT"`.
-        runtime: what runs it.
-        path: file or directory.
-        output: name of its output.
-        modules: Python modules of the layers in it that are not Keras's own.
-    """
-
-    title: str
-    runtime: Runtime
-    path: Path
-    output: str
-    modules: tuple[str, ...] = ()
+    title: str  # as printed, e.g. `"LiteRT"`.
+    runtime: Runtime  # what runs it
+    path: Path  # file or directory
+    output: str  # name of its output
+    modules: tuple[str, ...] = ()  # Python modules of the layers in it that are not Keras's own
 
     def load_request(self) -> Json:
-        """The request that loads it, see `worker_process.py`."""
         process = self.runtime.process
         return {
             "load": process.__name__,
@@ -58,12 +49,8 @@ class Artefact:
 class Worker(contextlib.AbstractContextManager):
     """A fresh process that has loaded one artefact; a context that ends it.
 
-    Args:
-        artefact: what to load.
-        timeout: seconds that one answer may take.
-
-    Attributes:
-        load_seconds: what importing the runtime and loading the artefact took.
+    `load_seconds` is what importing the runtime and loading the artefact took; an answer may take
+    `timeout` seconds.
 
     Raises:
         ExportError: the artefact could not be loaded.
@@ -89,11 +76,7 @@ class Worker(contextlib.AbstractContextManager):
             raise
 
     def run(self, inputs: Arrays, batches: Sequence[int]) -> tuple[np.ndarray | None, Json]:
-        """Runs the artefact.
-
-        Args:
-            inputs: all of them by name, float32 `(n, ...)`.
-            batches: how many rows each call takes, adding up to n.
+        """Runs the artefact on inputs by name, float32 `(n, ...)`, in batches of these sizes.
 
         Returns:
             (its output, `None` where it has none of that name; `memory_bytes`, by how much the
@@ -125,10 +108,6 @@ class Worker(contextlib.AbstractContextManager):
                 request, _, name = key.rpartition("/")
                 answers.setdefault(request, {})[name] = file[key]
         return answers, measured
-
-    def draw(self, requests: Mapping[str, Arrays]) -> dict[str, dict[str, np.ndarray]]:
-        """What the artefact draws by itself, see `SavedModelProcess.draw`."""
-        return self.call(requests, "draw")[0]
 
     def milliseconds(self, inputs: Arrays, seconds: float) -> list[float]:
         """Milliseconds of single calls with the same inputs, for about as many seconds."""
@@ -195,9 +174,8 @@ def measure_speed(
         rounds: how often each has a turn at each batch size.
         seconds: of a turn; a slow call is made once in it.
 
-    Returns:
-        by name: `latency_ms` (median milliseconds of a call, by batch size) and
-        `samples_per_second` (at the batch size where that is largest).
+    Returns by name `latency_ms` (median milliseconds of a call, by batch size) and
+    `samples_per_second` (at the batch size where that is largest).
     """
     calls: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):

@@ -46,11 +46,7 @@ def application(arguments: dict[str, Any]) -> Any:
 
 
 def read(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
-    """What a replica is built with, and its parameters of `Batching`.
-
-    Raises:
-        ValueError: naming an argument that is missing or unknown.
-    """
+    """What a replica is built with, and its parameters of `Batching`."""
     known = {*DEFAULTS, *Batching.__dataclass_fields__}
     if unknown := sorted(set(arguments) - known):
         raise ValueError(
@@ -73,10 +69,7 @@ def read(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
 def builder(
     *, models: str, engine: str, poll_seconds: float, batching: dict[str, int]
 ) -> Callable[[], Server]:
-    """A function that makes a replica's ASGI application, where the replica runs.
-
-    The application loads the models when it starts and closes them when it ends.
-    """
+    """A function that makes a replica's ASGI application, where the replica runs."""
 
     def build() -> Server:
         metrics, settings = Metrics(), Settings()

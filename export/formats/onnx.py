@@ -25,10 +25,6 @@ random = np.random.default_rng({seed})
 def write_onnx(bundle: "Bundle", path: Path) -> None:
     """Writes a float32 ONNX file: inputs by name, output `image` or `vector`, any batch.
 
-    Args:
-        bundle: what to export, computing in float32.
-        path: file to create.
-
     Raises:
         ExportError: the generator uses an operation that could not be converted.
     """

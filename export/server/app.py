@@ -66,27 +66,17 @@ class ErrorResponse:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A path, what answers it, and what its document says.
+    """A path, what answers it, and what its document says."""
 
-    Args:
-        path: with `{name}`, `{version}` and `{label}`; of version 1, what follows the model.
-        handler: what answers; its docstring's first line is the summary.
-        method: HTTP method.
-        body: JSON type of the request's body.
-        answer: JSON type of the answer, or its media type; `None` where there is only an error.
-        query: schemas of the query's parameters.
-        errors: keys of `ERRORS`.
-        unready: whether 503 is answered like 200.
-    """
-
-    path: str
-    handler: Handler
-    method: str = "GET"
-    body: object = None
+    path: str  # with `{name}`, `{version}` and `{label}`; of version 1, what follows the model
+    handler: Handler  # what answers; its docstring's first line is the summary
+    method: str = "GET"  # HTTP method
+    body: object = None  # JSON type of the request's body
+    # JSON type of the answer, or its media type; `None` where there is only an error
     answer: object = JsonObject
-    query: Callable[[Limits], JsonObject] = lambda limits: {}
-    errors: tuple[int, ...] = OF_MODELS
-    unready: bool = False
+    query: Callable[[Limits], JsonObject] = lambda limits: {}  # schemas of the query's parameters
+    errors: tuple[int, ...] = OF_MODELS  # keys of `ERRORS`
+    unready: bool = False  # whether 503 is answered like 200
 
 
 def _post(path: str, handler: Handler, body: object, answer: object) -> Endpoint:
@@ -156,14 +146,7 @@ class _StaticFiles(StaticFiles):
 
 
 class Server:
-    """The ASGI application with its state.
-
-    Args:
-        context: models, limits, whether it is being stopped.
-        metrics: figures for `/metrics`.
-        api_key: what requests must carry, or `None`.
-        local: whether only this machine reaches it.
-    """
+    """The ASGI application with its state, see `make_app`."""
 
     def __init__(
         self, context: Context, metrics: Metrics, api_key: str | None, *, local: bool = False
@@ -295,12 +278,7 @@ async def _models(context: Context, request: Request, target: Target) -> Respons
 
 
 def openapi(endpoints: tuple[Endpoint, ...], limits: Limits) -> JsonObject:
-    """The OpenAPI 3.1 document of version 1 and of further endpoints.
-
-    Args:
-        endpoints: all but those of version 1.
-        limits: of this server, which bound the parameters of queries.
-    """
+    """The OpenAPI 3.1 document of version 1 and of further endpoints, within the limits."""
     from pydantic import TypeAdapter
 
     routes = [
@@ -376,11 +354,11 @@ def make_app(
     api_key: str | None = None,
     local: bool = False,
 ) -> Server:
-    """The server for a repository of models.
+    """The server for a repository of models, which starts and stops with it.
 
     Args:
-        repository: the models; started and stopped with the application.
-        limits: see `Limits`.
+        repository: the models.
+        limits: of one request and of all of them together.
         metrics: the figures to add to, for those that the batches are counted in.
         api_key: what every request but health checks and the page must carry; `None` for none.
         local: whether only this machine reaches it; without a key, requests must then name it.

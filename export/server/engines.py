@@ -56,11 +56,7 @@ def open_engine(name: str, spec: ServingSpec, *, num_threads: int = 1) -> Engine
 
 
 def check_engine(name: str) -> None:
-    """Refuses a name that is no key of `ENGINES`.
-
-    Raises:
-        ValueError: if so.
-    """
+    """Refuses (ValueError) a name that is no key of `ENGINES`."""
     if name not in ENGINES:
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}. Received: engine={name!r}")
 
@@ -69,12 +65,8 @@ class LiteRTModel:
     """An interpreter that stays allocated for the batch it ran last; for one thread at a time.
 
     Resizing to another batch costs microseconds and the time of a call grows with its rows, so they
-    are not padded: batches of 5 to 37 rows took no longer as they came than as powers of two.
-
-    Args:
-        content: of a `.tflite` file with float32 or int8 inputs `(n, ...)` and one output.
-        inputs: their names.
-        num_threads: within one call.
+    are not padded: batches of 5 to 37 rows took no longer as they came than as powers of two. The
+    file has these inputs, float32 or int8 `(n, ...)`, and one output.
 
     Raises:
         ValueError, RuntimeError: it is no such file.
@@ -143,7 +135,6 @@ class LiteRTEngine:
             raise BrokenVersion(f"`{path}` could not be loaded by LiteRT: {error}") from error
 
     def generate(self, inputs: Arrays) -> np.ndarray:
-        """See `Engine`."""
         with self._lock:
             model = self._free.pop() if self._free else None
         model = model or LiteRTModel(*self._arguments)
@@ -154,7 +145,6 @@ class LiteRTEngine:
                 self._free.append(model)
 
     def close(self) -> None:
-        """See `Engine`."""
         self._free.clear()
 
 
@@ -193,12 +183,10 @@ class OnnxEngine:
         self._names = dict(zip((each.name for each in spec.inputs), names, strict=True))
 
     def generate(self, inputs: Arrays) -> np.ndarray:
-        """See `Engine`."""
         given = {self._names[name]: np.ascontiguousarray(x) for name, x in inputs.items()}
         return self._session.run(None, given)[0]
 
     def close(self) -> None:
-        """See `Engine`."""
         del self._session
 
 
@@ -236,7 +224,6 @@ class SavedModelEngine:
         self._constant, self._output = tf.constant, spec.output_name
 
     def generate(self, inputs: Arrays) -> np.ndarray:
-        """See `Engine`."""
         return run_in_blocks(self._run_batch, inputs, self.BLOCK)
 
     def _run_batch(self, inputs: Arrays) -> np.ndarray:
@@ -244,7 +231,6 @@ class SavedModelEngine:
         return self._function(**given)[self._output].numpy()
 
     def close(self) -> None:
-        """See `Engine`."""
         del self._model, self._function
 
 
@@ -259,21 +245,11 @@ ENGINES: dict[str, type[Engine]] = {
 
 
 def count_rows(inputs: Arrays) -> int:
-    """How many rows every input has."""
     return len(next(iter(inputs.values())))
 
 
 def run_in_blocks(run: Callable[[Arrays], np.ndarray], inputs: Arrays, size: int) -> np.ndarray:
-    """Calls `run` with batches of exactly `size` rows, the last filled up with zeros.
-
-    Args:
-        run: inputs by name `(size, ...)` -> `(size, ...)`.
-        inputs: by name `(n, ...)`, at least one row.
-        size: of a batch.
-
-    Returns:
-        what `run` makes of the n rows.
-    """
+    """Calls `run` with batches of exactly `size` rows, the last filled up with zeros."""
     count, parts = count_rows(inputs), []
     for start in range(0, count, size):
         batch = {name: _filled_up(x[start : start + size], size) for name, x in inputs.items()}

@@ -15,7 +15,7 @@ from ganapp.export.server.errors import InvalidArgument, Unavailable
 from ganapp.export.server.repository import State
 from ganapp.export.server.rest import DEFAULT_SIGNATURE, check_shape
 from ganapp.export.server.spec import TensorInfo
-from ganapp.export.server.tensors import Json, JsonObject, data_type, shown, to_array
+from ganapp.export.server.tensors import Json, JsonObject, data_type, shown, to_named_array
 
 
 @dataclass
@@ -119,9 +119,10 @@ def _array(tensor: JsonObject, name: str, info: TensorInfo) -> np.ndarray:
     if any(type(size) is not int for size in _typed(shape, list, "shape")):
         raise InvalidArgument(f"`{name}`: expected sizes as `shape`. Received: {shape!r:.60}")
     try:  # nested as the shape, or flat: row after row either way
-        array = to_array(_typed(tensor.get("data"), list, "data"), info.dtype).reshape(-1)
+        data = _typed(tensor.get("data"), list, "data")
     except InvalidArgument as error:
         raise InvalidArgument(f"`{name}`: {error.sentence}") from None
+    array = to_named_array(data, info.dtype, name).reshape(-1)
     shape = shape if info.shape or shape != [1] else []  # some clients send a scalar as [1]
     check_shape(shape, name, info)
     if math.prod(shape) != array.size:

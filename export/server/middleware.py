@@ -22,7 +22,6 @@ from ganapp.export.server.errors import (
     InvalidArgument,
     Overloaded,
     ServerError,
-    TooLarge,
     Unavailable,
 )
 
@@ -57,12 +56,7 @@ log = logging.getLogger("ganapp.server")
 
 
 class AddHeaders:
-    """Middleware: headers on every answer, unless the answer sets its own.
-
-    Args:
-        app: what it stands before.
-        headers: gives those of an answer that begins now.
-    """
+    """Middleware: headers on every answer, unless the answer sets its own."""
 
     def __init__(self, app: ASGIApp, headers: Callable[[], dict[bytes, bytes]]) -> None:
         self.app = app
@@ -82,9 +76,7 @@ class AddHeaders:
 class AnswerErrors:
     """Middleware: an exception becomes `{"error": sentence}`, and the connection stays usable.
 
-    Args:
-        app: what it stands before.
-        pace: spaces answers 429 and 503.
+    `pace` spaces answers 429 and 503.
     """
 
     def __init__(self, app: ASGIApp, pace: "Pace | None" = None) -> None:
@@ -132,10 +124,9 @@ class AnswerErrors:
 
 
 async def _send_then_read(response: Response, send: Send, receive: Receive | None) -> None:
-    """Sends the whole answer, reads the rest of the body away and ends the answer.
+    """Sends the whole answer, reads the rest of the body away for a while and ends the answer.
 
-    A connection that is closed with unread bytes is reset, and the client never reads the answer
-    that is on its way. So the rest is read, for a while.
+    A connection that is closed with unread bytes is reset, and the client never reads the answer.
     """
     start = {"status": response.status_code, "headers": response.raw_headers}
     await send({"type": "http.response.start", **start})
@@ -194,35 +185,27 @@ class Pace:
 
 
 class CheckKey:
-    """Middleware: refuses requests without the key (401) where one is set.
-
-    Args:
-        app: what it stands before.
-        key: the key, or `None` for no check.
-    """
+    """Middleware: refuses requests without the key (401) where one is set."""
 
     def __init__(self, app: ASGIApp, key: str | None) -> None:
         self.app = app
         self.key = key.encode() if key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self.key and not is_open(scope["path"]):
+        path = scope.get("path", "")
+        is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+        if scope["type"] == "http" and self.key and not is_open:
             # Every candidate is compared, in a time that says nothing of the key.
-            matches = [hmac.compare_digest(sent, self.key) for sent in sent_keys(scope["headers"])]
+            matches = [hmac.compare_digest(sent, self.key) for sent in _sent_keys(scope["headers"])]
             if not any(matches):
                 raise ServerError(
-                    401, "Expected the API key in `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+                    "Expected the API key in `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+                    status=401,
                 )
         await self.app(scope, receive, send)
 
 
-def is_open(path: str) -> bool:
-    """Whether a path needs no key."""
-    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
-
-
-def sent_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """Keys that a request carries, in either header."""
+def _sent_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     found = []
     for name, value in headers:
         if name == b"x-api-key":
@@ -246,17 +229,17 @@ class CheckHost:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             for name, value in scope["headers"]:
-                if name == b"host" and not is_loopback(host_of(value.decode("latin-1"))):
+                if name == b"host" and not is_loopback(_host_of(value.decode("latin-1"))):
                     raise ServerError(
-                        421,
                         "`Host` must be localhost, 127.x.x.x or [::1] while the server listens "
                         f"there without a key. Received: {ascii(value.decode('latin-1'))[:80]}; "
                         f"ask one of these, or set {KEY_VARIABLE}",
+                        status=421,
                     )
         await self.app(scope, receive, send)
 
 
-def host_of(header: str) -> str:
+def _host_of(header: str) -> str:
     """The name or address in a `Host` header, without port and brackets."""
     if header.startswith("["):
         return header[1:].partition("]")[0]
@@ -273,12 +256,7 @@ def is_loopback(host: str) -> bool:
 
 
 class LimitRequests:
-    """Middleware: requests at once, length of the body, deadline.
-
-    Args:
-        app: what it stands before.
-        limits: see `Limits`.
-    """
+    """Middleware: requests at once, length of the body, deadline."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app
@@ -303,7 +281,7 @@ class LimitRequests:
         except TimeoutError:
             if body.pending:
                 raise ServerError(
-                    408, f"The body did not come within {self.limits.deadline:g} s."
+                    f"The body did not come within {self.limits.deadline:g} s.", status=408
                 ) from None
             raise DeadlineExceeded(
                 f"There was no answer within {self.limits.deadline:g} s: "
@@ -314,17 +292,11 @@ class LimitRequests:
 
 
 class LimitedBody:
-    """A request's body as it is or unpacked from gzip, which ends in an error if it is too long.
-
-    Args:
-        scope: of the request.
-        receive: of the body as it is sent.
-        most: bytes that it may have, sent and unpacked.
+    """A request's body as it is or unpacked from gzip, of at most so many bytes either way.
 
     Raises:
-        TooLarge: `Content-Length` says more.
-        InvalidArgument: `Content-Length` is no number.
-        ServerError: 415, if `Content-Encoding` names anything but gzip and identity.
+        ServerError: 413, if `Content-Length` says more, and 400, if it is no number; 415, if
+            `Content-Encoding` names anything but gzip and identity.
     """
 
     def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
@@ -340,20 +312,15 @@ class LimitedBody:
         encodings = [each for each in encodings if each not in (b"", b"identity")]
         if encodings and encodings not in ([b"gzip"], [b"x-gzip"]):
             raise ServerError(
-                415,
                 "`Content-Encoding` must be gzip or identity. "
                 f"Received: {ascii(b', '.join(encodings).decode('latin-1'))[:60]}; send it without "
                 "compression, or with gzip once",
+                status=415,
             )
         self._stream = zlib.decompressobj(GZIP_FORMAT) if encodings else None
 
     async def receive(self) -> Message:
-        """The next message, as an application receives it.
-
-        Raises:
-            TooLarge: at the first byte too many.
-            InvalidArgument: it is not gzip, as its headers say.
-        """
+        """The next message, as an application receives it; 413 at the first byte too many."""
         self.pending = True
         message = await self._receive()
         self.pending = False
@@ -362,7 +329,7 @@ class LimitedBody:
         body = message.get("body") or b""
         self._sent += len(body)
         if self._sent > self.most:
-            raise self._too_large(f"more than {self.most}")
+            raise self._too_large(f"more than {self.most} bytes")
         if self._stream is not None:
             body = self._unpack(body, last=not message.get("more_body"))
         return message | {"body": body}
@@ -372,10 +339,12 @@ class LimitedBody:
             raise InvalidArgument("Expected a number of bytes in `Content-Length`.")
         # Compared by length first: Python does not read numbers of any number of digits.
         if len(value.lstrip(b"0")) > 18 or int(value) > self.most:
-            raise self._too_large(value.decode()[:20])
+            raise self._too_large(f"{value.decode()[:20]} bytes")
 
-    def _too_large(self, received: str) -> TooLarge:
-        return TooLarge(f"Expected a body of at most {self.most} bytes. Received: {received} bytes")
+    def _too_large(self, received: str) -> ServerError:
+        return ServerError(
+            f"Expected a body of at most {self.most} bytes. Received: {received}", status=413
+        )
 
     def _unpack(self, packed: bytes, *, last: bool) -> bytes:
         try:
@@ -385,10 +354,7 @@ class LimitedBody:
             raise InvalidArgument(f"The body is not gzip, as its headers say: {error}.") from None
         self._unpacked += len(body)
         if self._unpacked > self.most:
-            raise TooLarge(
-                f"Expected a body of at most {self.most} bytes. "
-                f"Received: more than {self.most} when unpacked"
-            )
+            raise self._too_large(f"more than {self.most} when unpacked")
         if self._stream.unused_data:
             raise InvalidArgument("Expected one gzip stream. Received: bytes after its end")
         if last and not self._stream.eof:

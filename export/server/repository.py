@@ -1,8 +1,8 @@
 """The models in a folder: found, loaded, swapped for newer versions, and unloaded.
 
-As with TF Serving's default policy, the highest version of a model is served: a new one is loaded
-and run once before it takes over, and the old one is closed when the last request that uses it has
-been answered. Half-written folders are left alone.
+As with TF Serving's default policy, the highest version of a model is served: a new one is
+loaded and run once before it takes over, and the old one is closed when the last request that
+uses it has been answered. Half-written folders are left alone.
 """
 
 import asyncio
@@ -35,17 +35,12 @@ Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 @dataclasses.dataclass(frozen=True)
 class VersionFolder:
-    """A version folder with every file that its serving.json lists.
+    """A version folder with every file that its serving.json lists."""
 
-    Args:
-        folder: resolved.
-        fingerprint: path, size, time and inode of its files: another one means other content.
-        name: of the model, as exported; that of the folder if serving.json is broken.
-    """
-
-    folder: Path
+    folder: Path  # resolved
+    # path, size, time and inode of its files: another one means other content
     fingerprint: Fingerprint
-    name: str
+    name: str  # of the model, as exported; that of the folder if serving.json is broken
 
     @property
     def number(self) -> int:
@@ -55,25 +50,17 @@ class VersionFolder:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The models in a root folder.
+    """The models in a root folder."""
 
-    Args:
-        root: resolved; nothing outside is served.
-        models: folder by name of model; version folders lie in it.
-        alone: the version folder that the root is, if it is one.
-    """
-
-    root: Path
-    models: dict[str, Path]
-    alone: Path | None = None
+    root: Path  # resolved; nothing outside is served
+    models: dict[str, Path]  # folder by name of model; version folders lie in it
+    alone: Path | None = None  # the version folder that the root is, if it is one
 
 
 def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
     """The models in a version folder, a model, a folder of models or an export.
 
-    Args:
-        root: what to look at.
-        warn: given what is left out, and why.
+    `warn` is given what is left out, and why.
 
     Raises:
         NotADirectoryError: it is no folder.
@@ -98,9 +85,8 @@ def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
 def read_versions(model: Path, warn: Warn = logger.warning) -> dict[int, VersionFolder]:
     """The complete version folders of a model; half-written ones are left out.
 
-    Args:
-        model: folder of its versions; a link out of it could make a version of another model's.
-        warn: given what else is left out, and why.
+    `warn` is given what else is left out: links out of the folder, which could make a version of
+    another model's.
     """
     found = {}
     for number, folder in _numbered(model).items():
@@ -162,41 +148,26 @@ class State(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """State of a version, and what is wrong with it.
+    """State of a version, and what is wrong with it."""
 
-    Args:
-        version: its number.
-        state: see `State`.
-        error_code: `"OK"`, or TensorFlow's name of what is wrong with its files.
-        error_message: the sentence to that.
-    """
-
-    version: int
+    version: int  # its number
     state: State
-    error_code: str = "OK"
-    error_message: str = ""
+    error_code: str = "OK"  # `"OK"`, or TensorFlow's name of what is wrong with its files
+    error_message: str = ""  # the sentence to that
 
 
 @dataclasses.dataclass(eq=False)
 class Entry:
-    """A version and the requests that use it.
+    """A version and the requests that use it."""
 
-    Args:
-        found: the content it is about.
-        status: see `VersionStatus`.
-        servable: while it is loaded.
-        leases: requests that use it.
-        idle: set when the last of them ends.
-    """
-
-    found: VersionFolder
+    found: VersionFolder  # the content it is about
     status: VersionStatus
-    servable: Servable | None = None
-    leases: int = 0
+    servable: Servable | None = None  # while it is loaded
+    leases: int = 0  # requests that use it
+    # set when the last of them ends
     idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
     def set_state(self, state: State, error: BaseException | None = None) -> None:
-        """Notes a new state, and why if something is wrong."""
         code, message = "OK", ""
         if error is not None:
             broken = isinstance(error, BrokenVersion)
@@ -204,14 +175,12 @@ class Entry:
         self.status = VersionStatus(self.status.version, state, code, message)
 
     def release(self) -> None:
-        """Ends one request's use."""
         self.leases -= 1
         if not self.leases:
             self.idle.set()
 
     @property
     def available(self) -> bool:
-        """Whether requests may use it."""
         return self.status.state == State.AVAILABLE
 
 
@@ -219,10 +188,7 @@ class Versions:
     """The versions of one model; used from one event loop.
 
     The highest one that can be loaded is wanted, and those that a label names. What is served goes
-    on until what takes its place is ready.
-
-    Args:
-        load: opens the folder of a version; called in a thread.
+    on until what takes its place is ready. `load` opens the folder of a version, in a thread.
     """
 
     def __init__(self, load: Callable[[VersionFolder, int], Servable]) -> None:
@@ -236,7 +202,6 @@ class Versions:
         self._closing: set[asyncio.Task] = set()
 
     def latest(self) -> Entry | None:
-        """The highest version that is served."""
         served = [number for number, entry in self.entries.items() if entry.available]
         return self.entries[max(served)] if served else None
 
@@ -282,7 +247,6 @@ class Versions:
         await asyncio.gather(*self._closing)
 
     def _missing_once(self, found: Mapping[int, VersionFolder]) -> dict[int, VersionFolder]:
-        """What is served and was there at the last look, but is not now."""
         return {
             number: entry.found
             for number, entry in self.entries.items()
@@ -362,7 +326,7 @@ class Repository:
         poll_seconds: between looks at the folder; 0 looks once.
         num_threads: of the engine, within one batch.
         samples_limit: most samples of one request.
-        hooks: given a model's name and version, who is told of its batches.
+        hooks: given a model's name and version, the functions that count its batches.
 
     Raises:
         ValueError: there is no such engine.
@@ -429,11 +393,7 @@ class Repository:
         return {name: of for name, of in self.models().items() if name in self._required}
 
     def status(self, name: str, version: int | None = None) -> list[VersionStatus]:
-        """States of a model's versions, highest first.
-
-        Raises:
-            NotFound: there is no such model or version.
-        """
+        """States of a model's versions, highest first; 404 without such a model or version."""
         if name not in self._models:
             raise NotFound(f"Could not find any versions of model {name[:200]}")
         entries = self._models[name].entries
@@ -446,12 +406,7 @@ class Repository:
     def lease(
         self, name: str, version: int | None = None, label: str | None = None
     ) -> Iterator[Servable]:
-        """A version that is not closed within the block.
-
-        Args:
-            name: of the model.
-            version: the highest one if `None`.
-            label: stands for a version instead.
+        """A version that is not closed within the block: the highest, or that of a number or label.
 
         Raises:
             NotFound: there is none that is served.
@@ -468,8 +423,7 @@ class Repository:
     async def refresh(self, *, retry: bool = True) -> None:
         """Looks at the folder once and loads and unloads what has changed.
 
-        Args:
-            retry: whether new content that cannot be loaded is tried once more at the next look.
+        With `retry` new content that cannot be loaded is tried once more at the next look.
         """
         async with self._refreshing:
             try:

@@ -45,7 +45,7 @@ class Servable:
         version: number of its folder.
         name: the model's, where it differs from the one it was exported under.
         samples_limit: most samples of one request.
-        hooks: see `Hooks`.
+        hooks: functions that count batches.
 
     Raises:
         BrokenVersion: its latents or units cannot be loaded, or a signature is not ours.
@@ -134,16 +134,11 @@ class Servable:
     async def predict(
         self, signature_name: str, inputs: Mapping[str, np.ndarray], deadline: float | None = None
     ) -> Arrays:
-        """Runs a signature.
+        """Runs a signature on inputs by name; those with a default may be left out.
 
-        Args:
-            signature_name: a key of `signatures`.
-            inputs: by name; those with a default may be left out.
-            deadline: as `time.monotonic()` counts, after which nothing is begun; `None` for no
-                limit.
+        After the `deadline`, as `time.monotonic()` counts, nothing is begun.
 
-        Returns:
-            outputs by name; `image_bytes` are `bytes` in an array of dtype object.
+        Returns outputs by name; `image_bytes` are `bytes` in an array of dtype object.
 
         Raises:
             InvalidArgument: there is no such signature, or an input is wrong.
@@ -159,16 +154,11 @@ class Servable:
         return await self._handlers[signature_name](checked, deadline)
 
     def admit(self) -> None:
-        """Refuses a request for a single sample if the queue would, before its body is read.
-
-        Raises:
-            Overloaded: the queue is full.
-            Unavailable: the version is being unloaded.
-        """
+        """Refuses a request for a single sample if the queue would, before its body is read."""
         self._batcher.admit(1)
 
     def flush(self) -> None:
-        """Starts batches without waiting for more rows from now on: the server is being stopped."""
+        """Starts batches without waiting for more rows: the server is being stopped."""
         self._batcher.flush()
 
     async def close(self) -> None:
@@ -236,9 +226,6 @@ class Servable:
 class Sampler:
     """What draws of a version without its generator; may be called from several threads.
 
-    Args:
-        spec: the version folder.
-
     Raises:
         BrokenVersion: `latents.tflite` or `units.tflite` is damaged or takes other inputs than
             serving.json says, or the units are of no known kind.
@@ -279,8 +266,7 @@ class Sampler:
             truncation: 1 as drawn, 0 the likeliest. Without effect where the prior does not
                 truncate.
 
-        Returns:
-            float32 `(count, ...)` by name.
+        Returns float32 `(count, ...)` by name.
         """
         if not self._outputs:
             return {}
@@ -295,7 +281,6 @@ class Sampler:
 
 
 def pixel_levels(x: np.ndarray) -> np.ndarray:
-    """Images in model units, -1 to 1 -> uint8 levels 0 to 255."""
     levels = np.round((x + np.float32(1)) * np.float32(127.5))
     return np.clip(levels, 0, 255).astype(np.uint8)
 
@@ -337,14 +322,8 @@ def uniform(count: int, size: int, seed: int) -> np.ndarray:
     """Draws as `tf.random.stateless_uniform((count, size), [0x5A11, seed], alg="philox")`.
 
     With the same noise, bit for bit, every engine gives the samples of the SavedModel's `sample`.
-
-    Args:
-        count: how many rows, at least 0.
-        size: numbers a row, at least 0.
-        seed: an int32 or int64.
-
-    Returns:
-        float32 `(count, size)` in [0, 1); the first rows are the same for every `count`.
+    The seed is an int32 or int64; the numbers are float32 in [0, 1), and the first rows are the
+    same for every `count`.
     """
     total = count * size
     key, upper = _scramble(SAMPLE_STREAM, seed)
@@ -440,14 +419,10 @@ def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) ->
 def complete_inputs(
     signature: Signature, inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Inputs with defaults filled in, each of its signature's dtype and shape.
+    """Inputs by name with defaults filled in, each of its signature's dtype and shape.
 
     Numbers of another dtype are taken where none of them changes its meaning: whole numbers within
     the range for whole numbers, any real numbers for float32.
-
-    Args:
-        signature: says what is expected.
-        inputs: by name.
 
     Raises:
         InvalidArgument: naming the input that is unknown, missing, of another dtype or shape, or

@@ -39,25 +39,19 @@ Sentence = Callable[[str], None]  # takes a sentence for the user
 class Settings:
     """Settings of a server process.
 
-    Args:
-        host: address to listen at; loopback unless told otherwise.
-        port: 0 for any that is free.
-        limits: see `Limits`.
-        idle_seconds: for which a connection may take to send the headers of its first or next
-            request.
-        drain_seconds: for which a server that is told to stop (SIGTERM) is not ready but still
-            takes requests, so that whoever sends them has time to notice.
-        api_key: what requests must carry; from the environment.
-
     Raises:
         StartError: a time is not from 0 to 3600 seconds.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8501
+    host: str = "127.0.0.1"  # address to listen at; loopback unless told otherwise
+    port: int = 8501  # 0 for any that is free
     limits: Limits = field(default_factory=Limits)
+    # for which a connection may take to send the headers of its first or next request
     idle_seconds: float = 30.0
+    # for which a server that is told to stop (SIGTERM) is not ready but still takes requests, so
+    # that whoever sends them has time to notice
     drain_seconds: float = 1.0
+    # what requests must carry; from the environment
     api_key: str | None = field(default_factory=lambda: os.environ.get(KEY_VARIABLE) or None)
 
     def __post_init__(self) -> None:
@@ -84,7 +78,7 @@ def serve(
     Args:
         root: an export, its `models/` folder, a model's folder or a version's.
         engine: a member of `ganapp.export.server.engines.ENGINES`.
-        settings: see `Settings`.
+        settings: address, limits and times.
         batching: arguments of `ganapp.export.server.batching.Batching`.
         poll_seconds: between two looks for new versions.
         on_ready: given the address, once the server is ready.
@@ -156,11 +150,7 @@ def raise_file_limit() -> None:
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
-    """The numeric address of a host, and a port there that nothing listens at.
-
-    Raises:
-        StartError: if the address is taken, not allowed or not this machine's.
-    """
+    """The numeric address of a host, and a port there that nothing listens at."""
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -186,13 +176,7 @@ def free_address(host: str, port: int) -> tuple[str, int]:
 async def run(
     app: Server, address: tuple[str, int], settings: Settings, on_ready: Sentence
 ) -> None:
-    """Loads the models, serves, and ends after a signal when the last answer is given.
-
-    Args:
-        app: the application.
-        address: numeric address and port to listen at.
-        settings: see `Settings`; host and port are not looked at.
-        on_ready: given the address, once the server is ready.
+    """Loads the models, serves at the address, and ends after a signal with the last answer.
 
     Raises:
         StartError: if no model can be served, or something has taken the address.
@@ -234,11 +218,9 @@ def stop_on_signals(
 ) -> None:
     """Makes SIGTERM and SIGINT end the server; a second one ends the process at once.
 
-    Args:
-        app: is no longer ready, and its answers end their connections.
-        server: takes no more connections, after `drain_seconds` where it is SIGTERM.
-        serving: its task, cancelled if clients have not taken their answers after the deadline.
-        settings: see `Settings`.
+    The application is no longer ready, and its answers end their connections. The server takes no
+    more connections, after `drain_seconds` where it is SIGTERM, and is cancelled if clients have
+    not taken their answers after the deadline.
     """
     loop = asyncio.get_running_loop()
 
@@ -291,11 +273,7 @@ def _greeting(repository: Repository, host: str, port: int) -> str:
 
 
 def check_models(repository: Repository) -> None:
-    """Refuses to start without a model that serves.
-
-    Raises:
-        StartError: with what is wrong with the model, if there is one.
-    """
+    """Refuses to start without a model that serves, with what is wrong if something is."""
     models = repository.models()
     if not models:
         raise StartError(

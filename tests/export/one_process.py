@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from ganapp.export import package, servable
+from ganapp.export import package, serving_files
 from ganapp.export.worker import Worker
 from ganapp.export.worker_process import Session
 
@@ -41,5 +41,5 @@ def one_process():
     """Exports within start no processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(package, "Worker", WorkerHere)
-        patch.setattr(servable, "Worker", WorkerHere)
+        patch.setattr(serving_files, "Worker", WorkerHere)
         yield

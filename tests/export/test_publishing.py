@@ -9,7 +9,7 @@ import pytest
 
 from ganapp import __main__ as cli
 from ganapp.export import ExportError, staging
-from ganapp.export.checksums import as_text, files_below, sums_of
+from ganapp.export.layout import as_text, files_below, sums_of
 from ganapp.export.server.repository import read_versions
 from ganapp.export.staging import publish
 

@@ -17,7 +17,7 @@ from ganapp.export.server.app import make_app
 from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import InvalidArgument
 from ganapp.export.server.metrics import Metrics
-from ganapp.export.server.observations import picture_counts, read_observation
+from ganapp.export.server.pages import picture_counts, read_observation
 from ganapp.export.server.serve import make_repository
 
 SPEED = [0.5, -0.25]
