@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import math
+import string
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -500,43 +501,7 @@ def _shape(tensor: Json) -> str:
 
 # The card as HTML: one page that needs nothing else, no network, no script.
 
-STYLE = """\
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --link: #0b57d0; }
-@media (prefers-color-scheme: dark) { :root { --link: #8ab4f8; } }
-body { margin: 0 auto; max-width: 62rem; padding: 1rem; line-height: 1.5;
-  font-family: system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-a { color: var(--link); }
-img { max-width: 100%; height: auto; }
-.wide, pre { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal; }
-th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
-  vertical-align: top; }
-thead th:empty { padding: 0; }
-code { font-family: ui-monospace, monospace; font-size: .9em; }
-@media (max-width: 40rem) {
-  table { font-size: .8rem; }
-  td > code { overflow-wrap: anywhere; }
-  td:has(> code:only-child) { min-width: 9rem; }
-}
-pre { background: var(--soft); border-radius: .4rem; padding: .7rem; }
-"""
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-{body}</body>
-</html>
-"""
+PAGE = Path(__file__).with_name("card.html")
 
 
 def render_html(markdown: str, *, title: str, pictures: Mapping[str, bytes]) -> str:
@@ -557,4 +522,5 @@ def render_html(markdown: str, *, title: str, pictures: Mapping[str, bytes]) -> 
         if content is not None:
             image.attrs["src"] = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     body = parser.renderer.render(tokens, parser.options, {})
-    return PAGE.format(title=html.escape(title), style=STYLE, body=body)
+    page = string.Template(PAGE.read_text(encoding="utf-8"))
+    return page.substitute(title=html.escape(title), body=body)

@@ -63,7 +63,7 @@ def option(name: str) -> tf.TensorSpec:
 
 
 def generator_function(bundle: Bundle, batch: int | None = None) -> GraphFunction:
-    """The generator of inputs by name: `{output_name: float32 (n, *shape)}`; any n without `batch`."""
+    """The generator of inputs by name: `{output_name: float32 (n, *shape)}`, n any or `batch`."""
 
     def serving_default(**inputs: tf.Tensor) -> Tensors:
         samples = bundle.generate(inputs)

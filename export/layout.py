@@ -36,11 +36,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def safe_name(name: str) -> str:
-    """A name of a run made one of a model: also a folder's and a part of an address.
-
-    Other characters than letters, digits, `_`, `.` and `-` become `-`, what is too long is cut, and
-    a reserved name gets `-model` after it.
-    """
+    """The name of a run as that of a model, which is also a folder's and a part of an address."""
     safe = _UNSAFE.sub("-", name).strip(".-")[:LONGEST_NAME].strip(".-") or "model"
     return f"{safe}-model" if safe in RESERVED else safe
 
@@ -52,11 +48,7 @@ def may_be_served(name: str) -> bool:
 
 
 def version_folder(name: str, version: int) -> PurePosixPath:
-    """The folder of a version below the export directory.
-
-    Raises:
-        ExportError: the name or the number cannot be served.
-    """
+    """The folder of a version below the export directory, if name and number can be served."""
     if safe_name(name) != name:
         raise ExportError(
             "`name` must consist of letters, digits, `_`, `.` and `-`, begin and end with none of "
@@ -140,11 +132,7 @@ class GeneratorInputs:
 
 
 def read_object(path: Path) -> Json:
-    """Reads a JSON object.
-
-    Raises:
-        ExportError: it cannot be read or is something else.
-    """
+    """Reads a JSON object; `ExportError` where there is none."""
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
@@ -166,10 +154,8 @@ def read_card(directory: Path) -> Json | None:
 def labels(model: Path) -> dict[str, int]:
     """The labels in the folder of a model's versions: `labels.json`, e.g. `{"stable": 1}`.
 
-    None if there is no such file or it is a link that leads out of the folder.
-
-    Raises:
-        ValueError: it is not a JSON object of whole numbers.
+    None if there is no such file or it is a link that leads out of the folder; `ValueError` where
+    it is not a JSON object of whole numbers.
     """
     path = model / LABELS
     if not path.is_file() or not path.resolve().is_relative_to(model.resolve()):
@@ -207,11 +193,7 @@ def as_text(sums: Mapping[str, str]) -> str:
 
 
 def from_text(text: str) -> dict[str, str]:
-    """Reads what `as_text` wrote.
-
-    Raises:
-        ExportError: a line is no checksum with a path that stays below the folder.
-    """
+    """Reads what `as_text` wrote; `ExportError` at a line that is no checksum with a path below."""
     found = {}
     for line in text.splitlines():
         match = _LINE.fullmatch(line)
@@ -257,11 +239,9 @@ def update_serving(folder: Path) -> None:
 def write_sums(directory: Path, out: Path, place: PurePosixPath) -> None:
     """Writes `SHA256SUMS` with every file of the new export and of what stays beside it.
 
-    Args:
-        directory: the new export, complete but for this file.
-        out: where it goes; the lines of its other versions are kept, but for those whose folder
-            somebody has deleted, which would be missing for ever.
-        place: folder of the new version.
+    In `directory` the new export is complete but for this file, and `place` is its version. The
+    lines of other versions in `out` are kept, but for those whose folder somebody has deleted,
+    which would be missing for ever.
     """
     try:
         kept = from_text((out / SUMS).read_text(encoding="utf-8"))
@@ -282,11 +262,7 @@ def _is_of_a_version(out: Path, name: str) -> bool:
 
 
 def files_of_version(folder: Path) -> dict[str, str]:
-    """The checksums in a version's `serving.json`, which travel with the folder, by path.
-
-    Raises:
-        ExportError: it cannot be read or lists no files.
-    """
+    """The checksums in a version's `serving.json`, which travel with the folder, by path."""
     sums = read_object(folder / EXTRA / SERVING).get("files")
     if not isinstance(sums, dict) or not all(map(is_below, sums)):
         raise ExportError(f"{folder / EXTRA / SERVING} must list the files of the version.")
@@ -294,9 +270,7 @@ def files_of_version(folder: Path) -> dict[str, str]:
 
 
 def check_sums(directory: Path) -> dict[str, str]:
-    """Compares every file of an export with `SHA256SUMS` and the list in each `serving.json`.
-
-    Returns the checksums by path.
+    """The checksums of an export by path, compared with `SHA256SUMS` and each `serving.json`.
 
     Raises:
         ExportError: there is no export, or a file has changed, is missing or was added.

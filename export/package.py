@@ -147,7 +147,7 @@ def _write_all(
     written = []
     for form in chosen:
         before = set(files_below(folder))
-        options = {"batch": batch} if form.fixes_batch else {}
+        options = {"batch": batch} if batch and form.fixes_batch else {}
         try:
             form.write(bundle, folder / form.path, **options)
         except ExportError as error:

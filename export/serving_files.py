@@ -34,7 +34,6 @@ from ganapp.models.tensors import LATENT, Tensors
 SCHEMA = "ganapp-serving/1"
 TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")
 WRITTEN_FIELDS = ("form", "first", "before", "width", "unique")  # where samples say otherwise
-LEVELS = {"levels": True}
 UNIT_TOLERANCE = 1e-5  # of a sample's largest value
 TIMEOUT_SECONDS = 300
 WARM_UP = f"{EXTRA}/tf_serving_warmup_requests"
@@ -57,32 +56,23 @@ def write_serving_files(
         version_folder: with the artefacts in it.
         name: of the model.
         artefacts: path inside the folder by format, `"."` for a SavedModel.
-
-    Raises:
-        ExportError: a graph cannot be converted or gives something else, or the disk refused.
     """
     (version_folder / EXTRA).mkdir(exist_ok=True)
-    document = serving_document(
-        bundle, name=name, artefacts=artefacts, directions=principal_directions(bundle)
-    )
+    document = serving_document(bundle, name=name, artefacts=artefacts)
     if bundle.drawn:
         write_latents(bundle, version_folder / LATENTS)
         verify_latents_graph(bundle, version_folder / LATENTS)
     if "graph" in document["units"]:
         write_units(bundle, version_folder / UNITS)
-        verify_units_graph(bundle, version_folder / UNITS)
-    else:
-        verify_stated_units(bundle, document["units"])
+    verify_units(bundle, document["units"], version_folder)
     if "saved_model" in artefacts:
         write_warmup(bundle, version_folder, name)
     write_serving(document, version_folder)
 
 
-def serving_document(
-    bundle: Bundle, *, name: str, artefacts: Mapping[str, str], directions: "Directions"
-) -> Json:
+def serving_document(bundle: Bundle, *, name: str, artefacts: Mapping[str, str]) -> Json:
     """All of serving.json but the checksums, see `write_serving`."""
-    prior = bundle.priors.get(LATENT, bundle.prior)
+    prior, directions = bundle.priors.get(LATENT, bundle.prior), principal_directions(bundle)
     return {
         "schema": SCHEMA,
         "name": name,
@@ -138,7 +128,7 @@ def units_of(bundle: Bundle) -> Json:
     `{"levels": True}`, `{"mean": ..., "scale": ...}`, or the path of a graph.
     """
     if bundle.transform.get("levels"):
-        return LEVELS
+        return {"levels": True}
     names = ("mean", "scale")
     if set(names) <= bundle.transform.keys():
         return {name: np.asarray(bundle.transform[name], np.float32).tolist() for name in names}
@@ -165,7 +155,6 @@ def _tensor(tensor: tf.TensorSpec | tf.Tensor) -> Json:
 
 
 def _rounded(values: np.ndarray) -> list[float]:
-    """Seven digits, all that float32 has."""
     return [float(f"{value:.7g}") if math.isfinite(value) else 0.0 for value in values.tolist()]
 
 
@@ -173,10 +162,8 @@ def write_latents(bundle: Bundle, path: Path) -> None:
     """Writes `Bundle.draw` as a LiteRT file; float32, never quantised: it is all of the diversity.
 
     Its signature `serving_default` takes `noise` and the options of the bundle (the scalars `class`
-    and `truncation`), and returns the drawn inputs, `z` as `latents`.
-
-    Raises:
-        ExportError: the prior uses an operation LiteRT does not have.
+    and `truncation`), and returns the drawn inputs, `z` as `latents`. `ExportError` where the prior
+    uses an operation LiteRT does not have.
     """
 
     def draw(noise: tf.Tensor, **options: tf.Tensor) -> Tensors:
@@ -194,9 +181,6 @@ def write_units(bundle: Bundle, path: Path) -> None:
     """Writes `bundle.to_user_units` as a LiteRT file.
 
     Its signature `serving_default` takes the generator's output by its name and returns `samples`.
-
-    Raises:
-        ExportError: it uses an operation LiteRT does not have.
     """
     given = tf.TensorSpec((None, *bundle.shape), tf.float32, name=bundle.output_name)
 
@@ -241,26 +225,19 @@ def verify_latents_graph(bundle: Bundle, path: Path) -> None:
         verify_drawn_inputs(bundle, "The graph of latents", outputs[request], given)
 
 
-def verify_units_graph(bundle: Bundle, path: Path) -> None:
-    """Checks that the graph gives the samples in the user's units."""
-    samples = bundle.samples(bundle.example_inputs(256, stream=SAMPLES))
-    found = run_graph(path, {"units": {bundle.output_name: samples}})["units"]["samples"]
-    _verify_units(bundle, "The graph of units", samples, found)
-
-
-def verify_stated_units(bundle: Bundle, units: Json) -> None:
+def verify_units(bundle: Bundle, units: Json, folder: Path) -> None:
     """Checks that what serving.json says of the units is what `to_user_units` does."""
     samples = bundle.samples(bundle.example_inputs(256, stream=SAMPLES))
-    if units.get("levels"):
+    what = "`transform`"
+    if "graph" in units:
+        what, given = "The graph of units", {"units": {bundle.output_name: samples}}
+        found = run_graph(folder / units["graph"], given)["units"]["samples"]
+    elif units.get("levels"):
         levels = np.round((samples + np.float32(1)) * np.float32(127.5))
         found = np.clip(levels, 0, 255).astype(np.uint8)
     else:
         mean, scale = (np.asarray(units[name], np.float32) for name in ("mean", "scale"))
         found = samples * scale + mean
-    _verify_units(bundle, "`transform`", samples, found)
-
-
-def _verify_units(bundle: Bundle, what: str, samples: np.ndarray, found: np.ndarray) -> None:
     expected = np.asarray(bundle.to_user_units(tf.constant(samples)))
     check_close(what, "`to_user_units`", found, expected, UNIT_TOLERANCE, levels=0.0)
 
@@ -278,11 +255,16 @@ def write_warmup(bundle: Bundle, folder: Path, name: str) -> None:
     The first call of every signature plans its graph and is many times slower than the next. There
     is one request for every signature and two sizes of batches.
     """
-    path = folder / WARM_UP
-    path.parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as file:
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    with tf.io.TFRecordWriter(str(folder / WARM_UP)) as file:
         for signature, inputs in _warmup_requests(bundle):
-            file.write(_record(name, signature, inputs))
+            log = PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name, request.model_spec.signature_name = name, signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            file.write(log.SerializeToString(deterministic=True))
 
 
 def _warmup_requests(bundle: Bundle) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -297,18 +279,6 @@ def _warmup_requests(bundle: Bundle) -> Iterator[tuple[str, dict[str, np.ndarray
         drawing |= options if batch == WARM_UP_BATCHES[0] else {}
         for name in (bundle.drawing, f"{bundle.drawing}_png")[: 1 + bundle.has_png]:
             yield name, drawing
-
-
-def _record(name: str, signature: str, inputs: Arrays) -> bytes:
-    """A `PredictionLog` with one request, as TensorFlow Serving logs them."""
-    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
-
-    log = PredictionLog()
-    request = log.predict_log.request
-    request.model_spec.name, request.model_spec.signature_name = name, signature
-    for key, value in inputs.items():
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-    return log.SerializeToString(deterministic=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -338,10 +308,9 @@ def principal_directions(
     applications", arXiv:2101.06006.
     """
     prior = bundle.priors.get(LATENT)
-    if prior is None or all(each.name != LATENT for each in bundle.inputs):
-        return Directions(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
-    places = np.flatnonzero(prior.continuous_mask)
-    size, entries = prior.size, int(np.prod(bundle.shape))
+    takes = prior is not None and any(each.name == LATENT for each in bundle.inputs)
+    places = np.flatnonzero(prior.continuous_mask) if takes else ()
+    size, entries = prior.size if takes else 0, int(np.prod(bundle.shape))
     if not len(places):
         return Directions(np.zeros((0, size), np.float32), np.zeros(0, np.float32))
     drawn = bundle.example_inputs(latents, stream=SAMPLES, seed=DIRECTIONS_SEED)

@@ -38,9 +38,8 @@ YOUNG_SECONDS = 10.0  # between being made and being locked a folder looks like 
 def refuse_foreign(out: Path, folder: PurePosixPath) -> None:
     """Refuses a target where anything but an earlier export would be replaced.
 
-    Raises:
-        ExportError: `out` is a file, or a directory with content that is not ours, also in the
-            `folder` of the version below it; other versions and models stay as they are.
+    That is a file, or a directory with content that is not ours, also in the `folder` of the
+    version below it; other versions and models stay as they are.
     """
     try:
         present = {path.name for path in out.iterdir() if not is_aside(path)}
@@ -81,14 +80,9 @@ def _foreign(out: Path, folder: PurePosixPath) -> list[str]:
 def staging(out: Path, paths: Sequence[str]) -> Iterator[Path]:
     """A folder whose content moves to `out` when the block succeeds and vanishes when it fails.
 
-    Such folders of exports that were killed are removed first.
-
-    Args:
-        out: directory of the export. Where it exists the folder lies within, on the same disk.
-        paths: what of `out` is replaced, each whole or taken away, see `put_in_place`.
-
-    Raises:
-        ExportError: the disk refused, also when that happens inside the block.
+    Such folders of exports that were killed are removed first. Where `out` exists the folder lies
+    within, on the same disk; `paths` of it are replaced, see `put_in_place`. An `OSError`, also of
+    the block, becomes an `ExportError`.
     """
     made = [p for p in (out.parent, *out.parent.parents) if not os.path.lexists(p)]
     beside = out if out.is_dir() else out.parent

@@ -27,7 +27,6 @@ from ganapp.export.worker import Artefact, Worker
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE, npz_header, npz_names
 
 ROOM, ROUNDING = 2.0, 1e-4
-LATENT_ALONE = ({"name": "z"},)  # the inputs of exports that do not list any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,8 +75,7 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
             f"again. Received: schema={card.get('schema')!r}"
         )
     artefacts = _artefacts(card, directory, folder / EXTRA / CARD_JSON)
-    names = _input_names(card, folder / EXTRA / CARD_JSON)
-    inputs, samples = _reference(folder / EXTRA / REFERENCE, names)
+    inputs, samples = _reference(folder / EXTRA, card)
     for each, artefact in artefacts:
         with Worker(artefact) as worker:
             answer, _ = worker.run(inputs, (1, len(samples) - 1))
@@ -94,20 +92,18 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
         yield Checked(path=each["path"], difference=difference, tolerance=allowed)
 
 
-def _input_names(card: Json, path: Path) -> list[str]:
-    try:
-        names = [each["name"] for each in card.get("inputs", LATENT_ALONE)]
+def _reference(extra: Path, card: Json) -> tuple[Arrays, np.ndarray]:
+    """The inputs, by name, and samples that were kept."""
+    try:  # exports that list no inputs have `z` alone
+        names = [each["name"] for each in card.get("inputs", [{"name": "z"}])]
     except (KeyError, TypeError):
         names = []
     if not names or not all(isinstance(name, str) for name in names):
         raise ExportError(
-            f"`inputs` in {path} must list inputs by `name`. Received: {card.get('inputs')!r:.200}"
+            f"`inputs` in {extra / CARD_JSON} must list inputs by `name`. "
+            f"Received: {card.get('inputs')!r:.200}"
         )
-    return names
-
-
-def _reference(path: Path, names: list[str]) -> tuple[Arrays, np.ndarray]:
-    """The inputs, by name, and samples that were kept."""
+    path = extra / REFERENCE
     try:
         if missing := {*names, "samples"} - set(npz_names(path)):
             raise ValueError(f"it holds no array called {missing.pop()!r}")

@@ -50,10 +50,7 @@ class Worker(contextlib.AbstractContextManager):
     """A fresh process that has loaded one artefact; a context that ends it.
 
     `load_seconds` is what importing the runtime and loading the artefact took; an answer may take
-    `timeout` seconds.
-
-    Raises:
-        ExportError: the artefact could not be loaded.
+    `timeout` seconds. `ExportError` where it cannot be loaded.
     """
 
     def __init__(self, artefact: Artefact, *, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -78,12 +75,8 @@ class Worker(contextlib.AbstractContextManager):
     def run(self, inputs: Arrays, batches: Sequence[int]) -> tuple[np.ndarray | None, Json]:
         """Runs the artefact on inputs by name, float32 `(n, ...)`, in batches of these sizes.
 
-        Returns:
-            (its output, `None` where it has none of that name; `memory_bytes`, by how much the
-            process has grown since before the runtime was imported, and `tensorflow_imported`).
-
-        Raises:
-            ExportError: it failed.
+        Returns its output, `None` where it has none of that name; `memory_bytes`, by how much the
+        process has grown since before the runtime was imported, and `tensorflow_imported`.
         """
         ends = np.cumsum(batches)[:-1]
         parts = {name: np.split(values, ends) for name, values in inputs.items()}

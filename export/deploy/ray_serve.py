@@ -9,25 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
-from ganapp.export.server.metrics import Metrics
-from ganapp.export.server.serve import Settings, make_repository
+from ganapp.export.server.serve import Settings, make_server
 
 DEFAULTS = {"models": "", "replicas": 2, "engine": "litert", "poll_seconds": 2.0}
 
 
 def application(arguments: dict[str, Any]) -> Any:
-    """Builds the application that `serve run` starts.
+    """Builds the application (`ray.serve.Application`) that `serve run` starts.
 
     Args:
         arguments: `models` (an export or a folder of models), and if wanted `replicas` (2),
             `engine` ("litert"), `poll_seconds` (2) and the parameters of `Batching`. The command
             line gives text.
-
-    Returns:
-        A `ray.serve.Application`.
 
     Raises:
         ValueError: naming an argument that is missing or unknown.
@@ -72,15 +68,12 @@ def builder(
     """A function that makes a replica's ASGI application, where the replica runs."""
 
     def build() -> Server:
-        metrics, settings = Metrics(), Settings()
-        repository = make_repository(
+        return make_server(
             Path(models),
             engine=engine,
+            settings=Settings(),
             batching=batching,
             poll_seconds=poll_seconds,
-            samples=settings.limits.samples,
-            metrics=metrics,
         )
-        return make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
 
     return build

@@ -88,21 +88,14 @@ def check_close(
     tolerance: float,
     levels: float = GREY_LEVELS,
 ) -> float:
-    """Checks samples in the user's units, `(n, *user shape)`, against others.
+    """The largest difference of samples in the user's units, `(n, *user shape)`, from others.
 
-    Args:
-        prefix: what gave them, for the sentence.
-        source: what gave those that are expected.
-        samples: to check.
-        expected: of the same shape.
-        tolerance: largest allowed absolute difference of floats where the largest value is at most
-            1; relative to that value above, for the user's units may be thousands.
-        levels: largest allowed difference of uint8 values.
-
-    Returns the largest difference.
+    `prefix` and `source` say in the sentence what gave them. Floats may differ by `tolerance` where
+    the largest value is at most 1, relative to that value above, for the user's units may be
+    thousands; uint8 values by `levels`.
 
     Raises:
-        ExportError: another shape or type, or they differ.
+        ExportError: another shape or type, or they differ by more.
     """
     if samples.shape != expected.shape or samples.dtype != expected.dtype:
         raise ExportError(

@@ -65,11 +65,7 @@ def _with_stock_layers(network: "keras.Model") -> "keras.Model":
 
 
 def modules_in(path: Path) -> tuple[str, ...]:
-    """Python modules to import before `keras.saving.load_model`: of layers that are not Keras's.
-
-    Raises:
-        ExportError: the file is not a `.keras` file.
-    """
+    """Python modules to import before `keras.saving.load_model`: of layers that are not Keras's."""
     try:
         with zipfile.ZipFile(path) as file:
             configuration = json.loads(file.read("config.json"))

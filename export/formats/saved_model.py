@@ -44,10 +44,7 @@ def write_saved_model(bundle: "Bundle", path: Path) -> None:
 
     Inputs that would do nothing are left out, for they would let people believe in an effect:
     `class` of a generator without classes, `truncation` of a prior that does not truncate. Other
-    files in the directory stay.
-
-    Raises:
-        ExportError: a graph holds something a SavedModel cannot, or the disk refused.
+    files in the directory stay. `ExportError` where a graph holds something a SavedModel cannot.
     """
     import tensorflow as tf
 
@@ -146,15 +143,9 @@ def requests(bundle: "Bundle") -> dict[str, dict[str, np.ndarray]]:
 def check_draws(
     bundle: "Bundle", title: str, found: Mapping[str, Arrays], tolerance: float = EXACT
 ) -> float:
-    """Checks that what was drawn is what the prior and the generator give.
+    """The largest difference in user units of what was drawn from what prior and generator give.
 
-    Args:
-        bundle: what was exported, computing in float32.
-        title: of the format, for the sentence.
-        found: see `SavedModelProcess.draw`.
-        tolerance: largest allowed absolute difference of samples, in model units.
-
-    Returns the largest difference of samples in user units.
+    Samples may differ by `tolerance` in model units; for `found` see `SavedModelProcess.draw`.
 
     Raises:
         ExportError: the signature has other inputs than the bundle has a use for, one seed gave
@@ -203,13 +194,7 @@ def _sample_differences(
 
 
 def verify_drawn_inputs(bundle: "Bundle", prefix: str, outputs: Arrays, given: Arrays) -> None:
-    """Checks inputs that were drawn against those of the prior and the shares of classes.
-
-    `prefix` says what drew them, `outputs` holds them by the name of the output.
-
-    Raises:
-        ExportError: they differ by more than 1e-5, or are of another class than requested.
-    """
+    """Checks what `prefix` drew, by name of the output, against prior and shares of classes."""
     from ganapp.export.bundle import AS_DRAWN, WHOLE
 
     count = int(given["count"]) if "count" in given else len(given[bundle.observed[0].name])

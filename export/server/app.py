@@ -105,8 +105,8 @@ VERSION_1 = (
         rest.RowsRequest | rest.ColumnsRequest,
         rest.RowsResponse | rest.ColumnsResponse,
     ),
-    _post(":classify", rest.classify, rest.ExamplesRequest, None),
-    _post(":regress", rest.regress, rest.ExamplesRequest, None),
+    _post(":classify", rest.refuse_examples, rest.ExamplesRequest, None),
+    _post(":regress", rest.refuse_examples, rest.ExamplesRequest, None),
     Endpoint(path="", handler=rest.model_status, answer=rest.StatusResponse),
     Endpoint(path="/metadata", handler=rest.model_metadata, answer=rest.MetadataResponse),
     *_picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
@@ -226,11 +226,7 @@ class Server:
 
 @functools.lru_cache(maxsize=64)  # most requests ask the same as those before
 def find_endpoint(method: str, path: str) -> tuple[Handler, Target, str]:
-    """What answers a request of version 1, the model it names, and the template of its path.
-
-    Raises:
-        InvalidArgument: there is no such path, or its version is no number that 64 bits hold.
-    """
+    """What answers a request of version 1, the model it names, and the template of its path."""
     for endpoint, pattern in _patterns():
         found = pattern.fullmatch(path) if method == endpoint.method else None
         if found is None:

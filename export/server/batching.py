@@ -27,11 +27,7 @@ MEMORY = 0.8  # share of the old value in the running mean of seconds a row
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batching:
-    """Parameters of batching.
-
-    Raises:
-        ValueError: naming a parameter that is out of range.
-    """
+    """Parameters of batching; `ValueError` names one that is out of range."""
 
     max_batch_size: int = 64  # most rows of a batch; 1 turns gathering off
     batch_timeout_micros: int = 0  # for which rows may wait for company while a thread is free
@@ -96,11 +92,8 @@ Part = tuple[QueuedRequest, int, int]  # rows [start, stop) of a request
 class Batcher:
     """Runs rows of many requests together; used from one event loop.
 
-    Args:
-        run: inputs by name, rows `(n, ...)` -> `(n, ...)`, called in threads of the batcher,
-            `num_batch_threads` at a time. What it makes of a row may not depend on the others.
-        parameters: see `Batching`.
-        hooks: see `Hooks`.
+    `run` makes of inputs by name, rows `(n, ...)`, as many rows, in threads of the batcher,
+    `num_batch_threads` at a time. What it makes of a row may not depend on the others.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ import contextlib
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -61,18 +62,12 @@ def _sample_count(inputs: Arrays, signature: Signature) -> int:
     return max(rows, default=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Which model a path names."""
+class Target(NamedTuple):
+    """The model that a path names; the arguments of a lease."""
 
     name: str = ""  # of the model; empty where the path names none
     version: int | None = None  # or `None` for the one that is served
     label: str | None = None  # or `None`
-
-    @property
-    def model(self) -> tuple[str, int | None, str | None]:
-        """The arguments of a lease."""
-        return self.name, self.version, self.label
 
 
 @dataclass
@@ -90,7 +85,7 @@ class Context:
         """
         with (
             contextlib.suppress(InvalidArgument, NotFound, Unavailable),
-            self.repository.lease(*target.model) as servable,
+            self.repository.lease(*target) as servable,
         ):
             servable.admit()
 

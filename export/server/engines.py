@@ -33,12 +33,7 @@ class Engine(Protocol):
 
 
 def open_engine(name: str, spec: ServingSpec, *, num_threads: int = 1) -> Engine:
-    """Loads the artefact of a version folder.
-
-    Args:
-        name: of the engine, which is that of the artefact: a key of `ENGINES`.
-        spec: the version folder.
-        num_threads: threads within one call of `generate`.
+    """Loads the artefact of a version folder that has the engine's name.
 
     Raises:
         ValueError: there is no such engine.
@@ -66,10 +61,7 @@ class LiteRTModel:
 
     Resizing to another batch costs microseconds and the time of a call grows with its rows, so they
     are not padded: batches of 5 to 37 rows took no longer as they came than as powers of two. The
-    file has these inputs, float32 or int8 `(n, ...)`, and one output.
-
-    Raises:
-        ValueError, RuntimeError: it is no such file.
+    file has these inputs, float32 `(n, ...)`, and one output; else `ValueError` or `RuntimeError`.
     """
 
     def __init__(self, content: bytes, inputs: Sequence[str], num_threads: int) -> None:
@@ -111,9 +103,9 @@ class LiteRTModel:
             self._interpreter.allocate_tensors()
             self._rows = rows
         for name, details in self._inputs.items():
-            self._interpreter.set_tensor(details["index"], _quantise(inputs[name], details))
+            self._interpreter.set_tensor(details["index"], np.ascontiguousarray(inputs[name]))
         self._interpreter.invoke()
-        return _dequantise(self._interpreter.get_tensor(self._output["index"]), self._output)
+        return self._interpreter.get_tensor(self._output["index"])
 
 
 class LiteRTEngine:
@@ -252,29 +244,12 @@ def run_in_blocks(run: Callable[[Arrays], np.ndarray], inputs: Arrays, size: int
     """Calls `run` with batches of exactly `size` rows, the last filled up with zeros."""
     count, parts = count_rows(inputs), []
     for start in range(0, count, size):
-        batch = {name: _filled_up(x[start : start + size], size) for name, x in inputs.items()}
+        batch = {}
+        for name, rows in inputs.items():
+            batch[name] = np.zeros((size, *rows.shape[1:]), rows.dtype)
+            batch[name][: count - start] = rows[start : start + size]
         parts.append(run(batch)[: count - start])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _filled_up(rows: np.ndarray, size: int) -> np.ndarray:
-    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
-
-
-def _quantise(values: np.ndarray, details: dict) -> np.ndarray:
-    if details["dtype"] == np.float32:
-        return np.ascontiguousarray(values)
-    scale, zero = details["quantization"]
-    limits = np.iinfo(details["dtype"])
-    levels = np.clip(np.round(values / scale + zero), limits.min, limits.max)
-    return levels.astype(details["dtype"])
-
-
-def _dequantise(levels: np.ndarray, details: dict) -> np.ndarray:
-    scale, zero = details["quantization"]
-    if not scale:  # not quantised
-        return levels
-    return ((levels.astype(np.float32) - zero) * scale).astype(np.float32)
 
 
 def _check_listed(spec: ServingSpec, folder: Path) -> None:

@@ -58,14 +58,14 @@ async def ready(context: Context, request: Request, target: Target) -> Response:
 async def model_ready(context: Context, request: Request, target: Target) -> Response:
     """200 if the model (or this version of it) serves; 404 if there is none, 503 if not yet."""
     good = False
-    with contextlib.suppress(Unavailable), context.repository.lease(*target.model):
+    with contextlib.suppress(Unavailable), context.repository.lease(*target):
         good = not context.stopping
     return await json_response({"name": target.name, "ready": good}, status=200 if good else 503)
 
 
 async def model_metadata(context: Context, request: Request, target: Target) -> Response:
     """Versions, and the tensors of `serving_default`."""
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature = signature_of(servable, DEFAULT_SIGNATURE)
     states = context.repository.models().get(target.name, {})
     versions = [str(each) for each in sorted(states) if states[each] == State.AVAILABLE]
@@ -87,7 +87,7 @@ async def infer(context: Context, request: Request, target: Target) -> Response:
     answer = {"model_name": target.name, "parameters": {"signature": name}}
     if body.get("id") is not None:
         answer["id"] = _typed(body["id"], str, "id")
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature = signature_of(servable, name)
         sent = _by_name(body.get("inputs"), "inputs", signature.inputs)
         inputs = {key: _array(each, key, signature.inputs[key]) for key, each in sent.items()}

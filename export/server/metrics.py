@@ -1,6 +1,7 @@
 """Figures for Prometheus at `/metrics`: requests, their time, batches, the queue, versions."""
 
 import asyncio
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
@@ -25,35 +26,16 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "ganapp_requests",
-            "Answered requests.",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "ganapp_request_seconds",
-            "Seconds from the headers of a request to the end of its answer.",
-            ("route",),
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self.under_way = Gauge(
-            "ganapp_requests_under_way", "Requests being answered.", registry=self.registry
-        )
-        self.batch_rows = Histogram(
-            "ganapp_batch_rows",
-            "Samples run together.",
-            ("model", "version"),
-            buckets=ROWS,
-            registry=self.registry,
-        )
-        self.queue_rows = Gauge(
-            "ganapp_queue_rows",
-            "Samples that wait for a batch.",
-            ("model", "version"),
-            registry=self.registry,
-        )
+        own, version = {"registry": self.registry}, ("model", "version")
+        text = "Answered requests."
+        self.requests = Counter("ganapp_requests", text, ("method", "route", "status"), **own)
+        text = "Seconds from the headers of a request to the end of its answer."
+        self.seconds = Histogram("ganapp_request_seconds", text, ("route",), buckets=SECONDS, **own)
+        self.under_way = Gauge("ganapp_requests_under_way", "Requests being answered.", **own)
+        text = "Samples run together."
+        self.batch_rows = Histogram("ganapp_batch_rows", text, version, buckets=ROWS, **own)
+        text = "Samples that wait for a batch."
+        self.queue_rows = Gauge("ganapp_queue_rows", text, version, **own)
         self._depths: dict[tuple[str, str], Callable[[], int]] = {}
 
     def batch_hooks(self, name: str, version: int) -> Hooks:
@@ -73,11 +55,8 @@ class Metrics:
                 del self._depths[labels]
                 self.queue_rows.remove(*labels)
 
-        return Hooks(
-            on_open=on_open,
-            on_batch=lambda size: self.batch_rows.labels(*labels).observe(size),
-            on_close=on_close,
-        )
+        count = self.batch_rows.labels(*labels).observe
+        return Hooks(on_open=on_open, on_batch=count, on_close=on_close)
 
     def add_versions(self, repository: Repository) -> None:
         """Adds the versions of a repository's models, read whenever somebody asks."""
@@ -88,11 +67,11 @@ class Metrics:
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
+@dataclasses.dataclass(frozen=True)
 class _Versions(Collector):
     """One gauge a version: 1, with its state."""
 
-    def __init__(self, repository: Repository) -> None:
-        self.repository = repository
+    repository: Repository
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(

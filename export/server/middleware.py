@@ -10,6 +10,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -55,12 +56,12 @@ GZIP_FORMAT = 16 + zlib.MAX_WBITS  # what zlib calls a stream with gzip's header
 log = logging.getLogger("ganapp.server")
 
 
+@dataclass(frozen=True)
 class AddHeaders:
     """Middleware: headers on every answer, unless the answer sets its own."""
 
-    def __init__(self, app: ASGIApp, headers: Callable[[], dict[bytes, bytes]]) -> None:
-        self.app = app
-        self.headers = headers
+    app: ASGIApp
+    headers: Callable[[], dict[bytes, bytes]]  # those of an answer that begins now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -74,14 +75,10 @@ class AddHeaders:
 
 
 class AnswerErrors:
-    """Middleware: an exception becomes `{"error": sentence}`, and the connection stays usable.
+    """Middleware: an exception becomes `{"error": sentence}`, and the connection stays usable."""
 
-    `pace` spaces answers 429 and 503.
-    """
-
-    def __init__(self, app: ASGIApp, pace: "Pace | None" = None) -> None:
-        self.app = app
-        self.pace = pace or Pace()
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.pace = app, Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -188,8 +185,7 @@ class CheckKey:
     """Middleware: refuses requests without the key (401) where one is set."""
 
     def __init__(self, app: ASGIApp, key: str | None) -> None:
-        self.app = app
-        self.key = key.encode() if key else None
+        self.app, self.key = app, key.encode() if key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -215,6 +211,7 @@ def _sent_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     return found
 
 
+@dataclass(frozen=True)
 class CheckHost:
     """Middleware: refuses requests whose `Host` is a name that this machine has not given itself.
 
@@ -223,8 +220,7 @@ class CheckHost:
     every answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -255,13 +251,13 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+@dataclass
 class LimitRequests:
     """Middleware: requests at once, length of the body, deadline."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self.app = app
-        self.limits = limits
-        self.under_way = 0
+    app: ASGIApp
+    limits: Limits
+    under_way: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/v2/health/"):
@@ -292,12 +288,7 @@ class LimitRequests:
 
 
 class LimitedBody:
-    """A request's body as it is or unpacked from gzip, of at most so many bytes either way.
-
-    Raises:
-        ServerError: 413, if `Content-Length` says more, and 400, if it is no number; 415, if
-            `Content-Encoding` names anything but gzip and identity.
-    """
+    """A request's body as it is or unpacked from gzip, of at most so many bytes either way."""
 
     def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
         self.most = most

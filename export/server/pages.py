@@ -36,7 +36,7 @@ from ganapp.export.server.servable import (
     picture,
     pixel_levels,
 )
-from ganapp.export.server.spec import Arrays
+from ganapp.export.server.spec import Arrays, ServingSpec
 from ganapp.export.server.tensors import (
     Json,
     JsonObject,
@@ -192,9 +192,6 @@ def read_observation(value: Json, each: Input, *, most_pixels: int) -> np.ndarra
             [-1, 1].
         each: the input.
         most_pixels: of one picture, before it is resized.
-
-    Raises:
-        InvalidArgument: there are too many or too few numbers or pictures, or one is no picture.
     """
     pictures = value if isinstance(value, list) else [value]
     if pictures and all(map(is_base64, pictures)):
@@ -300,8 +297,27 @@ async def draw_samples(
     return [task.result() for task in tasks]
 
 
-def _check_images(servable: Servable) -> None:
-    spec = servable.spec
+async def _samples(
+    context: Context, request: Request, target: Target, check: Callable[[ServingSpec], None]
+) -> tuple[SampleQuery, ServingSpec, np.ndarray]:
+    """What a query asks for, of which model, and the samples of all its classes."""
+    body = await _body(context, request)
+    with context.repository.lease(*target) as servable:
+        check(servable.spec)
+        query = read_sample_query(request, servable, context.limits)
+        observations = await read_observations(context, servable, body)
+        drawn = await draw_samples(context, request, servable, query, observations)
+    return query, servable.spec, np.concatenate([outputs["samples"] for outputs in drawn])
+
+
+def _check_sheet(spec: ServingSpec) -> None:
+    if spec.kind in ("image", "video"):
+        raise InvalidArgument(
+            "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
+        )
+
+
+def _check_images(spec: ServingSpec) -> None:
     if spec.kind not in ("image", "video") or spec.output_shape[-1] not in CHANNELS:
         raise InvalidArgument(
             "Pictures are for images and clips of 1, 3 or 4 channels. Received: a model of the "
@@ -311,31 +327,16 @@ def _check_images(servable: Servable) -> None:
 
 async def sample_png(context: Context, request: Request, target: Target) -> Response:
     """A grid of samples; with `class=all` a row a class."""
-    body = await _body(context, request)
-    with context.repository.lease(*target.model) as servable:
-        _check_images(servable)
-        query = read_sample_query(request, servable, context.limits)
-        observations = await read_observations(context, servable, body)
-        drawn = await draw_samples(context, request, servable, query, observations)
-    images = side_by_side(np.concatenate([outputs["samples"] for outputs in drawn]))
-    columns = query.count if len(drawn) > 1 else grid_columns(query.count)
-    content = await asyncio.to_thread(png_grid, images, columns)
+    query, _, samples = await _samples(context, request, target, _check_images)
+    one = len(query.classes) == 1  # then the grid is about as wide as high
+    columns = math.ceil(math.sqrt(query.count)) if one else query.count
+    content = await asyncio.to_thread(png_grid, side_by_side(samples), columns)
     return Response(content, media_type="image/png")
 
 
 async def sample_csv(context: Context, request: Request, target: Target) -> Response:
     """A sheet of samples, a line each."""
-    body = await _body(context, request)
-    with context.repository.lease(*target.model) as servable:
-        spec = servable.spec
-        if spec.kind in ("image", "video"):
-            raise InvalidArgument(
-                "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
-            )
-        query = read_sample_query(request, servable, context.limits)
-        observations = await read_observations(context, servable, body)
-        drawn = await draw_samples(context, request, servable, query, observations)
-    samples = np.concatenate([outputs["samples"] for outputs in drawn])
+    _, spec, samples = await _samples(context, request, target, _check_sheet)
     content = await asyncio.to_thread(sheet, samples, spec.columns)
     headers = {"Content-Disposition": 'attachment; filename="samples.csv"'}
     return Response(content, media_type="text/csv", headers=headers)
@@ -355,8 +356,8 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
     allowed = min(MOST_FRAMES, context.limits.samples)
     frames = whole_number(given.get("frames", "24"), "frames", least=2, most=allowed)
     body = await _body(context, request)
-    with context.repository.lease(*target.model) as servable:
-        _check_images(servable)
+    with context.repository.lease(*target) as servable:
+        _check_images(servable.spec)
         query = read_sample_query(request, servable, context.limits, count=max(ends) + 1)
         if max(ends) >= query.count * len(query.classes):
             raise InvalidArgument(
@@ -387,7 +388,7 @@ async def observed_json(context: Context, request: Request, target: Target) -> R
     body = await context.json_object(request)
     name = signature_name(body)
     count = whole_number(str(body.get("count", 1)), "count", least=1, most=context.limits.samples)
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature = signature_of(servable, name)
         observations = await read_observations(context, servable, body)
         own = {key: of for key, of in signature.inputs.items() if key not in observations}
@@ -404,7 +405,7 @@ async def gallery_json(context: Context, request: Request, target: Target) -> Re
     `inputs` are there whether or not the export lists them; `pictures` says of how many pictures
     one of them may be made.
     """
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         document = {key: value for key, value in servable.spec.document.items() if key != "files"}
         inputs = [x.as_dict() | {"pictures": picture_counts(x.shape)} for x in servable.spec.inputs]
         document |= {"inputs": inputs, "name": target.name, "version": servable.version}
@@ -429,16 +430,12 @@ async def card_picture(context: Context, request: Request, target: Target) -> Re
 
 
 async def _card_file(context: Context, target: Target, file: str, media_type: str) -> Response:
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         folder = servable.spec.folder.resolve()
     path = folder / EXTRA / file
     if not path.is_file() or not path.resolve().is_relative_to(folder):
         raise NotFound(f"The export of {target.name!r} has no {file}.")
     return Response(await asyncio.to_thread(path.read_bytes), media_type=media_type)
-
-
-def grid_columns(count: int) -> int:
-    return math.ceil(math.sqrt(count))
 
 
 def side_by_side(samples: np.ndarray) -> np.ndarray:
@@ -468,15 +465,8 @@ def gif(images: np.ndarray) -> bytes:
     """A GIF that plays images for ever; those of `png_grid`."""
     frames = [picture(image).convert("RGB") for image in images]
     file = io.BytesIO()
-    frames[0].save(
-        file,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=FRAME_MILLISECONDS,
-        loop=0,
-        disposal=1,
-    )
+    options = {"duration": FRAME_MILLISECONDS, "loop": 0, "disposal": 1}  # for ever
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], **options)
     return file.getvalue()
 
 
@@ -549,15 +539,11 @@ def _date(form: JsonObject, column: JsonObject, value: float) -> str:
     date = origin + datetime.timedelta(seconds=round(value) * SECONDS[form["unit"]])
     pattern = form["pattern"].replace("%Y", f"{date.year:04d}")
     for token in "mdHI":  # `%-d`: without a zero in front, which not every system knows
-        short = str(int(date.strftime(f"%{token}")))
-        pattern = pattern.replace(f"%-{token}", short)
+        pattern = pattern.replace(f"%-{token}", str(int(date.strftime(f"%{token}"))))
     return date.strftime(pattern)
 
 
-FORMS: dict[str, Callable[[JsonObject, JsonObject, float], str]] = {
-    "number": _number,
-    "date": _date,
-}
+FORMS: dict[str, Callable[..., str]] = {"number": _number, "date": _date}
 
 
 def walk(start: np.ndarray, end: np.ndarray, *, frames: int, path: str, classes: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 import enum
+import functools
 import logging
 import os
 import re
@@ -42,11 +43,6 @@ class VersionFolder:
     fingerprint: Fingerprint
     name: str  # of the model, as exported; that of the folder if serving.json is broken
 
-    @property
-    def number(self) -> int:
-        """The version that the folder's name says; 1 if it is no number."""
-        return int(self.folder.name) if NUMBER.fullmatch(self.folder.name) else 1
-
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
@@ -60,10 +56,7 @@ class Layout:
 def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
     """The models in a version folder, a model, a folder of models or an export.
 
-    `warn` is given what is left out, and why.
-
-    Raises:
-        NotADirectoryError: it is no folder.
+    `warn` is given what is left out, and why; of no folder a `NotADirectoryError` is raised.
     """
     root = root.resolve()
     if not root.is_dir():
@@ -85,8 +78,7 @@ def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
 def read_versions(model: Path, warn: Warn = logger.warning) -> dict[int, VersionFolder]:
     """The complete version folders of a model; half-written ones are left out.
 
-    `warn` is given what else is left out: links out of the folder, which could make a version of
-    another model's.
+    `warn` is given links out of the folder: what they name could be another model's version.
     """
     found = {}
     for number, folder in _numbered(model).items():
@@ -206,19 +198,20 @@ class Versions:
         return self.entries[max(served)] if served else None
 
     async def update(self, found: Mapping[int, VersionFolder], *, retry: bool) -> None:
-        """Loads what is new and wanted, then unloads what is no longer.
+        """Loads what is new and wanted of complete folders by number, then unloads what is not.
 
         What is served is unloaded after two looks without it: where a version is replaced in place
-        one look may fall between the two renames.
-
-        Args:
-            found: complete folders by number.
-            retry: whether content that cannot be loaded, and that the last update did not see, is
-                tried once more by the next: its files may still be growing.
+        one look may fall between the two renames. With `retry` content that cannot be loaded, and
+        that the last update did not see, is tried once more by the next: its files may still be
+        growing.
         """
         seen = dict(found)
-        found = seen | self._missing_once(seen)
-        tried: set[int] = set()
+        missing_once = {
+            number: entry.found
+            for number, entry in self.entries.items()
+            if entry.available and number in self._seen and number not in seen
+        }
+        found, tried = seen | missing_once, set[int]()
         while (number := self._next(found, tried)) is not None:
             tried.add(number)
             retry_later = retry and self._seen.get(number) != found[number]
@@ -245,13 +238,6 @@ class Versions:
         for entry in self.entries.values():
             self.retire(entry)
         await asyncio.gather(*self._closing)
-
-    def _missing_once(self, found: Mapping[int, VersionFolder]) -> dict[int, VersionFolder]:
-        return {
-            number: entry.found
-            for number, entry in self.entries.items()
-            if entry.available and number in self._seen and number not in found
-        }
 
     def _next(self, found: Mapping[int, VersionFolder], tried: set[int]) -> int | None:
         """The first wanted version whose content is not loaded yet."""
@@ -288,23 +274,20 @@ class Versions:
         try:
             entry.servable = await asyncio.to_thread(self._load, found, number)
         except Exception as error:  # whatever is wrong with it, the other versions go on
-            self._note_failure(old if serving else entry, found, error, retry_later)
+            if not retry_later:
+                self._broken[number] = found
+                logger.warning("%s is not served: %s", found.folder, error)
+                if serving:
+                    old.set_state(State.AVAILABLE, error)
+                else:
+                    entry.set_state(State.END, error)
+            elif not serving:
+                entry.set_state(State.START)
             return
         entry.set_state(State.AVAILABLE)
         self.entries[number] = entry
         if serving:
             self.retire(old)
-
-    def _note_failure(
-        self, entry: Entry, found: VersionFolder, error: Exception, retry_later: bool
-    ) -> None:
-        if retry_later:
-            if not entry.available:
-                entry.set_state(State.START)
-            return
-        self._broken[entry.status.version] = found
-        entry.set_state(State.AVAILABLE if entry.available else State.END, error)
-        logger.warning("%s is not served: %s", found.folder, error)
 
     async def _close(self, entry: Entry) -> None:
         while entry.leases:
@@ -321,16 +304,12 @@ class Repository:
     Args:
         root: an export, a folder of models, a model (the folder of its versions) or a version
             folder; links that lead out of it, or of a model's folder, are not followed.
-        engine: a key of `ganapp.export.server.engines.ENGINES`.
+        engine: a key of `ganapp.export.server.engines.ENGINES` (else `ValueError`).
         batching: how requests are gathered.
         poll_seconds: between looks at the folder; 0 looks once.
         num_threads: of the engine, within one batch.
         samples_limit: most samples of one request.
         hooks: given a model's name and version, the functions that count its batches.
-
-    Raises:
-        ValueError: there is no such engine.
-        NotADirectoryError: `root` is no folder.
     """
 
     def __init__(
@@ -433,7 +412,7 @@ class Repository:
                 return
             for name in sorted(set(found) | set(self._models)):
                 if name not in self._models:
-                    self._models[name] = Versions(self._loader(name))
+                    self._models[name] = Versions(functools.partial(self._load, name))
                 versions = self._models[name]
                 versions.labels = labels.get(name, versions.labels)
                 await versions.update(found.get(name, {}), retry=retry)
@@ -463,7 +442,8 @@ class Repository:
             except ValueError as error:
                 warnings.add(f"labels of {name} stay as they were: {error}")
         if there.alone is not None and (one := read_version(there.alone)) is not None:
-            found[one.name] = {one.number: one}
+            number = int(there.alone.name) if NUMBER.fullmatch(there.alone.name) else 1
+            found[one.name] = {number: one}
         self._log_new(warnings)
         return found, labels
 
@@ -473,14 +453,9 @@ class Repository:
             logger.warning("%s", sentence)
         self._logged = sentences
 
-    def _loader(self, name: str) -> Callable[[VersionFolder, int], Servable]:
-        def load(found: VersionFolder, version: int) -> Servable:
-            hooks = self._hooks(name, version)
-            return Servable.open(
-                found.folder, name=name, version=version, hooks=hooks, **self._options
-            )
-
-        return load
+    def _load(self, name: str, found: VersionFolder, version: int) -> Servable:
+        hooks = self._hooks(name, version)
+        return Servable.open(found.folder, name=name, version=version, hooks=hooks, **self._options)
 
     def _entry(self, name: str, version: int | None, label: str | None) -> Entry:
         versions = self._models.get(name)

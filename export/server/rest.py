@@ -120,7 +120,7 @@ async def model_status(context: Context, request: Request, target: Target) -> Re
 
 async def model_metadata(context: Context, request: Request, target: Target) -> Response:
     """The signatures of a model."""
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signatures = {key: _signature_json(key, of) for key, of in servable.signatures.items()}
         model = {"name": target.name, "signature_name": "", "version": str(servable.version)}
     metadata = {"signature_def": {"signature_def": signatures}}
@@ -165,7 +165,7 @@ async def predict(context: Context, request: Request, target: Target) -> Respons
     context.admit(target)
     body = await context.json_object(request)
     name = signature_name(body)
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature = signature_of(servable, name)
         by_row = "instances" in body
         if by_row == ("inputs" in body):
@@ -182,19 +182,8 @@ async def predict(context: Context, request: Request, target: Target) -> Respons
     return await json_response(answer, numbers=numbers)
 
 
-async def classify(context: Context, request: Request, target: Target) -> Response:
+async def refuse_examples(context: Context, request: Request, target: Target) -> NoReturn:
     """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
-    await _refuse_examples(context, request, target, "classify")
-
-
-async def regress(context: Context, request: Request, target: Target) -> Response:
-    """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
-    await _refuse_examples(context, request, target, "regress")
-
-
-async def _refuse_examples(
-    context: Context, request: Request, target: Target, method: str
-) -> NoReturn:
     body = await context.json_object(request)
     name = signature_name(body)
     examples = body.get("examples")
@@ -203,8 +192,9 @@ async def _refuse_examples(
             f"JSON Value: expected a list of at least one object as 'examples'. "
             f"Received: {shown(examples)}"
         )
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature_of(servable, name)
+    method = request.scope["path"].rpartition(":")[2].lower()
     raise InvalidArgument(
         f"Signature {name!r} has the method {METHOD}predict, expected {METHOD}{method}: send it to "
         ":predict."

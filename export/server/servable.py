@@ -83,14 +83,8 @@ class Servable:
     def open(cls, folder: Path, *, engine: str, num_threads: int = 1, **options) -> "Servable":
         """Loads a version folder and runs it once; takes a while and may be called in a thread.
 
-        Args:
-            folder: the version folder.
-            engine: a key of `ganapp.export.server.engines.ENGINES`.
-            num_threads: of the engine, within one call.
-            **options: as of the class.
-
-        Raises:
-            BrokenVersion: something in it is missing, damaged, or does not run.
+        `options` are those of the class. `BrokenVersion` where something is missing, damaged or
+        does not run.
         """
         spec = ServingSpec.read(folder)
         spec.verify()
@@ -109,8 +103,7 @@ class Servable:
     def warm_up(self) -> None:
         """Runs everything once, alone and as the largest batch, before the first request does.
 
-        Raises:
-            BrokenVersion: what comes out is not what serving.json says.
+        `BrokenVersion` where what comes out is not what serving.json says.
         """
         expected = self.spec.output_shape
         for count in sorted({1, min(self._batcher.parameters.max_batch_size, self.samples_limit)}):
@@ -136,9 +129,8 @@ class Servable:
     ) -> Arrays:
         """Runs a signature on inputs by name; those with a default may be left out.
 
-        After the `deadline`, as `time.monotonic()` counts, nothing is begun.
-
-        Returns outputs by name; `image_bytes` are `bytes` in an array of dtype object.
+        Nothing is begun after the `deadline`, as `time.monotonic()` counts. `image_bytes` are
+        `bytes` in an array of dtype object.
 
         Raises:
             InvalidArgument: there is no such signature, or an input is wrong.
@@ -226,9 +218,8 @@ class Servable:
 class Sampler:
     """What draws of a version without its generator; may be called from several threads.
 
-    Raises:
-        BrokenVersion: `latents.tflite` or `units.tflite` is damaged or takes other inputs than
-            serving.json says, or the units are of no known kind.
+    `BrokenVersion` where `latents.tflite` or `units.tflite` is damaged or takes other inputs than
+    serving.json says, or the units are of no known kind.
     """
 
     def __init__(self, spec: ServingSpec) -> None:
@@ -256,17 +247,10 @@ class Sampler:
     def inputs(
         self, count: int, seed: int, class_: int = AS_DRAWN, truncation: float = 1.0
     ) -> Arrays:
-        """Draws the inputs that can be drawn; the first rows are the same for every `count`.
+        """Draws the inputs that can be drawn, float32 `(count, ...)` by name.
 
-        Args:
-            count: how many, at least 1.
-            seed: an int32.
-            class_: index of the class that is asked for; -1 as drawn. Without effect where there
-                are no classes.
-            truncation: 1 as drawn, 0 the likeliest. Without effect where the prior does not
-                truncate.
-
-        Returns float32 `(count, ...)` by name.
+        The first rows are the same for every `count`. -1 is the class as drawn; `truncation` is 1
+        as drawn, 0 the likeliest; either is without effect in a model that has no such thing.
         """
         if not self._outputs:
             return {}
@@ -348,8 +332,7 @@ def _scramble(first: int, second: int) -> tuple[tuple[int, int], tuple[int, int]
 def _philox(counter: tuple[np.ndarray, ...], key: tuple[int, int]) -> tuple[np.ndarray, ...]:
     """Philox4x32-10 of many counters at once: four words of each, uint64 `(n,)` below 2**32.
 
-    Reference:
-        Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    Reference: Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3".
     """
     first, second, third, fourth = counter
     for number in range(10):
@@ -419,14 +402,10 @@ def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) ->
 def complete_inputs(
     signature: Signature, inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Inputs by name with defaults filled in, each of its signature's dtype and shape.
+    """Inputs by name with defaults filled in, each of its signature's dtype and shape, and finite.
 
     Numbers of another dtype are taken where none of them changes its meaning: whole numbers within
     the range for whole numbers, any real numbers for float32.
-
-    Raises:
-        InvalidArgument: naming the input that is unknown, missing, of another dtype or shape, or
-            not finite.
     """
     extra = sorted(set(inputs) - set(signature.inputs))
     missing = sorted(set(signature.inputs) - set(inputs) - set(signature.defaults))

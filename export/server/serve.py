@@ -37,11 +37,7 @@ Sentence = Callable[[str], None]  # takes a sentence for the user
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of a server process.
-
-    Raises:
-        StartError: a time is not from 0 to 3600 seconds.
-    """
+    """Settings of a server process; `StartError` where a time is not from 0 to 3600 seconds."""
 
     host: str = "127.0.0.1"  # address to listen at; loopback unless told otherwise
     port: int = 8501  # 0 for any that is free
@@ -87,57 +83,51 @@ def serve(
     Raises:
         StartError: nothing to serve, an engine that cannot, or an address that is taken.
     """
-    metrics = Metrics()
-    repository = make_repository(
+    local = is_loopback(settings.host)
+    app = make_server(
         root,
         engine=engine,
+        settings=settings,
         batching=batching,
         poll_seconds=poll_seconds,
-        samples=settings.limits.samples,
-        metrics=metrics,
+        local=local,
     )
-    local = is_loopback(settings.host)
     if not local and not settings.api_key:
         on_warning(
             f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
             "it behind a proxy that asks who they are."
         )
-    app = make_app(
-        repository, settings.limits, metrics=metrics, api_key=settings.api_key, local=local
-    )
     raise_file_limit()
     asyncio.run(run(app, free_address(settings.host, settings.port), settings, on_ready))
 
 
-def make_repository(
+def make_server(
     root: Path,
     *,
     engine: str,
+    settings: Settings,
     batching: dict[str, int],
     poll_seconds: float,
-    samples: int,
-    metrics: Metrics,
-) -> Repository:
-    """The repository of models, whose batches and queue `metrics` counts.
-
-    Raises:
-        StartError: if `root` is no folder, an argument is out of range or `engine` is unknown.
-    """
+    local: bool = False,
+) -> Server:
+    """The application for a folder; for the arguments see `serve` and `make_app`."""
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
     if engine not in ENGINES:
         raise StartError(f"`--engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+    metrics, limits = Metrics(), settings.limits
     try:
-        return Repository(
+        repository = Repository(
             root,
             engine=engine,
             batching=Batching(**batching),
             poll_seconds=poll_seconds,
-            samples_limit=samples,
+            samples_limit=limits.samples,
             hooks=metrics.batch_hooks,
         )
     except (ValueError, OSError, ServerError) as error:
         raise StartError(str(error)) from error
+    return make_app(repository, limits, metrics=metrics, api_key=settings.api_key, local=local)
 
 
 def raise_file_limit() -> None:
@@ -176,11 +166,7 @@ def free_address(host: str, port: int) -> tuple[str, int]:
 async def run(
     app: Server, address: tuple[str, int], settings: Settings, on_ready: Sentence
 ) -> None:
-    """Loads the models, serves at the address, and ends after a signal with the last answer.
-
-    Raises:
-        StartError: if no model can be served, or something has taken the address.
-    """
+    """Loads the models, serves at the address, and ends after a signal with the last answer."""
     repository = app.context.repository
     try:
         with load_warnings():
@@ -204,7 +190,9 @@ async def run(
         serving = asyncio.create_task(server.serve())
         stop_on_signals(app, server, serving, settings)
         await _wait_until_open(address, serving)
-        on_ready(_greeting(repository, *address))
+        host, port = (f"[{address[0]}]" if ":" in address[0] else address[0]), address[1]
+        names = ", ".join(repository.models())
+        on_ready(f"Serving {names} at http://{host}:{port}/ (Ctrl-C stops).")
         await asyncio.wait([serving])
         if not serving.cancelled():
             serving.result()
@@ -265,11 +253,6 @@ def load_warnings() -> Iterator[None]:
         for record in records:
             if not (record.args and str(record.args[-1]) in sentence):
                 log.handle(record)
-
-
-def _greeting(repository: Repository, host: str, port: int) -> str:
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"Serving {', '.join(repository.models())} at http://{address}/ (Ctrl-C stops)."
 
 
 def check_models(repository: Repository) -> None:

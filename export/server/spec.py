@@ -140,11 +140,6 @@ class ServingSpec(GeneratorInputs):
         """The content of a `.tflite` or `.onnx` file, compared with its checksum.
 
         What is returned is what was compared, whatever happens to the file meanwhile.
-
-        Raises:
-            IncompleteVersion: the file is missing.
-            BrokenVersion: it is not listed, has another checksum, or is of a kind that is not
-                loaded.
         """
         if not path.endswith(LOADED):
             raise BrokenVersion(f"`artefacts` must be {LOADED} files. Received: path={path!r}")
@@ -153,12 +148,7 @@ class ServingSpec(GeneratorInputs):
         return content
 
     def verify(self) -> None:
-        """Compares every listed file with its checksum.
-
-        Raises:
-            IncompleteVersion: a file is missing.
-            BrokenVersion: a file has another content, or serving.json lists none.
-        """
+        """Compares every listed file with its checksum."""
         for path in (*([LATENTS] if self.drawn else []), *self.files):
             with file_inside(self.folder, path).open("rb") as file:
                 self._compare(path, hashlib.file_digest(file, "sha256").hexdigest())
@@ -172,12 +162,7 @@ class ServingSpec(GeneratorInputs):
 
 
 def file_inside(folder: Path, relative: str) -> Path:
-    """The file at `relative` in a resolved folder, whose own name and parents may be no way out.
-
-    Raises:
-        IncompleteVersion: there is no such file.
-        BrokenVersion: the path is absolute, has `..` or leads out of `folder` through a link.
-    """
+    """The file at `relative` in a resolved folder, whose own name and parents may be no way out."""
     parts = PurePosixPath(relative).parts
     path = folder / relative
     if not parts or parts[0] == "/" or ".." in parts or "\\" in relative or "\0" in relative:

@@ -25,10 +25,7 @@ _STEP[[ord("]"), ord("}")]] = -1
 def check_size(body: bytes, *, elements: int, depth: int) -> None:
     """Refuses a document that would be expensive to parse, valid or not, from its bytes alone.
 
-    Args:
-        body: the document.
-        elements: most values in it.
-        depth: most arrays and objects within each other.
+    `elements` are the most values in it, `depth` the most arrays and objects within each other.
     """
     opened = body.count(b"[") + body.count(b"{")  # as deep as it can be at most
     if opened <= depth and body.count(b",") < elements:
@@ -118,13 +115,7 @@ def data_type(name: str) -> DataType:
 
 
 def to_array(value: Json, dtype: str) -> np.ndarray:
-    """A JSON number, string or (nested) array as a tensor.
-
-    Args:
-        value: parsed JSON; every array of a level must have the same length.
-        dtype: a key of `DATA_TYPES`.
-
-    Returns an array of the shape of the nesting; strings as `bytes` in an object array.
+    """A JSON number, string or array as a tensor of the shape of the nesting; strings as `bytes`.
 
     Raises:
         InvalidArgument: if arrays differ in length or depth, or a value is of another type or

@@ -30,8 +30,7 @@ from ganapp.export.serving_files import (
     class_names,
     units_of,
     verify_latents_graph,
-    verify_stated_units,
-    verify_units_graph,
+    verify_units,
     write_serving_files,
 )
 from ganapp.training import priors
@@ -300,10 +299,10 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     assert np.isnan(found[:, [0, 1, 4]]).any(axis=0).all()
     assert set(found[:, 4][~np.isnan(found[:, 4])]) == set(range(40))
     assert not np.isnan(found[:, [2, 3]]).any()
-    verify_units_graph(bundle, tmp_path / UNITS)
+    verify_units(bundle, units_of(bundle), tmp_path)
     other = make_vector_bundle()
     with pytest.raises(ExportError, match=r"units\.tflite artefact failed in a fresh process"):
-        verify_units_graph(other, tmp_path / UNITS)
+        verify_units(other, {"graph": UNITS}, tmp_path)
 
 
 def test_units_are_those_of_the_transform():
@@ -316,14 +315,14 @@ def test_units_are_those_of_the_transform():
     assert units_of(table_bundle()) == {"graph": UNITS}
 
 
-def test_a_transform_that_is_not_what_to_user_units_does_is_refused():
+def test_a_transform_that_is_not_what_to_user_units_does_is_refused(tmp_path):
     for right in (make_image_bundle(), make_vector_bundle()):
-        verify_stated_units(right, units_of(right))
+        verify_units(right, units_of(right), tmp_path)
     square = make_vector_bundle(to_user_units=lambda x: tf.square(x))
     dark = make_image_bundle(to_user_units=lambda x: tf.cast(tf.round(x * 50.0 + 50.0), tf.uint8))
     for wrong in (square, dark):
         with pytest.raises(ExportError, match=r"`transform` differs from `to_user_units` by \d"):
-            verify_stated_units(wrong, units_of(wrong))
+            verify_units(wrong, units_of(wrong), tmp_path)
 
 
 def test_classes_without_names_have_numbers():

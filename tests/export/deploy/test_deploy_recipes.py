@@ -129,16 +129,17 @@ import asyncio, json, sys
 from importlib import metadata
 import numpy as np
 from ganapp import commands
-from ganapp.export.server import serve, metrics, app
+from ganapp.export.server import app, serve
 from ganapp.export.server.context import Limits
-repository = serve.make_repository(serve.Path(sys.argv[1]), engine="litert", batching={},
-    poll_seconds=0, samples=8, metrics=metrics.Metrics())
+server = serve.make_server(serve.Path(sys.argv[1]), engine="litert", batching={}, poll_seconds=0,
+    settings=serve.Settings(limits=Limits(samples=8)))
+repository = server.context.repository
 async def main():
     await repository.start()
     with repository.lease("digits") as servable:
         scalar = lambda value: np.array(value, np.int32)
         await servable.predict("sample_png", {"count": scalar(2), "seed": scalar(3)})
-    app.openapi(app.make_app(repository, Limits()).endpoints, Limits())
+    app.openapi(server.endpoints, Limits())
     await repository.stop()
 asyncio.run(main())
 owners = metadata.packages_distributions()
