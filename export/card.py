@@ -30,13 +30,11 @@ SNIPPET_COUNT, SNIPPET_SEED = 16, 7
 
 def write_card(card: Card, directory: Path) -> None:
     """Writes the card's three files into `directory`, where its picture lies already."""
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
-    (directory / CARD_JSON).write_text(text + "\n", encoding="utf-8")
-    markdown = render(card)
-    (directory / CARD_MARKDOWN).write_text(markdown, encoding="utf-8")
-    picture = (directory / PICTURE).read_bytes() if card["picture"] else None
-    page = render_html(markdown, title=card["name"], pictures={PICTURE: picture} if picture else {})
-    (directory / CARD_HTML).write_text(page, encoding="utf-8")
+    text, markdown = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False), render(card)
+    pictures = {PICTURE: (directory / PICTURE).read_bytes()} if card["picture"] else {}
+    page = render_html(markdown, title=card["name"], pictures=pictures)
+    for name, content in ((CARD_JSON, f"{text}\n"), (CARD_MARKDOWN, markdown), (CARD_HTML, page)):
+        (directory / name).write_text(content, encoding="utf-8")
 
 
 # The card as Markdown: pure functions of its data.
@@ -300,11 +298,6 @@ def _checksums(card: Card) -> list[str]:
 # How to load every artefact: code that runs as printed, beside the card. Python's is that of each
 # runtime, see `ganapp.export.formats`.
 
-RETURNED = {
-    "image": "float32 (n, {shape}) in [-1, 1]",
-    "vector": "float32 (n, {shape}), standardised",
-    "video": "float32 (n, {shape}) in [-1, 1]",
-}
 NORMAL = """\
 const normal = () =>
   Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
@@ -371,26 +364,25 @@ def _observations(card: Card) -> list[Json]:
     return [each for each in card["inputs"] if each["role"] == "observation"]
 
 
-def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
-    """The fields of the code that loads an artefact, see `ganapp.export.formats`.
+def _code(title: str, language: str, code: str) -> list[str]:
+    return ["", f"{title}:", "", f"```{language}", code, "```"]
 
-    Returns:
-        `path`; `imports`, lines for the modules of its layers; `output`, its name, and what is
-        `returned`, in words; `units`, the same of samples in the user's units; `draw`, lines that
-        assign rows to each input; the inputs as `keywords`, in a `dictionary`, and for Keras
-        (`keras_inputs`, and `keras_output`, which picks the output); `drawing`, the signature that
-        draws, the `options` that it is asked, lines that add `observations` to them (and `numpy`,
-        the import that these need), and keywords that feed what was `drawn`; `seed`.
+
+def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
+    """The fields of the templates of runtimes, see `ganapp.export.formats`.
+
+    `returned` and `units` say in words what the generator gives and what that is in the user's
+    units. `draw` assigns rows to each input, which are then given as `keywords`, in a `dictionary`
+    or, to Keras, as `keras_inputs`. `drawing` is the signature that draws, asked its `options` and
+    `observations` (which need `numpy`), and `drawn` are the keywords that feed what it drew.
     """
     shape, count, names = _shape(card["output"]), _count(card), [x["name"] for x in card["inputs"]]
-    columns = (card["data"].get("table") or {}).get("columns")
-    if columns is not None:
-        columns = [each for each in columns if each["kind"] not in ("constant", "identifier")]
-    units = {
-        "image": f"uint8 ({count}, {shape}), 0 to 255",
-        "video": f"uint8 ({count}, {shape}), 0 to 255",
-        "vector": f"float32 ({count}, {shape if columns is None else len(columns)})",
-    }
+    returned, units = f"(n, {shape}) in [-1, 1]", f"uint8 ({count}, {shape}), 0 to 255"
+    if card["kind"] == "vector":
+        columns = (card["data"].get("table") or {}).get("columns")
+        learnt = [x for x in columns or () if x["kind"] not in ("constant", "identifier")]
+        returned = f"(n, {shape}), standardised"
+        units = f"float32 ({count}, {shape if columns is None else len(learnt)})"
     values = {name: f'{name}.astype("float32")' for name in names}
     dictionary = ", ".join(f'"{name}": {value}' for name, value in values.items())
     in_dict = len(names) > 1 or card["keras_names"]["input"]
@@ -400,8 +392,8 @@ def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
         "path": artefact["path"],
         "imports": "".join(f"import {module}\n" for module in artefact["modules"]),
         "output": card["output"]["name"],
-        "returned": RETURNED[card["kind"]].format(shape=shape),
-        "units": units[card["kind"]],
+        "returned": f"float32 {returned}",
+        "units": units,
         "draw": card["latent"]["numpy"],
         "keywords": _keywords(values),
         "dictionary": dictionary,
@@ -432,7 +424,7 @@ def _python(card: Card) -> list[str]:
         first, *others = artefacts
         truncates = "truncation" in _options(card)
         code = (runtime.usage + runtime.truncated * truncates).format(**usage(card, first))
-        lines += ["", f"{runtime.title}:", "", "```python", code, "```"]
+        lines += _code(runtime.title, "python", code)
         if first["modules"]:
             lines += [
                 "",
@@ -449,13 +441,12 @@ def _javascript(card: Card) -> list[str]:
     onnx = [each["path"] for each in card["artefacts"] if each["format"] == "onnx"]
     if not onnx:
         return []
-    count, draw, tensors = _count(card), [], []
+    count, prior, draw, tensors = _count(card), card["latent"]["prior"], [], []
     for each in card["inputs"]:
         name, size = each["name"], math.prod(each["shape"])
-        template = {"latent": OTHER}.get(each["role"], GIVEN)
-        if each["role"] == "latent" and card["latent"]["prior"] == "normal":
-            template = NORMAL
-        prior = card["latent"]["prior"]
+        template = GIVEN
+        if each["role"] == "latent":
+            template = NORMAL if prior == "normal" else OTHER
         draw.append(template.format(name=name, count=count, size=size, prior=prior))
         tensor = f'new ort.Tensor("float32", {name}, [{count}, {_shape(each)}])'
         tensors.append(f"{name}: {tensor}")
@@ -468,30 +459,19 @@ def _javascript(card: Card) -> list[str]:
         count=count,
         units="standardised" if card["kind"] == "vector" else "values in [-1, 1]",
     )
-    return ["", "JavaScript, in the page itself (onnxruntime-web):", "", "```js", code, "```"]
+    return _code("JavaScript, in the page itself (onnxruntime-web)", "js", code)
 
 
 def _served(card: Card) -> list[str]:
-    model, inputs = card["model"], json.dumps(_options(card))
-    asks = [
-        ("curl, against either", "sh", CURL),
-        ("JavaScript, against either", "js", FETCH),
-    ]
+    fields = {"model": card["model"], "inputs": json.dumps(_options(card))}
+    title = "A server, ganapp's own or TensorFlow Serving"
+    lines = _code(title, "sh", SERVE.format(**fields))
     given = [f"`{x['name']}` of shape (n, {_shape(x)})" for x in _observations(card)]
-    lines = []
-    for title, language, template in (
-        ("A server, ganapp's own or TensorFlow Serving", "sh", SERVE),
-        *([] if given else asks),
-    ):
-        code = template.format(model=model, inputs=inputs)
-        lines += ["", f"{title}:", "", f"```{language}", code, "```"]
     if given:
-        lines += [
-            "",
-            f"Its signature `generate` takes {' and '.join(given)} as lists of numbers beside "
-            f"`{inputs}`.",
-        ]
-    return lines
+        inputs = f"takes {' and '.join(given)} as lists of numbers beside `{fields['inputs']}`"
+        return [*lines, "", f"Its signature `generate` {inputs}."]
+    lines += _code("curl, against either", "sh", CURL.format(**fields))
+    return lines + _code("JavaScript, against either", "js", FETCH.format(**fields))
 
 
 def _shape(tensor: Json) -> str:

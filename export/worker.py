@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
-import json
+import pickle
 import statistics
 import subprocess
 import sys
@@ -38,7 +38,7 @@ class Artefact:
     def load_request(self) -> Json:
         process = self.runtime.process
         return {
-            "load": process.__name__,
+            "name": process.__name__,
             "source": inspect.getsource(process),
             "path": str(self.path),
             "output": self.output,
@@ -55,19 +55,16 @@ class Worker(contextlib.AbstractContextManager):
 
     def __init__(self, artefact: Artefact, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self.artefact, self._timeout = artefact, timeout
-        self._made = contextlib.ExitStack()
-        self._folder = self._made.enter_context(tempfile.TemporaryDirectory(prefix="export-check-"))
-        self._errors = self._made.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         # -P keeps this folder off the module path: the process has only what a consumer has.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(PROCESS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            text=True,
         )
         try:
-            self.load_seconds: float = self._ask(**artefact.load_request())["load_seconds"]
+            self.load_seconds: float = self._ask("load", **artefact.load_request())["load_seconds"]
         except BaseException:
             self.close()
             raise
@@ -92,21 +89,12 @@ class Worker(contextlib.AbstractContextManager):
         self, requests: Mapping[str, Arrays], method: str = "call"
     ) -> tuple[dict[str, dict[str, np.ndarray]], Json]:
         """Outputs by request, of inputs by request, and what was measured, see `run`."""
-        given, made = (Path(self._folder, name) for name in ("in.npz", "out.npz"))
-        np.savez(given, **{f"{x}/{k}": v for x, each in requests.items() for k, v in each.items()})
-        measured = self._ask(call=method, given=str(given), to=str(made))
-        answers: dict[str, dict[str, np.ndarray]] = {}
-        with np.load(made) as file:
-            for key in file.files:
-                request, _, name = key.rpartition("/")
-                answers.setdefault(request, {})[name] = file[key]
-        return answers, measured
+        measured = self._ask("call", requests=requests, method=method)
+        return measured.pop("answers"), measured
 
     def milliseconds(self, inputs: Arrays, seconds: float) -> list[float]:
         """Milliseconds of single calls with the same inputs, for about as many seconds."""
-        given = Path(self._folder, "time.npz")
-        np.savez(given, **{f"0/{name}": values for name, values in inputs.items()})
-        return self._ask(time=str(given), seconds=seconds)["milliseconds"]
+        return self._ask("time", inputs=inputs, seconds=seconds)["milliseconds"]
 
     def close(self) -> None:
         """Ends the process at once: it holds nothing to be kept, and TensorFlow ends slowly."""
@@ -115,12 +103,12 @@ class Worker(contextlib.AbstractContextManager):
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 stream.close()
-        self._made.close()
+        self._errors.close()
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask(self, **request: object) -> Json:
+    def _ask(self, method: str, **arguments: object) -> Json:
         late = threading.Event()
 
         def end() -> None:
@@ -130,16 +118,13 @@ class Worker(contextlib.AbstractContextManager):
         timer = threading.Timer(self._timeout, end)
         timer.start()
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
+            pickle.dump((method, arguments), self._process.stdin)
             self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except OSError:  # it has ended
-            answer = ""
+            return pickle.load(self._process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it has ended
+            raise self._failure(late.is_set()) from error
         finally:
             timer.cancel()
-        if not answer.endswith("\n"):
-            raise self._failure(late.is_set())
-        return json.loads(answer)
 
     def _failure(self, late: bool) -> ExportError:
         title = self.artefact.title

@@ -64,38 +64,26 @@ class ErrorResponse:
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Endpoint:
     """A path, what answers it, and what its document says."""
 
     path: str  # with `{name}`, `{version}` and `{label}`; of version 1, what follows the model
     handler: Handler  # what answers; its docstring's first line is the summary
-    method: str = "GET"  # HTTP method
     body: object = None  # JSON type of the request's body
-    # JSON type of the answer, or its media type; `None` where there is only an error
-    answer: object = JsonObject
+    answer: object = JsonObject  # JSON or media type; `None` where there is only an error
+    method: str = "GET"
     query: Callable[[Limits], JsonObject] = lambda limits: {}  # schemas of the query's parameters
     errors: tuple[int, ...] = OF_MODELS  # keys of `ERRORS`
     unready: bool = False  # whether 503 is answered like 200
 
 
-def _post(path: str, handler: Handler, body: object, answer: object) -> Endpoint:
-    return Endpoint(
-        path=path, handler=handler, method="POST", body=body, answer=answer, errors=OF_RUNS
-    )
+_post = functools.partial(Endpoint, method="POST", errors=OF_RUNS)
 
 
 def _picture(path: str, handler: Handler, answer: str, query: Callable) -> Iterator[Endpoint]:
-    for method, body in (("GET", None), ("POST", pages.ObservationsRequest)):
-        yield Endpoint(
-            path=path,
-            handler=handler,
-            method=method,
-            body=body,
-            answer=answer,
-            query=query,
-            errors=OF_RUNS,
-        )
+    yield Endpoint(path, handler, answer=answer, query=query, errors=OF_RUNS)
+    yield _post(path, handler, pages.ObservationsRequest, answer, query=query)
 
 
 VERSION_1 = (
@@ -107,33 +95,28 @@ VERSION_1 = (
     ),
     _post(":classify", rest.refuse_examples, rest.ExamplesRequest, None),
     _post(":regress", rest.refuse_examples, rest.ExamplesRequest, None),
-    Endpoint(path="", handler=rest.model_status, answer=rest.StatusResponse),
-    Endpoint(path="/metadata", handler=rest.model_metadata, answer=rest.MetadataResponse),
+    Endpoint("", rest.model_status, answer=rest.StatusResponse),
+    Endpoint("/metadata", rest.model_metadata, answer=rest.MetadataResponse),
     *_picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
     *_picture("/sample.csv", pages.sample_csv, "text/csv", pages.sample_parameters),
     *_picture("/walk.gif", pages.walk_gif, "image/gif", pages.walk_parameters),
     _post("/observed.json", pages.observed_json, pages.ObservedRequest, rest.ColumnsResponse),
-    Endpoint(path="/gallery.json", handler=pages.gallery_json),
-    Endpoint(path="/card", handler=pages.card_page, answer="text/html"),
-    Endpoint(path="/card.json", handler=pages.card_json),
-    Endpoint(path="/samples.png", handler=pages.card_picture, answer="image/png"),
+    Endpoint("/gallery.json", pages.gallery_json),
+    Endpoint("/card", pages.card_page, answer="text/html"),
+    Endpoint("/card.json", pages.card_json),
+    Endpoint("/samples.png", pages.card_picture, answer="image/png"),
 )
 
 
 def _version_2() -> Iterator[Endpoint]:
     health = {"errors": (), "unready": True}
-    yield Endpoint(path="/v2", handler=inference_protocol.server_metadata, errors=ALWAYS)
-    yield Endpoint(path="/v2/health/live", handler=inference_protocol.live, errors=())
-    yield Endpoint(path="/v2/health/ready", handler=inference_protocol.ready, **health)
+    yield Endpoint("/v2", inference_protocol.server_metadata, errors=ALWAYS)
+    yield Endpoint("/v2/health/live", inference_protocol.live, errors=())
+    yield Endpoint("/v2/health/ready", inference_protocol.ready, **health)
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        yield Endpoint(path=model, handler=inference_protocol.model_metadata)
-        yield Endpoint(path=f"{model}/ready", handler=inference_protocol.model_ready, unready=True)
-        yield _post(
-            f"{model}/infer",
-            inference_protocol.infer,
-            inference_protocol.InferRequest,
-            JsonObject,
-        )
+        yield Endpoint(model, inference_protocol.model_metadata)
+        yield Endpoint(f"{model}/ready", inference_protocol.model_ready, unready=True)
+        yield _post(f"{model}/infer", inference_protocol.infer, inference_protocol.InferRequest)
 
 
 class _StaticFiles(StaticFiles):
@@ -146,19 +129,34 @@ class _StaticFiles(StaticFiles):
 
 
 class Server:
-    """The ASGI application with its state, see `make_app`."""
+    """The ASGI application for a repository of models, which starts and stops with it.
+
+    Args:
+        repository: the models.
+        limits: of one request and of all of them together.
+        metrics: the figures to add to, for those that the batches are counted in.
+        api_key: what every request but health checks and the page must carry; `None` for none.
+        local: whether only this machine reaches it; without a key, requests must then name it.
+    """
 
     def __init__(
-        self, context: Context, metrics: Metrics, api_key: str | None, *, local: bool = False
+        self,
+        repository: Repository,
+        limits: Limits | None = None,
+        *,
+        metrics: Metrics | None = None,
+        api_key: str | None = None,
+        local: bool = False,
     ) -> None:
-        self.context = context
-        self.metrics = metrics
+        self.context = context = Context(repository, limits or Limits())
+        self.metrics = metrics = metrics or Metrics()
+        metrics.add_versions(repository)
         self.endpoints = (
             *_version_2(),
-            Endpoint(path="/", handler=_index, answer="text/html", errors=()),
-            Endpoint(path="/gallery.json", handler=_models, errors=ALWAYS),
-            Endpoint(path="/openapi.json", handler=self._document, errors=ALWAYS),
-            Endpoint(path="/metrics", handler=self._metrics, answer="text/plain", errors=ALWAYS),
+            Endpoint("/", _index, answer="text/html", errors=()),
+            Endpoint("/gallery.json", _models, errors=ALWAYS),
+            Endpoint("/openapi.json", self._document, errors=ALWAYS),
+            Endpoint("/metrics", self._metrics, answer="text/plain", errors=ALWAYS),
         )
         self._stack: ASGIApp = LimitRequests(self._dispatch, context.limits)
         if local and not api_key:
@@ -340,25 +338,3 @@ def _operation(
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, **content(endpoint.body)}
     return operation
-
-
-def make_app(
-    repository: Repository,
-    limits: Limits | None = None,
-    *,
-    metrics: Metrics | None = None,
-    api_key: str | None = None,
-    local: bool = False,
-) -> Server:
-    """The server for a repository of models, which starts and stops with it.
-
-    Args:
-        repository: the models.
-        limits: of one request and of all of them together.
-        metrics: the figures to add to, for those that the batches are counted in.
-        api_key: what every request but health checks and the page must carry; `None` for none.
-        local: whether only this machine reaches it; without a key, requests must then name it.
-    """
-    metrics = metrics or Metrics()
-    metrics.add_versions(repository)
-    return Server(Context(repository, limits or Limits()), metrics, api_key, local=local)

@@ -15,7 +15,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server as HttpServer
 
-from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
 from ganapp.export.server.engines import ENGINES
@@ -110,7 +110,7 @@ def make_server(
     poll_seconds: float,
     local: bool = False,
 ) -> Server:
-    """The application for a folder; for the arguments see `serve` and `make_app`."""
+    """The application for a folder; for the arguments see `serve` and `Server`."""
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
     if engine not in ENGINES:
@@ -127,7 +127,7 @@ def make_server(
         )
     except (ValueError, OSError, ServerError) as error:
         raise StartError(str(error)) from error
-    return make_app(repository, limits, metrics=metrics, api_key=settings.api_key, local=local)
+    return Server(repository, limits, metrics=metrics, api_key=settings.api_key, local=local)
 
 
 def raise_file_limit() -> None:
