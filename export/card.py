@@ -11,14 +11,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from ganapp.export.formats import RUNTIMES
-from ganapp.export.layout import (
-    CARD_HTML,
-    CARD_JSON,
-    CARD_MARKDOWN,
-    PICTURE,
-    Json,
-    drawn_name,
-)
+from ganapp.export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, PICTURE, Json, drawn_name
 
 Card = Json
 MOST_CLASSES = 20  # by name; the JSON has all

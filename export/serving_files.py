@@ -20,13 +20,7 @@ from ganapp.export.bundle import OPTION_TYPES, SAMPLES, Bundle
 from ganapp.export.formats.format import Arrays, check_close, first_line
 from ganapp.export.formats.litert import LITERT
 from ganapp.export.formats.saved_model import COUNT, requests, verify_drawn_inputs
-from ganapp.export.layout import (
-    EXTRA,
-    LATENTS,
-    UNITS,
-    Json,
-    write_serving,
-)
+from ganapp.export.layout import EXTRA, LATENTS, UNITS, Json, write_serving
 from ganapp.export.stderr import native_stderr
 from ganapp.export.worker import Artefact, Worker
 from ganapp.models.tensors import LATENT, Tensors

@@ -8,13 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ganapp.export.server.spec import (
-    SAVED_MODEL,
-    Arrays,
-    BrokenVersion,
-    ServingSpec,
-    file_inside,
-)
+from ganapp.export.server.spec import SAVED_MODEL, Arrays, BrokenVersion, ServingSpec, file_inside
 
 
 class Engine(Protocol):

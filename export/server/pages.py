@@ -29,13 +29,7 @@ from ganapp.export.server.context import (
 from ganapp.export.server.errors import InvalidArgument, NotFound
 from ganapp.export.server.middleware import CARD_POLICY
 from ganapp.export.server.rest import as_columns, columns, signature_name
-from ganapp.export.server.servable import (
-    AS_DRAWN,
-    CHANNELS,
-    Servable,
-    picture,
-    pixel_levels,
-)
+from ganapp.export.server.servable import AS_DRAWN, CHANNELS, Servable, picture, pixel_levels
 from ganapp.export.server.spec import Arrays, ServingSpec
 from ganapp.export.server.tensors import (
     Json,
@@ -268,11 +262,7 @@ def _repeated(observations: Arrays, count: int, limits: Limits) -> Arrays:
 
 
 async def draw_samples(
-    context: Context,
-    request: Request,
-    servable: Servable,
-    query: SampleQuery,
-    observations: Arrays,
+    context: Context, request: Request, servable: Servable, query: SampleQuery, observations: Arrays
 ) -> list[Arrays]:
     """Outputs of the signature that draws for every class asked for; the same latents for each."""
     drawing = servable.spec.drawing

@@ -182,8 +182,7 @@ async def run(
             backlog=BACKLOG,
             backpressure=CONNECTIONS,
             http1_settings=HTTP1Settings(
-                header_read_timeout=int(settings.idle_seconds * 1000),
-                max_buffer_size=HEADER_BYTES,
+                header_read_timeout=int(settings.idle_seconds * 1000), max_buffer_size=HEADER_BYTES
             ),
             log_enabled=False,
         )
