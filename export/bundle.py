@@ -109,10 +109,10 @@ class Bundle(GeneratorInputs):
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ExportError(f"`kind` must be one of {tuple(KINDS)}. Received: kind={self.kind!r}")
-        object.__setattr__(self, "inputs", tuple(self._described_inputs()))
+        object.__setattr__(self, "inputs", tuple(self._describe_inputs()))
         object.__setattr__(self, "shape", self._sample_shape())
 
-    def _described_inputs(self) -> Iterator[Input]:
+    def _describe_inputs(self) -> Iterator[Input]:
         shapes = input_shapes(self.generator, LATENT)
         for name in input_names(self.generator, LATENT):
             if name in self.priors:

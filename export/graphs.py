@@ -269,15 +269,15 @@ def _transposed_convolution(inputs: tf.Tensor, *, layer: keras.layers.Conv2DTran
     x = tf.nn.depth_to_space(x, stride) if stride > 1 else x
     x = x[
         :,
-        _kept(height, sides[0], stride, layer.padding),
-        _kept(width, sides[1], stride, layer.padding),
+        _visible_part(height, sides[0], stride, layer.padding),
+        _visible_part(width, sides[1], stride, layer.padding),
     ]
     if layer.use_bias:
         x = x + tf.cast(layer.bias, x.dtype)
     return x if layer.activation is None else layer.activation(x)
 
 
-def _kept(length: int, side: int, stride: int, padding: str) -> slice:
+def _visible_part(length: int, side: int, stride: int, padding: str) -> slice:
     """The pixels of the full transposed convolution that TensorFlow returns."""
     if padding == "same":
         start = max(side - stride, 0) // 2

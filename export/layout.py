@@ -287,7 +287,7 @@ def check_sums(directory: Path) -> dict[str, str]:
         raise ExportError(f"{directory / SUMS} is damaged. {error}") from error
     try:
         found = faults(directory, sums)
-        found += [f"{name} was added" for name in _added(directory, {*sums, SUMS})]
+        found += [f"{name} was added" for name in _unlisted_files(directory, {*sums, SUMS})]
         for folder in version_folders(directory):
             place = folder.relative_to(directory).as_posix()
             found += [f"{place}/{fault}" for fault in _faults_of_version(folder)]
@@ -302,7 +302,7 @@ def check_sums(directory: Path) -> dict[str, str]:
     return sums
 
 
-def _added(directory: Path, listed: set[str]) -> Iterator[str]:
+def _unlisted_files(directory: Path, listed: set[str]) -> Iterator[str]:
     """What nobody listed, but for labels, which whoever serves the export may write and change."""
     for path in files_below(directory):
         relative = path.relative_to(directory)

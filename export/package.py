@@ -45,7 +45,7 @@ from ganapp.export.worker import Artefact, Worker, measure_speed
 
 REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare with later
 BATCHES = (1, 3, 64, 64, 64, 60)  # 256 rows in uneven batches
-JUDGED, JUDGED_BATCH = 1500, 50  # samples of the same inputs for every format
+FIGURE_SAMPLES, FIGURE_BATCH = 1500, 50  # samples of the same inputs for every format
 COVERAGE_DROP = 0.05  # a twentieth of the data that is no longer reached
 FRECHET_RISE = 0.5  # half as far again from the data
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
@@ -55,7 +55,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxrunti
 class Figures:
     """The Keras generator's evaluation figures, and how far they move by chance."""
 
-    inputs: Arrays  # of the generator by name, float32 `(JUDGED, ...)`, the same for every format
+    inputs: Arrays  # of the generator by name, float32 `(FIGURE_SAMPLES, ...)`
     values: Mapping[str, float]  # by key, of the generator in float32
     noise: Mapping[str, float]  # by key, the absolute difference to those of other inputs
 
@@ -236,7 +236,9 @@ def reference_of(bundle: Bundle) -> Reference:
 
 
 def _figures_of_keras(bundle: Bundle) -> Figures:
-    inputs, others = (bundle.example_inputs(JUDGED, stream=QUALITY, seed=seed) for seed in range(2))
+    inputs, others = (
+        bundle.example_inputs(FIGURE_SAMPLES, stream=QUALITY, seed=seed) for seed in range(2)
+    )
     values, again = (_judge(bundle, bundle.samples(each)) for each in (inputs, others))
     noise = {key: abs(values[key] - again[key]) for key in values.keys() & again.keys()}
     return Figures(inputs=inputs, values=values, noise=noise)
@@ -302,7 +304,7 @@ def _verify_figures(
     if keras is None:
         return {}, None
     count = len(next(iter(keras.inputs.values())))
-    samples, _ = worker.run(keras.inputs, (JUDGED_BATCH,) * (count // JUDGED_BATCH))
+    samples, _ = worker.run(keras.inputs, (FIGURE_BATCH,) * (count // FIGURE_BATCH))
     figures = _judge(bundle, samples)
     drop = quality_drop(figures, keras)
     sentence = drop and f"The {form.title} artefact loses quality: {drop}."

@@ -84,8 +84,8 @@ def serving_document(bundle: Bundle, *, name: str, artefacts: Mapping[str, str])
         "units": units_of(bundle),
         "columns": columns_of(bundle),
         "directions": {
-            "vectors": [_rounded(vector) for vector in directions.vectors],
-            "spread": _rounded(directions.spread),
+            "vectors": [_round(vector) for vector in directions.vectors],
+            "spread": _round(directions.spread),
         },
         "signatures": signatures_of(bundle),
         "artefacts": dict(artefacts),
@@ -148,7 +148,7 @@ def _tensor(tensor: tf.TensorSpec | tf.Tensor) -> Json:
     return {"dtype": types_pb2.DataType.Name(tensor.dtype.as_datatype_enum), "shape": sizes}
 
 
-def _rounded(values: np.ndarray) -> list[float]:
+def _round(values: np.ndarray) -> list[float]:
     return [float(f"{value:.7g}") if math.isfinite(value) else 0.0 for value in values.tolist()]
 
 

@@ -215,7 +215,7 @@ def publish(directory: Path, models: Path) -> list[Path]:
             "again."
         )
     try:
-        return [_published(folder, models / folder.parent.name) for folder in folders]
+        return [_publish_version(folder, models / folder.parent.name) for folder in folders]
     except OSError as error:
         raise ExportError(
             f"The models could not be published: {error.strerror or error}. "
@@ -235,19 +235,19 @@ def refuse_exports(models: Path) -> None:
         raise ExportError(f"`MODELS` must be a folder. Received: {models}")
 
 
-def _published(folder: Path, model: Path) -> Path:
+def _publish_version(folder: Path, model: Path) -> Path:
     model.mkdir(parents=True, exist_ok=True)
     copy = model / f".{folder.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
     try:
         shutil.copytree(folder, copy)
         if found := faults(copy, files_of_version(copy)):
             raise ExportError(f"The copy of {folder} is not as it was written: {found[0]}.")
-        return _renamed(copy, model)
+        return _rename_to_next(copy, model)
     finally:
         shutil.rmtree(copy, ignore_errors=True)
 
 
-def _renamed(copy: Path, model: Path) -> Path:
+def _rename_to_next(copy: Path, model: Path) -> Path:
     number = 1 + max((int(n) for n in os.listdir(model) if n.isdecimal()), default=0)
     while number <= LARGEST_VERSION:
         target = model / str(number)

@@ -30,7 +30,7 @@ ROOM, ROUNDING = 2.0, 1e-4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Checked:
+class ArtefactCheck:
     """What was found of one artefact."""
 
     path: str  # of the artefact, below the export directory
@@ -40,7 +40,7 @@ class Checked:
 
 def verify_export(
     directory: Path, said: Callable[[str], None] = lambda line: None
-) -> list[Checked]:
+) -> list[ArtefactCheck]:
     """Repeats the checks of an export: every checksum, then every artefact in a fresh process.
 
     Args:
@@ -66,7 +66,7 @@ def verify_export(
     return checked
 
 
-def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
+def check_version(directory: Path, folder: Path) -> Iterator[ArtefactCheck]:
     """Runs every artefact of a version on the inputs that were kept."""
     card = read_object(folder / EXTRA / CARD_JSON)
     if card.get("schema") != CARD_SCHEMA:
@@ -89,7 +89,7 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
                 f"{each['path']} differs from the samples kept with it by {difference:.3g}, more "
                 f"than {allowed:.3g}, which its difference at the export leaves room for."
             )
-        yield Checked(path=each["path"], difference=difference, tolerance=allowed)
+        yield ArtefactCheck(path=each["path"], difference=difference, tolerance=allowed)
 
 
 def _reference(extra: Path, card: Json) -> tuple[Arrays, np.ndarray]:

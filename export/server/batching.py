@@ -248,7 +248,7 @@ class Batcher:
         """Runs a batch; in a thread."""
         try:
             begin = time.perf_counter()
-            result = self._run(_gathered(parts))
+            result = self._run(_batch_inputs(parts))
             each = (time.perf_counter() - begin) / len(result)
             self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
         except BaseException as error:  # whatever it is, it is told to those who asked
@@ -279,7 +279,7 @@ class Batcher:
             self._count(0)
 
 
-def _gathered(parts: list[Part]) -> Arrays:
+def _batch_inputs(parts: list[Part]) -> Arrays:
     """The rows of a batch by input."""
     found = {}
     for name in parts[0][0].inputs:

@@ -250,7 +250,7 @@ def _pixels(
     return np.asarray(fitted).reshape(*sides[::-1], -1)
 
 
-def _repeated(observations: Arrays, count: int, limits: Limits) -> Arrays:
+def _repeat(observations: Arrays, count: int, limits: Limits) -> Arrays:
     """The same observations for every sample, within the limits of a request."""
     numbers = sum(each.size for each in observations.values())
     if count * numbers > limits.elements:
@@ -276,7 +276,7 @@ async def draw_samples(
             "truncation": (query.truncation, "DT_FLOAT"),
         }
         inputs = {name: to_array(*value) for name, value in values.items() if name in known}
-        inputs |= _repeated(observations, query.count, context.limits)
+        inputs |= _repeat(observations, query.count, context.limits)
         return await context.predict(request, servable, drawing, inputs)
 
     try:
@@ -356,7 +356,7 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
             )
         observations = await read_observations(context, servable, body)
         drawn = await draw_samples(context, request, servable, query, observations)
-        inputs = _repeated(observations, frames, context.limits)
+        inputs = _repeat(observations, frames, context.limits)
         for each in servable.spec.drawn:
             rows = np.concatenate([outputs[each.drawn_name] for outputs in drawn])
             latent = each.name == "z"
@@ -383,7 +383,7 @@ async def observed_json(context: Context, request: Request, target: Target) -> R
         observations = await read_observations(context, servable, body)
         own = {key: of for key, of in signature.inputs.items() if key not in observations}
         inputs = columns(body.get("inputs"), dataclasses.replace(signature, inputs=own))
-        inputs |= _repeated(observations, count, context.limits)
+        inputs |= _repeat(observations, count, context.limits)
         outputs = await context.predict(request, servable, name, inputs)
     numbers = sum(array.size for array in outputs.values())
     return await json_response({"outputs": as_columns(outputs)}, numbers=numbers)

@@ -417,7 +417,7 @@ def complete_inputs(
             f"Missing but required: {{{','.join(missing)}}}."
         )
     return {
-        name: _checked(name, np.asarray(inputs.get(name, signature.defaults.get(name))), info)
+        name: _check_input(name, np.asarray(inputs.get(name, signature.defaults.get(name))), info)
         for name, info in signature.inputs.items()
     }
 
@@ -432,7 +432,7 @@ def _scalar(inputs: Arrays, name: str, least: float, most: float, default: float
     return value
 
 
-def _checked(name: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
+def _check_input(name: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
     array = _as_dtype(name, array, info.dtype)
     fits = array.ndim == len(info.shape) and all(
         size == wanted or (wanted == -1 and size > 0)

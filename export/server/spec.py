@@ -114,7 +114,7 @@ class ServingSpec(GeneratorInputs):
         folder = folder.resolve()
         document = _document(file_inside(folder, SERVING))
         try:
-            spec = _parsed(folder, document)
+            spec = _parse(folder, document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             missing = isinstance(error, KeyError)
             complaint = f"`{error.args[0]}` is missing" if missing else str(error)
@@ -189,7 +189,7 @@ def _document(path: Path) -> JsonObject:
     return document
 
 
-def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
+def _parse(folder: Path, document: JsonObject) -> ServingSpec:
     kind, latent = document["kind"], document["latent"]
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")

@@ -34,7 +34,7 @@ def quick():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lite, "gc", types.SimpleNamespace(collect=lambda: 0))
-        patch.setattr(package, "JUDGED", 2 * package.JUDGED_BATCH)
+        patch.setattr(package, "FIGURE_SAMPLES", 2 * package.FIGURE_BATCH)
         quickly = functools.partial(measure_speed, rounds=1, seconds=0.0)
         patch.setattr(package, "measure_speed", quickly)
         yield
