@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 Warn = Callable[[str], None]
 Labels = dict[str, int]
-Fingerprint = tuple[tuple[str, int, int, int], ...]
+Fingerprint = tuple[tuple[str, int, int, int], ...]  # path, size, time and inode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,40 +39,24 @@ class VersionFolder:
     """A version folder with every file that its serving.json lists."""
 
     folder: Path  # resolved
-    # path, size, time and inode of its files: another one means other content
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint  # of its files: another one means other content
     name: str  # of the model, as exported; that of the folder if serving.json is broken
 
 
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """The models in a root folder."""
+def read_models(root: Path, warn: Warn = logger.warning) -> dict[str, Path]:
+    """The folders of models, of their versions, in a model, a folder of models or an export.
 
-    root: Path  # resolved; nothing outside is served
-    models: dict[str, Path]  # folder by name of model; version folders lie in it
-    alone: Path | None = None  # the version folder that the root is, if it is one
-
-
-def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
-    """The models in a version folder, a model, a folder of models or an export.
-
-    `warn` is given what is left out, and why; of no folder a `NotADirectoryError` is raised.
+    `warn` is given what is left out, and why.
     """
-    root = root.resolve()
-    if not root.is_dir():
-        raise NotADirectoryError(f"`root` must be a folder. Received: root={root}")
-    if (root / EXTRA).is_dir():
-        return Layout(root, {}, alone=root)
     if any((folder / EXTRA).is_dir() for folder in _numbered(root).values()):
-        return Layout(root, {root.name: root})
+        return {root.name: root}
     folder = root / MODELS if (root / MODELS).is_dir() else root
     if not _within(root, folder, warn):
-        return Layout(root, {})
+        return {}
     children = sorted(child for child in folder.iterdir() if may_be_served(child.name))
-    models = {
+    return {
         child.name: child for child in children if child.is_dir() and _within(folder, child, warn)
     }
-    return Layout(root, models)
 
 
 def read_versions(model: Path, warn: Warn = logger.warning) -> dict[int, VersionFolder]:
@@ -156,8 +140,7 @@ class Entry:
     status: VersionStatus
     servable: Servable | None = None  # while it is loaded
     leases: int = 0  # requests that use it
-    # set when the last of them ends
-    idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)  # when they end
 
     def set_state(self, state: State, error: BaseException | None = None) -> None:
         code, message = "OK", ""
@@ -188,9 +171,7 @@ class Versions:
         self.labels: dict[str, int] = {}
         self._load = load
         self._seen: dict[int, VersionFolder] = {}
-        self._broken: dict[
-            int, VersionFolder
-        ] = {}  # content that could not be loaded: not tried again
+        self._broken: dict[int, VersionFolder] = {}  # could not be loaded: not tried again
         self._closing: set[asyncio.Task] = set()
 
     def latest(self) -> Entry | None:
@@ -244,7 +225,7 @@ class Versions:
         for number in self._wanted(found, tried):
             entry = self.entries.get(number)
             current = entry is not None and entry.available and entry.found == found[number]
-            if not current and self._is_loadable(number, found, tried):
+            if not current and number not in tried and self._broken.get(number) != found[number]:
                 return number
         return None
 
@@ -253,16 +234,11 @@ class Versions:
         good = [
             number
             for number in sorted(found, reverse=True)
-            if self._is_loadable(number, found, tried)
+            if (number not in tried and self._broken.get(number) != found[number])
             or (number in self.entries and self.entries[number].available)
         ]
         labelled = set(self.labels.values())
         return good[:1] + [number for number in good[1:] if number in labelled]
-
-    def _is_loadable(
-        self, number: int, found: Mapping[int, VersionFolder], tried: set[int]
-    ) -> bool:
-        return number not in tried and self._broken.get(number) != found[number]
 
     async def _open(self, number: int, found: VersionFolder, retry_later: bool) -> None:
         old = self.entries.get(number)
@@ -324,7 +300,9 @@ class Repository:
         hooks: Callable[[str, int], Hooks] | None = None,
     ) -> None:
         check_engine(engine)
-        self.root = read_layout(Path(root), lambda sentence: None).root  # said when it looks
+        self.root = Path(root).resolve()
+        if not self.root.is_dir():
+            raise NotADirectoryError(f"`root` must be a folder. Received: root={self.root}")
         self.poll_seconds = poll_seconds
         self._options = {"engine": engine, "batching": batching, "num_threads": num_threads}
         self._options["samples_limit"] = samples_limit
@@ -433,17 +411,18 @@ class Repository:
 
     def _read_folder(self) -> tuple[dict[str, dict[int, VersionFolder]], dict[str, Labels]]:
         warnings: set[str] = set()
-        there, found, labels = read_layout(self.root, warnings.add), {}, {}
-        for name, folder in there.models.items():
+        found: dict[str, dict[int, VersionFolder]] = {}
+        labels: dict[str, Labels] = {}
+        alone = (self.root / EXTRA).is_dir()  # the root is a version folder itself
+        if alone and (one := read_version(self.root)) is not None:
+            found[one.name] = {int(self.root.name) if NUMBER.fullmatch(self.root.name) else 1: one}
+        for name, folder in ({} if alone else read_models(self.root, warnings.add)).items():
             if versions := read_versions(folder, warnings.add):
                 found[name] = versions
             try:
                 labels[name] = read_labels(folder)
             except ValueError as error:
                 warnings.add(f"labels of {name} stay as they were: {error}")
-        if there.alone is not None and (one := read_version(there.alone)) is not None:
-            number = int(there.alone.name) if NUMBER.fullmatch(there.alone.name) else 1
-            found[one.name] = {number: one}
         self._log_new(warnings)
         return found, labels
 

@@ -19,7 +19,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from ganapp.commands.serve import serve
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
-from ganapp.export.server.repository import read_layout
+from ganapp.export.server.repository import read_models
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "export" / "deploy"
@@ -112,7 +112,7 @@ def test_kserve_starts_the_server_with_options_it_has(kserve, version_folders):
     assert folder == "/mnt/models"
     place = kserve["InferenceService"]["spec"]["predictor"]["model"]["storageUri"]
     assert re.fullmatch(r"pvc://[a-z0-9-]+/models", place)
-    found = read_layout(version_folders).models
+    found = read_models(version_folders)
     assert kserve["InferenceService"]["metadata"]["name"] in found
 
 
