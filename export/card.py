@@ -124,7 +124,6 @@ def _data(card: Card) -> list[str]:
 
 
 def _columns(of_table: Json | None) -> list[str]:
-    """What the columns of a table mean, in the order of its samples."""
     if not of_table:
         return []
     rows: list[tuple] = []
@@ -162,7 +161,6 @@ def _training(card: Card) -> list[str]:
 
 
 def _flat(fields: Json, prefix: str = "") -> Iterable[tuple[str, object]]:
-    """Nested settings as `section.key`, value."""
     for key, value in fields.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
@@ -336,12 +334,10 @@ def loading(card: Card) -> list[str]:
 
 
 def _count(card: Card) -> int:
-    """How many samples the code draws: what files of a fixed batch take."""
     return card.get("batch") or SNIPPET_COUNT
 
 
 def _drawing(card: Card) -> tuple[str, Json]:
-    """Name and description of the signature that draws."""
     name = "generate" if "generate" in card["signatures"] else "sample"
     return name, card["signatures"].get(name) or {}
 
@@ -468,7 +464,6 @@ def _served(card: Card) -> list[str]:
 
 
 def _shape(tensor: Json) -> str:
-    """The sides of a row, e.g. `28, 28, 1`."""
     return ", ".join(str(side) for side in tensor["shape"])
 
 

@@ -208,7 +208,6 @@ def _other_calls(
 
 
 def _nearest(inputs: tf.Tensor, *, size: tuple[int, int]) -> tf.Tensor:
-    """Repeats every pixel of `(n, height, width, channels)` `size` times along each side."""
     sides = [side * factor for side, factor in zip(inputs.shape[1:3], size, strict=True)]
     return tf.image.resize(inputs, sides, method="nearest")
 

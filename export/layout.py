@@ -112,12 +112,10 @@ class GeneratorInputs:
 
     @property
     def drawn(self) -> tuple[Input, ...]:
-        """The inputs that can be drawn."""
         return tuple(each for each in self.inputs if each.role != "observation")
 
     @property
     def observed(self) -> tuple[Input, ...]:
-        """The inputs that must be given."""
         return tuple(each for each in self.inputs if each.role == "observation")
 
     @property
@@ -127,7 +125,6 @@ class GeneratorInputs:
 
     @property
     def has_label(self) -> bool:
-        """Whether the class is an input of its own."""
         return any(each.role == "label" for each in self.inputs)
 
 
@@ -183,7 +180,6 @@ def files_below(directory: Path) -> list[Path]:
 
 
 def sums_of(directory: Path, files: Iterable[Path]) -> dict[str, str]:
-    """Checksums by path below `directory`."""
     return {path.relative_to(directory).as_posix(): sha256(path) for path in files}
 
 

@@ -143,7 +143,6 @@ def _write_all(
     batch: int | None,
     left_out: dict[str, str] | None,
 ) -> list[tuple[Format, list[Path]]]:
-    """Writes every artefact; gives its files."""
     written = []
     for form in chosen:
         before = set(files_below(folder))
@@ -388,7 +387,6 @@ def describe(
 
 
 def versions() -> dict[str, str]:
-    """Versions of what wrote the artefacts and what can run them."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

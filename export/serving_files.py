@@ -93,7 +93,6 @@ def serving_document(bundle: Bundle, *, name: str, artefacts: Mapping[str, str])
 
 
 def class_names(bundle: Bundle) -> list[str]:
-    """A name for each class that can be requested; numbers where the data do not name them."""
     names = bundle.data.get("classes") or ()
     return [str(x) for x in (names if len(names) == bundle.classes else range(bundle.classes))]
 
@@ -237,7 +236,6 @@ def verify_units(bundle: Bundle, units: Json, folder: Path) -> None:
 
 
 def run_graph(path: Path, inputs: Mapping[str, Arrays]) -> dict[str, dict[str, np.ndarray]]:
-    """Outputs of a small LiteRT graph by request, of inputs by request."""
     artefact = Artefact(title=path.name, runtime=LITERT, path=path, output="")
     with Worker(artefact, timeout=TIMEOUT_SECONDS) as worker:
         return worker.call(inputs)[0]

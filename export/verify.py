@@ -93,7 +93,6 @@ def check_version(directory: Path, folder: Path) -> Iterator[ArtefactCheck]:
 
 
 def _reference(extra: Path, card: Json) -> tuple[Arrays, np.ndarray]:
-    """The inputs, by name, and samples that were kept."""
     try:  # exports that list no inputs have `z` alone
         names = [each["name"] for each in card.get("inputs", [{"name": "z"}])]
     except (KeyError, TypeError):

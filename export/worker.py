@@ -93,7 +93,6 @@ class Worker(contextlib.AbstractContextManager):
         return measured.pop("answers"), measured
 
     def milliseconds(self, inputs: Arrays, seconds: float) -> list[float]:
-        """Milliseconds of single calls with the same inputs, for about as many seconds."""
         return self._ask("time", inputs=inputs, seconds=seconds)["milliseconds"]
 
     def close(self) -> None:
@@ -108,7 +107,7 @@ class Worker(contextlib.AbstractContextManager):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask(self, method: str, **arguments: object) -> Json:
+    def _ask(self, task: str, **arguments: object) -> Json:
         late = threading.Event()
 
         def end() -> None:
@@ -118,7 +117,7 @@ class Worker(contextlib.AbstractContextManager):
         timer = threading.Timer(self._timeout, end)
         timer.start()
         try:
-            pickle.dump((method, arguments), self._process.stdin)
+            pickle.dump((task, arguments), self._process.stdin)
             self._process.stdin.flush()
             return pickle.load(self._process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError) as error:  # it has ended

@@ -65,14 +65,13 @@ def resident_bytes() -> int:
 
 
 def main() -> None:
-    """Answers until its input ends."""
     # Whatever else is printed goes to stderr, so that answers stay alone.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
         session = Session()
         while sys.stdin.buffer.peek(1):
-            method, arguments = pickle.load(sys.stdin.buffer)
-            pickle.dump(getattr(session, method)(**arguments), answers)
+            task, arguments = pickle.load(sys.stdin.buffer)
+            pickle.dump(getattr(session, task)(**arguments), answers)
             answers.flush()
 
 

@@ -183,7 +183,6 @@ def _sample_differences(
     found: Mapping[str, Arrays],
     tolerance: float,
 ) -> Iterator[float]:
-    """Checks drawn inputs and samples of every request; yields the latter's largest differences."""
     for request, given in wanted.items():
         outputs = found[request]
         verify_drawn_inputs(bundle, prefix, outputs, given)
@@ -223,7 +222,6 @@ def verify_drawn_inputs(bundle: "Bundle", prefix: str, outputs: Arrays, given: A
 
 
 def _check_pictures(bundle: "Bundle", title: str, found: Mapping[str, Arrays]) -> None:
-    """Checks that the signature of pictures gives the very pixels of the samples."""
     prefix = f"The `{bundle.drawing}_png` signature of the {title} artefact"
     pictures = found.get("png", {}).get("samples")
     if (pictures is not None) != bundle.has_png:

@@ -176,7 +176,6 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
-        """Loads the models, and unloads them at the end."""
         await self.context.repository.start()
         try:
             yield

@@ -164,7 +164,6 @@ class Batcher:
             )
 
     def flush(self) -> None:
-        """Lets no rows wait for company from now on."""
         self._flushing = True
         self._pump_soon()
 
@@ -185,7 +184,6 @@ class Batcher:
             self._idle.set()
 
     def _drop(self, request: QueuedRequest) -> None:
-        """Lets none of its rows wait any more."""
         self._count(-request.remaining)
         request.taken = request.size
 
@@ -199,7 +197,6 @@ class Batcher:
         self._wake = loop.call_later(delay, self._pump) if delay else loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Starts as many batches as there are free threads and due rows."""
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
@@ -212,7 +209,6 @@ class Batcher:
                 self._start(parts)
 
     def _due(self) -> float:
-        """Seconds until the next batch has to start."""
         while not self._queue[0].remaining:  # answered late or abandoned
             self._queue.popleft()
         if self._rows >= self.parameters.max_batch_size or self._closing or self._flushing:
@@ -245,7 +241,6 @@ class Batcher:
         self._pool.submit(self._work, parts, asyncio.get_running_loop())
 
     def _work(self, parts: list[Part], loop: asyncio.AbstractEventLoop) -> None:
-        """Runs a batch; in a thread."""
         try:
             begin = time.perf_counter()
             result = self._run(_batch_inputs(parts))
@@ -280,7 +275,6 @@ class Batcher:
 
 
 def _batch_inputs(parts: list[Part]) -> Arrays:
-    """The rows of a batch by input."""
     found = {}
     for name in parts[0][0].inputs:
         rows = [request.inputs[name][start:stop] for request, start, stop in parts]

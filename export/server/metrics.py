@@ -59,11 +59,9 @@ class Metrics:
         return Hooks(on_open=on_open, on_batch=count, on_close=on_close)
 
     def add_versions(self, repository: Repository) -> None:
-        """Adds the versions of a repository's models, read whenever somebody asks."""
         self.registry.register(_Versions(repository))
 
     def response(self) -> Response:
-        """All figures in Prometheus's text format."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 

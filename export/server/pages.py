@@ -251,7 +251,6 @@ def _pixels(
 
 
 def _repeat(observations: Arrays, count: int, limits: Limits) -> Arrays:
-    """The same observations for every sample, within the limits of a request."""
     numbers = sum(each.size for each in observations.values())
     if count * numbers > limits.elements:
         raise InvalidArgument(
@@ -290,7 +289,6 @@ async def draw_samples(
 async def _samples(
     context: Context, request: Request, target: Target, check: Callable[[ServingSpec], None]
 ) -> tuple[SampleQuery, ServingSpec, np.ndarray]:
-    """What a query asks for, of which model, and the samples of all its classes."""
     body = await _body(context, request)
     with context.repository.lease(*target) as servable:
         check(servable.spec)

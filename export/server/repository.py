@@ -215,7 +215,6 @@ class Versions:
             task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Retires all versions and waits for their last requests."""
         for entry in self.entries.values():
             self.retire(entry)
         await asyncio.gather(*self._closing)
@@ -330,7 +329,6 @@ class Repository:
             await asyncio.gather(*(versions.close() for versions in self._models.values()))
 
     def flush(self) -> None:
-        """Starts batches without waiting for more rows from now on: the server is being stopped."""
         for versions in self._models.values():
             for entry in versions.entries.values():
                 if entry.available:

@@ -128,8 +128,6 @@ async def model_metadata(context: Context, request: Request, target: Target) -> 
 
 
 def _signature_json(key: str, signature: Signature) -> JsonObject:
-    """A SignatureDef."""
-
     def tensors(infos: Mapping[str, TensorInfo]) -> JsonObject:
         # TensorInfo's field `name` is the graph's with TF Serving; here there may be no graph, and
         # it says signature and tensor.
@@ -202,7 +200,6 @@ async def refuse_examples(context: Context, request: Request, target: Target) ->
 
 
 def signature_name(body: JsonObject) -> str:
-    """The signature that a request asks for."""
     name = body.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(name, str):
         raise InvalidArgument(f"'signature_name' must be a string. Received: {shown(name)}")
@@ -296,6 +293,5 @@ def as_rows(outputs: Arrays) -> Json:
 
 
 def as_columns(outputs: Arrays) -> Json:
-    """All of the only output, or an object of all outputs."""
     values = {name: to_json(name, array) for name, array in outputs.items()}
     return next(iter(values.values())) if len(values) == 1 else values

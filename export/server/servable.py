@@ -4,7 +4,6 @@ import asyncio
 import concurrent.futures
 import io
 import threading
-import types
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -71,8 +70,7 @@ class Servable:
             f"{spec.drawing}_png": self._draw_png,
         }
         # What a later export may offer besides is not offered, rather than answered wrongly.
-        offered = {name: of for name, of in spec.signatures.items() if name in self._handlers}
-        self.signatures: Mapping[str, Signature] = types.MappingProxyType(offered)
+        self.signatures = {k: of for k, of in spec.signatures.items() if k in self._handlers}
         _check_signatures(spec, self.signatures)
         self._batcher = Batcher(engine.generate, batching, hooks)
         # Latents and pictures: milliseconds of numpy that the event loop is spared.
@@ -92,11 +90,10 @@ class Servable:
         servable = cls(spec, running, **options)
         try:
             servable.warm_up()
-        except BrokenVersion:
-            servable.abandon()
-            raise
         except Exception as error:  # whatever a native runtime raises for a graph it cannot run
             servable.abandon()
+            if isinstance(error, BrokenVersion):
+                raise
             raise BrokenVersion(f"`{engine}` could not run the model: {error}") from error
         return servable
 
@@ -150,7 +147,6 @@ class Servable:
         self._batcher.admit(1)
 
     def flush(self) -> None:
-        """Starts batches without waiting for more rows: the server is being stopped."""
         self._batcher.flush()
 
     async def close(self) -> None:
@@ -357,7 +353,6 @@ def picture(image: np.ndarray) -> "Image.Image":
 
 
 def _png_files(images: np.ndarray) -> np.ndarray:
-    """uint8 `(n, height, width, channels)` -> PNG files, dtype object `(n,)`."""
     files = np.empty(len(images), dtype=object)
     for index, image in enumerate(images):
         buffer = io.BytesIO()

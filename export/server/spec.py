@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import types
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -212,11 +211,11 @@ def _parse(folder: Path, document: JsonObject) -> ServingSpec:
             noise_size=_whole([latent["noise_size"]], 0)[0],
             classes=tuple(str(name) for name in latent["classes"] or ()),
         ),
-        units=types.MappingProxyType(dict(document["units"])),
-        signatures=types.MappingProxyType(signatures),
-        artefacts=types.MappingProxyType(dict(document["artefacts"])),
-        files=types.MappingProxyType(dict(document["files"])),
-        document=types.MappingProxyType(document),
+        units=dict(document["units"]),
+        signatures=signatures,
+        artefacts=dict(document["artefacts"]),
+        files=dict(document["files"]),
+        document=document,
     )
 
 
@@ -235,12 +234,10 @@ def _inputs(document: JsonObject) -> tuple[Input, ...]:
 
 
 def _signature(value: JsonObject) -> Signature:
-    def tensors(side: JsonObject) -> Mapping[str, TensorInfo]:
-        return types.MappingProxyType(
-            {n: TensorInfo(str(t["dtype"]), _whole(t["shape"], -1)) for n, t in side.items()}
-        )
+    def tensors(side: JsonObject) -> dict[str, TensorInfo]:
+        return {n: TensorInfo(str(t["dtype"]), _whole(t["shape"], -1)) for n, t in side.items()}
 
-    defaults = types.MappingProxyType(dict(value.get("defaults") or {}))
+    defaults = dict(value.get("defaults") or {})
     return Signature(tensors(value["inputs"]), tensors(value["outputs"]), defaults)
 
 

@@ -22,8 +22,8 @@ class WorkerHere(Worker):
         request = artefact.load_request() | {"modules": ()}
         self.load_seconds = self._ask("load", **request)["load_seconds"]
 
-    def _ask(self, method, **arguments):
-        return getattr(self._session, method)(**arguments)
+    def _ask(self, task, **arguments):
+        return getattr(self._session, task)(**arguments)
 
     def close(self):
         pass
