@@ -172,7 +172,7 @@ class Server:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # then the router raises what it refuses, for `AnswerErrors`
-        await self._stack(scope, receive, send)
+        await (self._stack if scope["type"] == "http" else self._router)(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
@@ -192,7 +192,7 @@ class Server:
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Version 1 apart: TF Serving's paths have no regard to case, and colons."""
-        if scope["type"] != "http" or scope["path"][:4].lower() not in ("/v1", "/v1/"):
+        if scope["path"][:4].lower() not in ("/v1", "/v1/"):
             await self._router(scope, receive, send)
             return
         raw = scope.get("raw_path") or scope["path"].encode()

@@ -96,9 +96,6 @@ class Observe:
         metrics.under_way.set_function(lambda: self.under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         # Of this request alone: handlers write the template of their route into it.
         state = scope["state"] = dict(scope.get("state") or {})
         clock = asyncio.get_running_loop().time

@@ -1,4 +1,4 @@
-"""Middleware: headers, errors as answers, the key, limits of requests."""
+"""Middleware of HTTP requests: headers, errors as answers, the key, limits of requests."""
 
 import asyncio
 import contextlib
@@ -71,7 +71,7 @@ class AddHeaders:
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        await self.app(scope, receive, send_with_headers)
 
 
 class AnswerErrors:
@@ -81,9 +81,6 @@ class AnswerErrors:
         self.app, self.pace = app, Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         answering = reading = complete = False
 
         async def tracked_send(message: Message) -> None:
@@ -188,9 +185,9 @@ class CheckKey:
         self.app, self.key = app, key.encode() if key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
+        path = scope["path"]
         is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
-        if scope["type"] == "http" and self.key and not is_open:
+        if self.key and not is_open:
             # Every candidate is compared, in a time that says nothing of the key.
             matches = [hmac.compare_digest(sent, self.key) for sent in _sent_keys(scope["headers"])]
             if not any(matches):
@@ -223,15 +220,16 @@ class CheckHost:
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            for name, value in scope["headers"]:
-                if name == b"host" and not is_loopback(_host_of(value.decode("latin-1"))):
-                    raise ServerError(
-                        "`Host` must be localhost, 127.x.x.x or [::1] while the server listens "
-                        f"there without a key. Received: {ascii(value.decode('latin-1'))[:80]}; "
-                        f"ask one of these, or set {KEY_VARIABLE}",
-                        status=421,
-                    )
+        for host in (
+            value.decode("latin-1") for name, value in scope["headers"] if name == b"host"
+        ):
+            if not is_loopback(_host_of(host)):
+                raise ServerError(
+                    "`Host` must be localhost, 127.x.x.x or [::1] while the server listens "
+                    f"there without a key. Received: {ascii(host)[:80]}; "
+                    f"ask one of these, or set {KEY_VARIABLE}",
+                    status=421,
+                )
         await self.app(scope, receive, send)
 
 
@@ -260,7 +258,7 @@ class LimitRequests:
     under_way: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/v2/health/"):
+        if scope["path"].startswith("/v2/health/"):
             await self.app(scope, receive, send)
             return
         if self.under_way >= self.limits.requests:
