@@ -55,8 +55,10 @@ class Metrics:
                 del self._depths[labels]
                 self.queue_rows.remove(*labels)
 
-        count = self.batch_rows.labels(*labels).observe
-        return Hooks(on_open=on_open, on_batch=count, on_close=on_close)
+        def on_batch(size: int) -> None:  # not sooner: what is never run has no figures
+            self.batch_rows.labels(*labels).observe(size)
+
+        return Hooks(on_open=on_open, on_batch=on_batch, on_close=on_close)
 
     def add_versions(self, repository: Repository) -> None:
         self.registry.register(_Versions(repository))
