@@ -68,12 +68,7 @@ def builder(
     """A function that makes a replica's ASGI application, where the replica runs."""
 
     def build() -> Server:
-        return make_server(
-            Path(models),
-            engine=engine,
-            settings=Settings(),
-            batching=batching,
-            poll_seconds=poll_seconds,
-        )
+        settings = Settings(engine=engine, batching=batching, poll_seconds=poll_seconds)
+        return make_server(Path(models), settings)
 
     return build

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,9 @@ class Settings:
 
     host: str = "127.0.0.1"  # address to listen at; loopback unless told otherwise
     port: int = 8501  # 0 for any that is free
+    engine: str = "litert"  # a member of `ganapp.export.server.engines.ENGINES`
+    batching: Mapping[str, int] = field(default_factory=dict)  # arguments of `Batching`
+    poll_seconds: float = 2.0  # between two looks for new versions
     limits: Limits = field(default_factory=Limits)
     # for which a connection may take to send the headers of its first or next request
     idle_seconds: float = 30.0
@@ -59,24 +62,12 @@ class Settings:
                 )
 
 
-def serve(
-    root: Path,
-    *,
-    engine: str,
-    settings: Settings,
-    batching: dict[str, int],
-    poll_seconds: float,
-    on_ready: Sentence,
-    on_warning: Sentence,
-) -> None:
+def serve(root: Path, settings: Settings, *, on_ready: Sentence, on_warning: Sentence) -> None:
     """Serves what lies in a folder until SIGTERM or SIGINT.
 
     Args:
         root: an export, its `models/` folder, a model's folder or a version's.
-        engine: a member of `ganapp.export.server.engines.ENGINES`.
-        settings: address, limits and times.
-        batching: arguments of `ganapp.export.server.batching.Batching`.
-        poll_seconds: between two looks for new versions.
+        settings: of the process.
         on_ready: given the address, once the server is ready.
         on_warning: given what the user should think over.
 
@@ -84,14 +75,7 @@ def serve(
         StartError: nothing to serve, an engine that cannot, or an address that is taken.
     """
     local = is_loopback(settings.host)
-    app = make_server(
-        root,
-        engine=engine,
-        settings=settings,
-        batching=batching,
-        poll_seconds=poll_seconds,
-        local=local,
-    )
+    app = make_server(root, settings, local=local)
     if not local and not settings.api_key:
         on_warning(
             f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
@@ -101,27 +85,21 @@ def serve(
     asyncio.run(run(app, free_address(settings.host, settings.port), settings, on_ready))
 
 
-def make_server(
-    root: Path,
-    *,
-    engine: str,
-    settings: Settings,
-    batching: dict[str, int],
-    poll_seconds: float,
-    local: bool = False,
-) -> Server:
+def make_server(root: Path, settings: Settings, *, local: bool = False) -> Server:
     """The application for a folder; for the arguments see `serve` and `Server`."""
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
-    if engine not in ENGINES:
-        raise StartError(f"`--engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+    if settings.engine not in ENGINES:
+        raise StartError(
+            f"`--engine` must be one of {', '.join(ENGINES)}. Received: {settings.engine!r}"
+        )
     metrics, limits = Metrics(), settings.limits
     try:
         repository = Repository(
             root,
-            engine=engine,
-            batching=Batching(**batching),
-            poll_seconds=poll_seconds,
+            engine=settings.engine,
+            batching=Batching(**settings.batching),
+            poll_seconds=settings.poll_seconds,
             samples_limit=limits.samples,
             hooks=metrics.batch_hooks,
         )

@@ -131,8 +131,8 @@ import numpy as np
 from ganapp import commands
 from ganapp.export.server import app, serve
 from ganapp.export.server.context import Limits
-server = serve.make_server(serve.Path(sys.argv[1]), engine="litert", batching={}, poll_seconds=0,
-    settings=serve.Settings(limits=Limits(samples=8)))
+settings = serve.Settings(poll_seconds=0, limits=Limits(samples=8))
+server = serve.make_server(serve.Path(sys.argv[1]), settings)
 repository = server.context.repository
 async def main():
     await repository.start()

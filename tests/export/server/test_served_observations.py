@@ -41,13 +41,7 @@ def observed(colours):
 @pytest.fixture(scope="module")
 def named_client(named_folders):
     limits = Limits(samples=64)
-    app = make_server(
-        Path(named_folders),
-        engine="litert",
-        settings=Settings(limits=limits),
-        batching={},
-        poll_seconds=60,
-    )
+    app = make_server(Path(named_folders), Settings(limits=limits, poll_seconds=60))
     with TestClient(app) as client:
         yield client
 
