@@ -336,17 +336,21 @@ def computing_in_float32(generator: keras.Model) -> Iterator[bool]:
     policies = [(x, x.dtype_policy) for x in layers if x.compute_dtype != "float32"]
     # A nested Sequential or Functional also casts to the dtype its symbolic inputs were made with.
     inputs = [(x, x.dtype) for layer in layers for x in _symbolic(layer) if x.dtype in SHORT_FLOATS]
-    try:
-        for layer, _ in policies:
-            layer.dtype_policy = "float32"
-        for symbolic, _ in inputs:
-            symbolic._dtype = "float32"  # Keras only lets it be read: it says a graph is finished
-        yield bool(policies or inputs)
-    finally:
+
+    def switch(
+        policies: Sequence[tuple[keras.layers.Layer, keras.DTypePolicy | str]],
+        inputs: Sequence[tuple[keras.KerasTensor | keras.layers.InputLayer, str]],
+    ) -> None:
         for layer, policy in policies:
             layer.dtype_policy = policy
         for symbolic, dtype in inputs:
-            symbolic._dtype = dtype
+            symbolic._dtype = dtype  # Keras only lets it be read: it says a graph is finished
+
+    try:
+        switch([(x, "float32") for x, _ in policies], [(x, "float32") for x, _ in inputs])
+        yield bool(policies or inputs)
+    finally:
+        switch(policies, inputs)
 
 
 def _symbolic(layer: keras.layers.Layer) -> list[keras.KerasTensor | keras.layers.InputLayer]:
