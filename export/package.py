@@ -114,8 +114,8 @@ def export(
             written = _write_all(bundle, chosen, folder, batch, left_out)
             _save_reference(folder, reference)
             entries = _verify_all(bundle, written, directory, place, reference, left_out)
-            formats_left = {each["format"] for each in entries}
-            paths = {form.name: form.path for form in chosen if form.name in formats_left}
+            verified = {each["format"] for each in entries}
+            paths = {form.name: form.path for form in chosen if form.name in verified}
             write_serving_files(bundle, folder, name=place.parent.name, artefacts=paths)
         if bundle.picture is not None:
             bundle.picture.save(directory / PICTURE)
