@@ -26,8 +26,8 @@ from ganapp.models.tensors import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-OUTPUT_NAMES = {"image": "image", "vector": "vector", "video": "clip"}
-RANKS = {"image": 4, "vector": 2, "video": 5}
+# Name of the output tensor in every artefact, and its rank.
+KINDS = {"image": ("image", 4), "vector": ("vector", 2), "video": ("clip", 5)}
 PNG_CHANNELS = (1, 3, 4)  # grey, colour, colour with opacity
 SHORT_FLOATS = ("float16", "bfloat16")
 
@@ -39,21 +39,14 @@ OBSERVED = 64  # examples of an observation where none are given
 
 
 class LatentPrior(Protocol):
-    """The part of a prior that an artefact needs.
-
-    One of several named parts has them by name in `parts`; of another there is `z` alone.
-    """
+    """The part of a prior that an artefact needs; of several named parts it has `parts` by name."""
 
     size: int
     name: str
-    truncates: bool
-    """Whether `truncate` changes anything."""
-    noise_size: int
-    """How many uniform numbers make one latent."""
-    path: str
-    """The way between latents: `"straight"` or along an `"arc"`."""
-    continuous_mask: np.ndarray
-    """Which coordinates can change a little: bool `(size,)`."""
+    truncates: bool  # whether `truncate` changes anything
+    noise_size: int  # how many uniform numbers make one latent
+    path: str  # the way between latents: `"straight"` or along an `"arc"`
+    continuous_mask: np.ndarray  # which coordinates can change a little: bool `(size,)`
 
     def from_uniform(self, noise: tf.Tensor) -> tf.Tensor:
         """Float32 `(n, size)` of uniform noise `(n, noise_size)`; built-in LiteRT operations."""
@@ -114,14 +107,12 @@ class Bundle(GeneratorInputs):
     shape: tuple[int, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in OUTPUT_NAMES:
-            raise ExportError(
-                f"`kind` must be one of {tuple(OUTPUT_NAMES)}. Received: kind={self.kind!r}"
-            )
-        object.__setattr__(self, "inputs", tuple(self._described_inputs()))
+        if self.kind not in KINDS:
+            raise ExportError(f"`kind` must be one of {tuple(KINDS)}. Received: kind={self.kind!r}")
+        object.__setattr__(self, "inputs", tuple(self._describe_inputs()))
         object.__setattr__(self, "shape", self._sample_shape())
 
-    def _described_inputs(self) -> Iterator[Input]:
+    def _describe_inputs(self) -> Iterator[Input]:
         shapes = input_shapes(self.generator, LATENT)
         for name in input_names(self.generator, LATENT):
             if name in self.priors:
@@ -167,15 +158,16 @@ class Bundle(GeneratorInputs):
             raise ExportError(
                 f"`generator` must accept {taken}, but it refused them: {reason}"
             ) from error
-        if len(shape) != RANKS[self.kind] or None in shape[1:]:
+        _, rank = KINDS[self.kind]
+        if len(shape) != rank or None in shape[1:]:
             raise ExportError(
-                f"`generator` must return a tensor of rank {RANKS[self.kind]} with a fixed shape "
+                f"`generator` must return a tensor of rank {rank} with a fixed shape "
                 f"for kind {self.kind!r}. Received: shape={shape}"
             )
         return shape[1:]
 
     @property
-    def encodes(self) -> bool:
+    def has_png(self) -> bool:
         """Whether a sample is a picture that a PNG can hold."""
         return self.kind == "image" and self.shape[-1] in PNG_CHANNELS
 
@@ -186,8 +178,7 @@ class Bundle(GeneratorInputs):
 
     @property
     def output_name(self) -> str:
-        """Name of the output tensor in every artefact."""
-        return OUTPUT_NAMES[self.kind]
+        return KINDS[self.kind][0]
 
     @property
     def keras_names(self) -> dict[str, bool]:
@@ -196,12 +187,10 @@ class Bundle(GeneratorInputs):
 
     @property
     def classes(self) -> int:
-        """How many classes there are to request; 0 for none."""
         return len(self.class_shares) if self.has_label else 0
 
     @property
     def priors(self) -> Mapping[str, LatentPrior]:
-        """The prior of each latent by the latent's name."""
         return getattr(self.prior, "parts", None) or {LATENT: self.prior}
 
     @property
@@ -268,30 +257,25 @@ class Bundle(GeneratorInputs):
     def example_inputs(self, count: int, *, stream: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Rows of all inputs by name, float32: drawn ones, and the observations in turn."""
         drawn = self.draw(self.uniform_noise(count, seed, stream)) if self.drawn else {}
-        inputs = {name: np.asarray(values, np.float32) for name, values in drawn.items()}
-        return {
-            each.name: inputs[each.name] if each.name in inputs else self._observed(each, count)
-            for each in self.inputs
-        }
-
-    def _observed(self, each: Input, count: int) -> np.ndarray:
-        examples = self.observations.get(each.name)
-        if examples is None:
-            examples = np.random.default_rng(0).uniform(-1, 1, (OBSERVED, *each.shape))
-        return np.resize(examples, (count, *each.shape)).astype(np.float32)
+        inputs = {}
+        for name, shape in ((each.name, each.shape) for each in self.inputs):
+            if name in drawn:
+                inputs[name] = np.asarray(drawn[name], np.float32)
+                continue
+            examples = self.observations.get(name)
+            if examples is None:
+                examples = np.random.default_rng(0).uniform(-1, 1, (OBSERVED, *shape))
+            inputs[name] = np.resize(examples, (count, *shape)).astype(np.float32)
+        return inputs
 
     def samples(
         self, inputs: Mapping[str, np.ndarray], batches: Sequence[int] | None = None
     ) -> np.ndarray:
         """The generator's samples, float32 `(n, *shape)`, computed on the processor.
 
-        On a GPU the products may run in TF32, which differs by about 1e-3.
-
-        Args:
-            inputs: all of them by name.
-            batches: how many rows are computed together, one after another; by default 64. oneDNN
-                sums in another order for another number of rows, so an artefact is compared with
-                the generator at the same numbers.
+        On a GPU the products may run in TF32, which differs by about 1e-3. `batches` says how many
+        rows are computed together, one after another (64): oneDNN sums in another order for another
+        number of rows, so an artefact is compared with the generator at the same numbers.
         """
         with tf.device("CPU:0"):
             parts = [self.generate(part).numpy() for part in batches_of(inputs, batches)]
@@ -346,31 +330,27 @@ def computing_in_float32(generator: keras.Model) -> Iterator[bool]:
     compute in float32. The policies are switched in place, not on a copy rebuilt from
     `get_config`, because a copy would need every custom layer to be registered by name.
 
-    Args:
-        generator: the model; layers that compute in float32 already are not touched.
-
-    Yields:
-        whether any layer had to be switched.
+    Yields whether any layer had to be switched.
     """
     layers = all_layers(generator)
     policies = [(x, x.dtype_policy) for x in layers if x.compute_dtype != "float32"]
     # A nested Sequential or Functional also casts to the dtype its symbolic inputs were made with.
     inputs = [(x, x.dtype) for layer in layers for x in _symbolic(layer) if x.dtype in SHORT_FLOATS]
-    try:
-        for layer, _ in policies:
-            layer.dtype_policy = "float32"
-        for symbolic, _ in inputs:
-            _set_dtype(symbolic, "float32")
-        yield bool(policies or inputs)
-    finally:
+
+    def switch(
+        policies: Sequence[tuple[keras.layers.Layer, keras.DTypePolicy | str]],
+        inputs: Sequence[tuple[keras.KerasTensor | keras.layers.InputLayer, str]],
+    ) -> None:
         for layer, policy in policies:
             layer.dtype_policy = policy
         for symbolic, dtype in inputs:
-            _set_dtype(symbolic, dtype)
+            symbolic._dtype = dtype  # Keras only lets it be read: it says a graph is finished
 
-
-def _set_dtype(symbolic: keras.KerasTensor | keras.layers.InputLayer, dtype: str) -> None:
-    symbolic._dtype = dtype  # Keras only lets it be read: it says a graph is finished
+    try:
+        switch([(x, "float32") for x, _ in policies], [(x, "float32") for x, _ in inputs])
+        yield bool(policies or inputs)
+    finally:
+        switch(policies, inputs)
 
 
 def _symbolic(layer: keras.layers.Layer) -> list[keras.KerasTensor | keras.layers.InputLayer]:

@@ -4,36 +4,16 @@ import base64
 import html
 import json
 import math
-import platform
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+import string
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 
 from ganapp.export.formats import RUNTIMES
-from ganapp.export.layout import (
-    CARD_HTML,
-    CARD_JSON,
-    CARD_MARKDOWN,
-    CARD_SCHEMA,
-    EXTRA,
-    PICTURE,
-    SERVING,
-    Json,
-    drawn_name,
-    read_object,
-)
-
-if TYPE_CHECKING:
-    from ganapp.export.bundle import Bundle
-    from ganapp.export.parity import Reference
+from ganapp.export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, PICTURE, Json, drawn_name
 
 Card = Json
-PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnx", "onnxruntime")
 MOST_CLASSES = 20  # by name; the JSON has all
 DATE_UNITS = {"D": "days", "m": "minutes", "s": "seconds", "us": "microseconds"}
 FIRST = ("coverage", "frechet_distance")  # the figures that decide, before the others
@@ -41,121 +21,13 @@ KERAS = "Keras generator"
 SNIPPET_COUNT, SNIPPET_SEED = 16, 7
 
 
-# The card as data.
-
-
-def describe(
-    bundle: "Bundle",
-    directory: Path,
-    place: PurePosixPath,
-    artefacts: Sequence[Json],
-    reference: "Reference",
-    left_out: Mapping[str, str],
-    batch: int | None = None,
-) -> Card:
-    """Collects the card.
-
-    Args:
-        bundle: what was exported.
-        directory: where its artefacts lie.
-        place: folder of the version below it; holds `serving.json`.
-        artefacts: of each `format`, `title`, `runtime`, `path`, `bytes`, `files` (path to SHA-256),
-            `modules`, the fields of `Verification` and those of `measure_speed`; paths are relative
-            to `directory`.
-        reference: what the generator answered.
-        left_out: reason by format that an export of all formats has not got.
-        batch: how many rows a call of a LiteRT file takes; any number when `None`.
-
-    Returns:
-        JSON-ready dict, as named below.
-    """
-    facts = bundle.facts
-    manifest = facts.get("manifest") or {}
-    figures = reference.figures
-    return plain(
-        {
-            "schema": CARD_SCHEMA,
-            "name": bundle.name,
-            "model": place.parent.name,
-            "version": int(place.name),
-            "place": str(place),
-            "step": facts.get("step"),
-            "checkpoint": facts.get("checkpoint"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "kind": bundle.kind,
-            "inputs": [each.as_dict() for each in bundle.inputs],
-            "latent": {
-                "size": bundle.prior.size,
-                "prior": bundle.prior.name,
-                "truncates": bool(bundle.prior.truncates),
-                "numpy": bundle.numpy_code(batch or SNIPPET_COUNT),
-            },
-            "keras_names": bundle.keras_names,
-            "batch": batch,
-            "output": {"name": bundle.output_name, "shape": bundle.shape},
-            "signatures": read_object(directory / place / EXTRA / SERVING)["signatures"],
-            "parameters": bundle.generator.count_params(),
-            "precision_difference": reference.precision_difference,
-            "artefacts": artefacts,
-            "left_out": dict(left_out),
-            "judged": figures
-            and {
-                "samples": len(next(iter(figures.inputs.values()))),
-                "keras": figures.values,
-                "noise": figures.noise,
-            },
-            "data": manifest.get("data") or {},
-            "configuration": facts.get("configuration") or {},
-            "report": facts.get("report") or {},
-            "manifest": manifest,
-            "versions": versions(),
-            "picture": PICTURE if bundle.picture is not None else None,
-        }
-    )
-
-
-def versions() -> dict[str, str]:
-    """Versions of what wrote the artefacts and what can run them."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def plain(value: object) -> object:
-    """A copy that JSON can hold: numpy scalars unwrapped, non-finite numbers `None`."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if value is None or isinstance(value, bool | str | int):
-        return value
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
-
-
 def write_card(card: Card, directory: Path) -> None:
     """Writes the card's three files into `directory`, where its picture lies already."""
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
-    (directory / CARD_JSON).write_text(text + "\n", encoding="utf-8")
-    markdown = render(card)
-    (directory / CARD_MARKDOWN).write_text(markdown, encoding="utf-8")
-    picture = (directory / PICTURE).read_bytes() if card["picture"] else None
-    page = render_html(markdown, title=card["name"], pictures={PICTURE: picture} if picture else {})
-    (directory / CARD_HTML).write_text(page, encoding="utf-8")
-
-
-def write_copies(directory: Path, extra: Path) -> None:
-    """Puts beside a model what a server shows: the card for people and programs, a picture."""
-    for name in (CARD_HTML, CARD_JSON, PICTURE):
-        if (directory / name).exists():
-            shutil.copyfile(directory / name, extra / name)
+    text, markdown = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False), render(card)
+    pictures = {PICTURE: (directory / PICTURE).read_bytes()} if card["picture"] else {}
+    page = render_html(markdown, title=card["name"], pictures=pictures)
+    for name, content in ((CARD_JSON, f"{text}\n"), (CARD_MARKDOWN, markdown), (CARD_HTML, page)):
+        (directory / name).write_text(content, encoding="utf-8")
 
 
 # The card as Markdown: pure functions of its data.
@@ -252,7 +124,6 @@ def _data(card: Card) -> list[str]:
 
 
 def _columns(of_table: Json | None) -> list[str]:
-    """What the columns of a table mean, in the order of its samples."""
     if not of_table:
         return []
     rows: list[tuple] = []
@@ -290,7 +161,6 @@ def _training(card: Card) -> list[str]:
 
 
 def _flat(fields: Json, prefix: str = "") -> Iterable[tuple[str, object]]:
-    """Nested settings as `section.key`, value."""
     for key, value in fields.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
@@ -419,11 +289,6 @@ def _checksums(card: Card) -> list[str]:
 # How to load every artefact: code that runs as printed, beside the card. Python's is that of each
 # runtime, see `ganapp.export.formats`.
 
-RETURNED = {
-    "image": "float32 (n, {shape}) in [-1, 1]",
-    "vector": "float32 (n, {shape}), standardised",
-    "video": "float32 (n, {shape}) in [-1, 1]",
-}
 NORMAL = """\
 const normal = () =>
   Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
@@ -469,12 +334,10 @@ def loading(card: Card) -> list[str]:
 
 
 def _count(card: Card) -> int:
-    """How many samples the code draws: what files of a fixed batch take."""
     return card.get("batch") or SNIPPET_COUNT
 
 
 def _drawing(card: Card) -> tuple[str, Json]:
-    """Name and description of the signature that draws."""
     name = "generate" if "generate" in card["signatures"] else "sample"
     return name, card["signatures"].get(name) or {}
 
@@ -490,26 +353,25 @@ def _observations(card: Card) -> list[Json]:
     return [each for each in card["inputs"] if each["role"] == "observation"]
 
 
-def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
-    """The fields of the code that loads an artefact, see `ganapp.export.formats`.
+def _code(title: str, language: str, code: str) -> list[str]:
+    return ["", f"{title}:", "", f"```{language}", code, "```"]
 
-    Returns:
-        `path`; `imports`, lines for the modules of its layers; `output`, its name, and what is
-        `returned`, in words; `units`, the same of samples in the user's units; `draw`, lines that
-        assign rows to each input; the inputs as `keywords`, in a `dictionary`, and for Keras
-        (`keras_inputs`, and `keras_output`, which picks the output); `drawing`, the signature that
-        draws, the `options` that it is asked, lines that add `observations` to them (and `numpy`,
-        the import that these need), and keywords that feed what was `drawn`; `seed`.
+
+def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
+    """The fields of the templates of runtimes, see `ganapp.export.formats`.
+
+    `returned` and `units` say in words what the generator gives and what that is in the user's
+    units. `draw` assigns rows to each input, which are then given as `keywords`, in a `dictionary`
+    or, to Keras, as `keras_inputs`. `drawing` is the signature that draws, asked its `options` and
+    `observations` (which need `numpy`), and `drawn` are the keywords that feed what it drew.
     """
     shape, count, names = _shape(card["output"]), _count(card), [x["name"] for x in card["inputs"]]
-    columns = (card["data"].get("table") or {}).get("columns")
-    if columns is not None:
-        columns = [each for each in columns if each["kind"] not in ("constant", "identifier")]
-    units = {
-        "image": f"uint8 ({count}, {shape}), 0 to 255",
-        "video": f"uint8 ({count}, {shape}), 0 to 255",
-        "vector": f"float32 ({count}, {shape if columns is None else len(columns)})",
-    }
+    returned, units = f"(n, {shape}) in [-1, 1]", f"uint8 ({count}, {shape}), 0 to 255"
+    if card["kind"] == "vector":
+        columns = (card["data"].get("table") or {}).get("columns")
+        learnt = [x for x in columns or () if x["kind"] not in ("constant", "identifier")]
+        returned = f"(n, {shape}), standardised"
+        units = f"float32 ({count}, {shape if columns is None else len(learnt)})"
     values = {name: f'{name}.astype("float32")' for name in names}
     dictionary = ", ".join(f'"{name}": {value}' for name, value in values.items())
     in_dict = len(names) > 1 or card["keras_names"]["input"]
@@ -519,8 +381,8 @@ def usage(card: Card, artefact: Mapping[str, object]) -> dict[str, object]:
         "path": artefact["path"],
         "imports": "".join(f"import {module}\n" for module in artefact["modules"]),
         "output": card["output"]["name"],
-        "returned": RETURNED[card["kind"]].format(shape=shape),
-        "units": units[card["kind"]],
+        "returned": f"float32 {returned}",
+        "units": units,
         "draw": card["latent"]["numpy"],
         "keywords": _keywords(values),
         "dictionary": dictionary,
@@ -551,7 +413,7 @@ def _python(card: Card) -> list[str]:
         first, *others = artefacts
         truncates = "truncation" in _options(card)
         code = (runtime.usage + runtime.truncated * truncates).format(**usage(card, first))
-        lines += ["", f"{runtime.title}:", "", "```python", code, "```"]
+        lines += _code(runtime.title, "python", code)
         if first["modules"]:
             lines += [
                 "",
@@ -568,13 +430,12 @@ def _javascript(card: Card) -> list[str]:
     onnx = [each["path"] for each in card["artefacts"] if each["format"] == "onnx"]
     if not onnx:
         return []
-    count, draw, tensors = _count(card), [], []
+    count, prior, draw, tensors = _count(card), card["latent"]["prior"], [], []
     for each in card["inputs"]:
         name, size = each["name"], math.prod(each["shape"])
-        template = {"latent": OTHER}.get(each["role"], GIVEN)
-        if each["role"] == "latent" and card["latent"]["prior"] == "normal":
-            template = NORMAL
-        prior = card["latent"]["prior"]
+        template = GIVEN
+        if each["role"] == "latent":
+            template = NORMAL if prior == "normal" else OTHER
         draw.append(template.format(name=name, count=count, size=size, prior=prior))
         tensor = f'new ort.Tensor("float32", {name}, [{count}, {_shape(each)}])'
         tensors.append(f"{name}: {tensor}")
@@ -587,76 +448,28 @@ def _javascript(card: Card) -> list[str]:
         count=count,
         units="standardised" if card["kind"] == "vector" else "values in [-1, 1]",
     )
-    return ["", "JavaScript, in the page itself (onnxruntime-web):", "", "```js", code, "```"]
+    return _code("JavaScript, in the page itself (onnxruntime-web)", "js", code)
 
 
 def _served(card: Card) -> list[str]:
-    model, inputs = card["model"], json.dumps(_options(card))
-    asks = [
-        ("curl, against either", "sh", CURL),
-        ("JavaScript, against either", "js", FETCH),
-    ]
+    fields = {"model": card["model"], "inputs": json.dumps(_options(card))}
+    title = "A server, ganapp's own or TensorFlow Serving"
+    lines = _code(title, "sh", SERVE.format(**fields))
     given = [f"`{x['name']}` of shape (n, {_shape(x)})" for x in _observations(card)]
-    lines = []
-    for title, language, template in (
-        ("A server, ganapp's own or TensorFlow Serving", "sh", SERVE),
-        *([] if given else asks),
-    ):
-        code = template.format(model=model, inputs=inputs)
-        lines += ["", f"{title}:", "", f"```{language}", code, "```"]
     if given:
-        lines += [
-            "",
-            f"Its signature `generate` takes {' and '.join(given)} as lists of numbers beside "
-            f"`{inputs}`.",
-        ]
-    return lines
+        inputs = f"takes {' and '.join(given)} as lists of numbers beside `{fields['inputs']}`"
+        return [*lines, "", f"Its signature `generate` {inputs}."]
+    lines += _code("curl, against either", "sh", CURL.format(**fields))
+    return lines + _code("JavaScript, against either", "js", FETCH.format(**fields))
 
 
 def _shape(tensor: Json) -> str:
-    """The sides of a row, e.g. `28, 28, 1`."""
     return ", ".join(str(side) for side in tensor["shape"])
 
 
 # The card as HTML: one page that needs nothing else, no network, no script.
 
-STYLE = """\
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; --link: #0b57d0; }
-@media (prefers-color-scheme: dark) { :root { --link: #8ab4f8; } }
-body { margin: 0 auto; max-width: 62rem; padding: 1rem; line-height: 1.5;
-  font-family: system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-a { color: var(--link); }
-img { max-width: 100%; height: auto; }
-.wide, pre { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal; }
-th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
-  vertical-align: top; }
-thead th:empty { padding: 0; }
-code { font-family: ui-monospace, monospace; font-size: .9em; }
-@media (max-width: 40rem) {
-  table { font-size: .8rem; }
-  td > code { overflow-wrap: anywhere; }
-  td:has(> code:only-child) { min-width: 9rem; }
-}
-pre { background: var(--soft); border-radius: .4rem; padding: .7rem; }
-"""
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-{body}</body>
-</html>
-"""
+PAGE = Path(__file__).with_name("card.html")
 
 
 def render_html(markdown: str, *, title: str, pictures: Mapping[str, bytes]) -> str:
@@ -677,4 +490,5 @@ def render_html(markdown: str, *, title: str, pictures: Mapping[str, bytes]) -> 
         if content is not None:
             image.attrs["src"] = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     body = parser.renderer.render(tokens, parser.options, {})
-    return PAGE.format(title=html.escape(title), style=STYLE, body=body)
+    page = string.Template(PAGE.read_text(encoding="utf-8"))
+    return page.substitute(title=html.escape(title), body=body)

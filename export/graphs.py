@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import keras
@@ -62,12 +63,7 @@ def option(name: str) -> tf.TensorSpec:
 
 
 def generator_function(bundle: Bundle, batch: int | None = None) -> GraphFunction:
-    """The generator: its inputs by name -> `{"image" | "vector": float32 (n, *shape)}`.
-
-    Args:
-        bundle: what to export; `bundle.output_name` names the output.
-        batch: how many rows a call takes; any number when `None`.
-    """
+    """The generator of inputs by name: `{output_name: float32 (n, *shape)}`, n any or `batch`."""
 
     def serving_default(**inputs: tf.Tensor) -> Tensors:
         samples = bundle.generate(inputs)
@@ -106,7 +102,7 @@ def signature_functions(bundle: Bundle) -> dict[str, GraphFunction]:
         SIGNATURE: generator_function(bundle),
         bundle.drawing: graph_function(drawing, specs, bundle.options),
     }
-    if bundle.encodes:
+    if bundle.has_png:
         found[f"{bundle.drawing}_png"] = graph_function(drawing_png, specs, bundle.options)
     return found
 
@@ -175,8 +171,7 @@ def save(module: tf.Module, signatures: Mapping[str, GraphFunction], directory: 
     fingerprinting_utils.write_fingerprint(str(directory))
 
 
-@contextlib.contextmanager
-def upsampling_as_one_operation(generator: keras.Model) -> Iterator[None]:
+def upsampling_as_one_operation(generator: keras.Model) -> AbstractContextManager[None]:
     """Lets nearest `UpSampling2D` layers resize with one operation inside the block.
 
     Keras repeats rows and columns by reshapes computed from the dynamic shape. The converter
@@ -191,8 +186,7 @@ def upsampling_as_one_operation(generator: keras.Model) -> Iterator[None]:
             return None
         return functools.partial(_nearest, size=layer.size)
 
-    with _other_calls(generator, other_call):
-        yield
+    return _other_calls(generator, other_call)
 
 
 @contextlib.contextmanager
@@ -214,13 +208,11 @@ def _other_calls(
 
 
 def _nearest(inputs: tf.Tensor, *, size: tuple[int, int]) -> tf.Tensor:
-    """Repeats every pixel of `(n, height, width, channels)` `size` times along each side."""
     sides = [side * factor for side, factor in zip(inputs.shape[1:3], size, strict=True)]
     return tf.image.resize(inputs, sides, method="nearest")
 
 
-@contextlib.contextmanager
-def static_shapes(generator: keras.Model) -> Iterator[None]:
+def static_shapes(generator: keras.Model) -> AbstractContextManager[None]:
     """Lets `Reshape` and `Conv2DTranspose` compute without reading the batch's size in the block.
 
     Keras asks for the batch at run time to say what shape comes out. In a LiteRT file with a
@@ -237,8 +229,7 @@ def static_shapes(generator: keras.Model) -> Iterator[None]:
             return functools.partial(_transposed_convolution, layer=layer)
         return None
 
-    with _other_calls(generator, other_call):
-        yield
+    return _other_calls(generator, other_call)
 
 
 def _reshape(inputs: tf.Tensor, *, layer: keras.layers.Reshape) -> tf.Tensor:
@@ -275,17 +266,17 @@ def _transposed_convolution(inputs: tf.Tensor, *, layer: keras.layers.Conv2DTran
     around = [[0, 0], *([tap - 1, tap - 1] for tap in taps), [0, 0]]
     x = tf.nn.conv2d(tf.pad(inputs, around), kernel, 1, "VALID")
     x = tf.nn.depth_to_space(x, stride) if stride > 1 else x
-    rows, columns = (
-        _kept(length, side, stride, layer.padding)
-        for length, side in zip((height, width), sides, strict=True)
-    )
-    x = x[:, rows, columns]
+    x = x[
+        :,
+        _visible_part(height, sides[0], stride, layer.padding),
+        _visible_part(width, sides[1], stride, layer.padding),
+    ]
     if layer.use_bias:
         x = x + tf.cast(layer.bias, x.dtype)
     return x if layer.activation is None else layer.activation(x)
 
 
-def _kept(length: int, side: int, stride: int, padding: str) -> slice:
+def _visible_part(length: int, side: int, stride: int, padding: str) -> slice:
     """The pixels of the full transposed convolution that TensorFlow returns."""
     if padding == "same":
         start = max(side - stride, 0) // 2

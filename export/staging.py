@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ganapp.export import ExportError
-from ganapp.export.checksums import check_sums, faults, files_below, files_of_version
 from ganapp.export.layout import (
     CARD_JSON,
     EXTRA,
@@ -24,9 +23,12 @@ from ganapp.export.layout import (
     PREVIOUS,
     SERVING,
     SUMS,
+    check_sums,
+    faults,
+    files_below,
+    files_of_version,
     is_aside,
     read_card,
-    read_object,
     version_folders,
 )
 
@@ -36,12 +38,8 @@ YOUNG_SECONDS = 10.0  # between being made and being locked a folder looks like 
 def refuse_foreign(out: Path, folder: PurePosixPath) -> None:
     """Refuses a target where anything but an earlier export would be replaced.
 
-    Args:
-        out: directory of the export.
-        folder: of the version below it; other versions and models stay as they are.
-
-    Raises:
-        ExportError: `out` is a file, or a directory with content that is not ours.
+    That is a file, or a directory with content that is not ours, also in the `folder` of the
+    version below it; other versions and models stay as they are.
     """
     try:
         present = {path.name for path in out.iterdir() if not is_aside(path)}
@@ -69,14 +67,12 @@ def _foreign(out: Path, folder: PurePosixPath) -> list[str]:
     target = out / folder
     if not os.path.lexists(target):
         return []
-    try:
-        files = read_object(target / EXTRA / SERVING).get("files")
-    except ExportError:
-        files = None
-    own = {*(files if isinstance(files, dict) else ()), f"{EXTRA}/{SERVING}"}
-    present = {path.relative_to(target).as_posix() for path in files_below(target)}
     if target.is_symlink() or not target.is_dir():
         return [str(folder)]
+    own = {f"{EXTRA}/{SERVING}"}
+    with contextlib.suppress(ExportError):
+        own |= files_of_version(target).keys()
+    present = {path.relative_to(target).as_posix() for path in files_below(target)}
     return [f"{folder}/{name}" for name in sorted(present - own)]
 
 
@@ -84,14 +80,9 @@ def _foreign(out: Path, folder: PurePosixPath) -> list[str]:
 def staging(out: Path, paths: Sequence[str]) -> Iterator[Path]:
     """A folder whose content moves to `out` when the block succeeds and vanishes when it fails.
 
-    Such folders of exports that were killed are removed first.
-
-    Args:
-        out: directory of the export. Where it exists the folder lies within, on the same disk.
-        paths: what of `out` is replaced, each whole or taken away, see `put_in_place`.
-
-    Raises:
-        ExportError: the disk refused, also when that happens inside the block.
+    Such folders of exports that were killed are removed first. Where `out` exists the folder lies
+    within, on the same disk; `paths` of it are replaced, see `put_in_place`. An `OSError`, also of
+    the block, becomes an `ExportError`.
     """
     made = [p for p in (out.parent, *out.parent.parents) if not os.path.lexists(p)]
     beside = out if out.is_dir() else out.parent
@@ -124,12 +115,8 @@ def put_in_place(directory: Path, out: Path, paths: Sequence[str]) -> None:
 
     Each is whole at any moment, but between two renames neither the old nor the new one is there:
     a server that watches `out` may see none, and `ganapp serve` goes on with the one it has loaded
-    until it has looked twice without it.
-
-    Args:
-        directory: what is new; a path that is not there is taken away from `out`.
-        out: an existing directory.
-        paths: below both, without one that contains another.
+    until it has looked twice without it. None of the paths contains another, and what is not in
+    `directory` is taken away from `out`.
     """
     previous = out / f".{out.name}.{uuid.uuid4().hex[:8]}{PREVIOUS}"
     undo: list[tuple[Path, Path]] = []
@@ -168,13 +155,9 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def remove_stale(folder: Path, name: str) -> None:
-    """Removes what killed exports of `name` wrote aside in a folder.
+    """Removes what killed exports of `name` wrote aside in a folder, not below it.
 
     Earlier versions that were moved aside (`.previous`) stay: they may be the only copy.
-
-    Args:
-        folder: where to look, not below it.
-        name: of the export's directory.
     """
     pattern = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}{re.escape(PARTIAL)}")
     with contextlib.suppress(OSError):
@@ -216,8 +199,7 @@ def publish(directory: Path, models: Path) -> list[Path]:
         directory: what `ganapp export` wrote.
         models: the folder, made where it is missing; `MODELS/NAME/VERSION` is what a server reads.
 
-    Returns:
-        the new version folders, in the order of name and version in the export.
+    Returns the new version folders, in the order of name and version in the export.
 
     Raises:
         ExportError: the export is not as it was written, it has no version, `models` lies in an
@@ -233,7 +215,7 @@ def publish(directory: Path, models: Path) -> list[Path]:
             "again."
         )
     try:
-        return [_published(folder, models / folder.parent.name) for folder in folders]
+        return [_publish_version(folder, models / folder.parent.name) for folder in folders]
     except OSError as error:
         raise ExportError(
             f"The models could not be published: {error.strerror or error}. "
@@ -242,11 +224,7 @@ def publish(directory: Path, models: Path) -> list[Path]:
 
 
 def refuse_exports(models: Path) -> None:
-    """Refuses a folder of models that is part of an export: another version would spoil its sums.
-
-    Raises:
-        ExportError: it is, or it is a file.
-    """
+    """Refuses a folder of models that is part of an export, whose sums a version would spoil."""
     for folder in (models, *models.resolve().parents):
         if (folder / SUMS).is_file():
             raise ExportError(
@@ -257,19 +235,19 @@ def refuse_exports(models: Path) -> None:
         raise ExportError(f"`MODELS` must be a folder. Received: {models}")
 
 
-def _published(folder: Path, model: Path) -> Path:
+def _publish_version(folder: Path, model: Path) -> Path:
     model.mkdir(parents=True, exist_ok=True)
     copy = model / f".{folder.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
     try:
         shutil.copytree(folder, copy)
         if found := faults(copy, files_of_version(copy)):
             raise ExportError(f"The copy of {folder} is not as it was written: {found[0]}.")
-        return _renamed(copy, model)
+        return _rename_to_next(copy, model)
     finally:
         shutil.rmtree(copy, ignore_errors=True)
 
 
-def _renamed(copy: Path, model: Path) -> Path:
+def _rename_to_next(copy: Path, model: Path) -> Path:
     number = 1 + max((int(n) for n in os.listdir(model) if n.isdecimal()), default=0)
     while number <= LARGEST_VERSION:
         target = model / str(number)

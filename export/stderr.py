@@ -19,11 +19,8 @@ def native_stderr(chatter: re.Pattern[bytes] | None = None) -> Iterator[None]:
     """Holds back what the process writes to file descriptor 2 while the block runs.
 
     TensorFlow's converter and savers log from C++, past `sys.stderr`. On success the text is
-    dropped; on an exception its lines are attached to it as a note, so nothing real is hidden.
-
-    Args:
-        chatter: how lines begin that are dropped on success, where the others are to be written
-            after the block; `None` drops all.
+    dropped, all of it or, where `chatter` is given, the lines that begin so; on an exception it is
+    attached to it as a note, so nothing real is hidden.
     """
     sys.stderr.flush()
     try:

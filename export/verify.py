@@ -1,8 +1,4 @@
-"""Looks again, later and elsewhere, whether an export is what it was. Needs no TensorFlow here.
-
-The run, its data and what trained it are not needed: checksums say whether a file is as it was
-written, and each artefact is run in a fresh process on inputs whose samples were kept.
-"""
+"""Looks again, later and elsewhere, whether an export is what it was. Needs no TensorFlow here."""
 
 import dataclasses
 import re
@@ -12,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.checksums import check_sums, is_below
-from ganapp.export.differences import largest_difference
 from ganapp.export.formats import RUNTIMES
-from ganapp.export.formats.format import Arrays, Runtime
+from ganapp.export.formats.format import Arrays, Runtime, largest_difference
 from ganapp.export.layout import (
     CARD_JSON,
     CARD_SCHEMA,
     EXTRA,
     REFERENCE,
     Json,
+    check_sums,
     drawn_name,
     is_aside,
+    is_below,
     read_object,
     version_folders,
 )
@@ -31,35 +27,27 @@ from ganapp.export.worker import Artefact, Worker
 from ganapp.training.array_files import MAX_BYTES, UNREADABLE, npz_header, npz_names
 
 ROOM, ROUNDING = 2.0, 1e-4
-LATENT_ALONE = ({"name": "z"},)  # the inputs of exports that do not list any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Checked:
-    """What was found of one artefact.
+class ArtefactCheck:
+    """What was found of one artefact."""
 
-    Args:
-        path: of the artefact, below the export directory.
-        difference: largest absolute difference to the samples that were kept, in model units.
-        tolerance: how large it may be.
-    """
-
-    path: str
-    difference: float
-    tolerance: float
+    path: str  # of the artefact, below the export directory
+    difference: float  # largest absolute difference to the samples that were kept, in model units
+    tolerance: float  # how large it may be
 
 
 def verify_export(
     directory: Path, said: Callable[[str], None] = lambda line: None
-) -> list[Checked]:
+) -> list[ArtefactCheck]:
     """Repeats the checks of an export: every checksum, then every artefact in a fresh process.
 
     Args:
         directory: what `ganapp export` wrote, with any number of versions.
         said: called with a line on each step that succeeded.
 
-    Returns:
-        what was found of each artefact, all within their tolerances.
+    Returns what was found of each artefact, all within their tolerances.
 
     Raises:
         ExportError: there is no export, a file has changed, is missing or was added, or an
@@ -78,12 +66,8 @@ def verify_export(
     return checked
 
 
-def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
-    """Runs every artefact of a version on the inputs that were kept.
-
-    Raises:
-        ExportError: one cannot be run or differs.
-    """
+def check_version(directory: Path, folder: Path) -> Iterator[ArtefactCheck]:
+    """Runs every artefact of a version on the inputs that were kept."""
     card = read_object(folder / EXTRA / CARD_JSON)
     if card.get("schema") != CARD_SCHEMA:
         raise ExportError(
@@ -91,8 +75,7 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
             f"again. Received: schema={card.get('schema')!r}"
         )
     artefacts = _artefacts(card, directory, folder / EXTRA / CARD_JSON)
-    names = _input_names(card, folder / EXTRA / CARD_JSON)
-    inputs, samples = _reference(folder / EXTRA / REFERENCE, names)
+    inputs, samples = _reference(folder / EXTRA, card)
     for each, artefact in artefacts:
         with Worker(artefact) as worker:
             answer, _ = worker.run(inputs, (1, len(samples) - 1))
@@ -106,24 +89,20 @@ def check_version(directory: Path, folder: Path) -> Iterator[Checked]:
                 f"{each['path']} differs from the samples kept with it by {difference:.3g}, more "
                 f"than {allowed:.3g}, which its difference at the export leaves room for."
             )
-        yield Checked(path=each["path"], difference=difference, tolerance=allowed)
+        yield ArtefactCheck(path=each["path"], difference=difference, tolerance=allowed)
 
 
-def _input_names(card: Json, path: Path) -> list[str]:
-    """The names of the generator's inputs."""
-    try:
-        names = [each["name"] for each in card.get("inputs", LATENT_ALONE)]
+def _reference(extra: Path, card: Json) -> tuple[Arrays, np.ndarray]:
+    try:  # exports that list no inputs have `z` alone
+        names = [each["name"] for each in card.get("inputs", [{"name": "z"}])]
     except (KeyError, TypeError):
         names = []
     if not names or not all(isinstance(name, str) for name in names):
         raise ExportError(
-            f"`inputs` in {path} must list inputs by `name`. Received: {card.get('inputs')!r:.200}"
+            f"`inputs` in {extra / CARD_JSON} must list inputs by `name`. "
+            f"Received: {card.get('inputs')!r:.200}"
         )
-    return names
-
-
-def _reference(path: Path, names: list[str]) -> tuple[Arrays, np.ndarray]:
-    """The inputs, by name, and samples that were kept."""
+    path = extra / REFERENCE
     try:
         if missing := {*names, "samples"} - set(npz_names(path)):
             raise ValueError(f"it holds no array called {missing.pop()!r}")
@@ -145,11 +124,7 @@ def _reference(path: Path, names: list[str]) -> tuple[Arrays, np.ndarray]:
 
 
 def _artefacts(card: Json, directory: Path, path: Path) -> list[tuple[Json, Artefact]]:
-    """What the card at `path` says of each artefact, and how it is run.
-
-    Raises:
-        ExportError: the card is not as an export writes it, whatever its checksum.
-    """
+    """What the card at `path` says of each artefact, and how it is run."""
     try:
         found = [
             (

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
-import json
+import pickle
 import statistics
 import subprocess
 import sys
@@ -27,27 +27,18 @@ SECONDS = 0.06  # of a turn with one batch size
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Artefact:
-    """What a process needs to know to run an artefact.
+    """What a process needs to know to run an artefact."""
 
-    Args:
-        title: as printed, e.g. `"LiteRT"`.
-        runtime: what runs it.
-        path: file or directory.
-        output: name of its output.
-        modules: Python modules of the layers in it that are not Keras's own.
-    """
-
-    title: str
-    runtime: Runtime
-    path: Path
-    output: str
-    modules: tuple[str, ...] = ()
+    title: str  # as printed, e.g. `"LiteRT"`.
+    runtime: Runtime  # what runs it
+    path: Path  # file or directory
+    output: str  # name of its output
+    modules: tuple[str, ...] = ()  # Python modules of the layers in it that are not Keras's own
 
     def load_request(self) -> Json:
-        """The request that loads it, see `worker_process.py`."""
         process = self.runtime.process
         return {
-            "load": process.__name__,
+            "name": process.__name__,
             "source": inspect.getsource(process),
             "path": str(self.path),
             "output": self.output,
@@ -58,49 +49,31 @@ class Artefact:
 class Worker(contextlib.AbstractContextManager):
     """A fresh process that has loaded one artefact; a context that ends it.
 
-    Args:
-        artefact: what to load.
-        timeout: seconds that one answer may take.
-
-    Attributes:
-        load_seconds: what importing the runtime and loading the artefact took.
-
-    Raises:
-        ExportError: the artefact could not be loaded.
+    `load_seconds` is what importing the runtime and loading the artefact took; an answer may take
+    `timeout` seconds. `ExportError` where it cannot be loaded.
     """
 
     def __init__(self, artefact: Artefact, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self.artefact, self._timeout = artefact, timeout
-        self._made = contextlib.ExitStack()
-        self._folder = self._made.enter_context(tempfile.TemporaryDirectory(prefix="export-check-"))
-        self._errors = self._made.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         # -P keeps this folder off the module path: the process has only what a consumer has.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(PROCESS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            text=True,
         )
         try:
-            self.load_seconds: float = self._ask(**artefact.load_request())["load_seconds"]
+            self.load_seconds: float = self._ask("load", **artefact.load_request())["load_seconds"]
         except BaseException:
             self.close()
             raise
 
     def run(self, inputs: Arrays, batches: Sequence[int]) -> tuple[np.ndarray | None, Json]:
-        """Runs the artefact.
+        """Runs the artefact on inputs by name, float32 `(n, ...)`, in batches of these sizes.
 
-        Args:
-            inputs: all of them by name, float32 `(n, ...)`.
-            batches: how many rows each call takes, adding up to n.
-
-        Returns:
-            (its output, `None` where it has none of that name; `memory_bytes`, by how much the
-            process has grown since before the runtime was imported, and `tensorflow_imported`).
-
-        Raises:
-            ExportError: it failed.
+        Returns its output, `None` where it has none of that name; `memory_bytes`, by how much the
+        process has grown since before the runtime was imported, and `tensorflow_imported`.
         """
         ends = np.cumsum(batches)[:-1]
         parts = {name: np.split(values, ends) for name, values in inputs.items()}
@@ -116,25 +89,11 @@ class Worker(contextlib.AbstractContextManager):
         self, requests: Mapping[str, Arrays], method: str = "call"
     ) -> tuple[dict[str, dict[str, np.ndarray]], Json]:
         """Outputs by request, of inputs by request, and what was measured, see `run`."""
-        given, made = (Path(self._folder, name) for name in ("in.npz", "out.npz"))
-        np.savez(given, **{f"{x}/{k}": v for x, each in requests.items() for k, v in each.items()})
-        measured = self._ask(call=method, given=str(given), to=str(made))
-        answers: dict[str, dict[str, np.ndarray]] = {}
-        with np.load(made) as file:
-            for key in file.files:
-                request, _, name = key.rpartition("/")
-                answers.setdefault(request, {})[name] = file[key]
-        return answers, measured
-
-    def draw(self, requests: Mapping[str, Arrays]) -> dict[str, dict[str, np.ndarray]]:
-        """What the artefact draws by itself, see `SavedModelProcess.draw`."""
-        return self.call(requests, "draw")[0]
+        measured = self._ask("call", requests=requests, method=method)
+        return measured.pop("answers"), measured
 
     def milliseconds(self, inputs: Arrays, seconds: float) -> list[float]:
-        """Milliseconds of single calls with the same inputs, for about as many seconds."""
-        given = Path(self._folder, "time.npz")
-        np.savez(given, **{f"0/{name}": values for name, values in inputs.items()})
-        return self._ask(time=str(given), seconds=seconds)["milliseconds"]
+        return self._ask("time", inputs=inputs, seconds=seconds)["milliseconds"]
 
     def close(self) -> None:
         """Ends the process at once: it holds nothing to be kept, and TensorFlow ends slowly."""
@@ -143,12 +102,12 @@ class Worker(contextlib.AbstractContextManager):
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 stream.close()
-        self._made.close()
+        self._errors.close()
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask(self, **request: object) -> Json:
+    def _ask(self, task: str, **arguments: object) -> Json:
         late = threading.Event()
 
         def end() -> None:
@@ -158,16 +117,13 @@ class Worker(contextlib.AbstractContextManager):
         timer = threading.Timer(self._timeout, end)
         timer.start()
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
+            pickle.dump((task, arguments), self._process.stdin)
             self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except OSError:  # it has ended
-            answer = ""
+            return pickle.load(self._process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it has ended
+            raise self._failure(late.is_set()) from error
         finally:
             timer.cancel()
-        if not answer.endswith("\n"):
-            raise self._failure(late.is_set())
-        return json.loads(answer)
 
     def _failure(self, late: bool) -> ExportError:
         title = self.artefact.title
@@ -195,9 +151,8 @@ def measure_speed(
         rounds: how often each has a turn at each batch size.
         seconds: of a turn; a slow call is made once in it.
 
-    Returns:
-        by name: `latency_ms` (median milliseconds of a call, by batch size) and
-        `samples_per_second` (at the batch size where that is largest).
+    Returns by name `latency_ms` (median milliseconds of a call, by batch size) and
+    `samples_per_second` (at the batch size where that is largest).
     """
     calls: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):

@@ -9,25 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
-from ganapp.export.server.metrics import Metrics
-from ganapp.export.server.serve import Settings, make_repository
+from ganapp.export.server.serve import Settings, make_server
 
 DEFAULTS = {"models": "", "replicas": 2, "engine": "litert", "poll_seconds": 2.0}
 
 
 def application(arguments: dict[str, Any]) -> Any:
-    """Builds the application that `serve run` starts.
+    """Builds the application (`ray.serve.Application`) that `serve run` starts.
 
     Args:
         arguments: `models` (an export or a folder of models), and if wanted `replicas` (2),
             `engine` ("litert"), `poll_seconds` (2) and the parameters of `Batching`. The command
             line gives text.
-
-    Returns:
-        A `ray.serve.Application`.
 
     Raises:
         ValueError: naming an argument that is missing or unknown.
@@ -46,11 +42,7 @@ def application(arguments: dict[str, Any]) -> Any:
 
 
 def read(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
-    """What a replica is built with, and its parameters of `Batching`.
-
-    Raises:
-        ValueError: naming an argument that is missing or unknown.
-    """
+    """What a replica is built with, and its parameters of `Batching`."""
     known = {*DEFAULTS, *Batching.__dataclass_fields__}
     if unknown := sorted(set(arguments) - known):
         raise ValueError(
@@ -73,21 +65,10 @@ def read(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
 def builder(
     *, models: str, engine: str, poll_seconds: float, batching: dict[str, int]
 ) -> Callable[[], Server]:
-    """A function that makes a replica's ASGI application, where the replica runs.
-
-    The application loads the models when it starts and closes them when it ends.
-    """
+    """A function that makes a replica's ASGI application, where the replica runs."""
 
     def build() -> Server:
-        metrics, settings = Metrics(), Settings()
-        repository = make_repository(
-            Path(models),
-            engine=engine,
-            batching=batching,
-            poll_seconds=poll_seconds,
-            samples=settings.limits.samples,
-            metrics=metrics,
-        )
-        return make_app(repository, settings.limits, metrics=metrics, api_key=settings.api_key)
+        settings = Settings(engine=engine, batching=batching, poll_seconds=poll_seconds)
+        return make_server(Path(models), settings)
 
     return build

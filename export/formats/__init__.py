@@ -9,12 +9,7 @@ from ganapp.export.formats.format import Format, Runtime
 ALL = "all"
 FORMATS: dict[str, Format] = {
     each.name: each
-    for each in (
-        saved_model.SAVED_MODEL,
-        *litert.LITERT_FORMATS,
-        onnx.ONNX,
-        keras_file.KERAS,
-    )
+    for each in (saved_model.SAVED_MODEL, *litert.LITERT_FORMATS, onnx.ONNX, keras_file.KERAS)
 }
 RUNTIMES: dict[str, Runtime] = {each.runtime.name: each.runtime for each in FORMATS.values()}
 

@@ -30,11 +30,7 @@ def write_keras(bundle: "Bundle", path: Path) -> None:
     """Writes the generator with its configuration and weights, of Keras's own layers if it can.
 
     A layer of ours that stands for layers of Keras (`stock_layers`) is written as those, so that
-    the file needs no code of ours.
-
-    Args:
-        bundle: what to export, computing in float32.
-        path: file to create, ending in `.keras`.
+    the file needs no code of ours. `path` ends in `.keras`.
 
     Raises:
         ExportError: a layer cannot be described by its configuration.
@@ -69,11 +65,7 @@ def _with_stock_layers(network: "keras.Model") -> "keras.Model":
 
 
 def modules_in(path: Path) -> tuple[str, ...]:
-    """Python modules to import before `keras.saving.load_model`: of layers that are not Keras's.
-
-    Raises:
-        ExportError: the file is not a `.keras` file.
-    """
+    """Python modules to import before `keras.saving.load_model`: of layers that are not Keras's."""
     try:
         with zipfile.ZipFile(path) as file:
             configuration = json.loads(file.read("config.json"))

@@ -40,7 +40,7 @@ def write_litert(
         bundle: what to export, computing in float32.
         path: file to create.
         batch: how many rows a call takes; any number when `None`.
-        quantise: sets up the converter, see below; float32 when `None`.
+        quantise: sets up the converter, see below.
 
     Raises:
         ExportError: the generator uses an operation LiteRT does not have.
@@ -150,27 +150,24 @@ LITERT = Runtime(name="litert", title="LiteRT", process=LiteRTProcess, usage=USA
 
 
 def _format(
-    name: str, title: str, path: str, write: Callable[..., None], **limits: object
+    name: str, title: str, path: str, quantise: "Quantise | None" = None, **limits: object
 ) -> Format:
+    write = functools.partial(write_litert, quantise=quantise)
     return Format(
         name=name, title=title, path=path, runtime=LITERT, write=write, fixes_batch=True, **limits
     )
-
-
-def _quantised(quantise: "Quantise") -> Callable[..., None]:
-    return functools.partial(write_litert, quantise=quantise)
 
 
 # Tolerances of the shorter formats are about ten times what was measured on the preset digits
 # (largest: float16 0.0015, dynamic 0.12, int8 0.34; mean: 0.0001, 0.004, 0.02), for images whose
 # values span 2; what they cost in figures is judged beside, see `ganapp.export.parity`.
 LITERT_FORMATS = (
-    _format("litert", "LiteRT", "model.tflite", write_litert),
+    _format("litert", "LiteRT", "model.tflite"),
     _format(
         "litert_float16",
         "LiteRT float16",
         "model_float16.tflite",
-        _quantised(to_float16),
+        to_float16,
         tolerance=0.02,
         mean_tolerance=0.001,
         optional=True,
@@ -179,7 +176,7 @@ LITERT_FORMATS = (
         "litert_dynamic",
         "LiteRT dynamic int8",
         "model_dynamic.tflite",
-        _quantised(to_dynamic_int8),
+        to_dynamic_int8,
         tolerance=1.0,
         mean_tolerance=0.04,
         optional=True,
@@ -188,7 +185,7 @@ LITERT_FORMATS = (
         "litert_int8",
         "LiteRT int8",
         "model_int8.tflite",
-        _quantised(to_int8),
+        to_int8,
         tolerance=2.0,
         mean_tolerance=0.2,
         optional=True,

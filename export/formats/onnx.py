@@ -23,15 +23,7 @@ random = np.random.default_rng({seed})
 
 
 def write_onnx(bundle: "Bundle", path: Path) -> None:
-    """Writes a float32 ONNX file: inputs by name, output `image` or `vector`, any batch.
-
-    Args:
-        bundle: what to export, computing in float32.
-        path: file to create.
-
-    Raises:
-        ExportError: the generator uses an operation that could not be converted.
-    """
+    """Writes a float32 ONNX file: inputs by name, any batch; `ExportError` where one cannot be."""
     import tf2onnx
 
     from ganapp.export.graphs import generator_function, upsampling_as_one_operation

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.differences import check_close, largest_difference
-from ganapp.export.formats.format import EXACT, Arrays, Format, Runtime, first_line
+from ganapp.export.formats.format import (
+    EXACT,
+    Arrays,
+    Format,
+    Runtime,
+    check_close,
+    first_line,
+    largest_difference,
+)
 from ganapp.export.stderr import native_stderr
 
 if TYPE_CHECKING:
@@ -36,14 +43,8 @@ def write_saved_model(bundle: "Bundle", path: Path) -> None:
     """Writes a SavedModel with the signatures of `ganapp.export.graphs.signature_functions`.
 
     Inputs that would do nothing are left out, for they would let people believe in an effect:
-    `class` of a generator without classes, `truncation` of a prior that does not truncate.
-
-    Args:
-        bundle: what to export, computing in float32.
-        path: directory to create, or to write into: other files in it stay.
-
-    Raises:
-        ExportError: a graph holds something a SavedModel cannot, or the disk refused.
+    `class` of a generator without classes, `truncation` of a prior that does not truncate. Other
+    files in the directory stay. `ExportError` where a graph holds something a SavedModel cannot.
     """
     import tensorflow as tf
 
@@ -72,20 +73,15 @@ class SavedModelProcess:
         return self.call("serving_default", inputs)
 
     def call(self, signature: str, inputs: "Arrays") -> "dict[str, np.ndarray]":
-        """Outputs of a signature, which Python must be given all inputs of."""
         given = {name: self.tf.constant(value) for name, value in inputs.items()}
         return {k: v.numpy() for k, v in self.model.signatures[signature](**given).items()}
 
     def draw(self, requests: "Mapping[str, Arrays]") -> "dict[str, dict[str, np.ndarray]]":
-        """Everything that the signature which draws gives.
+        """Everything that the signature which draws gives, asked all its inputs by request.
 
-        Args:
-            requests: all its inputs, by request.
-
-        Returns:
-            its outputs by request; `session`, those of the first request in a session that leaves
-            out what has a default; `png`, the pictures of the first request as `samples`, where
-            there is a signature for them; `signature`, the names of its `inputs`.
+        Returns its outputs by request; `session`, those of the first request in a session that
+        leaves out what has a default; `png`, the pictures of the first request as `samples`, where
+        there is a signature for them; `signature`, the names of its `inputs`.
         """
         name = "sample" if "sample" in self.model.signatures else "generate"
         # Python calls the input `class_`, for it cannot call it anything else, and takes both.
@@ -147,16 +143,9 @@ def requests(bundle: "Bundle") -> dict[str, dict[str, np.ndarray]]:
 def check_draws(
     bundle: "Bundle", title: str, found: Mapping[str, Arrays], tolerance: float = EXACT
 ) -> float:
-    """Checks that what was drawn is what the prior and the generator give.
+    """The largest difference in user units of what was drawn from what prior and generator give.
 
-    Args:
-        bundle: what was exported, computing in float32.
-        title: of the format, for the sentence.
-        found: see `SavedModelProcess.draw`.
-        tolerance: largest allowed absolute difference of samples, in model units.
-
-    Returns:
-        the largest difference of samples in user units.
+    Samples may differ by `tolerance` in model units; for `found` see `SavedModelProcess.draw`.
 
     Raises:
         ExportError: the signature has other inputs than the bundle has a use for, one seed gave
@@ -194,7 +183,6 @@ def _sample_differences(
     found: Mapping[str, Arrays],
     tolerance: float,
 ) -> Iterator[float]:
-    """Checks drawn inputs and samples of every request; yields the latter's largest differences."""
     for request, given in wanted.items():
         outputs = found[request]
         verify_drawn_inputs(bundle, prefix, outputs, given)
@@ -205,17 +193,7 @@ def _sample_differences(
 
 
 def verify_drawn_inputs(bundle: "Bundle", prefix: str, outputs: Arrays, given: Arrays) -> None:
-    """Checks inputs that were drawn against those of the prior and the shares of classes.
-
-    Args:
-        bundle: what was exported.
-        prefix: what drew them, for the sentence.
-        outputs: at least the drawn inputs, by the name of the output.
-        given: the request.
-
-    Raises:
-        ExportError: they differ by more than 1e-5, or are of another class than requested.
-    """
+    """Checks what `prefix` drew, by name of the output, against prior and shares of classes."""
     from ganapp.export.bundle import AS_DRAWN, WHOLE
 
     count = int(given["count"]) if "count" in given else len(given[bundle.observed[0].name])
@@ -244,11 +222,10 @@ def verify_drawn_inputs(bundle: "Bundle", prefix: str, outputs: Arrays, given: A
 
 
 def _check_pictures(bundle: "Bundle", title: str, found: Mapping[str, Arrays]) -> None:
-    """Checks that the signature of pictures gives the very pixels of the samples."""
     prefix = f"The `{bundle.drawing}_png` signature of the {title} artefact"
     pictures = found.get("png", {}).get("samples")
-    if (pictures is not None) != bundle.encodes:
-        verb = "is missing" if bundle.encodes else "must not exist"
+    if (pictures is not None) != bundle.has_png:
+        verb = "is missing" if bundle.has_png else "must not exist"
         raise ExportError(f"{prefix} {verb} for samples of shape {bundle.shape}.")
     if pictures is not None and not np.array_equal(pictures, found["first"]["samples"]):
         raise ExportError(f"{prefix} gave other pixels than `{bundle.drawing}` for the same seed.")

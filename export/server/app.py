@@ -64,48 +64,26 @@ class ErrorResponse:
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """A path, what answers it, and what its document says.
+    """A path, what answers it, and what its document says."""
 
-    Args:
-        path: with `{name}`, `{version}` and `{label}`; of version 1, what follows the model.
-        handler: what answers; its docstring's first line is the summary.
-        method: HTTP method.
-        body: JSON type of the request's body.
-        answer: JSON type of the answer, or its media type; `None` where there is only an error.
-        query: schemas of the query's parameters.
-        errors: keys of `ERRORS`.
-        unready: whether 503 is answered like 200.
-    """
-
-    path: str
-    handler: Handler
+    path: str  # with `{name}`, `{version}` and `{label}`; of version 1, what follows the model
+    handler: Handler  # what answers; its docstring's first line is the summary
+    body: object = None  # JSON type of the request's body
+    answer: object = JsonObject  # JSON or media type; `None` where there is only an error
     method: str = "GET"
-    body: object = None
-    answer: object = JsonObject
-    query: Callable[[Limits], JsonObject] = lambda limits: {}
-    errors: tuple[int, ...] = OF_MODELS
-    unready: bool = False
+    query: Callable[[Limits], JsonObject] = lambda limits: {}  # schemas of the query's parameters
+    errors: tuple[int, ...] = OF_MODELS  # keys of `ERRORS`
+    unready: bool = False  # whether 503 is answered like 200
 
 
-def _post(path: str, handler: Handler, body: object, answer: object) -> Endpoint:
-    return Endpoint(
-        path=path, handler=handler, method="POST", body=body, answer=answer, errors=OF_RUNS
-    )
+_post = functools.partial(Endpoint, method="POST", errors=OF_RUNS)
 
 
 def _picture(path: str, handler: Handler, answer: str, query: Callable) -> Iterator[Endpoint]:
-    for method, body in (("GET", None), ("POST", pages.ObservationsRequest)):
-        yield Endpoint(
-            path=path,
-            handler=handler,
-            method=method,
-            body=body,
-            answer=answer,
-            query=query,
-            errors=OF_RUNS,
-        )
+    yield Endpoint(path, handler, answer=answer, query=query, errors=OF_RUNS)
+    yield _post(path, handler, pages.ObservationsRequest, answer, query=query)
 
 
 VERSION_1 = (
@@ -115,35 +93,30 @@ VERSION_1 = (
         rest.RowsRequest | rest.ColumnsRequest,
         rest.RowsResponse | rest.ColumnsResponse,
     ),
-    _post(":classify", rest.classify, rest.ExamplesRequest, None),
-    _post(":regress", rest.regress, rest.ExamplesRequest, None),
-    Endpoint(path="", handler=rest.model_status, answer=rest.StatusResponse),
-    Endpoint(path="/metadata", handler=rest.model_metadata, answer=rest.MetadataResponse),
+    _post(":classify", rest.refuse_examples, rest.ExamplesRequest, None),
+    _post(":regress", rest.refuse_examples, rest.ExamplesRequest, None),
+    Endpoint("", rest.model_status, answer=rest.StatusResponse),
+    Endpoint("/metadata", rest.model_metadata, answer=rest.MetadataResponse),
     *_picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
     *_picture("/sample.csv", pages.sample_csv, "text/csv", pages.sample_parameters),
     *_picture("/walk.gif", pages.walk_gif, "image/gif", pages.walk_parameters),
     _post("/observed.json", pages.observed_json, pages.ObservedRequest, rest.ColumnsResponse),
-    Endpoint(path="/gallery.json", handler=pages.gallery_json),
-    Endpoint(path="/card", handler=pages.card_page, answer="text/html"),
-    Endpoint(path="/card.json", handler=pages.card_json),
-    Endpoint(path="/samples.png", handler=pages.card_picture, answer="image/png"),
+    Endpoint("/gallery.json", pages.gallery_json),
+    Endpoint("/card", pages.card_page, answer="text/html"),
+    Endpoint("/card.json", pages.card_json),
+    Endpoint("/samples.png", pages.card_picture, answer="image/png"),
 )
 
 
 def _version_2() -> Iterator[Endpoint]:
     health = {"errors": (), "unready": True}
-    yield Endpoint(path="/v2", handler=inference_protocol.server_metadata, errors=ALWAYS)
-    yield Endpoint(path="/v2/health/live", handler=inference_protocol.live, errors=())
-    yield Endpoint(path="/v2/health/ready", handler=inference_protocol.ready, **health)
+    yield Endpoint("/v2", inference_protocol.server_metadata, errors=ALWAYS)
+    yield Endpoint("/v2/health/live", inference_protocol.live, errors=())
+    yield Endpoint("/v2/health/ready", inference_protocol.ready, **health)
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        yield Endpoint(path=model, handler=inference_protocol.model_metadata)
-        yield Endpoint(path=f"{model}/ready", handler=inference_protocol.model_ready, unready=True)
-        yield _post(
-            f"{model}/infer",
-            inference_protocol.infer,
-            inference_protocol.InferRequest,
-            JsonObject,
-        )
+        yield Endpoint(model, inference_protocol.model_metadata)
+        yield Endpoint(f"{model}/ready", inference_protocol.model_ready, unready=True)
+        yield _post(f"{model}/infer", inference_protocol.infer, inference_protocol.InferRequest)
 
 
 class _StaticFiles(StaticFiles):
@@ -156,26 +129,34 @@ class _StaticFiles(StaticFiles):
 
 
 class Server:
-    """The ASGI application with its state.
+    """The ASGI application for a repository of models, which starts and stops with it.
 
     Args:
-        context: models, limits, whether it is being stopped.
-        metrics: figures for `/metrics`.
-        api_key: what requests must carry, or `None`.
-        local: whether only this machine reaches it.
+        repository: the models.
+        limits: of one request and of all of them together.
+        metrics: the figures to add to, for those that the batches are counted in.
+        api_key: what every request but health checks and the page must carry; `None` for none.
+        local: whether only this machine reaches it; without a key, requests must then name it.
     """
 
     def __init__(
-        self, context: Context, metrics: Metrics, api_key: str | None, *, local: bool = False
+        self,
+        repository: Repository,
+        limits: Limits | None = None,
+        *,
+        metrics: Metrics | None = None,
+        api_key: str | None = None,
+        local: bool = False,
     ) -> None:
-        self.context = context
-        self.metrics = metrics
+        self.context = context = Context(repository, limits or Limits())
+        self.metrics = metrics = metrics or Metrics()
+        metrics.add_versions(repository)
         self.endpoints = (
             *_version_2(),
-            Endpoint(path="/", handler=_index, answer="text/html", errors=()),
-            Endpoint(path="/gallery.json", handler=_models, errors=ALWAYS),
-            Endpoint(path="/openapi.json", handler=self._document, errors=ALWAYS),
-            Endpoint(path="/metrics", handler=self._metrics, answer="text/plain", errors=ALWAYS),
+            Endpoint("/", _index, answer="text/html", errors=()),
+            Endpoint("/gallery.json", _models, errors=ALWAYS),
+            Endpoint("/openapi.json", self._document, errors=ALWAYS),
+            Endpoint("/metrics", self._metrics, answer="text/plain", errors=ALWAYS),
         )
         self._stack: ASGIApp = LimitRequests(self._dispatch, context.limits)
         if local and not api_key:
@@ -191,11 +172,10 @@ class Server:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # then the router raises what it refuses, for `AnswerErrors`
-        await self._stack(scope, receive, send)
+        await (self._stack if scope["type"] == "http" else self._router)(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
-        """Loads the models, and unloads them at the end."""
         await self.context.repository.start()
         try:
             yield
@@ -212,7 +192,7 @@ class Server:
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Version 1 apart: TF Serving's paths have no regard to case, and colons."""
-        if scope["type"] != "http" or scope["path"][:4].lower() not in ("/v1", "/v1/"):
+        if scope["path"][:4].lower() not in ("/v1", "/v1/"):
             await self._router(scope, receive, send)
             return
         raw = scope.get("raw_path") or scope["path"].encode()
@@ -243,11 +223,7 @@ class Server:
 
 @functools.lru_cache(maxsize=64)  # most requests ask the same as those before
 def find_endpoint(method: str, path: str) -> tuple[Handler, Target, str]:
-    """What answers a request of version 1, the model it names, and the template of its path.
-
-    Raises:
-        InvalidArgument: there is no such path, or its version is no number that 64 bits hold.
-    """
+    """What answers a request of version 1, the model it names, and the template of its path."""
     for endpoint, pattern in _patterns():
         found = pattern.fullmatch(path) if method == endpoint.method else None
         if found is None:
@@ -295,12 +271,7 @@ async def _models(context: Context, request: Request, target: Target) -> Respons
 
 
 def openapi(endpoints: tuple[Endpoint, ...], limits: Limits) -> JsonObject:
-    """The OpenAPI 3.1 document of version 1 and of further endpoints.
-
-    Args:
-        endpoints: all but those of version 1.
-        limits: of this server, which bound the parameters of queries.
-    """
+    """The OpenAPI 3.1 document of version 1 and of further endpoints, within the limits."""
     from pydantic import TypeAdapter
 
     routes = [
@@ -366,25 +337,3 @@ def _operation(
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, **content(endpoint.body)}
     return operation
-
-
-def make_app(
-    repository: Repository,
-    limits: Limits | None = None,
-    *,
-    metrics: Metrics | None = None,
-    api_key: str | None = None,
-    local: bool = False,
-) -> Server:
-    """The server for a repository of models.
-
-    Args:
-        repository: the models; started and stopped with the application.
-        limits: see `Limits`.
-        metrics: the figures to add to, for those that the batches are counted in.
-        api_key: what every request but health checks and the page must carry; `None` for none.
-        local: whether only this machine reaches it; without a key, requests must then name it.
-    """
-    metrics = metrics or Metrics()
-    metrics.add_versions(repository)
-    return Server(Context(repository, limits or Limits()), metrics, api_key, local=local)

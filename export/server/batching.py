@@ -1,9 +1,9 @@
 """Micro-batching: rows of requests that wait at the same time are run together.
 
 The parameters are TF Serving's (`batching_parameters_file`), and so is what they do: a batch
-starts when a thread is free and either it is full or its oldest rows have waited for the timeout; a
-request of more rows than a batch takes is split. With the default timeout of 0 a lone request never
-waits for company, and under load batches grow by themselves while the threads are busy.
+starts when a thread is free and either it is full or its oldest rows have waited for the
+timeout; a request of more rows than a batch takes is split. With the default timeout of 0 a
+lone request never waits for company, and under load batches grow while the threads are busy.
 """
 
 import asyncio
@@ -27,23 +27,12 @@ MEMORY = 0.8  # share of the old value in the running mean of seconds a row
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batching:
-    """Parameters of batching.
+    """Parameters of batching; `ValueError` names one that is out of range."""
 
-    Args:
-        max_batch_size: most rows of a batch; 1 turns gathering off.
-        batch_timeout_micros: microseconds for which rows may wait for company while a thread is
-            free.
-        max_enqueued_batches: most full batches that wait; beyond them requests are refused.
-        num_batch_threads: batches that run at the same time.
-
-    Raises:
-        ValueError: naming a parameter that is out of range.
-    """
-
-    max_batch_size: int = 64
-    batch_timeout_micros: int = 0
-    max_enqueued_batches: int = 64
-    num_batch_threads: int = 1
+    max_batch_size: int = 64  # most rows of a batch; 1 turns gathering off
+    batch_timeout_micros: int = 0  # for which rows may wait for company while a thread is free
+    max_enqueued_batches: int = 64  # most full batches that wait; beyond them requests are refused
+    num_batch_threads: int = 1  # batches that run at the same time
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -56,46 +45,30 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """Functions that count batches; called on the event loop, so they must be quick.
+    """Functions that count batches; called on the event loop, so they must be quick."""
 
-    Args:
-        on_open: there is a queue, from the first request on; a function that says how many rows
-            wait in it.
-        on_batch: rows of a batch that is started.
-        on_close: there will be no more batches, and nothing waits.
-    """
-
+    # There is a queue, from the first request on; given what says how many rows wait in it.
     on_open: Callable[[Callable[[], int]], None] = lambda depth: None
-    on_batch: Callable[[int], None] = lambda size: None
-    on_close: Callable[[], None] = lambda: None
+    on_batch: Callable[[int], None] = lambda size: None  # rows of a batch that is started
+    on_close: Callable[[], None] = lambda: None  # there will be no more batches, and nothing waits
 
 
 @dataclasses.dataclass(eq=False)
 class QueuedRequest:
-    """Rows of a request that wait for a batch, and the future of their answer.
+    """Rows of a request that wait for a batch, and the future of their answer."""
 
-    Args:
-        inputs: by name, rows `(n, ...)`.
-        future: of what the engine makes of them, `(n, ...)`.
-        since: when they came, as `time.monotonic()` counts.
-        deadline: likewise, after which they are not run any more.
-        taken: how many of them are in a batch already, or need none.
-        parts: answers to some of them, by the first row.
-    """
-
-    inputs: Arrays
-    future: asyncio.Future
-    since: float
-    deadline: float = math.inf
-    taken: int = 0
-    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
+    inputs: Arrays  # by name, rows `(n, ...)`
+    future: asyncio.Future  # of what the engine makes of them, `(n, ...)`
+    since: float  # when they came, as `time.monotonic()` counts
+    deadline: float = math.inf  # likewise, after which they are not run any more
+    taken: int = 0  # how many of them are in a batch already, or need none
+    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)  # of it, by first row
 
     def __post_init__(self) -> None:
         self.size = count_rows(self.inputs)
 
     @property
     def remaining(self) -> int:
-        """How many rows still wait."""
         return self.size - self.taken
 
     def receive(self, start: int, rows: np.ndarray) -> None:
@@ -109,7 +82,6 @@ class QueuedRequest:
             self.future.set_result(rows)
 
     def fail(self, error: ServerError) -> None:
-        """Ends the wait with an error."""
         if not self.future.done():
             self.future.set_exception(error)
 
@@ -120,11 +92,8 @@ Part = tuple[QueuedRequest, int, int]  # rows [start, stop) of a request
 class Batcher:
     """Runs rows of many requests together; used from one event loop.
 
-    Args:
-        run: inputs by name, rows `(n, ...)` -> `(n, ...)`, called in threads of the batcher,
-            `num_batch_threads` at a time. What it makes of a row may not depend on the others.
-        parameters: see `Batching`.
-        hooks: see `Hooks`.
+    `run` makes of inputs by name, rows `(n, ...)`, as many rows, in threads of the batcher,
+    `num_batch_threads` at a time. What it makes of a row may not depend on the others.
     """
 
     def __init__(
@@ -146,27 +115,18 @@ class Batcher:
 
     @property
     def depth(self) -> int:
-        """Rows that wait."""
         return self._rows
 
     @property
     def capacity(self) -> int:
-        """Rows that may wait."""
         return self.parameters.max_batch_size * self.parameters.max_enqueued_batches
 
     async def submit(self, inputs: Arrays, deadline: float | None = None) -> np.ndarray:
-        """Runs rows, in whatever company.
+        """Runs rows of inputs by name, `(n, ...)`, in whatever company, at least one.
 
-        A caller that is cancelled takes its waiting rows out of the queue.
-
-        Args:
-            inputs: by name, rows `(n, ...)`, at least one, as many of each.
-            deadline: as `time.monotonic()` counts, after which no row is run any more; `None` for
-                no limit. Whoever does not want to wait for a thread or a batch that is running
-                has to end the wait.
-
-        Returns:
-            `(n, ...)`, what `run` makes of them.
+        A caller that is cancelled takes its waiting rows out of the queue. After the `deadline`, as
+        `time.monotonic()` counts, no row is run any more; whoever does not want to wait for a
+        thread or a batch that is running has to end the wait.
 
         Raises:
             Overloaded: the queue is full.
@@ -195,7 +155,7 @@ class Batcher:
         if self._closing:
             raise Unavailable("The model is being unloaded: try again.")
         if deadline is not None and deadline <= time.monotonic():
-            raise deadline_passed()
+            raise _deadline_passed()
         if self._rows and self._rows + rows > self.capacity:
             seconds = math.ceil(self._rows * self._seconds_per_row)
             raise Overloaded(
@@ -204,7 +164,6 @@ class Batcher:
             )
 
     def flush(self) -> None:
-        """Lets no rows wait for company from now on."""
         self._flushing = True
         self._pump_soon()
 
@@ -225,7 +184,6 @@ class Batcher:
             self._idle.set()
 
     def _drop(self, request: QueuedRequest) -> None:
-        """Lets none of its rows wait any more."""
         self._count(-request.remaining)
         request.taken = request.size
 
@@ -239,7 +197,6 @@ class Batcher:
         self._wake = loop.call_later(delay, self._pump) if delay else loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Starts as many batches as there are free threads and due rows."""
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
@@ -252,7 +209,6 @@ class Batcher:
                 self._start(parts)
 
     def _due(self) -> float:
-        """Seconds until the next batch has to start."""
         while not self._queue[0].remaining:  # answered late or abandoned
             self._queue.popleft()
         if self._rows >= self.parameters.max_batch_size or self._closing or self._flushing:
@@ -267,7 +223,7 @@ class Batcher:
             request = self._queue[0]
             if request.remaining and request.deadline <= now:
                 self._drop(request)
-                request.fail(deadline_passed())
+                request.fail(_deadline_passed())
             start = request.taken
             request.taken = min(request.size, start + room)
             if request.taken > start:
@@ -285,10 +241,9 @@ class Batcher:
         self._pool.submit(self._work, parts, asyncio.get_running_loop())
 
     def _work(self, parts: list[Part], loop: asyncio.AbstractEventLoop) -> None:
-        """Runs a batch; in a thread."""
         try:
             begin = time.perf_counter()
-            result = self._run(_gathered(parts))
+            result = self._run(_batch_inputs(parts))
             each = (time.perf_counter() - begin) / len(result)
             self._seconds_per_row = MEMORY * (self._seconds_per_row or each) + (1 - MEMORY) * each
         except BaseException as error:  # whatever it is, it is told to those who asked
@@ -307,7 +262,7 @@ class Batcher:
         now, later = parts[:ANSWERS_A_TURN], parts[ANSWERS_A_TURN:]
         if isinstance(result, BaseException):
             for request, _, _ in now:
-                request.fail(engine_failure(result))
+                request.fail(_engine_failure(result))
         else:
             for request, start, stop in now:
                 request.receive(start, result[: stop - start])
@@ -319,8 +274,7 @@ class Batcher:
             self._count(0)
 
 
-def _gathered(parts: list[Part]) -> Arrays:
-    """The rows of a batch by input."""
+def _batch_inputs(parts: list[Part]) -> Arrays:
     found = {}
     for name in parts[0][0].inputs:
         rows = [request.inputs[name][start:stop] for request, start, stop in parts]
@@ -328,14 +282,12 @@ def _gathered(parts: list[Part]) -> Arrays:
     return found
 
 
-def deadline_passed() -> DeadlineExceeded:
-    """The error of a request whose answer was not ready in time."""
+def _deadline_passed() -> DeadlineExceeded:
     return DeadlineExceeded("The deadline passed before the answer was ready: ask for less.")
 
 
-def engine_failure(error: BaseException) -> ServerError:
-    """The error of a request whose batch the engine could not run."""
+def _engine_failure(error: BaseException) -> ServerError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    refusal = ServerError(500, f"The model could not be run: {reason}")
+    refusal = ServerError(f"The model could not be run: {reason}")
     refusal.__cause__ = error
     return refusal

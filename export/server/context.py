@@ -5,6 +5,7 @@ import contextlib
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,35 +21,21 @@ THREADED_BYTES = 200_000  # JSON from which on the event loop should not do it i
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of one request and of all of them together.
+    """Limits of one request and of all of them together."""
 
-    Args:
-        body_bytes: longest body (413).
-        elements: most values in a JSON body, and most numbers in an answer (400).
-        depth: most levels of arrays and objects in a JSON body (400).
-        samples: most samples of one request (400).
-        deadline: seconds from the headers of a request until its body has come (408) and it is
-            answered (504).
-        requests: most requests under way at once (503).
-    """
-
-    body_bytes: int = 16 * 2**20
-    elements: int = 2_000_000
-    depth: int = 32
-    samples: int = 1024
+    body_bytes: int = 16 * 2**20  # longest body (413)
+    elements: int = 2_000_000  # most values in a JSON body, and most numbers in an answer (400)
+    depth: int = 32  # most levels of arrays and objects in a JSON body (400)
+    samples: int = 1024  # most samples of one request (400)
+    # seconds from the headers of a request until its body has come (408) and it is answered (504)
     deadline: float = 30.0
-    requests: int = 1024
+    requests: int = 1024  # most requests under way at once (503)
 
     def check_samples(self, inputs: Arrays, signature: Signature) -> None:
-        """Refuses inputs that ask for too many samples or too many numbers.
+        """Refuses inputs that ask for too many samples or too many numbers, or a `count` below 1.
 
-        Args:
-            inputs: by name; `count` is a number of samples, any other with a free first
-                dimension (-1 in the signature) has a row a sample.
-            signature: what they are the inputs of.
-
-        Raises:
-            InvalidArgument: if so, or if `count` is below 1.
+        `count` is a number of samples; any other input with a free first dimension (-1 in the
+        signature) has a row a sample.
         """
         count = _sample_count(inputs, signature)
         if not 1 <= count <= self.samples:
@@ -75,64 +62,39 @@ def _sample_count(inputs: Arrays, signature: Signature) -> int:
     return max(rows, default=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Which model a path names.
+class Target(NamedTuple):
+    """The model that a path names; the arguments of a lease."""
 
-    Args:
-        name: of the model; empty where the path names none.
-        version: or `None` for the one that is served.
-        label: or `None`.
-    """
-
-    name: str = ""
-    version: int | None = None
-    label: str | None = None
-
-    @property
-    def model(self) -> tuple[str, int | None, str | None]:
-        """Name, version and label: the arguments of a lease."""
-        return self.name, self.version, self.label
+    name: str = ""  # of the model; empty where the path names none
+    version: int | None = None  # or `None` for the one that is served
+    label: str | None = None  # or `None`
 
 
 @dataclass
 class Context:
-    """The state of a running server.
+    """The state of a running server."""
 
-    Args:
-        repository: the models.
-        limits: see `Limits`.
-        stopping: set when the server was told to stop: it is no longer ready.
-    """
-
-    repository: Repository
+    repository: Repository  # the models
     limits: Limits = field(default_factory=Limits)
-    stopping: bool = False
+    stopping: bool = False  # set when the server was told to stop: it is no longer ready
 
     def admit(self, target: Target) -> None:
         """Refuses a request whose model takes none now, before its body is read and parsed.
 
         What is wrong with the request itself is said later, by whoever has read it.
-
-        Raises:
-            Overloaded: the queue of the model is full.
         """
         with (
             contextlib.suppress(InvalidArgument, NotFound, Unavailable),
-            self.repository.lease(*target.model) as servable,
+            self.repository.lease(*target) as servable,
         ):
             servable.admit()
 
     async def json_object(self, request: Request) -> JsonObject:
-        """The JSON object in a request's body.
-
-        Raises:
-            ServerError: 400 if it is none or too much of one, 413 if it is too long.
-        """
+        """The JSON object in a request's body: 400 if it is none or too much of one."""
         try:
             body = await request.body()
         except ClientDisconnect:
-            raise ServerError(499, "The client closed the connection.") from None
+            raise ServerError("The client closed the connection.", status=499) from None
         if len(body) < THREADED_BYTES:
             return self._parse(body)
         return await asyncio.to_thread(self._parse, body)
@@ -144,17 +106,7 @@ class Context:
     async def predict(
         self, request: Request, servable: Servable, name: str, inputs: Arrays
     ) -> Arrays:
-        """Runs one signature of a model, within the limits.
-
-        Args:
-            request: whose deadline counts.
-            servable: leased from the repository.
-            name: of the signature.
-            inputs: tensors by name; those with a default may be missing.
-
-        Raises:
-            ServerError: see `ganapp.export.server.errors`.
-        """
+        """Runs one signature of a leased model on tensors by name, within limits and deadline."""
         self.limits.check_samples(inputs, servable.signatures[name])
         return await servable.predict(name, inputs, request.scope["state"]["deadline"])
 
@@ -163,11 +115,7 @@ Handler = Callable[[Context, Request, Target], Awaitable[Response]]
 
 
 def signature_of(servable: Servable, name: str) -> Signature:
-    """A signature by its name.
-
-    Raises:
-        InvalidArgument: if there is none: TF Serving's status for it, where 404 is for models.
-    """
+    """A signature by its name; 400 where there is none, as with TF Serving: 404 is for models."""
     if name not in servable.signatures:
         raise InvalidArgument(
             f"Serving signature name: expected one of {', '.join(servable.signatures)}. "
@@ -177,24 +125,14 @@ def signature_of(servable: Servable, name: str) -> Signature:
 
 
 async def json_response(value: Json, *, numbers: int = 0, status: int = 200) -> Response:
-    """An answer in JSON.
-
-    Args:
-        value: Python values and numpy arrays.
-        numbers: about how many there are in it; many are written in a thread.
-        status: HTTP status.
-    """
+    """An answer in JSON of Python values and arrays; many `numbers` are written in a thread."""
     many = numbers * 10 > THREADED_BYTES
     body = await asyncio.to_thread(write, value) if many else write(value)
     return Response(body, status, media_type="application/json")
 
 
 def whole_number(text: str, name: str, *, least: int, most: int) -> int:
-    """A number in a path or a query string.
-
-    Raises:
-        InvalidArgument: if it is none, or lies outside.
-    """
+    """A number in a path or a query string; refuses what is none or lies outside."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
         raise InvalidArgument(f"`{name}` must be a whole number. Received: {name}={text[:40]!r}")

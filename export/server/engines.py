@@ -8,13 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ganapp.export.server.spec import (
-    SAVED_MODEL,
-    Arrays,
-    BrokenVersion,
-    ServingSpec,
-    file_inside,
-)
+from ganapp.export.server.spec import SAVED_MODEL, Arrays, BrokenVersion, ServingSpec, file_inside
 
 
 class Engine(Protocol):
@@ -33,12 +27,7 @@ class Engine(Protocol):
 
 
 def open_engine(name: str, spec: ServingSpec, *, num_threads: int = 1) -> Engine:
-    """Loads the artefact of a version folder.
-
-    Args:
-        name: of the engine, which is that of the artefact: a key of `ENGINES`.
-        spec: the version folder.
-        num_threads: threads within one call of `generate`.
+    """Loads the artefact of a version folder that has the engine's name.
 
     Raises:
         ValueError: there is no such engine.
@@ -56,11 +45,7 @@ def open_engine(name: str, spec: ServingSpec, *, num_threads: int = 1) -> Engine
 
 
 def check_engine(name: str) -> None:
-    """Refuses a name that is no key of `ENGINES`.
-
-    Raises:
-        ValueError: if so.
-    """
+    """Refuses (ValueError) a name that is no key of `ENGINES`."""
     if name not in ENGINES:
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}. Received: engine={name!r}")
 
@@ -69,15 +54,8 @@ class LiteRTModel:
     """An interpreter that stays allocated for the batch it ran last; for one thread at a time.
 
     Resizing to another batch costs microseconds and the time of a call grows with its rows, so they
-    are not padded: batches of 5 to 37 rows took no longer as they came than as powers of two.
-
-    Args:
-        content: of a `.tflite` file with float32 or int8 inputs `(n, ...)` and one output.
-        inputs: their names.
-        num_threads: within one call.
-
-    Raises:
-        ValueError, RuntimeError: it is no such file.
+    are not padded: batches of 5 to 37 rows took no longer as they came than as powers of two. The
+    file has these inputs, float32 `(n, ...)`, and one output; else `ValueError` or `RuntimeError`.
     """
 
     def __init__(self, content: bytes, inputs: Sequence[str], num_threads: int) -> None:
@@ -119,9 +97,9 @@ class LiteRTModel:
             self._interpreter.allocate_tensors()
             self._rows = rows
         for name, details in self._inputs.items():
-            self._interpreter.set_tensor(details["index"], _quantise(inputs[name], details))
+            self._interpreter.set_tensor(details["index"], np.ascontiguousarray(inputs[name]))
         self._interpreter.invoke()
-        return _dequantise(self._interpreter.get_tensor(self._output["index"]), self._output)
+        return self._interpreter.get_tensor(self._output["index"])
 
 
 class LiteRTEngine:
@@ -143,7 +121,6 @@ class LiteRTEngine:
             raise BrokenVersion(f"`{path}` could not be loaded by LiteRT: {error}") from error
 
     def generate(self, inputs: Arrays) -> np.ndarray:
-        """See `Engine`."""
         with self._lock:
             model = self._free.pop() if self._free else None
         model = model or LiteRTModel(*self._arguments)
@@ -154,7 +131,6 @@ class LiteRTEngine:
                 self._free.append(model)
 
     def close(self) -> None:
-        """See `Engine`."""
         self._free.clear()
 
 
@@ -193,12 +169,10 @@ class OnnxEngine:
         self._names = dict(zip((each.name for each in spec.inputs), names, strict=True))
 
     def generate(self, inputs: Arrays) -> np.ndarray:
-        """See `Engine`."""
         given = {self._names[name]: np.ascontiguousarray(x) for name, x in inputs.items()}
         return self._session.run(None, given)[0]
 
     def close(self) -> None:
-        """See `Engine`."""
         del self._session
 
 
@@ -236,7 +210,6 @@ class SavedModelEngine:
         self._constant, self._output = tf.constant, spec.output_name
 
     def generate(self, inputs: Arrays) -> np.ndarray:
-        """See `Engine`."""
         return run_in_blocks(self._run_batch, inputs, self.BLOCK)
 
     def _run_batch(self, inputs: Arrays) -> np.ndarray:
@@ -244,7 +217,6 @@ class SavedModelEngine:
         return self._function(**given)[self._output].numpy()
 
     def close(self) -> None:
-        """See `Engine`."""
         del self._model, self._function
 
 
@@ -259,46 +231,19 @@ ENGINES: dict[str, type[Engine]] = {
 
 
 def count_rows(inputs: Arrays) -> int:
-    """How many rows every input has."""
     return len(next(iter(inputs.values())))
 
 
 def run_in_blocks(run: Callable[[Arrays], np.ndarray], inputs: Arrays, size: int) -> np.ndarray:
-    """Calls `run` with batches of exactly `size` rows, the last filled up with zeros.
-
-    Args:
-        run: inputs by name `(size, ...)` -> `(size, ...)`.
-        inputs: by name `(n, ...)`, at least one row.
-        size: of a batch.
-
-    Returns:
-        what `run` makes of the n rows.
-    """
+    """Calls `run` with batches of exactly `size` rows, the last filled up with zeros."""
     count, parts = count_rows(inputs), []
     for start in range(0, count, size):
-        batch = {name: _filled_up(x[start : start + size], size) for name, x in inputs.items()}
+        batch = {}
+        for name, rows in inputs.items():
+            batch[name] = np.zeros((size, *rows.shape[1:]), rows.dtype)
+            batch[name][: count - start] = rows[start : start + size]
         parts.append(run(batch)[: count - start])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _filled_up(rows: np.ndarray, size: int) -> np.ndarray:
-    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
-
-
-def _quantise(values: np.ndarray, details: dict) -> np.ndarray:
-    if details["dtype"] == np.float32:
-        return np.ascontiguousarray(values)
-    scale, zero = details["quantization"]
-    limits = np.iinfo(details["dtype"])
-    levels = np.clip(np.round(values / scale + zero), limits.min, limits.max)
-    return levels.astype(details["dtype"])
-
-
-def _dequantise(levels: np.ndarray, details: dict) -> np.ndarray:
-    scale, zero = details["quantization"]
-    if not scale:  # not quantised
-        return levels
-    return ((levels.astype(np.float32) - zero) * scale).astype(np.float32)
 
 
 def _check_listed(spec: ServingSpec, folder: Path) -> None:

@@ -5,62 +5,50 @@ class ServerError(Exception):
     """A request that is not answered; its sentence goes to the client.
 
     Args:
-        status: HTTP status, 400 to 599.
         sentence: what was expected, what came and what to do, for the client to read.
+        status: HTTP status, 400 to 599; that of the class unless given.
     """
 
-    def __init__(self, status: int, sentence: str) -> None:
+    status = 500
+
+    def __init__(self, sentence: str, *, status: int | None = None) -> None:
         super().__init__(sentence)
-        self.status = status
         self.sentence = sentence
+        self.status = status or self.status
 
 
 class InvalidArgument(ServerError):
     """The request cannot be understood or asks for what the model does not give (400)."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(400, sentence)
+    status = 400
 
 
 class NotFound(ServerError):
     """There is no such model, version, label, signature or page (404)."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(404, sentence)
-
-
-class TooLarge(ServerError):
-    """The body has more bytes than the server takes (413)."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(413, sentence)
+    status = 404
 
 
 class Overloaded(ServerError):
-    """The queue is full (429).
+    """The queue is full (429); `retry_after` seconds later another try makes sense."""
 
-    Args:
-        sentence: for the client to read.
-        retry_after: seconds after which another try makes sense, for the header `Retry-After`.
-    """
+    status = 429
 
     def __init__(self, sentence: str, *, retry_after: int = 1) -> None:
-        super().__init__(429, sentence)
+        super().__init__(sentence)
         self.retry_after = retry_after
 
 
 class Unavailable(ServerError):
     """The model is being loaded, or the server is stopping (503)."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(503, sentence)
+    status = 503
 
 
 class DeadlineExceeded(ServerError):
     """The answer was not ready in time (504)."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(504, sentence)
+    status = 504
 
 
 class StartError(Exception):

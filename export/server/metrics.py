@@ -1,12 +1,14 @@
 """Figures for Prometheus at `/metrics`: requests, their time, batches, the queue, versions."""
 
 import asyncio
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,35 +26,16 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "ganapp_requests",
-            "Answered requests.",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "ganapp_request_seconds",
-            "Seconds from the headers of a request to the end of its answer.",
-            ("route",),
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self.under_way = Gauge(
-            "ganapp_requests_under_way", "Requests being answered.", registry=self.registry
-        )
-        self.batch_rows = Histogram(
-            "ganapp_batch_rows",
-            "Samples run together.",
-            ("model", "version"),
-            buckets=ROWS,
-            registry=self.registry,
-        )
-        self.queue_rows = Gauge(
-            "ganapp_queue_rows",
-            "Samples that wait for a batch.",
-            ("model", "version"),
-            registry=self.registry,
-        )
+        own, version = {"registry": self.registry}, ("model", "version")
+        text = "Answered requests."
+        self.requests = Counter("ganapp_requests", text, ("method", "route", "status"), **own)
+        text = "Seconds from the headers of a request to the end of its answer."
+        self.seconds = Histogram("ganapp_request_seconds", text, ("route",), buckets=SECONDS, **own)
+        self.under_way = Gauge("ganapp_requests_under_way", "Requests being answered.", **own)
+        text = "Samples run together."
+        self.batch_rows = Histogram("ganapp_batch_rows", text, version, buckets=ROWS, **own)
+        text = "Samples that wait for a batch."
+        self.queue_rows = Gauge("ganapp_queue_rows", text, version, **own)
         self._depths: dict[tuple[str, str], Callable[[], int]] = {}
 
     def batch_hooks(self, name: str, version: int) -> Hooks:
@@ -72,29 +55,23 @@ class Metrics:
                 del self._depths[labels]
                 self.queue_rows.remove(*labels)
 
-        return Hooks(
-            on_open=on_open,
-            on_batch=lambda size: self.batch_rows.labels(*labels).observe(size),
-            on_close=on_close,
-        )
+        def on_batch(size: int) -> None:  # not sooner: what is never run has no figures
+            self.batch_rows.labels(*labels).observe(size)
+
+        return Hooks(on_open=on_open, on_batch=on_batch, on_close=on_close)
 
     def add_versions(self, repository: Repository) -> None:
-        """Adds the versions of a repository's models, read whenever somebody asks."""
         self.registry.register(_Versions(repository))
 
     def response(self) -> Response:
-        """All figures in Prometheus's text format."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Versions:
+@dataclasses.dataclass(frozen=True)
+class _Versions(Collector):
     """One gauge a version: 1, with its state."""
 
-    def __init__(self, repository: Repository) -> None:
-        self.repository = repository
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        return []
+    repository: Repository
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
@@ -121,9 +98,6 @@ class Observe:
         metrics.under_way.set_function(lambda: self.under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         # Of this request alone: handlers write the template of their route into it.
         state = scope["state"] = dict(scope.get("state") or {})
         clock = asyncio.get_running_loop().time

@@ -1,4 +1,4 @@
-"""Middleware: headers, errors as answers, the key, limits of requests."""
+"""Middleware of HTTP requests: headers, errors as answers, the key, limits of requests."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -22,7 +23,6 @@ from ganapp.export.server.errors import (
     InvalidArgument,
     Overloaded,
     ServerError,
-    TooLarge,
     Unavailable,
 )
 
@@ -56,17 +56,12 @@ GZIP_FORMAT = 16 + zlib.MAX_WBITS  # what zlib calls a stream with gzip's header
 log = logging.getLogger("ganapp.server")
 
 
+@dataclass(frozen=True)
 class AddHeaders:
-    """Middleware: headers on every answer, unless the answer sets its own.
+    """Middleware: headers on every answer, unless the answer sets its own."""
 
-    Args:
-        app: what it stands before.
-        headers: gives those of an answer that begins now.
-    """
-
-    def __init__(self, app: ASGIApp, headers: Callable[[], dict[bytes, bytes]]) -> None:
-        self.app = app
-        self.headers = headers
+    app: ASGIApp
+    headers: Callable[[], dict[bytes, bytes]]  # those of an answer that begins now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -76,25 +71,16 @@ class AddHeaders:
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        await self.app(scope, receive, send_with_headers)
 
 
 class AnswerErrors:
-    """Middleware: an exception becomes `{"error": sentence}`, and the connection stays usable.
+    """Middleware: an exception becomes `{"error": sentence}`, and the connection stays usable."""
 
-    Args:
-        app: what it stands before.
-        pace: spaces answers 429 and 503.
-    """
-
-    def __init__(self, app: ASGIApp, pace: "Pace | None" = None) -> None:
-        self.app = app
-        self.pace = pace or Pace()
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.pace = app, Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         answering = reading = complete = False
 
         async def tracked_send(message: Message) -> None:
@@ -132,10 +118,9 @@ class AnswerErrors:
 
 
 async def _send_then_read(response: Response, send: Send, receive: Receive | None) -> None:
-    """Sends the whole answer, reads the rest of the body away and ends the answer.
+    """Sends the whole answer, reads the rest of the body away for a while and ends the answer.
 
-    A connection that is closed with unread bytes is reset, and the client never reads the answer
-    that is on its way. So the rest is read, for a while.
+    A connection that is closed with unread bytes is reset, and the client never reads the answer.
     """
     start = {"status": response.status_code, "headers": response.raw_headers}
     await send({"type": "http.response.start", **start})
@@ -194,35 +179,26 @@ class Pace:
 
 
 class CheckKey:
-    """Middleware: refuses requests without the key (401) where one is set.
-
-    Args:
-        app: what it stands before.
-        key: the key, or `None` for no check.
-    """
+    """Middleware: refuses requests without the key (401) where one is set."""
 
     def __init__(self, app: ASGIApp, key: str | None) -> None:
-        self.app = app
-        self.key = key.encode() if key else None
+        self.app, self.key = app, key.encode() if key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self.key and not is_open(scope["path"]):
+        path = scope["path"]
+        is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+        if self.key and not is_open:
             # Every candidate is compared, in a time that says nothing of the key.
-            matches = [hmac.compare_digest(sent, self.key) for sent in sent_keys(scope["headers"])]
+            matches = [hmac.compare_digest(sent, self.key) for sent in _sent_keys(scope["headers"])]
             if not any(matches):
                 raise ServerError(
-                    401, "Expected the API key in `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+                    "Expected the API key in `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+                    status=401,
                 )
         await self.app(scope, receive, send)
 
 
-def is_open(path: str) -> bool:
-    """Whether a path needs no key."""
-    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
-
-
-def sent_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """Keys that a request carries, in either header."""
+def _sent_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     found = []
     for name, value in headers:
         if name == b"x-api-key":
@@ -232,6 +208,7 @@ def sent_keys(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     return found
 
 
+@dataclass(frozen=True)
 class CheckHost:
     """Middleware: refuses requests whose `Host` is a name that this machine has not given itself.
 
@@ -240,23 +217,23 @@ class CheckHost:
     every answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            for name, value in scope["headers"]:
-                if name == b"host" and not is_loopback(host_of(value.decode("latin-1"))):
-                    raise ServerError(
-                        421,
-                        "`Host` must be localhost, 127.x.x.x or [::1] while the server listens "
-                        f"there without a key. Received: {ascii(value.decode('latin-1'))[:80]}; "
-                        f"ask one of these, or set {KEY_VARIABLE}",
-                    )
+        for host in (
+            value.decode("latin-1") for name, value in scope["headers"] if name == b"host"
+        ):
+            if not is_loopback(_host_of(host)):
+                raise ServerError(
+                    "`Host` must be localhost, 127.x.x.x or [::1] while the server listens "
+                    f"there without a key. Received: {ascii(host)[:80]}; "
+                    f"ask one of these, or set {KEY_VARIABLE}",
+                    status=421,
+                )
         await self.app(scope, receive, send)
 
 
-def host_of(header: str) -> str:
+def _host_of(header: str) -> str:
     """The name or address in a `Host` header, without port and brackets."""
     if header.startswith("["):
         return header[1:].partition("]")[0]
@@ -272,21 +249,16 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+@dataclass
 class LimitRequests:
-    """Middleware: requests at once, length of the body, deadline.
+    """Middleware: requests at once, length of the body, deadline."""
 
-    Args:
-        app: what it stands before.
-        limits: see `Limits`.
-    """
-
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self.app = app
-        self.limits = limits
-        self.under_way = 0
+    app: ASGIApp
+    limits: Limits
+    under_way: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/v2/health/"):
+        if scope["path"].startswith("/v2/health/"):
             await self.app(scope, receive, send)
             return
         if self.under_way >= self.limits.requests:
@@ -303,7 +275,7 @@ class LimitRequests:
         except TimeoutError:
             if body.pending:
                 raise ServerError(
-                    408, f"The body did not come within {self.limits.deadline:g} s."
+                    f"The body did not come within {self.limits.deadline:g} s.", status=408
                 ) from None
             raise DeadlineExceeded(
                 f"There was no answer within {self.limits.deadline:g} s: "
@@ -314,18 +286,7 @@ class LimitRequests:
 
 
 class LimitedBody:
-    """A request's body as it is or unpacked from gzip, which ends in an error if it is too long.
-
-    Args:
-        scope: of the request.
-        receive: of the body as it is sent.
-        most: bytes that it may have, sent and unpacked.
-
-    Raises:
-        TooLarge: `Content-Length` says more.
-        InvalidArgument: `Content-Length` is no number.
-        ServerError: 415, if `Content-Encoding` names anything but gzip and identity.
-    """
+    """A request's body as it is or unpacked from gzip, of at most so many bytes either way."""
 
     def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
         self.most = most
@@ -340,20 +301,15 @@ class LimitedBody:
         encodings = [each for each in encodings if each not in (b"", b"identity")]
         if encodings and encodings not in ([b"gzip"], [b"x-gzip"]):
             raise ServerError(
-                415,
                 "`Content-Encoding` must be gzip or identity. "
                 f"Received: {ascii(b', '.join(encodings).decode('latin-1'))[:60]}; send it without "
                 "compression, or with gzip once",
+                status=415,
             )
         self._stream = zlib.decompressobj(GZIP_FORMAT) if encodings else None
 
     async def receive(self) -> Message:
-        """The next message, as an application receives it.
-
-        Raises:
-            TooLarge: at the first byte too many.
-            InvalidArgument: it is not gzip, as its headers say.
-        """
+        """The next message, as an application receives it; 413 at the first byte too many."""
         self.pending = True
         message = await self._receive()
         self.pending = False
@@ -362,7 +318,7 @@ class LimitedBody:
         body = message.get("body") or b""
         self._sent += len(body)
         if self._sent > self.most:
-            raise self._too_large(f"more than {self.most}")
+            raise self._too_large(f"more than {self.most} bytes")
         if self._stream is not None:
             body = self._unpack(body, last=not message.get("more_body"))
         return message | {"body": body}
@@ -372,10 +328,12 @@ class LimitedBody:
             raise InvalidArgument("Expected a number of bytes in `Content-Length`.")
         # Compared by length first: Python does not read numbers of any number of digits.
         if len(value.lstrip(b"0")) > 18 or int(value) > self.most:
-            raise self._too_large(value.decode()[:20])
+            raise self._too_large(f"{value.decode()[:20]} bytes")
 
-    def _too_large(self, received: str) -> TooLarge:
-        return TooLarge(f"Expected a body of at most {self.most} bytes. Received: {received} bytes")
+    def _too_large(self, received: str) -> ServerError:
+        return ServerError(
+            f"Expected a body of at most {self.most} bytes. Received: {received}", status=413
+        )
 
     def _unpack(self, packed: bytes, *, last: bool) -> bytes:
         try:
@@ -385,10 +343,7 @@ class LimitedBody:
             raise InvalidArgument(f"The body is not gzip, as its headers say: {error}.") from None
         self._unpacked += len(body)
         if self._unpacked > self.most:
-            raise TooLarge(
-                f"Expected a body of at most {self.most} bytes. "
-                f"Received: more than {self.most} when unpacked"
-            )
+            raise self._too_large(f"more than {self.most} when unpacked")
         if self._stream.unused_data:
             raise InvalidArgument("Expected one gzip stream. Received: bytes after its end")
         if last and not self._stream.eof:

@@ -17,7 +17,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ganapp.export.layout import CARD_HTML, CARD_JSON, EXTRA, PICTURE
+from ganapp.export.layout import CARD_HTML, CARD_JSON, EXTRA, PICTURE, Input
 from ganapp.export.server.context import (
     Context,
     Limits,
@@ -28,19 +28,20 @@ from ganapp.export.server.context import (
 )
 from ganapp.export.server.errors import InvalidArgument, NotFound
 from ganapp.export.server.middleware import CARD_POLICY
-from ganapp.export.server.observations import picture_counts, read_observation
 from ganapp.export.server.rest import as_columns, columns, signature_name
-from ganapp.export.server.servable import (
-    AS_DRAWN,
-    CHANNELS,
-    Servable,
-    picture,
-    pixel_levels,
+from ganapp.export.server.servable import AS_DRAWN, CHANNELS, Servable, picture, pixel_levels
+from ganapp.export.server.spec import Arrays, ServingSpec
+from ganapp.export.server.tensors import (
+    Json,
+    JsonObject,
+    is_base64,
+    shown,
+    to_array,
+    to_named_array,
 )
-from ganapp.export.server.spec import Arrays
-from ganapp.export.server.tensors import Json, JsonObject, shown, to_array
 
 LARGEST_SEED = 2**31 - 1
+PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # all that is decoded
 MOST_FRAMES = 240
 EVERY_CLASS = "all"
 GAP, PAPER = 2, 255  # pixels between two pictures, and their brightness
@@ -67,23 +68,15 @@ class ObservedRequest:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SampleQuery:
-    """The samples that a query asks for.
+    """The samples that a query asks for."""
 
-    Args:
-        count: samples, of each class where there are several.
-        seed: of the latents, 0 to `LARGEST_SEED`.
-        classes: number of each class to draw; -1 as they come.
-        truncation: 0 to 1.
-    """
-
-    count: int
-    seed: int
-    classes: tuple[int, ...] = (AS_DRAWN,)
-    truncation: float = 1.0
+    count: int  # samples, of each class where there are several
+    seed: int  # of the latents, 0 to `LARGEST_SEED`
+    classes: tuple[int, ...] = (AS_DRAWN,)  # number of each class to draw; -1 as they come
+    truncation: float = 1.0  # 0 to 1
 
 
 def sample_parameters(limits: Limits) -> JsonObject:
-    """Schemas of the parameters that `read_sample_query` reads."""
     return {
         "count": {"type": "integer", "minimum": 1, "maximum": limits.samples},
         "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
@@ -93,7 +86,6 @@ def sample_parameters(limits: Limits) -> JsonObject:
 
 
 def walk_parameters(limits: Limits) -> JsonObject:
-    """Schemas of the parameters of a walk."""
     end = {"type": "integer", "minimum": 0, "maximum": limits.samples - 1}
     frames = {"type": "integer", "minimum": 2, "maximum": MOST_FRAMES}
     return sample_parameters(limits) | {"from": end, "to": end, "frames": frames}
@@ -102,11 +94,7 @@ def walk_parameters(limits: Limits) -> JsonObject:
 def read_sample_query(
     request: Request, servable: Servable, limits: Limits, *, count: int = 16
 ) -> SampleQuery:
-    """`count`, `seed`, `class` and `truncation` of a query.
-
-    Raises:
-        InvalidArgument: naming the one that is no number, out of range, or not of this model.
-    """
+    """`count`, `seed`, `class` and `truncation` of a query."""
     query = request.query_params
     latent = servable.spec.latent
     classes = _classes(query.get("class", ""), tuple(latent.classes))
@@ -157,15 +145,10 @@ async def _body(context: Context, request: Request) -> JsonObject:
 
 
 async def read_observations(context: Context, servable: Servable, body: JsonObject) -> Arrays:
-    """One observation of each kind of a model, float32 by name; without an axis of rows.
+    """One observation of each kind of a model, float32 by name, without an axis of rows.
 
-    Args:
-        context: whose longest body is the largest picture, in pixels.
-        servable: the model.
-        body: of a request, with `observations`; empty where there was none.
-
-    Raises:
-        InvalidArgument: one is missing or does not fit.
+    `body` is that of a request, with `observations`; empty where there was none. The longest body
+    is the largest picture, in pixels.
     """
     given = body.get("observations", {})
     wanted = {each.name: each for each in servable.spec.observed}
@@ -181,8 +164,93 @@ async def read_observations(context: Context, servable: Servable, body: JsonObje
     }
 
 
-def _repeated(observations: Arrays, count: int, limits: Limits) -> Arrays:
-    """The same observations for every sample, within the limits of a request."""
+def picture_counts(shape: tuple[int, ...]) -> list[int]:
+    """How many pictures make one observation of a shape; none where they cannot.
+
+    `(height, width, channels)` has the channels of one picture or of several in order,
+    `(frames, height, width, channels)` a picture a frame.
+    """
+    if len(shape) == 4:
+        return [shape[0]] if shape[-1] in CHANNELS else []
+    if len(shape) != 3:
+        return []
+    return sorted(shape[-1] // each for each in CHANNELS if shape[-1] % each == 0)
+
+
+def read_observation(value: Json, each: Input, *, most_pixels: int) -> np.ndarray:
+    """One observation, float32 of the shape of its input.
+
+    Args:
+        value: numbers, flat or nested; or one picture, `{"b64": ...}`, or an array of them, which
+            are cropped in the middle and resized to the input's height and width, and scaled to
+            [-1, 1].
+        each: the input.
+        most_pixels: of one picture, before it is resized.
+    """
+    pictures = value if isinstance(value, list) else [value]
+    if pictures and all(map(is_base64, pictures)):
+        return _of_pictures([*to_array(pictures, "DT_STRING")], each, most_pixels)
+    numbers = to_named_array(value, "DT_FLOAT", each.name)
+    if numbers.size != math.prod(each.shape):
+        raise InvalidArgument(
+            f"`{each.name}`: expected {math.prod(each.shape)} numbers. Received: {numbers.size}"
+        )
+    return numbers.reshape(each.shape)
+
+
+def _of_pictures(files: list[bytes], each: Input, most_pixels: int) -> np.ndarray:
+    counts = picture_counts(each.shape)
+    if len(files) not in counts:
+        expected = " or ".join(map(str, counts)) or "numbers and no"
+        raise InvalidArgument(
+            f"`{each.name}`: expected {expected} pictures. Received: {len(files)}"
+        )
+    *frames, height, width, channels = each.shape
+    mode = CHANNELS[channels if frames else channels // len(files)]
+    images = [
+        _pixels(file, f"`{each.name}`: picture {number}", (width, height), mode, most_pixels)
+        for number, file in enumerate(files, start=1)
+    ]
+    levels = np.stack(images) if frames else np.concatenate(images, axis=-1)
+    return levels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _pixels(
+    file: bytes, what: str, sides: tuple[int, int], mode: str, most_pixels: int
+) -> np.ndarray:
+    """uint8 `(height, width, channels)`; read as training reads its pictures by default.
+
+    Upright, the middle of the right proportions, resized bicubically; transparent parts are white.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(file), formats=PICTURES) as image:
+            if image.width * image.height > most_pixels:
+                raise InvalidArgument(
+                    f"{what} must have at most {most_pixels} pixels. "
+                    f"Received: {image.width} x {image.height}"
+                )
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits
+                levels = np.clip(np.asarray(upright) / 257, 0, 255)
+                upright = Image.fromarray(np.round(levels).astype(np.uint8))
+            if upright.has_transparency_data and mode != "RGBA":
+                white = Image.new("RGBA", upright.size, "white")
+                upright = Image.alpha_composite(white, upright.convert("RGBA"))
+            fitted = ImageOps.fit(upright.convert(mode), sides, Image.Resampling.BICUBIC)
+    except InvalidArgument:
+        raise
+    except UnidentifiedImageError:
+        raise InvalidArgument(
+            f"{what} must be one of {', '.join(PICTURES)}. Received: something else"
+        ) from None
+    except Exception as error:  # whatever a decoder raises for a damaged file
+        raise InvalidArgument(f"{what} cannot be decoded: {str(error)[:80]}") from error
+    return np.asarray(fitted).reshape(*sides[::-1], -1)
+
+
+def _repeat(observations: Arrays, count: int, limits: Limits) -> Arrays:
     numbers = sum(each.size for each in observations.values())
     if count * numbers > limits.elements:
         raise InvalidArgument(
@@ -193,11 +261,7 @@ def _repeated(observations: Arrays, count: int, limits: Limits) -> Arrays:
 
 
 async def draw_samples(
-    context: Context,
-    request: Request,
-    servable: Servable,
-    query: SampleQuery,
-    observations: Arrays,
+    context: Context, request: Request, servable: Servable, query: SampleQuery, observations: Arrays
 ) -> list[Arrays]:
     """Outputs of the signature that draws for every class asked for; the same latents for each."""
     drawing = servable.spec.drawing
@@ -211,7 +275,7 @@ async def draw_samples(
             "truncation": (query.truncation, "DT_FLOAT"),
         }
         inputs = {name: to_array(*value) for name, value in values.items() if name in known}
-        inputs |= _repeated(observations, query.count, context.limits)
+        inputs |= _repeat(observations, query.count, context.limits)
         return await context.predict(request, servable, drawing, inputs)
 
     try:
@@ -222,8 +286,26 @@ async def draw_samples(
     return [task.result() for task in tasks]
 
 
-def _check_images(servable: Servable) -> None:
-    spec = servable.spec
+async def _samples(
+    context: Context, request: Request, target: Target, check: Callable[[ServingSpec], None]
+) -> tuple[SampleQuery, ServingSpec, np.ndarray]:
+    body = await _body(context, request)
+    with context.repository.lease(*target) as servable:
+        check(servable.spec)
+        query = read_sample_query(request, servable, context.limits)
+        observations = await read_observations(context, servable, body)
+        drawn = await draw_samples(context, request, servable, query, observations)
+    return query, servable.spec, np.concatenate([outputs["samples"] for outputs in drawn])
+
+
+def _check_sheet(spec: ServingSpec) -> None:
+    if spec.kind in ("image", "video"):
+        raise InvalidArgument(
+            "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
+        )
+
+
+def _check_images(spec: ServingSpec) -> None:
     if spec.kind not in ("image", "video") or spec.output_shape[-1] not in CHANNELS:
         raise InvalidArgument(
             "Pictures are for images and clips of 1, 3 or 4 channels. Received: a model of the "
@@ -233,31 +315,16 @@ def _check_images(servable: Servable) -> None:
 
 async def sample_png(context: Context, request: Request, target: Target) -> Response:
     """A grid of samples; with `class=all` a row a class."""
-    body = await _body(context, request)
-    with context.repository.lease(*target.model) as servable:
-        _check_images(servable)
-        query = read_sample_query(request, servable, context.limits)
-        observations = await read_observations(context, servable, body)
-        drawn = await draw_samples(context, request, servable, query, observations)
-    images = side_by_side(np.concatenate([outputs["samples"] for outputs in drawn]))
-    columns = query.count if len(drawn) > 1 else grid_columns(query.count)
-    content = await asyncio.to_thread(png_grid, images, columns)
+    query, _, samples = await _samples(context, request, target, _check_images)
+    one = len(query.classes) == 1  # then the grid is about as wide as high
+    columns = math.ceil(math.sqrt(query.count)) if one else query.count
+    content = await asyncio.to_thread(png_grid, side_by_side(samples), columns)
     return Response(content, media_type="image/png")
 
 
 async def sample_csv(context: Context, request: Request, target: Target) -> Response:
     """A sheet of samples, a line each."""
-    body = await _body(context, request)
-    with context.repository.lease(*target.model) as servable:
-        spec = servable.spec
-        if spec.kind in ("image", "video"):
-            raise InvalidArgument(
-                "Sheets are for tables and vectors. Received: a model of images; ask for sample.png"
-            )
-        query = read_sample_query(request, servable, context.limits)
-        observations = await read_observations(context, servable, body)
-        drawn = await draw_samples(context, request, servable, query, observations)
-    samples = np.concatenate([outputs["samples"] for outputs in drawn])
+    _, spec, samples = await _samples(context, request, target, _check_sheet)
     content = await asyncio.to_thread(sheet, samples, spec.columns)
     headers = {"Content-Disposition": 'attachment; filename="samples.csv"'}
     return Response(content, media_type="text/csv", headers=headers)
@@ -277,8 +344,8 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
     allowed = min(MOST_FRAMES, context.limits.samples)
     frames = whole_number(given.get("frames", "24"), "frames", least=2, most=allowed)
     body = await _body(context, request)
-    with context.repository.lease(*target.model) as servable:
-        _check_images(servable)
+    with context.repository.lease(*target) as servable:
+        _check_images(servable.spec)
         query = read_sample_query(request, servable, context.limits, count=max(ends) + 1)
         if max(ends) >= query.count * len(query.classes):
             raise InvalidArgument(
@@ -287,7 +354,7 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
             )
         observations = await read_observations(context, servable, body)
         drawn = await draw_samples(context, request, servable, query, observations)
-        inputs = _repeated(observations, frames, context.limits)
+        inputs = _repeat(observations, frames, context.limits)
         for each in servable.spec.drawn:
             rows = np.concatenate([outputs[each.drawn_name] for outputs in drawn])
             latent = each.name == "z"
@@ -309,12 +376,12 @@ async def observed_json(context: Context, request: Request, target: Target) -> R
     body = await context.json_object(request)
     name = signature_name(body)
     count = whole_number(str(body.get("count", 1)), "count", least=1, most=context.limits.samples)
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature = signature_of(servable, name)
         observations = await read_observations(context, servable, body)
         own = {key: of for key, of in signature.inputs.items() if key not in observations}
         inputs = columns(body.get("inputs"), dataclasses.replace(signature, inputs=own))
-        inputs |= _repeated(observations, count, context.limits)
+        inputs |= _repeat(observations, count, context.limits)
         outputs = await context.predict(request, servable, name, inputs)
     numbers = sum(array.size for array in outputs.values())
     return await json_response({"outputs": as_columns(outputs)}, numbers=numbers)
@@ -326,7 +393,7 @@ async def gallery_json(context: Context, request: Request, target: Target) -> Re
     `inputs` are there whether or not the export lists them; `pictures` says of how many pictures
     one of them may be made.
     """
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         document = {key: value for key, value in servable.spec.document.items() if key != "files"}
         inputs = [x.as_dict() | {"pictures": picture_counts(x.shape)} for x in servable.spec.inputs]
         document |= {"inputs": inputs, "name": target.name, "version": servable.version}
@@ -351,7 +418,7 @@ async def card_picture(context: Context, request: Request, target: Target) -> Re
 
 
 async def _card_file(context: Context, target: Target, file: str, media_type: str) -> Response:
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         folder = servable.spec.folder.resolve()
     path = folder / EXTRA / file
     if not path.is_file() or not path.resolve().is_relative_to(folder):
@@ -359,17 +426,8 @@ async def _card_file(context: Context, target: Target, file: str, media_type: st
     return Response(await asyncio.to_thread(path.read_bytes), media_type=media_type)
 
 
-def grid_columns(count: int) -> int:
-    """Pictures in a row of a grid that is about as wide as high."""
-    return math.ceil(math.sqrt(count))
-
-
 def side_by_side(samples: np.ndarray) -> np.ndarray:
-    """Images as they are; of clips `(n, frames, height, width, channels)` a strip of frames each.
-
-    Returns:
-        `(n, height, width, channels)`.
-    """
+    """Images `(n, height, width, channels)` as they are; of clips a strip of their frames each."""
     if samples.ndim == 4:
         return samples
     count, _, height, _, channels = samples.shape
@@ -377,12 +435,7 @@ def side_by_side(samples: np.ndarray) -> np.ndarray:
 
 
 def png_grid(images: np.ndarray, columns: int) -> bytes:
-    """A PNG with all images, row after row.
-
-    Args:
-        images: uint8 `(n, height, width, channels)`, 1, 3 or 4 channels.
-        columns: images in a row.
-    """
+    """A PNG with all images, uint8 `(n, height, width, channels)`, row after row."""
     count, height, width, channels = images.shape
     rows = math.ceil(count / columns)
     gap = GAP if count > 1 else 0
@@ -400,15 +453,8 @@ def gif(images: np.ndarray) -> bytes:
     """A GIF that plays images for ever; those of `png_grid`."""
     frames = [picture(image).convert("RGB") for image in images]
     file = io.BytesIO()
-    frames[0].save(
-        file,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=FRAME_MILLISECONDS,
-        loop=0,
-        disposal=1,
-    )
+    options = {"duration": FRAME_MILLISECONDS, "loop": 0, "disposal": 1}  # for ever
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], **options)
     return file.getvalue()
 
 
@@ -481,29 +527,22 @@ def _date(form: JsonObject, column: JsonObject, value: float) -> str:
     date = origin + datetime.timedelta(seconds=round(value) * SECONDS[form["unit"]])
     pattern = form["pattern"].replace("%Y", f"{date.year:04d}")
     for token in "mdHI":  # `%-d`: without a zero in front, which not every system knows
-        short = str(int(date.strftime(f"%{token}")))
-        pattern = pattern.replace(f"%-{token}", short)
+        pattern = pattern.replace(f"%-{token}", str(int(date.strftime(f"%{token}"))))
     return date.strftime(pattern)
 
 
-FORMS: dict[str, Callable[[JsonObject, JsonObject, float], str]] = {
-    "number": _number,
-    "date": _date,
-}
+FORMS: dict[str, Callable[..., str]] = {"number": _number, "date": _date}
 
 
 def walk(start: np.ndarray, end: np.ndarray, *, frames: int, path: str, classes: int) -> np.ndarray:
-    """Latents on the way from one to another.
+    """Latents on the way from one `(size,)` to another: float32 `(frames, size)`, both included.
 
     Args:
-        start: latent `(size,)`.
-        end: latent `(size,)`.
-        frames: how many, both ends included, at least 2.
+        start: of the way.
+        end: of the way.
+        frames: how many, at least 2.
         path: `"arc"` keeps to lengths that the prior draws; `"straight"` is a line.
         classes: how many last coordinates say the class; these go straight.
-
-    Returns:
-        Float32 `(frames, size)`.
     """
     fraction = np.linspace(0.0, 1.0, frames)[:, None]
     size = len(start) - classes
@@ -513,7 +552,6 @@ def walk(start: np.ndarray, end: np.ndarray, *, frames: int, path: str, classes:
 
 
 def straight(start: np.ndarray, end: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-    """Linear interpolation: `(frames, size)`."""
     return start + (end - start) * fraction
 
 

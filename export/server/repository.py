@@ -1,14 +1,15 @@
 """The models in a folder: found, loaded, swapped for newer versions, and unloaded.
 
-As with TF Serving's default policy, the highest version of a model is served: a new one is loaded
-and run once before it takes over, and the old one is closed when the last request that uses it has
-been answered. Half-written folders are left alone.
+As with TF Serving's default policy, the highest version of a model is served: a new one is
+loaded and run once before it takes over, and the old one is closed when the last request that
+uses it has been answered. Half-written folders are left alone.
 """
 
 import asyncio
 import contextlib
 import dataclasses
 import enum
+import functools
 import logging
 import os
 import re
@@ -30,77 +31,38 @@ logger = logging.getLogger(__name__)
 
 Warn = Callable[[str], None]
 Labels = dict[str, int]
-Fingerprint = tuple[tuple[str, int, int, int], ...]
+Fingerprint = tuple[tuple[str, int, int, int], ...]  # path, size, time and inode
 
 
 @dataclasses.dataclass(frozen=True)
 class VersionFolder:
-    """A version folder with every file that its serving.json lists.
+    """A version folder with every file that its serving.json lists."""
 
-    Args:
-        folder: resolved.
-        fingerprint: path, size, time and inode of its files: another one means other content.
-        name: of the model, as exported; that of the folder if serving.json is broken.
+    folder: Path  # resolved
+    fingerprint: Fingerprint  # of its files: another one means other content
+    name: str  # of the model, as exported; that of the folder if serving.json is broken
+
+
+def read_models(root: Path, warn: Warn = logger.warning) -> dict[str, Path]:
+    """The folders of models, of their versions, in a model, a folder of models or an export.
+
+    `warn` is given what is left out, and why.
     """
-
-    folder: Path
-    fingerprint: Fingerprint
-    name: str
-
-    @property
-    def number(self) -> int:
-        """The version that the folder's name says; 1 if it is no number."""
-        return int(self.folder.name) if NUMBER.fullmatch(self.folder.name) else 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """The models in a root folder.
-
-    Args:
-        root: resolved; nothing outside is served.
-        models: folder by name of model; version folders lie in it.
-        alone: the version folder that the root is, if it is one.
-    """
-
-    root: Path
-    models: dict[str, Path]
-    alone: Path | None = None
-
-
-def read_layout(root: Path, warn: Warn = logger.warning) -> Layout:
-    """The models in a version folder, a model, a folder of models or an export.
-
-    Args:
-        root: what to look at.
-        warn: given what is left out, and why.
-
-    Raises:
-        NotADirectoryError: it is no folder.
-    """
-    root = root.resolve()
-    if not root.is_dir():
-        raise NotADirectoryError(f"`root` must be a folder. Received: root={root}")
-    if (root / EXTRA).is_dir():
-        return Layout(root, {}, alone=root)
     if any((folder / EXTRA).is_dir() for folder in _numbered(root).values()):
-        return Layout(root, {root.name: root})
+        return {root.name: root}
     folder = root / MODELS if (root / MODELS).is_dir() else root
     if not _within(root, folder, warn):
-        return Layout(root, {})
+        return {}
     children = sorted(child for child in folder.iterdir() if may_be_served(child.name))
-    models = {
+    return {
         child.name: child for child in children if child.is_dir() and _within(folder, child, warn)
     }
-    return Layout(root, models)
 
 
 def read_versions(model: Path, warn: Warn = logger.warning) -> dict[int, VersionFolder]:
     """The complete version folders of a model; half-written ones are left out.
 
-    Args:
-        model: folder of its versions; a link out of it could make a version of another model's.
-        warn: given what else is left out, and why.
+    `warn` is given links out of the folder: what they name could be another model's version.
     """
     found = {}
     for number, folder in _numbered(model).items():
@@ -162,41 +124,25 @@ class State(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """State of a version, and what is wrong with it.
+    """State of a version, and what is wrong with it."""
 
-    Args:
-        version: its number.
-        state: see `State`.
-        error_code: `"OK"`, or TensorFlow's name of what is wrong with its files.
-        error_message: the sentence to that.
-    """
-
-    version: int
+    version: int  # its number
     state: State
-    error_code: str = "OK"
-    error_message: str = ""
+    error_code: str = "OK"  # `"OK"`, or TensorFlow's name of what is wrong with its files
+    error_message: str = ""  # the sentence to that
 
 
 @dataclasses.dataclass(eq=False)
 class Entry:
-    """A version and the requests that use it.
+    """A version and the requests that use it."""
 
-    Args:
-        found: the content it is about.
-        status: see `VersionStatus`.
-        servable: while it is loaded.
-        leases: requests that use it.
-        idle: set when the last of them ends.
-    """
-
-    found: VersionFolder
+    found: VersionFolder  # the content it is about
     status: VersionStatus
-    servable: Servable | None = None
-    leases: int = 0
-    idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    servable: Servable | None = None  # while it is loaded
+    leases: int = 0  # requests that use it
+    idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)  # when they end
 
     def set_state(self, state: State, error: BaseException | None = None) -> None:
-        """Notes a new state, and why if something is wrong."""
         code, message = "OK", ""
         if error is not None:
             broken = isinstance(error, BrokenVersion)
@@ -204,14 +150,12 @@ class Entry:
         self.status = VersionStatus(self.status.version, state, code, message)
 
     def release(self) -> None:
-        """Ends one request's use."""
         self.leases -= 1
         if not self.leases:
             self.idle.set()
 
     @property
     def available(self) -> bool:
-        """Whether requests may use it."""
         return self.status.state == State.AVAILABLE
 
 
@@ -219,10 +163,7 @@ class Versions:
     """The versions of one model; used from one event loop.
 
     The highest one that can be loaded is wanted, and those that a label names. What is served goes
-    on until what takes its place is ready.
-
-    Args:
-        load: opens the folder of a version; called in a thread.
+    on until what takes its place is ready. `load` opens the folder of a version, in a thread.
     """
 
     def __init__(self, load: Callable[[VersionFolder, int], Servable]) -> None:
@@ -230,30 +171,28 @@ class Versions:
         self.labels: dict[str, int] = {}
         self._load = load
         self._seen: dict[int, VersionFolder] = {}
-        self._broken: dict[
-            int, VersionFolder
-        ] = {}  # content that could not be loaded: not tried again
+        self._broken: dict[int, VersionFolder] = {}  # could not be loaded: not tried again
         self._closing: set[asyncio.Task] = set()
 
     def latest(self) -> Entry | None:
-        """The highest version that is served."""
         served = [number for number, entry in self.entries.items() if entry.available]
         return self.entries[max(served)] if served else None
 
     async def update(self, found: Mapping[int, VersionFolder], *, retry: bool) -> None:
-        """Loads what is new and wanted, then unloads what is no longer.
+        """Loads what is new and wanted of complete folders by number, then unloads what is not.
 
         What is served is unloaded after two looks without it: where a version is replaced in place
-        one look may fall between the two renames.
-
-        Args:
-            found: complete folders by number.
-            retry: whether content that cannot be loaded, and that the last update did not see, is
-                tried once more by the next: its files may still be growing.
+        one look may fall between the two renames. With `retry` content that cannot be loaded, and
+        that the last update did not see, is tried once more by the next: its files may still be
+        growing.
         """
         seen = dict(found)
-        found = seen | self._missing_once(seen)
-        tried: set[int] = set()
+        missing_once = {
+            number: entry.found
+            for number, entry in self.entries.items()
+            if entry.available and number in self._seen and number not in seen
+        }
+        found, tried = seen | missing_once, set[int]()
         while (number := self._next(found, tried)) is not None:
             tried.add(number)
             retry_later = retry and self._seen.get(number) != found[number]
@@ -276,25 +215,16 @@ class Versions:
             task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Retires all versions and waits for their last requests."""
         for entry in self.entries.values():
             self.retire(entry)
         await asyncio.gather(*self._closing)
-
-    def _missing_once(self, found: Mapping[int, VersionFolder]) -> dict[int, VersionFolder]:
-        """What is served and was there at the last look, but is not now."""
-        return {
-            number: entry.found
-            for number, entry in self.entries.items()
-            if entry.available and number in self._seen and number not in found
-        }
 
     def _next(self, found: Mapping[int, VersionFolder], tried: set[int]) -> int | None:
         """The first wanted version whose content is not loaded yet."""
         for number in self._wanted(found, tried):
             entry = self.entries.get(number)
             current = entry is not None and entry.available and entry.found == found[number]
-            if not current and self._is_loadable(number, found, tried):
+            if not current and number not in tried and self._broken.get(number) != found[number]:
                 return number
         return None
 
@@ -303,16 +233,11 @@ class Versions:
         good = [
             number
             for number in sorted(found, reverse=True)
-            if self._is_loadable(number, found, tried)
+            if (number not in tried and self._broken.get(number) != found[number])
             or (number in self.entries and self.entries[number].available)
         ]
         labelled = set(self.labels.values())
         return good[:1] + [number for number in good[1:] if number in labelled]
-
-    def _is_loadable(
-        self, number: int, found: Mapping[int, VersionFolder], tried: set[int]
-    ) -> bool:
-        return number not in tried and self._broken.get(number) != found[number]
 
     async def _open(self, number: int, found: VersionFolder, retry_later: bool) -> None:
         old = self.entries.get(number)
@@ -324,23 +249,20 @@ class Versions:
         try:
             entry.servable = await asyncio.to_thread(self._load, found, number)
         except Exception as error:  # whatever is wrong with it, the other versions go on
-            self._note_failure(old if serving else entry, found, error, retry_later)
+            if not retry_later:
+                self._broken[number] = found
+                logger.warning("%s is not served: %s", found.folder, error)
+                if serving:
+                    old.set_state(State.AVAILABLE, error)
+                else:
+                    entry.set_state(State.END, error)
+            elif not serving:
+                entry.set_state(State.START)
             return
         entry.set_state(State.AVAILABLE)
         self.entries[number] = entry
         if serving:
             self.retire(old)
-
-    def _note_failure(
-        self, entry: Entry, found: VersionFolder, error: Exception, retry_later: bool
-    ) -> None:
-        if retry_later:
-            if not entry.available:
-                entry.set_state(State.START)
-            return
-        self._broken[entry.status.version] = found
-        entry.set_state(State.AVAILABLE if entry.available else State.END, error)
-        logger.warning("%s is not served: %s", found.folder, error)
 
     async def _close(self, entry: Entry) -> None:
         while entry.leases:
@@ -357,16 +279,12 @@ class Repository:
     Args:
         root: an export, a folder of models, a model (the folder of its versions) or a version
             folder; links that lead out of it, or of a model's folder, are not followed.
-        engine: a key of `ganapp.export.server.engines.ENGINES`.
+        engine: a key of `ganapp.export.server.engines.ENGINES` (else `ValueError`).
         batching: how requests are gathered.
         poll_seconds: between looks at the folder; 0 looks once.
         num_threads: of the engine, within one batch.
         samples_limit: most samples of one request.
-        hooks: given a model's name and version, who is told of its batches.
-
-    Raises:
-        ValueError: there is no such engine.
-        NotADirectoryError: `root` is no folder.
+        hooks: given a model's name and version, the functions that count its batches.
     """
 
     def __init__(
@@ -381,7 +299,9 @@ class Repository:
         hooks: Callable[[str, int], Hooks] | None = None,
     ) -> None:
         check_engine(engine)
-        self.root = read_layout(Path(root), lambda sentence: None).root  # said when it looks
+        self.root = Path(root).resolve()
+        if not self.root.is_dir():
+            raise NotADirectoryError(f"`root` must be a folder. Received: root={self.root}")
         self.poll_seconds = poll_seconds
         self._options = {"engine": engine, "batching": batching, "num_threads": num_threads}
         self._options["samples_limit"] = samples_limit
@@ -409,7 +329,6 @@ class Repository:
             await asyncio.gather(*(versions.close() for versions in self._models.values()))
 
     def flush(self) -> None:
-        """Starts batches without waiting for more rows from now on: the server is being stopped."""
         for versions in self._models.values():
             for entry in versions.entries.values():
                 if entry.available:
@@ -429,11 +348,7 @@ class Repository:
         return {name: of for name, of in self.models().items() if name in self._required}
 
     def status(self, name: str, version: int | None = None) -> list[VersionStatus]:
-        """States of a model's versions, highest first.
-
-        Raises:
-            NotFound: there is no such model or version.
-        """
+        """States of a model's versions, highest first; 404 without such a model or version."""
         if name not in self._models:
             raise NotFound(f"Could not find any versions of model {name[:200]}")
         entries = self._models[name].entries
@@ -446,12 +361,7 @@ class Repository:
     def lease(
         self, name: str, version: int | None = None, label: str | None = None
     ) -> Iterator[Servable]:
-        """A version that is not closed within the block.
-
-        Args:
-            name: of the model.
-            version: the highest one if `None`.
-            label: stands for a version instead.
+        """A version that is not closed within the block: the highest, or that of a number or label.
 
         Raises:
             NotFound: there is none that is served.
@@ -468,8 +378,7 @@ class Repository:
     async def refresh(self, *, retry: bool = True) -> None:
         """Looks at the folder once and loads and unloads what has changed.
 
-        Args:
-            retry: whether new content that cannot be loaded is tried once more at the next look.
+        With `retry` new content that cannot be loaded is tried once more at the next look.
         """
         async with self._refreshing:
             try:
@@ -479,7 +388,7 @@ class Repository:
                 return
             for name in sorted(set(found) | set(self._models)):
                 if name not in self._models:
-                    self._models[name] = Versions(self._loader(name))
+                    self._models[name] = Versions(functools.partial(self._load, name))
                 versions = self._models[name]
                 versions.labels = labels.get(name, versions.labels)
                 await versions.update(found.get(name, {}), retry=retry)
@@ -500,16 +409,18 @@ class Repository:
 
     def _read_folder(self) -> tuple[dict[str, dict[int, VersionFolder]], dict[str, Labels]]:
         warnings: set[str] = set()
-        there, found, labels = read_layout(self.root, warnings.add), {}, {}
-        for name, folder in there.models.items():
+        found: dict[str, dict[int, VersionFolder]] = {}
+        labels: dict[str, Labels] = {}
+        alone = (self.root / EXTRA).is_dir()  # the root is a version folder itself
+        if alone and (one := read_version(self.root)) is not None:
+            found[one.name] = {int(self.root.name) if NUMBER.fullmatch(self.root.name) else 1: one}
+        for name, folder in ({} if alone else read_models(self.root, warnings.add)).items():
             if versions := read_versions(folder, warnings.add):
                 found[name] = versions
             try:
                 labels[name] = read_labels(folder)
             except ValueError as error:
                 warnings.add(f"labels of {name} stay as they were: {error}")
-        if there.alone is not None and (one := read_version(there.alone)) is not None:
-            found[one.name] = {one.number: one}
         self._log_new(warnings)
         return found, labels
 
@@ -519,14 +430,9 @@ class Repository:
             logger.warning("%s", sentence)
         self._logged = sentences
 
-    def _loader(self, name: str) -> Callable[[VersionFolder, int], Servable]:
-        def load(found: VersionFolder, version: int) -> Servable:
-            hooks = self._hooks(name, version)
-            return Servable.open(
-                found.folder, name=name, version=version, hooks=hooks, **self._options
-            )
-
-        return load
+    def _load(self, name: str, found: VersionFolder, version: int) -> Servable:
+        hooks = self._hooks(name, version)
+        return Servable.open(found.folder, name=name, version=version, hooks=hooks, **self._options)
 
     def _entry(self, name: str, version: int | None, label: str | None) -> Entry:
         versions = self._models.get(name)

@@ -1,9 +1,9 @@
 """TF Serving's REST API, version 1: status, metadata, predict, classify, regress.
 
-Paths, methods, forms of requests and answers are TF Serving's, field by field, so that clients move
-between the two unchanged, and so is the status of errors but for those that docs/serving.md lists.
-What is more than TF Serving: inputs with a default may be left out of `inputs` and of the objects
-in `instances`.
+Paths, methods, forms of requests and answers are TF Serving's, field by field, so that clients
+move between the two unchanged, and so is the status of errors but for those that
+docs/serving.md lists. What is more than TF Serving: inputs with a default may be left out of
+`inputs` and of the objects in `instances`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ from ganapp.export.server.tensors import (
     data_type,
     is_base64,
     shown,
-    to_array,
     to_json,
+    to_named_array,
 )
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -120,7 +120,7 @@ async def model_status(context: Context, request: Request, target: Target) -> Re
 
 async def model_metadata(context: Context, request: Request, target: Target) -> Response:
     """The signatures of a model."""
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signatures = {key: _signature_json(key, of) for key, of in servable.signatures.items()}
         model = {"name": target.name, "signature_name": "", "version": str(servable.version)}
     metadata = {"signature_def": {"signature_def": signatures}}
@@ -128,8 +128,6 @@ async def model_metadata(context: Context, request: Request, target: Target) -> 
 
 
 def _signature_json(key: str, signature: Signature) -> JsonObject:
-    """A SignatureDef."""
-
     def tensors(infos: Mapping[str, TensorInfo]) -> JsonObject:
         # TensorInfo's field `name` is the graph's with TF Serving; here there may be no graph, and
         # it says signature and tensor.
@@ -165,7 +163,7 @@ async def predict(context: Context, request: Request, target: Target) -> Respons
     context.admit(target)
     body = await context.json_object(request)
     name = signature_name(body)
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature = signature_of(servable, name)
         by_row = "instances" in body
         if by_row == ("inputs" in body):
@@ -182,19 +180,8 @@ async def predict(context: Context, request: Request, target: Target) -> Respons
     return await json_response(answer, numbers=numbers)
 
 
-async def classify(context: Context, request: Request, target: Target) -> Response:
+async def refuse_examples(context: Context, request: Request, target: Target) -> NoReturn:
     """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
-    await _refuse_examples(context, request, target, "classify")
-
-
-async def regress(context: Context, request: Request, target: Target) -> Response:
-    """Refused (400) as TF Serving refuses models without such a signature, after the checks."""
-    await _refuse_examples(context, request, target, "regress")
-
-
-async def _refuse_examples(
-    context: Context, request: Request, target: Target, method: str
-) -> NoReturn:
     body = await context.json_object(request)
     name = signature_name(body)
     examples = body.get("examples")
@@ -203,8 +190,9 @@ async def _refuse_examples(
             f"JSON Value: expected a list of at least one object as 'examples'. "
             f"Received: {shown(examples)}"
         )
-    with context.repository.lease(*target.model) as servable:
+    with context.repository.lease(*target) as servable:
         signature_of(servable, name)
+    method = request.scope["path"].rpartition(":")[2].lower()
     raise InvalidArgument(
         f"Signature {name!r} has the method {METHOD}predict, expected {METHOD}{method}: send it to "
         ":predict."
@@ -212,11 +200,6 @@ async def _refuse_examples(
 
 
 def signature_name(body: JsonObject) -> str:
-    """Which signature a request asks for.
-
-    Raises:
-        InvalidArgument: if `signature_name` is no text.
-    """
     name = body.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(name, str):
         raise InvalidArgument(f"'signature_name' must be a string. Received: {shown(name)}")
@@ -224,11 +207,7 @@ def signature_name(body: JsonObject) -> str:
 
 
 def columns(value: Json, signature: Signature) -> Arrays:
-    """Tensors of the columnar format: an object by input name, or the only input's value.
-
-    Raises:
-        InvalidArgument: if an input is missing or its value does not fit.
-    """
+    """Tensors of the columnar format: an object by input name, or the only input's value."""
     if not isinstance(value, dict) or is_base64(value):
         value = {_only_input(signature, "inputs"): value}
     missing = [name for name in _required(signature) if name not in value]
@@ -243,12 +222,7 @@ def columns(value: Json, signature: Signature) -> Arrays:
 
 
 def rows(value: Json, signature: Signature) -> Arrays:
-    """Tensors of the row format: a list of values, or of objects by input name.
-
-    Raises:
-        InvalidArgument: if the rows are not alike, an input is missing or unknown, or a value does
-            not fit.
-    """
+    """Tensors of the row format: a list of values, or of objects by input name."""
     if not isinstance(value, list) or not value:
         raise InvalidArgument(
             f"JSON Value: expected a list of at least one row as 'instances'. "
@@ -289,20 +263,13 @@ def _only_input(signature: Signature, key: str) -> str:
 
 def _tensor(value: Json, name: str, signature: Signature) -> np.ndarray:
     info = signature.inputs[name]
-    try:
-        array = to_array(value, info.dtype)
-    except InvalidArgument as error:
-        raise InvalidArgument(f"`{name}`: {error.sentence}") from None
+    array = to_named_array(value, info.dtype, name)
     check_shape(array.shape, name, info)
     return array
 
 
 def check_shape(shape: Sequence[int], name: str, info: TensorInfo) -> None:
-    """Refuses the shape of a tensor that does not fit its input.
-
-    Raises:
-        InvalidArgument: if the shape differs where the signature says one.
-    """
+    """Refuses the shape of a tensor that does not fit its input."""
     expected, received = list(info.shape), list(shape)
     fits = len(expected) == len(received) and all(
         wanted in (-1, size) for wanted, size in zip(expected, received, strict=True)
@@ -312,11 +279,7 @@ def check_shape(shape: Sequence[int], name: str, info: TensorInfo) -> None:
 
 
 def as_rows(outputs: Arrays) -> Json:
-    """A value a row, or an object a row where there are several outputs.
-
-    Raises:
-        InvalidArgument: if an output has no rows, or another number of them.
-    """
+    """A value a row, or an object a row where there are several outputs."""
     if any(array.ndim == 0 for array in outputs.values()):
         raise InvalidArgument("An output is no batch: ask with 'inputs' instead of 'instances'.")
     if len({len(array) for array in outputs.values()}) > 1:
@@ -330,6 +293,5 @@ def as_rows(outputs: Arrays) -> Json:
 
 
 def as_columns(outputs: Arrays) -> Json:
-    """All of the only output, or an object of all outputs."""
     values = {name: to_json(name, array) for name, array in outputs.items()}
     return next(iter(values.values())) if len(values) == 1 else values

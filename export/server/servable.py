@@ -4,7 +4,6 @@ import asyncio
 import concurrent.futures
 import io
 import threading
-import types
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -45,7 +44,7 @@ class Servable:
         version: number of its folder.
         name: the model's, where it differs from the one it was exported under.
         samples_limit: most samples of one request.
-        hooks: see `Hooks`.
+        hooks: functions that count batches.
 
     Raises:
         BrokenVersion: its latents or units cannot be loaded, or a signature is not ours.
@@ -71,8 +70,7 @@ class Servable:
             f"{spec.drawing}_png": self._draw_png,
         }
         # What a later export may offer besides is not offered, rather than answered wrongly.
-        offered = {name: of for name, of in spec.signatures.items() if name in self._handlers}
-        self.signatures: Mapping[str, Signature] = types.MappingProxyType(offered)
+        self.signatures = {k: of for k, of in spec.signatures.items() if k in self._handlers}
         _check_signatures(spec, self.signatures)
         self._batcher = Batcher(engine.generate, batching, hooks)
         # Latents and pictures: milliseconds of numpy that the event loop is spared.
@@ -83,14 +81,8 @@ class Servable:
     def open(cls, folder: Path, *, engine: str, num_threads: int = 1, **options) -> "Servable":
         """Loads a version folder and runs it once; takes a while and may be called in a thread.
 
-        Args:
-            folder: the version folder.
-            engine: a key of `ganapp.export.server.engines.ENGINES`.
-            num_threads: of the engine, within one call.
-            **options: as of the class.
-
-        Raises:
-            BrokenVersion: something in it is missing, damaged, or does not run.
+        `options` are those of the class. `BrokenVersion` where something is missing, damaged or
+        does not run.
         """
         spec = ServingSpec.read(folder)
         spec.verify()
@@ -98,19 +90,17 @@ class Servable:
         servable = cls(spec, running, **options)
         try:
             servable.warm_up()
-        except BrokenVersion:
-            servable.abandon()
-            raise
         except Exception as error:  # whatever a native runtime raises for a graph it cannot run
             servable.abandon()
+            if isinstance(error, BrokenVersion):
+                raise
             raise BrokenVersion(f"`{engine}` could not run the model: {error}") from error
         return servable
 
     def warm_up(self) -> None:
         """Runs everything once, alone and as the largest batch, before the first request does.
 
-        Raises:
-            BrokenVersion: what comes out is not what serving.json says.
+        `BrokenVersion` where what comes out is not what serving.json says.
         """
         expected = self.spec.output_shape
         for count in sorted({1, min(self._batcher.parameters.max_batch_size, self.samples_limit)}):
@@ -134,16 +124,10 @@ class Servable:
     async def predict(
         self, signature_name: str, inputs: Mapping[str, np.ndarray], deadline: float | None = None
     ) -> Arrays:
-        """Runs a signature.
+        """Runs a signature on inputs by name; those with a default may be left out.
 
-        Args:
-            signature_name: a key of `signatures`.
-            inputs: by name; those with a default may be left out.
-            deadline: as `time.monotonic()` counts, after which nothing is begun; `None` for no
-                limit.
-
-        Returns:
-            outputs by name; `image_bytes` are `bytes` in an array of dtype object.
+        Nothing is begun after the `deadline`, as `time.monotonic()` counts. `image_bytes` are
+        `bytes` in an array of dtype object.
 
         Raises:
             InvalidArgument: there is no such signature, or an input is wrong.
@@ -159,16 +143,10 @@ class Servable:
         return await self._handlers[signature_name](checked, deadline)
 
     def admit(self) -> None:
-        """Refuses a request for a single sample if the queue would, before its body is read.
-
-        Raises:
-            Overloaded: the queue is full.
-            Unavailable: the version is being unloaded.
-        """
+        """Refuses a request for a single sample if the queue would, before its body is read."""
         self._batcher.admit(1)
 
     def flush(self) -> None:
-        """Starts batches without waiting for more rows from now on: the server is being stopped."""
         self._batcher.flush()
 
     async def close(self) -> None:
@@ -236,12 +214,8 @@ class Servable:
 class Sampler:
     """What draws of a version without its generator; may be called from several threads.
 
-    Args:
-        spec: the version folder.
-
-    Raises:
-        BrokenVersion: `latents.tflite` or `units.tflite` is damaged or takes other inputs than
-            serving.json says, or the units are of no known kind.
+    `BrokenVersion` where `latents.tflite` or `units.tflite` is damaged or takes other inputs than
+    serving.json says, or the units are of no known kind.
     """
 
     def __init__(self, spec: ServingSpec) -> None:
@@ -269,18 +243,10 @@ class Sampler:
     def inputs(
         self, count: int, seed: int, class_: int = AS_DRAWN, truncation: float = 1.0
     ) -> Arrays:
-        """Draws the inputs that can be drawn; the first rows are the same for every `count`.
+        """Draws the inputs that can be drawn, float32 `(count, ...)` by name.
 
-        Args:
-            count: how many, at least 1.
-            seed: an int32.
-            class_: index of the class that is asked for; -1 as drawn. Without effect where there
-                are no classes.
-            truncation: 1 as drawn, 0 the likeliest. Without effect where the prior does not
-                truncate.
-
-        Returns:
-            float32 `(count, ...)` by name.
+        The first rows are the same for every `count`. -1 is the class as drawn; `truncation` is 1
+        as drawn, 0 the likeliest; either is without effect in a model that has no such thing.
         """
         if not self._outputs:
             return {}
@@ -295,7 +261,6 @@ class Sampler:
 
 
 def pixel_levels(x: np.ndarray) -> np.ndarray:
-    """Images in model units, -1 to 1 -> uint8 levels 0 to 255."""
     levels = np.round((x + np.float32(1)) * np.float32(127.5))
     return np.clip(levels, 0, 255).astype(np.uint8)
 
@@ -337,14 +302,8 @@ def uniform(count: int, size: int, seed: int) -> np.ndarray:
     """Draws as `tf.random.stateless_uniform((count, size), [0x5A11, seed], alg="philox")`.
 
     With the same noise, bit for bit, every engine gives the samples of the SavedModel's `sample`.
-
-    Args:
-        count: how many rows, at least 0.
-        size: numbers a row, at least 0.
-        seed: an int32 or int64.
-
-    Returns:
-        float32 `(count, size)` in [0, 1); the first rows are the same for every `count`.
+    The seed is an int32 or int64; the numbers are float32 in [0, 1), and the first rows are the
+    same for every `count`.
     """
     total = count * size
     key, upper = _scramble(SAMPLE_STREAM, seed)
@@ -369,8 +328,7 @@ def _scramble(first: int, second: int) -> tuple[tuple[int, int], tuple[int, int]
 def _philox(counter: tuple[np.ndarray, ...], key: tuple[int, int]) -> tuple[np.ndarray, ...]:
     """Philox4x32-10 of many counters at once: four words of each, uint64 `(n,)` below 2**32.
 
-    Reference:
-        Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    Reference: Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3".
     """
     first, second, third, fourth = counter
     for number in range(10):
@@ -395,7 +353,6 @@ def picture(image: np.ndarray) -> "Image.Image":
 
 
 def _png_files(images: np.ndarray) -> np.ndarray:
-    """uint8 `(n, height, width, channels)` -> PNG files, dtype object `(n,)`."""
     files = np.empty(len(images), dtype=object)
     for index, image in enumerate(images):
         buffer = io.BytesIO()
@@ -440,18 +397,10 @@ def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) ->
 def complete_inputs(
     signature: Signature, inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Inputs with defaults filled in, each of its signature's dtype and shape.
+    """Inputs by name with defaults filled in, each of its signature's dtype and shape, and finite.
 
     Numbers of another dtype are taken where none of them changes its meaning: whole numbers within
     the range for whole numbers, any real numbers for float32.
-
-    Args:
-        signature: says what is expected.
-        inputs: by name.
-
-    Raises:
-        InvalidArgument: naming the input that is unknown, missing, of another dtype or shape, or
-            not finite.
     """
     extra = sorted(set(inputs) - set(signature.inputs))
     missing = sorted(set(signature.inputs) - set(inputs) - set(signature.defaults))
@@ -463,7 +412,7 @@ def complete_inputs(
             f"Missing but required: {{{','.join(missing)}}}."
         )
     return {
-        name: _checked(name, np.asarray(inputs.get(name, signature.defaults.get(name))), info)
+        name: _check_input(name, np.asarray(inputs.get(name, signature.defaults.get(name))), info)
         for name, info in signature.inputs.items()
     }
 
@@ -478,7 +427,7 @@ def _scalar(inputs: Arrays, name: str, least: float, most: float, default: float
     return value
 
 
-def _checked(name: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
+def _check_input(name: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
     array = _as_dtype(name, array, info.dtype)
     fits = array.ndim == len(info.shape) and all(
         size == wanted or (wanted == -1 and size > 0)

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server as HttpServer
 
-from ganapp.export.server.app import Server, make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
 from ganapp.export.server.engines import ENGINES
@@ -37,27 +37,20 @@ Sentence = Callable[[str], None]  # takes a sentence for the user
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of a server process.
+    """Settings of a server process; `StartError` where a time is not from 0 to 3600 seconds."""
 
-    Args:
-        host: address to listen at; loopback unless told otherwise.
-        port: 0 for any that is free.
-        limits: see `Limits`.
-        idle_seconds: for which a connection may take to send the headers of its first or next
-            request.
-        drain_seconds: for which a server that is told to stop (SIGTERM) is not ready but still
-            takes requests, so that whoever sends them has time to notice.
-        api_key: what requests must carry; from the environment.
-
-    Raises:
-        StartError: a time is not from 0 to 3600 seconds.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8501
+    host: str = "127.0.0.1"  # address to listen at; loopback unless told otherwise
+    port: int = 8501  # 0 for any that is free
+    engine: str = "litert"  # a member of `ganapp.export.server.engines.ENGINES`
+    batching: Mapping[str, int] = field(default_factory=dict)  # arguments of `Batching`
+    poll_seconds: float = 2.0  # between two looks for new versions
     limits: Limits = field(default_factory=Limits)
+    # for which a connection may take to send the headers of its first or next request
     idle_seconds: float = 30.0
+    # for which a server that is told to stop (SIGTERM) is not ready but still takes requests, so
+    # that whoever sends them has time to notice
     drain_seconds: float = 1.0
+    # what requests must carry; from the environment
     api_key: str | None = field(default_factory=lambda: os.environ.get(KEY_VARIABLE) or None)
 
     def __post_init__(self) -> None:
@@ -69,81 +62,50 @@ class Settings:
                 )
 
 
-def serve(
-    root: Path,
-    *,
-    engine: str,
-    settings: Settings,
-    batching: dict[str, int],
-    poll_seconds: float,
-    on_ready: Sentence,
-    on_warning: Sentence,
-) -> None:
+def serve(root: Path, settings: Settings, *, on_ready: Sentence, on_warning: Sentence) -> None:
     """Serves what lies in a folder until SIGTERM or SIGINT.
 
     Args:
         root: an export, its `models/` folder, a model's folder or a version's.
-        engine: a member of `ganapp.export.server.engines.ENGINES`.
-        settings: see `Settings`.
-        batching: arguments of `ganapp.export.server.batching.Batching`.
-        poll_seconds: between two looks for new versions.
+        settings: of the process.
         on_ready: given the address, once the server is ready.
         on_warning: given what the user should think over.
 
     Raises:
         StartError: nothing to serve, an engine that cannot, or an address that is taken.
     """
-    metrics = Metrics()
-    repository = make_repository(
-        root,
-        engine=engine,
-        batching=batching,
-        poll_seconds=poll_seconds,
-        samples=settings.limits.samples,
-        metrics=metrics,
-    )
     local = is_loopback(settings.host)
+    app = make_server(root, settings, local=local)
     if not local and not settings.api_key:
         on_warning(
             f"Anybody who reaches {settings.host} can use this server: set {KEY_VARIABLE}, or put "
             "it behind a proxy that asks who they are."
         )
-    app = make_app(
-        repository, settings.limits, metrics=metrics, api_key=settings.api_key, local=local
-    )
     raise_file_limit()
     asyncio.run(run(app, free_address(settings.host, settings.port), settings, on_ready))
 
 
-def make_repository(
-    root: Path,
-    *,
-    engine: str,
-    batching: dict[str, int],
-    poll_seconds: float,
-    samples: int,
-    metrics: Metrics,
-) -> Repository:
-    """The repository of models, whose batches and queue `metrics` counts.
-
-    Raises:
-        StartError: if `root` is no folder, an argument is out of range or `engine` is unknown.
-    """
+def make_server(root: Path, settings: Settings, *, local: bool = False) -> Server:
+    """The application for a folder; for the arguments see `serve` and `Server`."""
     if not root.is_dir():
         raise StartError(f"`DIR` must be a folder that `ganapp export` wrote. Received: {root}")
-    if engine not in ENGINES:
-        raise StartError(f"`--engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+    if settings.engine not in ENGINES:
+        raise StartError(
+            f"`--engine` must be one of {', '.join(ENGINES)}. Received: {settings.engine!r}"
+        )
+    metrics, limits = Metrics(), settings.limits
     try:
-        return Repository(
+        repository = Repository(
             root,
-            engine=engine,
-            batching=Batching(**batching),
-            poll_seconds=poll_seconds,
-            samples_limit=samples,
+            engine=settings.engine,
+            batching=Batching(**settings.batching),
+            poll_seconds=settings.poll_seconds,
+            samples_limit=limits.samples,
             hooks=metrics.batch_hooks,
         )
     except (ValueError, OSError, ServerError) as error:
         raise StartError(str(error)) from error
+    return Server(repository, limits, metrics=metrics, api_key=settings.api_key, local=local)
 
 
 def raise_file_limit() -> None:
@@ -156,11 +118,7 @@ def raise_file_limit() -> None:
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
-    """The numeric address of a host, and a port there that nothing listens at.
-
-    Raises:
-        StartError: if the address is taken, not allowed or not this machine's.
-    """
+    """The numeric address of a host, and a port there that nothing listens at."""
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -186,17 +144,7 @@ def free_address(host: str, port: int) -> tuple[str, int]:
 async def run(
     app: Server, address: tuple[str, int], settings: Settings, on_ready: Sentence
 ) -> None:
-    """Loads the models, serves, and ends after a signal when the last answer is given.
-
-    Args:
-        app: the application.
-        address: numeric address and port to listen at.
-        settings: see `Settings`; host and port are not looked at.
-        on_ready: given the address, once the server is ready.
-
-    Raises:
-        StartError: if no model can be served, or something has taken the address.
-    """
+    """Loads the models, serves at the address, and ends after a signal with the last answer."""
     repository = app.context.repository
     try:
         with load_warnings():
@@ -212,15 +160,16 @@ async def run(
             backlog=BACKLOG,
             backpressure=CONNECTIONS,
             http1_settings=HTTP1Settings(
-                header_read_timeout=int(settings.idle_seconds * 1000),
-                max_buffer_size=HEADER_BYTES,
+                header_read_timeout=int(settings.idle_seconds * 1000), max_buffer_size=HEADER_BYTES
             ),
             log_enabled=False,
         )
         serving = asyncio.create_task(server.serve())
         stop_on_signals(app, server, serving, settings)
         await _wait_until_open(address, serving)
-        on_ready(_greeting(repository, *address))
+        host, port = (f"[{address[0]}]" if ":" in address[0] else address[0]), address[1]
+        names = ", ".join(repository.models())
+        on_ready(f"Serving {names} at http://{host}:{port}/ (Ctrl-C stops).")
         await asyncio.wait([serving])
         if not serving.cancelled():
             serving.result()
@@ -234,11 +183,9 @@ def stop_on_signals(
 ) -> None:
     """Makes SIGTERM and SIGINT end the server; a second one ends the process at once.
 
-    Args:
-        app: is no longer ready, and its answers end their connections.
-        server: takes no more connections, after `drain_seconds` where it is SIGTERM.
-        serving: its task, cancelled if clients have not taken their answers after the deadline.
-        settings: see `Settings`.
+    The application is no longer ready, and its answers end their connections. The server takes no
+    more connections, after `drain_seconds` where it is SIGTERM, and is cancelled if clients have
+    not taken their answers after the deadline.
     """
     loop = asyncio.get_running_loop()
 
@@ -285,17 +232,8 @@ def load_warnings() -> Iterator[None]:
                 log.handle(record)
 
 
-def _greeting(repository: Repository, host: str, port: int) -> str:
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"Serving {', '.join(repository.models())} at http://{address}/ (Ctrl-C stops)."
-
-
 def check_models(repository: Repository) -> None:
-    """Refuses to start without a model that serves.
-
-    Raises:
-        StartError: with what is wrong with the model, if there is one.
-    """
+    """Refuses to start without a model that serves, with what is wrong if something is."""
     models = repository.models()
     if not models:
         raise StartError(

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import types
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -29,139 +28,83 @@ KINDS = ("image", "vector", "table", "video")
 class BrokenVersion(ServerError):
     """A version folder that cannot be served, and why (503)."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(503, sentence)
+    status = 503
 
 
 class IncompleteVersion(BrokenVersion):
     """A version folder that is still being written: files are missing."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class DataType:
-    """A type of tensors.
+    """A type of tensors."""
 
-    Args:
-        numpy: its dtype.
-        protocol: its name in Open Inference Protocol.
-        python: types of the JSON values that it takes.
-        field: of a TensorProto, which holds its values.
-    """
-
-    numpy: np.dtype
-    protocol: str
-    python: tuple[type, ...]
-    field: str
+    numpy: np.dtype  # its dtype
+    protocol: str  # its name in Open Inference Protocol
+    python: tuple[type, ...]  # types of the JSON values that it takes
+    field: str  # of a TensorProto, which holds its values
 
 
-def _whole(name: str, protocol: str, field: str = "int_val") -> DataType:
-    return DataType(numpy=np.dtype(name), protocol=protocol, python=(int,), field=field)
-
-
-DATA_TYPES: dict[str, DataType] = {
-    "DT_FLOAT": DataType(
-        numpy=np.dtype("float32"), protocol="FP32", python=(int, float), field="float_val"
-    ),
-    "DT_DOUBLE": DataType(
-        numpy=np.dtype("float64"), protocol="FP64", python=(int, float), field="double_val"
-    ),
-    "DT_INT32": _whole("int32", "INT32"),
-    "DT_INT64": _whole("int64", "INT64", "int64_val"),
-    "DT_UINT8": _whole("uint8", "UINT8"),
-    "DT_BOOL": DataType(numpy=np.dtype("bool"), protocol="BOOL", python=(bool,), field="bool_val"),
-    "DT_STRING": DataType(
-        numpy=np.dtype(object), protocol="BYTES", python=(str, dict), field="string_val"
-    ),
+DATA_TYPES = {
+    "DT_FLOAT": DataType(np.dtype("float32"), "FP32", (int, float), "float_val"),
+    "DT_DOUBLE": DataType(np.dtype("float64"), "FP64", (int, float), "double_val"),
+    "DT_INT32": DataType(np.dtype("int32"), "INT32", (int,), "int_val"),
+    "DT_INT64": DataType(np.dtype("int64"), "INT64", (int,), "int64_val"),
+    "DT_UINT8": DataType(np.dtype("uint8"), "UINT8", (int,), "int_val"),
+    "DT_BOOL": DataType(np.dtype("bool"), "BOOL", (bool,), "bool_val"),
+    "DT_STRING": DataType(np.dtype(object), "BYTES", (str, dict), "string_val"),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class TensorInfo:
-    """One input or output of a signature.
+    """One input or output of a signature."""
 
-    Args:
-        dtype: TensorFlow's name, e.g. `"DT_FLOAT"`.
-        shape: -1 where any size goes; `()` for a scalar.
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
+    dtype: str  # TensorFlow's name, e.g. `"DT_FLOAT"`.
+    shape: tuple[int, ...]  # -1 where any size goes; `()` for a scalar
 
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """One function that a model offers.
+    """One function that a model offers."""
 
-    Args:
-        inputs: by name.
-        outputs: by name.
-        defaults: values of inputs that may be left out.
-    """
-
-    inputs: Mapping[str, TensorInfo]
-    outputs: Mapping[str, TensorInfo]
-    defaults: Mapping[str, Json]
+    inputs: Mapping[str, TensorInfo]  # by name
+    outputs: Mapping[str, TensorInfo]  # by name
+    defaults: Mapping[str, Json]  # values of inputs that may be left out
 
 
 @dataclasses.dataclass(frozen=True)
 class Latent:
-    """How inputs are drawn; the fields of `latent` in serving.json.
+    """How inputs are drawn; the fields of `latent` in serving.json."""
 
-    Args:
-        size: of the input `z`.
-        prior: its name.
-        path: the way between two `z`.
-        truncates: whether `truncation` has an effect.
-        noise_size: how many uniform numbers make one row of all drawn inputs.
-        classes: names of those that can be requested.
-    """
-
-    size: int
-    prior: str
-    path: str
-    truncates: bool
-    noise_size: int
-    classes: tuple[str, ...]
+    size: int  # of the input `z`
+    prior: str  # its name
+    path: str  # the way between two `z`
+    truncates: bool  # whether `truncation` has an effect
+    noise_size: int  # how many uniform numbers make one row of all drawn inputs
+    classes: tuple[str, ...]  # names of those that can be requested
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServingSpec(GeneratorInputs):
-    """serving.json as an object; `document` holds it as it was written.
+    """serving.json as an object; `document` holds it as it was written."""
 
-    Args:
-        folder: the version folder, resolved.
-        name: of the model, as exported.
-        kind: one of `KINDS`.
-        output_name: of the generator's output tensor.
-        output_shape: of one sample in model units.
-        inputs: of the generator, in its order.
-        latent: see `Latent`.
-        units: how model units become the user's, see `ganapp.export.server.servable`.
-        signatures: by name.
-        artefacts: path inside the folder by engine.
-        files: sha256 by path inside the folder.
-        document: all of serving.json.
-    """
-
-    folder: Path
-    name: str
-    kind: str
-    output_name: str
-    output_shape: tuple[int, ...]
-    inputs: tuple[Input, ...]
+    folder: Path  # the version folder, resolved
+    name: str  # of the model, as exported
+    kind: str  # one of `KINDS`
+    output_name: str  # of the generator's output tensor
+    output_shape: tuple[int, ...]  # of one sample in model units
+    inputs: tuple[Input, ...]  # of the generator, in its order
     latent: Latent
-    units: Mapping[str, Json]
-    signatures: Mapping[str, Signature]
-    artefacts: Mapping[str, str]
-    files: Mapping[str, str]
-    document: Mapping[str, Json]
+    units: Mapping[str, Json]  # how model units become the user's
+    signatures: Mapping[str, Signature]  # by name
+    artefacts: Mapping[str, str]  # path inside the folder by engine
+    files: Mapping[str, str]  # sha256 by path inside the folder
+    document: Mapping[str, Json]  # all of serving.json
 
     @classmethod
     def read(cls, folder: Path) -> "ServingSpec":
-        """Reads and checks serving.json; no other file is opened.
-
-        Args:
-            folder: a version folder.
+        """Reads and checks serving.json of a version folder; no other file is opened.
 
         Raises:
             IncompleteVersion: serving.json or a file it lists is missing.
@@ -170,11 +113,13 @@ class ServingSpec(GeneratorInputs):
         folder = folder.resolve()
         document = _document(file_inside(folder, SERVING))
         try:
-            spec = _parsed(folder, document)
+            spec = _parse(folder, document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
+            missing = isinstance(error, KeyError)
+            complaint = f"`{error.args[0]}` is missing" if missing else str(error)
             raise BrokenVersion(
                 f"`{SERVING}` must be as `ganapp export` writes it ({SCHEMA}), but "
-                f"{_complaint(error)}: export the model again."
+                f"{complaint}: export the model again."
             ) from error
         for path in spec.files:
             file_inside(folder, path)
@@ -194,11 +139,6 @@ class ServingSpec(GeneratorInputs):
         """The content of a `.tflite` or `.onnx` file, compared with its checksum.
 
         What is returned is what was compared, whatever happens to the file meanwhile.
-
-        Raises:
-            IncompleteVersion: the file is missing.
-            BrokenVersion: it is not listed, has another checksum, or is of a kind that is not
-                loaded.
         """
         if not path.endswith(LOADED):
             raise BrokenVersion(f"`artefacts` must be {LOADED} files. Received: path={path!r}")
@@ -207,12 +147,7 @@ class ServingSpec(GeneratorInputs):
         return content
 
     def verify(self) -> None:
-        """Compares every listed file with its checksum.
-
-        Raises:
-            IncompleteVersion: a file is missing.
-            BrokenVersion: a file has another content, or serving.json lists none.
-        """
+        """Compares every listed file with its checksum."""
         for path in (*([LATENTS] if self.drawn else []), *self.files):
             with file_inside(self.folder, path).open("rb") as file:
                 self._compare(path, hashlib.file_digest(file, "sha256").hexdigest())
@@ -226,16 +161,7 @@ class ServingSpec(GeneratorInputs):
 
 
 def file_inside(folder: Path, relative: str) -> Path:
-    """The file at `relative` in `folder`, whose own name and parents may be no way out.
-
-    Args:
-        folder: resolved.
-        relative: POSIX path.
-
-    Raises:
-        IncompleteVersion: there is no such file.
-        BrokenVersion: the path is absolute, has `..` or leads out of `folder` through a link.
-    """
+    """The file at `relative` in a resolved folder, whose own name and parents may be no way out."""
     parts = PurePosixPath(relative).parts
     path = folder / relative
     if not parts or parts[0] == "/" or ".." in parts or "\\" in relative or "\0" in relative:
@@ -262,7 +188,7 @@ def _document(path: Path) -> JsonObject:
     return document
 
 
-def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
+def _parse(folder: Path, document: JsonObject) -> ServingSpec:
     kind, latent = document["kind"], document["latent"]
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {KINDS}. Received: kind={kind!r}")
@@ -285,11 +211,11 @@ def _parsed(folder: Path, document: JsonObject) -> ServingSpec:
             noise_size=_whole([latent["noise_size"]], 0)[0],
             classes=tuple(str(name) for name in latent["classes"] or ()),
         ),
-        units=types.MappingProxyType(dict(document["units"])),
-        signatures=types.MappingProxyType(signatures),
-        artefacts=types.MappingProxyType(dict(document["artefacts"])),
-        files=types.MappingProxyType(dict(document["files"])),
-        document=types.MappingProxyType(document),
+        units=dict(document["units"]),
+        signatures=signatures,
+        artefacts=dict(document["artefacts"]),
+        files=dict(document["files"]),
+        document=document,
     )
 
 
@@ -308,12 +234,10 @@ def _inputs(document: JsonObject) -> tuple[Input, ...]:
 
 
 def _signature(value: JsonObject) -> Signature:
-    def tensors(side: JsonObject) -> Mapping[str, TensorInfo]:
-        return types.MappingProxyType(
-            {n: TensorInfo(str(t["dtype"]), _whole(t["shape"], -1)) for n, t in side.items()}
-        )
+    def tensors(side: JsonObject) -> dict[str, TensorInfo]:
+        return {n: TensorInfo(str(t["dtype"]), _whole(t["shape"], -1)) for n, t in side.items()}
 
-    defaults = types.MappingProxyType(dict(value.get("defaults") or {}))
+    defaults = dict(value.get("defaults") or {})
     return Signature(tensors(value["inputs"]), tensors(value["outputs"]), defaults)
 
 
@@ -322,7 +246,3 @@ def _whole(values: list[int], least: int) -> tuple[int, ...]:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"sizes must be whole numbers from {least}. Received: {value!r}")
     return tuple(values)
-
-
-def _complaint(error: Exception) -> str:
-    return f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)

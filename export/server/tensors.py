@@ -23,15 +23,9 @@ _STEP[[ord("]"), ord("}")]] = -1
 
 
 def check_size(body: bytes, *, elements: int, depth: int) -> None:
-    """Refuses a document that would be expensive to parse, from its bytes alone.
+    """Refuses a document that would be expensive to parse, valid or not, from its bytes alone.
 
-    Args:
-        body: the document, valid or not.
-        elements: most values in it.
-        depth: most arrays and objects within each other.
-
-    Raises:
-        InvalidArgument: if there are more.
+    `elements` are the most values in it, `depth` the most arrays and objects within each other.
     """
     opened = body.count(b"[") + body.count(b"{")  # as deep as it can be at most
     if opened <= depth and body.count(b",") < elements:
@@ -53,11 +47,7 @@ def check_size(body: bytes, *, elements: int, depth: int) -> None:
 
 
 def parse_object(body: bytes) -> JsonObject:
-    """The JSON object of a body; NaN, Infinity and -Infinity count as numbers.
-
-    Raises:
-        InvalidArgument: if it is no JSON or no object.
-    """
+    """The JSON object of a body; NaN, Infinity and -Infinity count as numbers."""
     if not body:
         raise InvalidArgument("JSON Parse error: expected an object. Received: an empty body")
     try:
@@ -109,7 +99,6 @@ def write(value: Json) -> bytes:
 
 
 def _plain(value: Json) -> Json:
-    """What the writers do not know themselves: arrays out of order, numbers of numpy."""
     if isinstance(value, np.ndarray | np.generic):
         # By way of text, so that a float32 keeps its own short digits as a float64.
         return (
@@ -119,25 +108,14 @@ def _plain(value: Json) -> Json:
 
 
 def data_type(name: str) -> DataType:
-    """A member of `DATA_TYPES`.
-
-    Raises:
-        InvalidArgument: if requests of this type cannot be read.
-    """
+    """A member of `DATA_TYPES`; refuses types of which requests cannot be read."""
     if name not in DATA_TYPES:
         raise InvalidArgument(f"Expected one of {', '.join(DATA_TYPES)}. Received: dtype={name!r}")
     return DATA_TYPES[name]
 
 
 def to_array(value: Json, dtype: str) -> np.ndarray:
-    """A JSON number, string or (nested) array as a tensor.
-
-    Args:
-        value: parsed JSON; every array of a level must have the same length.
-        dtype: a key of `DATA_TYPES`.
-
-    Returns:
-        Array of the shape of the nesting; strings as `bytes` in an object array.
+    """A JSON number, string or array as a tensor of the shape of the nesting; strings as `bytes`.
 
     Raises:
         InvalidArgument: if arrays differ in length or depth, or a value is of another type or
@@ -156,6 +134,14 @@ def to_array(value: Json, dtype: str) -> np.ndarray:
         shape.append(length)
         level = list(chain.from_iterable(level))
     return _leaves(level, dtype).reshape(shape)
+
+
+def to_named_array(value: Json, dtype: str, name: str) -> np.ndarray:
+    """See `to_array`; what is wrong names the tensor."""
+    try:
+        return to_array(value, dtype)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"`{name}`: {error.sentence}") from None
 
 
 def _leaves(values: list[Json], dtype: str) -> np.ndarray:
@@ -231,24 +217,19 @@ def is_base64(value: Json) -> bool:
 
 
 def to_json(name: str, array: np.ndarray) -> Json:
-    """A tensor for `json_body.write`: arrays of numbers as they are.
+    """A tensor for `write`: arrays of numbers as they are.
 
     Strings become text, or `{"b64": ...}` where the tensor's name ends in `_bytes`.
     """
     if array.dtype.kind not in "OSU":
         return np.ascontiguousarray(array) if array.ndim else array[()]
-    encode = _as_base64 if name.endswith("_bytes") else _as_text
-    return _mapped(array.tolist(), encode)
+    return _strings(array.tolist(), in_base64=name.endswith("_bytes"))
 
 
-def _mapped(value: Json, encode: Callable[[Json], Json]) -> Json:
-    return [_mapped(each, encode) for each in value] if isinstance(value, list) else encode(value)
-
-
-def _as_base64(value: bytes | str) -> dict[str, str]:
+def _strings(value: Json, *, in_base64: bool) -> Json:
+    if isinstance(value, list):
+        return [_strings(each, in_base64=in_base64) for each in value]
     content = value.encode() if isinstance(value, str) else value
-    return {"b64": base64.b64encode(content).decode()}
-
-
-def _as_text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+    if in_base64:
+        return {"b64": base64.b64encode(content).decode()}
+    return content.decode("utf-8", "replace")

@@ -94,12 +94,18 @@ def serve(
         "num_batch_threads": num_batch_threads,
     }
     try:
-        serve_folder(
-            folder,
+        settings = Settings(
+            host=host,
+            port=port,
             engine=engine,
-            settings=Settings(host=host, port=port, limits=limits, drain_seconds=drain),
             batching=batching,
             poll_seconds=poll,
+            limits=limits,
+            drain_seconds=drain,
+        )
+        serve_folder(
+            folder,
+            settings,
             on_ready=lambda sentence: console.print(sentence, soft_wrap=True),
             on_warning=lambda sentence: Console(stderr=True).print(
                 f"Warning: {sentence}", markup=False, soft_wrap=True

@@ -14,7 +14,7 @@ from table_run_case import TABLE, people
 
 from ganapp.config.loading import load_config, load_saved
 from ganapp.config.presets import preset_names
-from ganapp.export.differences import largest_difference
+from ganapp.export.formats.format import largest_difference
 from ganapp.runner.experiment import compose
 from ganapp.runner.training import columns_table
 from ganapp.training.data import DataSpec

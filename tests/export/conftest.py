@@ -21,7 +21,7 @@ from PIL import Image
 from tensorflow.lite.python import lite
 from version_case import FORMATS, write_version
 
-from ganapp.export import package, parity
+from ganapp.export import package
 from ganapp.export.package import export
 from ganapp.export.worker import measure_speed
 
@@ -34,7 +34,7 @@ def quick():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lite, "gc", types.SimpleNamespace(collect=lambda: 0))
-        patch.setattr(parity, "JUDGED", 2 * parity.JUDGED_BATCH)
+        patch.setattr(package, "FIGURE_SAMPLES", 2 * package.FIGURE_BATCH)
         quickly = functools.partial(measure_speed, rounds=1, seconds=0.0)
         patch.setattr(package, "measure_speed", quickly)
         yield

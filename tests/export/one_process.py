@@ -5,11 +5,10 @@ That fresh processes verify is shown by `image_export` and what is asked of it, 
 """
 
 import contextlib
-import tempfile
 
 import pytest
 
-from ganapp.export import package, servable
+from ganapp.export import package, serving_files
 from ganapp.export.worker import Worker
 from ganapp.export.worker_process import Session
 
@@ -19,21 +18,15 @@ class WorkerHere(Worker):
 
     def __init__(self, artefact, *, timeout=None):
         self.artefact = artefact
-        self._made = contextlib.ExitStack()
-        self._folder = self._made.enter_context(tempfile.TemporaryDirectory(prefix="export-check-"))
         self._session = Session()
         request = artefact.load_request() | {"modules": ()}
-        try:
-            self.load_seconds = self._ask(**request)["load_seconds"]
-        except BaseException:
-            self.close()
-            raise
+        self.load_seconds = self._ask("load", **request)["load_seconds"]
 
-    def _ask(self, **request):
-        return getattr(self._session, next(iter(request)))(request)
+    def _ask(self, task, **arguments):
+        return getattr(self._session, task)(**arguments)
 
     def close(self):
-        self._made.close()
+        pass
 
 
 @contextlib.contextmanager
@@ -41,5 +34,5 @@ def one_process():
     """Exports within start no processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(package, "Worker", WorkerHere)
-        patch.setattr(servable, "Worker", WorkerHere)
+        patch.setattr(serving_files, "Worker", WorkerHere)
         yield

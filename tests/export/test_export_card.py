@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ganapp.export.card import SNIPPET_COUNT, plain, render, render_html
+from ganapp.export.card import SNIPPET_COUNT, render, render_html
 from ganapp.export.layout import read_card
+from ganapp.export.package import plain
 
 # Each snippet as if it were alone. TensorFlow starts slowly: those that need none come first.
 RUN = """\

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from export_case import NormalPrior, make_image_bundle
 
-from ganapp.export import servable
+from ganapp.export import serving_files
 from ganapp.export.bundle import Bundle
-from ganapp.export.servable import principal_directions
+from ganapp.export.serving_files import principal_directions
 
 
 def bundle_of(network, prior):
@@ -44,7 +44,7 @@ def test_of_a_linear_generator_they_are_its_singular_vectors(matrix):
 def test_of_any_generator_they_are_eigenvectors_of_the_mean_of_its_jacobians(matrix):
     network = dense(matrix, activation="tanh")
     bundle = bundle_of(network, NormalPrior(6))
-    z = bundle.prior.from_uniform(bundle.uniform_noise(64, servable.DIRECTIONS_SEED))
+    z = bundle.prior.from_uniform(bundle.uniform_noise(64, serving_files.DIRECTIONS_SEED))
     with tf.GradientTape() as tape:
         tape.watch(z)
         samples = network(z)
@@ -72,7 +72,9 @@ def test_latents_of_categories_have_none(matrix):
 def test_a_large_sample_is_taken_in_parts(monkeypatch):
     bundle = make_image_bundle()
     whole = principal_directions(bundle, latents=2, count=3)
-    monkeypatch.setattr(servable, "AT_ONCE", 2 * 64 * 3)  # three of eight coordinates at a time
+    monkeypatch.setattr(
+        serving_files, "AT_ONCE", 2 * 64 * 3
+    )  # three of eight coordinates at a time
     parts = principal_directions(bundle, latents=2, count=3)
     assert whole.vectors.shape == (3, 8)
     np.testing.assert_allclose(parts.spread, whole.spread, rtol=1e-3)

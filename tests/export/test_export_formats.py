@@ -16,8 +16,7 @@ from ganapp.export.bundle import computing_in_float32
 from ganapp.export.formats import FORMATS
 from ganapp.export.formats.keras_file import modules_in, write_keras
 from ganapp.export.formats.litert import LITERT, calibration_inputs, write_litert
-from ganapp.export.package import export
-from ganapp.export.parity import Figures, quality_drop
+from ganapp.export.package import Figures, export, quality_drop
 from ganapp.export.worker import Artefact, Worker
 from ganapp.models.networks.dcgan import dcgan_generator
 

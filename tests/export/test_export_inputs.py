@@ -17,7 +17,7 @@ from one_process import WorkerHere, one_process
 from ganapp.export import ExportError, verify
 from ganapp.export.bundle import Bundle
 from ganapp.export.package import export
-from ganapp.export.servable import principal_directions
+from ganapp.export.serving_files import principal_directions
 from ganapp.export.verify import check_version, verify_export
 
 SHAPE = (4, 4, 1)

@@ -51,7 +51,7 @@ def test_families(tmp_path, here, family, options, formats):
 
 
 # The one with variables, and one that does not truncate. Graphs of all priors, of which each is a
-# SavedModel before it is a LiteRT file, are those of test_export_servable.py; their numpy lines
+# SavedModel before it is a LiteRT file, are those of test_serving_files.py; their numpy lines
 # those of tests/training/test_prior_numpy.py.
 @pytest.mark.parametrize("name", ["learnable_mixture", "categorical"])
 def test_priors_are_embedded(tmp_path, here, monkeypatch, name):

@@ -9,8 +9,8 @@ from export_case import NormalPrior, make_image_bundle, vector_generator
 
 from ganapp.export import ExportError
 from ganapp.export.bundle import Bundle
-from ganapp.export.differences import largest_difference
 from ganapp.export.formats import FORMATS
+from ganapp.export.formats.format import largest_difference
 from ganapp.export.formats.litert import write_litert
 from ganapp.export.package import export
 

@@ -11,7 +11,7 @@ import pytest
 from one_process import WorkerHere
 
 from ganapp.export import ExportError, verify
-from ganapp.export.checksums import (
+from ganapp.export.layout import (
     as_text,
     check_sums,
     files_below,

@@ -9,7 +9,7 @@ import pytest
 
 from ganapp import __main__ as cli
 from ganapp.export import ExportError, staging
-from ganapp.export.checksums import as_text, files_below, sums_of
+from ganapp.export.layout import as_text, files_below, sums_of
 from ganapp.export.server.repository import read_versions
 from ganapp.export.staging import publish
 
@@ -63,7 +63,7 @@ def test_a_folder_is_never_seen_half_written(exported, served, monkeypatch):
 
 
 def test_two_at_the_same_time_get_different_numbers(exported, served, monkeypatch):
-    renamed = staging._renamed
+    renamed = staging._rename_to_next
 
     def late(copy, model):
         listed = staging.os.listdir(model)
@@ -71,7 +71,7 @@ def test_two_at_the_same_time_get_different_numbers(exported, served, monkeypatc
         monkeypatch.setattr(staging.os, "listdir", lambda folder: listed)
         return renamed(copy, model)
 
-    monkeypatch.setattr(staging, "_renamed", late)
+    monkeypatch.setattr(staging, "_rename_to_next", late)
     assert publish(exported, served) == [served / "digits" / "2"]
 
 

@@ -19,7 +19,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from ganapp.commands.serve import serve
 from ganapp.export.server.batching import Batching
 from ganapp.export.server.context import Limits
-from ganapp.export.server.repository import read_layout
+from ganapp.export.server.repository import read_models
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "export" / "deploy"
@@ -112,7 +112,7 @@ def test_kserve_starts_the_server_with_options_it_has(kserve, version_folders):
     assert folder == "/mnt/models"
     place = kserve["InferenceService"]["spec"]["predictor"]["model"]["storageUri"]
     assert re.fullmatch(r"pvc://[a-z0-9-]+/models", place)
-    found = read_layout(version_folders).models
+    found = read_models(version_folders)
     assert kserve["InferenceService"]["metadata"]["name"] in found
 
 
@@ -129,16 +129,17 @@ import asyncio, json, sys
 from importlib import metadata
 import numpy as np
 from ganapp import commands
-from ganapp.export.server import serve, metrics, app
+from ganapp.export.server import app, serve
 from ganapp.export.server.context import Limits
-repository = serve.make_repository(serve.Path(sys.argv[1]), engine="litert", batching={},
-    poll_seconds=0, samples=8, metrics=metrics.Metrics())
+settings = serve.Settings(poll_seconds=0, limits=Limits(samples=8))
+server = serve.make_server(serve.Path(sys.argv[1]), settings)
+repository = server.context.repository
 async def main():
     await repository.start()
     with repository.lease("digits") as servable:
         scalar = lambda value: np.array(value, np.int32)
         await servable.predict("sample_png", {"count": scalar(2), "seed": scalar(3)})
-    app.openapi(app.make_app(repository, Limits()).endpoints, Limits())
+    app.openapi(server.endpoints, Limits())
     await repository.stop()
 asyncio.run(main())
 owners = metadata.packages_distributions()

@@ -5,7 +5,7 @@ from gallery_case import Page, browsing, serving, write_models
 from server_case import FakeRepository, Model, write_card
 from starlette.testclient import TestClient
 
-from ganapp.export.server.app import make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.context import Limits
 
 
@@ -31,7 +31,7 @@ def limits():
 
 @pytest.fixture
 def app(repository, limits):
-    return make_app(repository, limits)
+    return Server(repository, limits)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from server_case import FakeRepository, Model
 
-from ganapp.export.server.app import make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.context import Limits
 from ganapp.export.server.serve import Settings, free_address, run
 
@@ -26,7 +26,7 @@ class SlowToEnd(FakeRepository):
 def main() -> None:
     model = Model("digits", Path(sys.argv[1]))
     model.delay = float(sys.argv[2])
-    app = make_app(SlowToEnd(model), LIMITS)
+    app = Server(SlowToEnd(model), LIMITS)
     settings = Settings(limits=LIMITS, idle_seconds=0.5, drain_seconds=0.5)
     address = free_address("127.0.0.1", 0)
     asyncio.run(run(app, address, settings, lambda sentence: print(sentence, flush=True)))

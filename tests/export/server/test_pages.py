@@ -13,7 +13,7 @@ from server_case import CLASSES, COLUMNS, SHAPE, draw, levels
 from starlette.testclient import TestClient
 
 from ganapp.export.server import pages
-from ganapp.export.server.app import STATIC, make_app
+from ganapp.export.server.app import STATIC, Server
 from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import Overloaded
 
@@ -219,7 +219,7 @@ def test_the_page_needs_no_other_host():
 
 
 def test_api_key(repository, limits):
-    client = TestClient(make_app(repository, limits, api_key="söme key"))
+    client = TestClient(Server(repository, limits, api_key="söme key"))
     key = "söme key".encode()
     for path in ("/v1/models/digits", "/v2", "/metrics", "/gallery.json", "/v9"):
         for headers in ({}, {"X-API-Key": "other"}, {"Authorization": "Basic c29tZQ=="}):
@@ -251,11 +251,9 @@ def test_api_key(repository, limits):
 )
 def test_names_of_other_machines(repository, host, good):
     """A site whose name points to 127.0.0.1 would read what the server tells this machine."""
-    client = TestClient(make_app(repository, local=True), base_url="http://127.0.0.1")
+    client = TestClient(Server(repository, local=True), base_url="http://127.0.0.1")
     answer = client.get("/gallery.json", headers={"Host": host})
     assert answer.status_code == (200 if good else 421)
     assert good or "`Host`" in answer.json()["error"]
-    keyed = TestClient(
-        make_app(repository, local=True, api_key="key")
-    )  # a proxy passes its name on
+    keyed = TestClient(Server(repository, local=True, api_key="key"))  # a proxy passes its name on
     assert keyed.get("/v2", headers={"Host": host, "X-API-Key": "key"}).status_code == 200

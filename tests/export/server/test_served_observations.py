@@ -13,12 +13,10 @@ from starlette.testclient import TestClient
 
 from ganapp.export.layout import Input
 from ganapp.export.server import pages
-from ganapp.export.server.app import make_app
 from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import InvalidArgument
-from ganapp.export.server.metrics import Metrics
-from ganapp.export.server.observations import picture_counts, read_observation
-from ganapp.export.server.serve import make_repository
+from ganapp.export.server.pages import picture_counts, read_observation
+from ganapp.export.server.serve import Settings, make_server
 
 SPEED = [0.5, -0.25]
 MODEL = "/v1/models/both"
@@ -43,15 +41,8 @@ def observed(colours):
 @pytest.fixture(scope="module")
 def named_client(named_folders):
     limits = Limits(samples=64)
-    repository = make_repository(
-        Path(named_folders),
-        engine="litert",
-        batching={},
-        poll_seconds=60,
-        samples=limits.samples,
-        metrics=Metrics(),
-    )
-    with TestClient(make_app(repository, limits)) as client:
+    app = make_server(Path(named_folders), Settings(limits=limits, poll_seconds=60))
+    with TestClient(app) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ import pytest
 from server_case import draw
 from starlette.testclient import TestClient
 
-from ganapp.export.server.app import make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.context import Limits
 
 PREDICT = "/v1/models/digits:predict"
@@ -48,7 +48,7 @@ def test_bodies_that_are_no_gzip(client, body, word):
 @pytest.mark.parametrize(("length", "status"), [(1000, 200), (1001, 413)])
 @pytest.mark.parametrize("size", [1, 60])
 def test_in_pieces_and_to_the_last_byte(repository, length, status, size):
-    client = TestClient(make_app(repository, Limits(body_bytes=1000)))
+    client = TestClient(Server(repository, Limits(body_bytes=1000)))
     packed = gzip.compress(PLAIN.ljust(length))
     pieces = (packed[start : start + size] for start in range(0, len(packed), size))
     answer = client.post(PREDICT, content=pieces, headers={"Content-Encoding": "gzip"})
@@ -57,7 +57,7 @@ def test_in_pieces_and_to_the_last_byte(repository, length, status, size):
 
 def test_a_bomb_is_not_unpacked(repository):
     """Of 50 MB no more is unpacked than the limit."""
-    client = TestClient(make_app(repository, Limits(body_bytes=100_000)))
+    client = TestClient(Server(repository, Limits(body_bytes=100_000)))
     packed = gzip.compress(bytes(50_000_000))
     tracemalloc.start()
     answer = client.post(PREDICT, content=packed, headers={"Content-Encoding": "gzip"})

@@ -12,13 +12,13 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, unsuppor
 from server_case import SIZE, FakeRepository, Model
 from starlette.testclient import TestClient
 
-from ganapp.export.server.app import make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.context import Limits
 
 LIMITS = Limits(body_bytes=10**6, elements=4_000, depth=8, samples=8, deadline=5.0)
 FOLDER = Path(__file__).parent  # in which there is no card
 MODELS = FakeRepository(Model("digits", FOLDER), Model("ring", FOLDER, kind="vector"))
-APP = make_app(MODELS, LIMITS)
+APP = Server(MODELS, LIMITS)
 CLIENT = TestClient(APP)
 # The same cases in every run: a suite that fails by chance teaches to look away. More and others
 # are drawn with more examples and `derandomize=False`.

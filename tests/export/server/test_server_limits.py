@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from server_case import draw
 from starlette.testclient import TestClient
 
-from ganapp.export.server.app import make_app
+from ganapp.export.server.app import Server
 from ganapp.export.server.context import Limits
 from ganapp.export.server.errors import InvalidArgument
 from ganapp.export.server.middleware import Pace
@@ -87,7 +87,7 @@ def test_refusals_are_spaced_where_there_are_many(monkeypatch):
 
 
 def test_a_crowd_that_is_refused_waits_and_others_do_not(repository, model):
-    app = make_app(repository)
+    app = Server(repository)
 
     async def ask(client, path, seconds):
         start = time.monotonic()
@@ -158,7 +158,7 @@ def test_telling_the_size_takes_no_time_on_hostile_bodies(unit):
 
 
 def test_numbers_in_an_answer(repository):
-    client = TestClient(make_app(repository, Limits(elements=300)))
+    client = TestClient(Server(repository, Limits(elements=300)))
     body = {"signature_name": "sample", "inputs": {"count": 8, "seed": 1}}
     assert client.post(PREDICT, json=body).status_code == 200
     body["inputs"]["count"] = 9  # of 6 x 5 + 6 numbers each
@@ -168,7 +168,7 @@ def test_numbers_in_an_answer(repository):
 
 
 def test_deadline(repository, model):
-    client = TestClient(make_app(repository, Limits(deadline=0.05)))
+    client = TestClient(Server(repository, Limits(deadline=0.05)))
     model.delay = 5.0
     answer = client.post(PREDICT, json={"instances": ROWS})
     assert answer.status_code == 504
@@ -176,7 +176,7 @@ def test_deadline(repository, model):
 
 
 def test_requests_at_once(repository, model):
-    app = make_app(repository, Limits(requests=2))
+    app = Server(repository, Limits(requests=2))
     model.delay = 0.1
     body = json.dumps({"instances": ROWS}).encode()
 

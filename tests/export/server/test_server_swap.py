@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from version_case import SIZE
 
-from ganapp.export.checksums import as_text, files_below, sums_of
+from ganapp.export.layout import as_text, files_below, sums_of
 from ganapp.export.staging import publish
 
 ROOT = Path(__file__).parents[3]

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from ganapp.export.servable import columns_of
 from ganapp.export.server.pages import sheet
+from ganapp.export.serving_files import columns_of
 from ganapp.training.data.tables.sources import table_source
 
 ROWS = 120

@@ -14,18 +14,24 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from ganapp.export import ExportError, servable
+from ganapp.export import ExportError, serving_files
 from ganapp.export.bundle import Bundle
-from ganapp.export.checksums import update_serving
 from ganapp.export.formats.litert import write_litert
 from ganapp.export.formats.saved_model import write_saved_model
-from ganapp.export.layout import EXTRA, LATENTS, SERVING, UNITS
-from ganapp.export.servable import (
+from ganapp.export.layout import (
+    EXTRA,
+    LATENTS,
+    SERVING,
+    UNITS,
+    update_serving,
+)
+from ganapp.export.serving_files import (
     WARM_UP,
+    class_names,
+    units_of,
     verify_latents_graph,
-    verify_stated_units,
-    verify_units_graph,
-    write_surroundings,
+    verify_units,
+    write_serving_files,
 )
 from ganapp.training import priors
 from ganapp.training.data import DataSpec
@@ -85,7 +91,7 @@ def folder(bundle, tmp_path_factory):
     write_saved_model(bundle, folder)
     write_litert(bundle, folder / "model.tflite")
     with one_process():
-        write_surroundings(bundle, folder, name="digits", artefacts=ARTEFACTS)
+        write_serving_files(bundle, folder, name="digits", artefacts=ARTEFACTS)
     return folder
 
 
@@ -226,7 +232,7 @@ def test_every_prior_leaves_as_a_graph(name, tmp_path):
         kind="vector",
     )
     path = tmp_path / "latents.tflite"
-    servable.write_latents(bundle, path)
+    serving_files.write_latents(bundle, path)
     noise = bundle.uniform_noise(50, 3)
     for class_, truncation in ((-1, 1.0), (2, 0.5)):
         asked = {"class": np.int32(class_)}
@@ -267,13 +273,13 @@ def test_a_prior_that_cannot_be_converted_is_named(tmp_path):
 
     bundle = make_vector_bundle(prior=Special(2))
     with pytest.raises(ExportError, match="The prior 'normal' could not be converted to LiteRT: "):
-        servable.write_latents(bundle, tmp_path / "latents.tflite")
+        serving_files.write_latents(bundle, tmp_path / "latents.tflite")
     assert not list(tmp_path.iterdir())
 
 
 def test_tables_take_their_units_along(tmp_path, capfd):
     bundle = table_bundle()
-    write_surroundings(bundle, tmp_path, name="shop", artefacts={"litert": "model.tflite"})
+    write_serving_files(bundle, tmp_path, name="shop", artefacts={"litert": "model.tflite"})
     assert capfd.readouterr() == ("", "")
     document = json.loads((tmp_path / EXTRA / SERVING).read_text())
     graph = {"graph": "assets.extra/units.tflite"}
@@ -293,40 +299,43 @@ def test_tables_take_their_units_along(tmp_path, capfd):
     assert np.isnan(found[:, [0, 1, 4]]).any(axis=0).all()
     assert set(found[:, 4][~np.isnan(found[:, 4])]) == set(range(40))
     assert not np.isnan(found[:, [2, 3]]).any()
-    verify_units_graph(bundle, tmp_path / UNITS)
+    verify_units(bundle, units_of(bundle), tmp_path)
     other = make_vector_bundle()
     with pytest.raises(ExportError, match=r"units\.tflite artefact failed in a fresh process"):
-        verify_units_graph(other, tmp_path / UNITS)
+        verify_units(other, {"graph": UNITS}, tmp_path)
 
 
 def test_units_are_those_of_the_transform():
-    assert servable.units_of(make_image_bundle()) == {"levels": True}
-    assert servable.units_of(make_vector_bundle()) == {"mean": [100.0, -2.0], "scale": [3.0, 0.5]}
-    assert servable.units_of(make_vector_bundle(transform={})) == {"graph": UNITS}
-    assert servable.units_of(table_bundle()) == {"graph": UNITS}
+    assert units_of(make_image_bundle()) == {"levels": True}
+    assert units_of(make_vector_bundle()) == {
+        "mean": [100.0, -2.0],
+        "scale": [3.0, 0.5],
+    }
+    assert units_of(make_vector_bundle(transform={})) == {"graph": UNITS}
+    assert units_of(table_bundle()) == {"graph": UNITS}
 
 
-def test_a_transform_that_is_not_what_to_user_units_does_is_refused():
+def test_a_transform_that_is_not_what_to_user_units_does_is_refused(tmp_path):
     for right in (make_image_bundle(), make_vector_bundle()):
-        verify_stated_units(right, servable.units_of(right))
+        verify_units(right, units_of(right), tmp_path)
     square = make_vector_bundle(to_user_units=lambda x: tf.square(x))
     dark = make_image_bundle(to_user_units=lambda x: tf.cast(tf.round(x * 50.0 + 50.0), tf.uint8))
     for wrong in (square, dark):
         with pytest.raises(ExportError, match=r"`transform` differs from `to_user_units` by \d"):
-            verify_stated_units(wrong, servable.units_of(wrong))
+            verify_units(wrong, units_of(wrong), tmp_path)
 
 
 def test_classes_without_names_have_numbers():
-    assert servable.class_names(make_labelled_bundle(2)) == ["0", "1"]
-    assert servable.class_names(make_labelled_bundle(3)) == list("012")
-    assert servable.class_names(make_image_bundle()) == []
+    assert class_names(make_labelled_bundle(2)) == ["0", "1"]
+    assert class_names(make_labelled_bundle(3)) == list("012")
+    assert class_names(make_image_bundle()) == []
 
 
 def test_an_unwritable_graph_leaves_no_document(tmp_path, monkeypatch, bundle):
     def fails(*_):
         raise ExportError("The graph of latents differs.")
 
-    monkeypatch.setattr(servable, "write_latents", fails)
+    monkeypatch.setattr(serving_files, "write_latents", fails)
     with pytest.raises(ExportError, match="differs"):
-        write_surroundings(bundle, tmp_path, name="digits", artefacts={})
+        write_serving_files(bundle, tmp_path, name="digits", artefacts={})
     assert not (tmp_path / EXTRA / SERVING).exists()

@@ -1,8 +1,8 @@
 """What a version folder holds around its artefacts, so that it can be served as it is.
 
-`serving.json` says what a server must know, without TensorFlow and our code; `latents.tflite` makes
-inputs of the generator of uniform noise, as the SavedModel does; where needed `units.tflite` makes
-the user's units of its output; requests warm a SavedModel up.
+`serving.json` says what a server must know, without TensorFlow and our code; `latents.tflite`
+makes inputs of the generator of uniform noise, as the SavedModel does; where needed
+`units.tflite` makes the user's units of its output; requests warm a SavedModel up.
 """
 
 import dataclasses
@@ -17,12 +17,10 @@ from tensorflow.core.framework import types_pb2
 
 from ganapp.export import ExportError, graphs
 from ganapp.export.bundle import OPTION_TYPES, SAMPLES, Bundle
-from ganapp.export.checksums import write_serving
-from ganapp.export.differences import check_close
-from ganapp.export.formats.format import Arrays, first_line
+from ganapp.export.formats.format import Arrays, check_close, first_line
 from ganapp.export.formats.litert import LITERT
 from ganapp.export.formats.saved_model import COUNT, requests, verify_drawn_inputs
-from ganapp.export.layout import EXTRA, LATENTS, UNITS, Json
+from ganapp.export.layout import EXTRA, LATENTS, UNITS, Json, write_serving
 from ganapp.export.stderr import native_stderr
 from ganapp.export.worker import Artefact, Worker
 from ganapp.models.tensors import LATENT, Tensors
@@ -30,7 +28,6 @@ from ganapp.models.tensors import LATENT, Tensors
 SCHEMA = "ganapp-serving/1"
 TABLE_FIELDS = ("name", "kind", "categories", "missing", "value", "minimum", "maximum", "decimals")
 WRITTEN_FIELDS = ("form", "first", "before", "width", "unique")  # where samples say otherwise
-LEVELS = {"levels": True}
 UNIT_TOLERANCE = 1e-5  # of a sample's largest value
 TIMEOUT_SECONDS = 300
 WARM_UP = f"{EXTRA}/tf_serving_warmup_requests"
@@ -40,45 +37,36 @@ STEP = 0.05  # of a central difference: an error of its square, and no rounding 
 AT_ONCE = 2**24  # numbers of samples that are held at a time
 
 
-def write_surroundings(
+def write_serving_files(
     bundle: Bundle, version_folder: Path, *, name: str, artefacts: Mapping[str, str]
 ) -> None:
     """Writes what a server needs besides the artefacts, verified in a fresh process.
 
     `serving.json` comes last: its presence tells that the folder is whole. For files added later
-    see `checksums.update_serving`.
+    see `update_serving`.
 
     Args:
         bundle: what was exported, computing in float32.
         version_folder: with the artefacts in it.
         name: of the model.
         artefacts: path inside the folder by format, `"."` for a SavedModel.
-
-    Raises:
-        ExportError: a graph cannot be converted or gives something else, or the disk refused.
     """
     (version_folder / EXTRA).mkdir(exist_ok=True)
-    document = serving_document(
-        bundle, name=name, artefacts=artefacts, directions=principal_directions(bundle)
-    )
+    document = serving_document(bundle, name=name, artefacts=artefacts)
     if bundle.drawn:
         write_latents(bundle, version_folder / LATENTS)
         verify_latents_graph(bundle, version_folder / LATENTS)
     if "graph" in document["units"]:
         write_units(bundle, version_folder / UNITS)
-        verify_units_graph(bundle, version_folder / UNITS)
-    else:
-        verify_stated_units(bundle, document["units"])
+    verify_units(bundle, document["units"], version_folder)
     if "saved_model" in artefacts:
         write_warmup(bundle, version_folder, name)
     write_serving(document, version_folder)
 
 
-def serving_document(
-    bundle: Bundle, *, name: str, artefacts: Mapping[str, str], directions: "Directions"
-) -> Json:
-    """All of serving.json but the checksums, see `checksums.write_serving`."""
-    prior = bundle.priors.get(LATENT, bundle.prior)
+def serving_document(bundle: Bundle, *, name: str, artefacts: Mapping[str, str]) -> Json:
+    """All of serving.json but the checksums, see `write_serving`."""
+    prior, directions = bundle.priors.get(LATENT, bundle.prior), principal_directions(bundle)
     return {
         "schema": SCHEMA,
         "name": name,
@@ -96,8 +84,8 @@ def serving_document(
         "units": units_of(bundle),
         "columns": columns_of(bundle),
         "directions": {
-            "vectors": [_rounded(vector) for vector in directions.vectors],
-            "spread": _rounded(directions.spread),
+            "vectors": [_round(vector) for vector in directions.vectors],
+            "spread": _round(directions.spread),
         },
         "signatures": signatures_of(bundle),
         "artefacts": dict(artefacts),
@@ -105,15 +93,14 @@ def serving_document(
 
 
 def class_names(bundle: Bundle) -> list[str]:
-    """A name for each class that can be requested; numbers where the data do not name them."""
     names = bundle.data.get("classes") or ()
     return [str(x) for x in (names if len(names) == bundle.classes else range(bundle.classes))]
 
 
 def columns_of(bundle: Bundle) -> list[Json] | None:
-    """The columns of a table in its order; samples lack a `constant` and an `identifier`.
+    """The columns of a table in its order; `None` for other data.
 
-    `None` for other data.
+    Samples lack a `constant` and an `identifier`.
     """
     table = bundle.data.get("table")
     if not table:
@@ -131,11 +118,10 @@ def columns_of(bundle: Bundle) -> list[Json] | None:
 def units_of(bundle: Bundle) -> Json:
     """How model units become the user's, as the bundle's `transform` says.
 
-    Returns:
-        `{"levels": True}`, `{"mean": ..., "scale": ...}`, or the path of a graph.
+    `{"levels": True}`, `{"mean": ..., "scale": ...}`, or the path of a graph.
     """
     if bundle.transform.get("levels"):
-        return LEVELS
+        return {"levels": True}
     names = ("mean", "scale")
     if set(names) <= bundle.transform.keys():
         return {name: np.asarray(bundle.transform[name], np.float32).tolist() for name in names}
@@ -161,8 +147,7 @@ def _tensor(tensor: tf.TensorSpec | tf.Tensor) -> Json:
     return {"dtype": types_pb2.DataType.Name(tensor.dtype.as_datatype_enum), "shape": sizes}
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    """Seven digits, all that float32 has."""
+def _round(values: np.ndarray) -> list[float]:
     return [float(f"{value:.7g}") if math.isfinite(value) else 0.0 for value in values.tolist()]
 
 
@@ -170,14 +155,8 @@ def write_latents(bundle: Bundle, path: Path) -> None:
     """Writes `Bundle.draw` as a LiteRT file; float32, never quantised: it is all of the diversity.
 
     Its signature `serving_default` takes `noise` and the options of the bundle (the scalars `class`
-    and `truncation`), and returns the drawn inputs, `z` as `latents`.
-
-    Args:
-        bundle: what is exported.
-        path: file to create.
-
-    Raises:
-        ExportError: the prior uses an operation LiteRT does not have.
+    and `truncation`), and returns the drawn inputs, `z` as `latents`. `ExportError` where the prior
+    uses an operation LiteRT does not have.
     """
 
     def draw(noise: tf.Tensor, **options: tf.Tensor) -> Tensors:
@@ -194,15 +173,7 @@ def write_latents(bundle: Bundle, path: Path) -> None:
 def write_units(bundle: Bundle, path: Path) -> None:
     """Writes `bundle.to_user_units` as a LiteRT file.
 
-    Its signature `serving_default` takes the generator's output under its name and returns
-    `samples`.
-
-    Args:
-        bundle: what to export.
-        path: file to create.
-
-    Raises:
-        ExportError: it uses an operation LiteRT does not have.
+    Its signature `serving_default` takes the generator's output by its name and returns `samples`.
     """
     given = tf.TensorSpec((None, *bundle.shape), tf.float32, name=bundle.output_name)
 
@@ -232,11 +203,7 @@ def _convert(
 
 
 def verify_latents_graph(bundle: Bundle, path: Path) -> None:
-    """Checks that the graph draws what the bundle does, hence what a SavedModel does.
-
-    Raises:
-        ExportError: it does not run, or differs.
-    """
+    """Checks that the graph draws what the bundle does, hence what a SavedModel does."""
     wanted = {
         request: given | {"count": np.int32(given.get("count", COUNT))}
         for request, given in requests(bundle).items()
@@ -251,48 +218,24 @@ def verify_latents_graph(bundle: Bundle, path: Path) -> None:
         verify_drawn_inputs(bundle, "The graph of latents", outputs[request], given)
 
 
-def verify_units_graph(bundle: Bundle, path: Path) -> None:
-    """Checks that the graph gives the samples in the user's units.
-
-    Raises:
-        ExportError: it does not run, or differs.
-    """
+def verify_units(bundle: Bundle, units: Json, folder: Path) -> None:
+    """Checks that what serving.json says of the units is what `to_user_units` does."""
     samples = bundle.samples(bundle.example_inputs(256, stream=SAMPLES))
-    found = run_graph(path, {"units": {bundle.output_name: samples}})["units"]["samples"]
-    _verify_units(bundle, "The graph of units", samples, found)
-
-
-def verify_stated_units(bundle: Bundle, units: Json) -> None:
-    """Checks that what serving.json says of the units is what `to_user_units` does.
-
-    Args:
-        bundle: what was exported.
-        units: `{"levels": True}` or `{"mean": ..., "scale": ...}`.
-
-    Raises:
-        ExportError: it differs.
-    """
-    samples = bundle.samples(bundle.example_inputs(256, stream=SAMPLES))
-    if units.get("levels"):
+    what = "`transform`"
+    if "graph" in units:
+        what, given = "The graph of units", {"units": {bundle.output_name: samples}}
+        found = run_graph(folder / units["graph"], given)["units"]["samples"]
+    elif units.get("levels"):
         levels = np.round((samples + np.float32(1)) * np.float32(127.5))
         found = np.clip(levels, 0, 255).astype(np.uint8)
     else:
         mean, scale = (np.asarray(units[name], np.float32) for name in ("mean", "scale"))
         found = samples * scale + mean
-    _verify_units(bundle, "`transform`", samples, found)
-
-
-def _verify_units(bundle: Bundle, what: str, samples: np.ndarray, found: np.ndarray) -> None:
     expected = np.asarray(bundle.to_user_units(tf.constant(samples)))
     check_close(what, "`to_user_units`", found, expected, UNIT_TOLERANCE, levels=0.0)
 
 
 def run_graph(path: Path, inputs: Mapping[str, Arrays]) -> dict[str, dict[str, np.ndarray]]:
-    """Outputs of a small LiteRT graph by request, of inputs by request.
-
-    Raises:
-        ExportError: the process failed or took too long.
-    """
     artefact = Artefact(title=path.name, runtime=LITERT, path=path, output="")
     with Worker(artefact, timeout=TIMEOUT_SECONDS) as worker:
         return worker.call(inputs)[0]
@@ -303,17 +246,17 @@ def write_warmup(bundle: Bundle, folder: Path, name: str) -> None:
 
     The first call of every signature plans its graph and is many times slower than the next. There
     is one request for every signature and two sizes of batches.
-
-    Args:
-        bundle: what was exported as a SavedModel.
-        folder: of the version, with the SavedModel in it.
-        name: of the model.
     """
-    path = folder / WARM_UP
-    path.parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as file:
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    with tf.io.TFRecordWriter(str(folder / WARM_UP)) as file:
         for signature, inputs in _warmup_requests(bundle):
-            file.write(_record(name, signature, inputs))
+            log = PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name, request.model_spec.signature_name = name, signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            file.write(log.SerializeToString(deterministic=True))
 
 
 def _warmup_requests(bundle: Bundle) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -326,33 +269,17 @@ def _warmup_requests(bundle: Bundle) -> Iterator[tuple[str, dict[str, np.ndarray
         drawing |= {} if bundle.observed else {"count": np.int32(batch)}
         drawing |= {"seed": np.int32(WARM_UP_SEED)}
         drawing |= options if batch == WARM_UP_BATCHES[0] else {}
-        for name in (bundle.drawing, f"{bundle.drawing}_png")[: 1 + bundle.encodes]:
+        for name in (bundle.drawing, f"{bundle.drawing}_png")[: 1 + bundle.has_png]:
             yield name, drawing
-
-
-def _record(name: str, signature: str, inputs: Arrays) -> bytes:
-    """A `PredictionLog` with one request, as TensorFlow Serving logs them."""
-    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
-
-    log = PredictionLog()
-    request = log.predict_log.request
-    request.model_spec.name, request.model_spec.signature_name = name, signature
-    for key, value in inputs.items():
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-    return log.SerializeToString(deterministic=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Directions:
-    """Principal directions, the one of the largest change first.
+    """Principal directions, the one of the largest change first."""
 
-    Args:
-        vectors: float32 `(k, size of z)`, of length 1 and at right angles.
-        spread: float32 `(k,)`, root mean square change of an entry of the sample, in model units,
-            for a step of length 1 along each.
-    """
-
-    vectors: np.ndarray
+    vectors: np.ndarray  # float32 `(k, size of z)`, of length 1 and at right angles
+    # float32 `(k,)`, root mean square change of an entry of the sample, in model units, for a step
+    # of length 1 along each
     spread: np.ndarray
 
 
@@ -373,18 +300,15 @@ def principal_directions(
     applications", arXiv:2101.06006.
     """
     prior = bundle.priors.get(LATENT)
-    if prior is None or all(each.name != LATENT for each in bundle.inputs):
-        return Directions(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
-    places = np.flatnonzero(prior.continuous_mask)
-    size, entries = prior.size, int(np.prod(bundle.shape))
+    takes = prior is not None and any(each.name == LATENT for each in bundle.inputs)
+    places = np.flatnonzero(prior.continuous_mask) if takes else ()
+    size, entries = prior.size if takes else 0, int(np.prod(bundle.shape))
     if not len(places):
         return Directions(np.zeros((0, size), np.float32), np.zeros(0, np.float32))
     drawn = bundle.example_inputs(latents, stream=SAMPLES, seed=DIRECTIONS_SEED)
     steps = STEP * np.eye(size, dtype=np.float32)[places]
     rows = max(1, AT_ONCE // (2 * entries))
-    generate = tf.function(
-        lambda inputs: _flat(bundle, inputs), reduce_retracing=True, autograph=False
-    )
+    generate = tf.function(bundle.generate, reduce_retracing=True, autograph=False)
     total = np.zeros((len(places), len(places)))
     for place in range(latents):
         row = {name: values[place] for name, values in drawn.items()}
@@ -393,28 +317,19 @@ def principal_directions(
         total += change @ change.T
     values, vectors = np.linalg.eigh(total / (latents * entries))
     order = np.argsort(values)[::-1][:count]
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(len(places))]
     found = np.zeros((len(order), size), np.float32)
-    found[:, places] = (vectors * _signs(vectors)).T[order]
+    found[:, places] = (vectors * np.where(largest < 0, -1.0, 1.0)).T[order]  # it is positive
     return Directions(found, np.sqrt(np.maximum(values[order], 0)).astype(np.float32))
-
-
-def _flat(bundle: Bundle, inputs: Tensors) -> tf.Tensor:
-    samples = bundle.generate(inputs)
-    return tf.reshape(samples, (tf.shape(samples)[0], -1))
 
 
 def _change(generate: Callable[[Tensors], tf.Tensor], row: Arrays, steps: np.ndarray) -> np.ndarray:
     """Derivatives of the sample along each step's coordinate: float64 `(steps, entries)`."""
     latents = np.concatenate([row[LATENT] + steps, row[LATENT] - steps])
     inputs = {
-        name: np.broadcast_to(each, (len(latents), *each.shape)) for name, each in row.items()
+        name: tf.constant(np.broadcast_to(each, (len(latents), *each.shape)))
+        for name, each in row.items()
     }
-    ends = generate({name: tf.constant(x) for name, x in (inputs | {LATENT: latents}).items()})
-    ahead, behind = np.split(ends.numpy().astype(np.float64), 2)
+    ends = generate(inputs | {LATENT: tf.constant(latents)})
+    ahead, behind = np.split(ends.numpy().reshape(len(ends), -1).astype(np.float64), 2)
     return (ahead - behind) / (2 * STEP)
-
-
-def _signs(vectors: np.ndarray) -> np.ndarray:
-    """1 or -1 for each column, so that its largest entry becomes positive: `(columns,)`."""
-    largest = np.abs(vectors).argmax(axis=0)
-    return np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
