@@ -13,15 +13,14 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.running import ROOT, FailedError, markdown, train
-from ganapp.training.diagnostics.plots import (
-    DARK,
-    FAKE_COLOUR,
+from ganapp.training.diagnostics.plots import DARK, plain
+from ganapp.training.evaluation.pictures import (
     REAL_COLOUR,
+    SAMPLE_COLOUR,
+    image_grid,
     new_figure,
-    plain,
     render,
 )
-from ganapp.training.evaluation.pictures import image_grid
 
 SETTINGS = "benchmarks/classic_collapse.toml"
 # Relativistic pairing with both penalties (Huang et al., 2024, arXiv:2501.05441), nothing else: the
@@ -172,7 +171,7 @@ def _wrapped(sentence: str) -> str:
 def _classes(axes: Any, case: Trained) -> None:
     places = np.arange(len(case.shares[0]))
     kinds = zip(
-        ("generated", "training data"), case.shares, (FAKE_COLOUR, REAL_COLOUR), strict=True
+        ("generated", "training data"), case.shares, (SAMPLE_COLOUR, REAL_COLOUR), strict=True
     )
     for number, (label, shares, colour) in enumerate(kinds):
         axes.bar(places + 0.4 * number - 0.2, 100 * shares, 0.4, label=label, color=colour)

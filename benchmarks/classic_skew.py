@@ -22,15 +22,8 @@ from benchmarks.gaussian_fit import (
 )
 from benchmarks.running import markdown
 from ganapp.training.diagnostics.divergences import jensen_shannon, regular_cells
-from ganapp.training.diagnostics.plots import (
-    DARK,
-    FAKE_COLOUR,
-    MARK_COLOUR,
-    REAL_COLOUR,
-    new_figure,
-    plain,
-    render,
-)
+from ganapp.training.diagnostics.plots import DARK, MARK_COLOUR, plain
+from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, new_figure, render
 
 SKEWS = (0.1, 0.5, 0.99)
 CELLS = regular_cells(-30.0, 30.0, 1200)
@@ -108,7 +101,7 @@ def _densities(axes: Any, case: Case) -> None:
     found = divergence(case.skew, gan.mean, gan.sigma)
     styles = {"color": MARK_COLOUR, "linewidth": 2.8, "label": "best Gaussian Q, by quadrature"}
     axes.plot(x, np.exp(gaussian_log_density(CELLS, best.mean, best.sigma)), **styles)
-    styles = {"color": FAKE_COLOUR, "linewidth": 1.6, "label": "Gaussian Q of the GAN"}
+    styles = {"color": SAMPLE_COLOUR, "linewidth": 1.6, "label": "Gaussian Q of the GAN"}
     axes.plot(x, np.exp(gaussian_log_density(CELLS, gan.mean, gan.sigma)), "--", **styles)
     axes.set_title(
         f"lambda = {case.skew:g}\n"

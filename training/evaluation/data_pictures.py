@@ -38,13 +38,8 @@ BINS = 40
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Tiles of a sheet with what is written beside or below them.
-
-    Args:
-        tiles: uint8 `(n, height, width, 3)`.
-        caption: beside the row; empty for none.
-        remark: below the caption, paler.
-        names: below each tile; empty for none.
+    """Tiles of a sheet, uint8 `(n, height, width, 3)`: `caption` stands beside them, the `remark`
+    below it, paler, and `names` below each tile.
     """
 
     tiles: np.ndarray
@@ -70,9 +65,6 @@ def image_sheet(
         classes: names of the labels.
         title: above all.
         apart: draw each channel as its own grey image, side by side.
-
-    Returns:
-        An RGB picture.
     """
     width = _tile_size(_as_colours(images[:1], apart=apart).shape[1:3])[1]
     across = max(1, min(ACROSS, (WIDEST - CAPTIONS) // (width + GAP)))
@@ -132,7 +124,7 @@ def point_sheet(
     title: str,
     names: Sequence[str] = (),
 ) -> Image.Image:
-    """Points as a scatter, of more than two coordinates with a histogram of each below it.
+    """Points as a scatter, of more than two coordinates with a histogram of the first 60 below it.
 
     Args:
         points: float `(n, d)`, finite.
@@ -140,9 +132,6 @@ def point_sheet(
         classes: names of the labels; up to ten have a colour each.
         title: above all.
         names: of the coordinates.
-
-    Returns:
-        An RGB picture; of more than 60 coordinates the first 60 have a histogram.
     """
     points = np.asarray(points, np.float64)
     count = points.shape[1]

@@ -61,14 +61,11 @@ def dejavu_sans(size: int) -> ImageFont.FreeTypeFont:
 
 
 def principal_plane(reference: np.ndarray, most: int | None = None):
-    """Projects on the two principal components of standardised columns.
+    """Projects on the two principal components of standardised columns: `(m, d)` to `(m, 2)`.
 
     Args:
         reference: `(n, d)`, whose components they are.
         most: rows that the directions are computed from, the first ones.
-
-    Returns:
-        A function of `(m, d)` to `(m, 2)`.
     """
     mean, scale = reference.mean(axis=0), reference.std(axis=0)
     scale[scale == 0] = 1.0
@@ -81,20 +78,16 @@ def principal_plane(reference: np.ndarray, most: int | None = None):
 def image_grid(
     samples: np.ndarray, columns: int | None = None, scale: int | None = None
 ) -> Image.Image:
-    """Lays images out in a grid, row by row.
+    """Lays uint8 images `(n, height, width, channels)`, at least one, out in a grid, row by row.
+
+    One channel is grey, three are colours; of other counts each channel becomes its own grey image,
+    side by side.
 
     Args:
-        samples: uint8 `(n, height, width, channels)`, at least one. One channel is grey, three are
-            colours; of other counts each channel becomes its own grey image, side by side.
+        samples: the images.
         columns: images per row; as near to a square as possible when not given.
-        scale: each pixel becomes a square of this side; chosen for a width of about 760 pixels
-            when not given.
-
-    Returns:
-        An RGB picture.
-
-    Raises:
-        ValueError: the samples are not as described, or `columns` or `scale` is less than 1.
+        scale: each pixel becomes a square of this side; chosen for a width of about 760 pixels when
+            not given.
     """
     tiles = _tiles(samples)
     count, height, width, _ = tiles.shape
@@ -109,15 +102,8 @@ def image_grid(
     tiles = tiles.repeat(scale, axis=1).repeat(scale, axis=2)
     height, width = height * scale, width * scale
     rows = -(-count // columns)
-    sheet = np.full(
-        (
-            rows * (height + SEPARATOR) + SEPARATOR,
-            columns * (width + SEPARATOR) + SEPARATOR,
-            3,
-        ),
-        BACKGROUND,
-        dtype=np.uint8,
-    )
+    size = (rows * (height + SEPARATOR) + SEPARATOR, columns * (width + SEPARATOR) + SEPARATOR, 3)
+    sheet = np.full(size, BACKGROUND, np.uint8)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         top = SEPARATOR + row * (height + SEPARATOR)
@@ -146,13 +132,7 @@ def nearest_neighbours(
         samples: uint8 `(n, height, width, channels)`.
         train: uint8 `(m, height, width, channels)`.
         indices: int `(n,)`, the nearest training example of each sample.
-        columns: pairs per row.
-
-    Returns:
-        An RGB picture; a wider gap separates the rows of pairs.
-
-    Raises:
-        ValueError: not one index per sample, or the images are not as described.
+        columns: pairs per row; a wider gap separates the rows of pairs.
     """
     samples, indices = np.asarray(samples), np.asarray(indices)
     if len(samples) != len(indices):
@@ -186,14 +166,8 @@ def scatter(
         samples: `(n, d)` in user units, drawn in blue.
         centres: `(m, d)` of a known mixture, as red crosses.
         sigma: of that mixture; circles of 3 sigma, the limit of high quality, in two dimensions.
-        real: `(m, d)` real examples in grey behind. Principal components (of standardised
-            columns) are theirs when given.
-
-    Returns:
-        An RGB picture of 720 x 720 pixels.
-
-    Raises:
-        ValueError: the samples are no matrix, or none is finite.
+        real: `(m, d)` real examples in grey behind. Principal components (of standardised columns)
+            are theirs when given.
     """
     samples = _finite("samples", samples)
     real = None if real is None else _finite("real", real)
@@ -218,16 +192,7 @@ def class_histogram(
     training_histogram: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
 ) -> Image.Image:
-    """Bars of the share of samples per class, beside that of the training data.
-
-    Args:
-        histogram: generated samples per class `(c,)`, at least one in total.
-        training_histogram: training examples per class `(c,)`.
-        names: class names; numbers when not given.
-
-    Returns:
-        An RGB picture.
-    """
+    """Bars of the share of samples per class `(c,)`, beside that of the training data."""
     count = len(histogram)
     places = np.arange(count)
     names = [str(place) for place in places] if names is None else [*map(literal, names)]
@@ -256,15 +221,8 @@ def _histogram(axes, samples, centres, real) -> None:
     edges = np.linspace(values.min() - 1e-6, values.max() + 1e-6, 61)
     if real is not None:
         axes.hist(real[:, 0], edges, density=True, color=REAL_COLOUR, alpha=0.6, label="real")
-    axes.hist(
-        samples[:, 0],
-        edges,
-        density=True,
-        histtype="step",
-        linewidth=1.8,
-        color=SAMPLE_COLOUR,
-        label="generated",
-    )
+    look = {"histtype": "step", "linewidth": 1.8, "color": SAMPLE_COLOUR, "label": "generated"}
+    axes.hist(samples[:, 0], edges, density=True, **look)
     for centre in [] if centres is None else np.ravel(centres):
         axes.axvline(centre, color=MODE_COLOUR, linewidth=0.8)
     axes.set_xlabel("value")
@@ -293,9 +251,8 @@ def _points(axes, samples, centres, sigma, real) -> None:
 
 
 def _frame(axes, points, real, centres) -> None:
-    """Equal axes around what is known to be real and most samples near it.
-
-    A stray sample, or a generator that diverged, must not shrink the picture to a dot.
+    """Equal axes around what is known to be real and most samples near it: a stray sample, or a
+    generator that diverged, must not shrink the picture to a dot.
     """
     known = [np.asarray(part) for part in (real, centres) if part is not None]
     inside = np.concatenate(known) if known else points
@@ -350,12 +307,7 @@ def _tiles(samples: np.ndarray) -> np.ndarray:
 
 
 def film_strips(clips: np.ndarray, *, most: int = 20) -> Image.Image:
-    """Each clip a row, its frames from left to right.
-
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`, at least one.
-        most: clips shown, the first ones.
-    """
+    """The first `most` clips `(n, frames, ...)`, each a row, its frames from left to right."""
     clips = clips[:most]
     return image_grid(clips.reshape(-1, *clips.shape[2:]), columns=clips.shape[1])
 
@@ -363,11 +315,7 @@ def film_strips(clips: np.ndarray, *, most: int = 20) -> Image.Image:
 def films(clips: np.ndarray) -> np.ndarray:
     """Each clip as one wide image, its frames from left to right with a gap between them.
 
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`.
-
-    Returns:
-        uint8 `(n, height, frames (width + 2) - 2, channels)`.
+    uint8 `(n, frames, height, width, channels)` to `(n, height, frames (width + 2) - 2, channels)`.
     """
     apart = np.pad(
         clips, ((0, 0), (0, 0), (0, 0), (0, FRAME_GAP), (0, 0)), constant_values=BACKGROUND
@@ -376,11 +324,7 @@ def films(clips: np.ndarray) -> np.ndarray:
 
 
 def clip_grid(clips: np.ndarray) -> list[Image.Image]:
-    """One picture for every point in time, with all clips beside each other.
-
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`, at least one.
-    """
+    """One picture for every point in time of clips `(n, frames, ...)`, with all clips in it."""
     return [image_grid(clips[:, frame]) for frame in range(clips.shape[1])]
 
 
@@ -388,26 +332,16 @@ def animated(pictures: list[Image.Image], *, milliseconds: int = MILLISECONDS) -
     """An endless GIF of pictures of one size."""
     first, *others = (picture.convert("P", palette=1) for picture in pictures)
     buffer = io.BytesIO()
-    first.save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=others,
-        duration=milliseconds,
-        loop=0,
-    )
+    timing = {"duration": milliseconds, "loop": 0}
+    first.save(buffer, format="GIF", save_all=True, append_images=others, **timing)
     return buffer.getvalue()
 
 
 def panels(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
-    """Draws pictures in a row, tops aligned, scaled to the height of the highest one.
+    """Draws pictures, at least one, in a row, tops aligned, scaled to the height of the highest
+    one.
 
-    Args:
-        pictures: at least one.
-        titles: one each; cut off where they are wider than their picture.
-
-    Returns:
-        An RGB picture.
+    A title is cut off where it is wider than its picture.
     """
     if not pictures or len(pictures) != len(titles):
         raise ValueError(
@@ -449,7 +383,7 @@ def evaluation_curves(
     best: int | None,
     last: int,
 ) -> Image.Image | None:
-    """A panel for each figure that was computed along the training.
+    """A panel for each figure that was computed along the training; `None` if none has two values.
 
     Args:
         rows: each with `step` and `evaluation`, a table of figures (`None` where there is none).
@@ -458,9 +392,6 @@ def evaluation_curves(
         first: the figure that chose the best generator; it comes first and says so.
         best: step of the best generator, or `None`.
         last: step of the last one.
-
-    Returns:
-        An RGB picture, or `None` if no figure has two values.
     """
     series = _series(rows)
     keys = [key for key in (first, *better) if len(series.get(key, {})) > 1]

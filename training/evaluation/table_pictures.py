@@ -36,15 +36,12 @@ def column_strips(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
     """Every column in a strip of its own, one below the other: what a training draws of a table.
 
     Without axes, in a fiftieth of the time of a `marginal_page`: a small table is trained in
-    seconds, and its pictures must not take longer.
+    seconds, and its pictures must not take longer. Only the first 60 columns are drawn.
 
     Args:
         samples: `(n, columns)` in user units, in blue.
         table: the codec.
         real: `(m, columns)`, in grey behind.
-
-    Returns:
-        An RGB picture; of the first 60 columns if there are more.
     """
     shown = table.varying[:MOST_PANELS]
     left, right = GAP + NAMED + GAP, GAP + NAMED + GAP + STRIP
@@ -87,7 +84,7 @@ def _number_strips(column: Numeric, *sides: np.ndarray) -> tuple[list[np.ndarray
 
 
 def _category_strips(column: Categorical, *sides: np.ndarray) -> tuple[list[np.ndarray], str]:
-    """Shares of all categories, those that are missing last."""
+    """Shares of all categories, those that are missing last, and how many categories there are."""
     return [_shares(column, side) for side in sides], f"{len(column.categories):,} categories"
 
 
@@ -111,16 +108,13 @@ def marginal_page(
     real: np.ndarray,
     names: tuple[str, str] = ("real", "generated"),
 ) -> Image.Image:
-    """Every column in a panel of its own: a histogram of numbers, bars of categories.
+    """Each of the first 60 columns in a panel: a histogram of numbers, bars of categories.
 
     Args:
         samples: `(n, columns)` in user units, drawn in blue.
         table: the codec.
         real: `(m, columns)`, in grey behind.
         names: of the grey rows and of the blue ones, for the legend.
-
-    Returns:
-        An RGB picture; of the first 60 columns if there are more.
     """
     shown = table.varying[:MOST_PANELS]
     across = min(ACROSS, len(shown))
@@ -150,15 +144,12 @@ def marginal_page(
 
 
 def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
-    """Associations of columns: of real rows, of generated ones, and their difference.
+    """Associations of the first 40 columns: of real rows, of generated ones, and their difference.
 
     Args:
         samples: `(n, columns)` in user units.
         table: the codec, with at least two varying columns.
         real: `(m, columns)`.
-
-    Returns:
-        An RGB picture; of the first 40 columns if there are more.
     """
     few = TableCodec(columns=table.varying[:MOST_PAIRED])
     count = len(few.varying)

@@ -1,9 +1,9 @@
 """The verdict on a report: a pure function of its dictionary.
 
 Figures that say the same thing form a group and count once. Within a group the samples are better
-or worse than the baseline only by more than the error of the difference; else they are level. And
-however well the baseline is beaten, samples that are copies or that a classifier tells from real
-data are called so: these findings, vetoes, come first.
+or worse than the baseline only by more than the error of the difference; else they are level.
+However well the baseline is beaten, samples that are copies or that a classifier tells from real
+data are called so: these vetoes come first.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ class BaselineComparison:
     """The comparison with the baseline, before it is put into words.
 
     Args:
-        outcomes: by group, in the report's order: better, level, mixed, or worse than the baseline.
+        outcomes: by group, in the report's order.
         deciding: by group, the figure that is named for it.
         vetoes: sentences on what no comparison makes good.
     """
@@ -43,7 +43,6 @@ class BaselineComparison:
     vetoes: tuple[str, ...]
 
     def groups(self, outcome: Outcome) -> list[str]:
-        """The groups with this outcome."""
         return [group for group, found in self.outcomes.items() if found == outcome]
 
 
@@ -52,9 +51,6 @@ def compare_with_baseline(report: ReportData) -> BaselineComparison:
 
     A group is worse or better when its figures are so beyond their errors, mixed where one is
     better and another worse, and else level.
-
-    Args:
-        report: the dictionary of a `Report`.
     """
     members: dict[str, dict[str, Outcome]] = {}
     for key in _compared_figures(report):
@@ -110,19 +106,12 @@ def error_of_difference(key: str, report: ReportData) -> float:
 
 
 def losses_to_baseline(report: ReportData) -> list[str]:
-    """Keys of the figures in which the generated samples are worse than the baseline's.
-
-    Args:
-        report: the dictionary of a `Report`.
-    """
+    """Keys of the figures in which the generated samples are worse than the baseline's."""
     return [key for key in _compared_figures(report) if compare_figure(key, report) == "worse"]
 
 
 def find_vetoes(report: ReportData) -> list[str]:
-    """Sentences of the metrics on what no other figure makes good.
-    Args:
-        report: the dictionary of a `Report`.
-    """
+    """Sentences of the metrics on what no other figure makes good."""
     found = [metric.veto(report) for metric in METRICS if metric.veto is not None]
     return [sentence for sentence in found if sentence is not None]
 
@@ -132,10 +121,6 @@ def verdict(report: ReportData, subject: str | None = None) -> str:
 
     There is none on fewer than 50 samples, or without precision, coverage and Fréchet distance
     where the data have them.
-
-    Args:
-        report: the dictionary of a `Report`.
-        subject: who is compared; what the report names, or the GAN.
     """
     baseline, generated = report["baseline"], report["counts"]["generated"]
     subject = subject or report.get("subject", "The GAN")

@@ -7,9 +7,9 @@ from density_case import density_error
 from scipy.special import expit
 from scipy.stats import norm
 
-from ganapp.training.diagnostics.density import KernelDensity
-from ganapp.training.diagnostics.divergences import divergences, regular_cells
+from ganapp.training.diagnostics.divergences import integrated_jensen_shannon, regular_cells
 from ganapp.training.diagnostics.optimal_discriminator import (
+    KernelDensity,
     calibration,
     compare_with_optimal,
     discriminator_figures,
@@ -84,7 +84,7 @@ def test_weights_balance_unequal_counts():
 def test_the_exact_discriminator_reaches_the_theory():
     found = compare_with_optimal(exact, log_p=log_p, log_q=log_q, real=REAL, fake=FAKE)
     cells = regular_cells((-7, -7), (9, 9), (120, 120))
-    divergence = divergences(log_p, log_q, cells).jensen_shannon
+    divergence = integrated_jensen_shannon(log_p, log_q, cells)
     learnt = found.learnt
     assert learnt.absolute_error < 1e-12
     assert learnt.log_ratio_error < 1e-12

@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digit_evaluator, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_evaluator, digits, grid_points, make_evaluator, vector_spec
 from PIL import Image
 
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import PlainPixels
 from ganapp.training.evaluation.metric import Comparison, SampleSet
 from ganapp.training.evaluation.metrics import METRICS
@@ -99,7 +98,7 @@ def test_pixels_for_everything(data):
 
 @pytest.fixture(scope="module")
 def points():
-    return Evaluator(
+    return make_evaluator(
         vector_spec(examples=600),
         train=grid_points(0),
         held_out=grid_points(1),

@@ -55,17 +55,10 @@ class Changes:
 def components_of(
     pieces: Frames | Changes, clips: np.ndarray, *, components: int = 32, seed: int = 0
 ) -> PrincipalComponents:
-    """The directions in which pieces of training clips vary most, as a space.
+    """The directions in which pieces of uint8 training clips vary most, as a space.
 
-    Args:
-        pieces: which.
-        clips: uint8 `(n, t, height, width, channels)`; drawn from if they have more than 10,000
-            frames.
-        components: how many directions at most.
-        seed: of the draw and of the solver.
-
-    Raises:
-        NotComputable: the pieces are all the same.
+    Clips are drawn from if they have more than 10,000 frames. NotComputable where the pieces are
+    all the same.
     """
     most = max(2, MOST_FOR_COMPONENTS // clips.shape[1])
     if len(clips) > most:
@@ -101,9 +94,6 @@ def motion(clips: np.ndarray | Joined) -> Motion:
 
     Args:
         clips: `(n, t, height, width, channels)` of 0 to 255, t at least 2.
-
-    Raises:
-        ValueError: another shape.
     """
     clips = clips if isinstance(clips, Joined) else np.asarray(clips)
     if clips.ndim != 5 or clips.shape[1] < 2 or 0 in clips.shape:

@@ -19,12 +19,7 @@ from ganapp.training.evaluation.metrics.memorisation import memorisation_test
 
 
 def copies(rows: np.ndarray, training: np.ndarray) -> float:
-    """Share of rows that are a training row in every column; lower is better.
-
-    Args:
-        rows: `(n, columns)` in user units.
-        training: `(m, columns)`.
-    """
+    """Share of rows `(n, columns)` that are a training row in every column; lower is better."""
 
     def keys(side: np.ndarray) -> list[bytes]:
         # One NaN and one zero: what is equal must have equal bytes.

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ganapp.training.evaluation.checks import as_features, same_width
-from ganapp.training.evaluation.features.spaces import FeatureSpace
-from ganapp.training.evaluation.features.store import FeatureStatistics
+from ganapp.training.evaluation.features.spaces import FeatureSpace, FeatureStatistics
 from ganapp.training.evaluation.metric import (
     DISTANCES,
     Comparison,
@@ -35,12 +34,7 @@ class Moments:
 
 
 def moments(features: ArrayLike) -> Moments:
-    """Mean and unbiased covariance of `(n, d)` features, n at least 2.
-
-    Raises:
-        ValueError: not a finite matrix.
-        NotComputable: fewer than 2 rows.
-    """
+    """Mean and unbiased covariance of `(n, d)` features, n at least 2."""
     features = as_features("features", features, least=2)
     covariance = np.atleast_2d(np.cov(features, rowvar=False))
     return gaussian_moments(features.mean(axis=0), covariance)
@@ -59,7 +53,7 @@ def gaussian_moments(mean: ArrayLike, covariance: ArrayLike) -> Moments:
 
 
 def statistics_moments(statistics: FeatureStatistics) -> Moments:
-    """Moments of features that were never held all at once; NotComputable for fewer than 2."""
+    """Moments of features that were never held all at once."""
     return gaussian_moments(statistics.mean, statistics.covariance())
 
 

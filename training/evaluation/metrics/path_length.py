@@ -30,23 +30,17 @@ def path_length(
     epsilon: float = 1e-3,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Mean squared speed |f(G(z(t + e))) - f(G(z(t)))|^2 / e^2 along paths between latents.
+    """Mean squared speed |f(G(z(t + e))) - f(G(z(t)))|^2 / e^2 on paths, and its standard error.
 
     Lower is smoother; a generator that always draws the same has 0, so it is no figure of quality
     by itself. As in the paper, the lowest and highest hundredth are left out.
 
     Args:
-        paths: of the generator.
+        paths: between latents of the generator.
         space: f. The paper's is a weighted VGG16; compare values of the same space only.
         count: how many paths, one step on each, at least 2.
         epsilon: e, of a path of length 1. The paper takes 1e-4, where float32 leaves three digits.
         seed: of the latents and of the places.
-
-    Returns:
-        The length and its standard error.
-
-    Raises:
-        NotComputable: the generator's samples are not finite.
     """
     if count < 2 or not 0 < epsilon < 1:
         raise ValueError(

@@ -34,25 +34,14 @@ from ganapp.training.messages import MOST
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassCoverage:
-    """Coverage of each class's real examples by the samples that were requested of it.
-
-    `mean` and `smallest` over the classes; `each` in the order of `classes`.
+    """Coverage of each class's real examples by the samples that were requested of it: `mean` and
+    `smallest` over the classes; `each` in the order of `classes`.
     """
 
     mean: float
     smallest: float
     each: tuple[float, ...]
     classes: tuple[int, ...]
-
-
-def asked_accuracy(predicted: np.ndarray, requested: np.ndarray) -> float:
-    """Share of samples that a classifier takes for the class that was requested.
-
-    Args:
-        predicted: int `(n,)`, the classifier's labels.
-        requested: int `(n,)`.
-    """
-    return float(np.mean(np.asarray(predicted) == np.asarray(requested)))
 
 
 def class_coverage(
@@ -65,12 +54,8 @@ def class_coverage(
 ) -> ClassCoverage:
     """Coverage (Naeem et al., 2020, arXiv:2002.09797) within every class.
 
-    Args:
-        real: features `(n, d)`.
-        real_labels: int `(n,)`; below 0 where the class is not known.
-        samples: features `(m, d)` in the same space.
-        requested: int `(m,)`, the class of each sample that was requested.
-        neighbours: k.
+    Features `(n, d)` of real examples with their labels int `(n,)`, below 0 where not known, and
+    those of samples `(m, d)` with the classes `(m,)` that were requested.
 
     Raises:
         NotComputable: a class has not more than k real examples, or not more than k samples; or no
@@ -113,9 +98,6 @@ def transfer_accuracy(
         real: held-out real examples `(m, d)` in the same space.
         real_labels: int `(m,)`, likewise.
         seed: of the classifier.
-
-    Raises:
-        NotComputable: the labels name a single class, or none of the real ones is known.
     """
     known, tested = labels >= 0, real_labels >= 0
     if not tested.any():
@@ -125,33 +107,30 @@ def transfer_accuracy(
 
 
 def labels_of(samples: SampleSet) -> np.ndarray:
-    """The labels of a set.
-
-    Raises:
-        NotComputable: it has none.
-    """
+    """The labels of a set; NotComputable if it has none."""
     if samples.labels is None:
         raise NotComputable("These samples were not asked to be of a class")
     return samples.labels
 
 
-def _compute_accuracy(given: Comparison) -> Computed:
+def _right(given: Comparison) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples' classes are known `(n,)`, and whether a classifier finds those `(k,)`."""
     labels = labels_of(given.samples)
-    predicted = fitted_classifier(given.data).labels(given.samples.features(given.data.label_space))
     known = labels >= 0
     if not known.any():
         raise NotComputable("The class of no sample is known")
-    return {"asked_accuracy": asked_accuracy(predicted[known], labels[known])}, {}
+    features = given.samples.features(given.data.label_space)[known]
+    return known, fitted_classifier(given.data).labels(features) == labels[known]
+
+
+def _compute_accuracy(given: Comparison) -> Computed:
+    return {"asked_accuracy": float(np.mean(_right(given)[1]))}, {}
 
 
 def _resample_accuracy(given: Comparison, weights: np.ndarray) -> Resampled:
-    labels = labels_of(given.samples)
-    known = labels >= 0
-    predicted = fitted_classifier(given.data).labels(
-        given.samples.features(given.data.label_space)[known]
-    )
+    known, right = _right(given)
     drawn = weights[:, known]
-    return {"asked_accuracy": drawn @ (predicted == labels[known]) / drawn.sum(axis=1)}
+    return {"asked_accuracy": drawn @ right / drawn.sum(axis=1)}
 
 
 def _compute_coverage(given: Comparison) -> Computed:
@@ -220,13 +199,9 @@ def _compute_transfer(given: Comparison) -> Computed:
     return {"transfer_accuracy": found}, details
 
 
-def _has_labels(data: EvaluationData) -> bool:
-    return data.train.labels is not None
-
-
 def _has_labels_beside(data: EvaluationData) -> bool:
     """Whether the examples do not say their class themselves, which a classifier would read."""
-    return _has_labels(data) and data.spec.label_start is None
+    return data.train.labels is not None and data.spec.label_start is None
 
 
 ASKED_ACCURACY = Metric(
@@ -246,7 +221,7 @@ CLASS_COVERAGE = Metric(
     },
     compute=_compute_coverage,
     resample=_resample_coverage,
-    applies=_has_labels,
+    applies=lambda data: data.train.labels is not None,
     space=NEIGHBOURS,
     real=lambda data, reference: reference.labelled,
     most=MOST_NEIGHBOURS,

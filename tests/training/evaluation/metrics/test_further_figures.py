@@ -13,25 +13,24 @@ from scipy.spatial.distance import cdist
 
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.metric import Paths
-from ganapp.training.evaluation.metrics.authenticity import authentic, duplicates
 from ganapp.training.evaluation.metrics.class_score import class_score
 from ganapp.training.evaluation.metrics.energy_distance import energy_distance
-from ganapp.training.evaluation.metrics.exact_wasserstein import exact_wasserstein
 from ganapp.training.evaluation.metrics.kernel_distance import (
     kernel_distance,
     kernel_interval,
     squared_mmd,
 )
-from ganapp.training.evaluation.metrics.memorisation import NearestExamples
+from ganapp.training.evaluation.metrics.memorisation import NearestExamples, authentic, duplicates
 from ganapp.training.evaluation.metrics.path_length import path_length
 from ganapp.training.evaluation.metrics.precision_recall import compare_neighbours
-from ganapp.training.evaluation.metrics.sliced_wasserstein import (
+from ganapp.training.evaluation.metrics.two_sample_test import logistic_test, neighbour_test
+from ganapp.training.evaluation.metrics.wasserstein import (
+    exact_wasserstein,
     laplacian_pyramid,
     pyramid_distances,
     random_directions,
     sliced_wasserstein,
 )
-from ganapp.training.evaluation.metrics.two_sample_test import logistic_test, neighbour_test
 
 
 def normal(seed, *shape, shift=0.0):

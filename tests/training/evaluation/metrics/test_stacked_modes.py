@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from evaluation_cases import digits, grid_points, vector_spec
+from evaluation_cases import digits, grid_points, make_evaluator, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +13,8 @@ from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.baselines import gaussian as baseline_module
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation import evaluator as evaluator_module
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import MOST_NEIGHBOURS, SampleSet
-from ganapp.training.evaluation.metrics.stacked_modes import (
+from ganapp.training.evaluation.metrics.modes import (
     StackClassifier,
     count_stacks,
     expected_figures,
@@ -53,7 +52,7 @@ def uniform_triples(count, seed):
 
 @pytest.fixture(scope="module")
 def evaluator(singles):
-    return Evaluator(
+    return make_evaluator(
         SPEC,
         train=stacked(singles.train, singles.train_labels, uniform_triples(800, 1)),
         held_out=stacked(singles.held_out, singles.held_out_labels, uniform_triples(700, 2)),
@@ -198,15 +197,17 @@ def test_the_page_says_how_the_modes_were_told(evaluator, singles, tmp_path):
 
 
 def test_only_sources_with_singles_have_these_figures(singles):
-    assert "mode_kl" not in Evaluator(singles.spec, train=singles.train).evaluate(singles.held_out)
-    points = Evaluator(vector_spec(), train=grid_points(0)).report(grid_points(1))
+    assert "mode_kl" not in make_evaluator(singles.spec, train=singles.train).evaluate(
+        singles.held_out
+    )
+    points = make_evaluator(vector_spec(), train=grid_points(0)).report(grid_points(1))
     assert "modes" not in points.figures
 
 
 def test_singles_of_another_shape_are_refused(singles):
     wrong = types.SimpleNamespace(**{**vars(singles), "train": singles.train[:, :7]})
     with pytest.raises(ValueError, match=r"`singles` must have the shape \(n, 8, 8, 1\)"):
-        Evaluator(SPEC, train=np.repeat(singles.train, 3, axis=-1), singles=wrong)
+        make_evaluator(SPEC, train=np.repeat(singles.train, 3, axis=-1), singles=wrong)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_few_samples_are_all_used_and_many_are_drawn():
 
 
 def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path):
-    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    evaluator = make_evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     whole = evaluator.report(grid_points(2)).figures
     assert {whole[key]["generated"] for key in whole} == {600}, "all samples, as there are so few"
     assert MOST_NEIGHBOURS > 5000  # both sides of the presets stay whole
@@ -247,7 +248,7 @@ def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path)
         for measure in evaluator_module.METRICS
     )
     monkeypatch.setattr(evaluator_module, "METRICS", few)
-    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    evaluator = make_evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     report = {**evaluator.report(grid_points(2)).as_dict(), "step": 1}
     for key in (*NEIGHBOURS, "frechet_distance"):
         figure = report["figures"][key]
