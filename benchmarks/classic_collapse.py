@@ -13,12 +13,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.running import ROOT, FailedError, markdown, train
-from ganapp.training.diagnostics.plots import DARK, plain
 from ganapp.training.evaluation.pictures import (
+    LAST_COLOUR,
     REAL_COLOUR,
     SAMPLE_COLOUR,
     image_grid,
     new_figure,
+    plain,
     render,
 )
 
@@ -138,7 +139,7 @@ def picture(cases: dict[str, Trained]) -> Image.Image:
     for above, below, (name, case) in zip(upper, lower, cases.items(), strict=True):
         above.imshow(np.asarray(image_grid(case.samples, columns=8)))
         above.set_axis_off()
-        above.set_title(_title(name, case), fontsize=10, color=DARK)
+        above.set_title(_title(name, case), fontsize=10, color=LAST_COLOUR)
         _classes(plain(below), case)
     lower[0].set_ylabel("share of samples (%)", fontsize=9)
     shares, _ = next(iter(cases.values())).shares

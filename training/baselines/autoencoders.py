@@ -146,7 +146,6 @@ class FittedVae(Fitted):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Everything that is learnt."""
         networks = (self.encode, self.decode)
         return [*(v for n in networks for v in n.trainable_variables), self._log_noise]
 
@@ -333,12 +332,7 @@ class _Layers:
 
     def convolution(self, channels: int, strides: int = 1, activation: str | None = "relu"):
         return keras.layers.Conv2D(
-            channels,
-            3,
-            strides,
-            "same",
-            activation=activation,
-            kernel_initializer=self._weights(),
+            channels, 3, strides, "same", activation=activation, kernel_initializer=self._weights()
         )
 
     def _weights(self) -> keras.initializers.Initializer:

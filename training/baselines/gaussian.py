@@ -116,10 +116,7 @@ class PcaGaussian(Baseline):
     """A Gaussian on principal components, with the same small noise along all other directions.
 
     Probabilistic principal components: the best Gaussian of its kind, whose noise has the mean
-    variance of what the components leave out.
-
-    Args:
-        components: principal components; capped by dimension and count.
+    variance of what the components leave out. The components are capped by dimension and count.
     """
 
     name = "pca_gaussian"
@@ -174,11 +171,6 @@ class MixtureBaseline(Fitted):
         components: int = 32,
         seed: int = 0,
     ) -> None:
-        if mixture_components < 1:
-            raise ValueError(
-                "`mixture_components` must be at least 1. "
-                f"Received: mixture_components={mixture_components}"
-            )
         self.spec = spec
         if len(train) > MOST_EXAMPLES:
             generator = np.random.default_rng(seed)

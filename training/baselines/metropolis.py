@@ -125,7 +125,6 @@ def effective_samples(chains: np.ndarray) -> float:
     """The effective sample size of the worst coordinate of chains `(steps, chains, d)`: as many
     independent draws are as good.
     """
-    _check(chains)
     return min(_effective(chains[..., place]) for place in range(chains.shape[2]))
 
 
@@ -135,7 +134,6 @@ def scale_reduction(chains: np.ndarray) -> float:
     The width of all chains together over that of each half of one: 1 where they have mixed; above
     1.01 they have not.
     """
-    _check(chains)
     half = len(chains) // 2
     halves = np.concatenate([chains[:half], chains[half : 2 * half]], axis=1)
     within, total = _variances(halves)
@@ -169,11 +167,3 @@ def _effective(chains: np.ndarray) -> float:
     pairs = np.minimum.accumulate(pairs)  # in theory they fall; noise must not add to the sum
     time = max(2 * pairs.sum() - 1, 1 / np.log10(max(steps * count, 11)))
     return steps * count / time
-
-
-def _check(chains: np.ndarray) -> None:
-    if np.ndim(chains) != 3 or len(chains) < 4:
-        raise ValueError(
-            "`chains` must have the shape (steps, chains, d) with at least 4 steps. "
-            f"Received: shape={np.shape(chains)}"
-        )

@@ -164,7 +164,6 @@ class Alarm:
 
     @property
     def advice(self) -> str:
-        """The settings to try, in words."""
         settings = [remedy.setting for remedy in self.remedies]
         if not settings:
             return EXHAUSTED
@@ -172,7 +171,6 @@ class Alarm:
 
     @property
     def sentence(self) -> str:
-        """The whole alarm as a sentence to print."""
         return f"{self.seen}: {self.meaning}; {self.advice}."
 
     def without(self, names: Container[str]) -> "Alarm":
@@ -357,12 +355,7 @@ def gradient_norms(norms: ArrayLike, *, player: str) -> Alarm | None:
         seen=f"the gradient norm of the {player} is {now:.2g} (median of {part} values) after "
         f"{before:.2g} before",
         meaning="it no longer learns",
-        remedies=(
-            NON_SATURATING,
-            WGAN_GP,
-            FEWER_DISCRIMINATOR_STEPS,
-            INSTANCE_NOISE,
-        ),
+        remedies=(NON_SATURATING, WGAN_GP, FEWER_DISCRIMINATOR_STEPS, INSTANCE_NOISE),
     )
 
 
@@ -456,13 +449,7 @@ def low_precision(precision: float, floor: float, *, generated: int, real: int) 
         f"examples, where {floor:.0%} of held-out ones do",
         meaning="most of what is generated resembles nothing in the data, because the generator "
         "has not learnt yet or has lost its way",
-        remedies=(
-            LONGER,
-            R1,
-            SPECTRAL_NORM,
-            RELATIVISTIC,
-            SMALLER_RATES,
-        ),
+        remedies=(LONGER, R1, SPECTRAL_NORM, RELATIVISTIC, SMALLER_RATES),
     )
 
 
@@ -516,12 +503,7 @@ def lost_tails(found: Sequence[LostTail], *, generated: int) -> Alarm | None:
         seen=f"of {generated} samples {columns} column{'s are' if columns > 1 else ' is'} not like "
         f"the data beyond chance ({shown}{more})",
         meaning="averages hide that the rarest values are missing or too many",
-        remedies=(
-            *([COMPONENTS] if numbers else []),
-            PACKING,
-            MINIBATCH,
-            LONGER,
-        ),
+        remedies=(*([COMPONENTS] if numbers else []), PACKING, MINIBATCH, LONGER),
     )
 
 
@@ -544,8 +526,7 @@ PLAYERS = ("generator", "discriminator")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A run at one moment; all examples in user units, all scores raw, one for each example (or
-    pack).
+    """A run at one moment; examples are in user units, scores raw, one for each example or pack.
 
     Args:
         training: examples that were trained on, `(n, *shape)`.
@@ -553,10 +534,7 @@ class Snapshot:
         fake: generated ones, `(k, *shape)`, always of the same latents.
         series: what the run has recorded up to now, by name, evenly spaced.
         every: steps between two of its values.
-        objective: that is played, to know where the generator's loss is flat.
-        modes: the known mixture of the data.
         ruled_out: names of the remedies that the run uses already or that are not for it.
-        table: the codec of a table.
         features: maps examples to `(n, d)`, where they are compared; as they are when `None`.
     """
 
@@ -596,24 +574,18 @@ def undecided_alarms(
         training, held_out, fake: examples of a snapshot.
         columns: of vectors and tables.
     """
-    lengths = {
-        "oscillation": ("the score gap", len(series.get("score_gap", ())), LEAST_GAPS),
-        "vanishing and exploding gradients": (
-            "gradient norms",
-            min(len(series.get(f"{player}_gradient_norm", ())) for player in PLAYERS),
-            LEAST_NORMS,
-        ),
-        "wandering": (
-            "distances of the weights",
-            min(len(series.get(f"{player}_distance", ())) for player in PLAYERS),
-            LEAST_DISTANCES,
-        ),
-    }
-    found = {
-        name: f"{count} values of {what}, {least} are needed"
-        for name, (what, count, least) in lengths.items()
-        if count < least
-    }
+    norms, distances = (
+        [f"{player}_{kind}" for player in PLAYERS] for kind in ("gradient_norm", "distance")
+    )
+    found = {}
+    for name, what, keys, least in (
+        ("oscillation", "the score gap", ["score_gap"], LEAST_GAPS),
+        ("vanishing and exploding gradients", "gradient norms", norms, LEAST_NORMS),
+        ("wandering", "distances of the weights", distances, LEAST_DISTANCES),
+    ):
+        count = min(len(series.get(key, ())) for key in keys)
+        if count < least:
+            found[name] = f"{count} values of {what}, {least} are needed"
     fewest = min(training, fake)
     if fewest < LEAST_SAMPLES:
         found["duplicates"] = f"{fewest} examples, {LEAST_SAMPLES} are needed"

@@ -30,8 +30,15 @@ from PIL import Image
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from ganapp.training.diagnostics.plots import DARK, HELD_OUT_COLOUR, MARK_COLOUR
-from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, new_figure, render
+from ganapp.training.diagnostics.plots import HELD_OUT_COLOUR
+from ganapp.training.evaluation.pictures import (
+    LAST_COLOUR,
+    MODE_COLOUR,
+    REAL_COLOUR,
+    SAMPLE_COLOUR,
+    new_figure,
+    render,
+)
 from ganapp.training.objectives.base import Objective
 from ganapp.training.terms import R1, GradientPenalty, Tensors, Term
 
@@ -67,8 +74,8 @@ JUMP = 1e4
 COLOURS = {
     "converges": HELD_OUT_COLOUR,
     "neutral": "#e08a00",
-    "diverges": MARK_COLOUR,
-    "no equilibrium": MARK_COLOUR,
+    "diverges": MODE_COLOUR,
+    "no equilibrium": MODE_COLOUR,
 }
 # By the name of the column. A gradient penalty with its usual weight of 10 goes round a circle too
 # large for the panel.
@@ -144,13 +151,6 @@ class DiracGame:
     noise: float = 0.0
     consensus: float = 0.0
 
-    def __post_init__(self) -> None:
-        for field in ("noise", "consensus"):
-            if not getattr(self, field) >= 0:
-                raise ValueError(
-                    f"`{field}` must be at least 0. Received: {field}={getattr(self, field)}"
-                )
-
     def velocity(self, theta: float, psi: float) -> np.ndarray:
         """Minus each player's gradient of its own loss at (theta, psi): float64 `(2,)`."""
         return (
@@ -191,11 +191,7 @@ class DiracGame:
         )
 
     def descend(
-        self,
-        start: tuple[float, float] = (1.0, 1.0),
-        *,
-        step_size: float = 0.1,
-        steps: int = 500,
+        self, start: tuple[float, float] = (1.0, 1.0), *, step_size: float = 0.1, steps: int = 500
     ) -> np.ndarray:
         """Simultaneous gradient descent: the positions (theta, psi), float64 `(t + 1, 2)`.
 
@@ -387,28 +383,6 @@ def _draws(rows: int) -> Callable[..., tf.Tensor]:
     return draw
 
 
-def dirac_page(
-    objectives: Sequence[Objective],
-    remedies: Mapping[str, GameOptions] = REMEDIES,
-    *,
-    rows: int = ROWS,
-) -> list[Image.Image]:
-    """Draws each objective (a row) with each remedy (a column), `rows` to a page: RGB pictures.
-
-    It takes about a second a panel. Remedies are arguments of `DiracGame` by name.
-
-    Raises:
-        ValueError: there is nothing to draw.
-    """
-    if not objectives or not remedies or rows < 1:
-        raise ValueError(
-            "`objectives` and `remedies` must not be empty and `rows` at least 1. Received: "
-            f"{len(objectives)} objectives, {len(remedies)} remedies, rows={rows}"
-        )
-    pages = [objectives[start : start + rows] for start in range(0, len(objectives), rows)]
-    return [_page(page, remedies) for page in pages]
-
-
 def eigenvalues_text(stability: Stability) -> str:
     """The two eigenvalues in a few characters, e.g. `-0.5 ± 0.87i`."""
     first, second = stability.eigenvalues
@@ -421,7 +395,13 @@ def eigenvalues_text(stability: Stability) -> str:
     return ", ".join(f"{0.0 if abs(value) < 1e-3 else value:.2g}" for value in values)
 
 
-def _page(objectives: Sequence[Objective], remedies: Mapping[str, GameOptions]) -> Image.Image:
+def dirac_page(
+    objectives: Sequence[Objective], remedies: Mapping[str, GameOptions] = REMEDIES
+) -> Image.Image:
+    """Draws each objective (a row) with each remedy (a column), in about a second a panel.
+
+    Remedies are arguments of `DiracGame` by name.
+    """
     width, height = max(4.2, 2.3 * len(remedies)), 2.9 * len(objectives) + 0.5
     figure = new_figure(width, height)
     grid = figure.subplots(len(objectives), len(remedies), squeeze=False, sharex=True, sharey=True)
@@ -454,14 +434,14 @@ def _panel(axes: Axes, game: DiracGame, name: str) -> None:
     descent = game.descend(START, step_size=STEP_SIZE, steps=round(TIME / STEP_SIZE))
     axes.plot(
         *descent.T,
-        color=DARK,
+        color=LAST_COLOUR,
         linewidth=0.8,
         linestyle=":",
         label=f"gradient descent, steps of {STEP_SIZE}",
     )
     axes.plot(*game.flow(START, time=TIME).T, color=colour, linewidth=1.8, label="continuous flow")
     axes.plot(*START, "o", color=SAMPLE_COLOUR, markersize=4, linestyle="none", label="start")
-    axes.plot(0, 0, "+", color=DARK, markersize=7, linestyle="none", label="equilibrium")
+    axes.plot(0, 0, "+", color=LAST_COLOUR, markersize=7, linestyle="none", label="equilibrium")
     axes.set_xlim(-REACH, REACH)
     axes.set_ylim(-REACH, REACH)
     axes.set_aspect("equal")
@@ -470,7 +450,9 @@ def _panel(axes: Axes, game: DiracGame, name: str) -> None:
     axes.tick_params(labelsize=7)
     # The verdict in bold is the last line; the others are the axes' own title above it.
     label = game.objective.name.replace("_", " ")
-    axes.set_title(f"{label}\n{name}\n{eigenvalues_text(stability)}\n", fontsize=8, color=DARK)
+    axes.set_title(
+        f"{label}\n{name}\n{eigenvalues_text(stability)}\n", fontsize=8, color=LAST_COLOUR
+    )
     axes.text(
         0.5,
         1.03,

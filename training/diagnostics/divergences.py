@@ -30,18 +30,6 @@ class Cells:
     areas: np.ndarray
     shape: tuple[int, ...] = ()
 
-    def __post_init__(self) -> None:
-        if np.ndim(self.points) != 2 or np.shape(self.areas) != (len(self.points),):
-            raise ValueError(
-                "`points` must have the shape (n, d) and `areas` the shape (n,). "
-                f"Received: {np.shape(self.points)} and {np.shape(self.areas)}"
-            )
-        if not np.all(np.asarray(self.areas) > 0):
-            raise ValueError(
-                "`areas` must all be above 0. "
-                f"Received: areas with the minimum {np.min(self.areas)}"
-            )
-
     @property
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest middle of a cell along each axis, `(d,)` each."""

@@ -100,8 +100,9 @@ def duality_gap(
         )
     half = len(real) // 2
     training, held_back = (real[:half], latents[:half]), (real[half:], latents[half:])
+    playing = objective.with_state(objective.initial_state())
     game = _Game(
-        value=value or _value_of(objective),
+        value=value or (lambda *scores: -playing.discriminator_loss(*scores)),
         examples=training,
         steps=steps,
         batch_size=batch_size,
@@ -219,8 +220,3 @@ class _Game:
                 order = random.permutation(len(real))
             rows, order = order[:size], order[size:]
             yield real[rows], latents[rows]
-
-
-def _value_of(objective: Objective) -> Value:
-    playing = objective.with_state(objective.initial_state())
-    return lambda real_scores, fake_scores: -playing.discriminator_loss(real_scores, fake_scores)

@@ -30,17 +30,22 @@ BLOCK = 2_000_000  # pairs of points at a time: 16 MB an array
 
 
 class KernelDensity:
-    """A log-density from samples: `estimate(points)`.
+    """A log-density from samples, `estimate(points)`: an adaptive Gaussian kernel estimate.
 
-    Evaluate it at other points than the samples: there it is too high by the kernel of each on
-    itself.
+    By the square root law of Abramson, 1982, "On bandwidth variation in kernel estimates": each
+    sample is a Gaussian whose width goes like one over the root of a pilot estimate there, and both
+    widths are those of the best leave-one-out likelihood. A rule of thumb (Scott, Silverman) is 15
+    times too wide on the ring of eight modes. One width for all has to serve both modes and stray
+    samples: with 5 % of those the optimal discriminator from 2,000 samples of a ring was off by .15
+    on average; with adaptive widths by .05, as much as without stray samples. Evaluate it at other
+    points than the samples: there it is too high by the kernel of each on itself.
 
     Args:
         samples: `(n, d)` in user units, at least 20, that differ along every axis; d should be 1 or
             2.
         bandwidth: width of the kernels, in standard deviations of the samples along each axis, at a
-            sample of typical density; chosen by leave-one-out likelihood when not given. Samples
-            that coincide (a collapsed generator) drive it to its lower limit of 1e-4.
+            sample of typical density; that of the best likelihood when not given. Samples that
+            coincide (a collapsed generator) drive it to its lower limit of 1e-4.
         seed: of the samples that choose the width when there are more than 1,000.
     """
 
@@ -162,7 +167,7 @@ def _mixture(
 # Log-ratios are cut here, where D is within 5e-5 of certainty: out in the tails an estimated
 # density is off by hundreds of nats, and one such point would be the whole figure.
 CLIP = 10.0
-BINS = 10
+BINS = 10  # of the calibration curve, equal parts of [0, 1]
 
 Function = Callable[[np.ndarray], ArrayLike]
 
@@ -269,28 +274,33 @@ def compare_with_optimal(
 
 
 def discriminator_figures(
-    log_ratio: ArrayLike, optimal_log_ratio: ArrayLike, is_real: ArrayLike, *, bins: int = BINS
+    log_ratio: ArrayLike, optimal_log_ratio: ArrayLike, is_real: ArrayLike
 ) -> DiscriminatorFigures:
     """The figures from log p / q, learnt and true, `(n,)` each, at points that are real or not.
 
-    `is_real` is bool `(n,)` with both kinds; `bins` are equal parts of [0, 1].
+    `is_real` is bool `(n,)` with both kinds.
     """
     is_real = np.asarray(is_real, dtype=bool)
     learnt, best = (_ratios(values, is_real) for values in (log_ratio, optimal_log_ratio))
     weights = _weights(is_real)
     cut = np.abs(np.stack([np.asarray(log_ratio), np.asarray(optimal_log_ratio)])) > CLIP
     d, optimal = expit(learnt), expit(best)
-    curve = calibration(d, is_real, bins=bins)
-    terms, best_terms = (_value_terms(ratio, is_real) for ratio in (learnt, best))
+    curve = calibration(d, is_real)
+    # log D at real points, log(1 - D) at the others.
+    terms, best_terms = (
+        -np.logaddexp(0.0, np.where(is_real, -ratio, ratio)) for ratio in (learnt, best)
+    )
+    gap = best_terms - terms
+    variance = sum(gap[part].var() / part.sum() for part in (is_real, ~is_real))
     filled = curve.counts > 0
-    heavy = np.bincount(_bin_of(d, bins), weights, bins)
+    heavy = np.bincount(_bin_of(d), weights, BINS)
     off = np.abs(curve.predicted - curve.observed)
     return DiscriminatorFigures(
         absolute_error=float(weights @ np.abs(d - optimal)),
         correlation=_correlation(d, optimal, weights),
         value=2 * float(weights @ terms),
         optimal_value=2 * float(weights @ best_terms),
-        value_gap_error=_standard_error(best_terms - terms, is_real),
+        value_gap_error=float(np.sqrt(variance)),
         log_ratio_error=float(weights @ np.abs(learnt - best)),
         calibration_error=float(heavy[filled] @ off[filled]),
         calibration=curve,
@@ -300,24 +310,22 @@ def discriminator_figures(
     )
 
 
-def calibration(probabilities: ArrayLike, is_real: ArrayLike, *, bins: int = BINS) -> Calibration:
+def calibration(probabilities: ArrayLike, is_real: ArrayLike) -> Calibration:
     """The calibration curve of D, `(n,)` in [0, 1], at points that are real or not, bool `(n,)`."""
-    if bins < 1:
-        raise ValueError(f"`bins` must be at least 1. Received: bins={bins}")
     d, is_real = np.asarray(probabilities, dtype=np.float64), np.asarray(is_real, dtype=bool)
-    weights, place = _weights(is_real), _bin_of(d, bins)
-    total = np.bincount(place, weights, bins)
+    weights, place = _weights(is_real), _bin_of(d)
+    total = np.bincount(place, weights, BINS)
     filled = total > 0
 
     def share(values: np.ndarray) -> np.ndarray:
-        part = np.bincount(place, weights * values, bins)
-        return np.divide(part, total, out=np.full(bins, np.nan), where=filled)
+        part = np.bincount(place, weights * values, BINS)
+        return np.divide(part, total, out=np.full(BINS, np.nan), where=filled)
 
     return Calibration(
-        edges=np.linspace(0, 1, bins + 1),
+        edges=np.linspace(0, 1, BINS + 1),
         predicted=share(d),
         observed=share(is_real),
-        counts=np.bincount(place, minlength=bins),
+        counts=np.bincount(place, minlength=BINS),
     )
 
 
@@ -391,17 +399,8 @@ def _weights(is_real: np.ndarray) -> np.ndarray:
     return np.where(is_real, 0.5 / count, 0.5 / (len(is_real) - count))
 
 
-def _value_terms(ratio: np.ndarray, is_real: np.ndarray) -> np.ndarray:
-    """log D at real points, log(1 - D) at the others."""
-    return -np.logaddexp(0.0, np.where(is_real, -ratio, ratio))
-
-
-def _standard_error(terms: np.ndarray, is_real: np.ndarray) -> float:
-    return float(np.sqrt(sum(terms[part].var() / part.sum() for part in (is_real, ~is_real))))
-
-
-def _bin_of(d: np.ndarray, bins: int) -> np.ndarray:
-    return np.minimum((d * bins).astype(int), bins - 1)
+def _bin_of(d: np.ndarray) -> np.ndarray:
+    return np.minimum((d * BINS).astype(int), BINS - 1)
 
 
 def _correlation(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> float | None:

@@ -11,10 +11,17 @@ from scipy.special import expit
 from ganapp.training.diagnostics.divergences import Cells
 from ganapp.training.diagnostics.optimal_discriminator import DiscriminatorFigures
 from ganapp.training.diagnostics.spectrum import Spectrum
-from ganapp.training.evaluation.pictures import MODE_COLOUR as MARK_COLOUR
-from ganapp.training.evaluation.pictures import REAL_COLOUR, SAMPLE_COLOUR, new_figure, render
+from ganapp.training.evaluation.pictures import (
+    MODE_COLOUR,
+    REAL_COLOUR,
+    SAMPLE_COLOUR,
+    new_figure,
+    opaque_legend,
+    plain,
+    render,
+)
 
-HELD_OUT_COLOUR, DARK = "#2a9d5c", "#3c4043"
+HELD_OUT_COLOUR = "#2a9d5c"
 
 SHOWN = 1500  # points of each kind: more would hide the map below
 BINS = 60
@@ -34,22 +41,9 @@ def discriminator_maps(
     """D*, the learnt D and their difference over a part of the plane, side by side.
 
     D* and D share a scale from 0 (blue, generated) to 1 (red, real). The difference has its own.
-
-    Args:
-        optimal_log_ratio: log p / q at the cells, `(n,)`.
-        learnt_log_ratio: the learnt one, `(n,)`.
-        cells: of `regular_cells` in the plane, with their shape.
-        real: real points `(m, 2)`, drawn in green over both maps; the first 1,500.
-        fake: generated points `(m, 2)`, in black.
-
-    Raises:
-        ValueError: the cells are no grid in the plane, or there is not one value for each.
+    Log-ratios are `(n,)`, at cells of `regular_cells` in the plane; over both maps real points `(m,
+    2)` are drawn in green, generated ones in black, the first 1,500 of each.
     """
-    if len(cells.shape) != 2:
-        raise ValueError(
-            "`cells` must be a regular grid in the plane, as `regular_cells` makes it. "
-            f"Received: shape={cells.shape}"
-        )
     maps = [expit(_on_grid(values, cells)) for values in (optimal_log_ratio, learnt_log_ratio)]
     # Drawn along the training: to find margins out takes longer than to draw.
     figure = new_figure(13.2, 4.3, layout=None)
@@ -74,9 +68,7 @@ def discriminator_maps(
     for bar in bars:
         bar.tick_params(labelsize=8)
     if real is not None or fake is not None:
-        legend = panels[0].legend(loc="upper left", fontsize=8, framealpha=0.9)
-        for handle in legend.legend_handles:
-            handle.set_alpha(1.0)
+        for handle in opaque_legend(panels[0], loc="upper left", fontsize=8, framealpha=0.9):
             handle.set_sizes([18])
     return render(figure)
 
@@ -139,7 +131,7 @@ def spectrum_picture(spectrum: Spectrum, *, name: str = "score gap") -> Image.Im
         f"{spectrum.period:,.0f} steps, {spectrum.share:.0%} of the variance\n"
         f"(in noise with a chance of {spectrum.p_value:.1g})"
     )
-    axes.plot(periods[peak], spectrum.shares[peak], "o", color=MARK_COLOUR, label=label)
+    axes.plot(periods[peak], spectrum.shares[peak], "o", color=MODE_COLOUR, label=label)
     axes.set_xscale("log")
     # Numbers of steps, not powers of ten; between decades those that do not run into each other.
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -231,10 +223,3 @@ def _scatter(axes: Axes, points: ArrayLike | None, colour: str, name: str) -> No
     points = np.asarray(points, dtype=np.float64)[:SHOWN]
     size = float(np.clip(4000 / max(len(points), 1), 3.0, 12.0))  # of a marker, in square points
     axes.scatter(*points.T, s=size, color=colour, alpha=0.6, linewidths=0, label=name)
-
-
-def plain(axes: Axes) -> Axes:
-    """The axes without the upper and right edge, with small numbers."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
-    return axes

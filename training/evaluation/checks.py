@@ -109,7 +109,6 @@ def check_samples(spec: DataSpec, name: str, samples: ArrayLike) -> np.ndarray:
 
 
 def _check_rows(table: TableCodec, name: str, rows: np.ndarray) -> np.ndarray:
-    """Refuses rows of a table with values that their column cannot have."""
     for place, column in enumerate(table.varying):
         values = rows[:, place]
         missing = np.isnan(values)

@@ -169,11 +169,7 @@ class Evaluator:
         return self._compute(self._in_training, self._sample_set(samples), self._reference()).values
 
     def report(
-        self,
-        samples: ArrayLike,
-        *,
-        labels: np.ndarray | None = None,
-        paths: Paths | None = None,
+        self, samples: ArrayLike, *, labels: np.ndarray | None = None, paths: Paths | None = None
     ) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
@@ -223,10 +219,7 @@ class Evaluator:
                 if key in errors:
                     figures[key]["standard_error"] = errors[key]
         return Report(
-            **header,
-            baseline=self.baseline.name,
-            figures=figures,
-            details=columns["value"].details,
+            **header, baseline=self.baseline.name, figures=figures, details=columns["value"].details
         )
 
     def terms(self, generated: int) -> dict[str, object]:
@@ -247,8 +240,6 @@ class Evaluator:
         with replacement, and the real data stay as they are. Only figures for which that is cheap,
         and whose resamples vary, are there.
         """
-        if resamples < 2:
-            raise ValueError(f"`resamples` must be at least 2. Received: resamples={resamples}")
         return self._standard_errors(self.metrics, self._sample_set(samples, labels), resamples)
 
     def nearest_training_examples(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -282,7 +273,6 @@ class Evaluator:
         return self._floors[generated]
 
     def _at_floor(self, samples: Callable[[Metric], SampleSet], generated: int) -> ReportColumn:
-        """Each metric on as many of its samples as the floor has, against the training data."""
         drawn: dict[Callable | None, SampleSet] = {}
 
         def some(metric: Metric) -> SampleSet:
@@ -366,7 +356,6 @@ class Evaluator:
         return found
 
     def _figure_terms(self, metric: Metric, generated: int) -> dict[str, object]:
-        """Space and counts of a metric's figures, as a report names them."""
         try:
             space = metric.space(self.data).name
         except NotComputable:  # the real data do not make one
@@ -381,7 +370,6 @@ class Evaluator:
         }
 
     def _header(self, generated: int) -> dict[str, object]:
-        """Data, settings, counts and network of a report on so many samples."""
         held_out = len(self.data.held_out or ())
         return {
             "data": self.spec.name,

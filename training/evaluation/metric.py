@@ -102,7 +102,6 @@ class SampleSet:
 
     @property
     def labelled(self) -> int:
-        """The number of samples whose label is known."""
         return 0 if self.labels is None else int(np.count_nonzero(self.labels >= 0))
 
     def at_most(self, most: int, seed: int) -> "SampleSet":
@@ -235,11 +234,6 @@ class EvaluationData:
         self.neighbour_space = self.distance_space if features.for_neighbours else self.plain_space
         self.label_space = self.distance_space
 
-    @property
-    def has_known_modes(self) -> bool:
-        """Whether the modes of the data can be counted."""
-        return self.modes is not None or self.singles is not None
-
     def class_name(self, label: int) -> str:
         """The name of a class, or its number where classes have no names."""
         names = self.spec.classes
@@ -350,7 +344,6 @@ class Metric:
 
     @property
     def key(self) -> str:
-        """The key of the details."""
         return next(iter(self.figures))
 
     def can_use(self, samples: SampleSet) -> bool:

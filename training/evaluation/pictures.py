@@ -27,7 +27,7 @@ FRAME_GAP = 2  # pixels between frames of a clip
 MILLISECONDS = 100  # a frame
 GAP, HEAD, TITLE = 16, 34, 20  # pixels: between pictures in a row, above them, of their titles
 INK = (60, 64, 67)
-BEST_COLOUR, LAST_COLOUR = MODE_COLOUR, "#3c4043"
+LAST_COLOUR = "#3c4043"
 CURVE_COLUMNS, MOST_CURVES = 3, 12
 CURVE, LEGEND = (3.6, 2.5), 0.35  # inches
 AXIS_LABELS = {
@@ -45,6 +45,21 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
     figure = Figure(figsize=(width, height), dpi=100, layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def plain(axes: Axes, size: float = 9, **ticks: float) -> Axes:
+    """The axes without the upper and right edge, with small numbers."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=size, **ticks)
+    return axes
+
+
+def opaque_legend(axes: Axes, **options: object) -> list:
+    """Draws a legend whose marks are not transparent; its handles."""
+    handles = axes.legend(**options).legend_handles
+    for handle in handles:
+        handle.set_alpha(1.0)
+    return handles
 
 
 def render(figure: Figure) -> Image.Image:
@@ -81,13 +96,8 @@ def image_grid(
     """Lays uint8 images `(n, height, width, channels)`, at least one, out in a grid, row by row.
 
     One channel is grey, three are colours; of other counts each channel becomes its own grey image,
-    side by side.
-
-    Args:
-        samples: the images.
-        columns: images per row; as near to a square as possible when not given.
-        scale: each pixel becomes a square of this side; chosen for a width of about 760 pixels when
-            not given.
+    side by side. There are so many `columns`, else as near to a square as possible; each pixel
+    becomes a square of side `scale`, else one that makes the grid about 760 pixels wide.
     """
     tiles = _tiles(samples)
     count, height, width, _ = tiles.shape
@@ -135,20 +145,14 @@ def nearest_neighbours(
         columns: pairs per row; a wider gap separates the rows of pairs.
     """
     samples, indices = np.asarray(samples), np.asarray(indices)
-    if len(samples) != len(indices):
-        raise ValueError(
-            "`indices` must hold one index per sample. "
-            f"Received: {len(indices)} indices for {len(samples)} samples"
-        )
-    columns = min(columns, len(samples))
-    closest = np.asarray(train)[indices]
-    strips = []
+    columns, shape = min(columns, len(samples)), samples.shape[1:]
+    closest, strips = np.asarray(train)[indices], []
     for start in range(0, len(samples), columns):
-        chosen = slice(start, start + columns)
-        pair = np.full((2 * columns, *samples.shape[1:]), BACKGROUND, dtype=np.uint8)
-        pair[: len(samples[chosen])] = samples[chosen]
-        pair[columns : columns + len(samples[chosen])] = closest[chosen]
-        strips.append(np.asarray(image_grid(pair, columns=columns)))
+        pair = np.full((2, columns, *shape), BACKGROUND, dtype=np.uint8)
+        for row, side in zip(pair, (samples, closest), strict=True):
+            some = side[start : start + columns]
+            row[: len(some)] = some
+        strips.append(np.asarray(image_grid(pair.reshape(-1, *shape), columns)))
     gap = np.full((10, strips[0].shape[1], 3), BACKGROUND, dtype=np.uint8)
     stack = [part for strip in strips for part in (strip, gap)][:-1]
     return Image.fromarray(np.concatenate(stack))
@@ -173,7 +177,7 @@ def scatter(
     real = None if real is None else _finite("real", real)
     # Drawn along the training: to find margins out takes longer than to draw.
     figure = new_figure(7.2, 7.2, layout=None)
-    axes = _axes(figure)
+    axes = plain(figure.add_subplot())
     figure.subplots_adjust(left=0.09, right=0.98, bottom=0.07, top=0.98)
     if samples.shape[1] == 1:
         _histogram(axes, samples, centres, real)
@@ -181,9 +185,7 @@ def scatter(
         _points(axes, samples, centres, sigma, real)
     if real is not None:
         marker = 1.0 if samples.shape[1] == 1 else 6.0 / np.sqrt(_area(samples))
-        legend = axes.legend(loc="upper right", fontsize=9, markerscale=marker)
-        for handle in legend.legend_handles:
-            handle.set_alpha(1.0)
+        opaque_legend(axes, loc="upper right", fontsize=9, markerscale=marker)
     return render(figure)
 
 
@@ -197,7 +199,7 @@ def class_histogram(
     places = np.arange(count)
     names = [str(place) for place in places] if names is None else [*map(literal, names)]
     figure = new_figure(7.2, 3.6)
-    axes = _axes(figure)
+    axes = plain(figure.add_subplot())
     sets = [("generated", histogram, SAMPLE_COLOUR)]
     if training_histogram is not None:
         sets.append(("training", training_histogram, REAL_COLOUR))
@@ -273,13 +275,6 @@ def _area(samples: np.ndarray) -> float:
     return float(np.clip(4000 / len(samples), 2.0, 16.0))
 
 
-def _axes(figure: Figure) -> Axes:
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
-    return axes
-
-
 def _finite(name: str, values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] == 0:
@@ -291,7 +286,6 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _tiles(samples: np.ndarray) -> np.ndarray:
-    """uint8 `(n, height, width, 3)` of images with any number of channels."""
     samples = np.asarray(samples)
     if samples.ndim != 4 or samples.dtype != np.uint8 or 0 in samples.shape:
         raise ValueError(
@@ -360,13 +354,13 @@ def panels(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Imag
     sheet = Image.new("RGB", (width, height + HEAD + GAP), (255, 255, 255))
     pen, font, left = ImageDraw.Draw(sheet), ImageFont.load_default(TITLE), GAP
     for picture, title in zip(scaled, titles, strict=True):
-        pen.text((left, 6), _fitted(title, picture.width, font), fill=INK, font=font)
+        pen.text((left, 6), _shorten(title, picture.width, font), fill=INK, font=font)
         sheet.paste(picture, (left, HEAD))
         left += picture.width + GAP
     return sheet
 
 
-def _fitted(title: str, width: int, font: ImageFont.FreeTypeFont) -> str:
+def _shorten(title: str, width: int, font: ImageFont.FreeTypeFont) -> str:
     if font.getlength(title) <= width:
         return title
     while title and font.getlength(f"{title}…") > width:
@@ -390,10 +384,13 @@ def evaluation_curves(
         better: figure -> which values are better, as in a report.
         names: figure -> as printed.
         first: the figure that chose the best generator; it comes first and says so.
-        best: step of the best generator, or `None`.
-        last: step of the last one.
+        best, last: steps of these generators.
     """
-    series = _series(rows)
+    series: dict[str, dict[int, float]] = {}
+    for row in rows:  # of a step that occurs twice, the later row's values
+        for key, value in row["evaluation"].items():
+            if isinstance(value, int | float) and math.isfinite(value):
+                series.setdefault(key, {})[row["step"]] = float(value)
     keys = [key for key in (first, *better) if len(series.get(key, {})) > 1]
     keys = list(dict.fromkeys(keys))[:MOST_CURVES]
     if not keys:
@@ -426,16 +423,6 @@ def evaluation_curves(
     return render(figure)
 
 
-def _series(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[int, float]]:
-    """Values by figure and step; of a step that occurs twice, the later row's."""
-    series: dict[str, dict[int, float]] = {}
-    for row in rows:
-        for key, value in row["evaluation"].items():
-            if isinstance(value, int | float) and math.isfinite(value):
-                series.setdefault(key, {})[row["step"]] = float(value)
-    return series
-
-
 def _draw_curve(axes: Axes, values: Mapping[int, float], best: int | None, last: int) -> None:
     steps = sorted(values)
     heights = [values[step] for step in steps]
@@ -444,23 +431,13 @@ def _draw_curve(axes: Axes, values: Mapping[int, float], best: int | None, last:
         axes.set_yscale("log")
     if min(heights) == max(heights) == 0:  # or the axis would go below what can be
         axes.set_ylim(-0.05, 1.0)
-    marks = {"last": (last, LAST_COLOUR, "s", 13), "best": (best, BEST_COLOUR, "*", 11)}
-    for label, (step, colour, shape, size) in marks.items():
+    hollow = {"marker": "s", "markersize": 13, "color": LAST_COLOUR, "markerfacecolor": "none"}
+    star = {"marker": "*", "markersize": 11, "color": MODE_COLOUR}
+    for label, step, look in (("last", last, hollow), ("best", best, star)):
         if step in values:
-            axes.plot(
-                [step],
-                [values[step]],
-                color=colour,
-                marker=shape,
-                markersize=size,
-                linestyle="none",
-                label=f"{label} generator",
-                markerfacecolor="none" if label == "last" else colour,
-                zorder=3,
-            )
+            look |= {"linestyle": "none", "label": f"{label} generator", "zorder": 3}
+            axes.plot([step], [values[step]], **look)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color="#e8eaed", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.margins(x=0.04, y=0.12)
+    plain(axes, 8).margins(x=0.04, y=0.12)

@@ -56,16 +56,8 @@ def write_report(
 
     Returns:
         The path of `report.md`.
-
-    Raises:
-        ValueError: a checkpoint has no `step`, or a number is NaN or infinite.
     """
     directory = pathlib.Path(directory)
-    for name, checkpoint in {"best": best, "last": last}.items():
-        if checkpoint is not None and "step" not in checkpoint:
-            raise ValueError(
-                f"`{name}` must hold its `step`. Received: keys {sorted(map(str, checkpoint))}"
-            )
     pictures = dict(pictures or {})
     chosen = last if best is None else best
     content = {
@@ -201,7 +193,6 @@ def report_notes(report: ReportData) -> list[str]:
 
 
 def _missing_notes(report: ReportData) -> list[str]:
-    """The reasons of missing values, one line for each reason."""
     names: dict[tuple[str, str], list[str]] = {}
     for figure in report["figures"].values():
         columns: dict[str, list[str]] = {}
@@ -243,7 +234,6 @@ def short_missing_notes(report: ReportData, last: ReportData | None = None) -> l
 
 
 def _sample_limit_notes(report: ReportData) -> list[str]:
-    """The figures that use a random part of the samples."""
     names: dict[int, list[str]] = {}
     for figure in report["figures"].values():
         if figure["generated"] < report["counts"]["generated"]:

@@ -23,7 +23,7 @@ BADNESS = {
     "half": lambda value: abs(value - 0.5),
 }
 
-LEAST_JUDGED = 50  # fewer samples say nearly nothing
+LEAST_SAMPLES = 50  # fewer samples say nearly nothing
 ERRORS = 2.0  # standard errors of a difference, below which it is none
 UNKNOWN = 0.05  # of a figure without a known error: the difference that is none
 
@@ -54,7 +54,7 @@ def compare_with_baseline(report: ReportData) -> BaselineComparison:
     """
     members: dict[str, dict[str, Outcome]] = {}
     for key in _compared_figures(report):
-        members.setdefault(_group_of(key), {})[key] = compare_figure(key, report)
+        members.setdefault(_figure(key).group or key, {})[key] = compare_figure(key, report)
     outcomes: dict[str, Outcome] = {}
     deciding: dict[str, str] = {}
     for group, found in members.items():
@@ -124,10 +124,10 @@ def verdict(report: ReportData, subject: str | None = None) -> str:
     """
     baseline, generated = report["baseline"], report["counts"]["generated"]
     subject = subject or report.get("subject", "The GAN")
-    if generated < LEAST_JUDGED:
+    if generated < LEAST_SAMPLES:
         few = f"{generated} samples are" if generated > 1 else "1 sample is"
         return (
-            f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_JUDGED} "
+            f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_SAMPLES} "
             "are needed."
         )
     found = compare_with_baseline(report)
@@ -165,7 +165,11 @@ def _describe_comparison(found: BaselineComparison, report: ReportData, subject:
     what = f"{count} groups of figures" if count > 1 else "one group of figures"
 
     def named(groups: Sequence[str]) -> str:
-        return ", ".join(_one_figure(found.deciding[group], report) for group in groups)
+        figures = (report["figures"][found.deciding[group]] for group in groups)
+        return ", ".join(
+            f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
+            for figure in figures
+        )
 
     beside = f"; mixed on {len(mixed)}: {named(mixed)}" if mixed else ""
     beside += f"; level within the error on {len(level)}" if level else ""
@@ -187,21 +191,12 @@ def _describe_comparison(found: BaselineComparison, report: ReportData, subject:
     )
 
 
-def _one_figure(key: str, report: ReportData) -> str:
-    figure = report["figures"][key]
-    return f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
-
-
 def _compared_figures(report: ReportData) -> list[str]:
     return [
         key
         for key, figure in report["figures"].items()
         if figure.get("main", True) and None not in (figure["value"], figure["baseline"])
     ]
-
-
-def _group_of(key: str) -> str:
-    return _figure(key).group or key
 
 
 def _figure(key: str) -> Figure:

@@ -10,7 +10,6 @@ from scipy.stats import norm
 
 from ganapp.training.data.mixtures import grid, ring
 from ganapp.training.diagnostics.divergences import (
-    Cells,
     integrated_jensen_shannon,
     jensen_shannon,
     regular_cells,
@@ -120,10 +119,6 @@ def test_bad_arguments_are_refused():
         regular_cells((0, 0), (1, 1), 5)
     with pytest.raises(ValueError, match="`counts` must be at least 1"):
         regular_cells(0.0, 1.0, 0)
-    with pytest.raises(ValueError, match="`points` must have the shape"):
-        Cells(np.zeros(3), np.ones(3))
-    with pytest.raises(ValueError, match="`areas` must all be above 0"):
-        Cells(np.zeros((2, 1)), np.array([1.0, 0.0]))
     with pytest.raises(ValueError, match="`skew` must lie"):
         jensen_shannon(np.zeros(2), np.zeros(2), np.ones(2), skew=1.0)
     with pytest.raises(ValueError, match="one value per cell"):

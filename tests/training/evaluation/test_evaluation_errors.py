@@ -72,8 +72,6 @@ def test_the_error_of_a_share_is_binomial(images, data):
     assert images.standard_errors(samples, resamples=20) == images.standard_errors(
         samples, resamples=20
     )
-    with pytest.raises(ValueError, match="`resamples` must be at least 2"):
-        images.standard_errors(samples, resamples=1)
 
 
 def test_costly_figures_come_in_reports_and_on_request(images, data):

@@ -159,7 +159,7 @@ def train_classifier(
         passes = range(first, min(first + at_once, epochs))
         orders = [generator.permutation(chosen)[: per_epoch * batch] for _ in passes]
         order = np.concatenate(orders)
-        shifted = _shifted(to_range(images[order]), generator)
+        shifted = _shift(to_range(images[order]), generator)
         model.fit(shifted, labels[order], batch_size=batch, shuffle=False, verbose=0)
     return model
 
@@ -169,7 +169,7 @@ def to_range(images: np.ndarray) -> np.ndarray:
     return np.asarray(images, np.float32) / 127.5 - 1.0
 
 
-def _shifted(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _shift(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Each image moved by a few pixels; what leaves on one side is lost, the edge is repeated."""
     height, width = images.shape[1:3]
     if max(height, width) < SHIFT:

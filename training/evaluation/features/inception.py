@@ -56,20 +56,20 @@ class InceptionSpace:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Images `(n, height, width, channels)`, 0 to 255, to float32 `(n, 2048)`."""
         parts = [
-            np.asarray(self._network(preprocessed(samples[i : i + BATCH]), training=False))
+            np.asarray(self._network(preprocess(samples[i : i + BATCH]), training=False))
             for i in range(0, len(samples), BATCH)
         ]
         return np.concatenate(parts)
 
 
-def preprocessed(images: np.ndarray) -> np.ndarray:
+def preprocess(images: np.ndarray) -> np.ndarray:
     """Images as the network sees them, float32 `(n, 299, 299, 3)` in [-1, 1]: grey repeated,
     resized like clean-fid's.
     """
-    return resized(with_channels(np.asarray(images), 3), SIZE) / 127.5 - 1.0
+    return resize(with_channels(np.asarray(images), 3), SIZE) / 127.5 - 1.0
 
 
-def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Images `(n, height, width, channels)`, 0 to 255, brought to `size` (height and width).
 
     Pillow's anti-aliased bicubic filter, channel by channel in float, as clean-fid does: float32,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.features.inception import file_hash, resized, with_channels
+from ganapp.training.evaluation.features.inception import file_hash, resize, with_channels
 from ganapp.training.evaluation.features.spaces import FeatureChoice, FeatureSpace, TrainingData
 
 Values = Literal["symmetric", "unit", "user"]
@@ -41,11 +41,11 @@ class KerasSpace:
         """Samples `(n, *shape)` in user units to float32 `(n, d)`."""
         parts = []
         for start in range(0, len(samples), self._batch):
-            batch = self._fitted(np.asarray(samples[start : start + self._batch]))
+            batch = self._prepare(np.asarray(samples[start : start + self._batch]))
             parts.append(np.asarray(self._function(batch)).reshape(len(batch), -1))
         return np.concatenate(parts).astype(np.float32)
 
-    def _fitted(self, samples: np.ndarray) -> np.ndarray:
+    def _prepare(self, samples: np.ndarray) -> np.ndarray:
         samples = samples.astype(np.float32)
         if samples.ndim != 4:
             return samples
@@ -55,7 +55,7 @@ class KerasSpace:
                 samples = with_channels(samples, channels)
             size = (height or samples.shape[1], width or samples.shape[2])
             if size != samples.shape[1:3]:
-                samples = resized(samples, size)
+                samples = resize(samples, size)
         return self._range(samples)
 
 

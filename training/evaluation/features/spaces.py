@@ -145,7 +145,6 @@ class TableColumns:
 
     @property
     def width(self) -> int:
-        """Coordinates of a row."""
         return self(np.zeros((1, len(self._table.varying)))).shape[1]
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
@@ -256,7 +255,6 @@ class FeatureRows:
         return self.shape[0]
 
     def __getitem__(self, places: np.ndarray | slice) -> np.ndarray:
-        """The rows at `places`, `(k, d)`."""
         return features_of(self._space, self._samples[places]).astype(self.dtype, copy=False)
 
     def parts(self) -> Iterator[np.ndarray]:
@@ -345,8 +343,6 @@ class FeatureStatistics:
     """
 
     def __init__(self, dimension: int) -> None:
-        if dimension < 1:
-            raise ValueError(f"`dimension` must be at least 1. Received: dimension={dimension}")
         self.count = 0
         self.mean = np.zeros(dimension)
         self.scatter = np.zeros((dimension, dimension))
@@ -354,11 +350,6 @@ class FeatureStatistics:
     def update(self, features: ArrayLike) -> "FeatureStatistics":
         """Adds a batch `(n, d)`, n at least 1, finite; returns itself."""
         features = as_features("features", features).astype(np.float64, copy=False)
-        if features.shape[1] != len(self.mean):
-            raise ValueError(
-                f"`features` must have {len(self.mean)} columns like those before. "
-                f"Received: shape={features.shape}"
-            )
         mean = features.mean(axis=0)
         centred = features - mean
         return self.merge(len(features), mean, centred.T @ centred)

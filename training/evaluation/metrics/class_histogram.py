@@ -90,11 +90,6 @@ def compare_histograms(histogram: ArrayLike, reference: ArrayLike) -> HistogramF
     `(c,)`, at least one in each.
     """
     histogram, reference = np.asarray(histogram), np.asarray(reference)
-    if histogram.shape != reference.shape or not histogram.any() or not reference.all():
-        raise ValueError(
-            "`histogram` must count at least one sample over the classes of `reference`, which "
-            f"must all occur. Received: histogram={histogram}, reference={reference}"
-        )
     shares, expected = histogram / histogram.sum(), reference / reference.sum()
     seen = shares > 0
     divergence = np.sum(shares[seen] * np.log(shares[seen] / expected[seen]))
@@ -134,24 +129,17 @@ def fitted_classifier(data: EvaluationData) -> ClassifierSpace | LabelClassifier
     return data.cache.once("classifier", fit)
 
 
-def _held_out_accuracy(data: EvaluationData) -> float | None:
-    """Accuracy of the classifier; `None` without held-out labels."""
-    if data.held_out is None or not data.held_out.labelled:
-        return None
-    known = data.held_out.labels >= 0
-    features = data.held_out.features(data.label_space)[known]
-    return fitted_classifier(data).accuracy(features, data.held_out.labels[known])
-
-
-def _applies(data: EvaluationData) -> bool:
-    """Labelled data; where modes are known they are the classes."""
-    labelled = bool(data.spec.classes) or data.train.labels is not None
-    return labelled and not data.has_known_modes
-
-
 def _compute(given: Comparison) -> Computed:
-    classifier = fitted_classifier(given.data)
-    found = class_figures(classifier, given.samples.features(given.data.label_space))
+    data, classifier = given.data, fitted_classifier(given.data)
+
+    def held_out_accuracy() -> float | None:
+        if data.held_out is None or not data.held_out.labelled:
+            return None
+        known = data.held_out.labels >= 0
+        features = data.held_out.features(data.label_space)[known]
+        return classifier.accuracy(features, data.held_out.labels[known])
+
+    found = class_figures(classifier, given.samples.features(data.label_space))
     values = {
         "classes_found": found.found,
         "smallest_class_share": found.smallest_share,
@@ -159,10 +147,8 @@ def _compute(given: Comparison) -> Computed:
         "class_kl": found.kl,
     }
     return values, {
-        "classifier_accuracy": given.data.cache.once(
-            "accuracy", lambda: _held_out_accuracy(given.data)
-        ),
-        "names": [given.data.class_name(label) for label in classifier.classes],
+        "classifier_accuracy": data.cache.once("accuracy", held_out_accuracy),
+        "names": [data.class_name(label) for label in classifier.classes],
         "histogram": found.histogram.tolist(),
         "training_histogram": classifier.training_histogram.tolist(),
     }
@@ -196,7 +182,6 @@ def weak_features_note(report: ReportData) -> str | None:
 
 
 def _note(report: ReportData) -> list[str]:
-    """The classifier, and the rarest and commonest class beside their shares of the training."""
     details, lines = report["details"].get("classes_found", {}), []
     if (accuracy := details.get("classifier_accuracy")) is not None:
         lines.append(f"The classifier labels {accuracy:.1%} of the held-out examples correctly.")
@@ -228,7 +213,12 @@ CLASS_HISTOGRAM = Metric(
     },
     compute=_compute,
     resample=_resample,
-    applies=_applies,
+    # Where modes are known they are the classes.
+    applies=lambda data: (
+        (bool(data.spec.classes) or data.train.labels is not None)
+        and data.modes is None
+        and data.singles is None
+    ),
     space=LABELS,
     real=lambda data, reference: data.train.labelled,
     note=_note,

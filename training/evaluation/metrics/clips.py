@@ -6,14 +6,13 @@ pixels and of their differences.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.features.spaces import (
     MOST_FOR_COMPONENTS,
-    FeatureSpace,
     Pixels,
     PrincipalComponents,
     chunks,
@@ -124,33 +123,21 @@ def _parts(clips: np.ndarray) -> Iterator[np.ndarray]:
         yield rows.reshape(-1, clips.shape[1], rows.shape[1])
 
 
-def _piece_space(pieces: Frames | Changes) -> Callable[[EvaluationData], PrincipalComponents]:
-    """Principal components of these pieces of the training clips, made once for each source."""
-
-    def space(data: EvaluationData) -> PrincipalComponents:
-        return data.cache.once(
-            pieces.name,
-            lambda: components_of(
-                pieces, data.train.samples, components=data.components, seed=data.seed
-            ),
-        )
-
-    return space
-
-
 def _is_video(data: EvaluationData) -> bool:
     return data.spec.kind == "video"
 
 
-def _piece_distance(
-    key: str, figure: Figure, space: Callable[[EvaluationData], FeatureSpace]
-) -> Metric:
-    """The Fréchet distance between the pieces that this space makes of clips."""
+def _piece_distance(key: str, figure: Figure, pieces: Frames | Changes) -> Metric:
+
+    def space(data: EvaluationData) -> PrincipalComponents:
+        options = {"components": data.components, "seed": data.seed}
+        return data.cache.once(
+            pieces.name, lambda: components_of(pieces, data.train.samples, **options)
+        )
 
     def compute(given: Comparison) -> Computed:
-        first, second = (
-            sample_moments(side, space(given.data)) for side in (given.reference, given.samples)
-        )
+        sides = (given.reference, given.samples)
+        first, second = (sample_moments(side, space(given.data)) for side in sides)
         return {key: frechet_distance(first, second)}, {"dimension": len(first.mean)}
 
     return Metric(
@@ -176,12 +163,10 @@ def _compute_motion(given: Comparison) -> Computed:
 
 
 FRAME_DISTANCE = _piece_distance(
-    "frame_distance", Figure("lower", "Fréchet distance of frames"), _piece_space(Frames())
+    "frame_distance", Figure("lower", "Fréchet distance of frames"), Frames()
 )
 CHANGE_DISTANCE = _piece_distance(
-    "change_distance",
-    Figure("lower", "Fréchet distance of changes", group="movement"),
-    _piece_space(Changes()),
+    "change_distance", Figure("lower", "Fréchet distance of changes", group="movement"), Changes()
 )
 MOTION = Metric(
     figures={

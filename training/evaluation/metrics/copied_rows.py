@@ -48,7 +48,6 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """A weighted median of the distance."""
     test = memorisation_test(given.data)
     if not test.median > 0:
         return {}

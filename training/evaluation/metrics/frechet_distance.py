@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganapp.training.evaluation.checks import as_features, same_width
+from ganapp.training.evaluation.checks import same_width
 from ganapp.training.evaluation.features.spaces import FeatureSpace, FeatureStatistics
 from ganapp.training.evaluation.metric import (
     DISTANCES,
@@ -31,13 +31,6 @@ class Moments:
     mean: np.ndarray
     trace: float
     root: np.ndarray
-
-
-def moments(features: ArrayLike) -> Moments:
-    """Mean and unbiased covariance of `(n, d)` features, n at least 2."""
-    features = as_features("features", features, least=2)
-    covariance = np.atleast_2d(np.cov(features, rowvar=False))
-    return gaussian_moments(features.mean(axis=0), covariance)
 
 
 def gaussian_moments(mean: ArrayLike, covariance: ArrayLike) -> Moments:
@@ -72,7 +65,6 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
 def sample_moments(samples: SampleSet, space: FeatureSpace) -> Moments:
     """The moments of a set of samples in the given space, computed once."""
-
     return samples.cache.once(
         ("moments", space.name), lambda: statistics_moments(samples.statistics(space))
     )
@@ -104,7 +96,6 @@ def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
 
 
 def _note(report: ReportData) -> list[str]:
-    """Whether the distance comes from fewer samples than the space has dimensions."""
     details = report["details"].get("frechet_distance", {})
     counts = {
         "value": details.get("fewest"),

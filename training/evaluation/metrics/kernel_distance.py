@@ -59,28 +59,15 @@ def squared_mmd(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def kernel_distance(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    subsets: int = 20,
-    subset_size: int = 500,
-    seed: int = 0,
+    first: ArrayLike, second: ArrayLike, *, subsets: int = 20, subset_size: int = 500, seed: int = 0
 ) -> KernelDistance:
-    """Mean of `squared_mmd` over at least 2 random subsets; lower is better.
+    """Mean of `squared_mmd` of `(n, d)` and `(m, d)` over at least 2 random subsets; lower is
+    better.
 
-    Args:
-        first: `(n, d)`, n at least 4.
-        second: `(m, d)`, m at least 4.
-        subsets: how many.
-        subset_size: points of each set in a subset, at least 2, drawn without replacement; at most
-            half of the smaller set, so that the subsets differ and their spread means something.
-        seed: of the draws.
+    A subset holds `subset_size` points of each set, at least 2, drawn without replacement; at most
+    half of the smaller set, so that the subsets differ and their spread means something.
+    NotComputable for fewer than 4 rows in a set.
     """
-    if subsets < 2 or subset_size < 2:
-        raise ValueError(
-            "`subsets` and `subset_size` must be at least 2. "
-            f"Received: subsets={subsets}, subset_size={subset_size}"
-        )
     first, second = as_feature_pair(first=first, second=second, least=4)
     generator = np.random.default_rng(seed)
     size = min(subset_size, len(first) // 2, len(second) // 2)

@@ -75,16 +75,10 @@ def find_lost_tails(
     table: TableCodec | None = None,
     chance: float = CHANCE,
 ) -> list[LostTail]:
-    """The tails that samples have lost, or have too much of, column by column.
+    """The tails that samples `(n, columns)` have lost, or have too much of, column by column.
 
-    Args:
-        samples: `(n, columns)` in user units, at least 20.
-        real: `(m, columns)`, at least 20.
-        table: the codec of a table; columns are numbers `x0`, `x1`, ... when `None`.
-        chance: at most, that anything is found in rows of the same distribution.
-
-    Raises:
-        NotComputable: fewer than 20 rows of either.
+    Columns are numbers `x0`, `x1`, ... without a table. In rows of the same distribution anything
+    is found with at most the given `chance`. NotComputable for fewer than 20 rows of either.
     """
     if min(len(samples), len(real)) < LEAST:
         raise NotComputable(

@@ -236,7 +236,9 @@ MEMORISED = Metric(
     },
     compute=_compute_memorised,
     resample=_resample_memorised,
-    applies=lambda data: data.spec.examples is not None or not data.has_known_modes,
+    applies=lambda data: (
+        data.spec.examples is not None or (data.modes is None and data.singles is None)
+    ),
     real=training_count,
     most=MOST_NEIGHBOURS,
     note=_note,

@@ -53,8 +53,6 @@ class NeighbourBalls:
     """
 
     def __init__(self, features: ArrayLike, *, neighbours: int = 5) -> None:
-        if neighbours < 1:
-            raise ValueError(f"`neighbours` must be at least 1. Received: neighbours={neighbours}")
         from sklearn.neighbors import NearestNeighbors
 
         self.features = as_features("features", features, least=neighbours + 1)
@@ -103,11 +101,6 @@ def balls_in_blocks(
     """
     from sklearn.metrics import pairwise_distances_chunked
 
-    if real.neighbours != generated.neighbours:
-        raise ValueError(
-            "Both sets must use the same `neighbours`. "
-            f"Received: {real.neighbours} and {generated.neighbours}"
-        )
     same_width(real.features, generated.features)
     centre = real.features.mean(axis=0)  # small norms lose fewer digits to cancellation
     points, samples = real.features - centre, generated.features - centre

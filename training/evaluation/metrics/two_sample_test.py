@@ -103,7 +103,6 @@ def _test_result(right: np.ndarray, labels: np.ndarray) -> TwoSampleTest:
 
 
 def _veto(report: ReportData) -> str | None:
-    """Whether a test tells samples from real data, or takes them for their copies."""
     apart, copies = [], []
     for key, name in SHORT_NAMES.items():
         figure = report["figures"].get(key)

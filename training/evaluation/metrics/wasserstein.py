@@ -45,8 +45,6 @@ def sliced_wasserstein(
     The random directions, at least one, are the same for all sets. NotComputable for fewer than 2
     rows.
     """
-    if projections < 1:
-        raise ValueError(f"`projections` must be at least 1. Received: projections={projections}")
     first, second = as_feature_pair(first=first, second=second, least=2)
     directions = random_directions(first.shape[1], projections, seed=seed).astype(first.dtype)
     first, second = first @ directions, second @ directions
@@ -65,8 +63,8 @@ def laplacian_pyramid(images: np.ndarray) -> list[np.ndarray]:
     """
     levels, image = [], np.asarray(images, np.float32)
     while min(image.shape[1:3]) >= 2 * LEAST_SIDE:
-        smaller = _blurred(image)[:, ::2, ::2]
-        levels.append(image - _enlarged(smaller, image.shape))
+        smaller = _blur(image)[:, ::2, ::2]
+        levels.append(image - _enlarge(smaller, image.shape))
         image = smaller
     return [*levels, image]
 
@@ -122,16 +120,16 @@ def _descriptors(level: np.ndarray, patches: int, seed: int) -> np.ndarray:
     return ((found - mean) / spread).astype(np.float32).reshape(len(found), -1)
 
 
-def _blurred(images: np.ndarray) -> np.ndarray:
+def _blur(images: np.ndarray) -> np.ndarray:
     for axis in (1, 2):
         images = convolve1d(images, TAPS, axis=axis, mode="mirror")
     return images
 
 
-def _enlarged(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _enlarge(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     spread = np.zeros(shape, np.float32)
     spread[:, ::2, ::2] = images
-    return 4.0 * _blurred(spread)
+    return 4.0 * _blur(spread)
 
 
 def _compute_sliced(given: Comparison) -> Computed:

