@@ -13,15 +13,15 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.running import ROOT, FailedError, markdown, train
-from ganapp.training.diagnostics.plots import (
-    DARK,
-    FAKE_COLOUR,
+from ganapp.training.evaluation.pictures import (
+    LAST_COLOUR,
     REAL_COLOUR,
+    SAMPLE_COLOUR,
+    image_grid,
     new_figure,
     plain,
     render,
 )
-from ganapp.training.evaluation.pictures import image_grid
 
 SETTINGS = "benchmarks/classic_collapse.toml"
 # Relativistic pairing with both penalties (Huang et al., 2024, arXiv:2501.05441), nothing else: the
@@ -139,7 +139,7 @@ def picture(cases: dict[str, Trained]) -> Image.Image:
     for above, below, (name, case) in zip(upper, lower, cases.items(), strict=True):
         above.imshow(np.asarray(image_grid(case.samples, columns=8)))
         above.set_axis_off()
-        above.set_title(_title(name, case), fontsize=10, color=DARK)
+        above.set_title(_title(name, case), fontsize=10, color=LAST_COLOUR)
         _classes(plain(below), case)
     lower[0].set_ylabel("share of samples (%)", fontsize=9)
     shares, _ = next(iter(cases.values())).shares
@@ -172,7 +172,7 @@ def _wrapped(sentence: str) -> str:
 def _classes(axes: Any, case: Trained) -> None:
     places = np.arange(len(case.shares[0]))
     kinds = zip(
-        ("generated", "training data"), case.shares, (FAKE_COLOUR, REAL_COLOUR), strict=True
+        ("generated", "training data"), case.shares, (SAMPLE_COLOUR, REAL_COLOUR), strict=True
     )
     for number, (label, shares, colour) in enumerate(kinds):
         axes.bar(places + 0.4 * number - 0.2, 100 * shares, 0.4, label=label, color=colour)

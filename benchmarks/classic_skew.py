@@ -22,11 +22,11 @@ from benchmarks.gaussian_fit import (
 )
 from benchmarks.running import markdown
 from ganapp.training.diagnostics.divergences import jensen_shannon, regular_cells
-from ganapp.training.diagnostics.plots import (
-    DARK,
-    FAKE_COLOUR,
-    MARK_COLOUR,
+from ganapp.training.evaluation.pictures import (
+    LAST_COLOUR,
+    MODE_COLOUR,
     REAL_COLOUR,
+    SAMPLE_COLOUR,
     new_figure,
     plain,
     render,
@@ -106,16 +106,16 @@ def _densities(axes: Any, case: Case) -> None:
     axes.fill_between(x, np.exp(LOG_P), color=REAL_COLOUR, alpha=0.45, linewidth=0, label="P")
     best, gan = case.minima[0], case.gans[0]
     found = divergence(case.skew, gan.mean, gan.sigma)
-    styles = {"color": MARK_COLOUR, "linewidth": 2.8, "label": "best Gaussian Q, by quadrature"}
+    styles = {"color": MODE_COLOUR, "linewidth": 2.8, "label": "best Gaussian Q, by quadrature"}
     axes.plot(x, np.exp(gaussian_log_density(CELLS, best.mean, best.sigma)), **styles)
-    styles = {"color": FAKE_COLOUR, "linewidth": 1.6, "label": "Gaussian Q of the GAN"}
+    styles = {"color": SAMPLE_COLOUR, "linewidth": 1.6, "label": "Gaussian Q of the GAN"}
     axes.plot(x, np.exp(gaussian_log_density(CELLS, gan.mean, gan.sigma)), "--", **styles)
     axes.set_title(
         f"lambda = {case.skew:g}\n"
         f"quadrature: mean {best.mean:.2f}, sigma {best.sigma:.2f}, JS {best.divergence:.5f}\n"
         f"GAN: mean {gan.mean:.2f}, sigma {gan.sigma:.2f}, JS {found:.5f}",
         fontsize=9,
-        color=DARK,
+        color=LAST_COLOUR,
     )
     axes.set_xlim(-REACH, REACH)
     axes.set_xlabel("x", fontsize=9)

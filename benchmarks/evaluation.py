@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ganapp.training.evaluation.features.store import FeatureStatistics
+from ganapp.training.evaluation.features.spaces import FeatureStatistics
 from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, statistics_moments
 from ganapp.training.evaluation.metrics.kernel_distance import kernel_distance
 from ganapp.training.evaluation.metrics.precision_recall import compare_neighbours

@@ -8,6 +8,9 @@ from sklearn.datasets import load_digits
 
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features.spaces import FeatureStatistics
+from ganapp.training.evaluation.metric import EvaluationData
+from ganapp.training.evaluation.metrics.frechet_distance import statistics_moments
 
 SIDE = (-2.0, 0.0, 2.0)
 GRID = types.SimpleNamespace(centres=np.array([(x, y) for x in SIDE for y in SIDE]), sigma=0.05)
@@ -28,9 +31,22 @@ def digits():
     )
 
 
+def make_evaluator(spec, **options):
+    """An evaluator of these data, with options of both classes."""
+    names = ("baseline_components", "figures", "training_figures", "reference")
+    own = {name: options.pop(name) for name in names if name in options}
+    return Evaluator(EvaluationData(spec, **options), **own)
+
+
+def moments(features):
+    """Mean and covariance of features `(n, d)`."""
+    features = np.asarray(features)
+    return statistics_moments(FeatureStatistics(features.shape[1]).update(features))
+
+
 def digit_evaluator(data, *, train=800, held_out=297, **options):
-    """A evaluator of the first of these digits."""
-    return Evaluator(
+    """An evaluator of the first of these digits."""
+    return make_evaluator(
         data.spec,
         train=data.train[:train],
         held_out=data.held_out[:held_out],

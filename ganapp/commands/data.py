@@ -332,10 +332,10 @@ def _title(content: Json, config: DataConfig) -> str:
 
 def _picture(source: Source, examples: Examples, title: str) -> PIL.Image.Image:
     from ganapp.training.evaluation.data_pictures import (
+        add_title,
         clip_sheet,
         image_sheet,
         point_sheet,
-        titled,
     )
     from ganapp.training.evaluation.table_pictures import marginal_page
 
@@ -359,7 +359,7 @@ def _picture(source: Source, examples: Examples, title: str) -> PIL.Image.Image:
             real=examples.training,
             names=("training", "held out"),
         )
-        return titled(page, title)
+        return add_title(page, title)
     labels = None if examples.labels is None else examples.labels[:POINTS]
     return point_sheet(examples.training[:POINTS], labels, classes, title=title)
 

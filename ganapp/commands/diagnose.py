@@ -74,7 +74,7 @@ def _draw_dirac(names: Sequence[str], out: Path) -> None:
         raise UserError(str(error)) from error
     starts = range(0, len(chosen), ROWS)
     for number, start in enumerate(starts, start=1):  # each page is kept as soon as it is drawn
-        (page,) = dirac_page(chosen[start : start + ROWS])
+        page = dirac_page(chosen[start : start + ROWS])
         path = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
         page.save(path)
         console.print(f"{path}: {page.width} x {page.height} pixels.", soft_wrap=True)

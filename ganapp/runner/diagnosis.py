@@ -18,9 +18,9 @@ from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.diagnostics import plots
 from ganapp.training.diagnostics.alarms import Alarm, undecided_alarms
-from ganapp.training.diagnostics.density import KernelDensity
-from ganapp.training.diagnostics.divergences import divergences, regular_cells
+from ganapp.training.diagnostics.divergences import integrated_jensen_shannon, regular_cells
 from ganapp.training.diagnostics.optimal_discriminator import (
+    KernelDensity,
     OptimalComparison,
     compare_with_optimal,
     log_ratio_of,
@@ -246,7 +246,7 @@ class Theory:
                 break
             cells = regular_cells(low - margin, high + margin, counts)
             try:
-                found = divergences(data.log_density, density, cells).jensen_shannon
+                found = integrated_jensen_shannon(data.log_density, density, cells)
             except NotComputable as error:
                 reason = str(error)
                 continue

@@ -39,9 +39,10 @@ from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
 from ganapp.training.data.densities import Mixture
-from ganapp.training.diagnostics.weight_history import WeightHistory
+from ganapp.training.diagnostics.alarms import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.metric import EvaluationData
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
@@ -355,7 +356,7 @@ def make_evaluator(
     count = real_count(evaluation, source)
     train, train_labels = source.training_examples(count)
     held_out, held_out_labels = source.held_out_examples(count)
-    return Evaluator(
+    data = EvaluationData(
         source.spec,
         train=train,
         held_out=held_out,
@@ -365,13 +366,16 @@ def make_evaluator(
         channel_images=source.channel_images,
         neighbours=evaluation.neighbours,
         components=evaluation.components,
-        baseline_components=evaluation.baseline_components,
         features=evaluation.features.build(),
+        cache=None if cache is None else cache / "evaluation",
+        seed=evaluation.seed,
+    )
+    return Evaluator(
+        data,
+        baseline_components=evaluation.baseline_components,
         figures=evaluation.figures,
         training_figures=(evaluation.metric,),
-        cache=None if cache is None else cache / "evaluation",
         reference=evaluation.reference,
-        seed=evaluation.seed,
     )
 
 

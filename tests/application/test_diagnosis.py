@@ -20,10 +20,11 @@ from ganapp.runner.diagnosis import (
 from ganapp.runner.experiment import compose
 from ganapp.runs import Run
 from ganapp.training.callbacks.metrics import MetricsLog
-from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Remedy, remedies, wandering
+from ganapp.training.diagnostics import alarms as alarms_module
+from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Remedy, wandering
 
 FOUR = 'prior = { name = "bernoulli", size = 2 }'
-REMEDIES = [each for each in vars(remedies).values() if isinstance(each, Remedy)]
+REMEDIES = [each for each in vars(alarms_module).values() if isinstance(each, Remedy)]
 MORE = Remedy(setting="more")
 ALARM = Alarm(name="duplicates", seen="80% [of] pairs", meaning="few differ", remedies=(MORE,))
 

@@ -7,11 +7,11 @@ import numpy as np
 import PIL.Image
 import pytest
 from case import small_images
+from evaluation_cases import make_evaluator
 from run_case import ganapp
 
 from ganapp.runner.pictures import draw_pictures
 from ganapp.training.data import ArraySource
-from ganapp.training.evaluation.evaluator import Evaluator
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_bars_of_a_class_without_a_known_label_are_left_out(tmp_path):
     )
     spec = small_images(60, 3, "abc")
     source = ArraySource(spec, images, images[:3], labels, np.array([0, 1, 2]))
-    judge = Evaluator(spec, train=images, held_out=images[:3], train_labels=labels)
+    judge = make_evaluator(spec, train=images, held_out=images[:3], train_labels=labels)
     report = judge.report(images[:40]).as_dict()
     assert report["details"]["classes_found"]["names"] == ["a", "b"]
     drawn = draw_pictures(source, judge, tmp_path, images, report, whose="nobody")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation_cases import make_evaluator
 
 from ganapp.training import rows_on_disk
 from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.data import DataSpec
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import Pixels
 from ganapp.training.evaluation.metric import SampleSet
 from ganapp.training.rows_on_disk import (
@@ -88,7 +88,9 @@ def test_a_judge_says_the_same_of_rows_on_the_disk(images, spec, little_memory, 
 
     def judged(given):
         train, held_out = images[:60], images[60:90]
-        judge = Evaluator(spec, train=train, held_out=held_out, components=4, baseline_components=2)
+        judge = make_evaluator(
+            spec, train=train, held_out=held_out, components=4, baseline_components=2
+        )
         return judge, judge.evaluate(given)
 
     judge, small = judged(rows_of(np.split(samples, 3), 66))

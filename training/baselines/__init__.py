@@ -16,8 +16,7 @@ from ganapp.training.baselines.metropolis import Metropolis
 from ganapp.training.registry import Registry
 
 BASELINES = Registry(
-    "baseline",
-    [Gaussian, Mixture, KernelDensity, PcaGaussian, AutoencoderMixture, Vae, Metropolis],
+    "baseline", [Gaussian, Mixture, KernelDensity, PcaGaussian, AutoencoderMixture, Vae, Metropolis]
 )
 
 __all__ = ["BASELINES", "Baseline", "Fitted", "MixtureBaseline", "RealData"]

@@ -42,14 +42,7 @@ BOUND_DRAWS = 16  # latents of every example that the bound is averaged over
 
 
 class FittedAutoencoder(Fitted):
-    """Decodes draws from a mixture of latents.
-
-    Args:
-        units: of the features.
-        encode: from examples `(n, *units.shape)` to latents.
-        decode: from latents to examples.
-        mixture: scikit-learn's, of the latents.
-    """
+    """Decodes draws from a mixture of latents."""
 
     def __init__(
         self, units: Units, encode: keras.Model, decode: keras.Model, mixture: "GaussianMixture"
@@ -72,33 +65,49 @@ class FittedAutoencoder(Fitted):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AutoencoderMixture(Baseline):
-    """A small autoencoder and a full-covariance Gaussian mixture in its latent space.
+class TrainedBaseline(Baseline):
+    """Options of networks and of their training.
 
     Args:
-        latent: size of a latent; at most that of an example.
-        mixture_components: Gaussians in the latent space; as many as known modes when not given,
-            10 where none are.
-        units: of the encoder's dense layers; the decoder has them in reverse.
+        latent: size of a latent.
+        units: of the encoder's dense layers; the decoder has them in reverse. None make both
+            linear.
         steps: of training.
         batch_size: examples a step.
         learning_rate: of Adam at the start.
     """
 
-    name = "autoencoder_mixture"
-    reference = "Ghosh et al., 2020, arXiv:1903.12436"
-    formula = "min |x - D(E(x))|^2;  E(x) ~ sum_k w_k N(m_k, S_k);  samples D(z)"
     latent: int = 16
-    mixture_components: int | None = None
     units: tuple[int, ...] = (256, 128)
     steps: int = 3_000
     batch_size: int = 64
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
+        for name in ("latent", "steps", "batch_size"):
+            self.refuse(name, "at least 1", getattr(self, name) >= 1)
+        self.refuse("units", "numbers of at least 1", all(width >= 1 for width in self.units))
+        self.refuse("learning_rate", "above 0", self.learning_rate > 0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AutoencoderMixture(TrainedBaseline):
+    """A small autoencoder and a full-covariance Gaussian mixture in its latent space.
+
+    Args:
+        mixture_components: Gaussians in the latent space; as many as known modes when not given,
+            10 where none are.
+    """
+
+    name = "autoencoder_mixture"
+    reference = "Ghosh et al., 2020, arXiv:1903.12436"
+    formula = "min |x - D(E(x))|^2;  E(x) ~ sum_k w_k N(m_k, S_k);  samples D(z)"
+    mixture_components: int | None = None
+
+    def __post_init__(self) -> None:
         given = self.mixture_components
         self.refuse("mixture_components", "at least 1", given is None or given >= 1)
-        _check_options(self)
+        super().__post_init__()
 
     def fit(self, data: RealData, *, seed: int = 0) -> FittedAutoencoder:
         check_differ(data.train)
@@ -111,15 +120,8 @@ class AutoencoderMixture(Baseline):
         def loss(batch: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
             return tf.reduce_mean(tf.square(batch - decode(encode(batch))))
 
-        _minimise(
-            loss,
-            [*encode.trainable_variables, *decode.trainable_variables],
-            examples,
-            steps=self.steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            seed=seed,
-        )
+        variables = [*encode.trainable_variables, *decode.trainable_variables]
+        _minimise(loss, variables, examples, options=self, seed=seed)
         latents = _run(encode, examples[:MOST_EXAMPLES])
         modes = 10 if data.modes is None else len(data.modes.centres)
         mixture = fit_mixture(latents, self.mixture_components or modes, seed)
@@ -127,15 +129,7 @@ class AutoencoderMixture(Baseline):
 
 
 class FittedVae(Fitted):
-    """Networks and noise of a variational autoencoder.
-
-    Args:
-        units: of the features.
-        latent: size of a latent.
-        hidden: units of the dense layers.
-        noisy: whether samples have the decoder's noise.
-        seed: of the weights.
-    """
+    """Networks and noise of a variational autoencoder."""
 
     name = "variational autoencoder"
 
@@ -152,7 +146,6 @@ class FittedVae(Fitted):
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Everything that is learnt."""
         networks = (self.encode, self.decode)
         return [*(v for n in networks for v in n.trainable_variables), self._log_noise]
 
@@ -162,16 +155,11 @@ class FittedVae(Fitted):
         return self._least + tf.exp(self._log_noise.value)
 
     def bounds(self, examples: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One draw of the evidence lower bound, in nats of features, and its KL divergence.
+        """One draw of the evidence lower bound, in nats of features, and its KL divergence, `(n,)`
+        each.
 
-        log N(x; D(z), s^2 I) - KL(N(m, v) || N(0, I)) with z ~ N(m, v) from the encoder.
-
-        Args:
-            examples: float32 `(n, *units.shape)`.
-            key: int64 `(2,)` of the latents.
-
-        Returns:
-            Both float32 `(n,)`.
+        log N(x; D(z), s^2 I) - KL(N(m, v) || N(0, I)) with z ~ N(m, v) from the encoder, of
+        examples float32 `(n, *units.shape)` and an int64 key `(2,)`.
         """
         mean, log_variance = tf.split(self.encode(examples), 2, axis=1)
         log_variance = tf.clip_by_value(log_variance, -20.0, 20.0)
@@ -187,20 +175,15 @@ class FittedVae(Fitted):
         return likelihood - divergence, divergence
 
     def bound(self, samples: np.ndarray, *, draws: int = BOUND_DRAWS, seed: int = 0):
-        """The evidence lower bound of each example in nats and user units, and the KL in it.
+        """The evidence lower bound of each example in nats and user units, and the KL in it, `(n,)`
+        each.
 
-        Args:
-            samples: `(n, *shape)` in user units; pixels may be any real numbers.
-            draws: of the latents, averaged.
-            seed: of the latents.
-
-        Returns:
-            Both float64 `(n,)`.
+        Averaged over so many `draws` of the latents; pixels may be any real numbers.
         """
         examples = tf.constant(self.units.to_examples(samples))
+        keys = (tf.constant([-1 - DRAWS - seed, draw], tf.int64) for draw in range(draws))
         found = [
-            [part.numpy().astype(np.float64) for part in self.bounds(examples, _key(seed, draw))]
-            for draw in range(draws)
+            [part.numpy().astype(np.float64) for part in self.bounds(examples, key)] for key in keys
         ]
         bounds, divergences = np.mean(found, axis=0)
         return bounds + self.units.log_volume, divergences
@@ -224,32 +207,18 @@ class FittedVae(Fitted):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Vae(Baseline):
+class Vae(TrainedBaseline):
     """A variational autoencoder; its evidence lower bound is measured on held-out data.
 
     Args:
-        latent: size of a latent.
-        units: of the encoder's dense layers; the decoder has them in reverse. None make both
-            linear.
         noise: whether samples have the decoder's noise; vectors have and pixels have not when it
             is not given.
-        steps: of training.
-        batch_size: examples a step.
-        learning_rate: of Adam at the start.
     """
 
     name = "vae"
     reference = "Kingma and Welling, 2014, arXiv:1312.6114"
     formula = "max E_q log N(x; D(z), s^2 I) - KL(q(z | x) || N(0, I));  samples D(z)"
-    latent: int = 16
-    units: tuple[int, ...] = (256, 128)
     noise: bool | None = None
-    steps: int = 3_000
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-
-    def __post_init__(self) -> None:
-        _check_options(self)
 
     def fit(self, data: RealData, *, seed: int = 0) -> FittedVae:
         check_differ(data.train)
@@ -260,28 +229,18 @@ class Vae(Baseline):
         def loss(batch: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
             return -tf.reduce_mean(fitted.bounds(batch, key)[0]) / units.dimensions
 
-        _minimise(
-            loss,
-            fitted.variables,
-            units.to_examples(data.train),
-            steps=self.steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            seed=seed,
-        )
+        examples = units.to_examples(data.train)
+        _minimise(loss, fitted.variables, examples, options=self, seed=seed)
         return fitted
 
 
 def encoder(
     shape: tuple[int, ...], outputs: int, *, units: tuple[int, ...], seed: int
 ) -> keras.Model:
-    """From examples `(n, *shape)` to `(n, outputs)`.
+    """From examples `(n, *shape)` to `(n, outputs)`, without an activation.
 
-    Args:
-        shape: of an example.
-        outputs: numbers that come out, without an activation.
-        units: of the dense layers before them; none make it a linear map.
-        seed: of the weights; the same seed gives the same weights.
+    `units` are of the dense layers before; none make it a linear map. The same seed gives the same
+    weights.
     """
     layers = _Layers(seed)
     values = inputs = keras.Input(shape)
@@ -297,13 +256,8 @@ def encoder(
 def decoder(
     latent: int, shape: tuple[int, ...], *, units: tuple[int, ...], seed: int
 ) -> keras.Model:
-    """From latents `(n, latent)` to examples `(n, *shape)`, not clipped.
-
-    Args:
-        latent: size of a latent.
-        shape: of an example.
-        units: of the dense layers, the last one first; none make it a linear map.
-        seed: of the weights.
+    """From latents `(n, latent)` to examples `(n, *shape)`, not clipped; `units` as of the encoder,
+    reversed.
     """
     layers = _Layers(seed)
     values = inputs = keras.Input((latent,))
@@ -330,24 +284,17 @@ def _minimise(
     variables: Sequence[keras.Variable],
     examples: np.ndarray,
     *,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
+    options: TrainedBaseline,
     seed: int,
 ) -> None:
-    """Takes `steps` steps of Adam, with a learning rate that falls to 0 like a cosine.
+    """Takes steps of Adam, with a learning rate that falls to 0 like a cosine.
 
-    Args:
-        loss: of examples `(batch_size, *shape)` and an int64 key `(2,)` for whatever it draws: a
-            scalar.
-        variables: what is changed.
-        examples: `(n, *shape)`; a batch is drawn from them with replacement.
-        steps: how many.
-        batch_size: examples a step.
-        learning_rate: at the start.
-        seed: of batches and keys.
+    `loss` is a scalar of examples `(batch_size, *shape)`, drawn with replacement, and an int64 key
+    `(2,)` for whatever it draws.
     """
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+    steps = options.steps
+    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
+    optimizer = keras.optimizers.Adam(rate)
     optimizer.build(variables)
     with tf.device("CPU:0"):
         data = tf.constant(examples)
@@ -357,7 +304,7 @@ def _minimise(
         key = tf.stack([tf.constant(DRAWS + seed, tf.int64), step])
         # A key of its own for the batch: the step is never negative.
         index = tf.random.stateless_uniform(
-            (batch_size,), -1 - key, minval=0, maxval=len(examples), dtype=tf.int32
+            (options.batch_size,), -1 - key, minval=0, maxval=len(examples), dtype=tf.int32
         )
         with tf.GradientTape() as tape:
             value = loss(tf.gather(data, index), key)
@@ -385,12 +332,7 @@ class _Layers:
 
     def convolution(self, channels: int, strides: int = 1, activation: str | None = "relu"):
         return keras.layers.Conv2D(
-            channels,
-            3,
-            strides,
-            "same",
-            activation=activation,
-            kernel_initializer=self._weights(),
+            channels, 3, strides, "same", activation=activation, kernel_initializer=self._weights()
         )
 
     def _weights(self) -> keras.initializers.Initializer:
@@ -409,15 +351,3 @@ def _run(network: keras.Model, values: np.ndarray) -> np.ndarray:
         for start in range(0, len(values), BLOCK)
     ]
     return np.concatenate(parts).reshape(len(values), -1).astype(np.float64)
-
-
-def _check_options(member: "AutoencoderMixture | Vae") -> None:
-    """Refuses options of a network and its training that are out of range."""
-    for name in ("latent", "steps", "batch_size"):
-        member.refuse(name, "at least 1", getattr(member, name) >= 1)
-    member.refuse("units", "numbers of at least 1", all(width >= 1 for width in member.units))
-    member.refuse("learning_rate", "above 0", member.learning_rate > 0)
-
-
-def _key(seed: int, draw: int) -> tf.Tensor:
-    return tf.constant([-1 - DRAWS - seed, draw], tf.int64)

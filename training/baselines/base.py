@@ -2,36 +2,24 @@
 
 import abc
 import dataclasses
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
 from ganapp.training.data.densities import Mixture
+from ganapp.training.data.source import Density
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.columns import Numeric
 from ganapp.training.evaluation.features.spaces import plain_space
 
-DENSITY_EXAMPLES = (
-    1_000  # held-out examples behind a log-density: its standard error is small by then
-)
-
-
-class Density(Protocol):
-    """A density of the data that is known exactly."""
-
-    def log_density(self, points: np.ndarray) -> np.ndarray:
-        """In nats, `(n, d)` to `(n,)`."""
+# Held-out examples behind a log-density: its standard error is small by then.
+DENSITY_EXAMPLES = 1_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RealData:
-    """The data that a baseline is fitted on.
-
-    Args:
-        spec: the source's description.
-        train: training examples `(n, *shape)` in user units.
-        density: with the exact `log_density(points)` of the data, where it is known.
-        modes: with the `centres` of a known mixture, where there is one.
+    """The data, in user units, that a baseline is fitted on, with the exact density and the modes
+    where they are known.
     """
 
     spec: DataSpec
@@ -121,11 +109,8 @@ class Baseline(abc.ABC):
 class Units:
     """Conversion between the user's units and flat float64 features of about unit size.
 
-    `shape` is that of an example whose features are not flat (what networks take), `dimensions`
-    the number of its features.
-
-    Args:
-        spec: the source's description.
+    `shape` is that of an example whose features are not flat (what networks take), `dimensions` the
+    number of its features.
     """
 
     def __init__(self, spec: DataSpec) -> None:
@@ -190,13 +175,11 @@ class Units:
 
 
 def check_count(count: int) -> None:
-    """Raises a ValueError for less than one sample."""
     if count < 1:
         raise ValueError(f"`count` must be at least 1. Received: count={count}")
 
 
 def check_differ(train: np.ndarray) -> None:
-    """Raises a ValueError unless there are at least 2 training examples that differ."""
     if len(train) < 2 or not np.ptp(np.reshape(train, (len(train), -1)), axis=0).any():
         raise ValueError(
             "`train` must hold at least 2 examples that differ. "

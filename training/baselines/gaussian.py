@@ -17,7 +17,7 @@ from ganapp.training.baselines.base import (
     check_differ,
 )
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.diagnostics.density import search_width
+from ganapp.training.diagnostics.optimal_discriminator import search_width
 from ganapp.training.evaluation.features.spaces import PrincipalComponents, features_of
 from ganapp.training.rows_on_disk import rows_of, take_rows
 
@@ -40,15 +40,8 @@ NARROWEST, WIDEST = 1e-4, 10.0  # limits of the width in features, which have ab
 
 
 class FittedGaussian(FittedDensity):
-    """A Gaussian with some variances along given directions and one along all others.
-
-    Args:
-        units: of the features.
-        name: as printed in a report.
-        mean: float64 `(d,)`.
-        directions: orthonormal rows `(k, d)`.
-        variances: along them `(k,)`, above 0.
-        rest: variance along every other direction, above 0 where there are such.
+    """A Gaussian with `variances (k,)` along orthonormal rows `directions (k, d)`, and the variance
+    `rest` along every other direction.
     """
 
     def __init__(
@@ -123,10 +116,7 @@ class PcaGaussian(Baseline):
     """A Gaussian on principal components, with the same small noise along all other directions.
 
     Probabilistic principal components: the best Gaussian of its kind, whose noise has the mean
-    variance of what the components leave out.
-
-    Args:
-        components: principal components; capped by dimension and count.
+    variance of what the components leave out. The components are capped by dimension and count.
     """
 
     name = "pca_gaussian"
@@ -163,15 +153,10 @@ class PcaGaussian(Baseline):
 class MixtureBaseline(Fitted):
     """A full-covariance Gaussian mixture on principal components of the training data.
 
-    Principal components keep the fit well conditioned when there are more pixels than examples,
-    or pixels that never change. At most 10,000 training examples are used, drawn if there are more.
-
-    Args:
-        spec: the source's description.
-        train: training examples `(n, *shape)` in user units.
-        mixture_components: Gaussians, at least 1; capped by `n`.
-        components: principal components; capped by dimension and count.
-        seed: of the fit.
+    Principal components keep the fit well conditioned when there are more pixels than examples, or
+    pixels that never change. At most 10,000 training examples `(n, *shape)` in user units are used,
+    drawn if there are more. The number of Gaussians, at least 1, is capped by `n`, that of
+    components by dimension and count.
 
     Raises:
         ValueError: fewer than 2 different training examples.
@@ -186,11 +171,6 @@ class MixtureBaseline(Fitted):
         components: int = 32,
         seed: int = 0,
     ) -> None:
-        if mixture_components < 1:
-            raise ValueError(
-                "`mixture_components` must be at least 1. "
-                f"Received: mixture_components={mixture_components}"
-            )
         self.spec = spec
         if len(train) > MOST_EXAMPLES:
             generator = np.random.default_rng(seed)
@@ -199,19 +179,9 @@ class MixtureBaseline(Fitted):
         self._space = PrincipalComponents(self._units.base, train, components=components, seed=seed)
         self._mixture = fit_mixture(features_of(self._space, train), mixture_components, seed)
         self.components = self._mixture.n_components
+        self.name = f"{self.components}-component Gaussian mixture"
 
-    @property
-    def name(self) -> str:
-        """The name in a report."""
-        return f"{self.components}-component Gaussian mixture"
-
-    def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Draws `count` samples in user units, in random order; a pure function of the seed.
-
-        Returns:
-            uint8 `(count, height, width, channels)`, clipped and rounded like any generated
-            image, or float32 `(count, d)`.
-        """
+    def sample(self, count, seed=0):
         check_count(count)
         scores = draw_samples(self._mixture, count, seed)
         parts = (scores[i : i + DRAWN] for i in range(0, count, DRAWN))
@@ -250,13 +220,7 @@ class Mixture(Baseline):
 
 
 class FittedKernels(FittedDensity):
-    """scikit-learn's estimate with a chosen width.
-
-    Args:
-        units: of the features.
-        features: float64 `(n, d)`.
-        bandwidth: standard deviation of the kernels in features.
-    """
+    """scikit-learn's estimate with a chosen width, the standard deviation in features."""
 
     def __init__(self, units: Units, features: np.ndarray, bandwidth: float) -> None:
         from sklearn.neighbors import KernelDensity
@@ -339,11 +303,8 @@ def draw_samples(mixture: "GaussianMixture", count: int, seed: int) -> np.ndarra
 
 
 def best_bandwidth(centres: np.ndarray, held_back: np.ndarray) -> float:
-    """The width of kernels on some points under which others are likeliest.
-
-    Args:
-        centres: `(n, d)`; the first 4,000 are used.
-        held_back: `(m, d)`; the first 1,000 are used.
+    """The width of kernels on some points (the first 4,000) under which others (1,000) are
+    likeliest.
     """
     from scipy.special import logsumexp
     from sklearn.metrics import euclidean_distances

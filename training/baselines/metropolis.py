@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from ganapp.training.baselines.base import Baseline, Density, Fitted, RealData, check_count
+from ganapp.training.baselines.base import Baseline, Fitted, RealData, check_count
+from ganapp.training.data.source import Density
 
 WANTED_ACCEPTANCE = 0.3  # between .44, the best in one dimension, and .234, in very many
 LEAST_KEPT = 4  # states of a chain, for figures of the chains
@@ -35,19 +36,10 @@ class Walk:
         self.heights = np.where(taken, heights, self.heights)
         return float(taken.mean())
 
-    def copy(self) -> "Walk":
-        """The same state, to go on from without changing this one."""
-        return Walk(self.places.copy(), self.heights.copy())
-
 
 class FittedWalk(Fitted):
-    """Chains that have found the density, and the step that suits it.
-
-    Args:
-        density: with `log_density`.
-        walk: after the burn-in.
-        steps: standard deviation of a proposal along each axis `(d,)`.
-        thinning: steps from one kept state to the next.
+    """Chains after the burn-in, and the standard deviations `steps (d,)` of a proposal that suit
+    them.
     """
 
     def __init__(self, density: Density, walk: Walk, steps: np.ndarray, thinning: int) -> None:
@@ -72,7 +64,7 @@ class FittedWalk(Fitted):
     def chains(self, kept: int, seed: int = 0) -> tuple[np.ndarray, float]:
         """`kept` states of every chain, float64 `(kept, chains, d)`, and the acceptance rate."""
         random = np.random.default_rng((seed, 1))
-        walk, states, rates = self._walk.copy(), [], []
+        walk, states, rates = dataclasses.replace(self._walk), [], []
         for _ in range(kept):
             rates += [walk.move(self._density, self.steps, random) for _ in range(self.thinning)]
             states.append(walk.places)
@@ -130,25 +122,18 @@ class Metropolis(Baseline):
 
 
 def effective_samples(chains: np.ndarray) -> float:
-    """The effective sample size of the worst coordinate: as many independent draws are as good.
-
-    Args:
-        chains: `(steps, chains, d)`, at least 4 steps.
+    """The effective sample size of the worst coordinate of chains `(steps, chains, d)`: as many
+    independent draws are as good.
     """
-    _check(chains)
     return min(_effective(chains[..., place]) for place in range(chains.shape[2]))
 
 
 def scale_reduction(chains: np.ndarray) -> float:
-    """The potential scale reduction of the worst coordinate.
+    """The potential scale reduction of the worst coordinate of chains `(steps, chains, d)`.
 
     The width of all chains together over that of each half of one: 1 where they have mixed; above
     1.01 they have not.
-
-    Args:
-        chains: `(steps, chains, d)`, at least 4 steps.
     """
-    _check(chains)
     half = len(chains) // 2
     halves = np.concatenate([chains[:half], chains[half : 2 * half]], axis=1)
     within, total = _variances(halves)
@@ -170,7 +155,10 @@ def _effective(chains: np.ndarray) -> float:
     within, total = (float(value[0]) for value in _variances(chains[..., None]))
     if within == 0:
         return float(count)  # each stayed where it was: one draw a chain
-    covariances = _autocovariances(chains).mean(axis=1)
+    # Biased autocovariances of every chain by lag.
+    spectrum = np.fft.rfft(chains - chains.mean(axis=0), 2 * steps, axis=0)
+    covariances = np.fft.irfft(np.abs(spectrum) ** 2, 2 * steps, axis=0)[:steps] / steps
+    covariances = covariances.mean(axis=1)
     correlations = 1 - (within - covariances * steps / (steps - 1)) / total
     correlations[0] = 1.0
     pairs = correlations[: steps // 2 * 2].reshape(-1, 2).sum(axis=1)
@@ -179,19 +167,3 @@ def _effective(chains: np.ndarray) -> float:
     pairs = np.minimum.accumulate(pairs)  # in theory they fall; noise must not add to the sum
     time = max(2 * pairs.sum() - 1, 1 / np.log10(max(steps * count, 11)))
     return steps * count / time
-
-
-def _autocovariances(chains: np.ndarray) -> np.ndarray:
-    """Biased autocovariances of every chain by lag, `(steps, chains)`."""
-    steps = len(chains)
-    centred = chains - chains.mean(axis=0)
-    spectrum = np.fft.rfft(centred, 2 * steps, axis=0)
-    return np.fft.irfft(np.abs(spectrum) ** 2, 2 * steps, axis=0)[:steps] / steps
-
-
-def _check(chains: np.ndarray) -> None:
-    if np.ndim(chains) != 3 or len(chains) < 4:
-        raise ValueError(
-            "`chains` must have the shape (steps, chains, d) with at least 4 steps. "
-            f"Received: shape={np.shape(chains)}"
-        )

@@ -8,8 +8,7 @@ import PIL.Image
 from numpy.typing import ArrayLike
 
 from ganapp.training.callbacks.step_callback import Logs, StepCallback
-from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Snapshot, find_alarms
-from ganapp.training.diagnostics.weight_history import WeightHistory
+from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Snapshot, WeightHistory, find_alarms
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.rows_on_disk import generated_rows
 

@@ -5,17 +5,17 @@ a `Snapshot` of a run.
 """
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 from scipy.stats import binom
 
 from ganapp.training.data.densities import Mixture
 from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.diagnostics import remedies
-from ganapp.training.diagnostics.remedies import Remedy
 from ganapp.training.diagnostics.spectrum import LEAST as LEAST_GAPS
 from ganapp.training.diagnostics.spectrum import spectrum
 from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
@@ -24,6 +24,114 @@ from ganapp.training.evaluation.metrics.lost_tails import LostTail, find_lost_ta
 from ganapp.training.evaluation.metrics.modes import FAIR_PART, count_modes
 from ganapp.training.evaluation.metrics.precision_recall import NeighbourBalls, neighbour_figures
 from ganapp.training.objectives.base import Objective
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """One thing to try.
+
+    Args:
+        name: of the member or option, to be ruled out where a run uses it already; empty for advice
+            that always holds.
+        setting: in words, with options of the command line in backticks.
+    """
+
+    name: str = ""
+    setting: str
+
+
+def _set(*settings: str) -> str:
+    """Settings as a shell takes them."""
+    return f"`{' '.join(f'--set {shlex.quote(setting)}' for setting in settings)}`"
+
+
+def _of_both(setting: str) -> str:
+    """A setting of both optimizers."""
+    return _set(*(f"{player}.optimizer.{setting}" for player in ("generator", "discriminator")))
+
+
+def _remedy(name: str, setting: str) -> Remedy:
+    return Remedy(name=name, setting=_set(setting))
+
+
+PACKING = _remedy("packing", "discriminator.packing=2")
+MINIBATCH = _remedy("minibatch", "discriminator.minibatch=standard_deviation")
+RELATIVISTIC = _remedy("relativistic", "objective.name=relativistic")
+NON_SATURATING = _remedy("non_saturating", "objective.name=non_saturating")
+WGAN_GP = _remedy("wgan_gp", "objective.name=wgan_gp")
+ALTERNATIVE_GOAL = _remedy("alternative_goal", "objective.generator_goal=alternative")
+R1 = _remedy("r1", "objective.terms.r1.weight=1.0")
+STRONGER_PENALTY = Remedy(setting="a larger weight of the gradient penalty")
+SPECTRAL_NORM = _remedy("spectral_norm", "objective.constraint.name=spectral_norm")
+PULLING_AWAY = _remedy("pulling_away", "objective.terms.pulling_away={}")
+INSTANCE_NOISE = _remedy("instance_noise", "objective.augmentations.instance_noise.sigma=0.1")
+HISTORICAL_AVERAGE = _remedy("historical_average", "objective.terms.historical_average={}")
+ADAPTIVE_AUGMENT = _remedy("adaptive_augment", "objective.augmentations.adaptive_augment={}")
+DIFF_AUGMENT = _remedy("diff_augment", "objective.augmentations.diff_augment={}")
+MORE_DATA = Remedy(setting="more data")
+SMALLER_DISCRIMINATOR = Remedy(setting="a smaller discriminator")
+SMALLER_RATES = Remedy(setting=f"smaller learning rates, such as {_of_both('learning_rate=5e-5')}")
+FALLING_RATES = Remedy(
+    name="falling_rates",
+    setting=f"falling learning rates, {_of_both('learning_rate={start=2e-4, end=1e-5}')}",
+)
+CLIPNORM = Remedy(name="clipnorm", setting=_of_both("clipnorm=1.0"))
+FEWER_DISCRIMINATOR_STEPS = _remedy("one_discriminator_step", "objective.discriminator_steps=1")
+COMPONENTS = _remedy("components", "data.components=20")
+LONGER = Remedy(setting="a longer training")
+
+AGAINST_COLLAPSE = (PACKING, MINIBATCH, RELATIVISTIC, R1)
+
+
+SUMS = 1024  # relative standard error of a distance: about 1 / sqrt(2 * SUMS), 2 %
+SEED = 0x5EED  # of the signs and places; another one gives other distances
+
+
+class WeightHistory:
+    """The running average of a network's weights over the training, and the distance from it.
+
+    The weights at each recorded moment are pressed into a thousand sums of randomly signed weights
+    (a count sketch: Charikar, Chen and Farach-Colton, 2002, "Finding frequent items in data
+    streams"), which keeps distances to a few percent whatever the number of weights; so the average
+    costs a thousand numbers in a checkpoint, not a third copy of the networks.
+
+    Args:
+        variables: the network's, at least one.
+    """
+
+    def __init__(self, variables: Sequence[tf.Variable]) -> None:
+        self._variables = list(variables)
+        self._count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._mean = tf.Variable(np.zeros(SUMS), dtype=tf.float64, trainable=False)
+
+    @property
+    def state(self) -> list[tf.Variable]:
+        """The variables that a checkpoint must hold for an exact resume."""
+        return [self._count, self._mean]
+
+    def record(self) -> float:
+        """Adds the present weights to the average; returns about their distance from it (L2)."""
+        present = sketch([variable.numpy() for variable in self._variables])
+        count = int(self._count.assign_add(1).numpy())
+        mean = self._mean.numpy()
+        mean += (present - mean) / count
+        self._mean.assign(mean)
+        return float(np.linalg.norm(present - mean))
+
+
+def sketch(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Sums of randomly signed entries, float64 `(1024,)`: linear, and about keeping distances.
+
+    Arrays of the same shapes have the same signs and places.
+    """
+    random, sums = np.random.default_rng(SEED), np.zeros(SUMS)
+    for array in arrays:
+        entries = np.asarray(array, dtype=np.float64).reshape(-1)
+        drawn = random.integers(2 * SUMS, size=len(entries), dtype=np.uint16)
+        signed = np.where(drawn & 1, entries, -entries)
+        sums += np.bincount(drawn >> 1, weights=signed, minlength=SUMS)
+    return sums
+
 
 EXHAUSTED = (
     "what ganapp knows against it is in use already, so try other weights and learning rates, "
@@ -56,7 +164,6 @@ class Alarm:
 
     @property
     def advice(self) -> str:
-        """The settings to try, in words."""
         settings = [remedy.setting for remedy in self.remedies]
         if not settings:
             return EXHAUSTED
@@ -64,7 +171,6 @@ class Alarm:
 
     @property
     def sentence(self) -> str:
-        """The whole alarm as a sentence to print."""
         return f"{self.seen}: {self.meaning}; {self.advice}."
 
     def without(self, names: Container[str]) -> "Alarm":
@@ -92,12 +198,8 @@ def saturation(objective: Objective, real: ArrayLike, fake: ArrayLike) -> Alarm 
     """Most generated examples are rejected with a certainty that leaves no gradient.
 
     Rejected: by a score below 0, of relativistic objectives below that of a real example. A loss
-    that is flat where the generator has won (-log D near D = 1) does not count.
-
-    Args:
-        objective: that is played.
-        real: raw scores of real examples, `(n,)`.
-        fake: of generated examples, `(m,)`; beyond the shorter of the two none count.
+    that is flat where the generator has won (-log D near D = 1) does not count. Raw scores of real
+    and generated examples are taken in pairs; beyond the shorter of the two none count.
     """
     real, fake = _finite_vector("real", real), _finite_vector("fake", fake)
     count = min(len(real), len(fake))
@@ -113,7 +215,7 @@ def saturation(objective: Objective, real: ArrayLike, fake: ArrayLike) -> Alarm 
         seen=f"{share:.0%} of {count} generated examples are rejected with scores at which the "
         f"generator's loss is less than {SATURATED:.0%} as steep as at 0",
         meaning="its loss saturates and leaves the generator almost no gradient there",
-        remedies=(remedies.ALTERNATIVE_GOAL, remedies.NON_SATURATING, remedies.INSTANCE_NOISE),
+        remedies=(ALTERNATIVE_GOAL, NON_SATURATING, INSTANCE_NOISE),
     )
 
 
@@ -122,13 +224,9 @@ def discriminator_overfitting(
 ) -> Alarm | None:
     """The discriminator knows its training examples by heart: unseen real ones score lower.
 
-    Decided by the difference in pooled standard errors, and as a share of the way from generated to
-    training scores (the quantity r_v of Karras et al., 2020, arXiv:2006.06676).
-
-    Args:
-        train: raw scores of training examples, `(n,)`, at least two.
-        held_out: of real examples not trained on, `(m,)`, at least two.
-        fake: of generated examples, `(k,)`.
+    Decided by the difference of raw scores in pooled standard errors, and as a share of the way
+    from generated to training scores (the quantity r_v of Karras et al., 2020, arXiv:2006.06676).
+    Of real examples at least two scores of each kind are needed.
     """
     train = _finite_vector("train", train, least=2)
     held_out = _finite_vector("held_out", held_out, least=2)
@@ -149,12 +247,12 @@ def discriminator_overfitting(
         meaning="the discriminator has memorised its training examples, and the generator will "
         "be pulled towards them",
         remedies=(
-            remedies.ADAPTIVE_AUGMENT,
-            remedies.DIFF_AUGMENT,
-            remedies.R1,
-            remedies.STRONGER_PENALTY,
-            remedies.MORE_DATA,
-            remedies.SMALLER_DISCRIMINATOR,
+            ADAPTIVE_AUGMENT,
+            DIFF_AUGMENT,
+            R1,
+            STRONGER_PENALTY,
+            MORE_DATA,
+            SMALLER_DISCRIMINATOR,
         ),
     )
 
@@ -183,12 +281,8 @@ LEAST_NORMS = 20
 def oscillation(score_gap: ArrayLike, *, every: float = 1.0) -> Alarm | None:
     """The two players chase each other: the score gap swings with one frequency.
 
-    `None` for fewer than 32 values, and for a gap that is a straight line.
-
-    Args:
-        score_gap: mean score of real less that of generated examples, `(n,)`, evenly recorded and
-            not smoothed.
-        every: steps between two values.
+    The gap, mean score of real less that of generated examples, is recorded at every so many steps
+    and not smoothed. `None` for fewer than 32 values, and for a gap that is a straight line.
     """
     gap = _finite_vector("score_gap", score_gap)
     try:
@@ -207,19 +301,15 @@ def oscillation(score_gap: ArrayLike, *, every: float = 1.0) -> Alarm | None:
         seen=f"the score gap swings with a period of {found.period:,.0f} steps, which holds "
         f"{found.share:.0%} of its variance in {len(gap)} values",
         meaning="the players go round their equilibrium instead of into it",
-        remedies=(remedies.R1, remedies.HISTORICAL_AVERAGE, remedies.SMALLER_RATES),
+        remedies=(R1, HISTORICAL_AVERAGE, SMALLER_RATES),
     )
 
 
 def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
     """The weights do not settle: they stay as far from their own average as at half of the run.
 
-    `None` for fewer than 20 values, and where the weights never moved.
-
-    Args:
-        distances: of the weights from their historical average, `(n,)`, evenly recorded from the
-            start of the training on.
-        player: `"generator"` or `"discriminator"`, for the sentence.
+    Distances from the average are evenly recorded from the start of the training on. `None` for
+    fewer than 20, and where the weights never moved.
     """
     distances = _finite_vector("distances", distances, least=0)
     if len(distances) < LEAST_DISTANCES:
@@ -236,31 +326,27 @@ def wandering(distances: ArrayLike, *, player: str) -> Alarm | None:
         seen=f"the {player}'s weights are {now:.3g} from their historical average, "
         f"{now / before:.2f} times as far as at half of the run ({len(distances)} values)",
         meaning="they circle or drift instead of settling",
-        remedies=(remedies.FALLING_RATES, remedies.HISTORICAL_AVERAGE),
+        remedies=(FALLING_RATES, HISTORICAL_AVERAGE),
     )
 
 
 def gradient_norms(norms: ArrayLike, *, player: str) -> Alarm | None:
     """The gradients have vanished or exploded, compared with those of the run so far.
 
-    `None` for fewer than 20 values.
-
-    Args:
-        norms: Euclidean norm of a player's gradient, `(n,)`, evenly recorded; may be infinite or
-            NaN, which is an explosion.
-        player: `"generator"` or `"discriminator"`, for the sentence.
+    Euclidean norms, evenly recorded, may be infinite or NaN, which is an explosion. `None` for
+    fewer than 20.
     """
     norms = np.asarray(norms, dtype=np.float64).reshape(-1)
     broken = int(np.count_nonzero(~np.isfinite(norms)))
     if broken:
-        return _exploded(player, f"is not finite in {broken} of {len(norms)} values")
+        return _explosion(player, f"is not finite in {broken} of {len(norms)} values")
     if len(norms) < LEAST_NORMS:
         return None
     part = max(len(norms) // 10, 5)
     # Medians: a single large step is no explosion, and a single small one no standstill.
     before, now = float(np.median(norms[:-part])), float(np.median(norms[-part:]))
     if now > EXPLODED * before > 0:
-        return _exploded(player, f"is {now:.2g} after {before:.2g} before")
+        return _explosion(player, f"is {now:.2g} after {before:.2g} before")
     if now >= VANISHED * before and now > 0:
         return None
     return Alarm(
@@ -269,22 +355,17 @@ def gradient_norms(norms: ArrayLike, *, player: str) -> Alarm | None:
         seen=f"the gradient norm of the {player} is {now:.2g} (median of {part} values) after "
         f"{before:.2g} before",
         meaning="it no longer learns",
-        remedies=(
-            remedies.NON_SATURATING,
-            remedies.WGAN_GP,
-            remedies.FEWER_DISCRIMINATOR_STEPS,
-            remedies.INSTANCE_NOISE,
-        ),
+        remedies=(NON_SATURATING, WGAN_GP, FEWER_DISCRIMINATOR_STEPS, INSTANCE_NOISE),
     )
 
 
-def _exploded(player: str, seen: str) -> Alarm:
+def _explosion(player: str, seen: str) -> Alarm:
     return Alarm(
         name="exploding_gradients",
         player=player,
         seen=f"the gradient norm of the {player} {seen}",
         meaning="the next steps will throw the weights far out",
-        remedies=(remedies.SMALLER_RATES, remedies.CLIPNORM, remedies.R1, remedies.SPECTRAL_NORM),
+        remedies=(SMALLER_RATES, CLIPNORM, R1, SPECTRAL_NORM),
     )
 
 
@@ -311,14 +392,10 @@ MOST_TAILS = 3  # findings that an alarm names
 def duplicates(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Alarm | None:
     """Generated samples resemble each other more often than real ones do.
 
-    The birthday test of Arora and Zhang, 2017 (arXiv:1706.08224), with a measured instead of a
-    seen resemblance: a pair counts when it is nearer than the nearest thousandth of all pairs
-    of real examples. `None` for fewer than 300 of either.
-
-    Args:
-        generated: features `(n, d)`.
-        real: features `(m, d)` in the same space.
-        seed: of the 2,000 that are compared when there are more.
+    The birthday test of Arora and Zhang, 2017 (arXiv:1706.08224), with a measured instead of a seen
+    resemblance: a pair of the features `(n, d)` counts when it is nearer than the nearest
+    thousandth of all pairs of real examples. `None` for fewer than 300 of either; 2,000 are
+    compared when there are more.
     """
     generated = _some(as_features("generated", generated), seed)
     real = _some(as_features("real", real), seed)
@@ -338,7 +415,7 @@ def duplicates(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Alarm
         f"{near:.3g} ({near / float(np.median(among_real)):.2g} of the median distance of real "
         f"ones), as only {expected:.2%} of real pairs are",
         meaning="the generator makes few different samples, or some far too often",
-        remedies=(*remedies.AGAINST_COLLAPSE, remedies.PULLING_AWAY),
+        remedies=(*AGAINST_COLLAPSE, PULLING_AWAY),
     )
 
 
@@ -346,12 +423,11 @@ def low_coverage(coverage: float, floor: float, *, generated: int, real: int) ->
     """Whole regions of the data have no generated sample.
 
     Args:
-        coverage: share of real examples with a generated one in their neighbourhood.
+        coverage: share of `real` examples with a generated one in their neighbourhood.
         floor: what as many held-out real examples reach.
         generated: samples behind `coverage`.
         real: examples behind it.
     """
-    _shares(coverage=coverage, floor=floor)
     if coverage >= COVERAGE_SHARE * floor:
         return None
     return Alarm(
@@ -359,20 +435,12 @@ def low_coverage(coverage: float, floor: float, *, generated: int, real: int) ->
         seen=f"{generated} generated samples cover {coverage:.2f} of {real} real examples, where "
         f"held-out ones cover {floor:.2f}",
         meaning="parts of the data are never generated",
-        remedies=remedies.AGAINST_COLLAPSE,
+        remedies=AGAINST_COLLAPSE,
     )
 
 
 def low_precision(precision: float, floor: float, *, generated: int, real: int) -> Alarm | None:
-    """Most samples lie nowhere near the data.
-
-    Args:
-        precision: share of generated samples in the neighbourhood of a real example.
-        floor: of as many held-out real examples.
-        generated: samples behind `precision`.
-        real: examples behind it.
-    """
-    _shares(precision=precision, floor=floor)
+    """Most samples lie nowhere near the data; arguments as for `low_coverage`."""
     if precision >= PRECISION_SHARE * floor:
         return None
     return Alarm(
@@ -381,13 +449,7 @@ def low_precision(precision: float, floor: float, *, generated: int, real: int) 
         f"examples, where {floor:.0%} of held-out ones do",
         meaning="most of what is generated resembles nothing in the data, because the generator "
         "has not learnt yet or has lost its way",
-        remedies=(
-            remedies.LONGER,
-            remedies.R1,
-            remedies.SPECTRAL_NORM,
-            remedies.RELATIVISTIC,
-            remedies.SMALLER_RATES,
-        ),
+        remedies=(LONGER, R1, SPECTRAL_NORM, RELATIVISTIC, SMALLER_RATES),
     )
 
 
@@ -411,17 +473,7 @@ def missing_modes(
     histogram = np.asarray(histogram)
     count = len(histogram)
     shares = np.full(count, 1 / count) if shares is None else np.asarray(shares, np.float64)
-    if histogram.ndim != 1 or shares.shape != histogram.shape or (histogram < 0).any():
-        raise ValueError(
-            "`histogram` must hold counts of at least 0 and `shares` one number for each. "
-            f"Received: shapes {histogram.shape} and {shares.shape}"
-        )
     total = int(histogram.sum())
-    if total == 0 or not np.isclose(shares.sum(), 1):
-        raise ValueError(
-            "`histogram` must hold at least one sample and `shares` sum to 1. "
-            f"Received: {total} samples and shares that sum to {shares.sum():.4g}"
-        )
     poor = histogram < FAIR_PART * shares * total
     unlikely = binom.cdf(histogram, total, shares) < MODE_CHANCE / count
     missing = np.flatnonzero(poor & unlikely)
@@ -434,17 +486,12 @@ def missing_modes(
         seen=f"{len(missing)} of {count} {kind} ({shown}) have less than {FAIR_PART:.0%} of their "
         f"share of {total} samples",
         meaning="the generator has dropped them",
-        remedies=remedies.AGAINST_COLLAPSE,
+        remedies=AGAINST_COLLAPSE,
     )
 
 
 def lost_tails(found: Sequence[LostTail], *, generated: int) -> Alarm | None:
-    """Columns whose spread, extremes, rare categories or missing shares are not the data's.
-
-    Args:
-        found: by `find_lost_tails`.
-        generated: samples it was found in.
-    """
+    """Columns whose spread, extremes, rare categories or missing shares are not the data's."""
     if not found:
         return None
     columns = len({each.column for each in found})
@@ -456,20 +503,8 @@ def lost_tails(found: Sequence[LostTail], *, generated: int) -> Alarm | None:
         seen=f"of {generated} samples {columns} column{'s are' if columns > 1 else ' is'} not like "
         f"the data beyond chance ({shown}{more})",
         meaning="averages hide that the rarest values are missing or too many",
-        remedies=(
-            *([remedies.COMPONENTS] if numbers else []),
-            remedies.PACKING,
-            remedies.MINIBATCH,
-            remedies.LONGER,
-        ),
+        remedies=(*([COMPONENTS] if numbers else []), PACKING, MINIBATCH, LONGER),
     )
-
-
-def _shares(**values: float) -> None:
-    if not all(0 <= value <= 1 for value in values.values()):
-        names = " and ".join(f"`{name}`" for name in values)
-        received = ", ".join(f"{name}={value}" for name, value in values.items())
-        raise ValueError(f"{names} must lie in [0, 1]. Received: {received}")
 
 
 def _some(features: np.ndarray, seed: int) -> np.ndarray:
@@ -491,21 +526,15 @@ PLAYERS = ("generator", "discriminator")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A run at one moment.
+    """A run at one moment; examples are in user units, scores raw, one for each example or pack.
 
     Args:
-        training: examples that were trained on, `(n, *shape)`, as all examples in user units.
+        training: examples that were trained on, `(n, *shape)`.
         held_out: real examples that were not, `(m, *shape)`.
         fake: generated ones, `(k, *shape)`, always of the same latents.
-        training_scores: raw scores, one for each example (or for each pack of them).
-        held_out_scores: likewise.
-        fake_scores: likewise.
         series: what the run has recorded up to now, by name, evenly spaced.
         every: steps between two of its values.
-        objective: that is played, to know where the generator's loss is flat.
-        modes: the known mixture of the data (`centres`, `sigma`), if there is one.
         ruled_out: names of the remedies that the run uses already or that are not for it.
-        table: the codec of a table.
         features: maps examples to `(n, d)`, where they are compared; as they are when `None`.
     """
 
@@ -526,9 +555,8 @@ class Snapshot:
 
 def find_alarms(snapshot: Snapshot) -> list[Alarm]:
     """The alarms of one moment, without the remedies that are ruled out."""
-    groups = (_score_alarms(snapshot), _series_alarms(snapshot), _sample_alarms(snapshot))
-    found = [alarm for group in groups for alarm in group if alarm is not None]
-    return [alarm.without(snapshot.ruled_out) for alarm in found]
+    found = (*_recorded_alarms(snapshot), *_sample_alarms(snapshot))
+    return [alarm.without(snapshot.ruled_out) for alarm in found if alarm is not None]
 
 
 def undecided_alarms(
@@ -543,29 +571,21 @@ def undecided_alarms(
 
     Args:
         series: what the run has recorded.
-        training: examples of a snapshot that were trained on.
-        held_out: real ones that were not.
-        fake: generated ones.
+        training, held_out, fake: examples of a snapshot.
         columns: of vectors and tables.
     """
-    lengths = {
-        "oscillation": ("the score gap", len(series.get("score_gap", ())), LEAST_GAPS),
-        "vanishing and exploding gradients": (
-            "gradient norms",
-            min(len(series.get(f"{player}_gradient_norm", ())) for player in PLAYERS),
-            LEAST_NORMS,
-        ),
-        "wandering": (
-            "distances of the weights",
-            min(len(series.get(f"{player}_distance", ())) for player in PLAYERS),
-            LEAST_DISTANCES,
-        ),
-    }
-    found = {
-        name: f"{count} values of {what}, {least} are needed"
-        for name, (what, count, least) in lengths.items()
-        if count < least
-    }
+    norms, distances = (
+        [f"{player}_{kind}" for player in PLAYERS] for kind in ("gradient_norm", "distance")
+    )
+    found = {}
+    for name, what, keys, least in (
+        ("oscillation", "the score gap", ["score_gap"], LEAST_GAPS),
+        ("vanishing and exploding gradients", "gradient norms", norms, LEAST_NORMS),
+        ("wandering", "distances of the weights", distances, LEAST_DISTANCES),
+    ):
+        count = min(len(series.get(key, ())) for key in keys)
+        if count < least:
+            found[name] = f"{count} values of {what}, {least} are needed"
     fewest = min(training, fake)
     if fewest < LEAST_SAMPLES:
         found["duplicates"] = f"{fewest} examples, {LEAST_SAMPLES} are needed"
@@ -578,15 +598,12 @@ def undecided_alarms(
     return found
 
 
-def _score_alarms(snapshot: Snapshot) -> Iterator[Alarm | None]:
-    yield discriminator_overfitting(
-        snapshot.training_scores, snapshot.held_out_scores, snapshot.fake_scores
-    )
+def _recorded_alarms(snapshot: Snapshot) -> Iterator[Alarm | None]:
+    """Of scores, and of series along the training."""
+    training, fake = snapshot.training_scores, snapshot.fake_scores
+    yield discriminator_overfitting(training, snapshot.held_out_scores, fake)
     if snapshot.objective is not None:
-        yield saturation(snapshot.objective, snapshot.training_scores, snapshot.fake_scores)
-
-
-def _series_alarms(snapshot: Snapshot) -> Iterator[Alarm | None]:
+        yield saturation(snapshot.objective, training, fake)
     if "score_gap" in snapshot.series:
         yield oscillation(snapshot.series["score_gap"], every=snapshot.every)
     for player in PLAYERS:
@@ -613,7 +630,6 @@ def _sample_alarms(snapshot: Snapshot) -> Iterator[Alarm | None]:
 
 
 def _tail_alarm(snapshot: Snapshot) -> Alarm | None:
-    """Spread, extremes, rare categories and missing shares, column by column."""
     real = np.concatenate([snapshot.training, snapshot.held_out])
     try:
         found = find_lost_tails(snapshot.fake, real, table=snapshot.table, chance=TAIL_CHANCE)
@@ -647,12 +663,7 @@ def _flat(examples: np.ndarray) -> np.ndarray:
 
 
 def _finite_vector(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
-    """float64 `(n,)` of values of any shape with `n` entries.
-
-    Raises:
-        NotComputable: fewer than `least` values.
-        ValueError: some are NaN or infinite.
-    """
+    """float64 `(n,)` of finite values; NotComputable for fewer than `least`."""
     values = np.asarray(values, dtype=np.float64).reshape(-1)
     if len(values) < least:
         raise NotComputable(

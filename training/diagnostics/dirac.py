@@ -30,12 +30,12 @@ from PIL import Image
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from ganapp.training.diagnostics.plots import (
-    DARK,
-    FAKE_COLOUR,
-    GOOD_COLOUR,
-    MARK_COLOUR,
+from ganapp.training.diagnostics.plots import HELD_OUT_COLOUR
+from ganapp.training.evaluation.pictures import (
+    LAST_COLOUR,
+    MODE_COLOUR,
     REAL_COLOUR,
+    SAMPLE_COLOUR,
     new_figure,
     render,
 )
@@ -57,7 +57,7 @@ Verdict = Literal["converges", "neutral", "diverges", "no equilibrium"]
 class GameOptions(TypedDict, total=False):
     """Terms beside the losses, as arguments of `DiracGame`."""
 
-    penalties: tuple[Term, ...]
+    terms: tuple[Term, ...]
     noise: float
     consensus: float
 
@@ -72,18 +72,18 @@ ARROWS = 9  # along each axis
 # A slope this steep is no slope: the field jumps at the equilibrium.
 JUMP = 1e4
 COLOURS = {
-    "converges": GOOD_COLOUR,
+    "converges": HELD_OUT_COLOUR,
     "neutral": "#e08a00",
-    "diverges": MARK_COLOUR,
-    "no equilibrium": MARK_COLOUR,
+    "diverges": MODE_COLOUR,
+    "no equilibrium": MODE_COLOUR,
 }
 # By the name of the column. A gradient penalty with its usual weight of 10 goes round a circle too
 # large for the panel.
 REMEDIES: Mapping[str, GameOptions] = MappingProxyType(
     {
         "losses alone": {},
-        "R1, weight 1": {"penalties": (R1(weight=1.0),)},
-        "gradient penalty, weight 1": {"penalties": (GradientPenalty(weight=1.0),)},
+        "R1, weight 1": {"terms": (R1(weight=1.0),)},
+        "gradient penalty, weight 1": {"terms": (GradientPenalty(weight=1.0),)},
         "instance noise, sigma 1": {"noise": 1.0},
         "consensus, weight 0.5": {"consensus": 0.5},
     }
@@ -140,31 +140,28 @@ class DiracGame:
 
     Args:
         objective: any.
-        penalties: added to the discriminator's loss, with the weight they have at step 0.
+        terms: added to the discriminator's loss, with the weight they have at step 0.
         noise: standard deviation of the normal noise on real and generated examples (instance
             noise), integrated by a Gauss-Hermite rule; at least 0.
         consensus: weight of the squared speed that both players also descend, at least 0.
     """
 
     objective: Objective
-    penalties: tuple[Term, ...] = ()
+    terms: tuple[Term, ...] = ()
     noise: float = 0.0
     consensus: float = 0.0
 
-    def __post_init__(self) -> None:
-        for field in ("noise", "consensus"):
-            if not getattr(self, field) >= 0:
-                raise ValueError(
-                    f"`{field}` must be at least 0. Received: {field}={getattr(self, field)}"
-                )
-
     def velocity(self, theta: float, psi: float) -> np.ndarray:
         """Minus each player's gradient of its own loss at (theta, psi): float64 `(2,)`."""
-        return self._compiled_velocity(*_scalars(theta, psi)).numpy().astype(np.float64)
+        return (
+            self._compiled_velocity(tf.constant(theta, tf.float32), tf.constant(psi, tf.float32))
+            .numpy()
+            .astype(np.float64)
+        )
 
     def jacobian(self, theta: float = 0.0, psi: float = 0.0) -> np.ndarray:
         """Derivative of the velocity by (theta, psi): float64 `(2, 2)`."""
-        exact = self._jacobian(*_scalars(theta, psi)).numpy().astype(np.float64)
+        exact = self._jacobian(tf.constant(theta, tf.float32), psi).numpy().astype(np.float64)
         if np.isfinite(exact).all():
             return exact
         # TensorFlow's third derivative of `x**2` is NaN at 0, where many losses are.
@@ -178,9 +175,13 @@ class DiracGame:
         eigenvalues = np.linalg.eigvals(jacobian)
         eigenvalues = eigenvalues[np.argsort(-eigenvalues.imag, kind="stable")].astype(complex)
         tolerance = ZERO * max(1.0, np.abs(eigenvalues).max())
-        verdict = _verdict(eigenvalues.real, tolerance)
+        fastest = eigenvalues.real.max()
         if np.abs(self.velocity(0.0, 0.0)).max() > tolerance:
-            verdict = "no equilibrium"
+            verdict: Verdict = "no equilibrium"
+        elif fastest > tolerance:
+            verdict = "diverges"
+        else:
+            verdict = "converges" if fastest < -tolerance else "neutral"
         largest = 0.0
         if verdict == "converges":
             # |1 + h z| < 1 for every eigenvalue z.
@@ -190,38 +191,18 @@ class DiracGame:
         )
 
     def descend(
-        self,
-        start: tuple[float, float] = (1.0, 1.0),
-        *,
-        step_size: float = 0.1,
-        steps: int = 500,
-        alternating: bool = False,
-        discriminator_steps: int = 1,
+        self, start: tuple[float, float] = (1.0, 1.0), *, step_size: float = 0.1, steps: int = 500
     ) -> np.ndarray:
-        """Gradient descent of both players: the positions (theta, psi), float64 `(t + 1, 2)`.
+        """Simultaneous gradient descent: the positions (theta, psi), float64 `(t + 1, 2)`.
 
         Ends before `steps` when a position is farther out than 1e6.
-
-        Args:
-            start: theta and psi.
-            step_size: above 0.
-            steps: generator updates.
-            alternating: the discriminator moves first and the generator answers; otherwise both
-                move at once.
-            discriminator_steps: updates of psi in a step, when they alternate.
         """
-        position = np.array(start, dtype=np.float64)
-        path = [position.copy()]
+        path = [np.array(start, dtype=np.float64)]
         for _ in range(steps):
-            if alternating:
-                for _ in range(discriminator_steps):
-                    position[1] += step_size * self.velocity(*position)[1]
-                position[0] += step_size * self.velocity(*position)[0]
-            else:
-                position += step_size * self.velocity(*position)
+            position = path[-1] + step_size * self.velocity(*path[-1])
             if not np.abs(position).max() < LIMIT:
                 break
-            path.append(position.copy())
+            path.append(position)
         return np.array(path)
 
     def flow(
@@ -230,12 +211,8 @@ class DiracGame:
         """The path of infinitely small steps: positions at equal times, float64 `(<= points, 2)`.
 
         Where the field has a kink (hinge) a solver that controls its error may cross it for ever in
-        ever smaller steps; short steps of one size take its place then.
-
-        Args:
-            start: theta and psi.
-            time: how long; a step of gradient descent takes the time of its size.
-            points: positions to return.
+        ever smaller steps; short steps of one size take its place then. A step of gradient descent
+        takes the `time` of its size.
         """
 
         def left(_, position):
@@ -319,7 +296,7 @@ class DiracGame:
         compiled = tf.function(velocity, input_signature=both, autograph=False)
         return compiled.get_concrete_function()
 
-    def _jacobian(self, theta: tf.Tensor, psi: tf.Tensor) -> tf.Tensor:
+    def _jacobian(self, theta: tf.Tensor, psi: float) -> tf.Tensor:
         """The Jacobian, eagerly: it is needed about once, and a graph takes much longer to make."""
         psi_variable = self._critic.network.layers[-1].kernel
         psi_variable.assign([[psi]])
@@ -350,17 +327,13 @@ class DiracGame:
             generator_loss = _mean(self._objective.generator_loss(*scores), weights)
             discriminator_loss = _mean(self._objective.discriminator_loss(*scores), weights)
             draw = _draws(len(weights))
-            for penalty in self.penalties:
-                values = penalty.discriminator_term(critic, *given, draw)
+            for term in self.terms:
+                values = term.discriminator_term(critic, *given, draw)
                 with tf.init_scope():  # a number, whoever traces this
-                    weight = float(penalty.weight_at(tf.constant(0, tf.int64)))
+                    weight = float(term.weight_at(tf.constant(0, tf.int64)))
                 discriminator_loss += weight * _mean(values, weights)
         by_theta = _by_both(tape, generator_loss, theta, psi)[0]
         return [-by_theta, -_by_both(tape, discriminator_loss, theta, psi)[1]]
-
-
-def _scalars(*values: float) -> list[tf.Tensor]:
-    return [tf.constant(value, tf.float32) for value in values]
 
 
 def _by_both(
@@ -371,12 +344,6 @@ def _by_both(
         value, [theta, psi.value], unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     return tf.stack([tf.reshape(gradient, ()) for gradient in gradients])
-
-
-def _verdict(real_parts: np.ndarray, tolerance: float) -> Verdict:
-    if real_parts.max() > tolerance:
-        return "diverges"
-    return "converges" if real_parts.max() < -tolerance else "neutral"
 
 
 def _examples(noise: float) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
@@ -416,36 +383,6 @@ def _draws(rows: int) -> Callable[..., tf.Tensor]:
     return draw
 
 
-def dirac_page(
-    objectives: Sequence[Objective],
-    remedies: Mapping[str, GameOptions] = REMEDIES,
-    *,
-    rows: int = ROWS,
-) -> list[Image.Image]:
-    """Draws each objective (a row) with each remedy (a column).
-
-    It takes about a second a panel.
-
-    Args:
-        objectives: at least one.
-        remedies: arguments of `DiracGame` beside `objective`, by name; at least one.
-        rows: of a page.
-
-    Returns:
-        RGB pictures, one for every `rows` objectives.
-
-    Raises:
-        ValueError: there is nothing to draw.
-    """
-    if not objectives or not remedies or rows < 1:
-        raise ValueError(
-            "`objectives` and `remedies` must not be empty and `rows` at least 1. Received: "
-            f"{len(objectives)} objectives, {len(remedies)} remedies, rows={rows}"
-        )
-    pages = [objectives[start : start + rows] for start in range(0, len(objectives), rows)]
-    return [_page(page, remedies) for page in pages]
-
-
 def eigenvalues_text(stability: Stability) -> str:
     """The two eigenvalues in a few characters, e.g. `-0.5 ± 0.87i`."""
     first, second = stability.eigenvalues
@@ -458,7 +395,13 @@ def eigenvalues_text(stability: Stability) -> str:
     return ", ".join(f"{0.0 if abs(value) < 1e-3 else value:.2g}" for value in values)
 
 
-def _page(objectives: Sequence[Objective], remedies: Mapping[str, GameOptions]) -> Image.Image:
+def dirac_page(
+    objectives: Sequence[Objective], remedies: Mapping[str, GameOptions] = REMEDIES
+) -> Image.Image:
+    """Draws each objective (a row) with each remedy (a column), in about a second a panel.
+
+    Remedies are arguments of `DiracGame` by name.
+    """
     width, height = max(4.2, 2.3 * len(remedies)), 2.9 * len(objectives) + 0.5
     figure = new_figure(width, height)
     grid = figure.subplots(len(objectives), len(remedies), squeeze=False, sharex=True, sharey=True)
@@ -491,14 +434,14 @@ def _panel(axes: Axes, game: DiracGame, name: str) -> None:
     descent = game.descend(START, step_size=STEP_SIZE, steps=round(TIME / STEP_SIZE))
     axes.plot(
         *descent.T,
-        color=DARK,
+        color=LAST_COLOUR,
         linewidth=0.8,
         linestyle=":",
         label=f"gradient descent, steps of {STEP_SIZE}",
     )
     axes.plot(*game.flow(START, time=TIME).T, color=colour, linewidth=1.8, label="continuous flow")
-    axes.plot(*START, "o", color=FAKE_COLOUR, markersize=4, linestyle="none", label="start")
-    axes.plot(0, 0, "+", color=DARK, markersize=7, linestyle="none", label="equilibrium")
+    axes.plot(*START, "o", color=SAMPLE_COLOUR, markersize=4, linestyle="none", label="start")
+    axes.plot(0, 0, "+", color=LAST_COLOUR, markersize=7, linestyle="none", label="equilibrium")
     axes.set_xlim(-REACH, REACH)
     axes.set_ylim(-REACH, REACH)
     axes.set_aspect("equal")
@@ -507,7 +450,9 @@ def _panel(axes: Axes, game: DiracGame, name: str) -> None:
     axes.tick_params(labelsize=7)
     # The verdict in bold is the last line; the others are the axes' own title above it.
     label = game.objective.name.replace("_", " ")
-    axes.set_title(f"{label}\n{name}\n{eigenvalues_text(stability)}\n", fontsize=8, color=DARK)
+    axes.set_title(
+        f"{label}\n{name}\n{eigenvalues_text(stability)}\n", fontsize=8, color=LAST_COLOUR
+    )
     axes.text(
         0.5,
         1.03,

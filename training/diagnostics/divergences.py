@@ -1,4 +1,4 @@
-"""Divergences between two known densities, by quadrature on a line or in the plane.
+"""The Jensen-Shannon divergence of two known densities, by quadrature on a line or in the plane.
 
 References:
     Goodfellow et al., 2014 (arXiv:1406.2661): the optimal value is -log 4 + 2 JSD;
@@ -20,53 +20,20 @@ LogDensity = Callable[[np.ndarray], ArrayLike] | ArrayLike
 
 @dataclasses.dataclass(frozen=True)
 class Cells:
-    """Points at which densities are evaluated, and the area that each stands for.
+    """Points `(n, d)` at which densities are evaluated, and the area, above 0, that each stands
+    for.
 
-    Args:
-        points: float64 `(n, d)`, the middles of the cells.
-        areas: float64 `(n,)`, length, area or volume of each cell, above 0.
-        shape: points along each axis, for pictures; the last axis varies fastest.
+    `shape`: points along each axis, for pictures; the last axis varies fastest.
     """
 
     points: np.ndarray
     areas: np.ndarray
     shape: tuple[int, ...] = ()
 
-    def __post_init__(self) -> None:
-        if np.ndim(self.points) != 2 or np.shape(self.areas) != (len(self.points),):
-            raise ValueError(
-                "`points` must have the shape (n, d) and `areas` the shape (n,). "
-                f"Received: {np.shape(self.points)} and {np.shape(self.areas)}"
-            )
-        if not np.all(np.asarray(self.areas) > 0):
-            raise ValueError(
-                "`areas` must all be above 0. "
-                f"Received: areas with the minimum {np.min(self.areas)}"
-            )
-
     @property
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest middle of a cell along each axis, `(d,)` each."""
         return self.points.min(axis=0), self.points.max(axis=0)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Divergences:
-    """The result of `divergences`; in nats, but for `total_variation`, a share in [0, 1].
-
-    `kl` is KL(P || Q) and infinite where Q misses a part of P; `jensen_shannon` is at most log 2;
-    `skewed` = skew KL(P || M) + (1 - skew) KL(Q || M) with M = skew P + (1 - skew) Q, at most the
-    entropy of (skew, 1 - skew). `mass_p` and `mass_q`: what the cells caught of each density.
-    """
-
-    kl: float
-    reverse_kl: float
-    jensen_shannon: float
-    skewed: float
-    skew: float
-    total_variation: float
-    mass_p: float
-    mass_q: float
 
 
 def regular_cells(
@@ -99,74 +66,43 @@ def regular_cells(
     return Cells(points, areas, tuple(int(n) for n in numbers))
 
 
-def kullback_leibler(log_p: ArrayLike, log_q: ArrayLike, areas: ArrayLike) -> float:
-    """KL(P || Q) in nats; infinite where q is 0 and p is not. All arguments `(n,)`."""
-    log_p, log_q, areas = _arrays(log_p, log_q, areas)
-    return float(np.sum(_integrand(log_p, log_q) * areas))
-
-
 def jensen_shannon(
     log_p: ArrayLike, log_q: ArrayLike, areas: ArrayLike, *, skew: float = 0.5
 ) -> float:
     """skew KL(P || M) + (1 - skew) KL(Q || M), M = skew P + (1 - skew) Q, in nats.
 
-    The usual divergence at 1/2. Over `skew` it tends to KL(P || Q) as `skew` goes to 0, and over
-    1 - `skew` to KL(Q || P) as it goes to 1.
-
-    Args:
-        log_p: `(n,)`.
-        log_q: `(n,)`.
-        areas: `(n,)`.
-        skew: share of P in the middle, in (0, 1).
+    The usual divergence at 1/2. Over `skew` it tends to KL(P || Q) as `skew`, the share of P in the
+    middle, goes to 0, and over 1 - `skew` to KL(Q || P) as it goes to 1. Log-densities and areas
+    are `(n,)`.
     """
     if not 0 < skew < 1:
         raise ValueError(f"`skew` must lie between 0 and 1, both excluded. Received: skew={skew}")
-    log_p, log_q, areas = _arrays(log_p, log_q, areas)
+    log_p, log_q, areas = (np.asarray(each, dtype=np.float64) for each in (log_p, log_q, areas))
+    if any(np.isnan(each).any() or np.isposinf(each).any() for each in (log_p, log_q, areas)):
+        raise ValueError("Log-densities and areas must not be NaN or +inf. Received: such a value")
     middle = np.logaddexp(np.log(skew) + log_p, np.log1p(-skew) + log_q)
     both = skew * _integrand(log_p, middle) + (1 - skew) * _integrand(log_q, middle)
     return float(max(0.0, np.sum(both * areas)))
 
 
-def total_variation(log_p: ArrayLike, log_q: ArrayLike, areas: ArrayLike) -> float:
-    """Half the integral of |p - q|: 0 when equal, 1 when apart. All arguments `(n,)`."""
-    log_p, log_q, areas = _arrays(log_p, log_q, areas)
-    return float(0.5 * np.sum(np.abs(np.exp(log_p) - np.exp(log_q)) * areas))
+def integrated_jensen_shannon(log_p: LogDensity, log_q: LogDensity, cells: Cells) -> float:
+    """The Jensen-Shannon divergence of two densities on the same cells, in nats.
 
-
-def divergences(
-    log_p: LogDensity, log_q: LogDensity, cells: Cells, *, skew: float = 0.5
-) -> Divergences:
-    """All divergences of two densities on the same cells.
-
-    Args:
-        log_p: log-density in nats: a callable `(n, d)` to `(n,)`, or its values at the cells.
-        log_q: likewise.
-        cells: they must be fine enough, and reach far enough, to catch both densities.
-        skew: share of P in the middle of the skewed divergence, in (0, 1).
+    Log-densities in nats are callables `(n, d)` to `(n,)`, or their values at the cells.
 
     Raises:
         NotComputable: the cells miss, or count double, more than 1 % of a density's mass.
-        ValueError: shapes do not fit, a log-density is NaN or +inf, or `skew` is out of range.
+        ValueError: shapes do not fit, or a log-density is NaN or +inf.
     """
     log_p, log_q = (density_at(density, cells) for density in (log_p, log_q))
-    areas = cells.areas
-    masses = [float(np.sum(np.exp(values) * areas)) for values in (log_p, log_q)]
-    for name, mass in zip(("log_p", "log_q"), masses, strict=True):
+    for name, values in {"log_p": log_p, "log_q": log_q}.items():
+        mass = float(np.sum(np.exp(values) * cells.areas))
         if abs(mass - 1) > MASS_TOLERANCE:
             raise NotComputable(
                 f"The cells must catch the whole mass of `{name}`: take a wider or a finer grid. "
                 f"Received: a mass of {mass:.4g} instead of 1"
             )
-    return Divergences(
-        kl=kullback_leibler(log_p, log_q, areas),
-        reverse_kl=kullback_leibler(log_q, log_p, areas),
-        jensen_shannon=jensen_shannon(log_p, log_q, areas),
-        skewed=jensen_shannon(log_p, log_q, areas, skew=skew),
-        skew=skew,
-        total_variation=total_variation(log_p, log_q, areas),
-        mass_p=masses[0],
-        mass_q=masses[1],
-    )
+    return jensen_shannon(log_p, log_q, cells.areas)
 
 
 def density_at(density: LogDensity, cells: Cells) -> np.ndarray:
@@ -179,13 +115,6 @@ def density_at(density: LogDensity, cells: Cells) -> np.ndarray:
             f"Received: shape={values.shape}"
         )
     return values
-
-
-def _arrays(*values: ArrayLike) -> list[np.ndarray]:
-    arrays = [np.asarray(value, dtype=np.float64) for value in values]
-    if any(np.isnan(a).any() or np.isposinf(a).any() for a in arrays):
-        raise ValueError("Log-densities and areas must not be NaN or +inf. Received: such a value")
-    return arrays
 
 
 def _integrand(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:

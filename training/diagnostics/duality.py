@@ -76,24 +76,39 @@ def duality_gap(
         objective: gives the value.
         real: examples in model units `(n, *shape)`, at least 4.
         latents: `(n, size)`, as many.
-        value: maps real and generated scores to the value per score; minus the objective's
-            discriminator loss when not given, which is the value of the game for `minimax`, `wgan`
-            and the bound of the f-divergences.
+        value: of real and generated scores, per score; minus the objective's discriminator loss
+            when not given, which is the value of the game for `minimax`, `wgan` and the bound of
+            the f-divergences.
         steps: updates of each copy, at least 1.
         batch_size: examples of an update; all of the half when it has fewer.
-        optimizer: of the copies; Adam with a rate of 1e-3 when not given.
+        optimizer: of the copies.
         seed: of the order of the examples.
 
     Raises:
         NotComputable: a network cannot be copied.
-        ValueError: the numbers of examples differ or are too small, or `steps` or `batch_size` is
-            less than 1.
     """
     real, latents = (np.asarray(values, dtype=np.float32) for values in (real, latents))
-    _check(len(real), len(latents), steps, batch_size)
+    if len(real) != len(latents) or len(real) < 4:
+        raise ValueError(
+            "`real` and `latents` must hold the same number of rows, at least 4. "
+            f"Received: {len(real)} and {len(latents)} rows"
+        )
+    if min(steps, batch_size) < 1:
+        raise ValueError(
+            "`steps` and `batch_size` must be at least 1. "
+            f"Received: steps={steps}, batch_size={batch_size}"
+        )
     half = len(real) // 2
     training, held_back = (real[:half], latents[:half]), (real[half:], latents[half:])
-    game = _Game(value or _value_of(objective), training, steps, batch_size, optimizer, seed)
+    playing = objective.with_state(objective.initial_state())
+    game = _Game(
+        value=value or (lambda *scores: -playing.discriminator_loss(*scores)),
+        examples=training,
+        steps=steps,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        seed=seed,
+    )
     players = {"generator": generator, "discriminator": discriminator}
     present, ends = game.values(players, *held_back), {}
     for role, network in players.items():
@@ -137,33 +152,16 @@ def copy_network(network: keras.Model) -> keras.Model:
     return copy
 
 
-def _check(real: int, latents: int, steps: int, batch_size: int) -> None:
-    if real != latents or real < 4:
-        raise ValueError(
-            "`real` and `latents` must hold the same number of rows, at least 4. "
-            f"Received: {real} and {latents} rows"
-        )
-    if min(steps, batch_size) < 1:
-        raise ValueError(
-            "`steps` and `batch_size` must be at least 1. "
-            f"Received: steps={steps}, batch_size={batch_size}"
-        )
-
-
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Game:
-    """The value of two networks, and one of them trained for it."""
+    """The value of two networks, and one of them trained for it on examples and latents."""
 
-    def __init__(
-        self,
-        value: Value,
-        examples: tuple[np.ndarray, np.ndarray],
-        steps: int,
-        batch_size: int,
-        optimizer: OptimizerConfig,
-        seed: int,
-    ) -> None:
-        self._value, self._examples, self._optimizer = value, examples, optimizer
-        self.steps, self.batch_size, self.seed = steps, batch_size, seed
+    value: Value
+    examples: tuple[np.ndarray, np.ndarray]
+    steps: int
+    batch_size: int
+    optimizer: OptimizerConfig
+    seed: int
 
     def values(
         self, players: dict[str, keras.Model], real: ArrayLike, latents: ArrayLike
@@ -186,30 +184,21 @@ class _Game:
         """Raises the value by the discriminator's weights, or lowers it by the generator's."""
         sign = -GAIN[role]
         variables = players[role].trainable_variables
-        optimizer = self._optimizer.build(self.steps)
+        optimizer = self.optimizer.build(self.steps)
         optimizer.build(variables)
 
         @tf.function(autograph=False)
         def step(real: tf.Tensor, latents: tf.Tensor) -> None:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([variable.value for variable in variables])
-                loss = sign * self._mean(players, real, latents)
+                loss = sign * tf.reduce_mean(self._score(players, real, latents))
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             # A weight that no score depends on (a bias under WGAN) has none.
-            optimizer.apply(
-                [
-                    tf.zeros_like(v.value) if g is None else g
-                    for g, v in zip(gradients, variables, strict=True)
-                ]
-            )
+            pairs = zip(gradients, variables, strict=True)
+            optimizer.apply([tf.zeros_like(v.value) if g is None else g for g, v in pairs])
 
         for real, latents in self._batches():
             step(tf.constant(real), tf.constant(latents))
-
-    def _mean(
-        self, players: dict[str, keras.Model], real: tf.Tensor, latents: tf.Tensor
-    ) -> tf.Tensor:
-        return tf.reduce_mean(self._score(players, real, latents))
 
     def _score(
         self, players: dict[str, keras.Model], real: tf.Tensor, latents: tf.Tensor
@@ -219,11 +208,11 @@ class _Game:
             tf.cast(players["discriminator"](examples, training=False), tf.float32)
             for examples in (real, fake)
         ]
-        return self._value(*scores)
+        return self.value(*scores)
 
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As many minibatches as steps; each pass over the examples in another order."""
-        real, latents = self._examples
+        real, latents = self.examples
         random, size = np.random.default_rng(self.seed), min(self.batch_size, len(real))
         order = np.empty(0, dtype=int)
         for _ in range(self.steps):
@@ -231,8 +220,3 @@ class _Game:
                 order = random.permutation(len(real))
             rows, order = order[:size], order[size:]
             yield real[rows], latents[rows]
-
-
-def _value_of(objective: Objective) -> Value:
-    playing = objective.with_state(objective.initial_state())
-    return lambda real_scores, fake_scores: -playing.discriminator_loss(real_scores, fake_scores)

@@ -1,13 +1,7 @@
-"""Plots of what was learnt beside what is optimal, and how they are drawn.
-
-matplotlib is used through `Figure` only: pyplot keeps every figure alive and is not safe outside
-the main thread.
-"""
+"""Plots of what was learnt beside what is optimal, in the colours of the evaluation's pictures."""
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
@@ -17,10 +11,17 @@ from scipy.special import expit
 from ganapp.training.diagnostics.divergences import Cells
 from ganapp.training.diagnostics.optimal_discriminator import DiscriminatorFigures
 from ganapp.training.diagnostics.spectrum import Spectrum
+from ganapp.training.evaluation.pictures import (
+    MODE_COLOUR,
+    REAL_COLOUR,
+    SAMPLE_COLOUR,
+    new_figure,
+    opaque_legend,
+    plain,
+    render,
+)
 
-# Those of the evaluation's pictures, so that a colour means the same everywhere.
-REAL_COLOUR, FAKE_COLOUR, MARK_COLOUR = "#9aa0a6", "#1f6fb4", "#d1495b"
-HELD_OUT_COLOUR, GOOD_COLOUR, DARK = "#2a9d5c", "#2a9d5c", "#3c4043"
+HELD_OUT_COLOUR = "#2a9d5c"
 
 SHOWN = 1500  # points of each kind: more would hide the map below
 BINS = 60
@@ -40,25 +41,9 @@ def discriminator_maps(
     """D*, the learnt D and their difference over a part of the plane, side by side.
 
     D* and D share a scale from 0 (blue, generated) to 1 (red, real). The difference has its own.
-
-    Args:
-        optimal_log_ratio: log p / q at the cells, `(n,)`.
-        learnt_log_ratio: the learnt one, `(n,)`.
-        cells: of `regular_cells` in the plane, with their shape.
-        real: real points `(m, 2)`, drawn in green over both maps; the first 1,500.
-        fake: generated points `(m, 2)`, in black.
-
-    Returns:
-        An RGB picture.
-
-    Raises:
-        ValueError: the cells are no grid in the plane, or there is not one value for each.
+    Log-ratios are `(n,)`, at cells of `regular_cells` in the plane; over both maps real points `(m,
+    2)` are drawn in green, generated ones in black, the first 1,500 of each.
     """
-    if len(cells.shape) != 2:
-        raise ValueError(
-            "`cells` must be a regular grid in the plane, as `regular_cells` makes it. "
-            f"Received: shape={cells.shape}"
-        )
     maps = [expit(_on_grid(values, cells)) for values in (optimal_log_ratio, learnt_log_ratio)]
     # Drawn along the training: to find margins out takes longer than to draw.
     figure = new_figure(13.2, 4.3, layout=None)
@@ -83,9 +68,7 @@ def discriminator_maps(
     for bar in bars:
         bar.tick_params(labelsize=8)
     if real is not None or fake is not None:
-        legend = panels[0].legend(loc="upper left", fontsize=8, framealpha=0.9)
-        for handle in legend.legend_handles:
-            handle.set_alpha(1.0)
+        for handle in opaque_legend(panels[0], loc="upper left", fontsize=8, framealpha=0.9):
             handle.set_sizes([18])
     return render(figure)
 
@@ -95,9 +78,7 @@ def calibration_picture(
 ) -> Image.Image:
     """The calibration curve: the share of real points by D, and the number of points.
 
-    Args:
-        learnt: figures of the learnt discriminator.
-        floor: of an exactly optimal one with the same counts, drawn thinly.
+    The `floor`, an optimal discriminator with the same counts, is drawn thinly.
     """
     figure = new_figure(6.4, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -118,7 +99,7 @@ def calibration_picture(
         curve.predicted,
         curve.observed,
         "o-",
-        color=FAKE_COLOUR,
+        color=SAMPLE_COLOUR,
         linewidth=1.8,
         label=f"learnt, error {learnt.calibration_error:.3f}",
         clip_on=False,
@@ -128,7 +109,7 @@ def calibration_picture(
     upper.legend(fontsize=9, loc="upper left", frameon=False)
     widths = np.diff(curve.edges)
     plain(lower).bar(
-        curve.edges[:-1], curve.counts, widths, align="edge", color=FAKE_COLOUR, edgecolor="white"
+        curve.edges[:-1], curve.counts, widths, align="edge", color=SAMPLE_COLOUR, edgecolor="white"
     )
     lower.set_xlabel("D, the predicted chance of being real")
     lower.set_ylabel("points")
@@ -137,16 +118,11 @@ def calibration_picture(
 
 
 def spectrum_picture(spectrum: Spectrum, *, name: str = "score gap") -> Image.Image:
-    """The spectrum of a series over its periods, beside that of noise with memory.
-
-    Args:
-        spectrum: of the series.
-        name: what the series is of.
-    """
+    """The spectrum of a series over its periods, beside that of noise with memory."""
     figure = new_figure(7.2, 4.2)
     axes = plain(figure.add_subplot())
     periods = 1 / spectrum.frequencies
-    axes.vlines(periods, 0, spectrum.shares, color=FAKE_COLOUR, linewidth=1.2)
+    axes.vlines(periods, 0, spectrum.shares, color=SAMPLE_COLOUR, linewidth=1.2)
     axes.plot(
         periods, spectrum.background, color=REAL_COLOUR, linewidth=1.5, label="noise with memory"
     )
@@ -155,7 +131,7 @@ def spectrum_picture(spectrum: Spectrum, *, name: str = "score gap") -> Image.Im
         f"{spectrum.period:,.0f} steps, {spectrum.share:.0%} of the variance\n"
         f"(in noise with a chance of {spectrum.p_value:.1g})"
     )
-    axes.plot(periods[peak], spectrum.shares[peak], "o", color=MARK_COLOUR, label=label)
+    axes.plot(periods[peak], spectrum.shares[peak], "o", color=MODE_COLOUR, label=label)
     axes.set_xscale("log")
     # Numbers of steps, not powers of ten; between decades those that do not run into each other.
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -172,16 +148,11 @@ def spectrum_picture(spectrum: Spectrum, *, name: str = "score gap") -> Image.Im
 def score_histogram(
     train: ArrayLike, fake: ArrayLike, held_out: ArrayLike | None = None
 ) -> Image.Image:
-    """Densities of the discriminator's raw scores of real, held-out and generated examples.
+    """Densities of the raw scores, finite, of training, generated and held-out real examples.
 
     Where training and held-out scores part, the discriminator overfits.
-
-    Args:
-        train: scores of training examples, finite, at least one.
-        fake: of generated ones.
-        held_out: of real ones not trained on.
     """
-    kinds = {"training": (train, REAL_COLOUR), "generated": (fake, FAKE_COLOUR)}
+    kinds = {"training": (train, REAL_COLOUR), "generated": (fake, SAMPLE_COLOUR)}
     if held_out is not None:
         kinds["held out"] = (held_out, HELD_OUT_COLOUR)
     scores = {name: np.ravel(np.asarray(values, np.float64)) for name, (values, _) in kinds.items()}
@@ -199,26 +170,22 @@ def score_histogram(
     figure = new_figure(7.2, 4.2)
     axes = plain(figure.add_subplot())
     for name, values in scores.items():
-        _bars(axes, values, edges, name, kinds[name][1])
+        colour, filled, median = kinds[name][1], name == "training", np.median(values)
+        axes.hist(
+            np.clip(values, edges[0], edges[-1]),
+            edges,
+            density=True,
+            histtype="stepfilled" if filled else "step",
+            color=colour,
+            alpha=0.6 if filled else 1.0,
+            linewidth=1.8,
+            label=f"{name} ({len(values)}, median {median:.3g})",
+        )
+        axes.axvline(median, color=colour, linewidth=1, linestyle="--")
     axes.set_xlabel("raw score (higher is more real)")
     axes.set_ylabel("density")
     axes.legend(fontsize=9, frameon=False)
     return render(figure)
-
-
-def _bars(axes: Axes, values: np.ndarray, edges: np.ndarray, name: str, colour: str) -> None:
-    filled, median = name == "training", np.median(values)
-    axes.hist(
-        np.clip(values, edges[0], edges[-1]),
-        edges,
-        density=True,
-        histtype="stepfilled" if filled else "step",
-        color=colour,
-        alpha=0.6 if filled else 1.0,
-        linewidth=1.8,
-        label=f"{name} ({len(values)}, median {median:.3g})",
-    )
-    axes.axvline(median, color=colour, linewidth=1, linestyle="--")
 
 
 def _on_grid(values: ArrayLike, cells: Cells) -> np.ndarray:
@@ -256,26 +223,3 @@ def _scatter(axes: Axes, points: ArrayLike | None, colour: str, name: str) -> No
     points = np.asarray(points, dtype=np.float64)[:SHOWN]
     size = float(np.clip(4000 / max(len(points), 1), 3.0, 12.0))  # of a marker, in square points
     axes.scatter(*points.T, s=size, color=colour, alpha=0.6, linewidths=0, label=name)
-
-
-def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
-    """An empty figure; width and height in hundreds of pixels.
-
-    `layout=None` leaves the margins to the caller.
-    """
-    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def plain(axes: Axes) -> Axes:
-    """The axes without the upper and right edge, with small numbers."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
-    return axes
-
-
-def render(figure: Figure) -> Image.Image:
-    """The figure as an RGB picture."""
-    figure.canvas.draw()
-    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())

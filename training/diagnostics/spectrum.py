@@ -68,7 +68,9 @@ def spectrum(series: ArrayLike, *, every: float = 1.0) -> Spectrum:
         raise NotComputable(
             f"`series` must hold at least {LEAST} values. Received: {len(series)} values"
         )
-    rest = _detrended(series)
+    place = np.arange(len(series)) - (len(series) - 1) / 2
+    rest = series - series.mean()
+    rest = rest - place * (place @ rest) / (place @ place)
     # Rounding errors about a straight line are no variance.
     if rest.std() <= 1e-12 * max(1e-300, np.abs(series).max()):
         raise NotComputable(
@@ -122,9 +124,3 @@ def _memory(rest: np.ndarray, peak: int) -> float:
     if variance <= 1e-20 * (rest @ rest):
         return 0.0
     return float(np.clip(others[1:] @ others[:-1] / variance, -0.9, LARGEST_CORRELATION))
-
-
-def _detrended(series: np.ndarray) -> np.ndarray:
-    place = np.arange(len(series)) - (len(series) - 1) / 2
-    rest = series - series.mean()
-    return rest - place * (place @ rest) / (place @ place)

@@ -22,19 +22,14 @@ class NotComputable(ValueError):
 
 
 def as_features(name: str, values: ArrayLike, *, least: int = 1) -> np.ndarray:
-    """Checks a set of feature vectors.
-
-    Args:
-        name: the argument's name, for the message.
-        values: `(n, d)`, finite.
-        least: smallest `n` for which the figure is defined.
+    """Checks a set of feature vectors `(n, d)`, finite, n at least `least`.
 
     Returns:
         float64 `(n, d)`; float32 stays float32 where float64 would take more than 256 MiB.
 
     Raises:
         ValueError: not a matrix, or a value is not finite.
-        NotComputable: fewer than `least` rows.
+        NotComputable: too few rows.
     """
     features = np.asarray(values)
     if features.dtype != storage_type(features.size):
@@ -61,16 +56,7 @@ def error_of_share(share: float, count: int) -> float:
 
 
 def as_feature_pair(*, least: int = 1, **sides: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Checks two sets of feature vectors that are to be compared.
-
-    Args:
-        least: as for `as_features`.
-        sides: both by name, `(n, d)` and `(m, d)`.
-
-    Raises:
-        ValueError: as for `as_features`, or different dimensions.
-        NotComputable: fewer than `least` rows in either.
-    """
+    """Checks two sets of feature vectors, `(n, d)` and `(m, d)` by name, as `as_features` does."""
     first, second = (as_features(name, values, least=least) for name, values in sides.items())
     same_width(first, second)
     return first, second
@@ -93,14 +79,8 @@ def same_width(first: np.ndarray, second: np.ndarray) -> None:
 def check_samples(spec: DataSpec, name: str, samples: ArrayLike) -> np.ndarray:
     """Checks samples in user units against what their source promised.
 
-    Args:
-        spec: the source's description.
-        name: the argument's name, for the message.
-        samples: uint8 `(n, height, width, channels)` or float `(n, d)`, at least one; rows of a
-            table may have NaN where a value may be missing.
-
-    Returns:
-        The same values as a numpy array.
+    At least one, uint8 `(n, height, width, channels)` or float `(n, d)`, finite; rows of a table
+    may have NaN where a value may be missing.
 
     Raises:
         ValueError: wrong shape or type, no samples, or values that are not finite.
@@ -129,7 +109,6 @@ def check_samples(spec: DataSpec, name: str, samples: ArrayLike) -> np.ndarray:
 
 
 def _check_rows(table: TableCodec, name: str, rows: np.ndarray) -> np.ndarray:
-    """Refuses rows of a table with values that their column cannot have."""
     for place, column in enumerate(table.varying):
         values = rows[:, place]
         missing = np.isnan(values)
@@ -153,11 +132,7 @@ def _check_rows(table: TableCodec, name: str, rows: np.ndarray) -> np.ndarray:
 
 
 def check_labels(name: str, labels: ArrayLike | None, count: int) -> np.ndarray | None:
-    """Checks one integer label per example; `None` passes through.
-
-    Raises:
-        ValueError: not integers, or not `count` of them.
-    """
+    """Checks one integer label for each of `count` examples; `None` passes through."""
     if labels is None:
         return None
     labels = np.asarray(labels)

@@ -14,6 +14,7 @@ from ganapp.training.evaluation.pictures import (
     dejavu_sans,
     literal,
     new_figure,
+    opaque_legend,
     principal_plane,
     render,
     side_by_side,
@@ -38,13 +39,8 @@ BINS = 40
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Tiles of a sheet with what is written beside or below them.
-
-    Args:
-        tiles: uint8 `(n, height, width, 3)`.
-        caption: beside the row; empty for none.
-        remark: below the caption, paler.
-        names: below each tile; empty for none.
+    """Tiles of a sheet, uint8 `(n, height, width, 3)`: `caption` stands beside them, the `remark`
+    below it, paler, and `names` below each tile.
     """
 
     tiles: np.ndarray
@@ -70,9 +66,6 @@ def image_sheet(
         classes: names of the labels.
         title: above all.
         apart: draw each channel as its own grey image, side by side.
-
-    Returns:
-        An RGB picture.
     """
     width = _tile_size(_as_colours(images[:1], apart=apart).shape[1:3])[1]
     across = max(1, min(ACROSS, (WIDEST - CAPTIONS) // (width + GAP)))
@@ -104,12 +97,10 @@ def image_sheet(
 
 
 def clip_sheet(clips: np.ndarray, names: Sequence[str], *, title: str) -> Image.Image:
-    """Each clip a film strip, of at most ten frames evenly apart.
+    """Each clip `(n, frames, height, width, channels)` a film strip, of at most ten frames evenly
+    apart.
 
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`, at least one.
-        names: of the class of each; empty for none.
-        title: above all.
+    `names` are of the class of each clip; empty for none.
     """
     frames = _evenly(clips.shape[1], MOST_FRAMES)
     width = _tile_size(_as_colours(clips[:1, 0]).shape[1:3])[1]
@@ -132,7 +123,7 @@ def point_sheet(
     title: str,
     names: Sequence[str] = (),
 ) -> Image.Image:
-    """Points as a scatter, of more than two coordinates with a histogram of each below it.
+    """Points as a scatter, of more than two coordinates with a histogram of the first 60 below it.
 
     Args:
         points: float `(n, d)`, finite.
@@ -140,9 +131,6 @@ def point_sheet(
         classes: names of the labels; up to ten have a colour each.
         title: above all.
         names: of the coordinates.
-
-    Returns:
-        An RGB picture; of more than 60 coordinates the first 60 have a histogram.
     """
     points = np.asarray(points, np.float64)
     count = points.shape[1]
@@ -161,11 +149,8 @@ def point_sheet(
     less = f"; the first {shown} of {count:,} columns" if 0 < shown < count else ""
     figure.suptitle(literal(title + less), fontsize=11, x=0.01, ha="left")
     if len(parts) > 1:
-        legend = axes.legend(
-            fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=2.5
-        )
-        for handle in legend.legend_handles:
-            handle.set_alpha(1.0)
+        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        opaque_legend(axes, fontsize=9, frameon=False, markerscale=2.5, **place)
     for place in range(shown):
         panel = figure.add_subplot(grid[1 + place // across, place % across])
         # One shape and no bars: forty rectangles in each of sixty panels take seconds.
@@ -181,7 +166,6 @@ def point_sheet(
 def _parts(
     labels: np.ndarray | None, classes: Sequence[str], count: int
 ) -> list[tuple[str, np.ndarray, str]]:
-    """Name, places and colour of what is drawn in one colour."""
     everything = [("", np.arange(count), SAMPLE_COLOUR)]
     if labels is None or not 2 <= len(classes) <= MOST_COLOURS:
         return everything
@@ -215,10 +199,10 @@ def _two_dimensions(axes, points, parts, names) -> None:
     axes.set_ylabel(literal(names[1]) if flat else "second principal component")
 
 
-def titled(picture: Image.Image, title: str) -> Image.Image:
+def add_title(picture: Image.Image, title: str) -> Image.Image:
     """A picture below a title, which goes on in further lines where it is wider."""
     heading = dejavu_sans(TITLE)
-    lines = _wrapped(title, picture.width - 2 * EDGE, heading)
+    lines = _wrap(title, picture.width - 2 * EDGE, heading)
     top = EDGE + len(lines) * (TITLE + 6) + GAP
     sheet = Image.new("RGB", (picture.width, top + picture.height), PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -244,7 +228,7 @@ def _sheet(rows: Sequence[Row], title: str) -> Image.Image:
     pen = ImageDraw.Draw(sheet)
     for row in rows:
         for place, (text, colour) in enumerate(((row.caption, INK), (row.remark, PALE))):
-            short = _shortened(text, CAPTIONS, font)
+            short = _shorten(text, CAPTIONS, font)
             pen.text((EDGE, top + place * LINE), short, fill=colour, font=font)
         for place, tile in enumerate(row.tiles):
             x = left + place * (width + GAP)
@@ -252,10 +236,10 @@ def _sheet(rows: Sequence[Row], title: str) -> Image.Image:
             pen.rectangle((x - 1, top - 1, x + width, top + height), outline=FRAME)
             sheet.paste(Image.fromarray(tile), (x, top))
             if row.names:
-                short = _shortened(row.names[place], width, font)
+                short = _shorten(row.names[place], width, font)
                 pen.text((x, top + height + 1), short, fill=INK, font=font)
         top += step
-    return titled(sheet, title)
+    return add_title(sheet, title)
 
 
 def _as_colours(images: np.ndarray, *, apart: bool = False) -> np.ndarray:
@@ -294,7 +278,7 @@ def _evenly(count: int, most: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
 
 
-def _shortened(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
+def _shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
     """The text as far as it fits; its end is kept, too, because classes often differ there."""
     if font.getlength(text) <= width:
         return text
@@ -313,7 +297,7 @@ def _cut(text: str, letters: int) -> str:
     return f"{text[: letters - 1 - end]}…{text[len(text) - end :]}"
 
 
-def _wrapped(text: str, width: float, font: ImageFont.FreeTypeFont) -> list[str]:
+def _wrap(text: str, width: float, font: ImageFont.FreeTypeFont) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -321,4 +305,4 @@ def _wrapped(text: str, width: float, font: ImageFont.FreeTypeFont) -> list[str]
             lines[-1] = longer
         else:
             lines.append(word)
-    return [_shortened(line, width, font) for line in lines]
+    return [_shorten(line, width, font) for line in lines]

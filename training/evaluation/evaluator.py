@@ -5,22 +5,17 @@ import functools
 import math
 import time
 from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ganapp.training.baselines import MixtureBaseline
-from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import NotComputable, check_labels, check_samples
-from ganapp.training.evaluation.features.spaces import FeatureChoice, PrincipalPixels
 from ganapp.training.evaluation.metric import (
-    ChannelImages,
     Comparison,
     EvaluationData,
     Metric,
-    Modes,
     Paths,
     ReportData,
     SampleSet,
@@ -44,24 +39,13 @@ class ReportColumn:
     details: dict[str, dict[str, object]] = dataclasses.field(default_factory=dict)
 
     def add(self, key: str, value: float | NotComputable) -> None:
-        """Adds a figure: a plain number, or `None` and the reason."""
-        self.values[key], reason = None, None
+        self.values[key] = None
         if isinstance(value, NotComputable):
-            reason = str(value)
+            self.reasons[key] = str(value)
         elif not math.isfinite(value):
-            reason = f"The figure came out as {value}"
+            self.reasons[key] = f"The figure came out as {value}"
         else:
-            is_count = isinstance(value, int | np.integer)
-            self.values[key] = int(value) if is_count else float(value)
-        if reason is not None:
-            self.reasons[key] = reason
-
-    def update(self, other: "ReportColumn") -> None:
-        """Takes over all that another one says."""
-        for key in other.values:
-            self.reasons.pop(key, None)
-        for field in dataclasses.fields(self):
-            getattr(self, field.name).update(getattr(other, field.name))
+            self.values[key] = (int if isinstance(value, int | np.integer) else float)(value)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,80 +85,33 @@ class Evaluator:
     """Evaluates samples of one source.
 
     Args:
-        spec: the source's description.
-        train: training examples in user units, uint8 `(n, h, w, c)` or float32 `(n, d)`; for a
-            source without end, one fresh draw.
-        held_out: real examples not trained on (a second draw for a source without end), or
-            `None`: then there is no floor and no memorised share.
-        train_labels: int `(n,)`, for the class figures.
-        held_out_labels: int `(h,)`, for the classifier's accuracy.
-        modes: an object with `centres (m, 2)` and `sigma` in user units, or `None`.
-        channel_images: for stacks, the labelled grey images that their channels are drawn from.
-        neighbours: k of precision, recall, density and coverage.
-        components: principal components of the `pca` space and of the baseline.
-        features: the feature space; PCA for distances and plain values for neighbours by default.
+        data: the real data.
+        baseline_components: Gaussians of the baseline mixture; as many as there are modes when
+            these are known.
         figures: keys of figures that a report computes on request only.
         training_figures: keys of figures that `evaluate` computes although a report alone would.
-        cache: folder for what takes long to work out from the real data; kept nowhere if `None`.
-        baseline_components: Gaussians of the baseline mixture; as many as `modes` has when known.
         reference: real examples to compare with: `"all"` (training and held-out) or `"train"`.
-        seed: of everything drawn; the same seed and samples give the same figures.
 
     Raises:
-        ValueError: an argument is not as described, or the training examples do not differ.
+        ValueError: an unknown reference.
     """
 
     def __init__(
         self,
-        spec: DataSpec,
+        data: EvaluationData,
         *,
-        train: ArrayLike,
-        held_out: ArrayLike | None = None,
-        train_labels: ArrayLike | None = None,
-        held_out_labels: ArrayLike | None = None,
-        modes: Modes | None = None,
-        channel_images: ChannelImages | None = None,
-        neighbours: int = 5,
-        components: int = 32,
         baseline_components: int = 10,
-        features: FeatureChoice | None = None,
         figures: Collection[str] = (),
         training_figures: Collection[str] = (),
-        cache: Path | None = None,
         reference: str = "all",
-        seed: int = 0,
     ) -> None:
         if reference not in REFERENCES:
             raise ValueError(
                 f"`reference` must be one of {REFERENCES}. Received: reference={reference!r}"
             )
-        for name, value in {"neighbours": neighbours, "components": components}.items():
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-        train = check_samples(spec, "train", train)
-        if held_out is not None and len(held_out) > 0:
-            held_out = check_samples(spec, "held_out", held_out)
-        else:
-            held_out = held_out_labels = None  # a source without held-out data gives an empty array
-        self.spec, self.reference, self.seed = spec, reference, seed
-        self.neighbours = neighbours
-        self.data = EvaluationData(
-            spec,
-            train=train,
-            held_out=held_out,
-            train_labels=check_labels("train_labels", train_labels, len(train)),
-            held_out_labels=None
-            if held_out is None
-            else check_labels("held_out_labels", held_out_labels, len(held_out)),
-            modes=modes,
-            channel_images=channel_images,
-            neighbours=neighbours,
-            components=components,
-            features=features or PrincipalPixels(),
-            folder=cache,
-            seed=seed,
-        )
-        possible = [metric for metric in METRICS if metric.applies(self.data)]
+        self.data, self.spec, self.seed, self.reference = data, data.spec, data.seed, reference
+        self._baseline_components = baseline_components
+        possible = [metric for metric in METRICS if metric.applies(data)]
         self._always = [m for m in possible if m.wanted(report=False, requested=training_figures)]
         self._in_training = [
             m
@@ -184,25 +121,25 @@ class Evaluator:
         self.metrics = [
             m for m in possible if m.wanted(report=True, requested={*figures, *training_figures})
         ]
-        self._fit_baseline = functools.partial(
-            MixtureBaseline,
-            spec,
-            train,
-            mixture_components=baseline_components if modes is None else len(modes.centres),
-            components=components,
-            seed=seed,
-        )
-        self._baseline: MixtureBaseline | None = None
         self._seconds: dict[str, float] = {}
         self._floors: dict[int, ReportColumn] = {}
         self._baselines: dict[int, ReportColumn] = {}
 
-    @property
+    @functools.cached_property
     def baseline(self) -> MixtureBaseline:
         """The mixture, fitted on the training data at first use."""
-        if self._baseline is None:
-            self._baseline = self._timed("fit", self._fit_baseline)
-        return self._baseline
+        modes = self.data.modes
+        count = self._baseline_components if modes is None else len(modes.centres)
+        return self._timed(
+            "fit",
+            lambda: MixtureBaseline(
+                self.spec,
+                self.data.train.samples,
+                mixture_components=count,
+                components=self.data.components,
+                seed=self.seed,
+            ),
+        )
 
     @property
     def baseline_seconds(self) -> dict[str, float]:
@@ -219,10 +156,8 @@ class Evaluator:
         return always, in_report
 
     def evaluate(self, samples: ArrayLike) -> dict[str, float | None]:
-        """Figures of these samples that need no report: key -> value, `None` where there is none.
-
-        Args:
-            samples: generated samples `(n, *shape)` in user units.
+        """Figures of samples `(n, *shape)` in user units that need no report; `None` where there is
+        none.
 
         Raises:
             ValueError: wrong shape or type, no samples, or values that are not finite.
@@ -234,11 +169,7 @@ class Evaluator:
         return self._compute(self._in_training, self._sample_set(samples), self._reference()).values
 
     def report(
-        self,
-        samples: ArrayLike,
-        *,
-        labels: np.ndarray | None = None,
-        paths: Paths | None = None,
+        self, samples: ArrayLike, *, labels: np.ndarray | None = None, paths: Paths | None = None
     ) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
@@ -248,12 +179,9 @@ class Evaluator:
         real data as `value`. Floor and baseline are computed once per count.
 
         Args:
-            samples: generated samples `(n, *shape)` in user units.
-            labels: int `(n,)`, the classes that their generator was asked for, if it was.
+            samples: as for `evaluate`.
+            labels: int `(n,)`, the classes that were requested, if any were.
             paths: of their generator, for the path length.
-
-        Raises:
-            ValueError: as for `evaluate`.
         """
         given = self._sample_set(samples, labels, paths)
         header = self._header(len(given))
@@ -291,18 +219,11 @@ class Evaluator:
                 if key in errors:
                     figures[key]["standard_error"] = errors[key]
         return Report(
-            **header,
-            baseline=self.baseline.name,
-            figures=figures,
-            details=columns["value"].details,
+            **header, baseline=self.baseline.name, figures=figures, details=columns["value"].details
         )
 
     def terms(self, generated: int) -> dict[str, object]:
-        """All that a report on so many samples says without computing a figure.
-
-        Returns:
-            As in a `Report`: all but its values.
-        """
+        """All that a report on so many samples says without computing a figure."""
         figures = {
             key: self._figure_terms(metric, generated)
             for metric in self.metrics
@@ -315,20 +236,10 @@ class Evaluator:
     ) -> dict[str, float]:
         """Standard errors of figures: how much they would differ for other samples.
 
-        Efron's bootstrap over the generated samples: they are drawn again with replacement, and the
-        real data stay as they are. Only figures for which that is cheap, and whose resamples vary,
-        are there.
-
-        Args:
-            samples: generated samples `(n, *shape)` in user units.
-            labels: as for `report`.
-            resamples: at least 2.
-
-        Raises:
-            ValueError: as for `evaluate`, or fewer than 2 resamples.
+        Efron's bootstrap over the generated samples, at least 2 `resamples`: they are drawn again
+        with replacement, and the real data stay as they are. Only figures for which that is cheap,
+        and whose resamples vary, are there.
         """
-        if resamples < 2:
-            raise ValueError(f"`resamples` must be at least 2. Received: resamples={resamples}")
         return self._standard_errors(self.metrics, self._sample_set(samples, labels), resamples)
 
     def nearest_training_examples(self, samples: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -344,7 +255,7 @@ class Evaluator:
     ) -> SampleSet:
         checked = check_samples(self.spec, "samples", samples)
         labels = check_labels("labels", labels, len(checked))
-        return SampleSet(checked, neighbours=self.neighbours, labels=labels, paths=paths)
+        return SampleSet(checked, neighbours=self.data.neighbours, labels=labels, paths=paths)
 
     def _reference(self) -> SampleSet:
         return self.data.train if self.reference == "train" else self.data.everything
@@ -362,15 +273,15 @@ class Evaluator:
         return self._floors[generated]
 
     def _at_floor(self, samples: Callable[[Metric], SampleSet], generated: int) -> ReportColumn:
-        """Each metric on as many of its samples as the floor has, against the training data."""
-        column, drawn = ReportColumn(), {}
-        for metric in self.metrics:
+        drawn: dict[Callable | None, SampleSet] = {}
+
+        def some(metric: Metric) -> SampleSet:
             if metric.perfect not in drawn:
                 count = self._matched_count(metric, generated)
                 drawn[metric.perfect] = samples(metric).drawn(count, self.seed)
-            some = drawn[metric.perfect]
-            column.update(self._compute([metric], some, self.data.train))
-        return column
+            return drawn[metric.perfect]
+
+        return self._compute(self.metrics, some, self.data.train)
 
     def _perfect(self, metric: Metric) -> SampleSet | None:
         """The real examples that the floor of a metric is taken from."""
@@ -399,12 +310,16 @@ class Evaluator:
         return ReportColumn(dict.fromkeys(keys), dict.fromkeys(keys, reason))
 
     def _compute(
-        self, metrics: Iterable[Metric], samples: SampleSet, reference: SampleSet
+        self,
+        metrics: Iterable[Metric],
+        samples: SampleSet | Callable[[Metric], SampleSet],
+        reference: SampleSet,
     ) -> ReportColumn:
         column = ReportColumn()
         for metric in metrics:
+            own = samples(metric) if callable(samples) else samples
             try:
-                sides = (metric.used(side, self.seed) for side in (samples, reference))
+                sides = (metric.used(side, self.seed) for side in (own, reference))
                 # Of a diverged generator squares overflow; what is not finite gets its sentence.
                 with np.errstate(over="ignore", invalid="ignore"):
                     values, details = metric.compute(Comparison(self.data, *sides))
@@ -441,7 +356,6 @@ class Evaluator:
         return found
 
     def _figure_terms(self, metric: Metric, generated: int) -> dict[str, object]:
-        """Space and counts of a metric's figures, as a report names them."""
         try:
             space = metric.space(self.data).name
         except NotComputable:  # the real data do not make one
@@ -456,7 +370,6 @@ class Evaluator:
         }
 
     def _header(self, generated: int) -> dict[str, object]:
-        """Data, settings, counts and network of a report on so many samples."""
         held_out = len(self.data.held_out or ())
         return {
             "data": self.spec.name,
@@ -467,7 +380,7 @@ class Evaluator:
                 "held_out": held_out,
                 "matched": min(generated, held_out),
             },
-            "neighbours": self.neighbours,
+            "neighbours": self.data.neighbours,
             "seed": self.seed,
             "network": getattr(self.data.distance_space, "identity", ""),
         }

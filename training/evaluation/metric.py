@@ -5,21 +5,26 @@ import math
 import operator
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ganapp.training.data.densities import Mixture
+from ganapp.training.data.source import ArraySource
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.checks import NotComputable, check_samples
+from ganapp.training.evaluation.checks import NotComputable, check_labels, check_samples
 from ganapp.training.evaluation.features.spaces import (
     Coordinates,
     FeatureChoice,
     FeatureRows,
     FeatureSpace,
+    FeatureStatistics,
+    FeatureStore,
+    PrincipalPixels,
     TrainingData,
     plain_space,
 )
-from ganapp.training.evaluation.features.store import FeatureStatistics, FeatureStore
 from ganapp.training.rows_on_disk import Joined, join_rows, take_rows
 
 Values = dict[str, float | NotComputable]
@@ -38,35 +43,16 @@ MOST_NEIGHBOURS = 10_000
 CERTAIN = 4.0  # standard errors from the floor of what decides alone
 
 
-class Modes(Protocol):
-    """A known mixture: `centres (m, 2)` and `sigma` in user units."""
-
-    centres: np.ndarray
-    sigma: float
-
-
-class ChannelImages(Protocol):
-    """Real grey images that stacks are made of: uint8 `(n, height, width, 1)`, int labels `(n,)`.
-
-    The held-out ones may be none; they only tell how often the classifier is right.
-    """
-
-    train: np.ndarray
-    train_labels: np.ndarray
-    held_out: np.ndarray
-    held_out_labels: np.ndarray
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paths:
     """A generator, as a path length needs it.
 
     Args:
         inputs: `(count, seed)` -> inputs of the generator, `count` rows.
-        interpolate: `(start, end, fraction (count, 1))` -> inputs that far along the path; the
-            prior's own way, an arc for normal latents.
-        generate: inputs -> samples in user units, not rounded: a small step must not vanish in
-            the 256 levels of an image.
+        interpolate: `(start, end, fraction (count, 1))` -> inputs that far along the path, by the
+            prior's own way.
+        generate: inputs -> samples in user units, not rounded: a small step must not vanish in the
+            256 levels of an image.
     """
 
     inputs: Callable[[int, int], object]
@@ -74,20 +60,14 @@ class Paths:
     generate: Callable[[object], np.ndarray]
 
 
-class Cache:
+class Cache(dict[Hashable, object]):
     """Values that are computed at most once, by key."""
-
-    def __init__(self) -> None:
-        self._values: dict[Hashable, object] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The value of `compute()`, from the first call with this key; an error is not kept."""
-        if key not in self._values:
-            self._values[key] = compute()
-        return self._values[key]
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
+        if key not in self:
+            self[key] = compute()
+        return self[key]
 
 
 class SampleSet:
@@ -96,10 +76,10 @@ class SampleSet:
     Args:
         samples: `(n, *shape)`, already checked.
         neighbours: k of the nearest-neighbour metrics.
-        store: keeps features and statistics on disk; for real data, which come again.
-        labels: int `(n,)`: of real examples their classes (below 0 where not known), of generated
-            ones those that were requested; `None` without classes.
-        paths: what the samples' generator draws between two latents, if there is a generator.
+        store: keeps features and statistics of real data, which come again, on disk.
+        labels: int `(n,)`, the classes of real examples (below 0 where not known) or those that
+            were requested.
+        paths: of the samples' generator.
     """
 
     def __init__(
@@ -122,11 +102,10 @@ class SampleSet:
 
     @property
     def labelled(self) -> int:
-        """The number of samples whose label is known."""
         return 0 if self.labels is None else int(np.count_nonzero(self.labels >= 0))
 
     def at_most(self, most: int, seed: int) -> "SampleSet":
-        """These samples, or `most` of them drawn without replacement if there are more."""
+        """These samples, or `most` of them at random if there are more."""
         if len(self) <= most:
             return self
         return self.cache.once(
@@ -134,7 +113,7 @@ class SampleSet:
         )
 
     def drawn(self, count: int, seed: int, *, paths: Paths | None = None) -> "SampleSet":
-        """`count` of these samples: drawn, because samples may come sorted by class or mode."""
+        """`count` of these samples at random: they may come sorted by class or mode."""
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return SampleSet(
             take_rows(self.samples, chosen),
@@ -151,11 +130,7 @@ class SampleSet:
         )
 
     def features_or_rows(self, space: FeatureSpace) -> np.ndarray | FeatureRows:
-        """The features, or rows computed where they are used if all would take much memory.
-
-        Args:
-            space: a plain one, quick to compute again.
-        """
+        """The features in a plain space, computed where they are used if all take much memory."""
         rows = FeatureRows(space, self.samples)
         many = rows.dtype == np.float32 and rows.shape[1] > IN_A_TREE
         held = ("features", space.name) in self.cache
@@ -177,77 +152,87 @@ class EvaluationData:
 
     Args:
         spec: the source's description.
-        train: training examples in user units.
-        held_out: real examples not trained on, or `None`.
-        train_labels: int `(n,)` or `None`.
-        held_out_labels: int `(h,)` or `None`.
-        modes: the known mixture, or `None`.
-        channel_images: the grey images that the channels of a stack are drawn from, or `None`.
+        train: training examples in user units, uint8 `(n, h, w, c)` or float32 `(n, d)`; of a
+            source without end one fresh draw.
+        held_out: real examples not trained on; without any there is no floor and no memorised
+            share.
+        train_labels: int `(n,)`, for the class figures; below 0 where not known.
+        held_out_labels: int `(h,)`, for the classifier's accuracy.
+        modes: of a known mixture.
+        channel_images: the grey images that the channels of a stack are drawn from.
         neighbours: k of the nearest-neighbour metrics.
         components: principal components of the `pca` space.
-        features: the feature space that was chosen.
-        folder: for what takes long to compute, or `None`.
+        features: the feature space; PCA for distances and plain values for neighbours by default.
+        cache: folder for what takes long to compute.
         seed: of everything drawn.
+
+    Raises:
+        ValueError: an argument is not as described, or the training examples do not differ.
     """
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        train: np.ndarray,
-        held_out: np.ndarray | None,
-        train_labels: np.ndarray | None,
-        held_out_labels: np.ndarray | None,
-        modes: Modes | None,
-        channel_images: ChannelImages | None,
-        neighbours: int,
-        components: int,
-        features: FeatureChoice,
-        folder: Path | None,
-        seed: int,
+        train: ArrayLike,
+        held_out: ArrayLike | None = None,
+        train_labels: ArrayLike | None = None,
+        held_out_labels: ArrayLike | None = None,
+        modes: Mixture | None = None,
+        channel_images: ArraySource | None = None,
+        neighbours: int = 5,
+        components: int = 32,
+        features: FeatureChoice | None = None,
+        cache: Path | None = None,
+        seed: int = 0,
     ) -> None:
+        for name, value in {"neighbours": neighbours, "components": components}.items():
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
         self.spec, self.modes, self.channel_images, self.seed = spec, modes, channel_images, seed
-        self.components = components
+        self.neighbours, self.components = neighbours, components
         self.cache = Cache()
+        store = FeatureStore(cache)
+
+        def real(name: str, examples: ArrayLike, labels: ArrayLike | None) -> SampleSet:
+            examples = check_samples(spec, name, examples)
+            labels = check_labels(f"{name}_labels", labels, len(examples))
+            return SampleSet(examples, neighbours=neighbours, store=store, labels=labels)
+
+        self.train = real("train", train, train_labels)
+        self.held_out, self.everything = None, self.train
+        if held_out is not None and len(held_out):  # a source may give an empty array
+            self.held_out = real("held_out", held_out, held_out_labels)
+            sides = self.train, self.held_out
+            # Metrics of tables take columns apart.
+            join = np.concatenate if spec.table else lambda parts: join_rows(*parts)
+            known = all(side.labels is not None for side in sides)
+            self.everything = SampleSet(
+                join([side.samples for side in sides]),
+                neighbours=neighbours,
+                store=store,
+                labels=np.concatenate([side.labels for side in sides]) if known else None,
+            )
         if channel_images is not None:
             single = dataclasses.replace(spec, shape=(*spec.shape[:-1], 1))
             check_samples(single, "channel_images", channel_images.train)
-        store = FeatureStore(folder)
-
-        def real(examples: np.ndarray | Joined, labels: np.ndarray | None) -> SampleSet:
-            return SampleSet(examples, neighbours=neighbours, store=store, labels=labels)
-
-        self.train = real(train, train_labels)
-        self.held_out, self.everything = None, self.train
-        if held_out is not None:
-            self.held_out = real(held_out, held_out_labels)
-            # Metrics of tables take columns apart.
-            both = np.concatenate([train, held_out]) if spec.table else join_rows(train, held_out)
-            labels = None
-            if train_labels is not None and held_out_labels is not None:
-                labels = np.concatenate([train_labels, held_out_labels])
-            self.everything = real(both, labels)
         coordinates = modes is not None and spec.table is None
         self.plain_space = Coordinates() if coordinates else plain_space(spec)
+        features = features or PrincipalPixels()
         features.check(spec)
         self.distance_space = features.build(
             TrainingData(
                 spec=spec,
-                train=train,
-                labels=train_labels,
+                train=self.train.samples,
+                labels=self.train.labels,
                 plain=self.plain_space,
                 components=components,
-                cache=folder,
+                cache=cache,
                 seed=seed,
             )
         )
         self.neighbour_space = self.distance_space if features.for_neighbours else self.plain_space
         self.label_space = self.distance_space
-
-    @property
-    def has_known_modes(self) -> bool:
-        """Whether the modes of the data can be counted."""
-        return self.modes is not None or self.channel_images is not None
 
     def class_name(self, label: int) -> str:
         """The name of a class, or its number where classes have no names."""
@@ -257,13 +242,7 @@ class EvaluationData:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """The input of a metric: samples, real examples beside them, and all real data.
-
-    Args:
-        data: the real data with what is fitted on them.
-        samples: the samples to evaluate.
-        reference: the real examples that they are compared with.
-    """
+    """The input of a metric: samples, the real examples beside them, and all real data."""
 
     data: EvaluationData
     samples: SampleSet
@@ -281,22 +260,21 @@ PLAIN, DISTANCES, NEIGHBOURS, LABELS = (
 
 
 def every_source(data: EvaluationData) -> bool:
-    """Applies to every source."""
     return True
 
 
 def reference_count(data: EvaluationData, reference: SampleSet) -> int:
-    """Real examples of a metric that depends on those that samples are compared with."""
+    """Depends on the real examples that samples are compared with."""
     return len(reference)
 
 
 def training_count(data: EvaluationData, reference: SampleSet) -> int:
-    """Real examples of a metric that depends on the training data, whatever the reference is."""
+    """Depends on the training data, whatever the reference is."""
     return len(data.train)
 
 
 def no_count(data: EvaluationData, reference: SampleSet) -> None:
-    """Real examples of a metric that depends on none."""
+    """Depends on no real examples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -304,16 +282,14 @@ class Figure:
     """One value of a metric, as reports and verdicts take it.
 
     Args:
-        better: `"higher"`, `"lower"`, `"one"` when both sides of 1 are worse, or `"half"` when both
-            sides of 0.5 are.
+        better: `"higher"`, `"lower"`, `"one"` (both sides of 1 are worse) or `"half"`.
         name: as printed; the key with spaces when empty.
-        group: figures of one group say the same in other numbers and count once in a verdict; a
-            figure without is a group of its own.
-        share: whether it is a share of the samples, which has the binomial error where no other is
-            known.
-        capped: whether more than real data reach is no merit: fewer copies, or more crowding.
-        essential: whether there is no verdict where the data have this figure but it has no value,
-            because without it the others may flatter.
+        group: figures of one group say the same and count once in a verdict; a figure without is
+            a group of its own.
+        share: a share of the samples, with the binomial error where no other is known.
+        capped: more than real data reach is no merit.
+        essential: no verdict where the data have this figure but it has no value: without it the
+            others may flatter.
     """
 
     better: Direction
@@ -330,29 +306,26 @@ class Metric:
     """Figures that are computed together, with all that evaluator, report and verdict need.
 
     Args:
-        figures: by key, as columns of logs and reports name them. The first key is that of the
-            details.
+        figures: by key, as columns of logs and reports name them; the first is that of the details.
         compute: the value of each figure (or the reason why it has none) and JSON-ready details.
             May raise NotComputable for all of them.
-        resample: of weights int `(r, n)`, how often each of the samples occurs in each of r
-            resamples: the values `(r,)` by figure, of those that have a bootstrap error. `None`
-            where that would cost too much.
-        applies: whether a source has these figures at all; every source when not given.
+        resample: of weights int `(r, n)`, how often each sample occurs in each of r resamples: the
+            values `(r,)` of the figures that have a bootstrap error. `None` where it costs too
+            much.
+        applies: whether a source has these figures at all.
         space: the feature space they are computed in.
-        real: how many real examples the figures depend on; `None` when on none.
-        most: samples of each side that are used, drawn if there are more; all when `None`.
+        real: the number of real examples that the figures depend on, if on any.
+        most: samples of each side that are used, drawn if there are more.
         when: `"always"`, also along the training; `"end"`, in a report only; `"request"`, in a
             report that asks for it.
-        costly: whether it takes longer than a short training; along the training it is then
-            computed only where it was asked for.
-        needs: what of a `SampleSet` beside its samples it is computed from (`"paths"`,
-            `"labels"`); a report on samples without has no such figures.
-        perfect: the real examples that stand for a perfect sampler in the floor; the held-out ones
-            when `None`. Matched uses as many samples.
-        note: of a report: sentences that a reader needs beside the table; none where the report
-            has not its figures.
+        costly: takes longer than a short training; along it computed on request only.
+        needs: what of a `SampleSet` beside its samples it is computed from; a report on samples
+            without has no such figures.
+        perfect: the real examples that stand for a perfect sampler in the floor, of which matched
+            uses as many; the held-out ones by default.
+        note: of a report: sentences to read beside the table; none where it has not its figures.
         veto: of a report: a sentence that comes first in the verdict because no other figure makes
-            good what this one found, or `None`.
+            good what this one found.
     """
 
     figures: Mapping[str, Figure]
@@ -371,7 +344,6 @@ class Metric:
 
     @property
     def key(self) -> str:
-        """The key of the first figure, which is that of the details."""
         return next(iter(self.figures))
 
     def can_use(self, samples: SampleSet) -> bool:
@@ -410,11 +382,8 @@ def far_from_floor(
 ) -> tuple[float, float] | None:
     """A share and its floor where they are far apart beyond their errors, else `None`.
 
-    Args:
-        report: the dictionary of a `Report`.
-        key: of the share.
-        usual: the floor where the report has none.
-        limit: of the floor: the share from which on the difference matters.
+    `usual` is the floor where the report has none; `limit` gives, for a floor, the share from which
+    on the difference matters.
     """
     figure = report["figures"].get(key)
     if figure is None:
@@ -432,13 +401,7 @@ def far_from_floor(
 
 
 def excess_veto(key: str, sentence: str, *, usual: float) -> Callable[[ReportData], str | None]:
-    """The veto of a share that is far above its floor.
-
-    Args:
-        key: of the share.
-        sentence: with `{share}` and `{floor}`.
-        usual: the floor where a report has none.
-    """
+    """The veto of a share far above its floor: a sentence with `{share}` and `{floor}`."""
 
     def veto(report: ReportData) -> str | None:
         found = far_from_floor(

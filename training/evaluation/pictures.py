@@ -27,7 +27,7 @@ FRAME_GAP = 2  # pixels between frames of a clip
 MILLISECONDS = 100  # a frame
 GAP, HEAD, TITLE = 16, 34, 20  # pixels: between pictures in a row, above them, of their titles
 INK = (60, 64, 67)
-BEST_COLOUR, LAST_COLOUR = MODE_COLOUR, "#3c4043"
+LAST_COLOUR = "#3c4043"
 CURVE_COLUMNS, MOST_CURVES = 3, 12
 CURVE, LEGEND = (3.6, 2.5), 0.35  # inches
 AXIS_LABELS = {
@@ -47,6 +47,21 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
     return figure
 
 
+def plain(axes: Axes, size: float = 9, **ticks: float) -> Axes:
+    """The axes without the upper and right edge, with small numbers."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=size, **ticks)
+    return axes
+
+
+def opaque_legend(axes: Axes, **options: object) -> list:
+    """Draws a legend whose marks are not transparent; its handles."""
+    handles = axes.legend(**options).legend_handles
+    for handle in handles:
+        handle.set_alpha(1.0)
+    return handles
+
+
 def render(figure: Figure) -> Image.Image:
     """The figure as an RGB picture."""
     figure.canvas.draw()
@@ -61,14 +76,11 @@ def dejavu_sans(size: int) -> ImageFont.FreeTypeFont:
 
 
 def principal_plane(reference: np.ndarray, most: int | None = None):
-    """Projects on the two principal components of standardised columns.
+    """Projects on the two principal components of standardised columns: `(m, d)` to `(m, 2)`.
 
     Args:
         reference: `(n, d)`, whose components they are.
         most: rows that the directions are computed from, the first ones.
-
-    Returns:
-        A function of `(m, d)` to `(m, 2)`.
     """
     mean, scale = reference.mean(axis=0), reference.std(axis=0)
     scale[scale == 0] = 1.0
@@ -81,20 +93,11 @@ def principal_plane(reference: np.ndarray, most: int | None = None):
 def image_grid(
     samples: np.ndarray, columns: int | None = None, scale: int | None = None
 ) -> Image.Image:
-    """Lays images out in a grid, row by row.
+    """Lays uint8 images `(n, height, width, channels)`, at least one, out in a grid, row by row.
 
-    Args:
-        samples: uint8 `(n, height, width, channels)`, at least one. One channel is grey, three are
-            colours; of other counts each channel becomes its own grey image, side by side.
-        columns: images per row; as near to a square as possible when not given.
-        scale: each pixel becomes a square of this side; chosen for a width of about 760 pixels
-            when not given.
-
-    Returns:
-        An RGB picture.
-
-    Raises:
-        ValueError: the samples are not as described, or `columns` or `scale` is less than 1.
+    One channel is grey, three are colours; of other counts each channel becomes its own grey image,
+    side by side. There are so many `columns`, else as near to a square as possible; each pixel
+    becomes a square of side `scale`, else one that makes the grid about 760 pixels wide.
     """
     tiles = _tiles(samples)
     count, height, width, _ = tiles.shape
@@ -109,15 +112,8 @@ def image_grid(
     tiles = tiles.repeat(scale, axis=1).repeat(scale, axis=2)
     height, width = height * scale, width * scale
     rows = -(-count // columns)
-    sheet = np.full(
-        (
-            rows * (height + SEPARATOR) + SEPARATOR,
-            columns * (width + SEPARATOR) + SEPARATOR,
-            3,
-        ),
-        BACKGROUND,
-        dtype=np.uint8,
-    )
+    size = (rows * (height + SEPARATOR) + SEPARATOR, columns * (width + SEPARATOR) + SEPARATOR, 3)
+    sheet = np.full(size, BACKGROUND, np.uint8)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         top = SEPARATOR + row * (height + SEPARATOR)
@@ -146,29 +142,17 @@ def nearest_neighbours(
         samples: uint8 `(n, height, width, channels)`.
         train: uint8 `(m, height, width, channels)`.
         indices: int `(n,)`, the nearest training example of each sample.
-        columns: pairs per row.
-
-    Returns:
-        An RGB picture; a wider gap separates the rows of pairs.
-
-    Raises:
-        ValueError: not one index per sample, or the images are not as described.
+        columns: pairs per row; a wider gap separates the rows of pairs.
     """
     samples, indices = np.asarray(samples), np.asarray(indices)
-    if len(samples) != len(indices):
-        raise ValueError(
-            "`indices` must hold one index per sample. "
-            f"Received: {len(indices)} indices for {len(samples)} samples"
-        )
-    columns = min(columns, len(samples))
-    closest = np.asarray(train)[indices]
-    strips = []
+    columns, shape = min(columns, len(samples)), samples.shape[1:]
+    closest, strips = np.asarray(train)[indices], []
     for start in range(0, len(samples), columns):
-        chosen = slice(start, start + columns)
-        pair = np.full((2 * columns, *samples.shape[1:]), BACKGROUND, dtype=np.uint8)
-        pair[: len(samples[chosen])] = samples[chosen]
-        pair[columns : columns + len(samples[chosen])] = closest[chosen]
-        strips.append(np.asarray(image_grid(pair, columns=columns)))
+        pair = np.full((2, columns, *shape), BACKGROUND, dtype=np.uint8)
+        for row, side in zip(pair, (samples, closest), strict=True):
+            some = side[start : start + columns]
+            row[: len(some)] = some
+        strips.append(np.asarray(image_grid(pair.reshape(-1, *shape), columns)))
     gap = np.full((10, strips[0].shape[1], 3), BACKGROUND, dtype=np.uint8)
     stack = [part for strip in strips for part in (strip, gap)][:-1]
     return Image.fromarray(np.concatenate(stack))
@@ -186,20 +170,14 @@ def scatter(
         samples: `(n, d)` in user units, drawn in blue.
         centres: `(m, d)` of a known mixture, as red crosses.
         sigma: of that mixture; circles of 3 sigma, the limit of high quality, in two dimensions.
-        real: `(m, d)` real examples in grey behind. Principal components (of standardised
-            columns) are theirs when given.
-
-    Returns:
-        An RGB picture of 720 x 720 pixels.
-
-    Raises:
-        ValueError: the samples are no matrix, or none is finite.
+        real: `(m, d)` real examples in grey behind. Principal components (of standardised columns)
+            are theirs when given.
     """
     samples = _finite("samples", samples)
     real = None if real is None else _finite("real", real)
     # Drawn along the training: to find margins out takes longer than to draw.
     figure = new_figure(7.2, 7.2, layout=None)
-    axes = _axes(figure)
+    axes = plain(figure.add_subplot())
     figure.subplots_adjust(left=0.09, right=0.98, bottom=0.07, top=0.98)
     if samples.shape[1] == 1:
         _histogram(axes, samples, centres, real)
@@ -207,9 +185,7 @@ def scatter(
         _points(axes, samples, centres, sigma, real)
     if real is not None:
         marker = 1.0 if samples.shape[1] == 1 else 6.0 / np.sqrt(_area(samples))
-        legend = axes.legend(loc="upper right", fontsize=9, markerscale=marker)
-        for handle in legend.legend_handles:
-            handle.set_alpha(1.0)
+        opaque_legend(axes, loc="upper right", fontsize=9, markerscale=marker)
     return render(figure)
 
 
@@ -218,21 +194,12 @@ def class_histogram(
     training_histogram: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
 ) -> Image.Image:
-    """Bars of the share of samples per class, beside that of the training data.
-
-    Args:
-        histogram: generated samples per class `(c,)`, at least one in total.
-        training_histogram: training examples per class `(c,)`.
-        names: class names; numbers when not given.
-
-    Returns:
-        An RGB picture.
-    """
+    """Bars of the share of samples per class `(c,)`, beside that of the training data."""
     count = len(histogram)
     places = np.arange(count)
     names = [str(place) for place in places] if names is None else [*map(literal, names)]
     figure = new_figure(7.2, 3.6)
-    axes = _axes(figure)
+    axes = plain(figure.add_subplot())
     sets = [("generated", histogram, SAMPLE_COLOUR)]
     if training_histogram is not None:
         sets.append(("training", training_histogram, REAL_COLOUR))
@@ -256,15 +223,8 @@ def _histogram(axes, samples, centres, real) -> None:
     edges = np.linspace(values.min() - 1e-6, values.max() + 1e-6, 61)
     if real is not None:
         axes.hist(real[:, 0], edges, density=True, color=REAL_COLOUR, alpha=0.6, label="real")
-    axes.hist(
-        samples[:, 0],
-        edges,
-        density=True,
-        histtype="step",
-        linewidth=1.8,
-        color=SAMPLE_COLOUR,
-        label="generated",
-    )
+    look = {"histtype": "step", "linewidth": 1.8, "color": SAMPLE_COLOUR, "label": "generated"}
+    axes.hist(samples[:, 0], edges, density=True, **look)
     for centre in [] if centres is None else np.ravel(centres):
         axes.axvline(centre, color=MODE_COLOUR, linewidth=0.8)
     axes.set_xlabel("value")
@@ -293,9 +253,8 @@ def _points(axes, samples, centres, sigma, real) -> None:
 
 
 def _frame(axes, points, real, centres) -> None:
-    """Equal axes around what is known to be real and most samples near it.
-
-    A stray sample, or a generator that diverged, must not shrink the picture to a dot.
+    """Equal axes around what is known to be real and most samples near it: a stray sample, or a
+    generator that diverged, must not shrink the picture to a dot.
     """
     known = [np.asarray(part) for part in (real, centres) if part is not None]
     inside = np.concatenate(known) if known else points
@@ -316,13 +275,6 @@ def _area(samples: np.ndarray) -> float:
     return float(np.clip(4000 / len(samples), 2.0, 16.0))
 
 
-def _axes(figure: Figure) -> Axes:
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
-    return axes
-
-
 def _finite(name: str, values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] == 0:
@@ -334,7 +286,6 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _tiles(samples: np.ndarray) -> np.ndarray:
-    """uint8 `(n, height, width, 3)` of images with any number of channels."""
     samples = np.asarray(samples)
     if samples.ndim != 4 or samples.dtype != np.uint8 or 0 in samples.shape:
         raise ValueError(
@@ -350,12 +301,7 @@ def _tiles(samples: np.ndarray) -> np.ndarray:
 
 
 def film_strips(clips: np.ndarray, *, most: int = 20) -> Image.Image:
-    """Each clip a row, its frames from left to right.
-
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`, at least one.
-        most: clips shown, the first ones.
-    """
+    """The first `most` clips `(n, frames, ...)`, each a row, its frames from left to right."""
     clips = clips[:most]
     return image_grid(clips.reshape(-1, *clips.shape[2:]), columns=clips.shape[1])
 
@@ -363,11 +309,7 @@ def film_strips(clips: np.ndarray, *, most: int = 20) -> Image.Image:
 def films(clips: np.ndarray) -> np.ndarray:
     """Each clip as one wide image, its frames from left to right with a gap between them.
 
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`.
-
-    Returns:
-        uint8 `(n, height, frames (width + 2) - 2, channels)`.
+    uint8 `(n, frames, height, width, channels)` to `(n, height, frames (width + 2) - 2, channels)`.
     """
     apart = np.pad(
         clips, ((0, 0), (0, 0), (0, 0), (0, FRAME_GAP), (0, 0)), constant_values=BACKGROUND
@@ -376,11 +318,7 @@ def films(clips: np.ndarray) -> np.ndarray:
 
 
 def clip_grid(clips: np.ndarray) -> list[Image.Image]:
-    """One picture for every point in time, with all clips beside each other.
-
-    Args:
-        clips: uint8 `(n, frames, height, width, channels)`, at least one.
-    """
+    """One picture for every point in time of clips `(n, frames, ...)`, with all clips in it."""
     return [image_grid(clips[:, frame]) for frame in range(clips.shape[1])]
 
 
@@ -388,26 +326,16 @@ def animated(pictures: list[Image.Image], *, milliseconds: int = MILLISECONDS) -
     """An endless GIF of pictures of one size."""
     first, *others = (picture.convert("P", palette=1) for picture in pictures)
     buffer = io.BytesIO()
-    first.save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=others,
-        duration=milliseconds,
-        loop=0,
-    )
+    timing = {"duration": milliseconds, "loop": 0}
+    first.save(buffer, format="GIF", save_all=True, append_images=others, **timing)
     return buffer.getvalue()
 
 
 def panels(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Image:
-    """Draws pictures in a row, tops aligned, scaled to the height of the highest one.
+    """Draws pictures, at least one, in a row, tops aligned, scaled to the height of the highest
+    one.
 
-    Args:
-        pictures: at least one.
-        titles: one each; cut off where they are wider than their picture.
-
-    Returns:
-        An RGB picture.
+    A title is cut off where it is wider than its picture.
     """
     if not pictures or len(pictures) != len(titles):
         raise ValueError(
@@ -426,13 +354,13 @@ def panels(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Image.Imag
     sheet = Image.new("RGB", (width, height + HEAD + GAP), (255, 255, 255))
     pen, font, left = ImageDraw.Draw(sheet), ImageFont.load_default(TITLE), GAP
     for picture, title in zip(scaled, titles, strict=True):
-        pen.text((left, 6), _fitted(title, picture.width, font), fill=INK, font=font)
+        pen.text((left, 6), _shorten(title, picture.width, font), fill=INK, font=font)
         sheet.paste(picture, (left, HEAD))
         left += picture.width + GAP
     return sheet
 
 
-def _fitted(title: str, width: int, font: ImageFont.FreeTypeFont) -> str:
+def _shorten(title: str, width: int, font: ImageFont.FreeTypeFont) -> str:
     if font.getlength(title) <= width:
         return title
     while title and font.getlength(f"{title}…") > width:
@@ -449,20 +377,20 @@ def evaluation_curves(
     best: int | None,
     last: int,
 ) -> Image.Image | None:
-    """A panel for each figure that was computed along the training.
+    """A panel for each figure that was computed along the training; `None` if none has two values.
 
     Args:
         rows: each with `step` and `evaluation`, a table of figures (`None` where there is none).
         better: figure -> which values are better, as in a report.
         names: figure -> as printed.
         first: the figure that chose the best generator; it comes first and says so.
-        best: step of the best generator, or `None`.
-        last: step of the last one.
-
-    Returns:
-        An RGB picture, or `None` if no figure has two values.
+        best, last: steps of these generators.
     """
-    series = _series(rows)
+    series: dict[str, dict[int, float]] = {}
+    for row in rows:  # of a step that occurs twice, the later row's values
+        for key, value in row["evaluation"].items():
+            if isinstance(value, int | float) and math.isfinite(value):
+                series.setdefault(key, {})[row["step"]] = float(value)
     keys = [key for key in (first, *better) if len(series.get(key, {})) > 1]
     keys = list(dict.fromkeys(keys))[:MOST_CURVES]
     if not keys:
@@ -495,16 +423,6 @@ def evaluation_curves(
     return render(figure)
 
 
-def _series(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[int, float]]:
-    """Values by figure and step; of a step that occurs twice, the later row's."""
-    series: dict[str, dict[int, float]] = {}
-    for row in rows:
-        for key, value in row["evaluation"].items():
-            if isinstance(value, int | float) and math.isfinite(value):
-                series.setdefault(key, {})[row["step"]] = float(value)
-    return series
-
-
 def _draw_curve(axes: Axes, values: Mapping[int, float], best: int | None, last: int) -> None:
     steps = sorted(values)
     heights = [values[step] for step in steps]
@@ -513,23 +431,13 @@ def _draw_curve(axes: Axes, values: Mapping[int, float], best: int | None, last:
         axes.set_yscale("log")
     if min(heights) == max(heights) == 0:  # or the axis would go below what can be
         axes.set_ylim(-0.05, 1.0)
-    marks = {"last": (last, LAST_COLOUR, "s", 13), "best": (best, BEST_COLOUR, "*", 11)}
-    for label, (step, colour, shape, size) in marks.items():
+    hollow = {"marker": "s", "markersize": 13, "color": LAST_COLOUR, "markerfacecolor": "none"}
+    star = {"marker": "*", "markersize": 11, "color": MODE_COLOUR}
+    for label, step, look in (("last", last, hollow), ("best", best, star)):
         if step in values:
-            axes.plot(
-                [step],
-                [values[step]],
-                color=colour,
-                marker=shape,
-                markersize=size,
-                linestyle="none",
-                label=f"{label} generator",
-                markerfacecolor="none" if label == "last" else colour,
-                zorder=3,
-            )
+            look |= {"linestyle": "none", "label": f"{label} generator", "zorder": 3}
+            axes.plot([step], [values[step]], **look)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color="#e8eaed", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.margins(x=0.04, y=0.12)
+    plain(axes, 8).margins(x=0.04, y=0.12)

@@ -36,9 +36,8 @@ def write_report(
     baselines: Sequence[ReportData] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
-    """Writes `report.json` and `report.md` into an existing run directory.
-
-    Each file appears whole or not at all: it is written beside its place and then moved.
+    """Writes `report.json` and `report.md` into an existing run directory, each whole or not at
+    all.
 
     Args:
         directory: the run directory.
@@ -52,21 +51,13 @@ def write_report(
         looks: how often it was looked at for alarms.
         undecided: alarms that no look could raise, with the reason.
         baselines: rows of `baseline_table`.
-        seconds: that the baseline of every report took, to `fit` and to `sample`. They stand in
-            `report.md` only: the `report.json` of a resumed run is that of one never stopped.
+        seconds: that the baseline of every report took, to `fit` and to `sample`; in `report.md`
+            only, because the `report.json` of a resumed run is that of one never stopped.
 
     Returns:
         The path of `report.md`.
-
-    Raises:
-        ValueError: a checkpoint has no `step`, or a number is NaN or infinite.
     """
     directory = pathlib.Path(directory)
-    for name, checkpoint in {"best": best, "last": last}.items():
-        if checkpoint is not None and "step" not in checkpoint:
-            raise ValueError(
-                f"`{name}` must hold its `step`. Received: keys {sorted(map(str, checkpoint))}"
-            )
     pictures = dict(pictures or {})
     chosen = last if best is None else best
     content = {
@@ -153,25 +144,20 @@ def _table(best: ReportData | None, last: ReportData) -> str:
     stepless = last["step"] is None
     once = best is not None and best["step"] == last["step"]  # the same generator, shown once
     single = "samples" if stepless else ("best = last" if once else "last")
-    heads = ("figure", "best", single, "matched")
-    heads += ("floor = held-out real",)
-    heads += (f"baseline = {chosen['baseline']}", "better", "space", "counts")
-    rows = [heads, ("---", *("---:",) * 5, *("---",) * 3)]
+    columns = ("figure", "best", single, "matched", "floor = held-out real")
+    columns += (f"baseline = {chosen['baseline']}", "better", "space", "counts")
+    rows = [columns, ("---", *("---:",) * 5, *("---",) * 3)]
     for key, figure in chosen["figures"].items():
         of_best = None if best is None else figure["value"]
         of_last = last["figures"].get(key, {}).get("value")
         values = (of_best, of_last, figure["matched"], figure["floor"], figure["baseline"])
-        rows.append(
-            (
-                figure["name"],
-                *(number(value) for value in values),
-                BETTER[figure["better"]],
-                figure["space"],
-                _counts(figure),
-            )
-        )
-    rows = [(row[0], *row[2:]) for row in rows] if stepless or once else rows
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        about = (BETTER[figure["better"]], figure["space"], _counts(figure))
+        rows.append((figure["name"], *map(number, values), *about))
+    return _lines([(row[0], *row[2:]) for row in rows] if stepless or once else rows)
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _counts(figure: ReportData) -> str:
@@ -198,7 +184,7 @@ def _legend(report: ReportData, has_best: bool, stepless: bool) -> str:
 
 
 def report_notes(report: ReportData) -> list[str]:
-    """A list of what a reader needs beside the table: missing values and the metrics' own notes."""
+    """What a reader needs beside the table: missing values and the metrics' own notes."""
     notes = [*_missing_notes(report), *_sample_limit_notes(report)]
     for metric in METRICS:
         if metric.note is not None:
@@ -207,7 +193,6 @@ def report_notes(report: ReportData) -> list[str]:
 
 
 def _missing_notes(report: ReportData) -> list[str]:
-    """The reasons of missing values, one line for each reason."""
     names: dict[tuple[str, str], list[str]] = {}
     for figure in report["figures"].values():
         columns: dict[str, list[str]] = {}
@@ -241,18 +226,14 @@ def short_missing_notes(report: ReportData, last: ReportData | None = None) -> l
                 said[reason] = f" ({', '.join(columns)})"
         for reason, where in said.items():
             names.setdefault((where, reason), []).append(figure["name"])
+    count = len(report["figures"])
     return [
-        f"{_named(some, len(report['figures']))}{where}: {reason}."
+        f"{f'All {count} figures' if len(some) == count else ', '.join(some)}{where}: {reason}."
         for (where, reason), some in names.items()
     ]
 
 
-def _named(names: list[str], count: int) -> str:
-    return f"All {count} figures" if len(names) == count else ", ".join(names)
-
-
 def _sample_limit_notes(report: ReportData) -> list[str]:
-    """The figures that use a random part of the samples, because all would take too long."""
     names: dict[int, list[str]] = {}
     for figure in report["figures"].values():
         if figure["generated"] < report["counts"]["generated"]:
@@ -267,8 +248,8 @@ def baseline_table(report: ReportData, rows: Sequence[ReportData]) -> list[str]:
     """Paragraphs about the baselines, none without rows.
 
     Args:
-        report: the dictionary of a `Report` plus `step`: the real examples and the floor are its
-            own. Without a step it is that of the only baseline, whose figures it shows already.
+        report: the dictionary of a `Report` plus `step`. Without a step it is that of the only
+            baseline, whose figures it shows already.
         rows: each with `name`, `title`, `fit_seconds`, `sample_seconds`, `facts` and `figures`, the
             values by key.
     """
@@ -292,16 +273,11 @@ def baseline_table(report: ReportData, rows: Sequence[ReportData]) -> list[str]:
         f"Baselines, fitted on the same training data, {report['counts']['generated']:,} samples "
         f"each, compared as above ({titles})."
     )
-    return [counted, "\n".join("| " + " | ".join(row) + " |" for row in table)]
+    return [counted, _lines(table)]
 
 
 def baseline_seconds_note(report: ReportData, seconds: Mapping[str, float]) -> str:
-    """A sentence: how long the baseline of a report took.
-
-    Args:
-        report: the dictionary of a `Report`.
-        seconds: to `fit` and to `sample` as many as were generated.
-    """
+    """A sentence on the seconds that the baseline of a report took, to `fit` and to `sample`."""
     name = report["baseline"]
     return (
         f"Time of the {name}: {seconds['fit']:.3g} s to fit, {seconds['sample']:.3g} s to draw "

@@ -18,6 +18,7 @@ from ganapp.training.evaluation.pictures import (
     dejavu_sans,
     literal,
     new_figure,
+    plain,
     render,
 )
 
@@ -33,18 +34,11 @@ STRIP, NAMED, RANGED, TALL, GAP, LETTERS = 300, 170, 130, 26, 8, 12
 
 
 def column_strips(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
-    """Every column in a strip of its own, one below the other: what a training draws of a table.
+    """The first 60 columns in strips, one below the other: what a training draws of a table.
 
     Without axes, in a fiftieth of the time of a `marginal_page`: a small table is trained in
-    seconds, and its pictures must not take longer.
-
-    Args:
-        samples: `(n, columns)` in user units, in blue.
-        table: the codec.
-        real: `(m, columns)`, in grey behind.
-
-    Returns:
-        An RGB picture; of the first 60 columns if there are more.
+    seconds, and its pictures must not take longer. Samples `(n, columns)` in user units are blue,
+    real rows grey behind.
     """
     shown = table.varying[:MOST_PANELS]
     left, right = GAP + NAMED + GAP, GAP + NAMED + GAP + STRIP
@@ -61,7 +55,15 @@ def column_strips(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
         pen.text((right + GAP, GAP + LETTERS / 2), text, "black", font, anchor="lm")
     for place, column in enumerate(shown):
         base = top + (place + 1) * (TALL + GAP)
-        heights, scope = STRIPS[column.kind](column, real[:, place], samples[:, place])
+        sides = real[:, place], samples[:, place]
+        if column.kind == "categorical":  # all categories, those that are missing last
+            heights = [_shares(column, side) for side in sides]
+            scope = f"{len(column.categories):,} categories"
+        else:  # the bins of a `marginal_page`
+            present = [side[~np.isnan(side)].astype(np.float64) for side in sides]
+            edges = _edges(column, min(map(len, sides)), _linear_width(present[0], column))
+            heights = [np.histogram(side, edges)[0] / max(1, len(side)) for side in present]
+            scope = f"{column.minimum:.4g} to {column.maximum:.4g}"
         tallest = max(1e-9, *(side.max() for side in heights))
         across = np.linspace(left, right, len(heights[0]) + 1).repeat(2)[1:-1]
         steps = [base - TALL * (side / tallest).repeat(2) for side in heights]
@@ -76,19 +78,6 @@ def column_strips(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -
         pen.text((left - GAP, middle), name, "black", font, anchor="rm")
         pen.text((right + GAP, middle), _cut(scope, 18), "#5f6368", font, anchor="lm")
     return sheet
-
-
-def _number_strips(column: Numeric, *sides: np.ndarray) -> tuple[list[np.ndarray], str]:
-    """Shares of the bins of a `marginal_page`, and from where to where they go."""
-    present = [side[~np.isnan(side)].astype(np.float64) for side in sides]
-    edges = _edges(column, min(map(len, sides)), _linear_width(present[0], column))
-    shares = [np.histogram(side, edges)[0] / max(1, len(side)) for side in present]
-    return shares, f"{column.minimum:.4g} to {column.maximum:.4g}"
-
-
-def _category_strips(column: Categorical, *sides: np.ndarray) -> tuple[list[np.ndarray], str]:
-    """Shares of all categories, those that are missing last."""
-    return [_shares(column, side) for side in sides], f"{len(column.categories):,} categories"
 
 
 def _shares(column: Categorical, side: np.ndarray) -> np.ndarray:
@@ -111,16 +100,10 @@ def marginal_page(
     real: np.ndarray,
     names: tuple[str, str] = ("real", "generated"),
 ) -> Image.Image:
-    """Every column in a panel of its own: a histogram of numbers, bars of categories.
+    """Each of the first 60 columns in a panel: a histogram of numbers, bars of categories.
 
-    Args:
-        samples: `(n, columns)` in user units, drawn in blue.
-        table: the codec.
-        real: `(m, columns)`, in grey behind.
-        names: of the grey rows and of the blue ones, for the legend.
-
-    Returns:
-        An RGB picture; of the first 60 columns if there are more.
+    Samples `(n, columns)` in user units are blue, real rows grey behind; `names` are of the grey
+    rows and of the blue ones, for the legend.
     """
     shown = table.varying[:MOST_PANELS]
     across = min(ACROSS, len(shown))
@@ -130,11 +113,9 @@ def marginal_page(
     figure = new_figure(*size)
     panels = figure.subplots(rows, across, squeeze=False).ravel()
     for place, (axes, column) in enumerate(zip(panels, shown, strict=False)):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=7, length=2)
-        axes.set_title(_short(column.name), fontsize=8)
+        plain(axes, 7, length=2).set_title(_short(column.name), fontsize=8)
         sides = {names[0]: real[:, place], names[1]: samples[:, place]}
-        DRAWING[column.kind](axes, column, sides)
+        (_bars if column.kind == "categorical" else _numbers)(axes, column, sides)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     handles = [
@@ -150,16 +131,7 @@ def marginal_page(
 
 
 def association_page(samples: np.ndarray, *, table: TableCodec, real: np.ndarray) -> Image.Image:
-    """Associations of columns: of real rows, of generated ones, and their difference.
-
-    Args:
-        samples: `(n, columns)` in user units.
-        table: the codec, with at least two varying columns.
-        real: `(m, columns)`.
-
-    Returns:
-        An RGB picture; of the first 40 columns if there are more.
-    """
+    """Associations of the first 40 columns: real rows, generated ones, and their difference."""
     few = TableCodec(columns=table.varying[:MOST_PAIRED])
     count = len(few.varying)
     matrices = [associations(few, side[:, :count]) for side in (real, samples)]
@@ -244,7 +216,6 @@ def _linear_width(real: np.ndarray, column: Numeric) -> float | None:
 
 
 def _ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
-    """A few places along a stretched axis, rounded to one digit."""
     places = [float(f"{edges[int(place)]:.1g}") for place in np.linspace(0, len(edges) - 1, 4)]
     return places, [f"{place:g}" if abs(place) < 1e4 else f"{place:.0e}" for place in places]
 
@@ -271,7 +242,3 @@ def _bars(axes: Axes, column: Categorical, named: Mapping[str, np.ndarray]) -> N
 
 def _short(text: str, most: int = MOST_LETTERS) -> str:
     return literal(_cut(text, most))
-
-
-DRAWING = {"numeric": _numbers, "categorical": _bars}
-STRIPS = {"numeric": _number_strips, "categorical": _category_strips}

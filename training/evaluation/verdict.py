@@ -1,9 +1,9 @@
 """The verdict on a report: a pure function of its dictionary.
 
 Figures that say the same thing form a group and count once. Within a group the samples are better
-or worse than the baseline only by more than the error of the difference; else they are level. And
-however well the baseline is beaten, samples that are copies or that a classifier tells from real
-data are called so: these findings, vetoes, come first.
+or worse than the baseline only by more than the error of the difference; else they are level.
+However well the baseline is beaten, samples that are copies or that a classifier tells from real
+data are called so: these vetoes come first.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ BADNESS = {
     "half": lambda value: abs(value - 0.5),
 }
 
-LEAST_JUDGED = 50  # fewer samples say nearly nothing
+LEAST_SAMPLES = 50  # fewer samples say nearly nothing
 ERRORS = 2.0  # standard errors of a difference, below which it is none
 UNKNOWN = 0.05  # of a figure without a known error: the difference that is none
 
@@ -33,7 +33,7 @@ class BaselineComparison:
     """The comparison with the baseline, before it is put into words.
 
     Args:
-        outcomes: by group, in the report's order: better, level, mixed, or worse than the baseline.
+        outcomes: by group, in the report's order.
         deciding: by group, the figure that is named for it.
         vetoes: sentences on what no comparison makes good.
     """
@@ -43,7 +43,6 @@ class BaselineComparison:
     vetoes: tuple[str, ...]
 
     def groups(self, outcome: Outcome) -> list[str]:
-        """The groups with this outcome."""
         return [group for group, found in self.outcomes.items() if found == outcome]
 
 
@@ -52,13 +51,10 @@ def compare_with_baseline(report: ReportData) -> BaselineComparison:
 
     A group is worse or better when its figures are so beyond their errors, mixed where one is
     better and another worse, and else level.
-
-    Args:
-        report: the dictionary of a `Report`.
     """
     members: dict[str, dict[str, Outcome]] = {}
     for key in _compared_figures(report):
-        members.setdefault(_group_of(key), {})[key] = compare_figure(key, report)
+        members.setdefault(_figure(key).group or key, {})[key] = compare_figure(key, report)
     outcomes: dict[str, Outcome] = {}
     deciding: dict[str, str] = {}
     for group, found in members.items():
@@ -110,19 +106,12 @@ def error_of_difference(key: str, report: ReportData) -> float:
 
 
 def losses_to_baseline(report: ReportData) -> list[str]:
-    """Keys of the figures in which the generated samples are worse than the baseline's.
-
-    Args:
-        report: the dictionary of a `Report`.
-    """
+    """Keys of the figures in which the generated samples are worse than the baseline's."""
     return [key for key in _compared_figures(report) if compare_figure(key, report) == "worse"]
 
 
 def find_vetoes(report: ReportData) -> list[str]:
-    """Sentences of the metrics on what no other figure makes good.
-    Args:
-        report: the dictionary of a `Report`.
-    """
+    """Sentences of the metrics on what no other figure makes good."""
     found = [metric.veto(report) for metric in METRICS if metric.veto is not None]
     return [sentence for sentence in found if sentence is not None]
 
@@ -132,17 +121,13 @@ def verdict(report: ReportData, subject: str | None = None) -> str:
 
     There is none on fewer than 50 samples, or without precision, coverage and Fréchet distance
     where the data have them.
-
-    Args:
-        report: the dictionary of a `Report`.
-        subject: who is compared; what the report names, or the GAN.
     """
     baseline, generated = report["baseline"], report["counts"]["generated"]
     subject = subject or report.get("subject", "The GAN")
-    if generated < LEAST_JUDGED:
+    if generated < LEAST_SAMPLES:
         few = f"{generated} samples are" if generated > 1 else "1 sample is"
         return (
-            f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_JUDGED} "
+            f"No verdict: {few} too few to compare with the {baseline}; at least {LEAST_SAMPLES} "
             "are needed."
         )
     found = compare_with_baseline(report)
@@ -180,7 +165,11 @@ def _describe_comparison(found: BaselineComparison, report: ReportData, subject:
     what = f"{count} groups of figures" if count > 1 else "one group of figures"
 
     def named(groups: Sequence[str]) -> str:
-        return ", ".join(_one_figure(found.deciding[group], report) for group in groups)
+        figures = (report["figures"][found.deciding[group]] for group in groups)
+        return ", ".join(
+            f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
+            for figure in figures
+        )
 
     beside = f"; mixed on {len(mixed)}: {named(mixed)}" if mixed else ""
     beside += f"; level within the error on {len(level)}" if level else ""
@@ -202,21 +191,12 @@ def _describe_comparison(found: BaselineComparison, report: ReportData, subject:
     )
 
 
-def _one_figure(key: str, report: ReportData) -> str:
-    figure = report["figures"][key]
-    return f"{figure['name']} ({number(figure['value'])} against {number(figure['baseline'])})"
-
-
 def _compared_figures(report: ReportData) -> list[str]:
     return [
         key
         for key, figure in report["figures"].items()
         if figure.get("main", True) and None not in (figure["value"], figure["baseline"])
     ]
-
-
-def _group_of(key: str) -> str:
-    return _figure(key).group or key
 
 
 def _figure(key: str) -> Figure:

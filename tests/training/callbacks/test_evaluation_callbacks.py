@@ -11,7 +11,7 @@ from ganapp.training.callbacks.evaluation import Evaluate, RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.checkpoints import BestCheckpoint, list_steps
-from ganapp.training.diagnostics.weight_history import WeightHistory
+from ganapp.training.diagnostics.alarms import WeightHistory
 
 STEPS = 100
 

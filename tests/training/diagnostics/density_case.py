@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from ganapp.training.diagnostics.density import KernelDensity
+from ganapp.training.diagnostics.optimal_discriminator import KernelDensity
 
 
 class DensityError(NamedTuple):

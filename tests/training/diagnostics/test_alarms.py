@@ -235,8 +235,6 @@ def test_coverage_is_measured_by_its_floor():
     assert low_coverage(0.5, 0.95, generated=500, real=1000).seen.startswith("500 generated")
     assert low_coverage(0.5, 0.6, generated=500, real=1000) is None
     assert low_coverage(0.0, 0.0, generated=500, real=1000) is None
-    with pytest.raises(ValueError, match="must lie in"):
-        low_coverage(1.5, 0.9, generated=1, real=1)
 
 
 def test_missing_modes():
@@ -247,13 +245,6 @@ def test_missing_modes():
     assert missing_modes([900, 2, 98], [0.9, 0.002, 0.098]) is None  # rare in the data, too
     assert "1 of 3" in missing_modes([900, 0, 100], [0.8, 0.1, 0.1]).seen
     assert ", ..." in missing_modes([1000] + [0] * 20).seen
-    for histogram, shares, message in [
-        ([0, 0], None, "at least one sample"),
-        ([1, 2], [0.5], "one number for each"),
-        ([1, 2], [0.5, 0.2], "sum to 0.7"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            missing_modes(histogram, shares)
 
 
 @settings(max_examples=200, deadline=None)
@@ -283,8 +274,6 @@ def test_advice_leaves_out_what_is_in_use():
 def test_low_precision_is_measured_by_the_floor():
     assert low_precision(0.41, 0.8, generated=9, real=9) is None
     assert "39% of 9" in low_precision(0.39, 0.8, generated=9, real=9).seen
-    with pytest.raises(ValueError, match=r"`precision` and `floor` must lie in \[0, 1\]"):
-        low_precision(1.2, 0.8, generated=9, real=9)
 
 
 def swing(seed, count=300, period=30, amplitude=2.0):

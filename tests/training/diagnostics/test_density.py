@@ -6,8 +6,8 @@ from density_case import density_error
 from scipy.stats import multivariate_normal
 
 from ganapp.training.data.densities import grid, ring
-from ganapp.training.diagnostics.density import KernelDensity
 from ganapp.training.diagnostics.divergences import regular_cells
+from ganapp.training.diagnostics.optimal_discriminator import KernelDensity
 from ganapp.training.evaluation.checks import NotComputable
 
 

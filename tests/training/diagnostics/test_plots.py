@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from ganapp.training import diagnostics
-from ganapp.training.diagnostics.divergences import Cells, regular_cells
+from ganapp.training.diagnostics.divergences import regular_cells
 from ganapp.training.diagnostics.optimal_discriminator import discriminator_figures
 from ganapp.training.diagnostics.plots import (
     calibration_picture,
@@ -126,8 +126,6 @@ def test_wild_scores_do_not_shrink_the_others():
 
 def test_bad_arguments_are_refused():
     values = np.zeros(1600)
-    with pytest.raises(ValueError, match="regular grid in the plane"):
-        discriminator_maps(values, values, Cells(CELLS.points, CELLS.areas))
     with pytest.raises(ValueError, match="one log-ratio for each of 1600 cells"):
         discriminator_maps(values, values[:-1], CELLS)
     with pytest.raises(ValueError, match="1 of them NaN"):
@@ -141,7 +139,7 @@ def test_bad_arguments_are_refused():
 def test_nobody_imports_pyplot():
     folder = pathlib.Path(diagnostics.__file__).parent
     files = list(folder.rglob("*.py"))
-    assert len(files) > 10
+    assert len(files) > 5
     for path in files:
         names = [
             name

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from case import historical_distances
 
-from ganapp.training.diagnostics.weight_history import SUMS, WeightHistory, sketch
+from ganapp.training.diagnostics.alarms import SUMS, WeightHistory, sketch
 
 
 @pytest.mark.parametrize("seed", range(5))

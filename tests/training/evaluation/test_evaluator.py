@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digit_evaluator, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_evaluator, digits, grid_points, make_evaluator, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metrics.precision_recall import compare_neighbours
 
 GENERIC = {"precision", "recall", "density", "coverage", "frechet_distance", "kernel_distance"}
@@ -28,13 +27,13 @@ def images(data):
 
 @pytest.fixture(scope="module")
 def points():
-    return Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
+    return make_evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1), modes=GRID)
 
 
 def test_images_points_and_tables_have_their_own_figures(images, points, data):
     assert set(images.evaluate(data.held_out)) == GENERIC | CLASSES | {"memorised"}
     assert set(points.evaluate(grid_points(2))) == GENERIC | MODES
-    table = Evaluator(vector_spec(3, examples=30), train=np.eye(3, dtype=np.float32))
+    table = make_evaluator(vector_spec(3, examples=30), train=np.eye(3, dtype=np.float32))
     assert set(table.evaluate(np.eye(3))) == GENERIC | {"memorised"}
 
 
@@ -147,7 +146,7 @@ def test_too_few_samples_get_reasons_where_a_figure_needs_more(images, data):
 
 
 def test_without_held_out_there_is_no_floor_and_no_memorised_share(data):
-    evaluator = Evaluator(data.spec, train=data.train, train_labels=data.train_labels)
+    evaluator = make_evaluator(data.spec, train=data.train, train_labels=data.train_labels)
     figures = evaluator.report(data.train[:50]).figures
     assert figures["recall"]["floor"] is None
     assert figures["recall"]["reasons"]["floor"] == (
@@ -155,19 +154,21 @@ def test_without_held_out_there_is_no_floor_and_no_memorised_share(data):
     )
     assert figures["memorised"]["reasons"]["value"].startswith("A memorised share needs `held_out`")
     assert figures["recall"]["value"] is not None
-    empty = Evaluator(data.spec, train=data.train, held_out=data.held_out[:0])
+    empty = make_evaluator(data.spec, train=data.train, held_out=data.held_out[:0])
     assert empty.report(data.train[:50]).counts["held_out"] == 0
 
 
 def test_without_labels_class_figures_say_so(data):
-    evaluator = Evaluator(data.spec, train=data.train, held_out=data.held_out)
+    evaluator = make_evaluator(data.spec, train=data.train, held_out=data.held_out)
     figures = evaluator.report(data.train[:50]).figures
     assert figures["class_kl"]["value"] is None
     assert "`train_labels`" in figures["class_kl"]["reasons"]["value"]
 
 
 def test_an_endless_source_has_nothing_to_memorise():
-    evaluator = Evaluator(vector_spec(examples=None), train=grid_points(0), held_out=grid_points(1))
+    evaluator = make_evaluator(
+        vector_spec(examples=None), train=grid_points(0), held_out=grid_points(1)
+    )
     figure = evaluator.report(grid_points(2)).figures["memorised"]
     assert figure["value"] is None
     assert "nothing to memorise" in figure["reasons"]["value"]
@@ -213,4 +214,4 @@ def test_images_in_model_units_are_refused(images, data):
 )
 def test_bad_arguments_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        Evaluator(vector_spec(), train=grid_points(0), **options)
+        make_evaluator(vector_spec(), train=grid_points(0), **options)

@@ -141,8 +141,6 @@ def test_what_is_no_image_is_refused(samples, message):
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="`columns` and `scale`"):
         image_grid(flat_tiles(1), columns=0)
-    with pytest.raises(ValueError, match="one index per sample"):
-        nearest_neighbours(flat_tiles(1), flat_tiles(1), np.array([0, 0]))
     with pytest.raises(ValueError, match="at least one finite vector"):
         scatter(np.full((3, 2), np.nan))
 

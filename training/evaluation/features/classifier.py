@@ -5,10 +5,7 @@ are: an evaluation must not change what the run that it evaluates draws.
 """
 
 import dataclasses
-import hashlib
-import io
 import logging
-import zipfile
 from pathlib import Path
 
 import keras
@@ -16,8 +13,14 @@ import numpy as np
 
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import NotComputable, as_features
-from ganapp.training.evaluation.features.spaces import FeatureChoice, FeatureSpace, TrainingData
-from ganapp.training.files import write_atomically
+from ganapp.training.evaluation.features.spaces import (
+    FeatureChoice,
+    FeatureSpace,
+    TrainingData,
+    array_hash,
+    load_arrays,
+    save_arrays,
+)
 
 BATCH = 256  # images at a time through the trained network
 WIDTH = 128  # width of the penultimate layer
@@ -32,15 +35,9 @@ VERSION = "1"  # of how the network is built and trained: another one is another
 class ClassifierSpace:
     """The penultimate layer of a small convolutional network, 128 features.
 
-    It is trained once, on the training examples and their labels, and kept on disk under the hash
-    of data and settings. It tells classes, too: its last layer is linear in these features.
-
-    Args:
-        spec: the source's description.
-        train: training images, uint8 `(n, height, width, channels)`.
-        labels: int `(n,)`, at least two classes.
-        cache: folder of trained networks; nothing is kept when `None`.
-        seed: of the training.
+    It is trained once, on uint8 images `(n, height, width, channels)` with labels int `(n,)` of at
+    least two classes, and kept in the folder `cache` under the hash of data and settings. It tells
+    classes, too: its last layer is linear in these features.
 
     Raises:
         ValueError: no images, no labels, or a single class.
@@ -65,20 +62,20 @@ class ClassifierSpace:
             )
         self.classes, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
         self.training_histogram = counts
-        self.identity = _identity(train, places, seed)
+        digest = array_hash(f"{VERSION} {train.shape} {seed} {keras.__version__}", train)
+        digest.update(places.astype(np.int64))
+        self.identity = digest.hexdigest()[:32]
         path = None if cache is None else cache / f"classifier-{self.identity}.npz"
-        self._model = build_classifier(train.shape[1:], len(counts), seed=seed)
-        weights = None if path is None else _load(path)
-        if weights is None:
+        if (kept := load_arrays(path)) is not None:
+            model = build_classifier(train.shape[1:], len(counts), seed=seed)
+            model.set_weights(list(kept.values()))
+        else:
             logging.getLogger("ganapp").info("Training the classifier of the evaluation.")
-            trained = train_classifier(train, places, classes=len(counts), seed=seed)
-            weights = trained.get_weights()
-            if path is not None:
-                _save(path, weights)
-        self._model.set_weights(weights)
-        self._body = keras.Model(self._model.input, self._model.get_layer("features").output)
+            model = train_classifier(train, places, classes=len(counts), seed=seed)
+            save_arrays(path, *model.get_weights())
+        self._body = keras.Model(model.input, model.get_layer("features").output)
         self._kernel, self._bias = (
-            np.asarray(w, np.float64) for w in self._model.get_layer("logits").get_weights()
+            np.asarray(w, np.float64) for w in model.get_layer("logits").get_weights()
         )
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
@@ -108,20 +105,19 @@ class ClassifierSpace:
 
 
 def build_classifier(shape: tuple[int, ...], classes: int, *, seed: int) -> keras.Model:
-    """An untrained network: images float32 `(n, *shape)` in [-1, 1] to logits `(n, classes)`.
-
-    Its second last layer, `features`, has 128 units.
-    """
+    """An untrained network: images float32 `(n, *shape)` in [-1, 1] to logits `(n, classes)`."""
     seeds = iter(range(1000 * seed, 1000 * seed + 1000))
 
-    def start() -> keras.initializers.Initializer:
-        return keras.initializers.HeNormal(seed=next(seeds))
+    def dense(units: int, activation: str | None, name: str) -> keras.layers.Layer:
+        start = keras.initializers.HeNormal(seed=next(seeds))
+        return keras.layers.Dense(units, activation, kernel_initializer=start, name=name)
 
     image = keras.Input(shape)
     x, channels = image, 32
     for _ in range(3):
+        start = keras.initializers.HeNormal(seed=next(seeds))
         x = keras.layers.Conv2D(
-            channels, 3, padding="same", use_bias=False, kernel_initializer=start()
+            channels, 3, padding="same", use_bias=False, kernel_initializer=start
         )(x)
         x = keras.layers.BatchNormalization(momentum=0.9)(x)
         x = keras.layers.ReLU()(x)
@@ -132,9 +128,8 @@ def build_classifier(shape: tuple[int, ...], classes: int, *, seed: int) -> kera
         x = keras.layers.AveragePooling2D(2, padding="same")(x)
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dropout(0.3, seed=next(seeds))(x)
-    x = keras.layers.Dense(WIDTH, "relu", kernel_initializer=start(), name="features")(x)
-    logits = keras.layers.Dense(classes, kernel_initializer=start(), name="logits")(x)
-    return keras.Model(image, logits)
+    x = dense(WIDTH, "relu", "features")(x)
+    return keras.Model(image, dense(classes, None, "logits")(x))
 
 
 def train_classifier(
@@ -142,11 +137,7 @@ def train_classifier(
 ) -> keras.Model:
     """A trained `build_classifier`; the same arguments give the same network.
 
-    Args:
-        images: uint8 `(n, height, width, channels)`; at most 20,000 are used.
-        labels: int `(n,)` from 0 to `classes - 1`.
-        classes: how many there are.
-        seed: of weights, order and shifts.
+    At most 20,000 of the images, uint8, are used; labels are int `(n,)` from 0 to `classes - 1`.
     """
     generator = np.random.default_rng(seed)
     model = build_classifier(images.shape[1:], classes, seed=seed)
@@ -168,7 +159,7 @@ def train_classifier(
         passes = range(first, min(first + at_once, epochs))
         orders = [generator.permutation(chosen)[: per_epoch * batch] for _ in passes]
         order = np.concatenate(orders)
-        shifted = _shifted(to_range(images[order]), generator)
+        shifted = _shift(to_range(images[order]), generator)
         model.fit(shifted, labels[order], batch_size=batch, shuffle=False, verbose=0)
     return model
 
@@ -178,42 +169,18 @@ def to_range(images: np.ndarray) -> np.ndarray:
     return np.asarray(images, np.float32) / 127.5 - 1.0
 
 
-def _shifted(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _shift(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Each image moved by a few pixels; what leaves on one side is lost, the edge is repeated."""
     height, width = images.shape[1:3]
-    reach = [side // SHIFT for side in (height, width)]
-    if not any(reach):
+    if max(height, width) < SHIFT:
         return images
     places = []
-    for side, most in zip((height, width), reach, strict=True):
+    for side in (height, width):
+        most = side // SHIFT
         moved = np.arange(side) + generator.integers(-most, most + 1, (len(images), 1))
         places.append(np.clip(moved, 0, side - 1))
     rows, columns = places
     return images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def _identity(train: np.ndarray, places: np.ndarray, seed: int) -> str:
-    digest = hashlib.sha256(f"{VERSION} {train.shape} {seed} {keras.__version__}".encode())
-    for start in range(0, len(train), 1000):  # a memory-mapped array is read piece by piece
-        digest.update(np.ascontiguousarray(train[start : start + 1000]))
-    digest.update(places.astype(np.int64))
-    return digest.hexdigest()[:32]
-
-
-def _save(path: Path, weights: list[np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, *weights)
-    write_atomically(path, buffer.getvalue())
-
-
-def _load(path: Path) -> list[np.ndarray] | None:
-    """The weights, or `None` where there are none or they are damaged: they are made anew then."""
-    try:
-        content = io.BytesIO(path.read_bytes())  # of a damaged file numpy leaves the handle open
-        with np.load(content, allow_pickle=False) as saved:
-            return [saved[f"arr_{i}"] for i in range(len(saved.files))]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

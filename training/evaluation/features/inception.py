@@ -34,21 +34,12 @@ BATCH = 32
 class InceptionSpace:
     """Images of any size and 1 or 3 channels to the 2,048 features before the last layer.
 
-    Args:
-        weights: path of an `.h5` file of weights without the top layer, or `"imagenet"`: the file
-            that Keras has downloaded, or downloads now.
-
     Raises:
-        ValueError: no such file, the download fails, or the weights are not Inception's.
+        ValueError: the download fails, or the weights are not Inception's.
     """
 
     def __init__(self, weights: str) -> None:
         path = _downloaded() if weights == "imagenet" else Path(weights).expanduser()
-        if not path.is_file():
-            raise ValueError(
-                "`evaluation.features.weights` must be 'imagenet' or a file of InceptionV3's "
-                f"weights ({URL}). Received: weights={weights!r}, which does not exist"
-            )
         self._network = keras.applications.InceptionV3(
             include_top=False, weights=None, pooling="avg", input_shape=(*SIZE, 3)
         )
@@ -65,29 +56,24 @@ class InceptionSpace:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Images `(n, height, width, channels)`, 0 to 255, to float32 `(n, 2048)`."""
         parts = [
-            np.asarray(self._network(preprocessed(samples[i : i + BATCH]), training=False))
+            np.asarray(self._network(preprocess(samples[i : i + BATCH]), training=False))
             for i in range(0, len(samples), BATCH)
         ]
         return np.concatenate(parts)
 
 
-def preprocessed(images: np.ndarray) -> np.ndarray:
-    """The images as the network sees them: float32 `(n, 299, 299, 3)` in [-1, 1].
-
-    Grey is repeated, the resizing is clean-fid's.
+def preprocess(images: np.ndarray) -> np.ndarray:
+    """Images as the network sees them, float32 `(n, 299, 299, 3)` in [-1, 1]: grey repeated,
+    resized like clean-fid's.
     """
-    return resized(with_channels(np.asarray(images), 3), SIZE) / 127.5 - 1.0
+    return resize(with_channels(np.asarray(images), 3), SIZE) / 127.5 - 1.0
 
 
-def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pillow's anti-aliased bicubic filter, channel by channel in float: as clean-fid does.
+def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images `(n, height, width, channels)`, 0 to 255, brought to `size` (height and width).
 
-    Args:
-        images: `(n, height, width, channels)`, 0 to 255, of any numeric type.
-        size: height and width to bring them to.
-
-    Returns:
-        float32 `(n, *size, channels)`, cut off at 0 and 255 (the filter overshoots), not rounded.
+    Pillow's anti-aliased bicubic filter, channel by channel in float, as clean-fid does: float32,
+    cut off at 0 and 255 (the filter overshoots), not rounded.
     """
     images = np.asarray(images, np.float32)
     count, _, _, channels = images.shape
@@ -102,11 +88,7 @@ def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Grey images repeated to `channels`; others must have that many already.
-
-    Raises:
-        ValueError: neither one channel nor `channels`.
-    """
+    """Grey images repeated to `channels`; a ValueError unless others have that many already."""
     if images.shape[-1] == channels:
         return images
     if images.shape[-1] != 1:
@@ -166,7 +148,7 @@ class Inception(FeatureChoice):
         if self.weights != "imagenet" and not Path(self.weights).expanduser().is_file():
             raise ValueError(
                 "`evaluation.features.weights` must be 'imagenet' or a file of InceptionV3's "
-                f"weights. Received: weights={self.weights!r}, which does not exist"
+                f"weights ({URL}). Received: weights={self.weights!r}, which does not exist"
             )
 
     def build(self, real: TrainingData) -> FeatureSpace:

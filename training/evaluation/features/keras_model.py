@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.features.inception import file_hash, resized, with_channels
+from ganapp.training.evaluation.features.inception import file_hash, resize, with_channels
 from ganapp.training.evaluation.features.spaces import FeatureChoice, FeatureSpace, TrainingData
 
 Values = Literal["symmetric", "unit", "user"]
@@ -25,41 +25,27 @@ class KerasSpace:
     Images are resized (as clean-fid does) and grey ones repeated where the model's input asks for
     it; vectors are given as they are, in user units.
 
-    Args:
-        path: a `.keras` file, or the folder of a SavedModel.
-        layer: name of a layer of a `.keras` model, or of an output of a SavedModel; the only
-            output when empty.
-        values: range of the images that the model expects: [-1, 1], [0, 1] or [0, 255].
-        batch: examples at a time.
-
     Raises:
-        ValueError: no such file, layer or output, or a file with code that may not be trusted.
+        ValueError: no such layer or output, or a file with code that may not be trusted.
     """
 
-    def __init__(
-        self, path: str, *, layer: str = "", values: Values = "symmetric", batch: int = 64
-    ) -> None:
-        file = Path(path).expanduser()
-        if not file.exists():
-            raise ValueError(
-                "`evaluation.features.path` must be a `.keras` file or a SavedModel's folder. "
-                f"Received: path={path!r}, which does not exist"
-            )
-        loaded = _saved_model(file, layer) if file.is_dir() else _keras_model(file, layer)
-        self._function, self._shape = loaded
-        self._range, self._batch = RANGES[values], batch
+    def __init__(self, options: "KerasModel") -> None:
+        file, layer = Path(options.path).expanduser(), options.layer
+        load = _saved_model if file.is_dir() else _keras_model
+        self._function, self._shape = load(file, layer)
+        self._range, self._batch = RANGES[options.values], options.batch
         self.name = f"{file.stem}{f':{layer}' if layer else ''}"
-        self.identity = f"{file_hash(file)}-{layer}-{values}"
+        self.identity = f"{file_hash(file)}-{layer}-{options.values}"
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples `(n, *shape)` in user units to float32 `(n, d)`."""
         parts = []
         for start in range(0, len(samples), self._batch):
-            batch = self._fitted(np.asarray(samples[start : start + self._batch]))
+            batch = self._prepare(np.asarray(samples[start : start + self._batch]))
             parts.append(np.asarray(self._function(batch)).reshape(len(batch), -1))
         return np.concatenate(parts).astype(np.float32)
 
-    def _fitted(self, samples: np.ndarray) -> np.ndarray:
+    def _prepare(self, samples: np.ndarray) -> np.ndarray:
         samples = samples.astype(np.float32)
         if samples.ndim != 4:
             return samples
@@ -69,7 +55,7 @@ class KerasSpace:
                 samples = with_channels(samples, channels)
             size = (height or samples.shape[1], width or samples.shape[2])
             if size != samples.shape[1:3]:
-                samples = resized(samples, size)
+                samples = resize(samples, size)
         return self._range(samples)
 
 
@@ -82,12 +68,11 @@ def _keras_model(file: Path, layer: str):
             "`evaluation.features.path` must be a whole `.keras` file without lambda layers or "
             f"unregistered classes. Received: path={str(file)!r} ({reason})"
         ) from error
-    if layer:
-        names = [each.name for each in model.layers]
-        if layer not in names:
-            raise ValueError(
-                f"`evaluation.features.layer` must be one of {names}. Received: layer={layer!r}"
-            )
+    names = [each.name for each in model.layers]
+    if layer and layer not in names:
+        raise ValueError(
+            f"`evaluation.features.layer` must be one of {names}. Received: layer={layer!r}"
+        )
     inputs = getattr(model, "inputs", None) or []
     outputs = [model.get_layer(layer).output] if layer else getattr(model, "outputs", None) or []
     if len(inputs) != 1 or len(outputs) != 1:
@@ -165,4 +150,4 @@ class KerasModel(FeatureChoice):
             )
 
     def build(self, real: TrainingData) -> FeatureSpace:
-        return KerasSpace(self.path, layer=self.layer, values=self.values, batch=self.batch)
+        return KerasSpace(self)

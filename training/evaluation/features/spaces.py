@@ -6,15 +6,21 @@ refuses at once what cannot work, `build` makes the space (which may take a minu
 """
 
 import dataclasses
+import hashlib
+import io
+import logging
 import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.checks import storage_type
+from ganapp.training.evaluation.checks import LARGE, NotComputable, as_features, storage_type
+from ganapp.training.files import write_atomically
 from ganapp.training.rows_on_disk import forget, take_rows
 
 CHUNK_BYTES = 2**26  # of float64: what is worked on at once
@@ -54,14 +60,10 @@ class Coordinates:
 
 
 class Standardised:
-    """Vectors with the source's mean and scale taken out.
+    """Vectors with the source's mean and scale, `(d,)` each, taken out; a zero scale counts as 1.
 
     The columns of a table have different units; without this the one with the largest numbers
     decides every distance.
-
-    Args:
-        mean: `(d,)` in user units.
-        scale: `(d,)` in user units; a zero (a constant column) counts as 1.
     """
 
     name = "standardised"
@@ -84,14 +86,11 @@ class PrincipalComponents:
 
     Args:
         base: the space to project.
-        train: training examples `(n, *shape)` in user units, at least 2 that differ; at most
-            10,000 of them are used, drawn if there are more.
+        train: examples in user units, at least 2 that differ; at most 10,000 are used, drawn if
+            there are more.
         components: how many directions; capped by the dimension and by `n - 1`.
         seed: of the randomised solver that scikit-learn takes for large data.
         of: what is projected, for the name, where that is not whole examples.
-
-    Raises:
-        ValueError: the training examples do not differ, or there is only one.
     """
 
     def __init__(
@@ -133,12 +132,9 @@ class TableColumns:
     """Rows of a table as vectors in which every column counts about the same.
 
     Two draws of a standardised number differ by 2 in the mean square, and so do two different
-    one-hot categories: no column decides the distances because of its unit. A missing number is
-    at the mean, with an indicator; a missing category is a category. A label that not every row has
-    is left out.
-
-    Args:
-        spec: of a table.
+    one-hot categories: no column decides the distances because of its unit. A missing number is at
+    the mean, with an indicator; a missing category is a category. A label that not every row has is
+    left out.
     """
 
     name = "columns"
@@ -151,11 +147,9 @@ class TableColumns:
 
     @property
     def width(self) -> int:
-        """Coordinates of a row."""
         return self(np.zeros((1, len(self._table.varying)))).shape[1]
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Maps rows `(n, columns)` in user units to float64 `(n, d)`."""
         return np.concatenate(self.by_column(samples), axis=1)
 
     def by_column(self, samples: np.ndarray) -> list[np.ndarray]:
@@ -250,11 +244,8 @@ class FeatureRows:
     """Features `(n, d)` of samples, as `features_of` gives them, computed where they are used.
 
     Neighbours are looked for among all training examples, and their pixels as float32 take four
-    times the room of the examples themselves, which lie on the disk where they are many.
-
-    Args:
-        space: gives one row for each sample, the same whichever others come with it.
-        samples: `(n, *shape)` in user units, perhaps memory-mapped.
+    times the room of the examples themselves, which lie on the disk where they are many. The space
+    must give one row for each sample, the same whichever others come with it.
     """
 
     def __init__(self, space: FeatureSpace, samples: np.ndarray) -> None:
@@ -266,7 +257,6 @@ class FeatureRows:
         return self.shape[0]
 
     def __getitem__(self, places: np.ndarray | slice) -> np.ndarray:
-        """The rows at `places`, `(k, d)`."""
         return features_of(self._space, self._samples[places]).astype(self.dtype, copy=False)
 
     def parts(self) -> Iterator[np.ndarray]:
@@ -282,17 +272,7 @@ def _flat(samples: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """The training data that a feature space may be made from.
-
-    Args:
-        spec: the source's description.
-        train: training examples in user units.
-        plain: the space of plain values.
-        labels: of the training examples, int `(n,)`, or `None`.
-        components: principal components.
-        cache: folder for what takes long to make, or `None`.
-        seed: of everything drawn.
-    """
+    """The training data, in user units, that a feature space may be made from."""
 
     spec: DataSpec
     train: np.ndarray
@@ -305,7 +285,7 @@ class TrainingData:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureChoice:
-    """Base of the members: for which data a space is, and for which metrics."""
+    """Base of the members of `FEATURES`: for which data a space is, and for which metrics."""
 
     name: ClassVar[str]
     reference: ClassVar[str] = ""
@@ -354,3 +334,122 @@ class PlainPixels(FeatureChoice):
 
     def build(self, real: TrainingData) -> FeatureSpace:
         return Pixels()
+
+
+class FeatureStatistics:
+    """Count, mean and covariance of features of `dimension` d, gathered batch by batch in float64.
+
+    Batches are merged by the formula of Chan, Golub and LeVeque, 1983, which stays exact where the
+    spread is small beside the mean; sums of squares would not. The order and size of the batches
+    change the result by rounding only.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(dimension)
+        self.scatter = np.zeros((dimension, dimension))
+
+    def update(self, features: ArrayLike) -> "FeatureStatistics":
+        """Adds a batch `(n, d)`, n at least 1, finite; returns itself."""
+        features = as_features("features", features).astype(np.float64, copy=False)
+        mean = features.mean(axis=0)
+        centred = features - mean
+        return self.merge(len(features), mean, centred.T @ centred)
+
+    def covariance(self) -> np.ndarray:
+        """The unbiased covariance, float64 `(d, d)`; NotComputable for fewer than 2 samples."""
+        if self.count < 2:
+            raise NotComputable(
+                f"A covariance needs at least 2 samples. Received: {self.count} samples"
+            )
+        return self.scatter / (self.count - 1)
+
+    def merge(self, count: int, mean: np.ndarray, scatter: np.ndarray) -> "FeatureStatistics":
+        """Adds `count` features with this mean and sum of squares about it; returns itself."""
+        total = self.count + count
+        shift = mean - self.mean
+        self.scatter += scatter
+        self.scatter += np.outer(shift, shift) * (self.count * count / total)
+        self.mean = self.mean + shift * (count / total)
+        self.count = total
+        return self
+
+
+def array_hash(settings: str, rows: np.ndarray) -> "hashlib._Hash":
+    """The sha256 of settings and rows; a memory-mapped array is read piece by piece."""
+    digest = hashlib.sha256(settings.encode())
+    for start in range(0, len(rows), 1000):
+        digest.update(np.ascontiguousarray(rows[start : start + 1000]))
+        forget(rows)
+    return digest
+
+
+def save_arrays(path: Path | None, *arrays: np.ndarray, **named: np.ndarray) -> None:
+    """Writes an `.npz`, whole or not at all; nothing without a path.
+
+    A full disk makes the next evaluation slower, and this one no less right.
+    """
+    if path is None:
+        return
+    buffer = io.BytesIO()
+    np.savez(buffer, *arrays, **named)
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        logging.getLogger("ganapp").warning("%s is not kept: %s.", path, error.strerror)
+
+
+def load_arrays(path: Path | None) -> dict[str, np.ndarray] | None:
+    """The arrays of an `.npz` by name; `None` where there are none or they are damaged."""
+    if path is None:
+        return None
+    try:
+        content = io.BytesIO(path.read_bytes())  # of a damaged file numpy leaves the handle open
+        with np.load(content, allow_pickle=False) as saved:
+            return dict(saved)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+class FeatureStore:
+    """Works features and statistics out, or finds them again under a hash of samples and space.
+
+    Only what a space with an `identity` (a network) says is kept, in `folder` if there is one; the
+    others are quick.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def features(self, space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
+        """All features `(n, d)`, float64 or, where that would take more than 256 MiB, float32."""
+        path = self._path("features", space, samples)
+        if (kept := load_arrays(path)) is not None and len(kept["features"]) == len(samples):
+            return as_features("features", kept["features"])
+        features = features_of(space, samples)
+        if features.nbytes <= LARGE:
+            save_arrays(path, features=features)
+        return as_features("features", features)
+
+    def statistics(
+        self, space: FeatureSpace, samples: np.ndarray, features: np.ndarray | None = None
+    ) -> FeatureStatistics:
+        """Mean and covariance of the features, from `features` if they are known already."""
+        path = self._path("statistics", space, samples)
+        if (kept := load_arrays(path)) is not None:
+            kept["count"] = int(kept["count"])
+            return FeatureStatistics(len(kept["mean"])).merge(**kept)
+        parts = chunks(space, samples) if features is None else iter([features])
+        first = next(parts)
+        found = FeatureStatistics(np.shape(first)[1]).update(first)
+        for part in parts:
+            found.update(part)
+        save_arrays(path, count=found.count, mean=found.mean, scatter=found.scatter)
+        return found
+
+    def _path(self, what: str, space: FeatureSpace, samples: np.ndarray) -> Path | None:
+        identity = getattr(space, "identity", None)
+        if self.folder is None or identity is None:
+            return None
+        digest = array_hash(f"{space.name} {identity} {samples.shape}", samples)
+        return self.folder / f"{what}-{digest.hexdigest()[:32]}.npz"

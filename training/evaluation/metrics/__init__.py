@@ -1,18 +1,16 @@
 """The registry of metrics, in the order of a report. A new one is a file here and a line below."""
 
 from ganapp.training.evaluation.metric import Metric
-from ganapp.training.evaluation.metrics.authenticity import AUTHENTICITY, DUPLICATES
 from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
 from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
 from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
 from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
-from ganapp.training.evaluation.metrics.exact_wasserstein import EXACT_WASSERSTEIN
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
 from ganapp.training.evaluation.metrics.kernel_distance import KERNEL_DISTANCE
 from ganapp.training.evaluation.metrics.lost_tails import LOST_TAILS
-from ganapp.training.evaluation.metrics.memorisation import MEMORISED
-from ganapp.training.evaluation.metrics.modes import MODES
+from ganapp.training.evaluation.metrics.memorisation import AUTHENTICITY, DUPLICATES, MEMORISED
+from ganapp.training.evaluation.metrics.modes import MODES, STACKED_MODES
 from ganapp.training.evaluation.metrics.path_length import PATH_LENGTH
 from ganapp.training.evaluation.metrics.precision_recall import PRECISION_RECALL
 from ganapp.training.evaluation.metrics.requested_classes import (
@@ -20,14 +18,14 @@ from ganapp.training.evaluation.metrics.requested_classes import (
     CLASS_COVERAGE,
     TRANSFER_ACCURACY,
 )
-from ganapp.training.evaluation.metrics.sliced_wasserstein import (
-    PYRAMID_WASSERSTEIN,
-    SLICED_WASSERSTEIN,
-)
-from ganapp.training.evaluation.metrics.stacked_modes import STACKED_MODES
 from ganapp.training.evaluation.metrics.table_columns import TABLE_COLUMNS
 from ganapp.training.evaluation.metrics.tstr import TSTR
 from ganapp.training.evaluation.metrics.two_sample_test import LOGISTIC_TEST, NEIGHBOUR_TEST
+from ganapp.training.evaluation.metrics.wasserstein import (
+    EXACT_WASSERSTEIN,
+    PYRAMID_WASSERSTEIN,
+    SLICED_WASSERSTEIN,
+)
 
 METRICS: list[Metric] = [
     PRECISION_RECALL,

@@ -1,7 +1,6 @@
 """The classes that samples show, according to a classifier trained on the real training data."""
 
 import dataclasses
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,28 +25,13 @@ MOST_EXAMPLES = 10_000
 SURE_ENOUGH = 0.9  # held-out accuracy below which features of a classifier say little
 
 
-class Classifier(Protocol):
-    """Names the class of features: of `classes` `(c,)`, trained on so many examples of each."""
-
-    classes: np.ndarray
-    training_histogram: np.ndarray
-
-    def labels(self, features: np.ndarray) -> np.ndarray:
-        """The label of each of the features `(n, d)`: int `(n,)`."""
-        ...
-
-    def accuracy(self, features: np.ndarray, labels: np.ndarray) -> float:
-        """Share of features `(n, d)` that get their own label."""
-        ...
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HistogramFigures:
     """A label histogram beside another one.
 
     `found`: classes with at least one sample. `smallest_share`, `largest_share`: of the samples.
-    `kl`: KL(samples' histogram || training labels' histogram) in nats, lower is better.
-    `histogram` `(c,)`: samples per class, in the order of the classifier's `classes`.
+    `kl`: KL(samples' histogram || training labels' histogram) in nats, lower is better. `histogram`
+    `(c,)`: samples per class, in the order of the classifier's `classes`.
     """
 
     found: int
@@ -60,16 +44,11 @@ class HistogramFigures:
 class LabelClassifier:
     """A classifier of real data, used to label samples.
 
-    A support vector machine with a radial kernel; the three nearest neighbours vote when there
-    are more than 100 classes. At most 10,000 training examples are used.
-
-    Args:
-        features: training examples `(n, d)`.
-        labels: int `(n,)`, at least two classes.
-        seed: of the choice of examples.
+    A support vector machine with a radial kernel; the three nearest neighbours vote when there are
+    more than 100 classes. At most 10,000 of the training examples `(n, d)`, drawn by `seed`, are
+    used, with labels int `(n,)`.
 
     Raises:
-        ValueError: labels and features do not fit.
         NotComputable: a single class.
     """
 
@@ -107,18 +86,10 @@ class LabelClassifier:
 
 
 def compare_histograms(histogram: ArrayLike, reference: ArrayLike) -> HistogramFigures:
-    """The figures of one label histogram against another.
-
-    Args:
-        histogram: samples per class `(c,)`, at least one in total.
-        reference: training examples per class `(c,)`, at least one in each.
+    """Compares samples per class `(c,)`, at least one in total, with training examples per class
+    `(c,)`, at least one in each.
     """
     histogram, reference = np.asarray(histogram), np.asarray(reference)
-    if histogram.shape != reference.shape or not histogram.any() or not reference.all():
-        raise ValueError(
-            "`histogram` must count at least one sample over the classes of `reference`, which "
-            f"must all occur. Received: histogram={histogram}, reference={reference}"
-        )
     shares, expected = histogram / histogram.sum(), reference / reference.sum()
     seen = shares > 0
     divergence = np.sum(shares[seen] * np.log(shares[seen] / expected[seen]))
@@ -131,20 +102,18 @@ def compare_histograms(histogram: ArrayLike, reference: ArrayLike) -> HistogramF
     )
 
 
-def class_figures(classifier: Classifier, features: ArrayLike) -> HistogramFigures:
+def class_figures(
+    classifier: ClassifierSpace | LabelClassifier, features: ArrayLike
+) -> HistogramFigures:
     """Labels samples `(n, d)` and compares their histogram with the training labels'."""
     places = np.searchsorted(classifier.classes, classifier.labels(features))
     histogram = np.bincount(places, minlength=len(classifier.classes))
     return compare_histograms(histogram, classifier.training_histogram)
 
 
-def fitted_classifier(data: EvaluationData) -> Classifier:
-    """Tells classes by features of the label space.
-
-    The network whose features they are, or else a classifier fitted on those of the training data.
-
-    Raises:
-        NotComputable: there are no labels.
+def fitted_classifier(data: EvaluationData) -> ClassifierSpace | LabelClassifier:
+    """Tells classes by features of the label space: the network whose features they are, or else a
+    classifier fitted on those of the training data. NotComputable without labels.
     """
 
     def fit() -> LabelClassifier:
@@ -160,24 +129,17 @@ def fitted_classifier(data: EvaluationData) -> Classifier:
     return data.cache.once("classifier", fit)
 
 
-def _held_out_accuracy(data: EvaluationData) -> float | None:
-    """Accuracy of the classifier; `None` without held-out labels."""
-    if data.held_out is None or not data.held_out.labelled:
-        return None
-    known = data.held_out.labels >= 0
-    features = data.held_out.features(data.label_space)[known]
-    return fitted_classifier(data).accuracy(features, data.held_out.labels[known])
-
-
-def _applies(data: EvaluationData) -> bool:
-    """Applies to labelled data; where modes are known they are the classes."""
-    labelled = bool(data.spec.classes) or data.train.labels is not None
-    return labelled and not data.has_known_modes
-
-
 def _compute(given: Comparison) -> Computed:
-    classifier = fitted_classifier(given.data)
-    found = class_figures(classifier, given.samples.features(given.data.label_space))
+    data, classifier = given.data, fitted_classifier(given.data)
+
+    def held_out_accuracy() -> float | None:
+        if data.held_out is None or not data.held_out.labelled:
+            return None
+        known = data.held_out.labels >= 0
+        features = data.held_out.features(data.label_space)[known]
+        return classifier.accuracy(features, data.held_out.labels[known])
+
+    found = class_figures(classifier, given.samples.features(data.label_space))
     values = {
         "classes_found": found.found,
         "smallest_class_share": found.smallest_share,
@@ -185,10 +147,8 @@ def _compute(given: Comparison) -> Computed:
         "class_kl": found.kl,
     }
     return values, {
-        "classifier_accuracy": given.data.cache.once(
-            "accuracy", lambda: _held_out_accuracy(given.data)
-        ),
-        "names": [given.data.class_name(label) for label in classifier.classes],
+        "classifier_accuracy": data.cache.once("accuracy", held_out_accuracy),
+        "names": [data.class_name(label) for label in classifier.classes],
         "histogram": found.histogram.tolist(),
         "training_histogram": classifier.training_histogram.tolist(),
     }
@@ -222,7 +182,6 @@ def weak_features_note(report: ReportData) -> str | None:
 
 
 def _note(report: ReportData) -> list[str]:
-    """The classifier, and the rarest and commonest class beside their shares of the training."""
     details, lines = report["details"].get("classes_found", {}), []
     if (accuracy := details.get("classifier_accuracy")) is not None:
         lines.append(f"The classifier labels {accuracy:.1%} of the held-out examples correctly.")
@@ -254,7 +213,12 @@ CLASS_HISTOGRAM = Metric(
     },
     compute=_compute,
     resample=_resample,
-    applies=_applies,
+    # Where modes are known they are the classes.
+    applies=lambda data: (
+        (bool(data.spec.classes) or data.train.labels is not None)
+        and data.modes is None
+        and data.channel_images is None
+    ),
     space=LABELS,
     real=lambda data, reference: data.train.labelled,
     note=_note,

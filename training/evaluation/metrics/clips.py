@@ -6,14 +6,13 @@ pixels and of their differences.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from ganapp.training.evaluation.checks import NotComputable
 from ganapp.training.evaluation.features.spaces import (
     MOST_FOR_COMPONENTS,
-    FeatureSpace,
     Pixels,
     PrincipalComponents,
     chunks,
@@ -55,17 +54,10 @@ class Changes:
 def components_of(
     pieces: Frames | Changes, clips: np.ndarray, *, components: int = 32, seed: int = 0
 ) -> PrincipalComponents:
-    """The directions in which pieces of training clips vary most, as a space.
+    """The directions in which pieces of uint8 training clips vary most, as a space.
 
-    Args:
-        pieces: which.
-        clips: uint8 `(n, t, height, width, channels)`; drawn from if they have more than 10,000
-            frames.
-        components: how many directions at most.
-        seed: of the draw and of the solver.
-
-    Raises:
-        NotComputable: the pieces are all the same.
+    Clips are drawn from if they have more than 10,000 frames. NotComputable where the pieces are
+    all the same.
     """
     most = max(2, MOST_FOR_COMPONENTS // clips.shape[1])
     if len(clips) > most:
@@ -101,9 +93,6 @@ def motion(clips: np.ndarray | Joined) -> Motion:
 
     Args:
         clips: `(n, t, height, width, channels)` of 0 to 255, t at least 2.
-
-    Raises:
-        ValueError: another shape.
     """
     clips = clips if isinstance(clips, Joined) else np.asarray(clips)
     if clips.ndim != 5 or clips.shape[1] < 2 or 0 in clips.shape:
@@ -134,33 +123,21 @@ def _parts(clips: np.ndarray) -> Iterator[np.ndarray]:
         yield rows.reshape(-1, clips.shape[1], rows.shape[1])
 
 
-def _piece_space(pieces: Frames | Changes) -> Callable[[EvaluationData], PrincipalComponents]:
-    """Principal components of these pieces of the training clips, made once for each source."""
-
-    def space(data: EvaluationData) -> PrincipalComponents:
-        return data.cache.once(
-            pieces.name,
-            lambda: components_of(
-                pieces, data.train.samples, components=data.components, seed=data.seed
-            ),
-        )
-
-    return space
-
-
 def _is_video(data: EvaluationData) -> bool:
     return data.spec.kind == "video"
 
 
-def _piece_distance(
-    key: str, figure: Figure, space: Callable[[EvaluationData], FeatureSpace]
-) -> Metric:
-    """The Fréchet distance between the pieces that this space makes of clips."""
+def _piece_distance(key: str, figure: Figure, pieces: Frames | Changes) -> Metric:
+
+    def space(data: EvaluationData) -> PrincipalComponents:
+        options = {"components": data.components, "seed": data.seed}
+        return data.cache.once(
+            pieces.name, lambda: components_of(pieces, data.train.samples, **options)
+        )
 
     def compute(given: Comparison) -> Computed:
-        first, second = (
-            sample_moments(side, space(given.data)) for side in (given.reference, given.samples)
-        )
+        sides = (given.reference, given.samples)
+        first, second = (sample_moments(side, space(given.data)) for side in sides)
         return {key: frechet_distance(first, second)}, {"dimension": len(first.mean)}
 
     return Metric(
@@ -186,12 +163,10 @@ def _compute_motion(given: Comparison) -> Computed:
 
 
 FRAME_DISTANCE = _piece_distance(
-    "frame_distance", Figure("lower", "Fréchet distance of frames"), _piece_space(Frames())
+    "frame_distance", Figure("lower", "Fréchet distance of frames"), Frames()
 )
 CHANGE_DISTANCE = _piece_distance(
-    "change_distance",
-    Figure("lower", "Fréchet distance of changes", group="movement"),
-    _piece_space(Changes()),
+    "change_distance", Figure("lower", "Fréchet distance of changes", group="movement"), Changes()
 )
 MOTION = Metric(
     figures={

@@ -19,12 +19,7 @@ from ganapp.training.evaluation.metrics.memorisation import memorisation_test
 
 
 def copies(rows: np.ndarray, training: np.ndarray) -> float:
-    """Share of rows that are a training row in every column; lower is better.
-
-    Args:
-        rows: `(n, columns)` in user units.
-        training: `(m, columns)`.
-    """
+    """Share of rows `(n, columns)` that are a training row in every column; lower is better."""
 
     def keys(side: np.ndarray) -> list[bytes]:
         # One NaN and one zero: what is equal must have equal bytes.
@@ -53,7 +48,6 @@ def _compute(given: Comparison) -> Computed:
 
 
 def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
-    """A weighted median of the distance."""
     test = memorisation_test(given.data)
     if not test.median > 0:
         return {}

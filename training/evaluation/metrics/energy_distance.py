@@ -21,14 +21,11 @@ MOST_PAIRED = 5000
 
 
 def energy_distance(first: ArrayLike, second: ArrayLike) -> float:
-    """2 E|X - Y| - E|X - X'| - E|Y - Y'| of two samples, each point paired with itself, too.
+    """2 E|X - Y| - E|X - X'| - E|Y - Y'| of `(n, d)` and `(m, d)`, each point paired with itself,
+    too.
 
     0 or more (rounding aside), 0 only for equal samples; lower is better. Equal distributions have
     about (1/n + 1/m) E|X - X'|: compare it with the floor at the same counts.
-
-    Args:
-        first: `(n, d)`.
-        second: `(m, d)`.
 
     Raises:
         ValueError: different dimensions, or values that are not finite.

@@ -8,9 +8,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganapp.training.evaluation.checks import as_features, same_width
-from ganapp.training.evaluation.features.spaces import FeatureSpace
-from ganapp.training.evaluation.features.store import FeatureStatistics
+from ganapp.training.evaluation.checks import same_width
+from ganapp.training.evaluation.features.spaces import FeatureSpace, FeatureStatistics
 from ganapp.training.evaluation.metric import (
     DISTANCES,
     Comparison,
@@ -34,18 +33,6 @@ class Moments:
     root: np.ndarray
 
 
-def moments(features: ArrayLike) -> Moments:
-    """Mean and unbiased covariance of `(n, d)` features, n at least 2.
-
-    Raises:
-        ValueError: not a finite matrix.
-        NotComputable: fewer than 2 rows.
-    """
-    features = as_features("features", features, least=2)
-    covariance = np.atleast_2d(np.cov(features, rowvar=False))
-    return gaussian_moments(features.mean(axis=0), covariance)
-
-
 def gaussian_moments(mean: ArrayLike, covariance: ArrayLike) -> Moments:
     """Moments of a Gaussian with known `mean (d,)` and positive semi-definite `covariance`."""
     covariance = np.asarray(covariance, dtype=np.float64)
@@ -59,7 +46,7 @@ def gaussian_moments(mean: ArrayLike, covariance: ArrayLike) -> Moments:
 
 
 def statistics_moments(statistics: FeatureStatistics) -> Moments:
-    """Moments of features that were never held all at once; NotComputable for fewer than 2."""
+    """Moments of features that were never held all at once."""
     return gaussian_moments(statistics.mean, statistics.covariance())
 
 
@@ -78,7 +65,6 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
 def sample_moments(samples: SampleSet, space: FeatureSpace) -> Moments:
     """The moments of a set of samples in the given space, computed once."""
-
     return samples.cache.once(
         ("moments", space.name), lambda: statistics_moments(samples.statistics(space))
     )
@@ -110,7 +96,6 @@ def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
 
 
 def _note(report: ReportData) -> list[str]:
-    """Whether the distance comes from fewer samples than the space has dimensions."""
     details = report["details"].get("frechet_distance", {})
     counts = {
         "value": details.get("fewest"),

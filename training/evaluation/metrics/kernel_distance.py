@@ -27,9 +27,9 @@ from ganapp.training.evaluation.metric import (
 class KernelDistance:
     """Mean over subsets of the unbiased squared MMD, its standard error and a 95 % interval.
 
-    The value may be slightly negative: it is unbiased, and the truth may be zero. Subsets
-    overlap, so the standard error is a lower bound. The interval comes from disjoint blocks, which
-    do not (`kernel_interval`); `None` where there are too few samples for it.
+    The value may be slightly negative: it is unbiased, and the truth may be zero. Subsets overlap,
+    so the standard error is a lower bound. The interval comes from disjoint blocks, which do not;
+    `None` where there are too few samples for it.
     """
 
     value: float
@@ -40,9 +40,7 @@ class KernelDistance:
 def squared_mmd(first: np.ndarray, second: np.ndarray) -> float:
     """Unbiased squared maximum mean discrepancy under the kernel (x.y / d + 1)^3.
 
-    Args:
-        first: float64 `(n, d)`, n at least 2.
-        second: float64 `(m, d)`, m at least 2.
+    Both float64 `(n, d)` and `(m, d)`, of at least 2 rows.
     """
     dimension = first.shape[1]
 
@@ -61,32 +59,15 @@ def squared_mmd(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def kernel_distance(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    subsets: int = 20,
-    subset_size: int = 500,
-    seed: int = 0,
+    first: ArrayLike, second: ArrayLike, *, subsets: int = 20, subset_size: int = 500, seed: int = 0
 ) -> KernelDistance:
-    """Mean of `squared_mmd` over random subsets; lower is better.
+    """Mean of `squared_mmd` of `(n, d)` and `(m, d)` over at least 2 random subsets; lower is
+    better.
 
-    Args:
-        first: `(n, d)`, n at least 4.
-        second: `(m, d)`, m at least 4.
-        subsets: how many, at least 2.
-        subset_size: points of each set in a subset, drawn without replacement; at most half of
-            the smaller set, so that the subsets differ and their spread means something.
-        seed: of the draws.
-
-    Raises:
-        ValueError: different dimensions, or `subsets` or `subset_size` below 2.
-        NotComputable: fewer than 4 rows in a set.
+    A subset holds `subset_size` points of each set, at least 2, drawn without replacement; at most
+    half of the smaller set, so that the subsets differ and their spread means something.
+    NotComputable for fewer than 4 rows in a set.
     """
-    if subsets < 2 or subset_size < 2:
-        raise ValueError(
-            "`subsets` and `subset_size` must be at least 2. "
-            f"Received: subsets={subsets}, subset_size={subset_size}"
-        )
     first, second = as_feature_pair(first=first, second=second, least=4)
     generator = np.random.default_rng(seed)
     size = min(subset_size, len(first) // 2, len(second) // 2)
@@ -115,16 +96,9 @@ def kernel_interval(
 ) -> tuple[float, float] | None:
     """A 95 % interval of the squared MMD: Student's t over disjoint blocks of both sets.
 
-    The blocks share no sample, so their estimates are independent and unbiased, each of them
-    (B-tests: Zaremba et al., 2013, arXiv:1307.1954).
-
-    Args:
-        first: `(n, d)`, `second`: `(m, d)`; at most 1,000 of either make a block.
-        blocks: how many; fewer while a block would have less than 4 samples.
-        seed: of the partition.
-
-    Returns:
-        Its ends, or `None` if there are fewer than 3 blocks.
+    The blocks, of at most 1,000 of either set, share no sample, so their estimates are independent
+    and unbiased, each of them (B-tests: Zaremba et al., 2013, arXiv:1307.1954). There are fewer
+    while a block would have less than 4 samples; `None` if there are fewer than 3.
     """
     from scipy.stats import t
 

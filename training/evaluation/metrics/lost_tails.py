@@ -51,11 +51,10 @@ class LostTail:
 
     @property
     def sentence(self) -> str:
-        """Column, kind and what was seen."""
         return f"column {self.column!r}, {self.kind}: {self.seen}"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class _Test:
     """`generated` of `among` rows chosen by their values are generated; `size`: it matters."""
 
@@ -76,16 +75,10 @@ def find_lost_tails(
     table: TableCodec | None = None,
     chance: float = CHANCE,
 ) -> list[LostTail]:
-    """The tails that samples have lost, or have too much of, column by column.
+    """The tails that samples `(n, columns)` have lost, or have too much of, column by column.
 
-    Args:
-        samples: `(n, columns)` in user units, at least 20.
-        real: `(m, columns)`, at least 20.
-        table: the codec of a table; columns are numbers `x0`, `x1`, ... when `None`.
-        chance: at most, that anything is found in rows of the same distribution.
-
-    Raises:
-        NotComputable: fewer than 20 rows of either.
+    Columns are numbers `x0`, `x1`, ... without a table. In rows of the same distribution anything
+    is found with at most the given `chance`. NotComputable for fewer than 20 rows of either.
     """
     if min(len(samples), len(real)) < LEAST:
         raise NotComputable(
@@ -166,23 +159,16 @@ def _test_numbers(
                 f"{shown}; {_per_cent(share)} of the samples lie as far out as "
                 f"{_per_cent(other)} of the data"
             )
-            about = {"column": name, "kind": kind, "seen": seen, "rows": rows}
-            about |= {"generated": generated, "among": among}
-            tests.append(_Test(**about, fewer=True, size=share <= HALF * other))
-            tests.append(_Test(**about, fewer=False, size=share * HALF >= other))
+            sizes = share <= HALF * other, share * HALF >= other
+            tests += _both_ways(name, kind, seen, generated, among, rows, sizes=sizes)
     deviations = [float(side.std()) for side in (samples, real)]
     ratio = deviations[0] / deviations[1] if deviations[1] else np.inf
-    seen = (
-        f"standard deviation {number(deviations[0])} where the data have {number(deviations[1])}"
-        if decimals != 0
-        else f"standard deviation {deviations[0]:,.3g} where the data have {deviations[1]:,.3g}"
-    )
-    about = {"column": name, "kind": "spread", "seen": seen, "rows": rows}
+    ours, theirs = (f"{each:,.3g}" if decimals == 0 else number(each) for each in deviations)
+    seen = f"standard deviation {ours} where the data have {theirs}"
+    sizes = ratio <= 1 / SPREAD, ratio >= SPREAD
     for level in WIDTHS:
-        generated, among = beyond(np.abs(pooled - np.median(pooled)), level)
-        about |= {"generated": generated, "among": among}
-        tests.append(_Test(**about, fewer=True, size=ratio <= 1 / SPREAD))
-        tests.append(_Test(**about, fewer=False, size=ratio >= SPREAD))
+        counts = beyond(np.abs(pooled - np.median(pooled)), level)
+        tests += _both_ways(name, "spread", seen, *counts, rows, sizes=sizes)
     return tests
 
 
@@ -219,16 +205,15 @@ def _test_missing(name: str, samples: np.ndarray, real: np.ndarray) -> list[_Tes
     if not any(missing):
         return []
     ours, theirs = (count / size for count, size in zip(missing, rows, strict=True))
-    about = {
-        "column": name,
-        "kind": "missing",
-        "seen": f"{_per_cent(ours)} of the samples where {_per_cent(theirs)} of the data",
-        "generated": missing[0],
-        "among": sum(missing),
-        "rows": rows,
-    }
+    seen = f"{_per_cent(ours)} of the samples where {_per_cent(theirs)} of the data"
     matters = abs(ours - theirs) >= FEW_MISSING or max(ours, theirs) >= MISSING * min(ours, theirs)
-    return [_Test(**about, fewer=fewer, size=matters) for fewer in (True, False)]
+    sizes = matters, matters
+    return _both_ways(name, "missing", seen, missing[0], sum(missing), rows, sizes=sizes)
+
+
+def _both_ways(*about: object, sizes: tuple[bool, bool]) -> list[_Test]:
+    """The tests for fewer and for more generated rows than among the data."""
+    return [_Test(*about, fewer, size) for fewer, size in zip((True, False), sizes, strict=True)]
 
 
 def least_share(samples: int, real: int, columns: int) -> float:

@@ -12,6 +12,9 @@ it a share that can be read.
 The second view needs no threshold. If nothing was copied, training and held-out examples are
 exchangeable, so the nearest real example of a sample is a training one as often as training
 examples occur among the real ones. A higher share is evidence of copying.
+
+Authenticity, likewise without a threshold, is that of Alaa et al., 2022, "How faithful is your
+synthetic data?" (arXiv:2102.08921); duplicates are samples that are copies of each other.
 """
 
 import dataclasses
@@ -19,7 +22,12 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganapp.training.evaluation.checks import NotComputable, as_features, same_width
+from ganapp.training.evaluation.checks import (
+    NotComputable,
+    as_feature_pair,
+    as_features,
+    same_width,
+)
 from ganapp.training.evaluation.features.spaces import CHUNK_BYTES, FeatureRows
 from ganapp.training.evaluation.metric import (
     MOST_NEIGHBOURS,
@@ -31,11 +39,13 @@ from ganapp.training.evaluation.metric import (
     ReportData,
     Resampled,
     excess_veto,
+    far_from_floor,
+    number,
     training_count,
 )
 
 PERCENTILE = 5.0
-LEAST_HELD_OUT = 20  # fewer say nothing about a 5th percentile
+LEAST = 20  # examples; fewer say nothing about a 5th percentile
 MOST_COMPARED = 10_000
 
 
@@ -56,11 +66,7 @@ class Memorisation:
 
 
 class PartedIndex:
-    """Finds the nearest of rows that are computed a part at a time.
-
-    Args:
-        rows: to look among.
-    """
+    """Finds the nearest of rows that are computed a part at a time."""
 
     def __init__(self, rows: FeatureRows) -> None:
         self._rows = rows
@@ -86,10 +92,8 @@ class PartedIndex:
 
 
 class NearestExamples:
-    """Finds the nearest of a fixed set of at least two examples.
-
-    Args:
-        features: `(m, d)`; `FeatureRows` where all at once would take much memory.
+    """Finds the nearest of at least two examples `(m, d)`; `FeatureRows` where all take much
+    memory.
     """
 
     def __init__(self, features: ArrayLike | FeatureRows) -> None:
@@ -136,7 +140,7 @@ class NearestExamples:
     def _distances(self, samples: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Distances of samples `(n, d)` to the examples at `places` `(n,)`.
 
-        The index's own distances carry rounding errors; an exact copy must be at exactly 0.
+        The index's own carry rounding errors; an exact copy must be at exactly 0.
         """
         found, step = np.empty(len(samples)), max(1, CHUNK_BYTES // samples[:1].nbytes)
         for start in range(0, len(samples), step):
@@ -148,19 +152,14 @@ class NearestExamples:
 class MemorisationTest:
     """The test with all that depends on real data only worked out in advance.
 
-    Args:
-        train: features of the training examples `(m, d)`, or what finds the nearest of them.
-        held_out: features of real examples not trained on `(h, d)`, at least 20.
-
-    Raises:
-        NotComputable: too few held-out examples.
+    At least 20 held-out examples are needed.
     """
 
     def __init__(self, train: ArrayLike | NearestExamples, held_out: ArrayLike) -> None:
         held_out = as_features("held_out", held_out)
-        if len(held_out) < LEAST_HELD_OUT:
+        if len(held_out) < LEAST:
             raise NotComputable(
-                f"A memorised share needs at least {LEAST_HELD_OUT} held-out examples. "
+                f"A memorised share needs at least {LEAST} held-out examples. "
                 f"Received: {len(held_out)} examples"
             )
         self.train = train if isinstance(train, NearestExamples) else NearestExamples(train)
@@ -192,10 +191,8 @@ def training_neighbours(data: EvaluationData) -> NearestExamples:
 
 
 def memorisation_test(data: EvaluationData) -> MemorisationTest:
-    """The test of these data, among plain values.
-
-    Raises:
-        NotComputable: the source never repeats an example, or there is no held-out data.
+    """The test of these data, among plain values. NotComputable where the source never repeats an
+    example, or there is no held-out data.
     """
     if data.spec.examples is None:
         raise NotComputable("The source never repeats an example, so there is nothing to memorise")
@@ -209,13 +206,13 @@ def memorisation_test(data: EvaluationData) -> MemorisationTest:
     )
 
 
-def _compute(given: Comparison) -> Computed:
+def _compute_memorised(given: Comparison) -> Computed:
     test = memorisation_test(given.data)
     found = dataclasses.asdict(test(given.samples.features(given.data.plain_space)))
     return {"memorised": found.pop("share")}, {"threshold": test.threshold, **found}
 
 
-def _resample(given: Comparison, weights: np.ndarray) -> Resampled:
+def _resample_memorised(given: Comparison, weights: np.ndarray) -> Resampled:
     test = memorisation_test(given.data)
     distances, _ = test.train(given.samples.features(given.data.plain_space))
     return {"memorised": weights @ (distances <= test.threshold) / len(distances)}
@@ -237,9 +234,11 @@ MEMORISED = Metric(
     figures={
         "memorised": Figure("lower", "memorised share", group="copies", share=True, capped=True)
     },
-    compute=_compute,
-    resample=_resample,
-    applies=lambda data: data.spec.examples is not None or not data.has_known_modes,
+    compute=_compute_memorised,
+    resample=_resample_memorised,
+    applies=lambda data: (
+        data.spec.examples is not None or (data.modes is None and data.channel_images is None)
+    ),
     real=training_count,
     most=MOST_NEIGHBOURS,
     note=_note,
@@ -247,6 +246,145 @@ MEMORISED = Metric(
         "memorised",
         "A share of {share} of the samples is as good as copied from the training data "
         "(memorised share; held-out data: {floor}).",
+        usual=0.05,
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """Shares of the samples that are near to another one (`share`, .05 for real data by
+    construction), and equal to an earlier one (`exact`). `threshold` is the distance that counts
+    as near.
+    """
+
+    share: float
+    exact: float
+    threshold: float
+
+
+def authentic(train: NearestExamples, samples: ArrayLike) -> np.ndarray:
+    """Tells which samples `(n, d)` are no copies; their share is the authenticity, higher is
+    better.
+
+    A sample is authentic when its nearest training example is farther from it than from the next
+    training example. Of real data about half are: it is a figure to compare with its floor.
+    """
+    distances, nearest = train(samples)
+    places, which = np.unique(nearest, return_inverse=True)
+    return distances > train.gaps(places)[which]
+
+
+def duplicates(samples: ArrayLike, real: ArrayLike, *, seed: int = 0) -> Duplicates:
+    """Counts samples that resemble each other more than real examples do; lower is better.
+
+    A sample counts when another one is nearer than 95 % of the real examples are to each other. Of
+    the larger set, `(n, d)` or `(m, d)`, as many are drawn as the other has.
+
+    Raises:
+        ValueError: different dimensions.
+        NotComputable: fewer than 20 of either.
+    """
+    samples, real = as_feature_pair(samples=samples, real=real)
+    count, generator = min(len(samples), len(real)), np.random.default_rng(seed)
+    if count < LEAST:
+        raise NotComputable(
+            f"Duplicates need at least {LEAST} samples and real examples. Received: "
+            f"{len(samples)} and {len(real)}"
+        )
+    some, others = (
+        NearestExamples(part[generator.permutation(len(part))[:count]]).to_each_other()
+        for part in (samples, real)
+    )
+    threshold = float(np.percentile(others, PERCENTILE))
+    return Duplicates(
+        share=float(np.mean(some <= threshold)),
+        exact=1.0 - len({row.tobytes() for row in samples + 0.0}) / len(samples),
+        threshold=threshold,
+    )
+
+
+def _has_examples(data: EvaluationData) -> bool:
+    return data.spec.examples is not None  # what never repeats an example cannot be copied
+
+
+def _authentic(given: Comparison) -> np.ndarray:
+    features = given.samples.features(given.data.plain_space)
+    return authentic(training_neighbours(given.data), features)
+
+
+def _compute_authenticity(given: Comparison) -> Computed:
+    return {"authenticity": float(_authentic(given).mean())}, {}
+
+
+def _resample_authenticity(given: Comparison, weights: np.ndarray) -> Resampled:
+    found = _authentic(given)
+    return {"authenticity": weights @ found / len(found)}
+
+
+def _closeness_veto(report: ReportData) -> str | None:
+    found = far_from_floor(report, "authenticity", usual=0.5, limit=lambda floor: floor - 0.2)
+    if found is None:
+        return None
+    share, floor = map(number, found)
+    return (
+        f"The samples hug the training data: a share of {share} is authentic (held-out data: "
+        f"{floor})."
+    )
+
+
+def _compute_duplicates(given: Comparison) -> Computed:
+    sides = (side.features(given.data.plain_space) for side in (given.samples, given.reference))
+    found = dataclasses.asdict(duplicates(*sides, seed=given.data.seed))
+    return {"duplicates": found.pop("share")}, found
+
+
+def _resample_duplicates(given: Comparison, weights: np.ndarray) -> Resampled:
+    """To first order: what leaving each sample out would change.
+
+    A copy that is drawn twice would be a duplicate of itself. Samples that are each other's only
+    near ones come and go together, so this is the jackknife's error and not the binomial one; it
+    may be up to 1.4 times too wide, never too narrow on average (Efron and Stein, 1981).
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    features, real = (
+        side.features(given.data.plain_space) for side in (given.samples, given.reference)
+    )
+    found = duplicates(features, real, seed=given.data.seed)
+    count = min(len(features), len(real))
+    chosen = np.random.default_rng(given.data.seed).permutation(len(features))[:count]
+    some = features[chosen]
+    nearest = NearestNeighbors(n_neighbors=2).fit(some).kneighbors(return_distance=False)
+    near = np.stack(
+        [np.linalg.norm(some - some[place], axis=1) <= found.threshold for place in nearest.T]
+    )
+    alone = near[0] & ~near[1]  # it has one near sample only: without that one it has none
+    influence = near[0] + np.bincount(nearest[alone, 0], minlength=count)
+    change = weights[:, chosen] @ (influence - influence.mean()) / count
+    return {"duplicates": found.share + change}
+
+
+AUTHENTICITY = Metric(
+    figures={"authenticity": Figure("higher", share=True)},
+    compute=_compute_authenticity,
+    resample=_resample_authenticity,
+    applies=_has_examples,
+    real=training_count,
+    most=MOST_NEIGHBOURS,
+    when="end",
+    veto=_closeness_veto,
+)
+DUPLICATES = Metric(
+    figures={"duplicates": Figure("lower", "duplicates share", share=True)},
+    compute=_compute_duplicates,
+    resample=_resample_duplicates,
+    applies=_has_examples,
+    most=MOST_NEIGHBOURS,
+    when="end",
+    veto=excess_veto(
+        "duplicates",
+        "The samples repeat each other: a share of {share} are duplicates (real data: {floor}).",
         usual=0.05,
     ),
 )

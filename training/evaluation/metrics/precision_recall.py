@@ -49,16 +49,10 @@ class NeighbourBalls:
 
     Args:
         features: `(n, d)`, at least `neighbours + 1` rows. Duplicates are other points.
-        neighbours: k.
-
-    Raises:
-        ValueError: `neighbours` is less than 1, or `features` is no finite matrix.
-        NotComputable: too few rows.
+        neighbours: k, at least 1.
     """
 
     def __init__(self, features: ArrayLike, *, neighbours: int = 5) -> None:
-        if neighbours < 1:
-            raise ValueError(f"`neighbours` must be at least 1. Received: neighbours={neighbours}")
         from sklearn.neighbors import NearestNeighbors
 
         self.features = as_features("features", features, least=neighbours + 1)
@@ -72,10 +66,10 @@ class NeighbourBalls:
 def neighbour_figures(real: NeighbourBalls, generated: NeighbourBalls) -> NeighbourFigures:
     """All four figures in one pass over the pairs, in blocks of bounded memory.
 
-    With B(x) the closed ball around x that reaches its k-th neighbour in its own set:
-    precision = share of generated points in at least one real ball; recall = share of real points
-    in at least one generated ball; density = mean number of real balls around a generated point,
-    over k; coverage = share of real balls with at least one generated point inside.
+    With B(x) the closed ball around x that reaches its k-th neighbour in its own set: precision =
+    share of generated points in at least one real ball; recall = share of real points in at least
+    one generated ball; density = mean number of real balls around a generated point, over k;
+    coverage = share of real balls with at least one generated point inside.
 
     Raises:
         ValueError: different k or different dimensions.
@@ -102,19 +96,11 @@ def balls_in_blocks(
     """Tells which points lie in which balls, some generated points at a time.
 
     Yields:
-        Which generated points; bool `(k, m)`, whether each lies in the ball of each real one;
-        bool `(k, m)`, whether each real one lies in the ball of it.
-
-    Raises:
-        ValueError: different k or different dimensions.
+        Which generated points; bool `(k, m)`, whether each lies in the ball of each real one; bool
+        `(k, m)`, whether each real one lies in the ball of it.
     """
     from sklearn.metrics import pairwise_distances_chunked
 
-    if real.neighbours != generated.neighbours:
-        raise ValueError(
-            "Both sets must use the same `neighbours`. "
-            f"Received: {real.neighbours} and {generated.neighbours}"
-        )
     same_width(real.features, generated.features)
     centre = real.features.mean(axis=0)  # small norms lose fewer digits to cancellation
     points, samples = real.features - centre, generated.features - centre
@@ -135,13 +121,7 @@ def balls_in_blocks(
 def compare_neighbours(
     real: ArrayLike, generated: ArrayLike, *, neighbours: int = 5
 ) -> NeighbourFigures:
-    """`neighbour_figures` of two plain sets of features.
-
-    Args:
-        real: `(m, d)`.
-        generated: `(n, d)`.
-        neighbours: k; both sets need at least k + 1 points.
-    """
+    """`neighbour_figures` of two plain sets of features, `(m, d)` and `(n, d)`."""
     return neighbour_figures(
         NeighbourBalls(real, neighbours=neighbours),
         NeighbourBalls(generated, neighbours=neighbours),

@@ -4,7 +4,7 @@ Reference: train on synthetic, test on real: Esteban et al., 2017, arXiv:1706.02
 Vinyals, 2019, arXiv:1905.10887.
 """
 
-import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -32,54 +32,25 @@ from ganapp.training.evaluation.metrics.precision_recall import (
 from ganapp.training.messages import MOST
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassCoverage:
-    """Coverage of each class's real examples by the samples that were requested of it.
-
-    `mean` and `smallest` over the classes; `each` in the order of `classes`.
-    """
-
-    mean: float
-    smallest: float
-    each: tuple[float, ...]
-    classes: tuple[int, ...]
-
-
-def asked_accuracy(predicted: np.ndarray, requested: np.ndarray) -> float:
-    """Share of samples that a classifier takes for the class that was requested.
-
-    Args:
-        predicted: int `(n,)`, the classifier's labels.
-        requested: int `(n,)`.
-    """
-    return float(np.mean(np.asarray(predicted) == np.asarray(requested)))
-
-
-def class_coverage(
+def class_balls(
     real: np.ndarray,
     real_labels: np.ndarray,
     samples: np.ndarray,
     requested: np.ndarray,
     *,
     neighbours: int = 5,
-) -> ClassCoverage:
-    """Coverage (Naeem et al., 2020, arXiv:2002.09797) within every class.
+) -> Iterator[tuple[int, NeighbourBalls, NeighbourBalls]]:
+    """Every class with the balls of its real examples and of its samples.
 
-    Args:
-        real: features `(n, d)`.
-        real_labels: int `(n,)`; below 0 where the class is not known.
-        samples: features `(m, d)` in the same space.
-        requested: int `(m,)`, the class of each sample that was requested.
-        neighbours: k.
+    Features `(n, d)` of real examples with their labels int `(n,)`, below 0 where not known, and
+    those of samples `(m, d)` with the classes `(m,)` that were requested.
 
     Raises:
-        NotComputable: a class has not more than k real examples, or not more than k samples; or no
-            label is known.
+        NotComputable: a class has not more than k real examples or samples, or no label is known.
     """
     classes = np.unique(real_labels[real_labels >= 0])
     if not len(classes):
         raise NotComputable("No label of the real examples is known")
-    each = []
     for label in classes:
         of_real, of_samples = real[real_labels == label], samples[requested == label]
         if min(len(of_real), len(of_samples)) <= neighbours:
@@ -88,13 +59,15 @@ def class_coverage(
                 f"class {label} has {len(of_real)} and {len(of_samples)}"
             )
         balls = (NeighbourBalls(some, neighbours=neighbours) for some in (of_real, of_samples))
-        each.append(neighbour_figures(*balls).coverage)
-    return ClassCoverage(
-        mean=float(np.mean(each)),
-        smallest=float(min(each)),
-        each=tuple(each),
-        classes=tuple(int(label) for label in classes),
-    )
+        yield int(label), *balls
+
+
+def class_coverage(*sides: np.ndarray, neighbours: int = 5) -> dict[int, float]:
+    """Coverage (Naeem et al., 2020, arXiv:2002.09797) by class; arguments of `class_balls`."""
+    return {
+        label: neighbour_figures(*balls).coverage
+        for label, *balls in class_balls(*sides, neighbours=neighbours)
+    }
 
 
 def transfer_accuracy(
@@ -107,12 +80,8 @@ def transfer_accuracy(
 ) -> float:
     """Accuracy on real examples of a classifier that was trained on something else.
 
-    Args:
-        features: what it is trained on, `(n, d)`: samples (train on synthetic) or real examples.
-        labels: int `(n,)`, below 0 where the class is not known.
-        real: held-out real examples `(m, d)` in the same space.
-        real_labels: int `(m,)`, likewise.
-        seed: of the classifier.
+    It is trained on features `(n, d)` of samples (train on synthetic) or real examples, and tested
+    on held-out real ones `(m, d)`; labels are below 0 where not known.
 
     Raises:
         NotComputable: the labels name a single class, or none of the real ones is known.
@@ -125,65 +94,55 @@ def transfer_accuracy(
 
 
 def labels_of(samples: SampleSet) -> np.ndarray:
-    """The labels of a set.
-
-    Raises:
-        NotComputable: it has none.
-    """
+    """The labels of a set; NotComputable if it has none."""
     if samples.labels is None:
         raise NotComputable("These samples were not asked to be of a class")
     return samples.labels
 
 
-def _compute_accuracy(given: Comparison) -> Computed:
+def _right(given: Comparison) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples' classes are known `(n,)`, and whether a classifier finds those `(k,)`."""
     labels = labels_of(given.samples)
-    predicted = fitted_classifier(given.data).labels(given.samples.features(given.data.label_space))
     known = labels >= 0
     if not known.any():
         raise NotComputable("The class of no sample is known")
-    return {"asked_accuracy": asked_accuracy(predicted[known], labels[known])}, {}
+    features = given.samples.features(given.data.label_space)[known]
+    return known, fitted_classifier(given.data).labels(features) == labels[known]
+
+
+def _compute_accuracy(given: Comparison) -> Computed:
+    return {"asked_accuracy": float(np.mean(_right(given)[1]))}, {}
 
 
 def _resample_accuracy(given: Comparison, weights: np.ndarray) -> Resampled:
-    labels = labels_of(given.samples)
-    known = labels >= 0
-    predicted = fitted_classifier(given.data).labels(
-        given.samples.features(given.data.label_space)[known]
-    )
+    known, right = _right(given)
     drawn = weights[:, known]
-    return {"asked_accuracy": drawn @ (predicted == labels[known]) / drawn.sum(axis=1)}
+    return {"asked_accuracy": drawn @ right / drawn.sum(axis=1)}
+
+
+def _labelled_features(given: Comparison) -> tuple[np.ndarray, ...]:
+    sides = (given.reference, given.samples)
+    space = given.data.neighbour_space
+    return tuple(each for side in sides for each in (side.features(space), labels_of(side)))
 
 
 def _compute_coverage(given: Comparison) -> Computed:
-    space = given.data.neighbour_space
-    found = class_coverage(
-        given.reference.features(space),
-        labels_of(given.reference),
-        given.samples.features(space),
-        labels_of(given.samples),
-        neighbours=given.samples.neighbours,
-    )
-    values = {"class_coverage": found.mean, "smallest_class_coverage": found.smallest}
-    names = [given.data.class_name(label) for label in found.classes]
-    return values, {"classes": list(found.classes), "names": names, "each": list(found.each)}
+    found = class_coverage(*_labelled_features(given), neighbours=given.samples.neighbours)
+    classes, each = list(found), list(found.values())
+    values = {"class_coverage": float(np.mean(each)), "smallest_class_coverage": min(each)}
+    names = [given.data.class_name(label) for label in classes]
+    return values, {"classes": classes, "names": names, "each": each}
 
 
 def _resample_coverage(given: Comparison, weights: np.ndarray) -> Resampled:
-    space, each = given.data.neighbour_space, []
-    real, features = given.reference.features(space), given.samples.features(space)
-    real_labels, labels = labels_of(given.reference), labels_of(given.samples)
-    for label in np.unique(real_labels[real_labels >= 0]):
-        of_label = labels == label
-        sides = real[real_labels == label], features[of_label]
-        balls = [NeighbourBalls(some, neighbours=given.samples.neighbours) for some in sides]
-        drawn = weights[:, of_label].astype(np.float32)
+    sides, each = _labelled_features(given), []
+    for label, *balls in class_balls(*sides, neighbours=given.samples.neighbours):
+        drawn = weights[:, sides[-1] == label].astype(np.float32)
         reached = sum(
             drawn[:, rows] @ inside.astype(np.float32)
             for rows, inside, _ in balls_in_blocks(*balls)
         )
         each.append((reached > 0).mean(axis=1))
-    if not each:
-        raise NotComputable("No label of the real examples is known")
     return {
         "class_coverage": np.mean(each, axis=0),
         "smallest_class_coverage": np.min(each, axis=0),
@@ -220,13 +179,9 @@ def _compute_transfer(given: Comparison) -> Computed:
     return {"transfer_accuracy": found}, details
 
 
-def _has_labels(data: EvaluationData) -> bool:
-    return data.train.labels is not None
-
-
 def _has_labels_beside(data: EvaluationData) -> bool:
     """Whether the examples do not say their class themselves, which a classifier would read."""
-    return _has_labels(data) and data.spec.label_start is None
+    return data.train.labels is not None and data.spec.label_start is None
 
 
 ASKED_ACCURACY = Metric(
@@ -246,7 +201,7 @@ CLASS_COVERAGE = Metric(
     },
     compute=_compute_coverage,
     resample=_resample_coverage,
-    applies=_has_labels,
+    applies=lambda data: data.train.labels is not None,
     space=NEIGHBOURS,
     real=lambda data, reference: reference.labelled,
     most=MOST_NEIGHBOURS,

@@ -13,19 +13,11 @@ MOST_CELLS = 300_000  # of samples: a hundred times their marginals take some te
 
 
 def marginals(table: TableCodec, rows: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """The distance of each column's values from the real ones; 0 if alike, lower is better.
+    """The distance of each column's values from the real ones, `(columns,)`; 0 if alike.
 
     Of numbers the 1-Wasserstein distance in standard deviations of the real ones, plus the
     difference of the shares that are missing; of categories (missing among them) the total
     variation, 0 to 1; of a label that not every row has, over those that have it.
-
-    Args:
-        table: the codec.
-        rows: `(n, columns)` in user units.
-        real: `(m, columns)`.
-
-    Returns:
-        float64 `(columns,)`.
     """
     found = np.empty(len(table.varying))
     for place, column in enumerate(table.varying):
@@ -53,18 +45,11 @@ def marginals(table: TableCodec, rows: np.ndarray, real: np.ndarray) -> np.ndarr
 
 
 def associations(table: TableCodec, rows: np.ndarray) -> np.ndarray:
-    """The association of each two columns.
+    """The association of each two columns of rows `(n, columns)`, `(columns, columns)`, symmetric.
 
     Pearson's correlation of two numbers (-1 to 1), Cramer's V of two categories and the correlation
     ratio of a category and a number (both 0 to 1), over the rows where both are present; 0 where a
     side does not vary.
-
-    Args:
-        table: the codec.
-        rows: `(n, columns)` in user units.
-
-    Returns:
-        float64 `(columns, columns)`, symmetric, 1 on the diagonal.
     """
     rows = np.asarray(rows, np.float64)
     matrix = np.eye(len(table.varying))
@@ -95,11 +80,7 @@ def correlation_ratio(codes: np.ndarray, numbers: np.ndarray) -> float:
 
 
 def association_error(table: TableCodec, rows: np.ndarray, real: np.ndarray) -> float:
-    """Mean absolute difference of the associations of pairs of columns; lower is better.
-
-    Raises:
-        NotComputable: a table of one column has no pairs.
-    """
+    """Mean absolute difference of the associations of pairs of columns; lower is better."""
     count = len(table.varying)
     if count < 2:
         raise NotComputable("A table of one column has no pairs of columns")

@@ -18,14 +18,7 @@ def accuracy_elsewhere(
 ) -> float:
     """Accuracy on `test` of a random forest of 200 trees that learns the label from `rows`.
 
-    Rows without a label are left out of both.
-
-    Args:
-        space: of the table.
-        table: its codec, with a label.
-        rows: `(n, columns)` in user units, to learn from.
-        test: `(m, columns)`, to tell the label of.
-        seed: of the forest.
+    Rows `(n, columns)` and `(m, columns)` in user units; those without a label are left out.
 
     Raises:
         NotComputable: the rows have one class only, or none to test has a label.

@@ -19,11 +19,9 @@ from ganapp.training.evaluation.metric import (
     NEIGHBOURS,
     Comparison,
     Computed,
-    Details,
     Figure,
     Metric,
     ReportData,
-    Values,
     cautious_error,
     number,
 )
@@ -56,16 +54,8 @@ def neighbour_test(real: ArrayLike, generated: ArrayLike, *, seed: int = 0) -> T
 
     Below 1/2, samples are nearer to real examples than those are to each other: copies. Of
     generated accuracy far above the real one, samples lie crowded. The answers depend on each
-    other, so the p-value is approximate.
-
-    Args:
-        real: `(n, d)`.
-        generated: `(m, d)`; of the larger set as many are drawn as the other has.
-        seed: of that draw.
-
-    Raises:
-        ValueError: different dimensions.
-        NotComputable: fewer than 10 of either.
+    other, so the p-value is approximate. Of the larger set, `(n, d)` or `(m, d)`, as many are drawn
+    as the other has, at least 10.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -78,15 +68,7 @@ def logistic_test(real: ArrayLike, generated: ArrayLike, *, seed: int = 0) -> Tw
     """A logistic regression, trained on one half of both, labels the other half.
 
     It sees differences of means (in the given space) and little else, but its p-value is exact.
-
-    Args:
-        real: `(n, d)`.
-        generated: `(m, d)`; of the larger set as many are drawn as the other has.
-        seed: of the draw and the halves.
-
-    Raises:
-        ValueError: different dimensions.
-        NotComputable: fewer than 10 of either.
+    Arguments as for `neighbour_test`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -120,38 +102,7 @@ def _test_result(right: np.ndarray, labels: np.ndarray) -> TwoSampleTest:
     )
 
 
-def _values(key: str, test: TwoSampleTest) -> tuple[Values, Details]:
-    details = dataclasses.asdict(test)
-    accuracy = details.pop("accuracy")
-    return {key: accuracy}, details | {"standard_error": error_of_share(accuracy, test.judged)}
-
-
-def _compute_neighbour(given: Comparison) -> Computed:
-    sides = given.features(given.data.neighbour_space)
-    return _values("neighbour_test", neighbour_test(*sides, seed=given.data.seed))
-
-
-def _compute_logistic(given: Comparison) -> Computed:
-    sides = given.features(given.data.distance_space)
-    return _values("logistic_test", logistic_test(*sides, seed=given.data.seed))
-
-
-def _note(key: str) -> Callable[[ReportData], list[str]]:
-    def note(report: ReportData) -> list[str]:
-        found = report["details"].get(key)
-        if not found:
-            return []
-        return [
-            f"Two-sample test, {SHORT_NAMES[key]}: {found['real_accuracy']:.1%} of the real and "
-            f"{found['generated_accuracy']:.1%} of the generated examples are told, p = "
-            f"{found['p_value']:.2g} on {found['judged']:,} examples."
-        ]
-
-    return note
-
-
 def _veto(report: ReportData) -> str | None:
-    """Whether a test tells samples from real data, or takes them for their copies."""
     apart, copies = [], []
     for key, name in SHORT_NAMES.items():
         figure = report["figures"].get(key)
@@ -177,20 +128,37 @@ def _veto(report: ReportData) -> str | None:
     return None
 
 
-NEIGHBOUR_TEST = Metric(
-    figures={"neighbour_test": Figure("half", "two-sample test, 1-NN", share=True)},
-    compute=_compute_neighbour,
-    space=NEIGHBOURS,
-    most=MOST_TESTED,
-    when="end",
-    note=_note("neighbour_test"),
-)
-LOGISTIC_TEST = Metric(
-    figures={"logistic_test": Figure("half", "two-sample test, logistic", share=True)},
-    compute=_compute_logistic,
-    space=DISTANCES,
-    most=MOST_TESTED,
-    when="end",
-    note=_note("logistic_test"),
-    veto=_veto,  # on both
-)
+def _metric(
+    key: str, test: Callable[..., TwoSampleTest], **options: Callable[..., object]
+) -> Metric:
+    name = SHORT_NAMES[key]
+
+    def compute(given: Comparison) -> Computed:
+        sides = given.features(options["space"](given.data))
+        details = dataclasses.asdict(test(*sides, seed=given.data.seed))
+        accuracy = details.pop("accuracy")
+        details["standard_error"] = error_of_share(accuracy, details["judged"])
+        return {key: accuracy}, details
+
+    def note(report: ReportData) -> list[str]:
+        found = report["details"].get(key)
+        if not found:
+            return []
+        return [
+            f"Two-sample test, {name}: {found['real_accuracy']:.1%} of the real and "
+            f"{found['generated_accuracy']:.1%} of the generated examples are told, p = "
+            f"{found['p_value']:.2g} on {found['judged']:,} examples."
+        ]
+
+    return Metric(
+        figures={key: Figure("half", f"two-sample test, {name}", share=True)},
+        compute=compute,
+        most=MOST_TESTED,
+        when="end",
+        note=note,
+        **options,
+    )
+
+
+NEIGHBOUR_TEST = _metric("neighbour_test", neighbour_test, space=NEIGHBOURS)
+LOGISTIC_TEST = _metric("logistic_test", logistic_test, space=DISTANCES, veto=_veto)  # on both

@@ -4,12 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from evaluation_cases import digits, vector_spec
+from evaluation_cases import digits, make_evaluator, vector_spec
 from PIL import Image
 
 from ganapp.training.data.labels import keep_share
 from ganapp.training.data.spec import DataSpec
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features import (
     FEATURES,
     Inception,
@@ -19,10 +18,8 @@ from ganapp.training.evaluation.features import (
 )
 from ganapp.training.evaluation.features import classifier as module
 from ganapp.training.evaluation.features.classifier import ClassifierSpace
-from ganapp.training.evaluation.features.inception import InceptionSpace, preprocessed, resized
-from ganapp.training.evaluation.features.keras_model import KerasSpace
-from ganapp.training.evaluation.features.spaces import Pixels, TrainingData
-from ganapp.training.evaluation.features.store import FeatureStatistics
+from ganapp.training.evaluation.features.inception import InceptionSpace, preprocess, resize
+from ganapp.training.evaluation.features.spaces import FeatureStatistics, Pixels, TrainingData
 from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, statistics_moments
 
 SPEC = DataSpec(name="pictures", kind="image", shape=(9, 8, 3), examples=9, held_out=0)
@@ -110,7 +107,7 @@ def test_the_same_seed_trains_the_same_classifier_and_disturbs_nothing(data, mon
 
 def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, data):
     _, file = classifier
-    evaluator = Evaluator(
+    evaluator = make_evaluator(
         data.spec,
         train=data.train,
         held_out=data.held_out,
@@ -134,7 +131,7 @@ def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, dat
 
 def test_resizing_is_pillows_antialiased_bicubic_per_channel():
     images = pictures(0, 2, (40, 30, 3))
-    found = resized(images, (13, 17))
+    found = resize(images, (13, 17))
     assert found.dtype == np.float32
     for number in range(2):
         for channel in range(3):
@@ -145,20 +142,20 @@ def test_resizing_is_pillows_antialiased_bicubic_per_channel():
     # Each pixel of the small image sees all of the large one: without a filter stripes alias.
     stripes = np.zeros((1, 32, 32, 1), np.uint8)
     stripes[:, :, ::2] = 255
-    assert np.abs(resized(stripes, (8, 8))[:, :, 1:-1] - 127.5).max() < 2.0  # the edge sees less
+    assert np.abs(resize(stripes, (8, 8))[:, :, 1:-1] - 127.5).max() < 2.0  # the edge sees less
 
 
 def test_preprocessing_repeats_grey_and_scales():
     grey = pictures(1, 2, (28, 28, 1))
-    found = preprocessed(grey)
+    found = preprocess(grey)
     assert found.shape == (2, 299, 299, 3)
     np.testing.assert_array_equal(found[..., 0], found[..., 2])
     assert found.min() >= -1.0
     assert found.max() <= 1.0
-    white = preprocessed(np.full((1, 5, 5, 3), 255, np.uint8))
+    white = preprocess(np.full((1, 5, 5, 3), 255, np.uint8))
     np.testing.assert_allclose(white, 1.0, atol=1e-6)
     with pytest.raises(ValueError, match="1 or 3 channels"):
-        preprocessed(pictures(0, 1, (5, 5, 2)))
+        preprocess(pictures(0, 1, (5, 5, 2)))
 
 
 def test_inception_is_its_reference_from_pixels_to_the_distance(tmp_path, monkeypatch):
@@ -215,6 +212,12 @@ def test_inception_says_what_to_fetch_where_there_is_no_network(tmp_path, monkey
         InceptionSpace(str(tmp_path / "other.weights.h5"))
 
 
+def keras_space(path, **options):
+    choice = KerasModel(path=str(path), **options)
+    choice.check(SPEC)
+    return choice.build(None)
+
+
 def small_model():
     image = keras.Input((6, 6, 3))
     x = keras.layers.Conv2D(4, 3, name="middle")(image)
@@ -225,15 +228,15 @@ def test_a_keras_file_and_a_saved_model_are_the_model(tmp_path):
     model, images = small_model(), pictures(0)
     model.save(tmp_path / "mine.keras")
     model.export(tmp_path / "served", verbose=False)
-    expected = model(resized(images, (6, 6)) / 255.0)
+    expected = model(resize(images, (6, 6)) / 255.0)
     for name in ("mine.keras", "served"):
-        space = KerasSpace(str(tmp_path / name), values="unit", batch=4)
+        space = keras_space(tmp_path / name, values="unit", batch=4)
         np.testing.assert_allclose(space(images), expected, rtol=1e-4, atol=1e-5)
         assert space.name == name.removesuffix(".keras")
-    layer = KerasSpace(str(tmp_path / "mine.keras"), layer="middle")
+    layer = keras_space(tmp_path / "mine.keras", layer="middle")
     assert layer(images).shape == (9, 4 * 4 * 4)
     assert layer.name == "mine:middle"
-    assert layer.identity != KerasSpace(str(tmp_path / "mine.keras")).identity
+    assert layer.identity != keras_space(tmp_path / "mine.keras").identity
 
 
 def test_a_model_of_vectors_sees_user_units(tmp_path):
@@ -241,11 +244,11 @@ def test_a_model_of_vectors_sees_user_units(tmp_path):
     model = keras.Model(point, keras.layers.Dense(3)(point))
     model.save(tmp_path / "dense.keras")
     points = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
-    evaluator = Evaluator(
+    evaluator = make_evaluator(
         vector_spec(), train=points, features=KerasModel(path=str(tmp_path / "dense.keras"))
     )
     assert evaluator.report(points).figures["frechet_distance"]["space"] == "dense"
-    space = KerasSpace(str(tmp_path / "dense.keras"))
+    space = keras_space(tmp_path / "dense.keras")
     np.testing.assert_allclose(space(points), model(points), rtol=1e-5)
 
 
@@ -263,7 +266,7 @@ def test_unsafe_and_damaged_models_are_refused(tmp_path):
         ("mine.keras", "top", "`evaluation.features.layer` must be one of"),
     ):
         with pytest.raises(ValueError, match=message):
-            KerasSpace(str(tmp_path / name), layer=layer)
+            keras_space(tmp_path / name, layer=layer)
 
 
 @pytest.mark.parametrize("name", sorted(FEATURES))

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from ganapp.training.evaluation.checks import NotComputable, as_features, storage_type
 from ganapp.training.evaluation.features import spaces as features
-from ganapp.training.evaluation.features import store as feature_store
-from ganapp.training.evaluation.features.spaces import Pixels, features_of
-from ganapp.training.evaluation.features.store import FeatureStatistics, FeatureStore
+from ganapp.training.evaluation.features.spaces import (
+    FeatureStatistics,
+    FeatureStore,
+    Pixels,
+    features_of,
+)
 from ganapp.training.evaluation.metrics.frechet_distance import (
     frechet_distance,
-    moments,
     statistics_moments,
 )
 
@@ -55,27 +57,11 @@ def test_two_halves_are_the_whole():
     halves = FeatureStatistics(3).update(points[:13]).update(points[13:])
     whole = FeatureStatistics(3).update(points)
     np.testing.assert_allclose(halves.covariance(), whole.covariance(), atol=1e-12)
-    found = frechet_distance(statistics_moments(halves), moments(points))
+    found = frechet_distance(statistics_moments(halves), statistics_moments(whole))
     assert found == pytest.approx(0.0, abs=1e-9)
 
 
-def test_statistics_survive_a_file_and_damaged_files_are_refused(tmp_path):
-    found = FeatureStatistics(3).update(normal(2, 9, 3))
-    path = tmp_path / "deep" / "statistics.npz"
-    found.save(path)
-    again = FeatureStatistics.load(path)
-    assert again.count == 9
-    np.testing.assert_array_equal(again.covariance(), found.covariance())
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match="`path` must be a file of feature statistics"):
-        FeatureStatistics.load(path)
-
-
 def test_bad_batches_are_refused():
-    with pytest.raises(ValueError, match="`dimension` must be at least 1"):
-        FeatureStatistics(0)
-    with pytest.raises(ValueError, match="`features` must have 2 columns"):
-        FeatureStatistics(2).update(np.zeros((3, 3)))
     with pytest.raises(ValueError, match="`features` must be finite"):
         FeatureStatistics(2).update(np.full((3, 2), np.nan))
     with pytest.raises(NotComputable, match=r"at least 2 samples. Received: 1"):
@@ -141,7 +127,7 @@ def test_a_full_disk_spoils_nothing(tmp_path, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(feature_store, "write_atomically", full)
+    monkeypatch.setattr(features, "write_atomically", full)
     found = FeatureStore(tmp_path).features(Network(), np.ones((3, 2)))
     assert found.shape == (3, 2)
     assert "is not kept: No space left on device" in caplog.text

@@ -87,8 +87,3 @@ def test_a_single_class_has_no_classifier():
 def test_labels_that_do_not_fit_are_refused(labels):
     with pytest.raises(ValueError, match="`labels` must hold 5 integers"):
         LabelClassifier(np.zeros((5, 2)), labels)
-
-
-def test_empty_histograms_are_refused():
-    with pytest.raises(ValueError, match="at least one sample"):
-        compare_histograms([0, 0], [1, 1])

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
+from evaluation_cases import make_evaluator, moments
 
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import chunks, features_of
 from ganapp.training.evaluation.metrics.clips import Changes, Frames, components_of, motion
-from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance, moments
+from ganapp.training.evaluation.metrics.frechet_distance import frechet_distance
 from ganapp.training.evaluation.pictures import animated, clip_grid, film_strips, films
 
 CLIPS = {"frame_distance", "change_distance", "motion", "autocorrelation_distance"}
@@ -88,7 +88,7 @@ def clip_evaluator(train, held_out=()):
         examples=len(train),
         held_out=len(held_out),
     )
-    return Evaluator(spec, train=train, held_out=held_out)
+    return make_evaluator(spec, train=train, held_out=held_out)
 
 
 def test_shuffled_frames_are_seen_by_motion_alone():

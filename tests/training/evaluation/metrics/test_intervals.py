@@ -2,25 +2,24 @@
 
 import numpy as np
 import pytest
-from evaluation_cases import GRID, digit_evaluator, digits, grid_points, vector_spec
+from evaluation_cases import GRID, digit_evaluator, digits, grid_points, make_evaluator, vector_spec
 from test_table_figures import TABLE, rows, spec_of
 
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import Comparison, SampleSet
-from ganapp.training.evaluation.metrics.authenticity import DUPLICATES
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
-from ganapp.training.evaluation.metrics.sliced_wasserstein import SLICED_WASSERSTEIN
+from ganapp.training.evaluation.metrics.memorisation import DUPLICATES
+from ganapp.training.evaluation.metrics.wasserstein import SLICED_WASSERSTEIN
 
 
 def vector_evaluator(**options):
-    return Evaluator(
+    return make_evaluator(
         vector_spec(examples=600), train=grid_points(0), held_out=grid_points(1), **options
     )
 
 
 def table_evaluator():
     train = rows(200, 0)
-    return Evaluator(spec_of(TABLE), train=train, held_out=rows(100, 1)), rows(150, 2)
+    return make_evaluator(spec_of(TABLE), train=train, held_out=rows(100, 1)), rows(150, 2)
 
 
 def labelled():
@@ -33,7 +32,7 @@ def labelled():
         return points.astype(np.float32), labels
 
     (train, train_labels), (held_out, held_out_labels), (samples, labels) = map(some, (120, 60, 90))
-    evaluator = Evaluator(
+    evaluator = make_evaluator(
         vector_spec(classes=("a", "b", "c"), examples=120),
         train=train,
         train_labels=train_labels,

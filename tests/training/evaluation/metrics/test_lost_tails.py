@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from evaluation_cases import vector_spec
+from evaluation_cases import make_evaluator, vector_spec
 
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Numeric
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metrics.lost_tails import (
     find_lost_tails,
     least_share,
@@ -95,7 +94,7 @@ def test_a_report_says_which_columns_of_vectors_and_what_the_floor_is():
     train, held_out = (
         np.random.default_rng(seed).standard_t(2, (600, 2)).astype(np.float32) for seed in (0, 1)
     )
-    evaluator = Evaluator(vector_spec(examples=600), train=train, held_out=held_out)
+    evaluator = make_evaluator(vector_spec(examples=600), train=train, held_out=held_out)
     samples = np.random.default_rng(2).standard_t(2, (600, 2)).astype(np.float32)
     samples[:, 1] = np.clip(samples[:, 1], -2, 2)
     report = evaluator.report(samples).as_dict()

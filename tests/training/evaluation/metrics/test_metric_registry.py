@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from evaluation_cases import grid_points, vector_spec
+from evaluation_cases import grid_points, make_evaluator, vector_spec
 
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import Figure, Metric
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.evaluation.report import write_report
@@ -52,7 +51,7 @@ def registered():
 
 
 def test_a_metric_is_one_object(registered, tmp_path):
-    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    evaluator = make_evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     report = evaluator.report(grid_points(2) + np.float32(3.0)).as_dict() | {"step": 1}
     figure = report["figures"]["mean_shift"]
     assert figure["name"] == "largest shift of a mean"

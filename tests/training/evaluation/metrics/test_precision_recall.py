@@ -135,7 +135,6 @@ def test_too_few_samples_have_no_figure():
 @pytest.mark.parametrize(
     ("features", "k", "message"),
     [
-        (np.zeros((10, 2)), 0, "`neighbours` must be at least 1"),
         (np.full((10, 2), np.nan), 5, "finite"),
         (np.zeros(10), 5, "shape"),
     ],
@@ -148,7 +147,3 @@ def test_bad_input_is_refused(features, k, message):
 def test_sets_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="same number of features"):
         compare_neighbours(np.zeros((10, 2)), np.zeros((10, 3)))
-    with pytest.raises(ValueError, match="same `neighbours`"):
-        module.neighbour_figures(
-            NeighbourBalls(np.zeros((10, 2))), NeighbourBalls(np.zeros((10, 2)), neighbours=3)
-        )

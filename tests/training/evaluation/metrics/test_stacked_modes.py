@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from evaluation_cases import digits, grid_points, vector_spec
+from evaluation_cases import digits, grid_points, make_evaluator, vector_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +13,8 @@ from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.baselines import gaussian as baseline_module
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation import evaluator as evaluator_module
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import MOST_NEIGHBOURS, SampleSet
-from ganapp.training.evaluation.metrics.stacked_modes import (
+from ganapp.training.evaluation.metrics.modes import (
     StackClassifier,
     count_stacks,
     expected_figures,
@@ -53,7 +52,7 @@ def uniform_triples(count, seed):
 
 @pytest.fixture(scope="module")
 def evaluator(images):
-    return Evaluator(
+    return make_evaluator(
         SPEC,
         train=stacked(images.train, images.train_labels, uniform_triples(800, 1)),
         held_out=stacked(images.held_out, images.held_out_labels, uniform_triples(700, 2)),
@@ -197,31 +196,18 @@ def test_the_page_says_how_the_modes_were_told(evaluator, images, tmp_path):
     assert "classifier of single images; mode KL is" in page
 
 
-def test_only_sources_with_channel_images_have_these_figures(images):
-    assert "mode_kl" not in Evaluator(images.spec, train=images.train).evaluate(images.held_out)
-    points = Evaluator(vector_spec(), train=grid_points(0)).report(grid_points(1))
+def test_only_stacks_have_these_figures(images):
+    assert "mode_kl" not in make_evaluator(images.spec, train=images.train).evaluate(
+        images.held_out
+    )
+    points = make_evaluator(vector_spec(), train=grid_points(0)).report(grid_points(1))
     assert "modes" not in points.figures
 
 
 def test_channel_images_of_another_shape_are_refused(images):
     wrong = types.SimpleNamespace(**{**vars(images), "train": images.train[:, :7]})
     with pytest.raises(ValueError, match=r"`channel_images` must have the shape \(n, 8, 8, 1\)"):
-        Evaluator(SPEC, train=np.repeat(images.train, 3, axis=-1), channel_images=wrong)
-
-
-@pytest.mark.parametrize(
-    "classes",
-    [
-        np.zeros((0, 3), int),
-        np.zeros(3, int),
-        np.zeros((2, 3)),
-        np.full((2, 3), 10),
-        np.full((2, 3), -1),
-    ],
-)
-def test_classes_that_are_none_are_refused(classes):
-    with pytest.raises(ValueError, match="`classes` must be integers from 0 to 9"):
-        count_stacks(classes, classes_per_channel=10)
+        make_evaluator(SPEC, train=np.repeat(images.train, 3, axis=-1), channel_images=wrong)
 
 
 def test_few_samples_are_all_used_and_many_are_drawn():
@@ -238,7 +224,7 @@ def test_few_samples_are_all_used_and_many_are_drawn():
 
 
 def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path):
-    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    evaluator = make_evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     whole = evaluator.report(grid_points(2)).figures
     assert {whole[key]["generated"] for key in whole} == {600}, "all samples, as there are so few"
     assert MOST_NEIGHBOURS > 5000  # both sides of the presets stay whole
@@ -247,7 +233,7 @@ def test_neighbour_figures_say_how_many_samples_they_used(monkeypatch, tmp_path)
         for measure in evaluator_module.METRICS
     )
     monkeypatch.setattr(evaluator_module, "METRICS", few)
-    evaluator = Evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
+    evaluator = make_evaluator(vector_spec(), train=grid_points(0), held_out=grid_points(1))
     report = {**evaluator.report(grid_points(2)).as_dict(), "step": 1}
     for key in (*NEIGHBOURS, "frechet_distance"):
         figure = report["figures"][key]

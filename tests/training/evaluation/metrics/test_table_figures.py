@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from evaluation_cases import make_evaluator
 
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.codec import TableCodec
 from ganapp.training.data.tables.columns import Categorical, Numeric
 from ganapp.training.evaluation.checks import NotComputable, check_samples
-from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.features.spaces import TableColumns
 from ganapp.training.evaluation.metrics.copied_rows import copies
 from ganapp.training.evaluation.metrics.table_columns import (
@@ -129,7 +129,7 @@ def test_columns_count_alike():
 
 @pytest.fixture(scope="module")
 def evaluator():
-    return Evaluator(
+    return make_evaluator(
         spec_of(TABLE),
         train=rows(300, 0),
         held_out=rows(100, 1),
@@ -146,7 +146,7 @@ def test_a_forest_is_grown_along_the_training_only_where_it_was_asked_for(evalua
     held_out, labels = rows(100, 1), {}
     for name, real in (("train", rows(300, 0)), ("held_out", held_out)):
         labels[f"{name}_labels"] = real[:, 3].astype(int)
-    asked = Evaluator(
+    asked = make_evaluator(
         evaluator.spec, train=rows(300, 0), held_out=held_out, training_figures=("tstr",), **labels
     )
     assert "tstr" in asked.evaluate_in_training(some)
@@ -190,13 +190,15 @@ def test_good_samples_pass_and_bad_ones_show(evaluator):
 
 def test_without_a_label_or_held_out_rows(evaluator):
     table = dataclasses.replace(TABLE, label="")
-    found = Evaluator(spec_of(table), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
+    found = (
+        make_evaluator(spec_of(table), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
+    )
     assert "tstr" not in found
     assert found["copied"]["value"] is not None
     assert found["closest_record"]["value"] is None
     assert found["marginals"]["floor"] is None
     labelled = (
-        Evaluator(spec_of(TABLE), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
+        make_evaluator(spec_of(TABLE), train=rows(300, 0)).report(rows(60, 2)).as_dict()["figures"]
     )
     assert "held_out" in labelled["tstr"]["reasons"]["value"]
 
@@ -208,7 +210,7 @@ def test_labels_that_are_not_known_are_passed_over():
         )
 
     table = dataclasses.replace(TABLE, partly_labelled=True)
-    evaluator = Evaluator(
+    evaluator = make_evaluator(
         spec_of(table),
         train=holes(300, 0),
         held_out=holes(100, 1),
