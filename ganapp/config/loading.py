@@ -7,7 +7,7 @@ these a `Config`, or one sentence that names the field, what was expected and wh
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +15,9 @@ import pydantic
 import tomli_w
 from pydantic_core import ErrorDetails
 
-from ganapp.config.former_settings import EXTENSIONS, with_current_names
 from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names, options_model
 from ganapp.config.presets import Tables, config_path, preset_names, read_toml
-from ganapp.config.schema import Config
+from ganapp.config.schema import EXTENSIONS, PAPER_TABLES, Config, DataConfig, with_current_names
 from ganapp.errors import UserError
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from ganapp.training.data.tfds import read_name
@@ -27,51 +26,37 @@ from ganapp.training.registry import UnknownNameError
 FILLED_IN = (  # by the objective's paper, where a configuration leaves it out
     ("generator", "optimizer"),
     ("discriminator", "optimizer"),
-    *(("objective", key) for key in ("discriminator_steps", "terms", "constraint")),
-    *(("objective", key) for key in ("augmentations", "weightings")),
+    *(("objective", key) for key in ("discriminator_steps", *PAPER_TABLES)),
 )
 EXPECTED = {"model_type": "a table", "tuple_type": "a list"}  # in TOML's words
 NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
-OF_EVERY_SOURCE = frozenset({"labelled", "labelled_seed", "clusters"})
-# Where a setting names a member of a family, and which keys beside it are not the member's own.
-CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
-    ("data", "source"): ("data", OF_EVERY_SOURCE),
-    ("generator", "network"): ("generator", frozenset({"condition", "prior", "optimizer"})),
-    ("generator", "prior", "name"): ("prior", frozenset()),
-    ("generator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
-    ("discriminator", "network"): (
-        "discriminator",
-        frozenset({"condition", "packing", "optimizer"}),
-    ),
-    ("discriminator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
-    ("objective", "constraint", "name"): ("constraint", frozenset()),
-    ("evaluation", "features", "name"): ("features", frozenset()),
-}
 # What a path is taken for that comes without the name of a source.
 BY_SUFFIX = {
     ".npz": "npz",
     ".npy": "npy",
     **dict.fromkeys(TEXT_SUFFIXES, "csv"),
     ".parquet": "parquet",
-    ".zip": "folder",
-    ".tar": "folder",
-    ".tgz": "folder",
-    ".gz": "folder",
-    ".bz2": "folder",
-    ".xz": "folder",
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz"), "folder"),
 }
-# Sources that read more than their first option out of what follows their name.
-SHORTHANDS: dict[str, Callable[[str], dict[str, str]]] = {"tfds": read_name}
 Table = TypeVar("Table", bound=Section)
 
 
-def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads, overrides and validates a configuration.
+def _choices(model: type[Section], *place: str) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
+    """The settings that name a member of a family, and the section of each."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            if hasattr(section, "FAMILY"):
+                yield (*place, name, section.MEMBER), section
+            yield from _choices(section, *place, name)
 
-    Args:
-        preset_or_file: a preset's name, or the path of a TOML file.
-        overrides: `key=value` pairs with dotted keys, values as in TOML.
-    """
+
+CHOICES = dict(_choices(Config))
+OF_EVERY_SOURCE = DataConfig.model_fields.keys() - {"source"}
+
+
+def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
+    """The configuration of a preset or TOML file with `key=value` overrides, values as in TOML."""
     raw = read_toml(config_path(preset_or_file))
     return validated(with_overrides(raw, overrides), preset_or_file)
 
@@ -194,7 +179,7 @@ def with_overrides(raw: Tables, overrides: Sequence[str]) -> Tables:
         if keys[0] == "objective" and len(keys) > 2:
             raw = _with_papers_members(raw, keys[1])
     for _, keys, value in settings:
-        if tuple(keys) in CHOICES and value != _at(raw, keys):
+        if tuple(keys) in CHOICES and keys[:-1] != ["objective"] and value != _at(raw, keys):
             _drop_foreign_options(raw, tuple(keys), value)
     for _, keys, value in settings:
         if keys == ["data", "source"]:
@@ -276,12 +261,13 @@ def _without_foreign_metric(raw: Tables, source: object) -> Tables:
 
 
 def _drop_foreign_options(raw: Tables, keys: tuple[str, ...], member: object) -> None:
-    family, beside = CHOICES[keys]
+    section = CHOICES[keys]
     table = _at(raw, keys[:-1])
-    if not isinstance(table, dict) or not isinstance(member, str) or member not in FAMILIES[family]:
+    known = isinstance(member, str) and member in FAMILIES[section.FAMILY]
+    if not isinstance(table, dict) or not known:
         return  # validation will say what is wrong
-    own = option_names(family, member)
-    for key in [key for key in table if key not in own | beside | {keys[-1]}]:
+    kept = option_names(section.FAMILY, member) | section.model_fields.keys()
+    for key in table.keys() - kept:
         del table[key]
 
 
@@ -299,9 +285,6 @@ def data_table(text: str, *, size: int | None = None) -> Tables:
     Args:
         text: `digits`, `folder:photos`, `tfds:mnist:train`, or a path such as `photos.zip`.
         size: of images, for sources that resize them.
-
-    Raises:
-        UserError: there is no such source or path, or the source takes no path or no size.
     """
     name, _, rest = text.partition(":")
     if name not in FAMILIES["data"] and Path(text).exists():
@@ -318,21 +301,19 @@ def data_table(text: str, *, size: int | None = None) -> Tables:
     if rest:
         if not required:
             raise UserError(f"The data source {name!r} takes nothing after it. Received: {text!r}")
-        table |= _path_options(name, required[0], rest)
-    if size is not None:
-        if "size" not in option_names("data", name):
-            raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
-        table["size"] = size
-    return table
+        try:
+            table |= read_name(rest) if name == "tfds" else {required[0]: rest}
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return table if size is None else with_size(table, size)
 
 
-def _path_options(source: str, option: str, rest: str) -> dict[str, str]:
-    if source not in SHORTHANDS:
-        return {option: rest}
-    try:
-        return SHORTHANDS[source](rest)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+def with_size(table: Tables, size: int) -> Tables:
+    """The table `data` with the size of its images; a `UserError` for other data."""
+    name = table.get("source", "")
+    if "size" not in option_names("data", name):
+        raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
+    return {**table, "size": size}
 
 
 def _source_of(path: Path) -> str:

@@ -33,13 +33,6 @@ from ganapp.training.schedules import Anneal
 from ganapp.training.terms import TERMS
 from ganapp.training.weightings import WEIGHTINGS
 
-Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
-Weight = Annotated[float, pydantic.Field(ge=0)]
-Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
-Share = Annotated[float, pydantic.Field(gt=0, le=1)]
-Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
-Rate = Annotated[float, pydantic.Field(gt=0)]
-
 
 class Section(pydantic.BaseModel):
     """A table of the configuration: unknown keys are errors, values never change."""
@@ -58,15 +51,13 @@ class AnnealConfig(Section):
 
     @pydantic.model_validator(mode="after")
     def _check_shape(self) -> "AnnealConfig":
+        received = f"Received: start={self.start}, end={self.end}"
         if min(self.start, self.end) < 0:
-            raise ValueError(
-                "`start` and `end` must not be negative. "
-                f"Received: start={self.start}, end={self.end}"
-            )
+            raise ValueError(f"`start` and `end` must not be negative. {received}")
         if self.shape == "exponential" and not min(self.start, self.end) > 0:
             raise ValueError(
                 "`start` and `end` must be above 0 for an exponential shape, which changes by "
-                f"equal ratios. Received: start={self.start}, end={self.end}"
+                f"equal ratios. {received}"
             )
         if self.shape == "cosine" and self.start == 0:
             raise ValueError(
@@ -232,11 +223,9 @@ def build(
     Lists become the tuples that its signature asks for; an annealed option takes `updates` updates
     from its start to its end.
     """
-    model = _validated(options_model(family, name, tuple(kwargs)), options)
-    values = {key: getattr(model, key) for key in type(model).model_fields}
     values = {
         key: value.anneal().over(updates) if isinstance(value, AnnealConfig) else value
-        for key, value in values.items()
+        for key, value in _validated(options_model(family, name, tuple(kwargs)), options)
     }
     return FAMILIES[family][name](*args, **values, **kwargs)
 

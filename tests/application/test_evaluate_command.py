@@ -9,7 +9,7 @@ import pytest
 from case import small_images
 from run_case import ganapp
 
-from ganapp.runner.pictures import draw_pictures
+from ganapp.runner.evaluation import draw_pictures
 from ganapp.training.data import ArraySource
 from ganapp.training.evaluation.evaluator import Evaluator
 
