@@ -4,6 +4,7 @@ A preset's name or a file, data named as `source:path`, and `--set key=value` be
 these a `Config`, or one sentence that names the field, what was expected and what came.
 """
 
+import copy
 import difflib
 import re
 import tomllib
@@ -171,19 +172,25 @@ def with_overrides(raw: Tables, overrides: Sequence[str]) -> Tables:
     Raises:
         UserError: an override is no `key=value`, or goes into a value.
     """
+    raw = copy.deepcopy(raw)
     settings = [(override, *_parsed(override)) for override in overrides]
     for _, keys, value in settings:
         if keys == ["objective", "name"] and value != _at(raw, keys):
-            raw = _without_objective(raw) | {"objective": {"name": value}}
+            # Terms and learning rates of one objective are wrong for another, whose paper fills
+            # them in.
+            raw["objective"] = {"name": value}
+            for part in ("generator", "discriminator"):
+                if isinstance(raw.get(part), dict):
+                    raw[part].pop("optimizer", None)
     for _, keys, _ in settings:
         if keys[0] == "objective" and len(keys) > 2:
-            raw = _with_papers_members(raw, keys[1])
+            _add_papers_members(raw, keys[1])
     for _, keys, value in settings:
         if tuple(keys) in CHOICES and keys[:-1] != ["objective"] and value != _at(raw, keys):
             _drop_foreign_options(raw, tuple(keys), value)
-    for _, keys, value in settings:
-        if keys == ["data", "source"]:
-            raw = _without_foreign_metric(raw, value)
+        metric = _at(raw, ("evaluation", "metric"))
+        if keys == ["data", "source"] and lacks_metric(value, metric):
+            del raw["evaluation"]["metric"]
     for override, keys, value in settings:
         _put(raw, override, keys, value)
     return raw
@@ -224,40 +231,17 @@ def _at(raw: Tables, keys: Sequence[str]) -> object:
     return found
 
 
-def _without_objective(raw: Tables) -> Tables:
-    """The tables without what was chosen for the objective that an override replaces.
-
-    Terms and learning rates of one objective are wrong for another; the new one's paper fills
-    them in, and further overrides may change them.
-    """
-    raw = {key: value for key, value in raw.items() if key != "objective"}
-    for part in ("generator", "discriminator"):
-        if isinstance(raw.get(part), dict):
-            raw[part] = {k: v for k, v in raw[part].items() if k != "optimizer"}
-    return raw
-
-
-def _with_papers_members(raw: Tables, table: str) -> Tables:
-    """The tables with the paper's terms and the like by name, where the file says nothing.
+def _add_papers_members(raw: Tables, table: str) -> None:
+    """Adds the paper's terms and the like where the file says nothing of any.
 
     By name alone: what their tables leave out is the paper's.
     """
-    objective = raw.get("objective")
-    name = _at(raw, ("objective", "name"))
+    objective, name = raw.get("objective"), _at(raw, ("objective", "name"))
     if not isinstance(objective, dict) or table in objective or not isinstance(name, str):
-        return raw
-    if table not in EXTENSIONS or name not in FAMILIES["objective"]:
-        return raw
-    members = {member.name: {} for member in getattr(FAMILIES["objective"][name](), table)}
-    return {**raw, "objective": {**objective, table: members}}
-
-
-def _without_foreign_metric(raw: Tables, source: object) -> Tables:
-    metric = _at(raw, ("evaluation", "metric"))
-    if source not in FAMILIES["data"] or not lacks_metric(source, metric):
-        return raw
-    evaluation = {key: value for key, value in raw["evaluation"].items() if key != "metric"}
-    return {**raw, "evaluation": evaluation}
+        return
+    if table in EXTENSIONS and name in FAMILIES["objective"]:
+        members = getattr(FAMILIES["objective"][name](), table)
+        objective[table] = {member.name: {} for member in members}
 
 
 def _drop_foreign_options(raw: Tables, keys: tuple[str, ...], member: object) -> None:

@@ -136,10 +136,12 @@ def option_names(family: str, name: str) -> set[str]:
     return set(options_model(family, name).model_fields)
 
 
-def lacks_metric(source: str, metric: object) -> bool:
+def lacks_metric(source: object, metric: object) -> bool:
     """Whether a figure is one of known modes, which data of this source do not have."""
+    if metric not in MODE_METRICS or not isinstance(source, str) or source not in SOURCES:
+        return False
     made = typing.get_type_hints(SOURCES[source]).get("return")
-    return metric in MODE_METRICS and metric not in getattr(made, "metrics", ())
+    return metric not in getattr(made, "metrics", ())
 
 
 def _option_type(hint: object) -> object:
