@@ -74,7 +74,7 @@ def compare(
             evaluated.append(_evaluate(run, evaluators))
     for sentence in differences(evaluated):
         warn(sentence)
-    content = comparison(evaluated, resamples=RESAMPLES, method=METHOD)
+    content = comparison(evaluated)
     try:
         out.mkdir(parents=True, exist_ok=True)
         titles = [f"{each.run.name}, step {each.report['step']:,}" for each in evaluated]
@@ -86,8 +86,14 @@ def compare(
         console.print_json(json.dumps(content))
         return
     console.print(_table(content))
-    if (caution := about_incomparable(content)) is not None:
-        console.print(caution, style="yellow")
+    figures = content["figures"].values()
+    if names := [figure["name"] for figure in figures if not figure["comparable"]]:
+        which = "No row" if len(names) == len(figures) else f"Not these rows: {', '.join(names)}"
+        console.print(
+            f"! {which} can be compared between the runs: they were judged in different spaces, "
+            "or with different data, counts or settings of the evaluation.",
+            style="yellow",
+        )
     console.print(METHOD, style="dim")
     say(f"Picture and figures: {out}")
 
@@ -183,7 +189,7 @@ def _settings(each: Evaluated) -> Json:
     return {name: each.report.get(name, "") for name in OF_REPORT}
 
 
-def comparison(evaluated: Sequence[Evaluated], *, resamples: int, method: str) -> Json:
+def comparison(evaluated: Sequence[Evaluated]) -> Json:
     """JSON-ready: runs, and per figure each run's value with its interval.
 
     A figure whose values come from different spaces, counts or settings is not `comparable`: it
@@ -201,8 +207,8 @@ def comparison(evaluated: Sequence[Evaluated], *, resamples: int, method: str) -
             for each in evaluated
         ],
         "figures": {key: _figure(key, evaluated) for key in keys},
-        "resamples": resamples,
-        "method": method,
+        "resamples": RESAMPLES,
+        "method": METHOD,
     }
 
 
@@ -260,19 +266,6 @@ def _table(content: Json) -> Table:
         space = figure["space"] if figure["comparable"] else f"! {figure['space']}"
         table.add_row(heading, *cells, short_number(figure["floor"]), space)
     return table
-
-
-def about_incomparable(content: Json) -> str | None:
-    """A sentence about rows whose values must not be compared; `None` without any."""
-    figures = content["figures"].values()
-    names = [figure["name"] for figure in figures if not figure["comparable"]]
-    if not names:
-        return None
-    which = "No row" if len(names) == len(figures) else f"Not these rows: {', '.join(names)}"
-    return (
-        f"! {which} can be compared between the runs: they were judged in different spaces, or "
-        "with different data, counts or settings of the evaluation."
-    )
 
 
 def _cell(found: Json | None, best: bool) -> str:

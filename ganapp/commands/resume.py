@@ -55,15 +55,14 @@ def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str
 
     manifest = run.read_manifest() or {}
     _refuse_other_draws(run, manifest)
-    saved = load_saved(run.config)
+    before = [load_saved(run.config)]
+    if (started := manifest.get("configuration")) is not None:
+        # The file may have been edited since.
+        before.append(validated(with_current_names(started), str(run.manifest)))
     if preset_or_file is None:
         config = load_saved(run.config, overrides)
     else:
         config = load_config(preset_or_file, overrides)
-    before = [saved]
-    if (started := manifest.get("configuration")) is not None:
-        # The file may have been edited since.
-        before.append(validated(with_current_names(started), str(run.manifest)))
     for each in before:
         _refuse_changes(run, each, config)
     return config

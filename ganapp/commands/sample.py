@@ -24,9 +24,10 @@ from ganapp.screen import say, start_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
+    import PIL.Image
 
     from ganapp.models.tensors import Tensors
-    from ganapp.runner.saved_runs import HasGenerator
+    from ganapp.runner.saved_runs import Generator
     from ganapp.training.data import DataSpec
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
@@ -130,34 +131,33 @@ class Draw:
         columns: of a picture; `None` for a square one.
     """
 
-    generator: HasGenerator
+    generator: Generator
     count: int
     seed: int
     truncation: float
-    labels: np.ndarray | None = None
-    columns: int | None = None
+    labels: np.ndarray | None
+    columns: int | None
 
-    def inputs(self, seed: int | None = None) -> Tensors:
-        """Inputs of the generator by name, of another seed if one is given."""
+    def inputs(self, seed: int) -> Tensors:
+        """Inputs of the generator by name."""
         gan = self.generator.gan
-        seed = self.seed if seed is None else seed
         return gan.truncate(gan.inputs(self.count, seed=seed, label=self.labels), self.truncation)
 
     def samples(self, inputs: Tensors | None = None) -> np.ndarray:
         """The averaged generator's samples of given inputs, or of its own, in user units."""
         from ganapp.runner.saved_runs import samples_from
 
-        return samples_from(self.generator, self.inputs() if inputs is None else inputs)
+        return samples_from(self.generator, inputs or self.inputs(self.seed))
+
+    def picture(self, samples: np.ndarray) -> PIL.Image.Image:
+        """The samples drawn."""
+        from ganapp.runner.evaluation import painter
+
+        return painter(self.generator.data, columns=self.columns)(samples)
 
 
-def requested_classes(
-    generator: HasGenerator, classes: str | None, count: int
-) -> np.ndarray | None:
-    """The class of each sample, int `(count,)`, for `"all"` `(classes * count,)`; `None` for any.
-
-    Raises:
-        UserError: the generator is given no classes, or there is no such class.
-    """
+def requested_classes(generator: Generator, classes: str | None, count: int) -> np.ndarray | None:
+    """The class of each sample, int `(count,)`, for "all" `(classes * count,)`; `None` for any."""
     import numpy as np
 
     from ganapp.training.messages import did_you_mean, join_names
@@ -219,7 +219,7 @@ def _write_pictures(draw: Draw, out: Path) -> None:
 def _npz(draw: Draw) -> bytes:
     import numpy as np
 
-    inputs, buffer = draw.inputs(), io.BytesIO()
+    inputs, buffer = draw.inputs(draw.seed), io.BytesIO()
     arrays = {name: np.asarray(rows) for name, rows in inputs.items()}
     if "label" in arrays:
         arrays["label"] = np.argmax(arrays["label"], axis=1)
@@ -228,12 +228,8 @@ def _npz(draw: Draw) -> bytes:
 
 
 def _png(draw: Draw) -> bytes:
-    from ganapp.runner.evaluation import painter
-
     buffer = io.BytesIO()
-    samples = draw.samples()
-    picture = painter(draw.generator.data, columns=draw.columns)(samples)
-    picture.save(buffer, format="PNG")
+    draw.picture(draw.samples()).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -243,17 +239,14 @@ def _gif(draw: Draw) -> bytes:
     The stops are truncated and not the way between them, which would jump where the nearest mean
     of a mixture changes.
     """
-    from ganapp.runner.evaluation import painter
     from ganapp.training.evaluation.pictures import animated
 
-    generator = draw.generator
-    paint = painter(generator.data, columns=draw.columns)
     stops = [draw.inputs(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):
         for frame in range(GIF_FRAMES):
-            between = generator.gan.interpolate(start, end, frame / GIF_FRAMES)
-            frames.append(paint(draw.samples(between)))
+            between = draw.generator.gan.interpolate(start, end, frame / GIF_FRAMES)
+            frames.append(draw.picture(draw.samples(between)))
     return animated(frames, milliseconds=GIF_MILLISECONDS)
 
 
