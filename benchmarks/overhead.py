@@ -29,8 +29,8 @@ with quiet_stderr():
     from ganapp.runner.experiment import Experiment, compose
     from ganapp.runner.training import recorders
     from ganapp.runs import Run
+    from ganapp.training.callbacks import StepCallback
     from ganapp.training.callbacks.evaluation import Evaluate
-    from ganapp.training.callbacks.step_callback import StepCallback
     from ganapp.training.checkpoints import Checkpoints
     from ganapp.training.data import training_batches
     from ganapp.training.kernels import kernels

@@ -20,70 +20,33 @@ MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 CLAIM = {".lock", ".config.toml.tmp"}
 
 
+class File:
+    """A path below the directory of a run."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: "Run", owner: type) -> Path:
+        return run.directory / self.name
+
+
 @dataclass(frozen=True)
 class Run:
-    """Paths of one run; nothing downstream knows more of it than these files.
-
-    Args:
-        directory: the run's folder.
-    """
+    """The folder of one run; nothing downstream knows more of it than these files."""
 
     directory: Path
 
-    @property
-    def config(self) -> Path:
-        """The resolved configuration."""
-        return self.directory / "config.toml"
-
-    @property
-    def manifest(self) -> Path:
-        """Versions, data and latent specification, seed."""
-        return self.directory / "manifest.json"
-
-    @property
-    def data(self) -> Path:
-        """What drawing samples needs of the data, beside the manifest."""
-        return self.directory / "data.npz"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Checkpoints of the whole training state."""
-        return self.directory / "checkpoints"
-
-    @property
-    def best(self) -> Path:
-        """Checkpoints of the best generators."""
-        return self.checkpoints / "best"
-
-    @property
-    def logs(self) -> Path:
-        """TensorBoard event files."""
-        return self.directory / "logs"
-
-    @property
-    def samples(self) -> Path:
-        """Pictures of samples during training."""
-        return self.directory / "samples"
-
-    @property
-    def metrics(self) -> Path:
-        """One JSON object a line: scalars and evaluations by step."""
-        return self.directory / "metrics.jsonl"
-
-    @property
-    def report(self) -> Path:
-        """The final evaluation."""
-        return self.directory / "report.json"
-
-    @property
-    def export(self) -> Path:
-        """Artefacts."""
-        return self.directory / "export"
-
-    @property
-    def lock(self) -> Path:
-        """Claims the folder, and is locked while a process trains in it."""
-        return self.directory / ".lock"
+    config = File("config.toml")  # resolved
+    manifest = File("manifest.json")  # versions, data and latent specification, seed
+    data = File("data.npz")  # what drawing samples needs of the data, beside the manifest
+    checkpoints = File("checkpoints")  # of the whole training state
+    best = File("checkpoints/best")  # of the best generators
+    logs = File("logs")  # of TensorBoard
+    samples = File("samples")  # pictures during the training
+    metrics = File("metrics.jsonl")  # a JSON object a line: scalars and evaluations by step
+    report = File("report.json")  # the final evaluation
+    export = File("export")  # artefacts
+    lock = File(".lock")  # claims the folder, and is locked while a process trains in it
 
     @property
     def name(self) -> str:
@@ -167,11 +130,7 @@ class Run:
 
 
 def open_run(directory: Path) -> Run:
-    """An existing run.
-
-    Raises:
-        UserError: if the folder holds none.
-    """
+    """An existing run; a `UserError` where the folder holds none."""
     run = Run(directory)
     if not run.config.is_file():
         what = "holds no run (no config.toml in it)"
@@ -235,22 +194,14 @@ def next_directory(folder: Path, preset: str) -> Path:
 
 
 def claim_next(folder: Path, preset: str, config_toml: str) -> Run:
-    """Claims the `next_directory`; where another process was faster, the one after it.
-
-    Raises:
-        UserError: if it cannot be written.
-    """
+    """Claims the `next_directory`; where another process was faster, the one after it."""
     while True:
         with contextlib.suppress(InUseError):
             return claim_run(next_directory(folder, preset), config_toml)
 
 
 def runs_in(folder: Path) -> list[Run]:
-    """The runs in a folder, by name.
-
-    Raises:
-        UserError: if there is no such folder.
-    """
+    """The runs in a folder, by name; a `UserError` where there is no such folder."""
     if not folder.is_dir():
         raise UserError(
             f"The folder {folder} does not exist; `python -m ganapp train` makes runs in it."

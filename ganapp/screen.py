@@ -13,15 +13,23 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 # Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
 # square brackets, which are no markup.
-console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
 PATIENCE = 2.0  # seconds before a stage is shown
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}  # beside a figure
 
 
+def say(text: str, *, style: str | None = None) -> None:
+    """Prints text without folding it, so that what is in it can be copied."""
+    console.print(text, style=style, soft_wrap=True)
+
+
 def warn(sentence: str) -> None:
     """Says on standard error what the user should know; standard output stays the result's."""
-    console = Console(stderr=True, markup=False, highlight=False)
-    console.print(f"Warning: {sentence}", style="yellow", soft_wrap=True)
+    _to_stderr(f"Warning: {sentence}", "yellow")
+
+
+def _to_stderr(text: str, style: str) -> None:
+    Console(stderr=True, markup=False, highlight=False).print(text, style=style, soft_wrap=True)
 
 
 def short_number(value: float | None) -> str:
@@ -35,10 +43,7 @@ def short_number(value: float | None) -> str:
 
 @contextlib.contextmanager
 def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
-    """Shows on a terminal what is being done and for how long, after so many seconds.
-
-    It goes to standard error and leaves no trace; where that is no terminal, nothing is shown.
-    """
+    """Shows on a terminal's standard error what is being done and for how long; leaves no trace."""
     console = console or Console(stderr=True)
     if not console.is_terminal:
         yield
@@ -58,15 +63,10 @@ def stage(title: str, *, console: Console | None = None, after: float = PATIENCE
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow, which takes seconds, and prints the notices of data and evaluation."""
+    """Imports TensorFlow, which takes seconds, and prints notices of libraries and of ganapp."""
     with quiet_stderr():
         import keras  # noqa: F401
         import tensorflow  # noqa: F401
-    print_notices()
-
-
-def print_notices() -> None:
-    """Prints the notices of libraries and of ganapp from now on."""
     logger, root = logging.getLogger("ganapp"), logging.getLogger()
     if not root.handlers:
         root.addHandler(LibraryNotices(logging.WARNING))
@@ -83,8 +83,7 @@ class Notices(logging.Handler):
         if record.levelno >= logging.WARNING:
             warn(record.getMessage())
         else:
-            console = Console(stderr=True, markup=False, highlight=False)
-            console.print(record.getMessage(), style="dim", soft_wrap=True)
+            _to_stderr(record.getMessage(), "dim")
 
 
 class LibraryNotices(logging.Handler):

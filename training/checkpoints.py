@@ -38,11 +38,10 @@ class Checkpoints:
 
     Args:
         directory: the folder; created when missing.
-        state: named lists of variables, everything a resumed run needs. The order within a list
-            identifies a variable, so it has to be the same in the run that restores.
+        state: named lists of variables, in the order of the run that restores.
         keep: how many checkpoints to keep, at least 1; older ones are deleted.
-        chief: whether this worker writes. The others go through the same motions in a temporary
-            folder, because reading a distributed variable may need every worker.
+        chief: whether this worker writes. The others write to a temporary folder, because reading
+            a distributed variable may need every worker.
         warn: called with a sentence for each checkpoint that had to be skipped.
     """
 
@@ -62,8 +61,8 @@ class Checkpoints:
         self._saved: int | None = None
         if chief:
             self.directory.mkdir(parents=True, exist_ok=True)
-            for leftover in self.directory.glob(f"{WRITING}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+            for stale in self.directory.glob(f"{WRITING}*"):
+                shutil.rmtree(stale, ignore_errors=True)
 
     def save(self, step: int) -> Path:
         """Saves the state as `ckpt-<step>`.
@@ -76,8 +75,7 @@ class Checkpoints:
             The path without suffix, as `tf.train.load_checkpoint` takes it.
 
         Raises:
-            CheckpointError: a variable is not finite; nothing is written, and the last good
-                checkpoint is still there.
+            CheckpointError: a variable is not finite; nothing is written.
         """
         path = self.directory / f"ckpt-{step}"
         if step == self._saved:  # a signal at a step that has just been saved; replacing is risk
@@ -109,8 +107,7 @@ class Checkpoints:
 
         Raises:
             CheckpointError: every checkpoint is damaged, or the newest whole one belongs to
-                another network or optimizer. No variable has been changed. One alone that has no
-                index is no checkpoint: its save, the first, was interrupted.
+                another network or optimizer. No variable has been changed.
         """
         self._saved = None
         step, damaged = _restore_newest(self.directory, self._state, self.warn, complete=True)
@@ -136,15 +133,13 @@ class Checkpoints:
 
     def _move_in(self, writing: Path, step: int) -> None:
         self._delete(step)  # an old index must never describe new data
-        files = sorted(_files(writing, step), key=lambda file: file.suffix == ".index")
-        for file in files:
+        for file in sorted(_files(writing, step), key=lambda file: file.suffix == ".index"):
             _sync(file)
             os.replace(file, self.directory / file.name)
         _sync(self.directory)
 
     def _delete(self, step: int) -> None:
-        files = sorted(_files(self.directory, step), key=lambda file: file.suffix != ".index")
-        for file in files:
+        for file in sorted(_files(self.directory, step), key=lambda file: file.suffix != ".index"):
             file.unlink()
 
 
@@ -154,13 +149,10 @@ class BestCheckpoint:
     The value is saved along with the variables, so a resumed run knows what it has to beat.
 
     Args:
-        directory: the folder, e.g. `<run>/checkpoints/best`.
-        state: what to keep, e.g. `{"ema_generator": [...]}`.
+        directory, state, chief, warn: see `Checkpoints`.
         metric: name of the figure to go by.
         better: `"higher"` or `"lower"`.
         keep: how many of the last best ones to keep.
-        chief: see `Checkpoints`.
-        warn: see `Checkpoints`.
     """
 
     def __init__(
@@ -192,10 +184,7 @@ class BestCheckpoint:
         return float(self._value.numpy())
 
     def offer(self, step: int, values: Mapping[str, float]) -> bool:
-        """Saves if `values[metric]` beats the best so far; fits `Evaluate(sinks=...)`.
-
-        Returns:
-            Whether it was saved. A value that is not finite never beats another.
+        """Saves if a finite `values[metric]` beats the best so far; whether it was saved.
 
         Raises:
             ValueError: the evaluation has no such metric.
@@ -253,19 +242,16 @@ def _restore_newest(
             damaged.append(step)
             warn(f"The checkpoint {path} is damaged and was skipped ({type(error).__name__}).")
             continue
-        _assign(state, values)
+        for key, variable in _keyed(state).items():
+            variable.assign(values[key])
         return step, damaged
-    if damaged and not _first_save_was_interrupted(directory, damaged):
+    # One alone without an index is no checkpoint: its save, the first, was interrupted.
+    if len(damaged) > 1 or any((directory / f"ckpt-{each}.index").exists() for each in damaged):
         raise CheckpointError(
             f"The folder must hold a whole checkpoint, but each one is damaged. "
             f"Received: {directory} with steps {damaged}"
         )
     return None, damaged
-
-
-def _first_save_was_interrupted(directory: Path, steps: list[int]) -> bool:
-    """Whether the one checkpoint there is has no index, which is moved in last."""
-    return len(steps) == 1 and not (directory / f"ckpt-{steps[0]}.index").exists()
 
 
 def _write(path: Path, state: State) -> None:
@@ -288,30 +274,20 @@ def _read(path: Path, state: State, *, complete: bool) -> dict[str, np.ndarray]:
     wanted = _keyed(state)
     saved = {key: value for key, value in tensors.items() if complete or key.split("/")[0] in state}
     for key in sorted(wanted.keys() | saved.keys()):
-        _refuse_mismatch(path, key, wanted.get(key), saved.get(key))
+        expected, received = (_described(each.get(key)) for each in (wanted, saved))
+        if expected != received:
+            name, index = key.split("/")
+            raise CheckpointError(
+                f"The checkpoint {path} belongs to another network or optimizer: `{name}[{index}]` "
+                f"must be {expected}. Received: {received}"
+            )
     return {key: saved[key] for key in wanted}
 
 
-def _refuse_mismatch(
-    path: Path, key: str, variable: tf.Variable | None, value: np.ndarray | None
-) -> None:
-    expected = None if variable is None else (variable.dtype.name, tuple(variable.shape))
-    received = None if value is None else (value.dtype.name, value.shape)
-    if expected != received:
-        name, index = key.split("/")
-        raise CheckpointError(
-            f"The checkpoint {path} belongs to another network or optimizer: `{name}[{index}]` "
-            f"must be {_described(expected)}. Received: {_described(received)}"
-        )
-
-
-def _described(kind: tuple[str, tuple[int, ...]] | None) -> str:
-    return "absent" if kind is None else f"{kind[0]} of shape {kind[1]}"
-
-
-def _assign(state: State, values: dict[str, np.ndarray]) -> None:
-    for key, variable in _keyed(state).items():
-        variable.assign(values[key])
+def _described(value: tf.Variable | np.ndarray | None) -> str:
+    if value is None:
+        return "absent"
+    return f"{value.dtype.name} of shape {tuple(value.shape)}"
 
 
 def _keyed(state: State) -> dict[str, tf.Variable]:

@@ -86,22 +86,14 @@ class Weighting(Extension):
 
 
 def present(member: Extension, field: str, step: tf.Tensor) -> tf.Tensor:
-    """The value of a field that may be annealed at a step: float32 scalar.
-
-    Raises:
-        ValueError: if it is an anneal whose length nobody has said.
-    """
+    """The value of a field that may be annealed at a step: float32 scalar."""
     value = getattr(member, field)
     check_length_is_known(field, value)
     return tf.cast(value_at(value, step), tf.float32)
 
 
 def check_length_is_known(field: str, value: Scheduled) -> None:
-    """Refuses an anneal whose length nobody has said.
-
-    Raises:
-        ValueError: naming the field.
-    """
+    """Refuses an anneal whose length nobody has said, with a `ValueError` that names the field."""
     if isinstance(value, Anneal):
         raise ValueError(
             f"`{field}` must be a number or a function of the step here: write "
@@ -110,14 +102,8 @@ def check_length_is_known(field: str, value: Scheduled) -> None:
 
 
 def check_range(field: str, value: Scheduled, low: float, high: float = math.inf) -> None:
-    """Refuses a number, or an anneal with an end, outside of [low, high].
-
-    A schedule passes: it was made of an anneal that has been checked.
-
-    Raises:
-        ValueError: naming the field.
-    """
-    if callable(value):
+    """Refuses a number, or an anneal with an end, outside of [low, high], with a `ValueError`."""
+    if callable(value):  # it was made of an anneal that has been checked
         return
     ends = (value.start, value.end) if isinstance(value, Anneal) else (value,)
     if not all(low <= end <= high for end in ends):
@@ -126,21 +112,13 @@ def check_range(field: str, value: Scheduled, low: float, high: float = math.inf
 
 
 def check_above(field: str, value: float, low: float) -> None:
-    """Refuses a number that is not above `low`.
-
-    Raises:
-        ValueError: naming the field.
-    """
+    """Refuses a number that is not above `low`, with a `ValueError`."""
     if not value > low:
         raise ValueError(f"`{field}` must be above {low}. Received: {field}={value}")
 
 
 def check_choices(field: str, chosen: Sequence[str], known: Sequence[str]) -> None:
-    """Refuses an empty choice, an unknown name and one given twice.
-
-    Raises:
-        ValueError: naming the field.
-    """
+    """Refuses an empty choice, an unknown name and one given twice, with a `ValueError`."""
     if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(known):
         raise ValueError(
             f"`{field}` must name one or more of {', '.join(known)}, each once. "

@@ -44,12 +44,7 @@ def did_you_mean(name: str, known: Iterable[str], *, most: int = 2) -> str:
 
 
 def set_option(key: str, value: object) -> str:
-    """`"--set data.label=kind"`: a setting as a shell takes it, to be copied.
-
-    Args:
-        key: with dots.
-        value: text, a number, a truth value or a list of such.
-    """
+    """`"--set data.label=kind"`: a setting as a shell takes it, to be copied."""
     bare = isinstance(value, str) and BARE.fullmatch(value) and value not in NOT_TEXT
     text = value if bare else json.dumps(value, ensure_ascii=False)
     return f"--set {shlex.quote(f'{key}={text}')}"
@@ -58,10 +53,7 @@ def set_option(key: str, value: object) -> str:
 def printable(name: str) -> str:
     r"""A file's name as text that every file and terminal takes, on one line.
 
-    Bytes that are not UTF-8 become `\xe9`, control characters `\n` or `\x1b`.
-
-    Args:
-        name: as the system gives it, perhaps with surrogates for such bytes.
+    Bytes that are not UTF-8 (surrogates in `name`) become `\xe9`, control characters `\n`, `\x1b`.
     """
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if text.isprintable():

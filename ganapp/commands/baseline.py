@@ -9,7 +9,7 @@ import typer
 from ganapp.commands.options import ReportAsJson, check_out_folder
 from ganapp.errors import as_user_errors
 from ganapp.runs import next_directory
-from ganapp.screen import console, stage, start_tensorflow
+from ganapp.screen import console, say, stage, start_tensorflow
 
 
 def baseline(
@@ -32,8 +32,7 @@ def baseline(
         ),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Folder [default: runs/baseline-<name>-<data>-<NNNN>]."),
+        Path | None, typer.Option(help="Folder [default: runs/baseline-<name>-<data>-<NNNN>].")
     ] = None,
     as_json: ReportAsJson = False,
 ) -> None:
@@ -43,9 +42,8 @@ def baseline(
 
     from ganapp.config.loading import tables_of, validated, with_overrides
     from ganapp.config.schema import BaselineRun
-    from ganapp.runner.evaluation import fit_and_evaluate, show_figures
+    from ganapp.runner.evaluation import draw_pictures, fit_and_evaluate, show_figures
     from ganapp.runner.experiment import check_baselines, make_evaluator
-    from ganapp.runner.pictures import draw_pictures
     from ganapp.training.data.cache import default_cache
     from ganapp.training.evaluation.report import write_report
 
@@ -58,39 +56,36 @@ def baseline(
     with as_user_errors(config.data.source):
         source = config.data.build()
         check_baselines([name], source)
-        judge = make_evaluator(config.evaluation, source, cache=default_cache())
+        evaluator = make_evaluator(config.evaluation, source, cache=default_cache())
         row, samples, fitted = fit_and_evaluate(
-            config.baseline, config.evaluation, source, judge, seed=config.evaluation.seed
+            config.baseline, config.evaluation, source, evaluator
         )
         with stage(f"Evaluating {len(samples):,} samples of the {fitted.name}"):
-            report = judge.report(samples).as_dict()
-    subject = f"The {fitted.name}"
-    last = {**report, "step": None, "subject": subject}
+            report = evaluator.report(samples).as_dict()
+    last = {**report, "step": None, "subject": f"The {fitted.name}"}
     directory = _new_folder(out, f"baseline-{name}-{config.data.source}")
     np.savez_compressed(directory / "samples.npz", samples=samples)
-    drawn = draw_pictures(source, judge, directory, samples, last, whose=f"the {fitted.name}")
-    title = f"{directory.name}: {name} on {config.data.source}"
+    drawn = draw_pictures(source, evaluator, directory, samples, last, whose=f"the {fitted.name}")
     write_report(
         directory,
-        title=title,
+        title=f"{directory.name}: {name} on {config.data.source}",
         best=None,
         last=last,
         pictures=drawn,
         baselines=[row],
-        seconds=judge.baseline_seconds,
+        seconds=evaluator.baseline_seconds,
     )
     written = json.loads((directory / "report.json").read_text(encoding="utf-8"))
     if as_json:
         console.print_json(json.dumps(written))
         return
-    show_figures(written, seconds=judge.baseline_seconds)
+    show_figures(written, seconds=evaluator.baseline_seconds)
     facts = "".join(f", {key.replace('_', ' ')} {value:.4g}" for key, value in row["facts"].items())
     console.print(
         f"{fitted.name}: {row['fit_seconds']:.1f} s to fit, {row['sample_seconds']:.1f} s to "
-        f"sample{facts}.",
-        highlight=False,
+        f"sample{facts}."
     )
-    console.print(f"Report: {directory / 'report.md'}", soft_wrap=True)
+    say(f"Report: {directory / 'report.md'}")
 
 
 def _new_folder(out: Path | None, name: str) -> Path:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, open_run
-from ganapp.screen import ARROWS, console, short_number, stage, start_tensorflow, warn
+from ganapp.screen import ARROWS, console, say, short_number, stage, start_tensorflow, warn
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -54,9 +54,9 @@ class Evaluated:
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two or more runs.")],
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for the picture and the figures.")
-    ] = Path("comparison"),
+    out: Annotated[Path, typer.Option(help="Folder for the picture and the figures.")] = Path(
+        "comparison"
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Compare the best generators of runs: figures with intervals, samples side by side."""
@@ -74,7 +74,7 @@ def compare(
             evaluated.append(_evaluate(run, evaluators))
     for sentence in differences(evaluated):
         warn(sentence)
-    content = comparison(evaluated, resamples=RESAMPLES, method=METHOD)
+    content = comparison(evaluated)
     try:
         out.mkdir(parents=True, exist_ok=True)
         titles = [f"{each.run.name}, step {each.report['step']:,}" for each in evaluated]
@@ -86,70 +86,66 @@ def compare(
         console.print_json(json.dumps(content))
         return
     console.print(_table(content))
-    if (caution := about_incomparable(content)) is not None:
-        console.print(caution, style="yellow", highlight=False, markup=False)
-    console.print(METHOD, style="dim", highlight=False)
-    console.print(f"Picture and figures: {out}", soft_wrap=True)
+    figures = content["figures"].values()
+    if names := [figure["name"] for figure in figures if not figure["comparable"]]:
+        which = "No row" if len(names) == len(figures) else f"Not these rows: {', '.join(names)}"
+        console.print(
+            f"! {which} can be compared between the runs: they were judged in different spaces, "
+            "or with different data, counts or settings of the evaluation.",
+            style="yellow",
+        )
+    console.print(METHOD, style="dim")
+    say(f"Picture and figures: {out}")
 
 
 def _evaluate(run: Run, evaluators: dict[str, Evaluator]) -> Evaluated:
     from ganapp.config.loading import load_saved
-    from ganapp.runner.evaluation import generate_samples, report_on, requested_labels
-    from ganapp.runner.pictures import painter
+    from ganapp.runner.evaluation import generate_samples, painter, report_on, requested_labels
     from ganapp.runner.saved_runs import check_comparable, compose_run, data_changes, load_networks
 
-    experiment = compose_run(
-        run,
-        load_saved(run.config),
-        hint=f"Say where they are now by `data.path` in {run.config}.",
-    )
+    hint = f"Say where they are now by `data.path` in {run.config}."
+    experiment = compose_run(run, load_saved(run.config), hint=hint)
     step = load_networks(experiment.gan, run, "best")
     check_comparable(experiment, run)
-    evaluation = experiment.config.evaluation
+    source, evaluation = experiment.source, experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
     # Fitting an evaluator takes longest: runs on the same data share it.
     key = json.dumps([experiment.config.data.model_dump(), evaluation.model_dump()], default=str)
     if key not in evaluators:
-        evaluators[key] = experiment.judge
-    judge = evaluators[key]
+        evaluators[key] = experiment.evaluator
+    evaluator = evaluators[key]
     # A report on data that have changed since may be on either: a new one is on these.
-    changed = data_changes(experiment.source, experiment.config, run) is not None
-    report = None if changed else _saved_report(run, judge, step, len(samples))
-    if report is None:
-        report = {"step": step, **report_on(experiment, judge, samples)}
-    reach = _reach(
-        report,
-        judge.standard_errors(samples, labels=requested_labels(experiment), resamples=RESAMPLES),
-    )
+    changed = data_changes(source, experiment.config, run) is not None
+    report = None if changed else _saved_report(run, evaluator, step, len(samples))
+    report = report or {"step": step, **report_on(experiment, evaluator, samples)}
+    labels = requested_labels(experiment)
+    errors = evaluator.standard_errors(samples, labels=labels, resamples=RESAMPLES)
     # Columns of a table need all samples, images and points a few.
-    some = samples if experiment.source.spec.table is not None else samples[:GRID]
-    picture = painter(experiment.data.backdrop)(some)
-    data = experiment.source.fingerprint() or str(experiment.config.data.model_dump())
-    return Evaluated(run, report, reach, picture, data)
+    some = samples if source.spec.table is not None else samples[:GRID]
+    picture = painter(experiment.data)(some)
+    data = source.fingerprint() or str(experiment.config.data.model_dump())
+    return Evaluated(run, report, _reach(report, errors), picture, data)
 
 
-def _saved_report(run: Run, judge: Evaluator, step: int, count: int) -> Json | None:
-    """The run's own report on this generator, if it came about as this one would."""
-    saved, terms = run.read_report() or {}, judge.terms(count)
+def _saved_report(run: Run, evaluator: Evaluator, step: int, count: int) -> Json | None:
+    """The run's own report on this generator, if it has every figure and came about alike."""
+    saved, terms, keys = run.read_report() or {}, evaluator.terms(count), evaluator.keys[1]
+    of_figures = terms.pop("figures")
     for which in ("best", "last"):
-        known = saved.get(which)
-        if known and known.get("step") == step and _agrees(known, terms, judge.keys[1]):
+        known = saved.get(which) or {"figures": {}}
+        figures = known["figures"]
+        if (
+            known.get("step") == step
+            and keys <= set(figures)
+            and all(known.get(name, "") == value for name, value in terms.items())
+            and all(
+                figures[key].get(name) == value
+                for key in figures.keys() & of_figures.keys()
+                for name, value in of_figures[key].items()
+            )
+        ):
             return known
     return None
-
-
-def _agrees(known: Json, terms: Json, keys: set[str]) -> bool:
-    """Whether a report has the figures `keys` and came about in these terms."""
-    figures = known["figures"]
-    return (
-        keys <= set(figures)
-        and all(known.get(name, "") == terms[name] for name in terms.keys() - {"figures"})
-        and all(
-            figures[key].get(name) == value
-            for key in figures.keys() & terms["figures"].keys()
-            for name, value in terms["figures"][key].items()
-        )
-    )
 
 
 def _reach(report: Json, errors: dict[str, float]) -> dict[str, float]:
@@ -170,33 +166,30 @@ def _reach(report: Json, errors: dict[str, float]) -> dict[str, float]:
 
 def differences(evaluated: Sequence[Evaluated]) -> list[str]:
     """Why figures of these runs may not be comparable."""
-    said = []
-    for what, value in (
-        ("data", lambda each: (each.report["data"], each.data)),
-        ("numbers of samples", lambda each: each.report["counts"]["generated"]),
-        ("real examples", lambda each: (_train(each), each.report["reference"])),
-        ("feature spaces", lambda each: (sorted(_spaces(each)), _settings(each)["network"])),
-        ("numbers of neighbours", lambda each: each.report["neighbours"]),
-        ("seeds of the evaluation", lambda each: each.report["seed"]),
-    ):
-        if len({str(value(each)) for each in evaluated}) > 1:
-            said.append(f"The runs were judged with different {what}: do not compare their values.")
-    return said
+    spaces = [sorted({f["space"] for f in each.report["figures"].values()}) for each in evaluated]
+    reports = [each.report for each in evaluated]
+    compared = {
+        "data": [(each.report["data"], each.data) for each in evaluated],
+        "numbers of samples": [report["counts"]["generated"] for report in reports],
+        "real examples": [(each["counts"]["train"], each["reference"]) for each in reports],
+        "feature spaces": [
+            (space, each.get("network", "")) for space, each in zip(spaces, reports, strict=True)
+        ],
+        "numbers of neighbours": [report["neighbours"] for report in reports],
+        "seeds of the evaluation": [report["seed"] for report in reports],
+    }
+    return [
+        f"The runs were judged with different {what}: do not compare their values."
+        for what, values in compared.items()
+        if len(set(map(str, values))) > 1
+    ]
 
 
 def _settings(each: Evaluated) -> Json:
     return {name: each.report.get(name, "") for name in OF_REPORT}
 
 
-def _train(each: Evaluated) -> int:
-    return each.report["counts"]["train"]
-
-
-def _spaces(each: Evaluated) -> set[str]:
-    return {figure["space"] for figure in each.report["figures"].values()}
-
-
-def comparison(evaluated: Sequence[Evaluated], *, resamples: int, method: str) -> Json:
+def comparison(evaluated: Sequence[Evaluated]) -> Json:
     """JSON-ready: runs, and per figure each run's value with its interval.
 
     A figure whose values come from different spaces, counts or settings is not `comparable`: it
@@ -214,8 +207,8 @@ def comparison(evaluated: Sequence[Evaluated], *, resamples: int, method: str) -
             for each in evaluated
         ],
         "figures": {key: _figure(key, evaluated) for key in keys},
-        "resamples": resamples,
-        "method": method,
+        "resamples": RESAMPLES,
+        "method": METHOD,
     }
 
 
@@ -244,21 +237,16 @@ def _best(figure: Json) -> list[int]:
     from ganapp.training.evaluation.verdict import BADNESS
 
     known = {
-        place: found
+        place: found["interval"] or [found["value"]] * 2
         for place, found in enumerate(figure["runs"])
         if found is not None and found["value"] is not None
     }
     if len(known) < 2 or not figure["comparable"]:
         return []
     badness = BADNESS[figure["better"]]
-    champion = min(known.values(), key=lambda found: badness(found["value"]))
-    low, high = champion["interval"] or [champion["value"]] * 2
-
-    def reaches(found: Json) -> bool:
-        own_low, own_high = found["interval"] or [found["value"]] * 2
-        return own_low <= high and low <= own_high
-
-    return [place for place, found in known.items() if reaches(found)]
+    champion = min(known, key=lambda place: badness(figure["runs"][place]["value"]))
+    low, high = known[champion]
+    return [place for place, (start, end) in known.items() if start <= high and low <= end]
 
 
 def _table(content: Json) -> Table:
@@ -278,19 +266,6 @@ def _table(content: Json) -> Table:
         space = figure["space"] if figure["comparable"] else f"! {figure['space']}"
         table.add_row(heading, *cells, short_number(figure["floor"]), space)
     return table
-
-
-def about_incomparable(content: Json) -> str | None:
-    """A sentence about rows whose values must not be compared; `None` without any."""
-    figures = content["figures"].values()
-    names = [figure["name"] for figure in figures if not figure["comparable"]]
-    if not names:
-        return None
-    which = "No row" if len(names) == len(figures) else f"Not these rows: {', '.join(names)}"
-    return (
-        f"! {which} can be compared between the runs: they were judged in different spaces, or "
-        "with different data, counts or settings of the evaluation."
-    )
 
 
 def _cell(found: Json | None, best: bool) -> str:

@@ -18,7 +18,8 @@ from rich.table import Table
 from ganapp.commands.options import SetOption, check_png
 from ganapp.errors import UserError, as_user_errors
 from ganapp.runs import Json
-from ganapp.screen import console, stage, start_tensorflow
+from ganapp.screen import console, say, stage, start_tensorflow
+from ganapp.training.files import write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from ganapp.config.schema import DataConfig
     from ganapp.training.data import DataSpec, Source
-    from ganapp.training.data.findings import ColumnFacts, Duplicates, Finding, PixelFacts
+    from ganapp.training.data.findings import ColumnFacts, Finding
 
 MOST_BYTES = 2**30  # of examples that are looked at
 LEAST_EXAMPLES = 1_000  # that are looked at, however large they are
@@ -35,19 +36,18 @@ POINTS, CLIPS = 3_000, 10  # in a picture
 SIZED = 200  # image files whose size is looked up
 SHOWN_CLASSES, SHOWN_COLUMNS, SHOWN_REASONS = 30, 60, 10
 BAR, LETTERS = 24, 16  # letters of the bar of the largest class, and of a category
+UNITS = {
+    "image": "uint8 from 0 to 255, in training -1 to 1",
+    "video": "uint8 from 0 to 255, in training -1 to 1",
+    "table": "those of the columns, in training vectors of {}",
+    "vector": "those of the source, standardised in training",
+}
 SHARED = 0.1  # of the rows have the commonest value, or it is not shown
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """What is looked at of a source, in user units.
-
-    Args:
-        training: `(n, *shape)`.
-        labels: int `(n,)`, below 0 where unknown, or `None`.
-        held_out: `(m, *shape)`.
-        held_out_labels: likewise.
-    """
+    """What is looked at of a source, in user units; labels are below 0 where unknown."""
 
     training: np.ndarray
     labels: np.ndarray | None
@@ -64,11 +64,11 @@ def data(
         ),
     ],
     size: Annotated[
-        int | None, typer.Option("--size", help="Of images from files: their height and width.")
+        int | None, typer.Option(help="Of images from files: their height and width.")
     ] = None,
     overrides: SetOption = None,
     png: Annotated[
-        Path | None, typer.Option("--png", metavar="FILE", help="Draw examples into this .png.")
+        Path | None, typer.Option(metavar="FILE", help="Draw examples into this .png.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the page as JSON.")] = False,
 ) -> None:
@@ -84,7 +84,12 @@ def data(
         content = _content(made, examples, config)
         picture = None if png is None else _picture(made, examples, _title(content, config))
     if picture is not None:
-        _write(picture, png)
+        buffer = io.BytesIO()
+        picture.save(buffer, format="PNG")
+        try:
+            write_atomically(png, buffer.getvalue())
+        except OSError as error:
+            raise UserError(f"`--png` cannot be written: {png} ({error.strerror}).") from error
         content["picture"] = str(png)
     if as_json:
         console.print_json(json.dumps(content))
@@ -93,8 +98,7 @@ def data(
 
 
 def _data_config(text: str, size: int | None, overrides: Sequence[str]) -> DataConfig:
-    from ganapp.config.loading import tables_of, validated, with_overrides
-    from ganapp.config.members import option_names
+    from ganapp.config.loading import tables_of, validated, with_overrides, with_size
     from ganapp.config.schema import DataConfig
 
     for override in overrides:
@@ -107,11 +111,7 @@ def _data_config(text: str, size: int | None, overrides: Sequence[str]) -> DataC
     if not isinstance(table, dict):
         raise UserError(f"{text} must have a table [data] with a `source`. Received: none")
     table = with_overrides({"data": table}, overrides)["data"]
-    if size is not None:
-        if "size" not in option_names("data", table.get("source", "")):
-            name = table.get("source")
-            raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
-        table["size"] = size
+    table = table if size is None else with_size(table, size)
     return validated(table, f"`{text}`", DataConfig)
 
 
@@ -137,7 +137,7 @@ def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
         "kind": "table" if spec.table is not None else spec.kind,
         "shape": list(spec.user_shape),
         "model_shape": list(spec.shape),
-        "units": _units(spec),
+        "units": UNITS["table" if spec.table is not None else spec.kind].format(spec.shape[0]),
         "training": spec.examples,
         "held_out": spec.held_out,
         "looked_at": {"training": len(examples.training), "held_out": len(examples.held_out)},
@@ -145,7 +145,13 @@ def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
     warnings = findings.about_count(spec.kind, spec.examples)
     if not endless:
         duplicates = findings.count_duplicates(examples.training, examples.held_out)
-        content["duplicates"] = _duplicates(duplicates)
+        training, held_out = duplicates.shares
+        content["duplicates"] = {
+            "training": duplicates.training,
+            "training_share": training,
+            "held_out_in_training": duplicates.held_out,
+            "held_out_share": held_out,
+        }
         warnings += findings.about_duplicates(duplicates, chance=spec.table is not None)
     if spec.classes:
         content |= _classes(source, examples)
@@ -156,7 +162,11 @@ def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
         warnings += [] if endless else findings.about_classes(*counts)
     if spec.pixels:
         facts = findings.pixel_facts(examples.training)
-        content["values"] = _pixels(facts)
+        content["values"] = {
+            "minimum": facts.minimum,
+            "maximum": facts.maximum,
+            "mean": round(facts.mean, 2),
+        }
         warnings += findings.about_pixels(facts)
     else:
         columns = _columns(spec, examples.training)
@@ -172,7 +182,9 @@ def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
         }
         warnings += findings.about_size(originals, config.options["size"], resize=resize)
     content["notes"] = [_printable(note) for note in source.notes]
-    content["left_out"] = _left_out(source)
+    files = {_printable(name): _printable(why) for name, why in source.bad_files.items()}
+    reasons = dict(collections.Counter(files.values()).most_common())
+    content["left_out"] = {"count": len(files), "reasons": reasons, "files": files}
     content["warnings"] = [
         {"name": each.name, "sentence": _printable(each.sentence), **each.numbers}
         for each in warnings
@@ -180,24 +192,6 @@ def _content(source: Source, examples: Examples, config: DataConfig) -> Json:
     if (hint := _drop_hint(warnings, config, spec)) is not None:
         content["hint"] = hint
     return content
-
-
-def _units(spec: DataSpec) -> str:
-    if spec.pixels:
-        return "uint8 from 0 to 255, in training -1 to 1"
-    if spec.table is not None:
-        return f"those of the columns, in training vectors of {spec.shape[0]}"
-    return "those of the source, standardised in training"
-
-
-def _duplicates(found: Duplicates) -> Json:
-    training, held_out = found.shares
-    return {
-        "training": found.training,
-        "training_share": training,
-        "held_out_in_training": found.held_out,
-        "held_out_share": held_out,
-    }
 
 
 def _classes(source: Source, examples: Examples) -> Json:
@@ -223,63 +217,40 @@ def _counts(labels: np.ndarray | None, classes: int) -> tuple[np.ndarray, int]:
     return np.bincount(known, minlength=classes), len(labels) - len(known)
 
 
-def _pixels(facts: PixelFacts) -> Json:
-    return {"minimum": facts.minimum, "maximum": facts.maximum, "mean": round(facts.mean, 2)}
-
-
 def _columns(spec: DataSpec, rows: np.ndarray) -> list[tuple[Json, ColumnFacts | None]]:
     """Every column in words, and what its rows hold; nothing of those that are not learnt."""
     from ganapp.training.data import findings
 
+    found = []
     if spec.table is None:
-        named = [f"column {place}" for place in range(rows.shape[1])]
-        measured = [findings.column_facts(name, rows[:, i]) for i, name in enumerate(named)]
-        return [
-            ({"name": each.name, "kind": "number", "values": _limits(each)} | _measured(each), each)
-            for each in measured
-        ]
-    found, places = [], {name: place for place, name in enumerate(spec.table.names)}
+        for place in range(rows.shape[1]):
+            facts = findings.column_facts(f"column {place}", rows[:, place])
+            limits = f"{_number(facts.minimum)} to {_number(facts.maximum)}"
+            row = {"name": facts.name, "kind": "number", "values": limits}
+            found.append((row | _measured(facts), facts))
+        return found
+    places = {name: place for place, name in enumerate(spec.table.names)}
     for summary in spec.table.describe():
-        row = {
-            key: _printable(text)
-            for key, text in dataclasses.asdict(summary).items()
-            if isinstance(text, str)
-        }
-        place = places.get(summary.name)
-        if place is None:
-            found.append((row, None))
-            continue
-        categories = getattr(spec.table.varying[place], "categories", None)
-        facts = findings.column_facts(
-            summary.name, rows[:, place], categories=categories is not None
-        )
-        found.append((row | _measured(facts, categories), facts))
+        texts = dataclasses.asdict(summary).items()
+        row = {key: _printable(text) for key, text in texts if isinstance(text, str)}
+        facts = None
+        if (place := places.get(summary.name)) is not None:
+            categories = getattr(spec.table.varying[place], "categories", None)
+            known = categories is not None
+            facts = findings.column_facts(summary.name, rows[:, place], categories=known)
+            row |= _measured(facts, categories)
+        found.append((row, facts))
     return found
 
 
 def _measured(facts: ColumnFacts, categories: Sequence[object] | None = None) -> Json:
     common = {"distinct": facts.distinct, "missing": facts.missing, "commonest_share": facts.share}
-    if categories is not None:
-        names, place = [_printable(str(value)) for value in categories], facts.commonest
-        return common | {
-            "categories": names,
-            "commonest": None if place is None else names[int(place)],
-        }
-    return common | {
-        "minimum": facts.minimum,
-        "maximum": facts.maximum,
-        "commonest": facts.commonest,
-    }
-
-
-def _limits(facts: ColumnFacts) -> str:
-    return f"{_number(facts.minimum)} to {_number(facts.maximum)}"
-
-
-def _left_out(source: Source) -> Json:
-    files = {_printable(name): _printable(why) for name, why in source.bad_files.items()}
-    reasons = collections.Counter(files.values())
-    return {"count": len(files), "reasons": dict(reasons.most_common()), "files": files}
+    if categories is None:
+        limits = {"minimum": facts.minimum, "maximum": facts.maximum}
+        return common | limits | {"commonest": facts.commonest}
+    names, place = [_printable(str(value)) for value in categories], facts.commonest
+    commonest = None if place is None else names[int(place)]
+    return common | {"categories": names, "commonest": commonest}
 
 
 def _original_sizes(config: DataConfig, source: Source) -> list[tuple[int, int]]:
@@ -331,27 +302,22 @@ def _title(content: Json, config: DataConfig) -> str:
 
 
 def _picture(source: Source, examples: Examples, title: str) -> PIL.Image.Image:
-    from ganapp.training.evaluation.data_pictures import (
-        add_title,
-        clip_sheet,
-        image_sheet,
-        point_sheet,
-    )
+    from ganapp.training.evaluation import data_pictures
     from ganapp.training.evaluation.table_pictures import marginal_page
 
     spec = source.spec
     classes = [_printable(name) for name in spec.classes]
     if spec.kind == "image":
         apart = source.channel_images is not None or spec.shape[2] not in (1, 3, 4)
-        how = {True: "; channels side by side", False: ""}[apart]
+        how = "; channels side by side" if apart else ""
         how = "; channels as colours and transparency" if spec.shape[2] == 4 else how
-        return image_sheet(
+        return data_pictures.image_sheet(
             examples.training, examples.labels, classes, title=title + how, apart=apart
         )
     if spec.kind == "video":
-        some, labels = examples.training[:CLIPS], examples.labels
-        known = [] if labels is None else [_name_of(each, classes) for each in labels[:CLIPS]]
-        return clip_sheet(some, known, title=title)
+        labels = [] if examples.labels is None else examples.labels[:CLIPS]
+        known = [classes[label] if label >= 0 else "no label" for label in labels]
+        return data_pictures.clip_sheet(examples.training[:CLIPS], known, title=title)
     if spec.table is not None:
         page = marginal_page(
             examples.held_out,
@@ -359,34 +325,20 @@ def _picture(source: Source, examples: Examples, title: str) -> PIL.Image.Image:
             real=examples.training,
             names=("training", "held out"),
         )
-        return add_title(page, title)
+        return data_pictures.add_title(page, title)
     labels = None if examples.labels is None else examples.labels[:POINTS]
-    return point_sheet(examples.training[:POINTS], labels, classes, title=title)
-
-
-def _name_of(label: int, classes: Sequence[str]) -> str:
-    return classes[label] if label >= 0 else "no label"
-
-
-def _write(picture: PIL.Image.Image, png: Path) -> None:
-    from ganapp.training.files import write_atomically
-
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    try:
-        write_atomically(png, buffer.getvalue())
-    except OSError as error:
-        raise UserError(f"`--png` cannot be written: {png} ({error.strerror}).") from error
+    return data_pictures.point_sheet(examples.training[:POINTS], labels, classes, title=title)
 
 
 def _show(content: Json) -> None:
     facts = Table(show_header=False, box=None, pad_edge=False)
     for name, text in _facts(content):
         facts.add_row(name, text)
-    console.print(facts, highlight=False)
-    for table in (*_class_table(content), *_column_table(content)):
-        console.print()
-        console.print(table, highlight=False)
+    console.print(facts)
+    if rows := content.get("classes"):
+        console.print("", _class_table(rows), sep="\n")
+    if rows := content.get("columns"):
+        console.print("", _column_table(rows), sep="\n")
     lists = {
         "Assumed": content["notes"],
         "Files left out": _reasons(content["left_out"]),
@@ -394,15 +346,15 @@ def _show(content: Json) -> None:
     }
     for heading, sentences in lists.items():
         if sentences:
-            console.print(f"\n{heading}", highlight=False, style="bold")
+            console.print(f"\n{heading}", style="bold")
         for sentence in sentences:
-            console.print(f"- {sentence}", highlight=False, soft_wrap=True)
+            say(f"- {sentence}")
     if "hint" in content:
-        console.print(content["hint"], highlight=False, soft_wrap=True)
+        say(content["hint"])
     if not content["warnings"]:
         console.print("\nNo warnings.")
     if "picture" in content:
-        console.print(f"Picture: {content['picture']}", soft_wrap=True)
+        say(f"Picture: {content['picture']}")
 
 
 def _facts(content: Json) -> Iterator[tuple[str, str]]:
@@ -465,10 +417,7 @@ def _reasons(left_out: Json) -> list[str]:
     return reasons[:SHOWN_REASONS] + ([f"and {more:,} other reasons"] if more > 0 else [])
 
 
-def _class_table(content: Json) -> Iterator[Table]:
-    rows = content.get("classes", [])
-    if not rows:
-        return
+def _class_table(rows: list[Json]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("class", overflow="fold")
     table.add_column("training", justify="right")
@@ -485,31 +434,28 @@ def _class_table(content: Json) -> Iterator[Table]:
             table.add_row(f"({len(rows) - len(shown):,} classes between)", "", "", "")
         bar = "█" * max(1 if row["training"] else 0, round(BAR * row["training"] / largest))
         table.add_row(row["name"], f"{row['training']:,}", f"{row['held_out']:,}", bar)
-    yield table
+    return table
 
 
-def _column_table(content: Json) -> Iterator[Table]:
-    rows = content.get("columns", [])
-    if not rows:
-        return
+def _column_table(rows: list[Json]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("column", "kind", "range or categories", "missing", "commonest", "form, note"):
-        right = heading == "missing"
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        justify = "right" if heading == "missing" else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
     for row in rows[:SHOWN_COLUMNS]:
         missing = row.get("missing", 0)
         table.add_row(
             row["name"],
             row["kind"],
             row["values"],
-            _percent(missing) if missing else "",
+            "" if not missing else f"{missing:.1%}" if missing >= 0.001 else "< 0.1%",
             _commonest(row),
             ", ".join(filter(None, (row.get("form"), row.get("note")))),
         )
     if len(rows) > SHOWN_COLUMNS:
         more = len(rows) - SHOWN_COLUMNS
         table.add_row(f"({more:,} further columns; --json has all)", *[""] * 5)
-    yield table
+    return table
 
 
 def _commonest(row: Json) -> str:
@@ -518,20 +464,13 @@ def _commonest(row: Json) -> str:
     if value is None or share < SHARED or row.get("distinct", 0) < 2:
         return ""
     if isinstance(value, str):
-        return f"{_short(value)} ({share:.0%})"
+        short = value if len(value) <= LETTERS else f"{value[: LETTERS - 1]}…"
+        return f"{short} ({share:.0%})"
     # Of dates and the like the number is no value that anybody wrote.
     return f"{_number(value)} ({share:.0%})" if row["kind"] == "number" else f"({share:.0%})"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
 
 
 def _number(value: float) -> str:
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:,.5g}"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 else "< 0.1%"

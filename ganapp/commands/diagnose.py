@@ -14,7 +14,7 @@ import typer
 from ganapp.commands.options import DataOption, OptionalRun, check_png
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, open_run
-from ganapp.screen import console, start_tensorflow
+from ganapp.screen import console, say, start_tensorflow
 
 if TYPE_CHECKING:
     from ganapp.runner.experiment import Experiment
@@ -31,8 +31,7 @@ def diagnose(
         typer.Option("--dirac", help="Draw every objective on the one-parameter game instead."),
     ] = False,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Picture of --dirac, .png [default: dirac.png]."),
+        Path | None, typer.Option(help="Picture of --dirac, .png [default: dirac.png].")
     ] = None,
     objectives: Annotated[
         list[str] | None,
@@ -52,12 +51,12 @@ def diagnose(
         raise UserError("`--json` is for a run; `diagnose --dirac` draws a picture.")
     if dirac and (overrides or data is not None):
         raise UserError("`--set` and `--data` are for a run; `diagnose --dirac` has no data.")
+    if not dirac and (objectives or out is not None):
+        raise UserError("`--objective` and `--out` are for `diagnose --dirac`, not for a run.")
     if dirac:
         _draw_dirac(objectives or [], out or Path("dirac.png"))
-        return
-    if objectives or out is not None:
-        raise UserError("`--objective` and `--out` are for `diagnose --dirac`, not for a run.")
-    _diagnose(open_run(run), overrides or [], data, as_json)
+    else:
+        _diagnose(open_run(run), overrides or [], data, as_json)
 
 
 def _draw_dirac(names: Sequence[str], out: Path) -> None:
@@ -77,7 +76,7 @@ def _draw_dirac(names: Sequence[str], out: Path) -> None:
         page = dirac_page(chosen[start : start + ROWS])
         path = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
         page.save(path)
-        console.print(f"{path}: {page.width} x {page.height} pixels.", soft_wrap=True)
+        say(f"{path}: {page.width} x {page.height} pixels.")
 
 
 def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: bool) -> None:
@@ -86,41 +85,30 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     Its discriminator and raw generator are examined, because they played against each other.
     """
     start_tensorflow()
-    from ganapp.runner.diagnosis import tail_columns
-    from ganapp.runner.saved_runs import (
-        check_comparable,
-        compose_run,
-        config_with_settings,
-        data_settings,
-        load_networks,
-    )
-    from ganapp.training.diagnostics.alarms import find_alarms, undecided_alarms
+    from ganapp.runner import saved_runs
+    from ganapp.runner.diagnosis import examiner, impossible_alarms
+    from ganapp.training.diagnostics.alarms import find_alarms
     from ganapp.training.files import write_atomically
 
-    settings = [*overrides, *data_settings(run, data)]
-    experiment = compose_run(run, config_with_settings(run, settings))
-    check_comparable(experiment, run)
-    step = load_networks(experiment.gan, run, names=("generator", "discriminator"))
-    look = _look(experiment, run)
+    config = saved_runs.moved_config(run, overrides, data)
+    experiment = saved_runs.compose_run(run, config)
+    saved_runs.check_comparable(experiment, run)
+    players = ("generator", "discriminator")
+    step = saved_runs.load_networks(experiment.gan, run, names=players)
+    snapshot = examiner(experiment, run, POINTS, SEED).snapshot()
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)
-    comparison = _compare(experiment, look, folder)
-    of_report = [alarm.without(look.ruled_out) for alarm in _alarms_of_report(run)]
-    found = [*find_alarms(look), *of_report]
+    comparison = _compare(experiment, snapshot, folder)
+    of_report = [alarm.without(snapshot.ruled_out) for alarm in _alarms_of_report(run)]
+    found = [*find_alarms(snapshot), *of_report]
     alarms = {alarm.key: alarm for alarm in found}.values()  # the report has seen more samples
     content = {
         "step": step,
         "alarms": [dataclasses.asdict(alarm) | {"sentence": alarm.sentence} for alarm in alarms],
-        "undecided": undecided_alarms(
-            look.series,
-            training=len(look.training),
-            held_out=len(look.held_out),
-            fake=len(look.fake),
-            columns=tail_columns(experiment),
-        ),
+        "undecided": impossible_alarms(run, experiment, POINTS),
         "discriminator": comparison,
-        "duality_gap": _duality_gap(experiment, look),
-        "pictures": _draw(run, look, folder),
+        "duality_gap": _duality_gap(experiment, snapshot),
+        "pictures": _draw(run, snapshot, folder),
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / "diagnosis.json", text)
@@ -130,56 +118,19 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
         _show(content, folder)
 
 
-def _look(experiment: Experiment, run: Run) -> Snapshot:
-    import numpy as np
-
-    from ganapp.runner.diagnosis import labels_of_both, unfit_remedies
-    from ganapp.training.diagnostics.alarms import Snapshot
-    from ganapp.training.evaluation.features.spaces import alarm_space
-
-    source, gan, spec = experiment.source, experiment.gan, experiment.spec
-    training, training_labels = source.training_examples(POINTS)
-    held_out, held_out_labels = source.held_out_examples(POINTS)
-    inputs = [np.asarray(spec.to_model_units(real)) for real in (training, held_out)]
-    labels = labels_of_both(training_labels, held_out_labels)
-    fake = gan.generate(POINTS, seed=SEED, ema=False)
-    return Snapshot(
-        training=training,
-        held_out=held_out,
-        fake=np.asarray(spec.to_user_units(fake)),
-        training_scores=gan.scores(inputs[0], labels[0], **source.training_observations(POINTS)),
-        held_out_scores=gan.scores(inputs[1], labels[1], **source.held_out_observations(POINTS)),
-        fake_scores=gan.scores(
-            fake, gan.requested_labels(POINTS, seed=SEED), **gan.observation_rows(POINTS)
-        ),
-        series=run.read_series(),
-        every=experiment.cadences.log,
-        objective=gan.objective,
-        modes=source.modes,
-        ruled_out=unfit_remedies(experiment),
-        table=spec.table,
-        features=alarm_space(spec),
-    )
-
-
 def _alarms_of_report(run: Run) -> list[Alarm]:
     import numpy as np
 
-    from ganapp.training.diagnostics.alarms import (
-        lost_tails,
-        low_coverage,
-        low_precision,
-        missing_modes,
-    )
+    from ganapp.training.diagnostics import alarms
     from ganapp.training.evaluation.metrics.lost_tails import KEY as LOST_TAILS
     from ganapp.training.evaluation.metrics.lost_tails import LostTail
 
     evaluated = (run.read_report() or {}).get("last")
     if evaluated is None:
         return []
-    found = []
-    for figure, alarm in (("precision", low_precision), ("coverage", low_coverage)):
-        row = evaluated["figures"].get(figure, {})
+    figures, details, found = evaluated["figures"], evaluated["details"], []
+    for figure, alarm in (("precision", alarms.low_precision), ("coverage", alarms.low_coverage)):
+        row = figures.get(figure, {})
         if None not in (row.get("matched"), row.get("floor")) and not any(found):
             counts = {"generated": row["matched_generated"], "real": row["matched_real"]}
             found.append(alarm(row["matched"], row["floor"], **counts))
@@ -187,38 +138,34 @@ def _alarms_of_report(run: Run) -> list[Alarm]:
         ("modes", "modes", None),
         ("classes_found", "classes", "training_histogram"),
     ):
-        details = evaluated["details"].get(figure, {})
-        if sum(details.get("histogram", [])):
-            counts = np.asarray(details[shares], float) if shares else None
+        known = details.get(figure, {})
+        if sum(histogram := known.get("histogram", [])):
+            counts = np.asarray(known[shares], float) if shares else None
             expected = None if counts is None else counts / counts.sum()
-            found.append(
-                missing_modes(
-                    details["histogram"], expected, kind=kind, names=details.get("names", ())
-                )
-            )
-    tails = [LostTail(**each) for each in evaluated["details"].get(LOST_TAILS, {}).get("found", [])]
-    if tails:
-        found.append(lost_tails(tails, generated=evaluated["figures"][LOST_TAILS]["generated"]))
+            names = known.get("names", ())
+            found.append(alarms.missing_modes(histogram, expected, kind=kind, names=names))
+    if tails := [LostTail(**each) for each in details.get(LOST_TAILS, {}).get("found", [])]:
+        found.append(alarms.lost_tails(tails, generated=figures[LOST_TAILS]["generated"]))
     return [alarm for alarm in found if alarm is not None]
 
 
-def _compare(experiment: Experiment, look: Snapshot, folder: Path) -> Json:
+def _compare(experiment: Experiment, snapshot: Snapshot, folder: Path) -> Json:
     """The learnt discriminator beside the optimal one, where the data's density is known."""
     from ganapp.runner.diagnosis import Theory
     from ganapp.training.evaluation.checks import NotComputable
 
     try:
-        theory = Theory(experiment, look.held_out)
-        compared = theory.compare(look.fake)
+        theory = Theory(experiment, snapshot.held_out)
+        compared = theory.compare(snapshot.fake)
     except NotComputable as error:
         return {"reason": str(error)}
     compared.maps.save(folder / "maps.png")
     compared.calibration.save(folder / "calibration.png")
-    exact = theory.quadrature(look.fake, compared.density)
+    exact = theory.quadrature(snapshot.fake, compared.density)
     return compared.figures() | {"quadrature": exact}
 
 
-def _duality_gap(experiment: Experiment, look: Snapshot) -> Json:
+def _duality_gap(experiment: Experiment, snapshot: Snapshot) -> Json:
     """How much either player gains by a little training alone; the reason where it has no value."""
     import numpy as np
 
@@ -232,37 +179,36 @@ def _duality_gap(experiment: Experiment, look: Snapshot) -> Json:
         return {"reason": "the players go by classes"}
     if gan.conditions or set(gan.latent_sizes) != {"z"}:
         return {"reason": "the generator takes more than the latent z"}
-    real = np.asarray(experiment.spec.to_model_units(look.training))
+    real = np.asarray(experiment.spec.to_model_units(snapshot.training))
+    latents = gan.inputs(len(real), seed=SEED + 1)["z"]
     try:
         found = duality_gap(
-            gan.generator,
-            gan.discriminator,
-            objective=gan.objective,
-            real=real,
-            latents=gan.inputs(len(real), seed=SEED + 1)["z"],
+            gan.generator, gan.discriminator, objective=gan.objective, real=real, latents=latents
         )
     except NotComputable as error:
         return {"reason": str(error)}
     if not math.isfinite(found.gap):
         return {"reason": "the copies diverged"}
-    if len(found.overshot) == 2:
-        return dataclasses.asdict(found) | {
-            "reason": f"undecided, because in {found.steps} steps neither copy became better than "
-            f"the player it was made of (the value is {found.value:.4f}); at an equilibrium none "
-            "can, but a copy that overshoots does not either"
-        }
-    return dataclasses.asdict(found)
+    if len(found.overshot) < 2:
+        return dataclasses.asdict(found)
+    return dataclasses.asdict(found) | {
+        "reason": f"undecided, because in {found.steps} steps neither copy became better than "
+        f"the player it was made of (the value is {found.value:.4f}); at an equilibrium none "
+        "can, but a copy that overshoots does not either"
+    }
 
 
-def _draw(run: Run, look: Snapshot, folder: Path) -> list[str]:
+def _draw(run: Run, snapshot: Snapshot, folder: Path) -> list[str]:
     from ganapp.training.diagnostics import plots
     from ganapp.training.diagnostics.spectrum import spectrum
     from ganapp.training.evaluation.checks import NotComputable
 
-    picture = plots.score_histogram(look.training_scores, look.fake_scores, look.held_out_scores)
+    picture = plots.score_histogram(
+        snapshot.training_scores, snapshot.fake_scores, snapshot.held_out_scores
+    )
     picture.save(folder / "scores.png")
     try:
-        found = spectrum(look.series.get("score_gap", []), every=look.every)
+        found = spectrum(snapshot.series.get("score_gap", []), every=snapshot.every)
         plots.spectrum_picture(found).save(folder / "spectrum.png")
     except (NotComputable, ValueError):  # too short a run has no spectrum
         (folder / "spectrum.png").unlink(missing_ok=True)
@@ -272,7 +218,7 @@ def _draw(run: Run, look: Snapshot, folder: Path) -> list[str]:
 def _show(content: Json, folder: Path) -> None:
     from ganapp.training.evaluation.report import undecided_note
 
-    console.print(f"Discriminator and generator of step {content['step']:,}.", highlight=False)
+    console.print(f"Discriminator and generator of step {content['step']:,}.")
     found = content["discriminator"]
     if "reason" in found:
         console.print(f"No comparison with the optimal discriminator: {found['reason']}.")
@@ -302,7 +248,7 @@ def _show(content: Json, folder: Path) -> None:
         )
     gap = content["duality_gap"]
     if "reason" in gap:
-        console.print(f"No duality gap: {gap['reason']}.", soft_wrap=True)
+        say(f"No duality gap: {gap['reason']}.")
     else:
         error = f"   standard error {gap['standard_error']:.4f}"
         console.print(f"{'local duality gap':<32}{gap['gap']:>9.4f}{error}")
@@ -318,10 +264,10 @@ def _show(content: Json, folder: Path) -> None:
             style="dim",
         )
     for alarm in content["alarms"]:
-        console.print(f"Alarm ({alarm['name']}): {alarm['sentence']}", soft_wrap=True)
+        say(f"Alarm ({alarm['name']}): {alarm['sentence']}")
     if not content["alarms"]:
         decided = not content["undecided"]
         console.print("No alarm." if decided else "Nothing of what could be decided was found.")
     for sentence in undecided_note(content["undecided"]):
-        console.print(sentence, soft_wrap=True)
-    console.print(f"Pictures and figures: {folder}", soft_wrap=True)
+        say(sentence)
+    say(f"Pictures and figures: {folder}")

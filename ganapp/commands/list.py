@@ -16,16 +16,8 @@ from ganapp.runs import Json
 from ganapp.screen import console, quiet_stderr
 
 LEFT_TO_OTHER_TABLES = (
-    "discriminator_steps",
-    "terms",
-    "augmentations",
-    "weightings",
-    "constraint",
-    "generator_optimizer",
-    "discriminator_optimizer",
-    "head",
-    "heads",
-    "condition",
+    *("discriminator_steps", "terms", "augmentations", "weightings", "constraint"),
+    *("generator_optimizer", "discriminator_optimizer", "head", "heads", "condition"),
     "class_start",
 )
 # The names that `list` takes; `networks` are two families that share most names.
@@ -41,33 +33,27 @@ LISTS = {
     "baselines": ("baseline",),
     "features": ("features",),
 }
-SETTINGS = {
-    "objective": "objective.name={name}",
-    "term": "objective.terms.{name}.weight=…",
-    "augmentation": "objective.augmentations.{name}={{}}",
-    "weighting": "objective.weightings.{name}={{}}",
-    "constraint": "objective.constraint.name={name}",
-    "prior": "generator.prior.name={name}",
-    "generator": "generator.network={name}",
-    "discriminator": "discriminator.network={name}",
-    "data": "data.source={name}",
-    "baseline": 'evaluation.baselines=["{name}"]',
-    "features": "evaluation.features={name}",
+# Of a family: the setting that chooses a member, and what one can be combined with.
+USES = {
+    "objective": (
+        "objective.name={name}",
+        "any network, prior, term, augmentation, weighting, constraint and data",
+    ),
+    "term": ("objective.terms.{name}.weight=…", "any objective"),
+    "augmentation": ("objective.augmentations.{name}={{}}", "any objective"),
+    "weighting": ("objective.weightings.{name}={{}}", "any objective"),
+    "constraint": (
+        "objective.constraint.name={name}",
+        "any objective; functional or sequential discriminators",
+    ),
+    "prior": ("generator.prior.name={name}", "any generator"),
+    "generator": ("generator.network={name}", "any objective and prior"),
+    "discriminator": ("discriminator.network={name}", "any objective"),
+    "data": ("data.source={name}", "any objective"),
+    "baseline": ('evaluation.baselines=["{name}"]', "any data"),
+    "features": ("evaluation.features={name}", "any data"),
 }
 FORMER = {"penalties": "'terms'", "stabilisers": "'terms', 'augmentations' and 'weightings'"}
-COMBINES = {
-    "objective": "any network, prior, term, augmentation, weighting, constraint and data",
-    "term": "any objective",
-    "augmentation": "any objective",
-    "weighting": "any objective",
-    "constraint": "any objective; functional or sequential discriminators",
-    "prior": "any generator",
-    "generator": "any objective and prior",
-    "discriminator": "any objective",
-    "data": "any objective",
-    "baseline": "any data",
-    "features": "any data",
-}
 
 
 def list_members(
@@ -89,17 +75,21 @@ def list_members(
         console.print_json(json.dumps(members, ensure_ascii=False))
         return
     for member in members:
-        heading = f"{member['name']}"
-        if len({each["kind"] for each in members}) > 1:
+        heading = member["name"]
+        if len(LISTS[family]) > 1:
             heading += f" ({member['kind']})"
         console.print(Text(heading, style="bold"), Text(f"  {member['summary']}"), sep="")
         options = ", ".join(f"{key} = {value}" for key, value in member["options"].items())
-        rows = {"formula": member["formula"], "paper": member["reference"], "options": options}
-        rows |= {"combines": member["combines"], "use": f"--set {member['set']}"}
         table = Table.grid(padding=(0, 1, 0, 0))  # a long formula goes on below its beginning
         table.add_column(style="dim", no_wrap=True)
         table.add_column()
-        for name, text in rows.items():
+        for name, text in (
+            ("formula", member["formula"]),
+            ("paper", member["reference"]),
+            ("options", options),
+            ("combines", member["combines"]),
+            ("use", f"--set {member['set']}"),
+        ):
             if text:
                 table.add_row(name, Text(text))
         console.print(Padding(table, (0, 0, 0, 2), expand=False))
@@ -119,15 +109,20 @@ def members_of(listed: str) -> list[Json]:
 
 
 def _described(family: str, name: str, member: Callable) -> Json:
-    documentation = inspect.getdoc(member) or ""
+    from ganapp.config.members import options_model
+
+    fields = options_model(family, name, LEFT_TO_OTHER_TABLES).model_fields
     return {
         "name": name,
         "kind": family,
-        "summary": documentation.partition("\n")[0],
+        "summary": (inspect.getdoc(member) or "").partition("\n")[0],
         "formula": getattr(member, "formula", ""),
         "reference": _reference(member),
-        "options": _options(family, name),
-        "set": SETTINGS[family].format(name=name),
+        "options": {
+            key: "required" if field.is_required() else _plain(field.get_default())
+            for key, field in fields.items()
+        },
+        "set": USES[family][0].format(name=name),
         "combines": _combinations(family, member),
     }
 
@@ -141,23 +136,12 @@ def _reference(member: Callable) -> str:
     return " ".join(after.partition("\n\n")[0].split()).removesuffix(".")
 
 
-def _options(family: str, name: str) -> Json:
-    from ganapp.config.members import options_model
-
-    model = options_model(family, name, LEFT_TO_OTHER_TABLES)
-    return {
-        key: "required" if field.is_required() else _plain(field.get_default())
-        for key, field in model.model_fields.items()
-    }
-
-
 def _plain(value: object) -> object:
-    known = value is None or isinstance(value, bool | int | float | str)
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
-    return value if known else str(value)
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def _combinations(family: str, member: Callable) -> str:
@@ -166,22 +150,22 @@ def _combinations(family: str, member: Callable) -> str:
     limits = []
     if family == "term":
         limits.append(f"in the loss of the {' and the '.join(member.players)}")
-    if getattr(member, "per_example_gradient", False):
-        limits.append("not with batch normalisation in the discriminator")
-    if getattr(member, "needs_density", False):
-        limits.append("whose density is known")
-    if getattr(member, "images_only", False):
-        limits.append("images only")
-    if getattr(member, "by_score_sign", False):
-        limits.append(
-            "scores must be above 0 for real examples: no critics, relative scores, energies"
-        )
-    if getattr(member, "energy", False):
-        limits.append("best with the discriminator network 'autoencoder'")
+    for trait, limit in (
+        ("per_example_gradient", "not with batch normalisation in the discriminator"),
+        ("needs_density", "whose density is known"),
+        ("images_only", "images only"),
+        (
+            "by_score_sign",
+            "scores must be above 0 for real examples: no critics, relative scores, energies",
+        ),
+        ("energy", "best with the discriminator network 'autoencoder'"),
+    ):
+        if getattr(member, trait, False):
+            limits.append(limit)
     if family == "objective" and not member().score_sign_means_real:
         signed = [name for name, s in AUGMENTATIONS.items() if s.by_score_sign]
         limits.append(f"not {', '.join(signed)}, for 0 does not divide real from generated scores")
     if getattr(member, "relativistic", False):
         ratio = "known but for a factor" if member.log_ratio_but_for_a_constant else "none"
         limits.append(f"scores are relative; density ratio: {ratio}")
-    return "; ".join([COMBINES[family], *limits])
+    return "; ".join([USES[family][1], *limits])

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ganapp.errors import UserError
-from ganapp.screen import console
+from ganapp.screen import say
 
 
 def publish(
@@ -23,6 +23,6 @@ def publish(
 
     try:
         for folder in publish_export(export_directory, models):
-            console.print(f"Published {folder}", soft_wrap=True)
+            say(f"Published {folder}")
     except ExportError as error:
         raise UserError(str(error)) from error

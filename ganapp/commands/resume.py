@@ -10,7 +10,7 @@ import typer
 from ganapp.commands.options import DataOption, RunArgument
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, open_run
-from ganapp.screen import console, start_tensorflow, warn
+from ganapp.screen import say, start_tensorflow, warn
 
 if TYPE_CHECKING:
     from ganapp.config.schema import Config
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def resume(
     run: RunArgument,
     config: Annotated[
-        str | None,
-        typer.Option("--config", help="A preset or TOML file that must equal the run's own."),
+        str | None, typer.Option(help="A preset or TOML file that must equal the run's own.")
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -39,12 +38,11 @@ def resume(
     from ganapp.runner.saved_runs import compose_run, data_settings
     from ganapp.runner.training import about_changed_libraries, run_to_end, show_plan
 
-    settings = [*(overrides or []), *data_settings(opened, data)]
-    resumed = resumed_config(opened, config, settings)
+    resumed = resumed_config(opened, config, [*(overrides or []), *data_settings(opened, data)])
     experiment = compose_run(opened, resumed, lengths=earlier_lengths(opened, resumed))
     show_plan(experiment, run)
     if sentence := about_ended_schedules(experiment):
-        console.print(sentence, highlight=False, soft_wrap=True)
+        say(sentence)
     if sentence := about_changed_libraries(opened.read_manifest() or {}):
         warn(sentence)
     raise typer.Exit(run_to_end(experiment, opened))
@@ -52,20 +50,19 @@ def resume(
 
 def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str]) -> Config:
     """The run's own configuration, perhaps longer or with moved data; a UserError about more."""
-    from ganapp.config.former_settings import with_current_names
     from ganapp.config.loading import load_config, load_saved, validated
+    from ganapp.config.schema import with_current_names
 
     manifest = run.read_manifest() or {}
     _refuse_other_draws(run, manifest)
-    saved = load_saved(run.config)
-    if preset_or_file is None:
-        config = load_saved(run.config, overrides) if overrides else saved
-    else:
-        config = load_config(preset_or_file, overrides)
-    before = [saved]
+    before = [load_saved(run.config)]
     if (started := manifest.get("configuration")) is not None:
         # The file may have been edited since.
         before.append(validated(with_current_names(started), str(run.manifest)))
+    if preset_or_file is None:
+        config = load_saved(run.config, overrides)
+    else:
+        config = load_config(preset_or_file, overrides)
     for each in before:
         _refuse_changes(run, each, config)
     return config
@@ -85,15 +82,13 @@ def earlier_lengths(run: Run, config: Config) -> tuple[int, ...]:
 
 def about_ended_schedules(experiment: Experiment) -> str | None:
     """A sentence on schedules that a longer run does not stretch; `None` if there are none."""
-    if not experiment.lengths:
-        return None
     tables = experiment.config.model_dump(mode="json", exclude_none=True)
-    ends = [f"`{name}` at {end:g}" for name, end in _schedules(experiment.config, tables)]
-    if not ends:
+    ends = ", ".join(f"`{name}` at {end:g}" for name, end in _schedules(tables).items())
+    if not experiment.lengths or not ends:
         return None
     return (
         f"The run was started for {experiment.scheduled_steps:,} steps, and these values had "
-        f"reached their ends there; they are held, not stretched: {', '.join(ends)}."
+        f"reached their ends there; they are held, not stretched: {ends}."
     )
 
 
@@ -132,20 +127,19 @@ def _refuse_changes(run: Run, before: Config, after: Config) -> None:
         )
 
 
-def _schedules(config: Config, tables: Json) -> list[tuple[str, float]]:
-    from ganapp.config.former_settings import EXTENSIONS
-    from ganapp.config.members import AnnealConfig
+def _schedules(tables: Json) -> dict[str, float]:
+    """The ends of values that move over the training, by the names of their settings."""
+    from ganapp.config.schema import EXTENSIONS
 
-    found = []
-    for part in ("generator", "discriminator"):
-        rate = getattr(config, part).optimizer.learning_rate
-        if isinstance(rate, AnnealConfig):
-            found.append((f"{part}.optimizer.learning_rate", rate.end))
+    values = {
+        f"{part}.optimizer.learning_rate": tables[part]["optimizer"]["learning_rate"]
+        for part in ("generator", "discriminator")
+    }
     for family in EXTENSIONS:
         for name, table in tables["objective"][family].items():
-            found += [
-                (f"objective.{family}.{name}.{key}", value["end"])
-                for key, value in table.items()
-                if isinstance(value, dict) and {"start", "end"} <= value.keys()
-            ]
-    return found
+            values |= {f"objective.{family}.{name}.{key}": each for key, each in table.items()}
+    return {
+        name: value["end"]
+        for name, value in values.items()
+        if isinstance(value, dict) and {"start", "end"} <= value.keys()
+    }

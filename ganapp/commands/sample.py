@@ -20,15 +20,15 @@ from ganapp.commands.options import (
 )
 from ganapp.errors import UserError
 from ganapp.runs import open_run
-from ganapp.screen import console, start_tensorflow
+from ganapp.screen import say, start_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
+    import PIL.Image
 
     from ganapp.models.tensors import Tensors
-    from ganapp.runner.saved_runs import HasGenerator
+    from ganapp.runner.saved_runs import Generator
     from ganapp.training.data import DataSpec
-    from ganapp.training.priors import Prior
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of a picture, by its channels
@@ -40,18 +40,16 @@ def sample(
     out: Annotated[
         str,
         typer.Option(
-            "--out",
             metavar="PATH",
             help="File ending in .npz, .png or .gif; of tables .csv, .parquet; of images also a "
             "folder/ for single pictures.",
         ),
     ],
-    count: Annotated[int, typer.Option("--count", help="How many samples.")] = 64,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same file.")] = 0,
+    count: Annotated[int, typer.Option(help="How many samples.")] = 64,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
     truncation: Annotated[
         float,
         typer.Option(
-            "--truncation",
             metavar="A",
             help="1 draws from the prior; below it, latents shrink towards the likeliest (0).",
         ),
@@ -93,7 +91,12 @@ def sample(
     from ganapp.training.files import write_atomically
 
     generator, step = open_generator(opened, checkpoint)
-    _check_truncation(generator.gan.prior, truncation)
+    if truncation < 1 and not generator.gan.prior.truncates:
+        # A file that says `truncation 0.5` must be truncated.
+        raise UserError(
+            f"`--truncation` must be 1 for this run, because its prior {generator.gan.prior.name!r}"
+            f" has no likelier latents to move towards. Received: {truncation}"
+        )
     _check_kind(generator.spec, path, folder)
     labels = requested_classes(generator, classes, count)
     draw = Draw(
@@ -115,7 +118,7 @@ def sample(
     if classes is not None:
         how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
     many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
-    console.print(f"{path}: {many} of step {step:,}, seed {seed}{how}.", soft_wrap=True)
+    say(f"{path}: {many} of step {step:,}, seed {seed}{how}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,34 +131,33 @@ class Draw:
         columns: of a picture; `None` for a square one.
     """
 
-    generator: HasGenerator
+    generator: Generator
     count: int
     seed: int
     truncation: float
-    labels: np.ndarray | None = None
-    columns: int | None = None
+    labels: np.ndarray | None
+    columns: int | None
 
-    def inputs(self, seed: int | None = None) -> Tensors:
-        """Inputs of the generator by name, of another seed if one is given."""
+    def inputs(self, seed: int) -> Tensors:
+        """Inputs of the generator by name."""
         gan = self.generator.gan
-        seed = self.seed if seed is None else seed
         return gan.truncate(gan.inputs(self.count, seed=seed, label=self.labels), self.truncation)
 
     def samples(self, inputs: Tensors | None = None) -> np.ndarray:
         """The averaged generator's samples of given inputs, or of its own, in user units."""
         from ganapp.runner.saved_runs import samples_from
 
-        return samples_from(self.generator, self.inputs() if inputs is None else inputs)
+        return samples_from(self.generator, inputs or self.inputs(self.seed))
+
+    def picture(self, samples: np.ndarray) -> PIL.Image.Image:
+        """The samples drawn."""
+        from ganapp.runner.evaluation import painter
+
+        return painter(self.generator.data, columns=self.columns)(samples)
 
 
-def requested_classes(
-    generator: HasGenerator, classes: str | None, count: int
-) -> np.ndarray | None:
-    """The class of each sample, int `(count,)`, for `"all"` `(classes * count,)`; `None` for any.
-
-    Raises:
-        UserError: the generator is given no classes, or there is no such class.
-    """
+def requested_classes(generator: Generator, classes: str | None, count: int) -> np.ndarray | None:
+    """The class of each sample, int `(count,)`, for "all" `(classes * count,)`; `None` for any."""
     import numpy as np
 
     from ganapp.training.messages import did_you_mean, join_names
@@ -214,19 +216,10 @@ def _write_pictures(draw: Draw, out: Path) -> None:
         os.replace(folder, out)  # onto an empty folder, too
 
 
-def _check_truncation(prior: Prior, truncation: float) -> None:
-    """Refuses what would change nothing: a file that says `truncation 0.5` must be truncated."""
-    if truncation < 1 and not prior.truncates:
-        raise UserError(
-            f"`--truncation` must be 1 for this run, because its prior {prior.name!r} has no "
-            f"likelier latents to move towards. Received: {truncation}"
-        )
-
-
 def _npz(draw: Draw) -> bytes:
     import numpy as np
 
-    inputs, buffer = draw.inputs(), io.BytesIO()
+    inputs, buffer = draw.inputs(draw.seed), io.BytesIO()
     arrays = {name: np.asarray(rows) for name, rows in inputs.items()}
     if "label" in arrays:
         arrays["label"] = np.argmax(arrays["label"], axis=1)
@@ -235,12 +228,8 @@ def _npz(draw: Draw) -> bytes:
 
 
 def _png(draw: Draw) -> bytes:
-    from ganapp.runner.pictures import painter
-
     buffer = io.BytesIO()
-    samples = draw.samples()
-    picture = painter(draw.generator.data.backdrop, columns=draw.columns)(samples)
-    picture.save(buffer, format="PNG")
+    draw.picture(draw.samples()).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -250,22 +239,15 @@ def _gif(draw: Draw) -> bytes:
     The stops are truncated and not the way between them, which would jump where the nearest mean
     of a mixture changes.
     """
-    from ganapp.runner.pictures import painter
     from ganapp.training.evaluation.pictures import animated
 
-    generator = draw.generator
-    paint = painter(generator.data.backdrop, columns=draw.columns)
     stops = [draw.inputs(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):
         for frame in range(GIF_FRAMES):
-            between = generator.gan.interpolate(start, end, frame / GIF_FRAMES)
-            frames.append(paint(draw.samples(between)))
+            between = draw.generator.gan.interpolate(start, end, frame / GIF_FRAMES)
+            frames.append(draw.picture(draw.samples(between)))
     return animated(frames, milliseconds=GIF_MILLISECONDS)
-
-
-def _csv(draw: Draw) -> bytes:
-    return draw.generator.spec.table.to_csv(draw.samples())
 
 
 def _parquet(draw: Draw) -> bytes:
@@ -274,10 +256,8 @@ def _parquet(draw: Draw) -> bytes:
     return buffer.getvalue()
 
 
-OF_TABLES: dict[str, Callable[[Draw], bytes]] = {".csv": _csv, ".parquet": _parquet}
-WRITERS: dict[str, Callable[[Draw], bytes]] = {
-    ".npz": _npz,
-    ".png": _png,
-    ".gif": _gif,
-    **OF_TABLES,
+OF_TABLES: dict[str, Callable[[Draw], bytes]] = {
+    ".csv": lambda draw: draw.generator.spec.table.to_csv(draw.samples()),
+    ".parquet": _parquet,
 }
+WRITERS = {".npz": _npz, ".png": _png, ".gif": _gif, **OF_TABLES}

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ganapp.errors import UserError
-from ganapp.screen import console
+from ganapp.screen import say, warn
 
 LONGEST = 3600  # seconds; longer waits are mistakes, and `inf` is no time to wait for
 
@@ -17,65 +16,39 @@ def serve(
         Path, typer.Argument(metavar="DIR", help="An export, or a folder of models in it.")
     ],
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes any that is free.")
+        int, typer.Option(min=0, max=65535, help="Port; 0 takes any that is free.")
     ] = 8501,
     host: Annotated[
-        str, typer.Option("--host", help="Address; 0.0.0.0 lets other machines in.")
+        str, typer.Option(help="Address; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
     engine: Annotated[
-        str, typer.Option("--engine", help="What runs the generator: litert, onnx or saved_model.")
+        str, typer.Option(help="What runs the generator: litert, onnx or saved_model.")
     ] = "litert",
-    max_batch_size: Annotated[
-        int, typer.Option("--max-batch-size", min=1, help="Most samples run together.")
-    ] = 64,
+    max_batch_size: Annotated[int, typer.Option(min=1, help="Most samples run together.")] = 64,
     batch_timeout_micros: Annotated[
-        int,
-        typer.Option(
-            "--batch-timeout-micros",
-            min=0,
-            max=LONGEST * 10**6,
-            help="Wait for company, microseconds.",
-        ),
+        int, typer.Option(min=0, max=LONGEST * 10**6, help="Wait for company, microseconds.")
     ] = 0,
     max_enqueued_batches: Annotated[
-        int,
-        typer.Option("--max-enqueued-batches", min=1, help="Full batches that may wait (429)."),
+        int, typer.Option(min=1, help="Full batches that may wait (429).")
     ] = 64,
     num_batch_threads: Annotated[
-        int, typer.Option("--num-batch-threads", min=1, help="Batches run at the same time.")
+        int, typer.Option(min=1, help="Batches run at the same time.")
     ] = 1,
     deadline: Annotated[
-        float,
-        typer.Option(
-            "--deadline",
-            min=0.01,
-            max=LONGEST,
-            help="Seconds until an answer is due (504).",
-        ),
+        float, typer.Option(min=0.01, max=LONGEST, help="Seconds until an answer is due (504).")
     ] = 30.0,
     max_samples: Annotated[
-        int, typer.Option("--max-samples", min=1, help="Most samples of a request (400).")
+        int, typer.Option(min=1, help="Most samples of a request (400).")
     ] = 1024,
     max_body_bytes: Annotated[
-        int, typer.Option("--max-body-bytes", min=1, help="Longest body of a request (413).")
+        int, typer.Option(min=1, help="Longest body of a request (413).")
     ] = 16 * 2**20,
     poll: Annotated[
-        float,
-        typer.Option(
-            "--poll",
-            min=0.1,
-            max=LONGEST,
-            help="Seconds between looks for new versions.",
-        ),
+        float, typer.Option(min=0.1, max=LONGEST, help="Seconds between looks for new versions.")
     ] = 2.0,
     drain: Annotated[
         float,
-        typer.Option(
-            "--drain",
-            min=0.0,
-            max=LONGEST,
-            help="Seconds not ready but serving, after SIGTERM.",
-        ),
+        typer.Option(min=0.0, max=LONGEST, help="Seconds not ready but serving, after SIGTERM."),
     ] = 1.0,
 ) -> None:
     """Serve an export: TF Serving's REST API, Open Inference Protocol v2, and a page to look at."""
@@ -103,13 +76,6 @@ def serve(
             limits=limits,
             drain_seconds=drain,
         )
-        serve_folder(
-            folder,
-            settings,
-            on_ready=lambda sentence: console.print(sentence, soft_wrap=True),
-            on_warning=lambda sentence: Console(stderr=True).print(
-                f"Warning: {sentence}", markup=False, soft_wrap=True
-            ),
-        )
+        serve_folder(folder, settings, on_ready=say, on_warning=warn)
     except StartError as error:
         raise UserError(str(error)) from error

@@ -7,26 +7,14 @@ from rich.table import Table
 
 from ganapp.commands.options import RunArgument
 from ganapp.runs import MISSHAPEN, Json, Run, open_run
-from ganapp.screen import console, short_number
+from ganapp.screen import console, say, short_number
 from ganapp.training.files import read_json
 
 OVERVIEW = (
-    "precision",
-    "recall",
-    "coverage",
-    "frechet_distance",
-    "classes_found",
-    "smallest_class_share",
-    "largest_class_share",
-    "memorised",
-    "modes",
-    "fair_modes",
-    "high_quality",
-    "reverse_kl",
-    "marginals",
-    "associations",
-    "tstr",
-    "lost_tails",
+    *("precision", "recall", "coverage", "frechet_distance"),
+    *("classes_found", "smallest_class_share", "largest_class_share"),
+    *("memorised", "modes", "fair_modes", "high_quality", "reverse_kl"),
+    *("marginals", "associations", "tstr", "lost_tails"),
 )
 
 
@@ -36,28 +24,26 @@ def show(run: RunArgument) -> None:
     report = opened.read_report() or {}
     evaluated = report.get("best") or report.get("last")
     if evaluated is None:
-        console.print(_not_evaluated(opened), soft_wrap=True, highlight=False)
+        say(_not_evaluated(opened))
         return
     try:
         table, legend = _figures(evaluated), _legend(evaluated)
-        title, stale = (
-            f"{opened.name}, generator of step {evaluated['step']:,}",
-            _gone_on(opened, report),
-        )
+        title = f"{opened.name}, generator of step {evaluated['step']:,}"
+        stale = _gone_on(opened, report)
     except MISSHAPEN as error:
         raise opened.damaged(opened.report) from error
-    console.print(title, highlight=False, soft_wrap=True)
+    say(title)
     console.print(table)
-    console.print(legend, style="dim", highlight=False, soft_wrap=True)
+    say(legend, style="dim")
     if verdict := report.get("verdict"):
-        console.print(verdict, highlight=False, soft_wrap=True)
+        say(verdict)
     if stale is not None:
-        console.print(stale, style="yellow", highlight=False, soft_wrap=True)
+        say(stale, style="yellow")
     lines = [(title, str(path)) for title, path in _paths(opened) if path.exists()]
     lines.append(("TensorBoard", f"tensorboard --logdir {opened.logs}"))
     width = max(len(title) for title, _ in lines)
     for title, text in lines:
-        console.print(f"{title:<{width}} {text}", soft_wrap=True, highlight=False)
+        say(f"{title:<{width}} {text}")
 
 
 def _figures(evaluated: Json) -> Table:
@@ -65,11 +51,10 @@ def _figures(evaluated: Json) -> Table:
     table.add_column("")
     for heading in ("generated", "mixture", "matched", "held-out real"):
         table.add_column(heading, justify="right")
-    for name in OVERVIEW:
-        if name in evaluated["figures"]:
-            figure = evaluated["figures"][name]
-            values = [figure[column] for column in ("value", "baseline", "matched", "floor")]
-            table.add_row(figure["name"], *map(short_number, values))
+    figures = evaluated["figures"]
+    for figure in (figures[name] for name in OVERVIEW if name in figures):
+        values = [figure[column] for column in ("value", "baseline", "matched", "floor")]
+        table.add_row(figure["name"], *map(short_number, values))
     return table
 
 
@@ -84,24 +69,18 @@ def _legend(evaluated: Json) -> str:
 
 
 def _paths(run: Run) -> list[tuple[str, Path]]:
-    return [
-        ("report", run.directory / "report.md"),
-        *(
-            ("samples", path)
-            for path in sorted(run.directory.glob("*.[pgn][npi][gfz]"))
-            if path != run.data
-        ),
-        *_artefacts(run),
-        ("model card", run.export / "model_card.md"),
-    ]
-
-
-def _artefacts(run: Run) -> list[tuple[str, Path]]:
+    samples = set(run.directory.glob("*.[pgn][npi][gfz]")) - {run.data}
     try:
         card = read_json(run.export / "model_card.json")
-        return [(each["title"], run.export / each["path"]) for each in card["artefacts"]]
+        artefacts = [(each["title"], run.export / each["path"]) for each in card["artefacts"]]
     except (OSError, ValueError, KeyError, TypeError):  # none, or damaged: `verify` says what
-        return []
+        artefacts = []
+    return [
+        ("report", run.directory / "report.md"),
+        *(("samples", path) for path in sorted(samples)),
+        *artefacts,
+        ("model card", run.export / "model_card.md"),
+    ]
 
 
 def _last_checkpoint(run: Run) -> int | None:

@@ -13,13 +13,12 @@ from ganapp.commands.options import SetOption
 from ganapp.config.presets import Tables, config_path, read_toml
 from ganapp.errors import UserError, as_user_errors
 from ganapp.runs import Run, check_free, claim_next, claim_run, next_directory
-from ganapp.screen import console, start_tensorflow
+from ganapp.screen import console, say, start_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ganapp.config.schema import Config
-    from ganapp.runner.experiment import Experiment
     from ganapp.training.data import DataSpec
 
 FOLDER = Path("runs")  # where runs go that are given no directory
@@ -37,16 +36,15 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data",
             metavar="DATA",
             help="A data source, source:path, or a path: instead of the preset's data.",
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", help="Of the images of --data: their height and width.")
+        int | None, typer.Option(help="Of the images of --data: their height and width.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run directory [default: runs/<preset>-<NNNN>].")
+        Path | None, typer.Option(help="Run directory [default: runs/<preset>-<NNNN>].")
     ] = None,
     overrides: SetOption = None,
     dry_run: Annotated[
@@ -61,8 +59,8 @@ def train(
         raise UserError("`train` takes a preset, a TOML file or --data.")
     start_tensorflow()
     from ganapp.config.loading import as_toml
+    from ganapp.runner import training
     from ganapp.runner.experiment import compose
-    from ganapp.runner.training import run_to_end, show_plan
     from ganapp.training.distribution import is_chief
 
     config, name = _new_config(preset, data, size, overrides or [])
@@ -71,9 +69,17 @@ def train(
     chief = is_chief(experiment.strategy)
     if chief:
         check_free(planned)
-    show_plan(experiment, planned)
+    training.show_plan(experiment, planned)
     if dry_run:
-        _show_duration(experiment)
+        with console.status("Timing a few steps..."):
+            seconds = training.seconds_a_step(experiment)
+        say(
+            f"time           {about_duration(seconds * experiment.total_steps)} at {seconds:.3g} s "
+            "a step as measured now; evaluations and the report come on top"
+        )
+        console.print("Everything fits; no run was started (dry run).")
+        if experiment.source.in_cache:
+            console.print(f"What the data were made into stays in {config.data.cache}.")
         return
     claimed = Run(planned)
     if chief:
@@ -81,33 +87,29 @@ def train(
         claimed = claim_run(run, toml) if run else claim_next(FOLDER, name, toml)
         if claimed.directory != planned:
             console.print(f"{planned} was taken meanwhile; the run goes to {claimed.directory}.")
-    raise typer.Exit(run_to_end(experiment, claimed))
+    raise typer.Exit(training.run_to_end(experiment, claimed))
 
 
 def _new_config(
     preset_or_file: str | None, data: str | None, size: int | None, overrides: Sequence[str]
 ) -> tuple[Config, str]:
     """What to train, and a name for its run: a preset, other data in it, or data alone."""
-    from ganapp.config.loading import (
-        OF_EVERY_SOURCE,
-        data_table,
-        load_config,
-        validated,
-        with_overrides,
-    )
+    from ganapp.config import loading
 
     if data is None:
         if size is not None:
             raise UserError("`--size` is for the images of --data.")
-        return load_config(preset_or_file, overrides), Path(preset_or_file).stem
-    table = data_table(data, size=size)
+        return loading.load_config(preset_or_file, overrides), Path(preset_or_file).stem
+    table = loading.data_table(data, size=size)
     if preset_or_file is None:
         return _config_for_data(table, overrides)
     raw = read_toml(config_path(preset_or_file))
     # Which classes the networks are given is no matter of where the examples come from.
-    kept = {key: raw["data"][key] for key in OF_EVERY_SOURCE if key in raw.get("data", {})}
+    kept = {key: raw["data"][key] for key in loading.OF_EVERY_SOURCE if key in raw.get("data", {})}
     raw["data"] = {**kept, **table}
-    return validated(with_overrides(raw, overrides), preset_or_file), Path(preset_or_file).stem
+    return loading.validated(loading.with_overrides(raw, overrides), preset_or_file), Path(
+        preset_or_file
+    ).stem
 
 
 def _config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, str]:
@@ -124,24 +126,8 @@ def _config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, s
         known = source.spec.classes and source.original is source
         tables, reasons = automatic(source.spec, source.training_labels() if known else None)
     for reason in reasons:
-        console.print(f"Chosen for these data: {reason}.", highlight=False, soft_wrap=True)
+        say(f"Chosen for these data: {reason}.")
     return validated(with_overrides({"data": table, **tables}, overrides), "--data"), section.source
-
-
-def _show_duration(experiment: Experiment) -> None:
-    from ganapp.runner.training import seconds_a_step
-
-    with console.status("Timing a few steps..."):
-        seconds = seconds_a_step(experiment)
-    console.print(
-        f"time           {about_duration(seconds * experiment.total_steps)} at "
-        f"{seconds:.3g} s a step as measured now; evaluations and the report come on top",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print("Everything fits; no run was started (dry run).")
-    if experiment.source.in_cache:
-        console.print(f"What the data were made into stays in {experiment.cache}.")
 
 
 def about_duration(seconds: float) -> str:
@@ -174,7 +160,7 @@ def automatic(spec: DataSpec, labels: np.ndarray | None = None) -> tuple[Tables,
         spec: of the data.
         labels: int `(n,)` of the training examples, below 0 where unknown; `None` without labels.
     """
-    return KINDS[spec.kind](spec, labels)
+    return _vector(spec) if spec.kind == "vector" else _image(spec, labels)
 
 
 def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]]:
@@ -185,39 +171,7 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]
     few = spec.examples is not None and spec.examples < FEW_IMAGES
     few = few and not moving and not spec.conditions
     start, end = image_penalty(height * width, augmented=few)
-    tables = _image_networks(widths) | {
-        "objective": {
-            "name": "non_saturating",
-            "terms": {"r1": {"weight": {"start": start, "end": end}}},
-        },
-        "training": _training(spec, STEPS, _batch(spec, BATCH)),
-        "evaluation": {"samples": _samples(spec)},
-    }
-    frames = f" and {spec.shape[0]} frames, made together" if moving else ""
-    reasons = [
-        f"networks: dcgan with {len(widths)} halvings, {widths[0]} to {widths[-1]} channels, for "
-        f"{height} x {width} pixels{frames}",
-        f"penalty: R1 from {start:g} to {end:g}, by the side of the images"
-        + (" and lower, because they are augmented" if few else ""),
-    ]
-    if few:
-        tables["objective"]["augmentations"] = {"diff_augment": {}}
-        reasons.append(
-            f"augmentation: diff_augment, because {spec.examples:,} images are few (below "
-            f"{FEW_IMAGES:,}) and would be learnt by heart"
-        )
-    if spec.classes and labels is not None:
-        import numpy as np
-
-        reasons += _told_classes(
-            tables, np.bincount(labels[labels >= 0], minlength=max(2, len(spec.classes)))
-        )
-    return tables, [*reasons, _length(tables)]
-
-
-def _image_networks(widths: list[int]) -> Tables:
-    """The tables of both networks, of the discriminator's channels, finest map first."""
-    return {
+    tables = {
         "generator": {
             "network": "dcgan",
             # The last doubling makes the image: as many maps of the same width as halvings.
@@ -235,11 +189,35 @@ def _image_networks(widths: list[int]) -> Tables:
             "depth": 2,
             "optimizer": _adam(1e-3, 5e-5),
         },
+        "objective": {
+            "name": "non_saturating",
+            "terms": {"r1": {"weight": {"start": start, "end": end}}},
+        },
+        **_length_and_samples(spec, STEPS, BATCH),
     }
+    frames = f" and {spec.shape[0]} frames, made together" if moving else ""
+    reasons = [
+        f"networks: dcgan with {len(widths)} halvings, {widths[0]} to {widths[-1]} channels, for "
+        f"{height} x {width} pixels{frames}",
+        f"penalty: R1 from {start:g} to {end:g}, by the side of the images"
+        + (" and lower, because they are augmented" if few else ""),
+    ]
+    if few:
+        tables["objective"]["augmentations"] = {"diff_augment": {}}
+        reasons.append(
+            f"augmentation: diff_augment, because {spec.examples:,} images are few (below "
+            f"{FEW_IMAGES:,}) and would be learnt by heart"
+        )
+    if spec.classes and labels is not None:
+        reasons += _with_classes(tables, spec, labels)
+    return tables, [*reasons, _length(tables)]
 
 
-def _told_classes(tables: Tables, counts: np.ndarray) -> list[str]:
+def _with_classes(tables: Tables, spec: DataSpec, labels: np.ndarray) -> list[str]:
     """Gives both networks the classes if there are enough images of each; sentences on that."""
+    import numpy as np
+
+    counts = np.bincount(labels[labels >= 0], minlength=max(2, len(spec.classes)))
     if counts.min() < LEAST_OF_A_CLASS:
         return [
             f"classes: not told to the networks, because one has {counts.min()} training examples "
@@ -258,7 +236,7 @@ def _told_classes(tables: Tables, counts: np.ndarray) -> list[str]:
     ]
 
 
-def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]]:
+def _vector(spec: DataSpec) -> tuple[Tables, list[str]]:
     units, size = [128, 128, 128], max(LEAST_LATENTS, min(MOST_LATENTS, spec.shape[0]))
     weight = {"start": 0.2, "end": 0.002, "shape": "exponential"}
     tables = {
@@ -273,8 +251,7 @@ def _vector(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str
             "name": "relativistic",
             "terms": {"r1": {"weight": weight}, "r2": {"weight": weight}},
         },
-        "training": _training(spec, 10_000, _batch(spec, 256)),
-        "evaluation": {"samples": _samples(spec)},
+        **_length_and_samples(spec, 10_000, 256),
     }
     reasons = [
         f"networks: mlp, {len(units)} layers of {units[0]}",
@@ -308,9 +285,6 @@ def _about_label(spec: DataSpec) -> list[str]:
     ]
 
 
-KINDS = {"image": _image, "vector": _vector, "video": _image}
-
-
 def image_channels(height: int, width: int) -> list[int]:
     """Channels of the discriminator's maps, fine to coarse: halved until 4 pixels are left."""
     halvings = max(1, round(math.log2(max(height, width) / SMALLEST_MAP)))
@@ -334,22 +308,20 @@ def _adam(start: float, end: float) -> Tables:
     return {"learning_rate": {"start": start, "end": end}, "beta_1": 0.0, "beta_2": 0.99}
 
 
-def _training(spec: DataSpec, steps: int, batch: int) -> Tables:
-    per_epoch = steps // EPOCHS
+def _length_and_samples(spec: DataSpec, steps: int, most: int) -> Tables:
+    batch, samples = most, 2500
+    if spec.examples is not None:
+        batch = min(most, 2 ** int(math.log2(spec.examples)))
+        samples = max(50, min(10_000, spec.examples + spec.held_out))
     return {
-        "epochs": EPOCHS,
-        "steps_per_epoch": per_epoch,
-        "batch_size": batch,
-        "ema_half_life": 500.0 * batch,  # 500 steps, as in R3GAN
+        "training": {
+            "epochs": EPOCHS,
+            "steps_per_epoch": steps // EPOCHS,
+            "batch_size": batch,
+            "ema_half_life": 500.0 * batch,  # 500 steps, as in R3GAN
+        },
+        "evaluation": {"samples": samples},
     }
-
-
-def _batch(spec: DataSpec, most: int) -> int:
-    return most if spec.examples is None else min(most, 2 ** int(math.log2(spec.examples)))
-
-
-def _samples(spec: DataSpec) -> int:
-    return 2500 if spec.examples is None else max(50, min(10_000, spec.examples + spec.held_out))
 
 
 def _length(tables: Tables) -> str:

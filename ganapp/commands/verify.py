@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ganapp.errors import UserError
-from ganapp.screen import console
+from ganapp.screen import say
 
 
 def verify(
@@ -17,6 +17,6 @@ def verify(
     from ganapp.export.verify import verify_export
 
     try:
-        verify_export(directory, lambda line: console.print(line, soft_wrap=True))
+        verify_export(directory, say)
     except ExportError as error:
         raise UserError(str(error)) from error

@@ -4,10 +4,11 @@ A preset's name or a file, data named as `source:path`, and `--set key=value` be
 these a `Config`, or one sentence that names the field, what was expected and what came.
 """
 
+import copy
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +16,9 @@ import pydantic
 import tomli_w
 from pydantic_core import ErrorDetails
 
-from ganapp.config.former_settings import EXTENSIONS, with_current_names
 from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names, options_model
 from ganapp.config.presets import Tables, config_path, preset_names, read_toml
-from ganapp.config.schema import Config
+from ganapp.config.schema import EXTENSIONS, PAPER_TABLES, Config, DataConfig, with_current_names
 from ganapp.errors import UserError
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from ganapp.training.data.tfds import read_name
@@ -27,51 +27,37 @@ from ganapp.training.registry import UnknownNameError
 FILLED_IN = (  # by the objective's paper, where a configuration leaves it out
     ("generator", "optimizer"),
     ("discriminator", "optimizer"),
-    *(("objective", key) for key in ("discriminator_steps", "terms", "constraint")),
-    *(("objective", key) for key in ("augmentations", "weightings")),
+    *(("objective", key) for key in ("discriminator_steps", *PAPER_TABLES)),
 )
 EXPECTED = {"model_type": "a table", "tuple_type": "a list"}  # in TOML's words
 NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)  # a number, but not in TOML
-OF_EVERY_SOURCE = frozenset({"labelled", "labelled_seed", "clusters"})
-# Where a setting names a member of a family, and which keys beside it are not the member's own.
-CHOICES: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
-    ("data", "source"): ("data", OF_EVERY_SOURCE),
-    ("generator", "network"): ("generator", frozenset({"condition", "prior", "optimizer"})),
-    ("generator", "prior", "name"): ("prior", frozenset()),
-    ("generator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
-    ("discriminator", "network"): (
-        "discriminator",
-        frozenset({"condition", "packing", "optimizer"}),
-    ),
-    ("discriminator", "optimizer", "name"): ("optimizer", frozenset({"learning_rate"})),
-    ("objective", "constraint", "name"): ("constraint", frozenset()),
-    ("evaluation", "features", "name"): ("features", frozenset()),
-}
 # What a path is taken for that comes without the name of a source.
 BY_SUFFIX = {
     ".npz": "npz",
     ".npy": "npy",
     **dict.fromkeys(TEXT_SUFFIXES, "csv"),
     ".parquet": "parquet",
-    ".zip": "folder",
-    ".tar": "folder",
-    ".tgz": "folder",
-    ".gz": "folder",
-    ".bz2": "folder",
-    ".xz": "folder",
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz"), "folder"),
 }
-# Sources that read more than their first option out of what follows their name.
-SHORTHANDS: dict[str, Callable[[str], dict[str, str]]] = {"tfds": read_name}
 Table = TypeVar("Table", bound=Section)
 
 
-def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads, overrides and validates a configuration.
+def _choices(model: type[Section], *place: str) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
+    """The settings that name a member of a family, and the section of each."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            if hasattr(section, "FAMILY"):
+                yield (*place, name, section.MEMBER), section
+            yield from _choices(section, *place, name)
 
-    Args:
-        preset_or_file: a preset's name, or the path of a TOML file.
-        overrides: `key=value` pairs with dotted keys, values as in TOML.
-    """
+
+CHOICES = dict(_choices(Config))
+OF_EVERY_SOURCE = DataConfig.model_fields.keys() - {"source"}
+
+
+def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
+    """The configuration of a preset or TOML file with `key=value` overrides, values as in TOML."""
     raw = read_toml(config_path(preset_or_file))
     return validated(with_overrides(raw, overrides), preset_or_file)
 
@@ -186,19 +172,25 @@ def with_overrides(raw: Tables, overrides: Sequence[str]) -> Tables:
     Raises:
         UserError: an override is no `key=value`, or goes into a value.
     """
+    raw = copy.deepcopy(raw)
     settings = [(override, *_parsed(override)) for override in overrides]
     for _, keys, value in settings:
         if keys == ["objective", "name"] and value != _at(raw, keys):
-            raw = _without_objective(raw) | {"objective": {"name": value}}
+            # Terms and learning rates of one objective are wrong for another, whose paper fills
+            # them in.
+            raw["objective"] = {"name": value}
+            for part in ("generator", "discriminator"):
+                if isinstance(raw.get(part), dict):
+                    raw[part].pop("optimizer", None)
     for _, keys, _ in settings:
         if keys[0] == "objective" and len(keys) > 2:
-            raw = _with_papers_members(raw, keys[1])
+            _add_papers_members(raw, keys[1])
     for _, keys, value in settings:
-        if tuple(keys) in CHOICES and value != _at(raw, keys):
+        if tuple(keys) in CHOICES and keys[:-1] != ["objective"] and value != _at(raw, keys):
             _drop_foreign_options(raw, tuple(keys), value)
-    for _, keys, value in settings:
-        if keys == ["data", "source"]:
-            raw = _without_foreign_metric(raw, value)
+        metric = _at(raw, ("evaluation", "metric"))
+        if keys == ["data", "source"] and lacks_metric(value, metric):
+            del raw["evaluation"]["metric"]
     for override, keys, value in settings:
         _put(raw, override, keys, value)
     return raw
@@ -239,49 +231,27 @@ def _at(raw: Tables, keys: Sequence[str]) -> object:
     return found
 
 
-def _without_objective(raw: Tables) -> Tables:
-    """The tables without what was chosen for the objective that an override replaces.
-
-    Terms and learning rates of one objective are wrong for another; the new one's paper fills
-    them in, and further overrides may change them.
-    """
-    raw = {key: value for key, value in raw.items() if key != "objective"}
-    for part in ("generator", "discriminator"):
-        if isinstance(raw.get(part), dict):
-            raw[part] = {k: v for k, v in raw[part].items() if k != "optimizer"}
-    return raw
-
-
-def _with_papers_members(raw: Tables, table: str) -> Tables:
-    """The tables with the paper's terms and the like by name, where the file says nothing.
+def _add_papers_members(raw: Tables, table: str) -> None:
+    """Adds the paper's terms and the like where the file says nothing of any.
 
     By name alone: what their tables leave out is the paper's.
     """
-    objective = raw.get("objective")
-    name = _at(raw, ("objective", "name"))
+    objective, name = raw.get("objective"), _at(raw, ("objective", "name"))
     if not isinstance(objective, dict) or table in objective or not isinstance(name, str):
-        return raw
-    if table not in EXTENSIONS or name not in FAMILIES["objective"]:
-        return raw
-    members = {member.name: {} for member in getattr(FAMILIES["objective"][name](), table)}
-    return {**raw, "objective": {**objective, table: members}}
-
-
-def _without_foreign_metric(raw: Tables, source: object) -> Tables:
-    metric = _at(raw, ("evaluation", "metric"))
-    if source not in FAMILIES["data"] or not lacks_metric(source, metric):
-        return raw
-    evaluation = {key: value for key, value in raw["evaluation"].items() if key != "metric"}
-    return {**raw, "evaluation": evaluation}
+        return
+    if table in EXTENSIONS and name in FAMILIES["objective"]:
+        members = getattr(FAMILIES["objective"][name](), table)
+        objective[table] = {member.name: {} for member in members}
 
 
 def _drop_foreign_options(raw: Tables, keys: tuple[str, ...], member: object) -> None:
-    family, beside = CHOICES[keys]
+    section = CHOICES[keys]
     table = _at(raw, keys[:-1])
-    if not isinstance(table, dict) or not isinstance(member, str) or member not in FAMILIES[family]:
+    known = isinstance(member, str) and member in FAMILIES[section.FAMILY]
+    if not isinstance(table, dict) or not known:
         return  # validation will say what is wrong
-    own = option_names(family, member)
-    for key in [key for key in table if key not in own | beside | {keys[-1]}]:
+    kept = option_names(section.FAMILY, member) | section.model_fields.keys()
+    for key in table.keys() - kept:
         del table[key]
 
 
@@ -299,9 +269,6 @@ def data_table(text: str, *, size: int | None = None) -> Tables:
     Args:
         text: `digits`, `folder:photos`, `tfds:mnist:train`, or a path such as `photos.zip`.
         size: of images, for sources that resize them.
-
-    Raises:
-        UserError: there is no such source or path, or the source takes no path or no size.
     """
     name, _, rest = text.partition(":")
     if name not in FAMILIES["data"] and Path(text).exists():
@@ -318,21 +285,19 @@ def data_table(text: str, *, size: int | None = None) -> Tables:
     if rest:
         if not required:
             raise UserError(f"The data source {name!r} takes nothing after it. Received: {text!r}")
-        table |= _path_options(name, required[0], rest)
-    if size is not None:
-        if "size" not in option_names("data", name):
-            raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
-        table["size"] = size
-    return table
+        try:
+            table |= read_name(rest) if name == "tfds" else {required[0]: rest}
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return table if size is None else with_size(table, size)
 
 
-def _path_options(source: str, option: str, rest: str) -> dict[str, str]:
-    if source not in SHORTHANDS:
-        return {option: rest}
-    try:
-        return SHORTHANDS[source](rest)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+def with_size(table: Tables, size: int) -> Tables:
+    """The table `data` with the size of its images; a `UserError` for other data."""
+    name = table.get("source", "")
+    if "size" not in option_names("data", name):
+        raise UserError(f"`--size` is for images from files. Received: the source {name!r}")
+    return {**table, "size": size}
 
 
 def _source_of(path: Path) -> str:

@@ -33,13 +33,6 @@ from ganapp.training.schedules import Anneal
 from ganapp.training.terms import TERMS
 from ganapp.training.weightings import WEIGHTINGS
 
-Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
-Weight = Annotated[float, pydantic.Field(ge=0)]
-Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
-Share = Annotated[float, pydantic.Field(gt=0, le=1)]
-Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
-Rate = Annotated[float, pydantic.Field(gt=0)]
-
 
 class Section(pydantic.BaseModel):
     """A table of the configuration: unknown keys are errors, values never change."""
@@ -58,15 +51,13 @@ class AnnealConfig(Section):
 
     @pydantic.model_validator(mode="after")
     def _check_shape(self) -> "AnnealConfig":
+        received = f"Received: start={self.start}, end={self.end}"
         if min(self.start, self.end) < 0:
-            raise ValueError(
-                "`start` and `end` must not be negative. "
-                f"Received: start={self.start}, end={self.end}"
-            )
+            raise ValueError(f"`start` and `end` must not be negative. {received}")
         if self.shape == "exponential" and not min(self.start, self.end) > 0:
             raise ValueError(
                 "`start` and `end` must be above 0 for an exponential shape, which changes by "
-                f"equal ratios. Received: start={self.start}, end={self.end}"
+                f"equal ratios. {received}"
             )
         if self.shape == "cosine" and self.start == 0:
             raise ValueError(
@@ -145,10 +136,12 @@ def option_names(family: str, name: str) -> set[str]:
     return set(options_model(family, name).model_fields)
 
 
-def lacks_metric(source: str, metric: object) -> bool:
+def lacks_metric(source: object, metric: object) -> bool:
     """Whether a figure is one of known modes, which data of this source do not have."""
+    if metric not in MODE_METRICS or not isinstance(source, str) or source not in SOURCES:
+        return False
     made = typing.get_type_hints(SOURCES[source]).get("return")
-    return metric in MODE_METRICS and metric not in getattr(made, "metrics", ())
+    return metric not in getattr(made, "metrics", ())
 
 
 def _option_type(hint: object) -> object:
@@ -232,11 +225,9 @@ def build(
     Lists become the tuples that its signature asks for; an annealed option takes `updates` updates
     from its start to its end.
     """
-    model = _validated(options_model(family, name, tuple(kwargs)), options)
-    values = {key: getattr(model, key) for key in type(model).model_fields}
     values = {
         key: value.anneal().over(updates) if isinstance(value, AnnealConfig) else value
-        for key, value in values.items()
+        for key, value in _validated(options_model(family, name, tuple(kwargs)), options)
     }
     return FAMILIES[family][name](*args, **values, **kwargs)
 

@@ -1,12 +1,12 @@
 """Presets and TOML files, read without TensorFlow."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from ganapp.errors import UserError
 from ganapp.training.files import read_bytes
+from ganapp.training.messages import did_you_mean
 
 Tables = dict[str, Any]  # of a TOML file
 LONGEST = 2**20  # bytes of a configuration
@@ -22,11 +22,10 @@ def preset_path(name: str) -> Path:
     """The file of a preset; a `UserError` with near matches if there is none."""
     if name in preset_names():
         return PRESETS / f"{name}.toml"
-    close = difflib.get_close_matches(name, preset_names(), n=2)
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise UserError(
-        f"There is no preset called {name!r}; there are {', '.join(preset_names())}.{hint} "
-        "A configuration of your own is named by its path, ending in .toml."
+        f"There is no preset called {name!r}; there are {', '.join(preset_names())}."
+        f"{did_you_mean(name, preset_names())} A configuration of your own is named by its path, "
+        "ending in .toml."
     )
 
 

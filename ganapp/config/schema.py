@@ -1,35 +1,32 @@
 """The configuration of a run: validated data, saved with the run as TOML."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import pydantic
 
-from ganapp.config.former_settings import EXTENSIONS, refuse_former
-from ganapp.config.members import (
-    FAMILIES,
-    Fraction,
-    Options,
-    PluginSection,
-    Positive,
-    Rate,
-    Section,
-    Seed,
-    Share,
-    Weight,
-    as_table,
-    scheduled,
-)
-from ganapp.config.rules import refuse
+from ganapp.config.members import FAMILIES, Options, PluginSection, Section, as_table, scheduled
+from ganapp.models import rules
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
+from ganapp.runs import Json
 from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
 from ganapp.training.data.labels import with_clusters, with_share_of_labels
 from ganapp.training.evaluation.metrics import METRICS
+from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
 
+Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
+Weight = Annotated[float, pydantic.Field(ge=0)]
+Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
+Share = Annotated[float, pydantic.Field(gt=0, le=1)]
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
+Rate = Annotated[float, pydantic.Field(gt=0)]
+# Tables of members beside the objective: the family, and what was its table before.
+EXTENSIONS = {"terms": "term", "augmentations": "augmentation", "weightings": "weighting"}
+FORMER = {"penalties": ("terms",), "stabilisers": ("terms", "augmentations", "weightings")}
 FIGURES = [key for metric in METRICS for key in metric.figures]
 CHOOSING = [  # figures that may choose the best checkpoint
     key
@@ -45,11 +42,6 @@ class TermConfig(PluginSection):
 
     FAMILY = "term"
     name: str = pydantic.Field(exclude=True)
-
-    @property
-    def classifies(self) -> bool:
-        """Whether it needs labels, and a class head in the discriminator."""
-        return FAMILIES[self.FAMILY][self.member].classifies
 
 
 class AugmentationConfig(PluginSection):
@@ -71,6 +63,8 @@ class OptimizerSection(Section):
 
     model_config = pydantic.ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, bool | float | None]
+    FAMILY: ClassVar[str] = "optimizer"
+    MEMBER: ClassVar[str] = "name"
     name: str
     learning_rate: scheduled(Rate)
     # The only one of Keras's arguments that must stay a whole number.
@@ -87,6 +81,12 @@ class OptimizerSection(Section):
         steps = self.gradient_accumulation_steps
         accumulated = {} if steps is None else {"gradient_accumulation_steps": steps}
         return {**(self.__pydantic_extra__ or {}), **accumulated}
+
+    def build(self) -> OptimizerConfig:
+        """The plain object."""
+        rate = self.learning_rate
+        rate = rate if isinstance(rate, float) else rate.anneal()
+        return OptimizerConfig(name=self.name, learning_rate=rate, options=self.options)
 
 
 class PriorConfig(PluginSection):
@@ -195,6 +195,22 @@ class ObjectiveConfig(PluginSection):
             for name, table in tables.items()
         }
 
+    def extended(self, *, updates: int = 1, **optimizers: OptimizerConfig) -> Objective:
+        """The objective with its steps, constraint and extensions, annealed over the updates."""
+        extensions = {
+            table: tuple(each.build(updates=updates) for each in getattr(self, table).values())
+            for table in EXTENSIONS
+        }
+        steps, constraint = self.discriminator_steps, self.constraint.build()
+        return self.build(
+            discriminator_steps=steps, constraint=constraint, **extensions, **optimizers
+        )
+
+    @property
+    def classifies(self) -> bool:
+        """Whether a term needs a class head in the discriminator."""
+        return any(FAMILIES["term"][name].classifies for name in self.terms)
+
 
 class TrainingConfig(Section):
     """How long, how fast, how exactly. All `*_every` count generator steps.
@@ -287,7 +303,7 @@ class Config(Section):
 
     @pydantic.model_validator(mode="after")
     def _check_combination(self) -> Self:
-        refuse(self)
+        rules.refuse(self.combination(None))
         steps, execution = self.training.steps_per_epoch, self.training.steps_per_execution
         if steps and steps % execution:
             raise ValueError(
@@ -305,6 +321,28 @@ class Config(Section):
                 "does not promise the same bits. Received: true for both"
             )
         return self
+
+    def combination(self, kind: str | None) -> rules.Combination:
+        """What the rules on combinations look at; `kind` of the data, once it is known."""
+        discriminator, condition = self.discriminator, self.generator.condition
+        network = FAMILIES["discriminator"][discriminator.network]
+        comparison = discriminator.options.get("minibatch", "none")
+        conditions = {condition, discriminator.condition}
+        untold = self.data.clusters and conditions == {"none"} and not self.objective.classifies
+        return rules.Combination(
+            configured=True,
+            objective=self.objective.extended(),
+            discriminator=discriminator.network,
+            batch_layers=("batch",) * (discriminator.options.get("normalisation") == "batch"),
+            comparing_layers=() if comparison == "none" else (comparison,),
+            reconstructs=getattr(network, "reconstructs", False),
+            packing=discriminator.packing,
+            batch_size=self.training.batch_size,
+            told_classes="" if condition == "none" else f"generator.condition={condition!r}",
+            untold_classes=f"clusters={self.data.clusters} alone" if untold else "",
+            kind=kind,
+            data=f"data.source={self.data.source!r}, which holds no images",
+        )
 
 
 def with_objective_defaults(raw: object) -> object:
@@ -324,20 +362,26 @@ def with_objective_defaults(raw: object) -> object:
     defaults = {
         "discriminator_steps": paper.discriminator_steps,
         "constraint": as_table(paper.constraint),
+        **{t: {p.name: dataclasses.asdict(p) for p in getattr(paper, t)} for t in EXTENSIONS},
     }
-    for table in EXTENSIONS:
-        defaults[table] = {p.name: dataclasses.asdict(p) for p in getattr(paper, table)}
     given = {
         key: _merged(defaults[key], objective[key], key) for key in PAPER_TABLES if key in objective
     }
     filled = {**raw, "objective": {**defaults, **objective, **given}}
     for part in ("generator", "discriminator"):
         section = raw.get(part)
-        if isinstance(section, dict) and isinstance(section.get("optimizer", {}), dict):
+        if isinstance(section, dict) and isinstance(given := section.get("optimizer", {}), dict):
+            if isinstance(given.get("name"), str):
+                FAMILIES["optimizer"][given["name"]]  # unknown: said before what is missing
             theirs = getattr(paper, f"{part}_optimizer")
-            optimizer = _merged_optimizer(theirs, section.get("optimizer", {}))
-            filled[part] = {**section, "optimizer": optimizer}
+            table = {"name": theirs.name, "learning_rate": theirs.learning_rate, **theirs.options}
+            filled[part] = {**section, "optimizer": _of_paper(table, given)}
     return filled
+
+
+def _of_paper(paper: Options, given: Options) -> Options:
+    """The paper's member with what the user changes; another member as it is."""
+    return {**paper, **given} if given.get("name", paper["name"]) == paper["name"] else given
 
 
 def _merged(paper: Options, given: object, key: str) -> object:
@@ -345,23 +389,14 @@ def _merged(paper: Options, given: object, key: str) -> object:
     if not isinstance(given, dict):
         return given
     if key == "constraint":
-        return {**paper, **given} if given.get("name", paper["name"]) == paper["name"] else given
+        return _of_paper(paper, given)
     return {
         name: {**paper.get(name, {}), **table} if isinstance(table, dict) else table
         for name, table in given.items()
     }
 
 
-def _merged_optimizer(paper: OptimizerConfig, given: Options) -> Options:
-    if given.get("name", paper.name) != paper.name:
-        if isinstance(given["name"], str):
-            FAMILIES["optimizer"][given["name"]]  # unknown: said before what is missing
-        return given
-    table = {"name": paper.name, "learning_rate": paper.learning_rate, **paper.options}
-    return {**table, **given}
-
-
-class JudgedData(Section):
+class EvaluatedData(Section):
     """Real data, and how samples are compared with them, where nothing is trained."""
 
     data: DataConfig
@@ -375,7 +410,56 @@ class BaselineConfig(PluginSection):
     name: str
 
 
-class BaselineRun(JudgedData):
+class BaselineRun(EvaluatedData):
     """A baseline, its data, and how its samples are evaluated."""
 
     baseline: BaselineConfig
+
+
+def refuse_former(objective: Json) -> None:
+    """Refuses members of the objective in a table that is not theirs, or not theirs any more.
+
+    Raises:
+        ValueError: naming the key of today.
+    """
+    sentences = []
+    for table in FORMER.keys() & objective.keys():
+        tables = [f"`objective.{name}`" for name in FORMER[table]]
+        sentences += [
+            f"`objective.{table}.{name}` is now `objective.{now}.{name}`."
+            for name in _members(objective, table)
+            if (now := _table_of(name, FORMER[table]))
+        ] or [f"`objective.{table}` is now {_listed(tables)}."]
+    for table in EXTENSIONS.keys() & objective.keys():
+        sentences += [
+            f"`{name}` is no {EXTENSIONS[table]}: write `objective.{right}.{name}`."
+            for name in _members(objective, table)
+            if (right := _table_of(name, EXTENSIONS)) not in (None, table)
+        ]
+    if sentences:
+        raise ValueError(" ".join(sorted(sentences)))
+
+
+def with_current_names(raw: Json) -> Json:
+    """The resolved tables of a run, also of one that was started under the former names."""
+    objective = raw.get("objective")
+    if not isinstance(objective, dict) or not FORMER.keys() & objective.keys():
+        return raw
+    current = {key: value for key, value in objective.items() if key not in FORMER}
+    for table, nows in FORMER.items():  # penalties first, as they drew their numbers
+        for name, options in _members(objective, table).items():
+            current.setdefault(_table_of(name, nows) or nows[0], {})[name] = options
+    return {**raw, "objective": {key: {} for key in EXTENSIONS} | current}
+
+
+def _members(objective: Json, table: str) -> Json:
+    members = objective.get(table)
+    return members if isinstance(members, dict) else {}  # validation says what else is wrong
+
+
+def _table_of(name: str, tables: Sequence[str]) -> str | None:
+    return next((table for table in tables if name in FAMILIES[EXTENSIONS[table]]), None)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

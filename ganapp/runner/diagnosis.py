@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import PIL.Image
 from rich.console import Console
+from rich.text import Text
 
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
 from ganapp.models.tensors import all_layers
 from ganapp.runner.experiment import Experiment
 from ganapp.runs import Json, Run
 from ganapp.screen import console
-from ganapp.training.callbacks.evaluation import RaiseAlarms
+from ganapp.training.callbacks.evaluation import Examiner, RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.diagnostics import plots
@@ -28,7 +29,6 @@ from ganapp.training.diagnostics.optimal_discriminator import (
 )
 from ganapp.training.distribution import is_chief
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.features.spaces import alarm_space
 
 LOOKS = 25  # in a run: `wandering` asks for twenty distances
 EXAMINED = 3  # each third look examines examples, too, which takes as long as some steps
@@ -43,49 +43,31 @@ def alarm_callback(
     experiment: Experiment, run: Run, metrics: MetricsLog, board: Board
 ) -> RaiseAlarms:
     """The callback that raises alarms, on the screen and in all records."""
-    source, total = experiment.source, experiment.total_steps
-    announced = AlarmPrinter(run, console if is_chief(experiment.strategy) else Console(quiet=True))
-    training, training_labels = source.training_examples(EXAMPLES)
-    held_out, held_out_labels = source.held_out_examples(EXAMPLES)
+    total = experiment.total_steps
+    printer = AlarmPrinter(run, console if is_chief(experiment.strategy) else Console(quiet=True))
     return RaiseAlarms(
         math.ceil(total / LOOKS),
         examine_every=EXAMINED,
-        training=training,
-        held_out=held_out,
-        labels=labels_of_both(training_labels, held_out_labels),
-        observations=(
-            source.training_observations(EXAMPLES),
-            source.held_out_observations(EXAMPLES),
-        ),
-        count=EXAMPLES,
-        to_user_units=source.spec.to_user_units,
-        to_model_units=source.spec.to_model_units,
-        series=run.read_series,
-        recorded_every=experiment.cadences.log,
+        examine=examiner(experiment, run, EXAMPLES).snapshot,
         histories=experiment.histories,
-        sinks=(metrics.alarms, board.alarms, announced.watch),
+        sinks=(metrics.alarms, board.alarms, printer.alarms),
         histograms=board.histograms,
-        context={
-            "modes": source.modes,
-            "objective": experiment.gan.objective,
-            "ruled_out": unfit_remedies(experiment),
-            "table": source.spec.table,
-            "features": alarm_space(source.spec),
-        },
         last=total,
     )
 
 
-def labels_of_both(
-    training: np.ndarray | None, held_out: np.ndarray | None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Labels int `(n,)` of training and held-out examples, of neither side if some are unknown.
-
-    A discriminator scores an example by its class, too, if it is given: with classes on one side
-    only, the two sides' scores would say nothing of memory.
-    """
-    unknown = training is None or held_out is None or min(training.min(), held_out.min()) < 0
-    return (None, None) if unknown else (training, held_out)
+def examiner(experiment: Experiment, run: Run, count: int, seed: int = 0) -> Examiner:
+    """What looks at so many examples of each kind of the run."""
+    return Examiner(
+        experiment.gan,
+        experiment.source,
+        experiment.spec,
+        count=count,
+        series=run.read_series,
+        every=experiment.cadences.log,
+        ruled_out=unfit_remedies(experiment),
+        seed=seed,
+    )
 
 
 class AlarmPrinter:
@@ -95,20 +77,15 @@ class AlarmPrinter:
         self._console = console
         self._known = {row["name"] for row in recorded_alarms(run)}
 
-    def watch(
+    def alarms(
         self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm] | None
     ) -> None:
         """Prints what is new."""
         for alarm in alarms or ():
             if alarm.key not in self._known:
                 self._known.add(alarm.key)
-                self._console.print(
-                    f"Alarm ({alarm.name}) at step {step:,}: {alarm.sentence}",
-                    style="yellow",
-                    highlight=False,
-                    markup=False,
-                    soft_wrap=True,
-                )
+                text = Text(f"Alarm ({alarm.name}) at step {step:,}: {alarm.sentence}", "yellow")
+                self._console.print(text, soft_wrap=True)
 
 
 def recorded_alarms(run: Run) -> list[Json]:
@@ -124,24 +101,18 @@ def recorded_alarms(run: Run) -> list[Json]:
     return list(found.values())
 
 
-def impossible_alarms(run: Run, experiment: Experiment) -> dict[str, str]:
-    """The alarms that could not be raised, with the reason."""
-    spec = experiment.source.spec
-    training = EXAMPLES if spec.examples is None else min(EXAMPLES, spec.examples)
+def impossible_alarms(run: Run, experiment: Experiment, count: int = EXAMPLES) -> dict[str, str]:
+    """The alarms that cannot be decided on so many examples of each kind, with the reason."""
+    source, spec = experiment.source, experiment.source.spec
+    # Tails are examined of the columns of tables, and of vectors without known modes.
+    compared = spec.kind == "vector" and source.modes is None
     return undecided_alarms(
         run.read_series(),
-        training=training,
-        held_out=min(EXAMPLES, spec.held_out),
-        fake=EXAMPLES,
-        columns=tail_columns(experiment),
+        training=count if spec.examples is None else min(count, spec.examples),
+        held_out=min(count, spec.held_out),
+        fake=count,
+        columns=spec.user_shape[0] if compared else 0,
     )
-
-
-def tail_columns(experiment: Experiment) -> int:
-    """Columns whose tails are examined: of tables and of vectors without known modes."""
-    source = experiment.source
-    compared = source.spec.kind == "vector" and source.modes is None
-    return source.spec.user_shape[0] if compared else 0
 
 
 def examined_steps(run: Run) -> list[int]:
@@ -188,7 +159,7 @@ class Theory:
     on the others.
 
     Args:
-        experiment: whose networks are looked at.
+        experiment: the run.
         real: held-out examples `(n, 2)` in user units.
 
     Raises:
@@ -289,18 +260,10 @@ class Comparison:
 
     def figures(self) -> Json:
         """All figures, ready for JSON."""
-
-        def plain(each: object) -> Json:
-            return {k: v for k, v in dataclasses.asdict(each).items() if k != "calibration"}
-
-        return {
-            "learnt": plain(self.found.learnt),
-            "floor": plain(self.found.floor),
-            "jensen_shannon": self.found.jensen_shannon,
-            "real": self.found.real,
-            "fake": self.found.fake,
-            "fitted": self.found.fitted,
-        }
+        found = dataclasses.asdict(self.found)
+        for player in ("learnt", "floor"):
+            del found[player]["calibration"]
+        return found
 
     def scalars(self) -> dict[str, float]:
         """What is worth a curve."""

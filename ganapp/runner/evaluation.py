@@ -1,10 +1,13 @@
-"""Evaluation of a run: best and last generator, baselines, the report and what is shown of it."""
+"""Evaluation: best and last generator, baselines, the report, its pictures and its figures."""
 
+import functools
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
+import PIL.Image
 from rich.table import Table
 
 from ganapp.config.members import option_names
@@ -12,17 +15,13 @@ from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
 from ganapp.models.tensors import Tensors
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
-from ganapp.runner.experiment import Experiment, real_count
-from ganapp.runner.pictures import draw_curves, draw_pictures
-from ganapp.runner.saved_runs import (
-    HasGenerator,
-    check_comparable,
-    load_networks,
-)
+from ganapp.runner.experiment import Experiment, StoredData, real_count
+from ganapp.runner.saved_runs import HasGenerator, check_comparable, load_networks
 from ganapp.runs import Json, Run
-from ganapp.screen import ARROWS, console, short_number, stage, warn
+from ganapp.screen import ARROWS, console, say, short_number, stage, warn
 from ganapp.training.baselines import Fitted, RealData
 from ganapp.training.data import Source
+from ganapp.training.evaluation import pictures
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import Paths
 from ganapp.training.evaluation.metrics.class_histogram import weak_features_note
@@ -32,8 +31,12 @@ from ganapp.training.evaluation.report import (
     short_missing_notes,
     write_report,
 )
+from ganapp.training.evaluation.table_pictures import association_page, marginal_page
 from ganapp.training.evaluation.verdict import verdict
+from ganapp.training.files import write_atomically
 from ganapp.training.rows_on_disk import generated_rows
+
+GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
 
 
 def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> None:
@@ -51,13 +54,13 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
             best, samples = _report(experiment, run, "best")
     except UserError as error:  # the last one is whole: evaluate what there is
         warn(f"{error} Only the last generator is judged.")
-    source, judge = experiment.source.original, experiment.judge
+    source, evaluator = experiment.source.original, experiment.evaluator
     with stage("Drawing the report"):
         drawn = draw_pictures(
-            source, judge, run.directory, samples, best or last, whose="the best generator"
+            source, evaluator, run.directory, samples, best or last, whose="the best generator"
         ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
     with stage("Evaluating the baselines"):
-        baselines = baseline_rows(experiment.config.evaluation, source, judge)
+        baselines = baseline_rows(experiment.config.evaluation, source, evaluator)
     write_report(
         run.directory,
         title=run.name,
@@ -68,14 +71,14 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         looks=len(examined_steps(run)),
         undecided=impossible_alarms(run, experiment),
         baselines=baselines,
-        seconds=judge.baseline_seconds,
+        seconds=evaluator.baseline_seconds,
     )
     report = run.read_report()
     if as_json:
         console.print_json(json.dumps(report))
     else:
-        show_figures(report, seconds=judge.baseline_seconds)
-        console.print(f"Report: {run.directory / 'report.md'}", soft_wrap=True)
+        show_figures(report, seconds=evaluator.baseline_seconds)
+        say(f"Report: {run.directory / 'report.md'}")
 
 
 def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarray:
@@ -88,7 +91,7 @@ def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndar
     step = load_networks(experiment.gan, run, which)
     evaluation = experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
-    return {"step": step, **report_on(experiment, experiment.judge, samples)}, samples
+    return {"step": step, **report_on(experiment, experiment.evaluator, samples)}, samples
 
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:
@@ -99,10 +102,10 @@ def requested_labels(experiment: Experiment) -> np.ndarray | None:
     return experiment.gan.requested_labels(evaluation.samples, seed=evaluation.seed)
 
 
-def report_on(experiment: Experiment, judge: Evaluator, samples: np.ndarray) -> Json:
+def report_on(experiment: Experiment, evaluator: Evaluator, samples: np.ndarray) -> Json:
     """A report on `generate_samples`, with the requested classes and paths between latents."""
     labels, paths = requested_labels(experiment), latent_paths(experiment)
-    return judge.report(samples, labels=labels, paths=paths).as_dict()
+    return evaluator.report(samples, labels=labels, paths=paths).as_dict()
 
 
 def latent_paths(experiment: Experiment) -> Paths:
@@ -122,7 +125,7 @@ def latent_paths(experiment: Experiment) -> Paths:
     )
 
 
-def baseline_rows(evaluation: EvaluationConfig, source: Source, judge: Evaluator) -> list[Json]:
+def baseline_rows(evaluation: EvaluationConfig, source: Source, evaluator: Evaluator) -> list[Json]:
     """Rows about the baselines that a run asks for; none if it asks for the mixture alone.
 
     The mixture's own column stands beside every figure anyway. Its time is printed and written
@@ -139,7 +142,7 @@ def baseline_rows(evaluation: EvaluationConfig, source: Source, judge: Evaluator
         options = {key: shared[key] for key in option_names("baseline", name) & shared.keys()}
         member = BaselineConfig(name=name, **options)
         try:
-            row, _, _ = fit_and_evaluate(member, evaluation, source, judge, seed=evaluation.seed)
+            row, _, _ = fit_and_evaluate(member, evaluation, source, evaluator)
         except ValueError as error:  # such as too many dimensions for a full covariance
             raise UserError(f"`evaluation.baselines`: {error}") from error
         rows.append(row)
@@ -147,12 +150,7 @@ def baseline_rows(evaluation: EvaluationConfig, source: Source, judge: Evaluator
 
 
 def fit_and_evaluate(
-    member: BaselineConfig,
-    evaluation: EvaluationConfig,
-    source: Source,
-    judge: Evaluator,
-    *,
-    seed: int,
+    member: BaselineConfig, evaluation: EvaluationConfig, source: Source, evaluator: Evaluator
 ) -> tuple[Json, np.ndarray, Fitted]:
     """The row of a report about one baseline, its samples, and the fitted baseline."""
     count = real_count(evaluation, source)
@@ -163,33 +161,27 @@ def fit_and_evaluate(
         modes=source.modes,
     )
     began = time.perf_counter()
-    fitted = member.build().fit(data, seed=seed)
+    fitted = member.build().fit(data, seed=evaluation.seed)
     fit_seconds = time.perf_counter() - began
     began = time.perf_counter()
-    samples = fitted.sample(evaluation.samples, seed)
+    samples = fitted.sample(evaluation.samples, evaluation.seed)
     sample_seconds = time.perf_counter() - began
     held_out, _ = source.held_out_examples(count)
+    facts = fitted.facts(held_out) if len(held_out) else {}
     row = {
         "name": member.name,
         "title": fitted.name,
         "options": member.options,
         "fit_seconds": round(fit_seconds, 3),
         "sample_seconds": round(sample_seconds, 3),
-        "facts": _plain(fitted.facts(held_out)) if len(held_out) else {},
-        "figures": judge.evaluate(samples),
+        "facts": {key: each if np.isfinite(each) else None for key, each in facts.items()},
+        "figures": evaluator.evaluate(samples),
     }
     return row, samples, fitted
 
 
-def _plain(facts: dict[str, float]) -> dict[str, float | None]:
-    return {key: value if np.isfinite(value) else None for key, value in facts.items()}
-
-
 def show_figures(
-    report: Json,
-    *,
-    title: str = "",
-    seconds: Mapping[str, float] | None = None,
+    report: Json, *, title: str = "", seconds: Mapping[str, float] | None = None
 ) -> None:
     """Prints the figures of a report beside floor and baseline, and the verdict.
 
@@ -201,14 +193,11 @@ def show_figures(
     chosen = report["best"] or report["last"]
     console.print(_figures_table(report, title))
     for sentence in short_missing_notes(chosen, report["last"] if report["best"] else None):
-        console.print(f"- {sentence}", style="dim", markup=False, highlight=False)
-    for remark in (
-        *_remarks(chosen),
-        *([baseline_seconds_note(chosen, seconds)] if seconds else ()),
-    ):
-        console.print(remark, style="dim", highlight=False, soft_wrap=True)
-    said = verdict(chosen, "This sample") if title else verdict(chosen)
-    console.print(said, highlight=False, soft_wrap=True)
+        console.print(f"- {sentence}", style="dim")
+    for remark in (*_remarks(chosen), baseline_seconds_note(chosen, seconds) if seconds else None):
+        if remark is not None:
+            say(remark, style="dim")
+    say(verdict(chosen, "This sample") if title else verdict(chosen))
 
 
 def _figures_table(report: Json, title: str) -> Table:
@@ -243,22 +232,118 @@ def _figures_table(report: Json, title: str) -> Table:
     return table
 
 
-def _remarks(chosen: Json) -> Iterator[str]:
+def _remarks(chosen: Json) -> list[str | None]:
     details = chosen["details"]
-    yield (
-        f"matched and floor: {chosen['counts']['matched']:,} samples and as many held-out examples "
-        f"against the training data; baseline: {chosen['baseline']}; counts: generated/real."
-    )
-    if "expected_kl" in (stacks := details.get("modes", {})):
-        yield (
-            f"mode KL: a perfect sampler is expected to have {stacks['expected_kl']:.4f} at this "
-            "count."
-        )
+    modes = details.get("modes", {})
     accuracies = [
-        details.get(name, {}).get("classifier_accuracy") for name in ("classes_found", "modes")
+        found["classifier_accuracy"]
+        for found in (details.get("classes_found", {}), modes)
+        if found.get("classifier_accuracy")
     ]
-    for accuracy in filter(None, accuracies):
-        yield f"Classes: told by a classifier that is right on {accuracy:.1%} of the held-out data."
-    if (caution := weak_features_note(chosen)) is not None:
-        yield caution
-    yield from lost_tails_note(chosen)
+    return [
+        f"matched and floor: {chosen['counts']['matched']:,} samples and as many held-out examples "
+        f"against the training data; baseline: {chosen['baseline']}; counts: generated/real.",
+        f"mode KL: a perfect sampler is expected to have {modes['expected_kl']:.4f} at this count."
+        if "expected_kl" in modes
+        else None,
+        *(
+            f"Classes: told by a classifier that is right on {each:.1%} of the held-out data."
+            for each in accuracies
+        ),
+        weak_features_note(chosen),
+        *lost_tails_note(chosen),
+    ]
+
+
+def painter(
+    data: StoredData, columns: int | None = None
+) -> Callable[[np.ndarray], PIL.Image.Image]:
+    """What draws samples: a grid of images, columns of a table, or points."""
+    spec, modes = data.spec, data.modes
+    if data.stacked:
+        return lambda samples: pictures.image_grid(pictures.side_by_side(samples), columns)
+    if spec.kind == "image":
+        return lambda samples: pictures.image_grid(samples, columns)
+    if spec.kind == "video":
+        return pictures.film_strips
+    if spec.table is not None:
+        return functools.partial(marginal_page, table=spec.table, real=data.real)
+    if modes is None:
+        return functools.partial(pictures.scatter, real=data.real)
+    return functools.partial(pictures.scatter, centres=modes.centres, sigma=modes.sigma)
+
+
+def draw_pictures(
+    source: Source,
+    evaluator: Evaluator,
+    directory: Path,
+    samples: np.ndarray,
+    report: Json,
+    *,
+    whose: str,
+) -> dict[str, str]:
+    """Saves the pictures of a report in `directory/pictures`; their relative paths by caption.
+
+    Args:
+        source: what the samples imitate.
+        evaluator: of the source.
+        directory: of the report.
+        samples: `(n, *shape)` in user units.
+        report: on them.
+        whose: for the caption.
+    """
+    spec, folder = source.spec, directory / "pictures"
+    folder.mkdir(exist_ok=True)
+    # Columns of a table need all samples, images and points a few.
+    some = samples if spec.table is not None else samples[:GRID]
+    drawn = {f"Samples of {whose}": ("samples", painter(StoredData.of(source))(some))}
+    if spec.table is not None and len(spec.table.varying) > 1:
+        real, _ = source.training_examples()
+        picture = association_page(samples, table=spec.table, real=real)
+        drawn["How columns go together"] = ("associations", picture)
+    if spec.pixels:
+        picture = _above_nearest(source, evaluator, samples)
+        drawn["Samples above their nearest training examples"] = ("neighbours", picture)
+    classes = report["details"].get("classes_found", {})
+    if "histogram" in classes:
+        picture = pictures.class_histogram(
+            classes["histogram"], classes.get("training_histogram"), classes["names"]
+        )
+        drawn["Classes of the samples, by a classifier"] = ("classes", picture)
+    for name, picture in drawn.values():
+        picture.save(folder / f"{name}.png")
+    paths = {caption: f"pictures/{name}.png" for caption, (name, _) in drawn.items()}
+    if spec.kind == "video":
+        write_atomically(
+            folder / "clips.gif", pictures.animated(pictures.clip_grid(samples[:MOVING]))
+        )
+        paths[f"Clips of {whose}"] = "pictures/clips.gif"
+    return paths
+
+
+def _above_nearest(source: Source, evaluator: Evaluator, samples: np.ndarray) -> PIL.Image.Image:
+    moving = source.spec.kind == "video"
+    some, columns = (samples[:FILMS], 1) if moving else (samples[:NEIGHBOURS], 16)
+    _, nearest = evaluator.nearest_training_examples(some)
+    train, _ = source.training_examples()
+    apart = pictures.side_by_side if source.channel_images is not None else np.asarray
+    sides = map(pictures.films if moving else apart, (some, train[nearest]))
+    return pictures.nearest_neighbours(*sides, np.arange(len(some)), columns)
+
+
+def draw_curves(run: Run, best: Json | None, last: Json, *, metric: str) -> dict[str, str]:
+    """Saves the curves of the figures along a training; their relative path by caption, if any."""
+    figures = (best or last)["figures"]
+    curves = pictures.evaluation_curves(
+        [row for row in run.read_metrics() if isinstance(row.get("evaluation"), dict)],
+        better={key: figure["better"] for key, figure in figures.items()},
+        names={key: figure["name"] for key, figure in figures.items()},
+        first=metric,
+        best=best and best["step"],
+        last=last["step"],
+    )
+    if curves is None:
+        return {}
+    curves.save(run.directory / "pictures" / "figures.png")
+    caption = "Figures along the training, of other latents than the report's"
+    return {caption: "pictures/figures.png"}

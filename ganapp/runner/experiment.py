@@ -1,10 +1,11 @@
-"""From a configuration to the objects of a run."""
+"""From a configuration to the objects of a run: data, networks, the compiled GAN."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import importlib.metadata
+import inspect
 import io
 import math
 import platform
@@ -20,21 +21,13 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp import __version__
-from ganapp.config.former_settings import EXTENSIONS
-from ganapp.config.members import AnnealConfig
-from ganapp.config.rules import refuse
-from ganapp.config.schema import Config, EvaluationConfig, OptimizerSection, TrainingConfig
+from ganapp.config.schema import Config, EvaluationConfig, TrainingConfig
 from ganapp.errors import UserError, as_user_errors
+from ganapp.models import rules
+from ganapp.models.batches import packed_shape
 from ganapp.models.gan import GAN
-from ganapp.models.rules import CombinationWarning
-from ganapp.runner.networks import (
-    check_conditions,
-    class_shares,
-    is_told_classes,
-    make_discriminator,
-    make_generator,
-)
-from ganapp.runner.pictures import Backdrop, backdrop_of
+from ganapp.models.networks import GENERATORS
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, input_shapes
 from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
@@ -43,22 +36,21 @@ from ganapp.training.diagnostics.alarms import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import EvaluationData
-from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
-from ganapp.training.objectives import Objective
-from ganapp.training.optimizers import OptimizerConfig
-from ganapp.training.priors import DRAWS_VERSION
-from ganapp.training.schedules import Anneal
+from ganapp.training.priors import DRAWS_VERSION, Prior
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 # Real examples that pictures of points and tables show behind the samples: enough for their
 # histograms, and few enough that a run does not become a copy of the data.
-EXAMPLES = 1000
+POINTS = EXAMPLES = 1000
 # Steps from which on a run is evaluated on as many samples as its report: evaluating a shorter
 # one on as many takes longer than training it.
 WHOLE = 2000
 FEWEST_SAMPLES = 250  # of which figures still mean something
+OBSERVATIONS = 256  # that a run keeps, to make samples for
+OBSERVED = "observed_"  # in front of their names in the file
+UNCONDITIONAL = "none"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +58,6 @@ class Experiment:
     """The objects of one run.
 
     Args:
-        config: the configuration they come from.
-        source: the data.
-        strategy: where the updates happen.
-        gan: networks and prior, compiled.
         steps_per_epoch: generator steps of an epoch.
         data: what the networks were made for. Of a run that goes on or is evaluated it is what the
             run has kept, whatever the source holds now.
@@ -105,8 +93,7 @@ class Experiment:
     @cached_property
     def cadences(self) -> Cadences:
         """How often the run is recorded, evaluated and saved."""
-        config = self.config
-        return cadences_of(config.training, config.evaluation, self.scheduled_steps)
+        return cadences_of(self.config.training, self.config.evaluation, self.scheduled_steps)
 
     @property
     def examples_per_step(self) -> int:
@@ -114,22 +101,21 @@ class Experiment:
         return self.config.training.batch_size * self.config.objective.discriminator_steps
 
     @cached_property
-    def judge(self) -> Evaluator:
+    def evaluator(self) -> Evaluator:
         """The evaluator of this run's samples; fitted on the real data at first use."""
-        return checked_evaluator(self.config.evaluation, self.source, cache=self.cache)
+        return make_evaluator(self.config.evaluation, self.source, cache=self.config.data.cache)
 
     @property
-    def cache(self) -> Path:
-        """Where what is prepared once is kept."""
-        return self.config.data.cache
+    def networks(self) -> dict[str, keras.Model]:
+        """Both players by name."""
+        return {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
 
     @cached_property
     def histories(self) -> dict[str, WeightHistory]:
-        """What tells how far each player's weights are from their average over the training."""
-        players = {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
+        """How far each player's weights are from their average over the training."""
         return {
             name: WeightHistory([variable.value for variable in network.trainable_variables])
-            for name, network in players.items()
+            for name, network in self.networks.items()
         }
 
     def state(self) -> dict[str, list[tf.Variable]]:
@@ -139,7 +125,6 @@ class Experiment:
 
     def manifest(self) -> Json:
         """What everything downstream needs to know of the run."""
-        networks = {"generator": self.gan.generator, "discriminator": self.gan.discriminator}
         return {
             "versions": versions(),
             "data": self.spec.as_dict(),
@@ -148,7 +133,7 @@ class Experiment:
             "draws": DRAWS_VERSION,
             "seed": self.config.training.seed,
             "configuration": self.config.model_dump(mode="json", exclude_none=True),
-            "parameters": {name: network.count_params() for name, network in networks.items()},
+            "parameters": {name: network.count_params() for name, network in self.networks.items()},
             "steps_per_epoch": self.steps_per_epoch,
             "total_steps": self.total_steps,
             "extended_from": list(self.lengths),
@@ -177,15 +162,19 @@ def compose(
         UserError: if the parts do not fit each other.
     """
     training = config.training
-    _compute_deterministically(config)
-    with _default_precision_after(), as_user_errors(config.data.source):
+    with _composition(config):
         strategy = make_strategy(training.replicas)
         source = config.data.build()
         steps = _steps_per_epoch(config, source)
         _check_batch(config, strategy)
-        _check_metric(config, source)
+        metric = config.evaluation.metric
+        if metric in MODE_METRICS and metric not in source.metrics:
+            raise ValueError(
+                f"`evaluation.metric` can be {metric!r} only for data with known modes. "
+                f"Received: data.source={source.spec.name!r}"
+            )
         check_baselines(config.evaluation.baselines, source)
-        refuse(config, kind=source.spec.kind)
+        rules.refuse(config.combination(source.spec.kind))
         config.evaluation.features.build().check(source.original.spec)
         data = stored or stored_data_of(config, source)
         keras.config.set_dtype_policy(training.precision)
@@ -202,21 +191,19 @@ def compose_gan(config: Config, data: StoredData, steps: int) -> GAN:
     Raises:
         UserError: if the parts do not fit each other.
     """
-    _compute_deterministically(config)
-    with _default_precision_after(), as_user_errors(config.data.source):
+    with _composition(config):
         keras.config.set_dtype_policy(config.training.precision)
         return _compiled_gan(config, data, steps)
 
 
-def _compute_deterministically(config: Config) -> None:
+@contextlib.contextmanager
+def _composition(config: Config) -> Iterator[None]:
+    """Turns on determinism where it is configured; puts back the precision of layers at the end."""
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-
-
-@contextlib.contextmanager
-def _default_precision_after() -> Iterator[None]:
     try:
-        yield
+        with as_user_errors(config.data.source):
+            yield
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -225,8 +212,8 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     training = config.training
     prior = config.generator.prior.build()
     gan = GAN(
-        make_generator(config, prior, data.spec),
-        make_discriminator(config, data.spec),
+        _make_generator(config, prior, data.spec),
+        _make_discriminator(config, data.spec),
         prior,
         class_shares=data.class_shares or None,
         seed=training.seed,
@@ -236,10 +223,14 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     )
     if data.observations:
         gan.set_observations(**data.observations)
-    objective = _objective(config, total_steps)
+    objective = config.objective.extended(
+        updates=total_steps,
+        generator_optimizer=config.generator.optimizer.build(),
+        discriminator_optimizer=config.discriminator.optimizer.build(),
+    )
     with warnings.catch_warnings():
         # The plan shows the same advice in the words of the configuration.
-        warnings.simplefilter("ignore", CombinationWarning)
+        warnings.simplefilter("ignore", rules.CombinationWarning)
         gan.compile(
             objective.generator_optimizer.build(total_steps),
             objective.discriminator_optimizer.build(total_steps * objective.discriminator_steps),
@@ -248,30 +239,6 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
             steps_per_execution=training.steps_per_execution,
         )
     return gan
-
-
-def _objective(config: Config, total_steps: int) -> Objective:
-    section = config.objective
-    extensions = {
-        table: tuple(each.build(updates=total_steps) for each in getattr(section, table).values())
-        for table in EXTENSIONS
-    }
-    return section.build(
-        discriminator_steps=section.discriminator_steps,
-        constraint=section.constraint.build(),
-        **extensions,
-        generator_optimizer=_optimizer(config.generator.optimizer),
-        discriminator_optimizer=_optimizer(config.discriminator.optimizer),
-    )
-
-
-def _optimizer(section: OptimizerSection) -> OptimizerConfig:
-    rate = _annealed(section.learning_rate)
-    return OptimizerConfig(name=section.name, learning_rate=rate, options=section.options)
-
-
-def _annealed(value: float | AnnealConfig) -> float | Anneal:
-    return value.anneal() if isinstance(value, AnnealConfig) else value
 
 
 def _steps_per_epoch(config: Config, source: Source) -> int:
@@ -308,28 +275,46 @@ def _check_batch(config: Config, strategy: tf.distribute.Strategy) -> None:
         )
 
 
-def _check_metric(config: Config, source: Source) -> None:
-    metric = config.evaluation.metric
-    if metric in MODE_METRICS and metric not in source.metrics:
-        raise ValueError(
-            f"`evaluation.metric` can be {metric!r} only for data with known modes. "
-            f"Received: data.source={source.spec.name!r}"
-        )
-
-
-def checked_evaluator(
+def make_evaluator(
     evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
 ) -> Evaluator:
-    """An evaluator that has every figure that is configured.
+    """Compares samples with the source's data as the section says.
+
+    Args:
+        cache: folder for what takes long to work out from the data.
 
     Raises:
-        UserError: the feature space cannot be made, or the data have no such figure.
+        UserError: the feature space cannot be made, or the data have no figure that is wanted.
     """
+    source = source.original
+    count = real_count(evaluation, source)
+    train, train_labels = source.training_examples(count)
+    held_out, held_out_labels = source.held_out_examples(count)
     try:
-        judge = make_evaluator(evaluation, source, cache=cache)
+        data = EvaluationData(
+            source.spec,
+            train=train,
+            held_out=held_out,
+            train_labels=train_labels,
+            held_out_labels=held_out_labels,
+            modes=source.modes,
+            channel_images=source.channel_images,
+            neighbours=evaluation.neighbours,
+            components=evaluation.components,
+            features=evaluation.features.build(),
+            cache=None if cache is None else cache / "evaluation",
+            seed=evaluation.seed,
+        )
+        evaluator = Evaluator(
+            data,
+            baseline_components=evaluation.baseline_components,
+            figures=evaluation.figures,
+            training_figures=(evaluation.metric,),
+            reference=evaluation.reference,
+        )
     except ValueError as error:
         raise UserError(str(error).strip()) from error
-    along, whole = judge.keys
+    along, whole = evaluator.keys
     metric, figures = {evaluation.metric}, set(evaluation.figures)
     for field, wanted, possible in (("metric", metric, along), ("figures", figures, whole)):
         if not wanted <= possible:
@@ -338,45 +323,7 @@ def checked_evaluator(
                 f"the feature space {evaluation.features.name!r}. "
                 f"Received: {', '.join(sorted(wanted - possible))}"
             )
-    return judge
-
-
-def make_evaluator(
-    evaluation: EvaluationConfig, source: Source, *, cache: Path | None = None
-) -> Evaluator:
-    """What compares samples with the source's data as the section says.
-
-    Args:
-        cache: folder for what takes long to work out from the data.
-
-    Raises:
-        ValueError: the feature space cannot be made.
-    """
-    source = source.original
-    count = real_count(evaluation, source)
-    train, train_labels = source.training_examples(count)
-    held_out, held_out_labels = source.held_out_examples(count)
-    data = EvaluationData(
-        source.spec,
-        train=train,
-        held_out=held_out,
-        train_labels=train_labels,
-        held_out_labels=held_out_labels,
-        modes=source.modes,
-        channel_images=source.channel_images,
-        neighbours=evaluation.neighbours,
-        components=evaluation.components,
-        features=evaluation.features.build(),
-        cache=None if cache is None else cache / "evaluation",
-        seed=evaluation.seed,
-    )
-    return Evaluator(
-        data,
-        baseline_components=evaluation.baseline_components,
-        figures=evaluation.figures,
-        training_figures=(evaluation.metric,),
-        reference=evaluation.reference,
-    )
+    return evaluator
 
 
 def real_count(evaluation: EvaluationConfig, source: Source) -> int | None:
@@ -396,49 +343,46 @@ def check_baselines(names: Sequence[str], source: Source) -> None:
             )
 
 
-def metric_direction(metric: str) -> str:
-    """`"higher"` or `"lower"`: which values of a figure are better."""
-    return next(m.figures[metric].better for m in METRICS if metric in m.figures)
-
-
-OBSERVATIONS = 256  # that a run keeps, to make samples for
-OBSERVED = "observed_"  # in front of their names in the file
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StoredData:
     """What the networks and the pictures of a run need to know of its data.
 
     Args:
-        spec: shapes, units, classes, and the columns of a table.
+        stacked: whether the channels of an image are pictures by themselves.
+        real: real examples in user units of a table, or of points without known modes.
         class_shares: share of each class in the training examples; empty where the generator is
             given no classes.
-        backdrop: what pictures of samples show behind them.
         observations: of held-out examples, in model units, by name: what samples are made for
             where nobody says another; empty where the generator takes none.
     """
 
     spec: DataSpec
-    class_shares: tuple[float, ...]
-    backdrop: Backdrop
+    stacked: bool = False
+    modes: Mixture | None = None
+    real: np.ndarray | None = None
+    class_shares: tuple[float, ...] = ()
     observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
-    def write(self, run: Run) -> None:
-        """Writes all but `spec`, which is in the manifest, to the run.
+    @classmethod
+    def of(cls, source: Source, *, examples: int | None = None, **networks: object) -> StoredData:
+        """What pictures need of this source; of a table so many real rows, all when `None`."""
+        spec, modes, real = source.spec, source.modes, None
+        if spec.table is not None:
+            real, _ = source.training_examples(examples)
+        elif spec.kind == "vector" and modes is None:
+            real, _ = source.held_out_examples(POINTS)
+        stacked = source.channel_images is not None
+        return cls(spec=spec, stacked=stacked, modes=modes, real=real, **networks)
 
-        The same data give the same bytes.
-        """
-        arrays: dict[str, np.ndarray] = {
-            "class_shares": np.asarray(self.class_shares, np.float64),
-            "stacked": np.asarray(self.backdrop.stacked),
-        }
-        if self.backdrop.modes is not None:
-            arrays |= {
-                "centres": np.asarray(self.backdrop.modes.centres),
-                "sigma": np.asarray(self.backdrop.modes.sigma),
-            }
-        if self.backdrop.real is not None:
-            arrays["real"] = np.asarray(self.backdrop.real)
+    def write(self, run: Run) -> None:
+        """Writes all but `spec`, which is in the manifest; the same data give the same bytes."""
+        arrays = {"class_shares": np.asarray(self.class_shares, np.float64)}
+        arrays["stacked"] = np.asarray(self.stacked)
+        if self.modes is not None:
+            arrays["centres"] = np.asarray(self.modes.centres)
+            arrays["sigma"] = np.asarray(self.modes.sigma)
+        if self.real is not None:
+            arrays["real"] = np.asarray(self.real)
         arrays |= {f"{OBSERVED}{name}": np.asarray(x) for name, x in self.observations.items()}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
@@ -446,19 +390,11 @@ class StoredData:
 
 
 def stored_data_of(config: Config, source: Source) -> StoredData:
-    """What a run on this source will keep.
-
-    Raises:
-        ValueError: the generator is to be given classes that the data do not have, or that no part
-            of the discriminator looks at, or the other way round.
-    """
-    check_conditions(config, source.spec)
-    shares = class_shares(source) if is_told_classes(config) else ()
-    backdrop = backdrop_of(source, examples=EXAMPLES)
+    """What a run on this source will keep; a `ValueError` where its classes do not fit."""
+    _check_conditions(config, source.spec)
+    shares = _class_shares(source) if config.generator.condition != UNCONDITIONAL else ()
     observations = source.held_out_observations(OBSERVATIONS)
-    return StoredData(
-        spec=source.spec, class_shares=shares, backdrop=backdrop, observations=observations
-    )
+    return StoredData.of(source, examples=EXAMPLES, class_shares=shares, observations=observations)
 
 
 def read_stored_data(run: Run) -> StoredData | None:
@@ -479,13 +415,14 @@ def read_stored_data(run: Run) -> StoredData | None:
         return None
     try:
         spec = DataSpec.from_dict(described)
-        shares = tuple(map(float, arrays["class_shares"]))
-        observations = {name: arrays[f"{OBSERVED}{name}"] for name in spec.conditions}
+        centres = arrays.get("centres")
         return StoredData(
             spec=spec,
-            class_shares=shares,
-            backdrop=_backdrop(spec, arrays),
-            observations=observations,
+            stacked=bool(arrays["stacked"]),
+            modes=None if centres is None else Mixture(centres, float(arrays["sigma"])),
+            real=arrays.get("real"),
+            class_shares=tuple(map(float, arrays["class_shares"])),
+            observations={name: arrays[f"{OBSERVED}{name}"] for name in spec.conditions},
         )
     except KeyError as error:
         raise run.damaged(run.data) from error
@@ -496,38 +433,125 @@ def read_stored_data(run: Run) -> StoredData | None:
         ) from error
 
 
-def _backdrop(spec: DataSpec, arrays: Mapping[str, np.ndarray]) -> Backdrop:
-    modes = Mixture(arrays["centres"], float(arrays["sigma"])) if "centres" in arrays else None
-    return Backdrop(
-        spec=spec, stacked=bool(arrays["stacked"]), modes=modes, real=arrays.get("real")
+def _class_shares(source: Source) -> tuple[float, ...]:
+    """Share of each class in the training examples whose label is known.
+
+    Raises:
+        ValueError: no labels, one class only, or a class without examples.
+    """
+    labels = source.training_labels()
+    if labels is None or len(known := labels[labels >= 0]) == 0:
+        raise ValueError(
+            "`generator.condition` needs data with labels; 'none' is for data without. "
+            f"Received: data.source={source.spec.name!r}, which has none"
+        )
+    counts = np.bincount(known, minlength=len(source.spec.classes))
+    if len(counts) < 2 or not counts.all():
+        empty = ", ".join(map(str, np.flatnonzero(counts == 0)))
+        found = f"no examples of class {empty}" if empty else "one class"
+        raise ValueError(
+            "`generator.condition` needs at least two classes with training examples in each. "
+            f"Received: data.source={source.spec.name!r} with {found}"
+        )
+    return tuple(float(count) for count in counts / counts.sum())
+
+
+def _make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
+    """The generator for latents of the prior, of examples as `spec` has them."""
+    section, options = config.generator, _head(config, spec)
+    layers = {name: part.first_layer() for name, part in prior.parts.items()}
+    layers = {name: layer for name, layer in layers.items() if layer is not None}
+    inputs = {name: (size,) for name, size in prior.sizes.items()} | {
+        name: layer.compute_output_shape((None, prior.sizes[name]))[1:]
+        for name, layer in layers.items()
+    }
+    inputs |= dict(spec.conditions)
+    if section.condition != UNCONDITIONAL:
+        inputs[LABEL] = (len(spec.classes),)
+        options["condition"] = section.condition
+        if spec.label_start is not None:
+            options["class_start"] = spec.label_start
+    network = section.build(inputs, spec.shape, **options)
+    return _with_first_layers(network, layers, prior.sizes)
+
+
+def _with_first_layers(
+    network: keras.Model, layers: dict[str, keras.layers.Layer], sizes: dict[str, int]
+) -> keras.Model:
+    """The network behind layers of some of its inputs, which are of the `sizes` given."""
+    if not layers:
+        return network
+    inputs = {
+        name: keras.Input((sizes[name],) if name in layers else shape, name=name)
+        for name, shape in input_shapes(network, LATENT).items()
+    }
+    values = {name: layers[name](x) if name in layers else x for name, x in inputs.items()}
+    if isinstance(network.input, dict):
+        return keras.Model(inputs, network(values), name=network.name)
+    return keras.Model(*inputs.values(), network(*values.values()), name=network.name)
+
+
+def _make_discriminator(config: Config, spec: DataSpec) -> keras.Model:
+    """The discriminator of examples as `spec` has them, in packs or of a class if asked."""
+    section, classes = config.discriminator, len(spec.classes)
+    options: dict[str, object] = {"condition": section.condition}
+    inputs = {EXAMPLE: packed_shape(spec.shape, section.packing)} | dict(spec.conditions)
+    if spec.partly_labelled:
+        options["class_start"] = spec.label_start
+    if section.condition != UNCONDITIONAL or spec.partly_labelled:
+        inputs[LABEL] = (classes,)
+    if config.objective.classifies:
+        options["heads"] = {"class_logits": classes}
+    return section.build(inputs, **options)
+
+
+def _head(config: Config, spec: DataSpec) -> dict[str, object]:
+    """How the generator must end for these data, for networks that can."""
+    if not spec.blocks:
+        return {}
+    able = [n for n, each in GENERATORS.items() if "head" in inspect.signature(each).parameters]
+    if config.generator.network not in able:
+        raise ValueError(
+            f"`generator.network` must be {' or '.join(map(repr, able))} for tables. "
+            f"Received: {config.generator.network!r}"
+        )
+    return {"head": spec.blocks}
+
+
+def _check_conditions(config: Config, spec: DataSpec) -> None:
+    """Refuses classes that one player is told and the other does not look at."""
+    told = config.generator.condition != UNCONDITIONAL
+    seen = config.discriminator.condition != UNCONDITIONAL or config.objective.classifies
+    if spec.partly_labelled and not told:
+        raise ValueError(
+            "`generator.condition` ('concatenation' or 'embedding') is needed for a table of which "
+            f"some rows lack the label {spec.table.label!r}; or leave `data.label` out, and that "
+            "column may be empty like any other. Received: generator.condition='none'"
+        )
+    # Whoever looks at a row that says its class looks at the class.
+    if told == seen or (told and spec.label_start is not None):
+        return
+    if told:
+        raise ValueError(
+            "`generator.condition` needs a discriminator that looks at the class: set "
+            "`--set discriminator.condition=projection`, or `--set "
+            "'objective.terms.auxiliary_classifier={}'`. "
+            f"Received: generator.condition={config.generator.condition!r} alone"
+        )
+    raise ValueError(
+        "`generator.condition` ('concatenation', 'embedding' or 'batch_norm') is needed where the "
+        "discriminator looks at the class. Received: generator.condition='none' with "
+        f"discriminator.condition={config.discriminator.condition!r}"
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class Usual:
-    """The cadence of a setting that is left out.
-
-    Args:
-        every: steps between two times, in a run that is long enough.
-        least: how many times a shorter run gets, as far as it has steps.
-        most: how many times a longer run gets; `None` for as many as there are.
-    """
-
-    every: int
-    least: int
-    most: int | None = None
-
-    def over(self, steps: int) -> int:
-        """Steps between two times in a run of so many steps."""
-        fewest = 1 if self.most is None else math.ceil(steps / self.most)
-        return max(min(self.every, math.ceil(steps / self.least)), fewest)
-
-
+# Cadences of settings that are left out: steps between two times in a run that is long enough; how
+# many times a shorter run gets, as far as it has steps; and a longer one at most.
 USUAL = {
-    "log_every": Usual(50, least=50),
-    "checkpoint_every": Usual(500, least=5),
-    "sample_every": Usual(500, least=4, most=100),
-    "evaluate_every": Usual(1000, least=2, most=50),
+    "log_every": (50, 50, math.inf),
+    "checkpoint_every": (500, 5, math.inf),
+    "sample_every": (500, 4, 100),
+    "evaluate_every": (1000, 2, 50),
 }
 
 
@@ -536,10 +560,6 @@ class Cadences:
     """Steps between two times of everything that happens along a training.
 
     Args:
-        log: rows of scalars.
-        checkpoint: checkpoints.
-        sample: pictures.
-        evaluate: evaluations.
         samples: how many samples an evaluation is made on.
         notes: sentences on settings that did not fit the length of the run.
     """
@@ -558,24 +578,17 @@ def cadences_of(training: TrainingConfig, evaluation: EvaluationConfig, steps: i
     What the configuration leaves out goes by the length of the run; what it sets holds, unless the
     run is over before the first time.
     """
-    every, notes = {}, []
-    for name, usual in USUAL.items():
-        given, fitting = getattr(training, name), usual.over(steps)
-        every[name] = fitting if given is None or given > steps else given
+    found, notes = {}, []
+    for name, (every, least, most) in USUAL.items():
+        given = getattr(training, name)
+        fitting = max(min(every, math.ceil(steps / least)), math.ceil(steps / most), 1)
         if given is not None and given > steps:
             notes.append(
                 f"`training.{name}` is {given:,}, more than the {steps:,} steps of this run; it is "
                 f"taken as {fitting:,}"
             )
-    samples = _samples_along(evaluation, steps)
-    return Cadences(
-        **{name.removesuffix("_every"): steps for name, steps in every.items()},
-        samples=samples,
-        notes=tuple(notes),
-    )
-
-
-def _samples_along(evaluation: EvaluationConfig, steps: int) -> int:
-    fitting = math.ceil(evaluation.samples * min(1.0, steps / WHOLE))
+        found[name.removesuffix("_every")] = fitting if given is None or given > steps else given
+    samples = math.ceil(evaluation.samples * min(1.0, steps / WHOLE))
     # Nearest neighbours are looked for among the samples.
-    return min(evaluation.samples, max(fitting, FEWEST_SAMPLES, evaluation.neighbours + 1))
+    samples = min(evaluation.samples, max(samples, FEWEST_SAMPLES, evaluation.neighbours + 1))
+    return Cadences(**found, samples=samples, notes=tuple(notes))

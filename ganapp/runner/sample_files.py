@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
+import itertools
 import math
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,14 +21,7 @@ from ganapp.training.data.checks import LimitError
 from ganapp.training.data.folder import annotations_in, folder
 from ganapp.training.data.image_files import Contents, image_contents, image_files, is_tar, place_of
 from ganapp.training.data.images import Decoder, ImageOptions, SizesDifferError, about_left_out
-from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.data.tables.reading import (
-    Sheet,
-    is_text_table,
-    read_csv,
-    read_parquet,
-    read_table,
-)
+from ganapp.training.data.tables.reading import is_text_table, read_csv, read_parquet, read_table
 from ganapp.training.rows_on_disk import rows_of
 
 LABELS = ("labels", "label")  # of the classes that were asked for
@@ -39,12 +33,7 @@ USUAL = {name: option.default for name, option in inspect.signature(folder).para
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """Samples to evaluate.
-
-    Args:
-        values: `(n, ...)` in user units, not checked yet.
-        labels: `(n,)`, the classes requested of their generator, or `None`.
-    """
+    """Samples `(n, ...)` in user units, not checked yet; the classes `(n,)` requested of them."""
 
     values: np.ndarray
     labels: np.ndarray | None = None
@@ -62,16 +51,13 @@ def read_samples(
             single array, and perhaps `labels`; a `.csv` or `.parquet` for tables; or a folder or
             archive of pictures of one size, read as the data source `folder` reads them.
         options: of the real data's source, for pictures.
-
-    Raises:
-        UserError: nothing can be read there.
     """
     kind = path.suffix.lower()
-    if is_table(path):
-        return lambda spec: Samples(rows_of_table(path, spec))
+    if kind in SUFFIXES or is_text_table(path):
+        return lambda spec: Samples(_table_rows(path, spec))
     if kind in (".npy", ".npz"):
         found = _arrays(path)
-        return lambda spec: dataclasses.replace(found, values=_in_form(found.values, spec, path))
+        return lambda spec: Samples(_in_form(found.values, spec, path), found.labels)
     if not (path.is_dir() or zipfile.is_zipfile(path) or is_tar(path)):
         raise UserError(
             f"`--samples` must be a .npy, .npz, {' or '.join(SUFFIXES)} file, or a folder or a "
@@ -79,13 +65,13 @@ def read_samples(
         )
 
     def pictures(spec: DataSpec) -> Samples:
-        values, labels = read_pictures(path, spec, options or {})
-        return Samples(shaped(values, spec.shape), labels)
+        values, labels = _pictures(path, spec, options or {})
+        return Samples(_shaped(values, spec.shape), labels)
 
     return pictures
 
 
-def shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Grey images and clips without channels get one; colours that are grey become one."""
     if len(shape) >= 3 and samples.ndim == len(shape):
         samples = samples[..., None]
@@ -98,7 +84,7 @@ def shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _in_form(values: np.ndarray, spec: DataSpec, path: Path) -> np.ndarray:
     """Arrays of images in the form of the source `npz`: floats get levels, rows a height."""
     if spec.kind != "image":
-        return shaped(values, spec.shape)
+        return _shaped(values, spec.shape)
     if values.ndim == 2 and values.shape[1] == math.prod(spec.shape):
         values = values.reshape(-1, *spec.shape)
     if values.dtype != np.uint8 and values.ndim in (3, 4) and len(values):
@@ -108,7 +94,7 @@ def _in_form(values: np.ndarray, spec: DataSpec, path: Path) -> np.ndarray:
             raise UserError(f"`--samples`: {error}") from error
         parts = (convert(values[some]) for some in chunks(len(values), values[:1].nbytes))
         values = rows_of(parts, len(values))
-    return shaped(values, spec.shape)
+    return _shaped(values, spec.shape)
 
 
 def _arrays(path: Path) -> Samples:
@@ -142,20 +128,12 @@ def _arrays(path: Path) -> Samples:
         ) from error
 
 
-def is_table(path: Path) -> bool:
-    """Whether a file is a table by its name."""
-    return path.suffix.lower() in SUFFIXES or is_text_table(path)
-
-
-def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
+def _table_rows(path: Path, spec: DataSpec) -> np.ndarray:
     """The rows of a table in a file in the units of the real data, float32 `(n, columns)`.
 
     It is read as the real data are: separator, decimals and encoding are found in the file, and
     cells are numbers, dates or categories as the columns of the real data are. Columns may come in
     any order, and those that are not learnt may be missing.
-
-    Raises:
-        UserError: the real data are no table, the file cannot be read, or its columns are others.
     """
     if spec.table is None:
         raise UserError(
@@ -163,9 +141,19 @@ def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
             f"for the {spec.kind}s of {spec.name!r}"
         )
     try:
-        frame = _read(path, spec.table).frame
-        _check_columns(spec.table, list(frame.columns))
-        return spec.table.from_frame(frame)
+        table = spec.table
+        if is_text_table(path):
+            frame = read_table(path, read_csv, header=None if table.header else False).frame
+        else:
+            frame = read_table(path, read_parquet).frame
+        expected = [column.name for column in table.columns]
+        known = {*expected, *(column.name for column in table.left_out)}
+        if (extra := next((name for name in frame.columns if name not in known), None)) is not None:
+            raise ValueError(
+                f"The table must have the columns {expected}, each once, and no others. "
+                f"Received: {extra!r} beside them"
+            )
+        return table.from_frame(frame)
     except LimitError as error:
         raise UserError(
             f"`--samples` {path}: {error.limit}; give fewer rows or columns. "
@@ -175,24 +163,7 @@ def rows_of_table(path: Path, spec: DataSpec) -> np.ndarray:
         raise UserError(f"`--samples` {path}: {error}") from error
 
 
-def _read(path: Path, table: TableCodec) -> Sheet:
-    if not is_text_table(path):
-        return read_table(path, read_parquet)
-    return read_table(path, read_csv, header=None if table.header else False)
-
-
-def _check_columns(table: TableCodec, names: list[str]) -> None:
-    expected = [column.name for column in table.columns]
-    known = {*expected, *(column.name for column in table.left_out)}
-    extra = next((name for name in names if name not in known), None)
-    if extra is not None:
-        raise ValueError(
-            f"The table must have the columns {expected}, each once, and no others. "
-            f"Received: {extra!r} beside them"
-        )
-
-
-def read_pictures(
+def _pictures(
     path: Path, spec: DataSpec, options: Mapping[str, object]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Pictures in a folder or archive, in the order of their names, and their classes.
@@ -203,9 +174,6 @@ def read_pictures(
     Returns:
         uint8 `(n, height, width, channels)`, with transparency where the real data have it; and
         int `(n,)` or `None`.
-
-    Raises:
-        UserError: nothing can be read there, or too much is damaged.
     """
     options = USUAL | {key: options[key] for key in options.keys() & USUAL.keys()}
     try:
@@ -239,15 +207,9 @@ def read_pictures(
 def _decoded(
     path: Path, contents: Contents, spec: DataSpec, options: Mapping[str, object]
 ) -> tuple[Decoder, np.ndarray]:
-    form = ImageOptions(
-        size=options["size"],
-        resize=options["resize"],
-        channels=options["channels"] or (4 if spec.shape[-1] == 4 else 3),
-        bits=options["bits"],
-        bad_share=options["bad_share"],
-        held_out=options["held_out"],
-    )
-    decoder = Decoder(form)
+    channels = options["channels"] or (4 if spec.shape[-1] == 4 else 3)
+    same = {name: options[name] for name in ("size", "resize", "bits", "bad_share", "held_out")}
+    decoder = Decoder(ImageOptions(channels=channels, **same))
     pictures = decoder.pixels(image_files(path, options["max_pixels"], options["bits"]))
     first = next(pictures, None)
     if first is None:
@@ -255,14 +217,8 @@ def _decoded(
         raise ValueError(
             "must be images. Received: none" + (f", and left out {beside}" if beside else "")
         )
-    rows = rows_of(_parts(first, pictures), contents.images)
+    rows = rows_of((each[None] for each in itertools.chain([first], pictures)), contents.images)
     return decoder, rows[: len(decoder.examples)]
-
-
-def _parts(first: np.ndarray, others):
-    yield first[None]
-    for pixels in others:
-        yield pixels[None]
 
 
 def _labels(

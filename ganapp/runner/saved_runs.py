@@ -8,18 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.config.loading import load_saved
-from ganapp.config.members import options_model
+from ganapp.config.members import option_names
 from ganapp.config.schema import Config
 from ganapp.errors import UserError
 from ganapp.models.gan import GAN
 from ganapp.models.tensors import Tensors
 from ganapp.runner.experiment import Experiment, StoredData, compose, compose_gan, read_stored_data
-from ganapp.runs import Json, Run
+from ganapp.runs import Run
 from ganapp.screen import warn
 from ganapp.training.checkpoints import CheckpointError, load_latest
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.tables.codec import TableCodec
-from ganapp.training.data.tables.columns import Column
 
 # Options of data sources that say where files lie: they may change, for what was read there is
 # compared with what the run was started on.
@@ -62,14 +61,9 @@ def load_networks(
     """Fills networks of a run from a checkpoint; returns its step.
 
     Args:
-        gan: as composed from the run's configuration.
-        run: the run.
         which: `"best"` by the run's metric, or `"last"`; the last one serves as the best while
             nothing has been evaluated.
         names: parts of `GAN.state`.
-
-    Raises:
-        UserError: if there is no checkpoint yet, or none that is whole.
     """
     state = gan.state()
     wanted = {name: state[name] for name in names}
@@ -92,20 +86,11 @@ def samples_from(generator: HasGenerator, inputs: Tensors) -> np.ndarray:
 
 
 def data_settings(run: Run, data: str | None) -> list[str]:
-    """The setting that `--data` stands for: where the data of this run lie now.
-
-    Args:
-        run: the run.
-        data: a path, perhaps with the name of the run's source in front (`csv:people.csv`).
-
-    Raises:
-        UserError: the data of the run do not come from a path.
-    """
+    """The setting of where the data lie now; `data` may name the source, too (`csv:people.csv`)."""
     if data is None:
         return []
     source = load_saved(run.config).data.source
-    options = options_model("data", source).model_fields
-    if "path" not in options:
+    if "path" not in option_names("data", source):
         raise UserError(
             f"`--data` says where the files of a run lie now, and the run {run.directory} has "
             f"none: its data are {source!r}. Received: {data}"
@@ -114,19 +99,14 @@ def data_settings(run: Run, data: str | None) -> list[str]:
     path = rest if colon and name == source else data
     if not Path(path).expanduser().exists():
         raise UserError(f"`--data` must be a file or folder that exists. Received: {data}")
-    return [f"data.path={_quoted(path)}"]
+    return [f"data.path={json.dumps(path, ensure_ascii=False)}"]
 
 
-def config_with_settings(
-    run: Run, overrides: Sequence[str], sections: Sequence[str] = ()
+def moved_config(
+    run: Run, overrides: Sequence[str], data: str | None, sections: Sequence[str] = ()
 ) -> Config:
-    """The run's configuration with its data in another place, and settings of some sections.
-
-    Raises:
-        UserError: a setting of anything else than the places of data and the sections.
-    """
-    if not overrides:
-        return load_saved(run.config)
+    """The run's configuration with its data in another place, and settings of some sections."""
+    overrides = [*overrides, *data_settings(run, data)]
     places = tuple(f"data.{name}" for name in PLACES)
     for override in overrides:
         key = override.partition("=")[0].strip()
@@ -147,37 +127,20 @@ def config_with_settings(
 def compose_run(
     run: Run, config: Config, *, lengths: tuple[int, ...] = (), hint: str = HINT
 ) -> Experiment:
-    """A run that has begun, with its data.
-
-    Args:
-        run: the run.
-        config: its configuration, perhaps with its data in another place.
-        lengths: see `Experiment`.
-        hint: how to say where the data are now.
-
-    Raises:
-        UserError: the data are not there, or the parts do not fit each other.
-    """
+    """A run that has begun, with its data; `hint` says how to tell where they are now."""
     try:
         return compose(config, stored=read_stored_data(run), lengths=lengths)
     except UserError as error:
-        raise _with_hint(error, config, hint) from error
-
-
-def _with_hint(error: UserError, config: Config, hint: str = HINT) -> UserError:
-    """The same complaint, with a hint if the data are not where they were."""
-    path = config.data.options.get("path")
-    if path is None or Path(path).expanduser().exists():
-        return error
-    return UserError(f"The data of this run are no longer where they were. {error}. {hint}")
+        path = config.data.options.get("path")
+        if path is None or Path(path).expanduser().exists():
+            raise
+        raise UserError(
+            f"The data of this run are no longer where they were. {error}. {hint}"
+        ) from error
 
 
 def check_data(experiment: Experiment, run: Run) -> None:
-    """Refuses to train on with data that have changed: no resumed run would be the one it was.
-
-    Raises:
-        UserError: if their content is not what the run's manifest says.
-    """
+    """Refuses to train on with data that have changed: no resumed run would be the one it was."""
     saved = (run.read_manifest() or {}).get("data", {}).get("table")
     table = experiment.source.spec.table
     if saved and table is not None and not TableCodec.from_dict(saved).is_like(table):
@@ -191,14 +154,9 @@ def check_data(experiment: Experiment, run: Run) -> None:
 
 
 def check_comparable(experiment: Experiment, run: Run) -> None:
-    """Refuses an evaluation on data of another kind than those of the run, warns of changed ones.
-
-    Raises:
-        UserError: the run's samples cannot be compared with such examples.
-    """
+    """Refuses an evaluation on data of another kind than the run's, warns of changed ones."""
     changed = data_changes(experiment.source, experiment.config, run)
-    ours, theirs = experiment.spec, experiment.source.spec
-    if not _comparable(ours, theirs):
+    if _meaning(experiment.spec) != _meaning(experiment.source.spec):
         raise UserError(
             f"The data of the run {run.directory} have changed since it was trained, and its "
             "samples cannot be compared with what they are now: the columns, categories, shapes "
@@ -215,7 +173,10 @@ def data_changes(source: Source, config: Config, run: Run) -> tuple[str, str] | 
     known, found = manifest.get("data_fingerprint"), source.fingerprint()
     if not known or known == found:  # runs of before have none
         return None
-    then, now = _counts(manifest.get("data", {})), _counts(source.spec.as_dict())
+    then, now = (
+        f"{spec.get('examples')} training and {spec.get('held_out')} held-out examples"
+        for spec in (manifest.get("data", {}), source.spec.as_dict())
+    )
     differ = f" ({then} then, {now} now)" if then != now else ""
     return (
         f"The data of the run {run.directory} have changed since it was started{differ}",
@@ -225,31 +186,19 @@ def data_changes(source: Source, config: Config, run: Run) -> tuple[str, str] | 
 
 def _place(config: Config) -> object:
     options = config.data.options
-    found = next((options[key] for key in ("path", "name") if key in options), None)
-    return config.data.source if found is None else found
+    return options.get("path") or options.get("name") or config.data.source
 
 
-def _counts(spec: Json) -> str:
-    return f"{spec.get('examples')} training and {spec.get('held_out')} held-out examples"
-
-
-def _comparable(ours: DataSpec, theirs: DataSpec) -> bool:
-    """Whether examples of both mean the same in user units."""
-    same = (ours.kind, ours.user_shape, ours.classes) == (
-        theirs.kind,
-        theirs.user_shape,
-        theirs.classes,
+def _meaning(spec: DataSpec) -> tuple:
+    """What examples mean in user units."""
+    columns = None if spec.table is None else spec.table.varying
+    return (
+        spec.kind,
+        spec.user_shape,
+        spec.classes,
+        columns
+        and [
+            (column.kind, column.name, tuple(getattr(column, "categories", ())))
+            for column in columns
+        ],
     )
-    if not same or (ours.table is None) != (theirs.table is None):
-        return False
-    if ours.table is None:
-        return True
-    return list(map(_meaning, ours.table.varying)) == list(map(_meaning, theirs.table.varying))
-
-
-def _meaning(column: Column) -> tuple[str, str, tuple]:
-    return column.kind, column.name, tuple(getattr(column, "categories", ()))
-
-
-def _quoted(path: str) -> str:
-    return json.dumps(path, ensure_ascii=False)

@@ -8,27 +8,24 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-import PIL.Image
 import tensorflow as tf
 from rich.table import Table
 from rich.text import Text
 
 from ganapp.config.loading import as_toml, load_saved
-from ganapp.config.members import PluginSection
-from ganapp.config.rules import warnings
 from ganapp.errors import UserError
+from ganapp.models.rules import advice
 from ganapp.runner.diagnosis import Theory, alarm_callback
-from ganapp.runner.evaluation import evaluate_run
-from ganapp.runner.experiment import Experiment, metric_direction, versions
-from ganapp.runner.pictures import painter
+from ganapp.runner.evaluation import evaluate_run, painter
+from ganapp.runner.experiment import Experiment, versions
 from ganapp.runner.saved_runs import check_data
 from ganapp.runs import Json, Run
-from ganapp.screen import console, warn
+from ganapp.screen import console, say, warn
 from ganapp.training.callbacks.evaluation import CompareWithTheory, Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay
@@ -46,10 +43,10 @@ from ganapp.training.data.images import about_left_out
 from ganapp.training.data.tables.codec import ColumnSummary
 from ganapp.training.distribution import agreement, is_chief
 from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.evaluation.table_pictures import column_strips
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
-from ganapp.training.objectives import Objective
 
 MOST_CLASSES = 20  # that are named before training
 MOST_COLUMNS = 30  # of a table that the plan shows
@@ -64,32 +61,34 @@ def run_to_end(experiment: Experiment, run: Run) -> int:
     with run.in_use() if chief else contextlib.nullcontext():
         exit_code = _train_the_rest(experiment, run)
         if chief and exit_code == 0:
-            exit_code = _evaluate(experiment, run)
+            try:
+                evaluate_run(experiment, run)
+            except KeyboardInterrupt:
+                console.print("Training is done, its report is not.")
+                exit_code = 128 + signal.SIGINT
     if exit_code:
-        console.print(
-            f"Continue with: python -m ganapp resume {run.directory}",
-            highlight=False,
-            soft_wrap=True,  # the command is there to be copied
-        )
+        say(f"Continue with: python -m ganapp resume {run.directory}")
     return exit_code
 
 
 def _train_the_rest(experiment: Experiment, run: Run) -> int:
     check_data(experiment, run)
+    chief = is_chief(experiment.strategy)
     checkpoints = Checkpoints(
         run.checkpoints,
         experiment.state(),
         keep=experiment.config.training.keep_checkpoints,
-        chief=is_chief(experiment.strategy),
+        chief=chief,
         warn=warn,
     )
     try:
         start = checkpoints.restore_latest() or 0
     except CheckpointError as error:
         raise UserError(str(error)) from error
-    with _place_to_write(experiment, run) as record:
+    # The other workers go through the same motions in a folder of their own.
+    with contextlib.nullcontext() if chief else tempfile.TemporaryDirectory() as scratch:
+        record = run if scratch is None else Run(Path(scratch))
         _describe(experiment, run, record, start)
-        _list_bad_files(experiment, record)
         truncate_metrics(record.metrics, start)
         truncate_events(record.logs, start)
         if start:
@@ -97,16 +96,6 @@ def _train_the_rest(experiment: Experiment, run: Run) -> int:
         if start >= experiment.total_steps:
             return 0
         return _fit(experiment, record, checkpoints)
-
-
-@contextlib.contextmanager
-def _place_to_write(experiment: Experiment, run: Run) -> Iterator[Run]:
-    """Where this process records: the run itself, or a scratch folder if it is not the chief."""
-    if is_chief(experiment.strategy):
-        yield run
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Run(Path(scratch))
 
 
 def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
@@ -119,12 +108,9 @@ def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None
         write_atomically(record.config, as_toml(experiment.config))
     experiment.data.write(record)
     write_atomically(record.manifest, json.dumps(manifest, indent=2) + "\n")
-
-
-def _list_bad_files(experiment: Experiment, run: Run) -> None:
     if bad := experiment.source.bad_files:
         listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
-        write_atomically(run.directory / "bad_files.txt", listed)
+        write_atomically(record.directory / "bad_files.txt", listed)
 
 
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
@@ -154,12 +140,11 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
     except (NonFiniteError, CheckpointError) as error:
         raise UserError(str(error)) from error
     done = int(gan.step.numpy()) - start
-    console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.", highlight=False)
+    console.print(f"Trained {done:,} steps in {time.monotonic() - began:.0f} s.")
     if interrupt.signal:
         console.print(
             f"Stopped by {interrupt.signal.name} after step {int(gan.step.numpy()):,}, checkpoint "
-            "saved.",
-            highlight=False,
+            "saved."
         )
     return interrupt.exit_code
 
@@ -183,15 +168,6 @@ def _memory_in_words() -> Iterator[None]:
             "Training needs more memory or disk space than there is; a smaller "
             f"`training.batch_size` needs less memory. Received: {error.message.splitlines()[0]}"
         ) from error
-
-
-def _evaluate(experiment: Experiment, run: Run) -> int:
-    try:
-        evaluate_run(experiment, run)
-    except KeyboardInterrupt:
-        console.print("Training is done, its report is not.")
-        return 128 + signal.SIGINT
-    return 0
 
 
 def seconds_a_step(experiment: Experiment) -> float:
@@ -273,16 +249,18 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> lis
 
 
 def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
-    source = experiment.source
+    source, data = experiment.source, experiment.data
     shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
+    # Beside samples that were made for held-out observations stand those that belong to them.
+    examples = source.held_out_examples if source.spec.conditions else source.training_examples
+    draw = painter(data)
+    if data.spec.table is not None:  # along the training it must not take long
+        draw = functools.partial(column_strips, table=data.spec.table, real=data.real)
     return SampleGrids(
         run.samples,
         experiment.cadences.sample,
-        draw=_painter(experiment),
-        # Beside samples that were made for held-out observations stand those that belong to them.
-        real=(source.held_out_examples if source.spec.conditions else source.training_examples)(
-            shown
-        )[0],
+        draw=draw,
+        real=examples(shown)[0],
         count=shown,
         to_user_units=source.spec.to_user_units,
         board=board,
@@ -290,16 +268,7 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
     )
 
 
-def _painter(experiment: Experiment) -> Callable[[np.ndarray], PIL.Image.Image]:
-    """What draws samples along the training, where it must not take long."""
-    backdrop = experiment.data.backdrop
-    if backdrop.spec.table is None:
-        return painter(backdrop)
-    return functools.partial(column_strips, table=backdrop.spec.table, real=backdrop.real)
-
-
 def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
-    spec = experiment.source.spec
     try:
         theory = Theory(experiment, experiment.source.held_out_examples(COMPARED)[0])
     except NotComputable:
@@ -314,7 +283,7 @@ def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
             compare,
             experiment.cadences.evaluate,
             count=COMPARED,
-            to_user_units=spec.to_user_units,
+            to_user_units=experiment.source.spec.to_user_units,
             sinks=(metrics.theory, board.theory),
             last=experiment.total_steps,
         )
@@ -322,18 +291,19 @@ def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
 
 
 def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
-    """Judges the averaged generator now and then and keeps the best one."""
+    """Evaluates the averaged generator now and then and keeps the best one."""
     evaluation = experiment.config.evaluation
+    metric = evaluation.metric
     best = BestCheckpoint(
         run.best,
         {"ema_generator": experiment.gan.state()["ema_generator"]},
-        metric=evaluation.metric,
-        better=metric_direction(evaluation.metric),
+        metric=metric,
+        better=next(each.figures[metric].better for each in METRICS if metric in each.figures),
         chief=is_chief(experiment.strategy),
         warn=warn,
     )
     return Evaluate(
-        experiment.judge.evaluate_in_training,
+        experiment.evaluator.evaluate_in_training,
         experiment.cadences.evaluate,
         count=experiment.cadences.samples,
         to_user_units=experiment.source.spec.to_user_units,
@@ -354,8 +324,8 @@ def show_plan(experiment: Experiment, directory: Path) -> None:
     if experiment.source.spec.table is not None:
         console.print(columns_table(experiment.source.spec.table.describe()))
     for note in (*experiment.source.notes, *experiment.cadences.notes):
-        console.print(f"- {note}", style="dim", markup=False, highlight=False, soft_wrap=True)
-    for sentence in warnings(experiment.config, kind=experiment.source.spec.kind):
+        say(f"- {note}", style="dim")
+    for sentence in advice(experiment.config.combination(experiment.source.spec.kind)):
         warn(sentence)
 
 
@@ -369,66 +339,55 @@ def columns_table(columns: Sequence[ColumnSummary]) -> Table:
     table = Table(box=None, pad_edge=False)
     shown = list(columns[:MOST_COLUMNS])
     shown += [column for column in columns[MOST_COLUMNS:] if column.note][:MOST_COLUMNS]
-    headings = ["column", "kind", "values", "missing", "written", "assumed"]
-    cells = [
-        [
-            column.name or "(no name)",
-            column.kind,
-            column.values,
-            f"{column.missing:.1%}" if column.missing else "",
-            column.form,
-            column.note,
-        ]
-        for column in shown
-    ]
-    used = [place for place in range(len(headings)) if any(row[place] for row in cells)]
-    for place in used:
-        table.add_column(headings[place], overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(row[place]) for place in used))
+    cells = {
+        "column": [column.name or "(no name)" for column in shown],
+        "kind": [column.kind for column in shown],
+        "values": [column.values for column in shown],
+        "missing": [f"{column.missing:.1%}" if column.missing else "" for column in shown],
+        "written": [column.form for column in shown],
+        "assumed": [column.note for column in shown],
+    }
+    used = {heading: texts for heading, texts in cells.items() if any(texts)}
+    for heading in used:
+        table.add_column(heading, overflow="fold")
+    for texts in zip(*used.values(), strict=True):
+        table.add_row(*map(Text, texts))
     if more := len(columns) - len(shown):
         table.add_row(f"... and {more:,} more")
     return table
 
 
 def _plan(experiment: Experiment) -> dict[str, str]:
-    config, gan, training = experiment.config, experiment.gan, experiment.config.training
+    config, gan, cadences = experiment.config, experiment.gan, experiment.cadences
+    objective, training, epochs = gan.objective, config.training, config.training.epochs
     rows = {"data": _about_data(experiment.source)} | about_files_and_classes(experiment.source)
-    for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
+    for name, network in experiment.networks.items():
         section = getattr(config, name)
-        text = f"{section.network}, {network.count_params():,} parameters"
-        rows[name] = text + _looks_at_several(section)
-    replicas = experiment.strategy.num_replicas_in_sync
+        rows[name] = f"{section.network}, {network.count_params():,} parameters"
+    # How the discriminator sees more than one example at once, if it does.
+    layer = config.discriminator.options.get("minibatch", "none")
+    rows["discriminator"] += f", packs of {gan.packing}" if gan.packing > 1 else ""
+    rows["discriminator"] += f", minibatch {layer.replace('_', ' ')}" if layer != "none" else ""
+    terms = ", ".join(term.name for term in objective.terms) or "no terms"
+    others = (*objective.augmentations, *objective.weightings)
+    extensions = ", ".join([terms, *(member.name for member in others)])
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    devices = _several(gpus, "GPU") if gpus else f"{os.cpu_count()} CPU cores, {kernels()} kernels"
     return rows | {
         "prior": f"{config.generator.prior.name}, {gan.prior.size} dimensions",
-        "objective": _about_objective(gan.objective),
-        "training": f"{_about_length(experiment)}, batch {training.batch_size}, "
-        f"{training.precision}, seed {training.seed}",
-        "records": _about_cadences(experiment),
-        "devices": f"{replicas} replica{'s' if replicas > 1 else ''}, {_about_devices()}",
+        "objective": f"{objective.name}, {extensions}, constraint {objective.constraint.name}, "
+        f"{_several(objective.discriminator_steps, 'discriminator step')}",
+        "training": f"{_several(epochs, 'epoch')} x {experiment.steps_per_epoch:,} steps = "
+        f"{experiment.total_steps:,} steps, batch {training.batch_size}, {training.precision}, "
+        f"seed {training.seed}",
+        "records": f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} "
+        f"samples, every {cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint",
+        "devices": f"{_several(experiment.strategy.num_replicas_in_sync, 'replica')}, {devices}",
     }
 
 
-def _about_length(experiment: Experiment) -> str:
-    epochs = experiment.config.training.epochs
-    return (
-        f"{epochs:,} epoch{'s' if epochs > 1 else ''} x {experiment.steps_per_epoch:,} steps = "
-        f"{experiment.total_steps:,} steps"
-    )
-
-
-def _about_cadences(experiment: Experiment) -> str:
-    cadences = experiment.cadences
-    return (
-        f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} samples, every "
-        f"{cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint"
-    )
-
-
-def _about_devices() -> str:
-    if gpus := tf.config.list_physical_devices("GPU"):
-        return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"
-    return f"{os.cpu_count()} CPU cores, {kernels()} kernels"
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count > 1 else ''}"
 
 
 def _about_data(source: Source) -> str:
@@ -461,33 +420,14 @@ def about_files_and_classes(source: Source) -> dict[str, str]:
 
 def _about_classes(source: Source) -> str:
     names, labels = source.spec.classes, source.training_labels()
+    more = len(names) - MOST_CLASSES
     if source.spec.examples is None or labels is None:
-        return f"{len(names):,}: {', '.join(names[:MOST_CLASSES])}" + (
-            f" and {len(names) - MOST_CLASSES:,} more" if len(names) > MOST_CLASSES else ""
-        )
+        shown = ", ".join(names[:MOST_CLASSES]) + (f" and {more:,} more" if more > 0 else "")
+        return f"{len(names):,}: {shown}"
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
-    shown = ", ".join(
-        f"{name} {count:,}" for name, count in list(zip(names, counts, strict=True))[:MOST_CLASSES]
-    )
-    if (more := len(names) - MOST_CLASSES) > 0:
+    known = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
+    shown = ", ".join(known[:MOST_CLASSES])
+    if more > 0:
         least = int(np.argmin(counts))
         shown += f", ... and {more:,} more, smallest {counts[least]:,} ({names[least]})"
     return f"{len(names):,} with training examples each: {shown}"
-
-
-def _about_objective(objective: Objective) -> str:
-    terms = ", ".join(term.name for term in objective.terms) or "no terms"
-    others = (*objective.augmentations, *objective.weightings)
-    more = "".join(f", {member.name}" for member in others)
-    steps = objective.discriminator_steps
-    return (
-        f"{objective.name}, {terms}{more}, constraint {objective.constraint.name}, "
-        f"{steps} discriminator step{'s' if steps > 1 else ''}"
-    )
-
-
-def _looks_at_several(section: PluginSection) -> str:
-    """How a discriminator sees more than one example at once, if it does."""
-    packing, layer = getattr(section, "packing", 1), section.options.get("minibatch", "none")
-    packs = f", packs of {packing}" if packing > 1 else ""
-    return packs + (f", minibatch {layer.replace('_', ' ')}" if layer != "none" else "")

@@ -51,9 +51,9 @@ class Events:
 
 def listen(events: Events) -> None:
     """Adds finished steps, before anything records them, and evaluations."""
+    from ganapp.training.callbacks import completed_steps
     from ganapp.training.callbacks.evaluation import Evaluate
     from ganapp.training.callbacks.safety import TerminateOnNonFinite
-    from ganapp.training.callbacks.step_callback import completed_steps
 
     def announced(owner: type, method: str, name: str) -> None:
         original = getattr(owner, method)

@@ -138,5 +138,5 @@ def test_the_mixtures_options_are_those_of_the_evaluation(tmp_path):
     settings = ["data.source=moons", "evaluation.baseline_components=3"]
     settings += ['evaluation.baselines=["mixture", "gaussian"]']
     experiment = compose(load_config(str(tmp_path / "ring.toml"), settings))
-    rows = baseline_rows(experiment.config.evaluation, experiment.source, experiment.judge)
+    rows = baseline_rows(experiment.config.evaluation, experiment.source, experiment.evaluator)
     assert [row["title"] for row in rows] == ["3-component Gaussian mixture", "Gaussian"]

@@ -9,8 +9,8 @@ from run_case import ganapp
 
 from ganapp.commands.list import LISTS, members_of
 from ganapp.config.loading import load_config
-from ganapp.config.rules import warnings
 from ganapp.errors import UserError
+from ganapp.models.rules import advice
 from ganapp.runner.diagnosis import Theory
 from ganapp.runner.experiment import compose
 from ganapp.training.evaluation.checks import NotComputable
@@ -161,23 +161,23 @@ UNSIGNED = ("wgan", "wgan_gp", "wgan_lp", "least_squares", "f_kl", "relativistic
 def test_what_theory_advises_against_is_a_warning(setting, sentence):
     preset, override = setting.split(" ", 1)
     kind = "vector" if preset == "ring" else "image"
-    (found,) = warnings(load_config(preset, [override]), kind=kind)
+    (found,) = advice(load_config(preset, [override]).combination(kind))
     assert sentence in found
-    assert warnings(load_config(preset), kind=kind) == []
+    assert advice(load_config(preset).combination(kind)) == []
 
 
 def test_lazy_penalties_are_for_images_whatever_the_network():
     lazy = ["discriminator={network='mlp'}", "objective.terms.r1.interval=4"]
     config = load_config("digits", lazy)
-    assert warnings(config, kind="image") == []
-    (found,) = warnings(config, kind="vector")
+    assert advice(config.combination("image")) == []
+    (found,) = advice(config.combination("vector"))
     assert "points and tables" in found
 
 
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_adaptive_augmentation_wants_scores_with_a_sign(name):
     settings = [f"objective.name={name}", ADAPTIVE]
-    (found,) = warnings(load_config("digits", settings), kind="image")
+    (found,) = advice(load_config("digits", settings).combination("image"))
     assert "takes scores above 0 for real" in found
     assert found.endswith(f"Received: '{name}'")
 
@@ -192,7 +192,7 @@ def test_adaptive_augmentation_wants_scores_with_a_sign(name):
     ],
 )
 def test_adaptive_augmentation_is_fine_with_a_sign(settings):
-    assert warnings(load_config("digits", [*settings, ADAPTIVE]), kind="image") == []
+    assert advice(load_config("digits", [*settings, ADAPTIVE]).combination("image")) == []
 
 
 @pytest.mark.parametrize("preset", ["digits-ebgan", "digits-began"])

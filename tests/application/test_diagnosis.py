@@ -13,12 +13,12 @@ from ganapp.config.loading import load_config
 from ganapp.runner.diagnosis import (
     AlarmPrinter,
     examined_steps,
-    labels_of_both,
     recorded_alarms,
     unfit_remedies,
 )
 from ganapp.runner.experiment import compose
 from ganapp.runs import Run
+from ganapp.training.callbacks.evaluation import labels_of_both
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.diagnostics import alarms as alarms_module
 from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Remedy, wandering
@@ -33,7 +33,7 @@ def announced(run, *told):
     text = io.StringIO()
     announcer = AlarmPrinter(run, Console(file=text, width=200))
     for step, alarms in told:
-        announcer.watch(step, {}, alarms)
+        announcer.alarms(step, {}, alarms)
     return text.getvalue()
 
 

@@ -10,7 +10,7 @@ from case import small_images
 from evaluation_cases import make_evaluator
 from run_case import ganapp
 
-from ganapp.runner.pictures import draw_pictures
+from ganapp.runner.evaluation import draw_pictures
 from ganapp.training.data import ArraySource
 
 

@@ -27,13 +27,13 @@ def test_points_and_images(name, tmp_path):
     stored, found = kept(load_config("ring"), SOURCES[name](), tmp_path)
     assert found.spec == stored.spec
     assert found.class_shares == ()
-    assert found.backdrop.stacked == (name == "stacked_digits")
-    assert (found.backdrop.modes is None) == (name != "ring")
+    assert found.stacked == (name == "stacked_digits")
+    assert (found.modes is None) == (name != "ring")
     if name == "ring":
-        np.testing.assert_array_equal(found.backdrop.modes.centres, stored.backdrop.modes.centres)
-        assert found.backdrop.modes.sigma == 0.01
+        np.testing.assert_array_equal(found.modes.centres, stored.modes.centres)
+        assert found.modes.sigma == 0.01
     if name == "moons":
-        np.testing.assert_array_equal(found.backdrop.real, stored.backdrop.real)
+        np.testing.assert_array_equal(found.real, stored.real)
 
 
 def test_a_table_with_classes(tmp_path, monkeypatch):
@@ -45,7 +45,7 @@ def test_a_table_with_classes(tmp_path, monkeypatch):
     assert found.spec == stored.spec
     assert found.class_shares == stored.class_shares
     assert sum(found.class_shares) == pytest.approx(1.0)
-    np.testing.assert_array_equal(found.backdrop.real, source.train[:30])
+    np.testing.assert_array_equal(found.real, source.train[:30])
     before = (tmp_path / "data.npz").read_bytes()
     found.write(Run(tmp_path))
     assert (tmp_path / "data.npz").read_bytes() == before

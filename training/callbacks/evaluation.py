@@ -1,15 +1,18 @@
 """Callbacks that evaluate the generator and the discriminator while they train."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
+import keras
 import numpy as np
 import PIL.Image
 from numpy.typing import ArrayLike
 
-from ganapp.training.callbacks.step_callback import Logs, StepCallback
+from ganapp.training.callbacks import Logs, StepCallback
+from ganapp.training.data import DataSpec, Source
 from ganapp.training.diagnostics.alarms import PLAYERS, Alarm, Snapshot, WeightHistory, find_alarms
 from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.features.spaces import alarm_space
 from ganapp.training.rows_on_disk import generated_rows
 
 # The share of a run before which an alarm means nothing: what the generator makes is poor in the
@@ -25,7 +28,6 @@ EARLIEST = {
 
 UnitsConversion = Callable[[ArrayLike], ArrayLike]
 Figures = Mapping[str, float]
-Observations = Mapping[str, np.ndarray]
 EvaluationSink = Callable[[int, Figures], object]
 AlarmSink = Callable[[int, Figures, Sequence[Alarm] | None], object]
 TheorySink = Callable[[int, Figures, PIL.Image.Image], object]
@@ -45,7 +47,7 @@ class Evaluate(StepCallback):
         sinks: called in turn with `(step, figures)`, e.g. `MetricsLog.evaluation`,
             `Board.evaluation` and, last, `BestCheckpoint.offer`.
         seed: of the latents.
-        last: total steps of the run, which are evaluated, too.
+        last: see `StepCallback`.
     """
 
     def __init__(
@@ -78,14 +80,13 @@ class CompareWithTheory(StepCallback):
     """Compares the discriminator with the optimal one for the raw generator.
 
     Args:
-        compare: takes generated points `(count, d)` in user units; returns figures by name and a
-            picture. A `NotComputable` that it raises means no comparison at this step.
+        compare: takes points `(count, d)` in user units, always of the same latents; returns
+            figures by name and a picture, or raises `NotComputable`, and nothing is passed on.
         every: steps between two comparisons.
-        count: how many points to generate, always of the same latents.
+        count: how many points to generate.
         to_user_units: maps model units to user units.
         sinks: called in turn with `(step, figures, picture)`.
-        seed: of the latents.
-        last: total steps of the run, which are compared, too.
+        last: see `StepCallback`.
     """
 
     def __init__(
@@ -95,16 +96,15 @@ class CompareWithTheory(StepCallback):
         *,
         count: int,
         to_user_units: UnitsConversion,
-        sinks: Sequence[TheorySink] = (),
-        seed: int = 0,
-        last: int | None = None,
+        sinks: Sequence[TheorySink],
+        last: int,
     ) -> None:
         super().__init__(every, last=last)
         self.compare, self.count, self.to_user_units = compare, count, to_user_units
-        self.sinks, self.seed = tuple(sinks), seed
+        self.sinks = tuple(sinks)
 
     def on_step(self, step: int, logs: Logs) -> None:
-        fake = self.model.generate(self.count, seed=self.seed, ema=False)
+        fake = self.model.generate(self.count, seed=0, ema=False)
         try:
             figures, picture = self.compare(np.asarray(self.to_user_units(fake)))
         except NotComputable:  # of a generator that makes one point there is no density
@@ -113,35 +113,96 @@ class CompareWithTheory(StepCallback):
             sink(step, figures, picture)
 
 
+class Examiner:
+    """Looks at examples, their scores and what a run has recorded, as alarms need them.
+
+    The raw generator is examined, against which the discriminator plays, at fixed latents.
+
+    Args:
+        model: the GAN.
+        source: its data.
+        spec: the units of the networks.
+        count: examples of each kind.
+        series: what the run has recorded up to now, by name.
+        every: steps between two values of the series.
+        ruled_out: see `Snapshot`.
+        seed: of the latents.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        source: Source,
+        spec: DataSpec,
+        *,
+        count: int,
+        series: Callable[[], Mapping[str, Sequence[float]]],
+        every: int,
+        ruled_out: Container[str] = (),
+        seed: int = 0,
+    ) -> None:
+        self.model, self.spec, self.count, self.seed = model, spec, count, seed
+        self.series, self.every, self.ruled_out, self.modes = series, every, ruled_out, source.modes
+        self.training, training_labels = source.training_examples(count)
+        self.held_out, held_out_labels = source.held_out_examples(count)
+        inputs = [np.asarray(spec.to_model_units(x)) for x in (self.training, self.held_out)]
+        labels = labels_of_both(training_labels, held_out_labels)
+        seen = source.training_observations(count), source.held_out_observations(count)
+        self._real = list(zip(inputs, labels, seen, strict=True))
+
+    def snapshot(self, distances: Figures | None = None) -> Snapshot:
+        """The run at this moment; `distances` are what it has yet to record."""
+        recorded = self.series()
+        own = {name: [*recorded.get(name, []), each] for name, each in (distances or {}).items()}
+        fake = self.model.generate(self.count, seed=self.seed, ema=False)
+        labels = self.model.requested_labels(self.count, seed=self.seed)
+        scored = [*self._real, (fake, labels, self.model.observation_rows(self.count))]
+        scores = [self.model.scores(x, labels, **seen) for x, labels, seen in scored]
+        return Snapshot(
+            training=self.training,
+            held_out=self.held_out,
+            fake=np.asarray(self.spec.to_user_units(fake)),
+            training_scores=scores[0],
+            held_out_scores=scores[1],
+            fake_scores=scores[2],
+            series={**recorded, **own},
+            every=self.every,
+            objective=self.model.objective,
+            modes=self.modes,
+            ruled_out=self.ruled_out,
+            table=self.spec.table,
+            features=alarm_space(self.spec),
+        )
+
+
+def labels_of_both(
+    training: np.ndarray | None, held_out: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Labels int `(n,)` of training and held-out examples, of neither side if some are unknown.
+
+    A discriminator scores an example by its class, too, if it is given: with classes on one side
+    only, the two sides' scores would say nothing of memory.
+    """
+    unknown = training is None or held_out is None or min(training.min(), held_out.min()) < 0
+    return (None, None) if unknown else (training, held_out)
+
+
 class RaiseAlarms(StepCallback):
     """Raises alarms, each with what was seen, what it means and what to try.
 
-    The raw generator is examined, against which the discriminator plays, at fixed latents. The
-    weights cost next to nothing; examples take as long as several training steps, so only some
+    The weights cost next to nothing; examples take as long as several training steps, so only some
     calls examine those.
 
     Args:
         every: steps between two records of the weights.
         examine_every: calls from one that examines examples to the next; the last of a run does.
-        training: examples that are trained on `(n, *shape)` in user units.
-        held_out: real ones that are not `(m, *shape)`.
-        labels: of both, for a discriminator that goes by classes: a pair of int arrays.
-        observations: of both, for one that takes some, by name.
-        count: how many examples to generate.
-        to_user_units: maps model units to user units.
-        to_model_units: the other way.
-        series: what the run has recorded up to now, by name, this callback's own distances (see
-            `sinks`) among it.
-        recorded_every: steps between two values of the series.
+        examine: takes the distances (see `sinks`) and returns a snapshot, see `Examiner`.
         histories: of the players' weights; their state belongs into the checkpoints.
         sinks: called in turn with `(step, distances, alarms)`; the distances of the players'
             weights from their average over the training are named `<player>_distance`, and
             `alarms` is `None` where no examples were examined.
         histograms: called with `(step, scores)`, those of held-out and generated examples by the
             tag that they are shown under.
-        context: further arguments of `Snapshot` (`objective`, `modes`, `ruled_out`, `table`,
-            `features`).
-        seed: of the latents.
         last: total steps of the run, at which examples are examined, too.
     """
 
@@ -150,41 +211,25 @@ class RaiseAlarms(StepCallback):
         every: int,
         *,
         examine_every: int = 1,
-        training: np.ndarray,
-        held_out: np.ndarray,
-        labels: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
-        observations: tuple[Observations, Observations] = ({}, {}),
-        count: int,
-        to_user_units: UnitsConversion,
-        to_model_units: UnitsConversion,
-        series: Callable[[], Mapping[str, Sequence[float]]],
-        recorded_every: int,
+        examine: Callable[[Figures], Snapshot],
         histories: Mapping[str, WeightHistory],
-        sinks: Sequence[AlarmSink] = (),
+        sinks: Sequence[AlarmSink],
         histograms: Callable[[int, Mapping[str, np.ndarray]], object] | None = None,
-        context: Mapping[str, object] | None = None,
-        seed: int = 0,
         last: int,
     ) -> None:
         super().__init__(every, last=last)
-        self.training, self.held_out = np.asarray(training), np.asarray(held_out)
-        self.count, self.seed, self.to_user_units = count, seed, to_user_units
-        self.series, self.recorded_every = series, recorded_every
-        self.histories, self.sinks, self.context = histories, tuple(sinks), dict(context or {})
-        self.examine_every, self.histograms = examine_every, histograms
-        inputs = [np.asarray(to_model_units(x)) for x in (self.training, self.held_out)]
-        self._real = list(zip(inputs, labels, observations, strict=True))
+        self.examine_every, self.examine, self.histories = examine_every, examine, histories
+        self.sinks, self.histograms = tuple(sinks), histograms
 
     def on_step(self, step: int, logs: Logs) -> None:
         distances = {f"{player}_distance": self.histories[player].record() for player in PLAYERS}
-        number = step // self.every
-        examines = number % self.examine_every == 0 or step >= self.last
+        examines = step // self.every % self.examine_every == 0 or step >= self.last
         alarms = self._alarms(step, distances) if examines else None
         for sink in self.sinks:
             sink(step, distances, alarms)
 
     def _alarms(self, step: int, distances: Figures) -> list[Alarm]:
-        snapshot = self._snapshot(distances)
+        snapshot = self.examine(distances)
         if self.histograms is not None:
             scores = {"real": snapshot.held_out_scores, "fake": snapshot.fake_scores}
             self.histograms(step, {f"scores/{k}_histogram": v for k, v in scores.items()})
@@ -193,22 +238,3 @@ class RaiseAlarms(StepCallback):
             for alarm in find_alarms(snapshot)
             if step >= EARLIEST.get(alarm.name, 0.0) * self.last
         ]
-
-    def _snapshot(self, distances: Figures) -> Snapshot:
-        recorded = self.series()
-        own = {name: [*recorded.get(name, []), value] for name, value in distances.items()}
-        fake = self.model.generate(self.count, seed=self.seed, ema=False)
-        labels = self.model.requested_labels(self.count, seed=self.seed)
-        scored = [*self._real, (fake, labels, self.model.observation_rows(self.count))]
-        scores = [self.model.scores(x, labels, **seen) for x, labels, seen in scored]
-        return Snapshot(
-            training=self.training,
-            held_out=self.held_out,
-            fake=np.asarray(self.to_user_units(fake)),
-            training_scores=scores[0],
-            held_out_scores=scores[1],
-            fake_scores=scores[2],
-            series={**recorded, **own},
-            every=self.recorded_every,
-            **self.context,
-        )

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ganapp.training.callbacks.step_callback import Logs, StepCallback
+from ganapp.training.callbacks import Logs, StepCallback
 from ganapp.training.diagnostics.alarms import Alarm
 from ganapp.training.files import parse_json, write_atomically
 
@@ -20,7 +20,7 @@ class MetricsLog(StepCallback):
     Args:
         path: the file; it is created with its folder when the first row is written.
         every: steps between two rows.
-        last: total steps of the run, which get a row, too.
+        last: see `StepCallback`.
     """
 
     def __init__(self, path: str | Path, every: int, *, last: int | None = None) -> None:
@@ -58,8 +58,7 @@ def truncate_metrics(path: str | Path, step: int) -> int:
 
     Args:
         path: a file written by `MetricsLog`; it need not exist.
-        step: the restored step. Rows of later steps go, as do lines a killed process left half
-            written.
+        step: the restored step. Rows of later steps go, and lines that are half written.
 
     Returns:
         How many lines were dropped.

@@ -8,9 +8,10 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ganapp.training.callbacks.step_callback import Logs, completed_steps
+from ganapp.training.callbacks import Logs, completed_steps
 
 REFRESH = 0.25  # seconds between two states of the live bar
+LINE_EVERY = 10.0  # seconds between two plain lines
 SMOOTHING = 0.7  # share of the old speed in the new one, at each refresh
 
 
@@ -24,9 +25,7 @@ class ProgressDisplay(keras.callbacks.Callback):
         total: total steps of the run.
         examples_per_step: examples that one step consumes.
         unit: what an example is called, in the plural.
-        quiet: show nothing.
         console: where to; standard error by default, so that standard output stays clean.
-        line_every: seconds between two plain lines.
         clock: seconds from some origin.
     """
 
@@ -36,17 +35,13 @@ class ProgressDisplay(keras.callbacks.Callback):
         *,
         examples_per_step: int,
         unit: str = "images",
-        quiet: bool = False,
         console: Console | None = None,
-        line_every: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.total, self.examples_per_step = total, examples_per_step
-        self.unit, self.quiet = unit, quiet
-        self.console = console or Console(stderr=True)
-        self.clock = clock
-        self._interval = REFRESH if self.console.is_terminal else line_every
+        self.total, self.examples_per_step, self.unit = total, examples_per_step, unit
+        self.console, self.clock = console or Console(stderr=True), clock
+        self._interval = REFRESH if self.console.is_terminal else LINE_EVERY
         self._bar: Progress | None = None
         self._step = self._begin = self._epoch = 0
         self._mark: tuple[int, float] | None = None
@@ -57,13 +52,7 @@ class ProgressDisplay(keras.callbacks.Callback):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the live bar; its last state stays visible."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self.on_train_end()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._step = completed_steps(self.model)
@@ -89,13 +78,13 @@ class ProgressDisplay(keras.callbacks.Callback):
             self._show(self.clock(), logs or {})
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self.close()
+        if self._bar is not None:  # its last state stays visible
+            self._bar.stop()
+            self._bar = None
 
     def _show(self, now: float, logs: Logs) -> None:
         self._shown = (self._step, now)
         self._measure(now)
-        if self.quiet:
-            return
         text = self._text(logs)
         if not self.console.is_terminal:
             place = f"epoch {self._epoch + 1}, step {self._step:,}/{self.total:,}"

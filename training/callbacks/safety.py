@@ -7,7 +7,7 @@ from types import FrameType
 
 import keras
 
-from ganapp.training.callbacks.step_callback import Logs, StepCallback, completed_steps
+from ganapp.training.callbacks import Logs, StepCallback, completed_steps
 from ganapp.training.messages import non_finite_message
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -21,11 +21,8 @@ class TerminateOnNonFinite(keras.callbacks.Callback):
     """Raises `NonFiniteError` as soon as a logged value is NaN or infinite.
 
     It raises rather than asks `fit` to stop, because the callbacks after it would still run and
-    could record or save the diverged step: put it first. The last checkpoint then is a good one.
-    Keras hands callbacks Python floats, so a check costs no device read.
-
-    Args:
-        loss_scaling: see `non_finite_message`.
+    could record or save the diverged step: put it first. Keras hands callbacks Python floats, so a
+    check costs no device read. `loss_scaling`: see `non_finite_message`.
     """
 
     def __init__(self, *, loss_scaling: bool = False) -> None:
@@ -54,7 +51,7 @@ class CheckpointEvery(StepCallback):
     Args:
         save: e.g. `Checkpoints.save`.
         every: steps between two checkpoints.
-        last: total steps of the run, which are saved, too.
+        last: see `StepCallback`.
     """
 
     def __init__(
@@ -72,9 +69,8 @@ class Interrupt(keras.callbacks.Callback):
 
     Inside the `with` block the first SIGTERM or SIGINT only sets `signal`; when the running step
     (or execution) is over, the state is saved and `model.stop_training` set. A SIGINT while one is
-    already pending raises KeyboardInterrupt as usual, so that a long step can be left. Leaving
-    the block restores the previous handlers. Python delivers signals to the main thread only: in
-    another thread the block changes nothing.
+    pending raises KeyboardInterrupt as usual, so that a long step can be left. In another thread
+    than the main one, which alone gets signals, the block changes nothing.
 
         with Interrupt(checkpoints.save) as interrupt:
             gan.fit(..., callbacks=[..., interrupt])

@@ -1,24 +1,20 @@
 """Pictures of samples of the same latents along the training."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
-import PIL.ImageDraw
-import PIL.ImageFont
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from ganapp.training.callbacks.step_callback import Logs, StepCallback
+from ganapp.training.callbacks import Logs, StepCallback
 from ganapp.training.callbacks.tensorboard import Board
+from ganapp.training.evaluation.pictures import panels
 from ganapp.training.files import write_atomically
 
-MARGIN = 12  # pixels around and between panels
-CAPTION_SIZE = 16  # pixels, at least; a caption grows with wide panels
-CAPTION_SHARE = 32  # of the panel width
-PANEL_WIDTH = 288  # pixels; narrower panels are enlarged, for tiny images and for the caption
+PANEL_WIDTH = 320  # pixels; narrower pictures are enlarged, for tiny images and for the titles
 
 
 class SampleGrids(StepCallback):
@@ -36,7 +32,7 @@ class SampleGrids(StepCallback):
         to_user_units: maps model units to user units.
         seed: of the latents.
         board: when given, the panels go to TensorBoard as well (`samples/...`).
-        last: total steps of the run.
+        last: see `StepCallback`.
     """
 
     def __init__(
@@ -61,13 +57,10 @@ class SampleGrids(StepCallback):
     def on_step(self, step: int, logs: Logs) -> None:
         inputs = self.model.inputs(self.count, seed=self.seed)
         ema, raw = (self._picture(inputs, ema=ema) for ema in (True, False))
-        panels = [
-            (f"averaged generator, step {step:,}", ema),
-            (f"generator, step {step:,}", raw),
-            ("real examples", self._real),
-        ]
+        titles = f"averaged generator, step {step:,}", f"generator, step {step:,}", "real examples"
         buffer = io.BytesIO()
-        side_by_side(panels).save(buffer, format="PNG", compress_level=1)
+        sheet = panels([_enlarged(each) for each in (ema, raw, self._real)], titles)
+        sheet.save(buffer, format="PNG", compress_level=1)
         write_atomically(self.directory / f"step-{step:06d}.png", buffer.getvalue())
         if self.board is not None:
             shown = {"samples/ema": ema, "samples/raw": raw}
@@ -80,30 +73,8 @@ class SampleGrids(StepCallback):
         return self.draw(np.asarray(self.to_user_units(samples)))
 
 
-def side_by_side(panels: Sequence[tuple[str, PIL.Image.Image]]) -> PIL.Image.Image:
-    """Sets pictures beside each other, each under its caption, on white.
-
-    Args:
-        panels: `(caption, picture)`; pictures narrower than a caption are enlarged by a whole
-            factor without smoothing, so that a pixel of the data stays a square.
-    """
-    pictures = [_enlarged(picture.convert("RGB")) for _, picture in panels]
-    size = max(CAPTION_SIZE, min(picture.width for picture in pictures) // CAPTION_SHARE)
-    font = PIL.ImageFont.load_default(size)
-    header = MARGIN + size + MARGIN
-    width = MARGIN + sum(picture.width + MARGIN for picture in pictures)
-    height = header + max(picture.height for picture in pictures) + MARGIN
-    sheet = PIL.Image.new("RGB", (width, height), "white")
-    pen = PIL.ImageDraw.Draw(sheet)
-    left = MARGIN
-    for (caption, _), picture in zip(panels, pictures, strict=True):
-        pen.text((left + picture.width / 2, header / 2), caption, "black", font, anchor="mm")
-        sheet.paste(picture, (left, header))
-        left += picture.width + MARGIN
-    return sheet
-
-
 def _enlarged(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """By a whole factor without smoothing, so that a pixel of the data stays a square."""
     factor = -(-PANEL_WIDTH // picture.width)
     size = (picture.width * factor, picture.height * factor)
     return picture.resize(size, PIL.Image.Resampling.NEAREST)

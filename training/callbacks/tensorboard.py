@@ -1,9 +1,9 @@
 """TensorBoard event files: written, added to at every step, and truncated for a resumed run."""
 
-import io
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,9 @@ import PIL.Image
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.histogram.summary_v2 import histogram_pb
-from tensorboard.plugins.image.metadata import create_summary_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-from tensorboard.util.tensor_util import make_tensor_proto
 
-from ganapp.training.callbacks.step_callback import Logs, StepCallback
+from ganapp.training.callbacks import Logs, StepCallback
 from ganapp.training.diagnostics.alarms import Alarm
 
 TAGS = {
@@ -44,15 +41,11 @@ PREFIXES = {
 class Board:
     """A TensorBoard log folder.
 
-    What belongs to one step is one event, made without TensorFlow's operations: twenty calls of
+    The scalars of a step are one event, made without TensorFlow's operations: twenty calls of
     `tf.summary.scalar` take as long as a training step of a small network.
 
     The file is opened at the first write, and every call flushes, so that a killed run shows all
-    it did. Each process appends a file of its own; `truncate_events` drops the steps that a resumed
-    run is about to repeat.
-
-    Args:
-        directory: the folder, e.g. `<run>/logs`.
+    it did. Each process writes a file of its own.
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -65,7 +58,9 @@ class Board:
         # In double precision: a poor generator's figures overflow what TensorBoard holds and
         # are shown as infinite; a Python float of that size would be refused.
         with np.errstate(over="ignore"):
-            self._write(step, [scalar_pb(tag, np.float64(value)) for tag, value in values.items()])
+            points = [scalar_pb(tag, np.float64(each)).value[0] for tag, each in values.items()]
+        with self._events(step):
+            tf.summary.experimental.write_raw_pb(Summary(value=points).SerializeToString())
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value under `evaluation/`; fits `Evaluate(sinks=...)`."""
@@ -75,15 +70,11 @@ class Board:
         self, step: int, distances: Mapping[str, float], alarms: Sequence[Alarm] | None
     ) -> None:
         """Writes the distances, and of examined examples the number of alarms and what is new."""
-        values = {
-            f"distances/{name.removesuffix('_distance')}": distances[name] for name in distances
-        }
-        if alarms is None:
-            self.scalars(step, values)
-            return
-        self.scalars(step, {**values, "alarms/raised": len(alarms)})
-        names = [alarm.key for alarm in alarms]
-        if names != self._raised:
+        raised = {} if alarms is None else {"alarms/raised": len(alarms)}
+        values = {f"distances/{k.removesuffix('_distance')}": x for k, x in distances.items()}
+        self.scalars(step, values | raised)
+        names = [alarm.key for alarm in alarms or ()]
+        if alarms is not None and names != self._raised:
             self._raised = names
             lines = [f"- **{alarm.key}**: {alarm.sentence}" for alarm in alarms]
             self.text(step, "alarms", "\n".join(lines) or "No alarm any more.")
@@ -95,17 +86,20 @@ class Board:
 
     def images(self, step: int, images: Mapping[str, PIL.Image.Image]) -> None:
         """Writes each picture under its tag."""
-        self._write(step, [_image_pb(tag, image) for tag, image in images.items()])
+        with self._events(step):
+            for tag, image in images.items():
+                tf.summary.image(tag, np.asarray(image.convert("RGB"))[None])
 
     def histograms(self, step: int, values: Mapping[str, np.ndarray]) -> None:
         """Writes the distribution of each `(n,)` array under its tag."""
-        self._write(step, [histogram_pb(tag, np.asarray(values[tag])) for tag in values])
+        with self._events(step):
+            for tag, numbers in values.items():
+                tf.summary.histogram(tag, numbers)
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """Writes a text that TensorBoard renders as Markdown."""
-        with self._writer().as_default(step=step):
+        with self._events(step):
             tf.summary.text(tag, markdown)
-        self._writer().flush()
 
     def close(self) -> None:
         """Closes the file; a later write opens a new one."""
@@ -113,17 +107,13 @@ class Board:
             self._opened.close()
             self._opened = None
 
-    def _write(self, step: int, summaries: Sequence[Summary]) -> None:
-        """Writes the values of several summaries as one event."""
-        merged = Summary(value=[value for summary in summaries for value in summary.value])
-        with self._writer().as_default(step=step):
-            tf.summary.experimental.write_raw_pb(merged.SerializeToString())
-        self._writer().flush()
-
-    def _writer(self) -> tf.summary.SummaryWriter:
+    @contextlib.contextmanager
+    def _events(self, step: int) -> Iterator[None]:
         if self._opened is None:
             self._opened = tf.summary.create_file_writer(str(self.directory))
-        return self._opened
+        with self._opened.as_default(step=step):
+            yield
+        self._opened.flush()
 
 
 def tag_of(name: str) -> str:
@@ -141,9 +131,8 @@ class TensorBoardLog(StepCallback):
         board: where to.
         every: steps between two points.
         examples_per_step: examples that one generator step consumes, for the throughput.
-        configuration: the resolved configuration, written once as a text, in TOML, when the run
-            begins.
-        last: total steps of the run, which get a point, too.
+        configuration: TOML, written once as a text when the run begins.
+        last: see `StepCallback`.
         clock: seconds from some origin.
     """
 
@@ -183,8 +172,8 @@ def truncate_events(directory: str | Path, step: int) -> int:
 
     Args:
         directory: a folder written by `Board`; it need not exist.
-        step: the restored step. Events of later steps go, as does a record that a killed process
-            left half written; of a run that starts over everything does.
+        step: the restored step. Events of later steps go, and a record that is half written; of a
+            run that starts over all go.
 
     Returns:
         How many events were dropped.
@@ -213,19 +202,3 @@ def _truncate(path: Path, step: int) -> int:
     finally:
         temporary.unlink(missing_ok=True)
     return dropped
-
-
-def _image_pb(tag: str, image: PIL.Image.Image) -> Summary:
-    """A picture as TensorBoard's plugin for images reads it: width, height and a PNG."""
-    buffer = io.BytesIO()
-    # The lowest compression: a smaller file would take longer to make than to show.
-    image.convert("RGB").save(buffer, format="PNG", compress_level=1)
-    parts = [str(image.width).encode(), str(image.height).encode(), buffer.getvalue()]
-    value = Summary.Value(
-        tag=tag,
-        tensor=make_tensor_proto(np.array(parts, dtype=object)),
-        metadata=create_summary_metadata(
-            display_name=None, description=None, converted_to_tensor=True
-        ),
-    )
-    return Summary(value=[value])

@@ -31,6 +31,8 @@ class StandIn(keras.Model):
         per_execution: steps in one execution.
     """
 
+    objective = None
+
     def __init__(self, faults: dict[int, str] | None = None, per_execution: int = 1) -> None:
         super().__init__()
         self.faults = faults or {}

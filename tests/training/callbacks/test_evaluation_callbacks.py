@@ -7,28 +7,33 @@ import pytest
 from callback_case import StandIn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganapp.training.callbacks.evaluation import Evaluate, RaiseAlarms
+from ganapp.training.callbacks.evaluation import Evaluate, Examiner, RaiseAlarms
 from ganapp.training.callbacks.metrics import MetricsLog
 from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.checkpoints import BestCheckpoint, list_steps
+from ganapp.training.data import ArraySource, DataSpec
 from ganapp.training.diagnostics.alarms import WeightHistory
 
 STEPS = 100
 
 
-def alarms_every(model, *, sinks, series=dict, every=4, **options):
+def alarms_every(model, *, sinks, series=dict, every=4, shift=0.0, **options):
     """Of data that the stand-in's generator, one Gaussian, never reaches the half of."""
     random = np.random.default_rng(0)
     real = random.normal(size=(800, 2)) * [1, 1] + [[9, 0]] * (np.arange(800) % 4 > 0)[:, None]
+    spec = DataSpec(
+        name="two",
+        kind="vector",
+        shape=(2,),
+        examples=400,
+        held_out=400,
+        mean=(0.0, 0.0),
+        scale=(1.0, 1.0),
+    )
+    source = ArraySource(spec, real[:400] + shift, real[400:] + shift)
     return RaiseAlarms(
         every,
-        training=real[:400],
-        held_out=real[400:],
-        count=400,
-        to_user_units=np.asarray,
-        to_model_units=np.asarray,
-        series=series,
-        recorded_every=10,
+        examine=Examiner(model, source, spec, count=400, series=series, every=10).snapshot,
         histories={
             "generator": WeightHistory([model.weight]),
             "discriminator": WeightHistory([model.ema_weight]),
@@ -72,8 +77,7 @@ def test_weights_are_recorded_more_often_than_examples():
 
 def test_samples_nowhere_near_the_data_raise_an_alarm_from_half_of_the_run_on():
     model, records = StandIn(), []
-    callback = alarms_every(model, sinks=[lambda *values: records.append(values)])
-    callback.training, callback.held_out = callback.training + 1e3, callback.held_out + 1e3
+    callback = alarms_every(model, sinks=[lambda *values: records.append(values)], shift=1e3)
     model.train(STEPS, [callback])
     steps = [step for step, _, alarms in records for a in alarms if a.name == "low_precision"]
     assert steps == list(range(52, STEPS + 1, 4))
@@ -125,15 +129,15 @@ def test_weights_alone_records_no_alarms(tmp_path):
     assert [row["step"] for row in rows if "alarms" in row["watch"]] == [40, 80, 100]
 
 
-def test_judges_the_averaged_generator_in_user_units():
-    model, judged, figures = StandIn(), [], []
+def test_evaluates_the_averaged_generator_in_user_units():
+    model, evaluated, figures = StandIn(), [], []
 
-    def judge(samples):
-        judged.append(samples)
+    def evaluate(samples):
+        evaluated.append(samples)
         return {"mean": samples.mean()}
 
     callback = Evaluate(
-        judge,
+        evaluate,
         2,
         count=6,
         seed=3,
@@ -144,7 +148,7 @@ def test_judges_the_averaged_generator_in_user_units():
     model.train(5, [callback])
     assert [step for step, _ in figures] == [2, 4, 5]
     expected = model.generate(6, seed=3, ema=True) + 1
-    np.testing.assert_array_equal(judged[-1], expected)
+    np.testing.assert_array_equal(evaluated[-1], expected)
     assert figures[-1][1] == {"mean": float(expected.mean())}
     assert type(figures[-1][1]["mean"]) is float
 

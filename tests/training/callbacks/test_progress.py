@@ -46,11 +46,6 @@ def test_a_short_run_still_ends_with_a_line():
     assert lines[0].startswith("epoch 2, step 40/40, 62,400 images/s")
 
 
-def test_quiet_is_quiet():
-    assert shown(quiet=True) == ""
-    assert shown(quiet=True, terminal=True) == ""
-
-
 def test_terminal_bar():
     screen = shown(terminal=True)
     assert "40/40" in screen

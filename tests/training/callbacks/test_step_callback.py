@@ -3,7 +3,7 @@
 import pytest
 from callback_case import StandIn
 
-from ganapp.training.callbacks.step_callback import StepCallback
+from ganapp.training.callbacks import StepCallback
 
 
 class Recorder(StepCallback):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from callback_case import at_step
 from case import restore, tiny_gan
 from case import weights as state_weights
+from rich.console import Console
 
 from ganapp.training.callbacks.evaluation import Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
@@ -75,7 +76,7 @@ def run(folder, *extra, gan=None, batch=batch_at):
     data = tf.data.Dataset.range(step, TOTAL).map(batch).repeat()
     with (
         Interrupt(checkpoints.save) as interrupt,
-        ProgressDisplay(TOTAL, examples_per_step=4, quiet=True) as display,
+        ProgressDisplay(TOTAL, examples_per_step=4, console=Console(quiet=True)) as display,
     ):
         gan.fit(
             data,
