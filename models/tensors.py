@@ -129,6 +129,13 @@ def _named(network: keras.Model, outputs: object, gives: str) -> Iterable[tuple[
     return [(gives, outputs)]
 
 
+def output_tensors(network: keras.Model, gives: str) -> dict[str, keras.KerasTensor]:
+    """The symbolic outputs of a functional or sequential network by name."""
+    sequential = isinstance(network, keras.Sequential)
+    structure = network.outputs[0] if sequential else network.output
+    return dict(_named(network, structure, gives))
+
+
 def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Model:
     """The same discriminator with further outputs; it shares all weights.
 
@@ -141,9 +148,7 @@ def with_outputs(discriminator: keras.Model, names: Sequence[str]) -> keras.Mode
     if not names:
         return discriminator
     try:
-        sequential = isinstance(discriminator, keras.Sequential)
-        structure = discriminator.outputs[0] if sequential else discriminator.output
-        outputs = dict(_named(discriminator, structure, SCORES))
+        outputs = output_tensors(discriminator, SCORES)
         if FEATURES in names and FEATURES not in outputs:
             outputs[FEATURES] = _features(discriminator)
     except (AttributeError, ValueError, IndexError, TypeError) as error:

@@ -17,7 +17,7 @@ from ganapp.screen import console, quiet_stderr
 
 LEFT_TO_OTHER_TABLES = (
     *("discriminator_steps", "terms", "augmentations", "weightings", "constraint"),
-    *("generator_optimizer", "discriminator_optimizer", "head", "heads", "condition"),
+    *("generator_optimizer", "discriminator_optimizer", "head", "heads", "codes", "condition"),
     "class_start",
 )
 # The names that `list` takes; `networks` are two families that share most names.

@@ -99,6 +99,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "data": SOURCES,
     "generator": Registry("generator network", GENERATORS.items()),
     "discriminator": Registry("discriminator network", DISCRIMINATORS.items()),
+    "companion": Registry("companion network", DISCRIMINATORS.items()),
     "prior": PRIORS,
     "objective": OBJECTIVES,
     "constraint": CONSTRAINTS,

@@ -1,7 +1,7 @@
 """The configuration of a run: validated data, saved with the run as TOML."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -17,6 +17,7 @@ from ganapp.training.data.labels import with_clusters, with_share_of_labels
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
+from ganapp.training.priors import Prior
 
 Positive = Annotated[int, pydantic.Field(ge=1, lt=2**31)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
@@ -41,7 +42,19 @@ class TermConfig(PluginSection):
     """A term's weight, a number or a table with start, end and shape, its interval and options."""
 
     FAMILY = "term"
+    LEAVE = ("codes",)  # the prior decides
     name: str = pydantic.Field(exclude=True)
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether it is about the codes of the prior."""
+        return "codes" in FAMILIES[self.FAMILY][self.member].__dataclass_fields__
+
+    def build(self, *args: object, codes: Mapping[str, Prior] | None = None, **kwargs: object):
+        """Calls the member with its options, and with the codes of the prior where it takes any."""
+        if self.takes_codes:
+            kwargs["codes"] = dict(codes or {})
+        return super().build(*args, **kwargs)
 
 
 class AugmentationConfig(PluginSection):
@@ -160,6 +173,19 @@ class DiscriminatorConfig(PluginSection):
     optimizer: OptimizerSection
 
 
+class CompanionConfig(PluginSection):
+    """A further network of the run, by what it is for: an `encoder`, a `code_reader`.
+
+    `network` is a family of discriminators, whose body it has. `trained_with` left out is what its
+    purpose says, see `ganapp.runner.experiment.COMPANIONS`.
+    """
+
+    FAMILY, MEMBER = "companion", "network"
+    LEAVE = ("heads", "condition", "class_start")  # its purpose decides
+    network: str
+    trained_with: Literal["generator", "discriminator"] | None = None
+
+
 class ConstraintConfig(PluginSection):
     """The constraint on the discriminator's weights."""
 
@@ -195,10 +221,19 @@ class ObjectiveConfig(PluginSection):
             for name, table in tables.items()
         }
 
-    def extended(self, *, updates: int = 1, **optimizers: OptimizerConfig) -> Objective:
+    def extended(
+        self,
+        *,
+        updates: int = 1,
+        codes: Mapping[str, Prior] | None = None,
+        **optimizers: OptimizerConfig,
+    ) -> Objective:
         """The objective with its steps, constraint and extensions, annealed over the updates."""
         extensions = {
-            table: tuple(each.build(updates=updates) for each in getattr(self, table).values())
+            table: tuple(
+                each.build(updates=updates, **({"codes": codes} if table == "terms" else {}))
+                for each in getattr(self, table).values()
+            )
             for table in EXTENSIONS
         }
         steps, constraint = self.discriminator_steps, self.constraint.build()
@@ -293,6 +328,7 @@ class Config(Section):
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig
     objective: ObjectiveConfig
+    companions: dict[str, CompanionConfig] = {}
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 

@@ -12,7 +12,7 @@ import platform
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -25,9 +25,11 @@ from ganapp.config.schema import Config, EvaluationConfig, TrainingConfig
 from ganapp.errors import UserError, as_user_errors
 from ganapp.models import rules
 from ganapp.models.batches import packed_shape
+from ganapp.models.companions import Companion
 from ganapp.models.gan import GAN
 from ganapp.models.networks import GENERATORS
-from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, input_shapes
+from ganapp.models.networks.readers import reader
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, LOGITS, input_shapes
 from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
@@ -39,6 +41,8 @@ from ganapp.training.evaluation.metric import EvaluationData
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
 from ganapp.training.priors import DRAWS_VERSION, Prior
+from ganapp.training.registry import Registry
+from ganapp.training.terms.mutual_information import CODE, CODE_READER, size_of
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 # Real examples that pictures of points and tables show behind the samples: enough for their
@@ -213,8 +217,9 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     prior = config.generator.prior.build()
     gan = GAN(
         _make_generator(config, prior, data.spec),
-        _make_discriminator(config, data.spec),
+        _make_discriminator(config, prior, data.spec),
         prior,
+        companions=_make_companions(config, prior, data.spec),
         class_shares=data.class_shares or None,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,
@@ -225,6 +230,7 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
         gan.set_observations(**data.observations)
     objective = config.objective.extended(
         updates=total_steps,
+        codes=_codes_of(prior),
         generator_optimizer=config.generator.optimizer.build(),
         discriminator_optimizer=config.discriminator.optimizer.build(),
     )
@@ -491,7 +497,7 @@ def _with_first_layers(
     return keras.Model(*inputs.values(), network(*values.values()), name=network.name)
 
 
-def _make_discriminator(config: Config, spec: DataSpec) -> keras.Model:
+def _make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     """The discriminator of examples as `spec` has them, in packs or of a class if asked."""
     section, classes = config.discriminator, len(spec.classes)
     options: dict[str, object] = {"condition": section.condition}
@@ -500,9 +506,73 @@ def _make_discriminator(config: Config, spec: DataSpec) -> keras.Model:
         options["class_start"] = spec.label_start
     if section.condition != UNCONDITIONAL or spec.partly_labelled:
         inputs[LABEL] = (classes,)
-    if config.objective.classifies:
-        options["heads"] = {"class_logits": classes}
+    if heads := _heads(config, prior, spec):
+        options["heads"] = heads
     return section.build(inputs, **options)
+
+
+def _heads(config: Config, prior: Prior, spec: DataSpec) -> dict[str, int]:
+    """Further outputs of the discriminator, with their sizes."""
+    heads = {LOGITS: len(spec.classes)} if config.objective.classifies else {}
+    codes = _codes_of(prior)
+    for name, section in config.objective.terms.items():
+        if section.takes_codes and not codes:
+            raise ValueError(NO_CODES.format(f"objective.terms.{name}"))
+        if CODE in section.build(codes=codes).reads:
+            heads[CODE] = size_of(codes)
+    return heads
+
+
+NO_CODES = (
+    "`{}` needs codes: name them by `generator.prior.codes`, of the parts of a prior `product`. "
+    "Received: none"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Purpose:
+    """What a companion is for.
+
+    Args:
+        outputs: of the prior, the size of each vector that it gives, by name.
+        trained_with: the player that it is trained with where nobody says.
+    """
+
+    outputs: Callable[[Prior], dict[str, int]]
+    trained_with: str
+
+
+COMPANIONS = Registry(
+    "companion",
+    [
+        ("encoder", Purpose(lambda prior: prior.sizes, "generator")),
+        (CODE_READER, Purpose(lambda prior: {CODE: size_of(_codes_of(prior))}, "discriminator")),
+    ],
+)
+
+
+def _codes_of(prior: Prior) -> dict[str, Prior]:
+    """The parts of a prior that are codes, by name."""
+    return {name: prior.parts[name] for name in prior.codes}
+
+
+def _make_companions(config: Config, prior: Prior, spec: DataSpec) -> dict[str, Companion]:
+    """The further networks of a run by name.
+
+    Raises:
+        ValueError: one is of no known purpose, or reads codes where there are none.
+    """
+    found = {}
+    for name, section in config.companions.items():
+        purpose = COMPANIONS[name]
+        outputs = purpose.outputs(prior)
+        if not sum(outputs.values()):
+            raise ValueError(NO_CODES.format(f"companions.{name}"))
+        network = reader(section.build, {EXAMPLE: spec.shape}, outputs)
+        found[name] = Companion(
+            network=network, trained_with=section.trained_with or purpose.trained_with
+        )
+    return found
 
 
 def _head(config: Config, spec: DataSpec) -> dict[str, object]:

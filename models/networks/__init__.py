@@ -9,9 +9,15 @@ types are what a configuration may set. Both end in the `network` of their
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
 from ganapp.models.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
+from ganapp.models.networks.recurrent import recurrent_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
 
-GENERATORS = {"mlp": mlp_generator, "dcgan": dcgan_generator, "resnet": resnet_generator}
+GENERATORS = {
+    "mlp": mlp_generator,
+    "dcgan": dcgan_generator,
+    "resnet": resnet_generator,
+    "recurrent": recurrent_generator,
+}
 DISCRIMINATORS = {
     "mlp": mlp_discriminator,
     "dcgan": dcgan_discriminator,

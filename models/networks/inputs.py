@@ -107,14 +107,32 @@ class GeneratorInputs:
         self._class_start = class_start
         others = [tensor for name, tensor in self.tensors.items() if name != LABEL]
         self._maps = [_as_map(tensor) for tensor in others if len(tensor.shape) > 3]
-        vectors = [_flat(tensor) for tensor in others if len(tensor.shape) <= 3]
+        self._vectors = [_flat(tensor) for tensor in others if len(tensor.shape) <= 3]
         if self._label is not None:
-            vectors += GENERATOR_CONDITIONS[condition](self._label)
-        self.vector = _concatenate(vectors)
+            self._vectors += GENERATOR_CONDITIONS[condition](self._label)
+        self.vector = _concatenate(self._vectors)
 
     @property
     def flat(self) -> Tensor:
         return _concatenate([self.vector, *map(_flat, self._maps)])
+
+    def vectors(self, count: int) -> list[Tensor]:
+        """As `vector`, with another part of the latent z in each.
+
+        Raises:
+            ValueError: z cannot be cut into that many parts.
+        """
+        latent = self.tensors[LATENT]
+        if latent.shape[-1] % count:
+            raise ValueError(
+                f"`generator.prior.size` must be a multiple of the {count} parts that z is cut "
+                f"into. Received: size={latent.shape[-1]}"
+            )
+        parts = keras.ops.split(latent, count, axis=-1)
+        return [
+            _concatenate([part if vector is latent else vector for vector in self._vectors])
+            for part in parts
+        ]
 
     def normaliser(self, name: str) -> Normaliser:
         """The normalisation of that name, by the class where that enters so."""
@@ -141,13 +159,11 @@ class GeneratorInputs:
         Returns:
             What adds the next of them to a map's channels, if there are observations.
         """
-        maps = iter(_pyramid(self._maps, coarsest, sides, widths))
+        return joining(self.pyramid(coarsest, sides, widths))
 
-        def beside(x: Tensor) -> Tensor:
-            following = next(maps, None)
-            return x if following is None else keras.layers.Concatenate()([x, following])
-
-        return beside
+    def pyramid(self, coarsest: Shape, sides: Shape, widths: Sequence[int]) -> list[Tensor]:
+        """The maps of the observations, coarse to fine; none without observations."""
+        return _pyramid(self._maps, coarsest, sides, widths)
 
     def network(self, examples: Tensor) -> keras.Model:
         """The network from all inputs to these examples."""
@@ -155,6 +171,17 @@ class GeneratorInputs:
             column = ClassColumn(start=self._class_start, dtype="float32", name="class_column")
             examples = column([examples, self._label])
         return keras.Model(_of_model(self.tensors, LATENT), examples, name="generator")
+
+
+def joining(maps: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+    """What adds the next of some maps to a map's channels, while there are any."""
+    rest = iter(maps)
+
+    def beside(x: Tensor) -> Tensor:
+        following = next(rest, None)
+        return x if following is None else keras.layers.Concatenate()([x, following])
+
+    return beside
 
 
 class DiscriminatorInputs:

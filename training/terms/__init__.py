@@ -14,7 +14,9 @@ from ganapp.training.terms.gradient_penalties import (
     squared_norm,
 )
 from ganapp.training.terms.historical_average import HistoricalAverage
+from ganapp.training.terms.mutual_information import MutualInformation
 from ganapp.training.terms.orthogonal import Orthogonal
+from ganapp.training.terms.reconstruction import GradientDifference, Reconstruction
 
 TERMS = Registry(
     "term",
@@ -25,5 +27,7 @@ TERMS = Registry(
         *(FeatureMatching, PullingAway),
         HistoricalAverage,
         AuxiliaryClassifier,
+        *(Reconstruction, GradientDifference),
+        MutualInformation,
     ],
 )
