@@ -27,7 +27,6 @@ from ganapp.models.networks.inputs import (
     GeneratorInputs,
     Shapes,
     folded_shape,
-    unfold,
 )
 from ganapp.models.tensors import EXAMPLE
 
@@ -66,6 +65,7 @@ def dcgan_generator(
     shape: tuple[int, ...],
     *,
     condition: str = "concatenation",
+    residual: str = "",
     channels: Widths = (128, 64),
     normalisation: Literal["none", "batch", "layer"] = "batch",
     upsampling: Literal["nearest", "transposed"] = "transposed",
@@ -78,7 +78,7 @@ def dcgan_generator(
     make too much is cropped evenly.
 
     Args:
-        inputs, condition: as of `GeneratorInputs`.
+        inputs, condition, residual: as of `GeneratorInputs`.
         shape: (height, width, channels) of an image, or (time, height, width, channels) of a clip,
             whose frames are made together.
         channels: of the map after each doubling, coarse to fine; before it with
@@ -93,7 +93,7 @@ def dcgan_generator(
     check_images(shape, "dcgan")
     height, width, colours = folded_shape(shape)
     coarsest = coarsest_map(height, width, len(channels))
-    given = GeneratorInputs(inputs, condition)
+    given = GeneratorInputs(inputs, condition, residual=residual)
     normalise = given.normaliser(normalisation)
     beside = given.observed_maps(coarsest, (height, width), channels)
     start = (*coarsest, channels[0])
@@ -104,9 +104,7 @@ def dcgan_generator(
     for maps in maps_after:
         x = activate(doubled(x, maps), normalise)
         x = beside(_refine(x, maps, depth - 1, normalise))
-    x = last(x, colours)
-    x = keras.layers.Activation("tanh", dtype="float32")(crop(x, height, width))
-    return given.network(unfold(x, shape))
+    return given.network(given.images(crop(last(x, colours), height, width), shape))
 
 
 def dcgan_discriminator(

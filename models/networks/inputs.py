@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 
 from ganapp.models.layers import ClassColumn, ClassMask, ConditionalBatchNormalization
+from ganapp.models.layers.resampling import LinearResizing
 from ganapp.models.networks.blocks import MINIBATCH, NORMALISATIONS, Normaliser
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, SCORES
 
@@ -94,17 +95,29 @@ class GeneratorInputs:
         condition: how the class enters, a key of `GENERATOR_CONDITIONS`.
         class_start: place of the first of the entries of a row that say its class, where the rows
             of a table say it: a row then says by construction the class that was asked for.
+        residual: an observation that images are made upon: the network then makes the difference
+            to it (to its last channels, where it has more than an image), which nothing bounds.
 
     Attributes:
         vector: all vectors, and the class where it joins them: `(batch, d)`.
     """
 
     def __init__(
-        self, shapes: Shapes, condition: str = "concatenation", class_start: int | None = None
+        self,
+        shapes: Shapes,
+        condition: str = "concatenation",
+        class_start: int | None = None,
+        residual: str = "",
     ) -> None:
         self.tensors = _inputs(shapes)
         self._label, self._condition = self.tensors.get(LABEL), condition
-        self._class_start = class_start
+        self._class_start, self._residual = class_start, residual
+        if residual and len(self.tensors.get(residual, _NOTHING).shape) < 4:
+            maps = [name for name, tensor in self.tensors.items() if len(tensor.shape) > 3]
+            raise ValueError(
+                "`generator.residual` must be an observation that is an image, of which there are: "
+                f"{', '.join(maps) or 'none'}. Received: residual={residual!r}"
+            )
         others = [tensor for name, tensor in self.tensors.items() if name != LABEL]
         self._maps = [_as_map(tensor) for tensor in others if len(tensor.shape) > 3]
         self._vectors = [_flat(tensor) for tensor in others if len(tensor.shape) <= 3]
@@ -165,12 +178,34 @@ class GeneratorInputs:
         """The maps of the observations, coarse to fine; none without observations."""
         return _pyramid(self._maps, coarsest, sides, widths)
 
+    def images(self, x: Tensor, shape: Shape) -> Tensor:
+        """What a network makes as images or clips of `shape`.
+
+        Args:
+            x: `(batch, *folded_shape(shape))`; in [-1, 1] after this, or the difference to what
+                they are made upon.
+            shape: of an example.
+        """
+        if not self._residual:
+            return unfold(keras.layers.Activation("tanh", dtype="float32")(x), shape)
+        under = _as_map(self.tensors[self._residual])
+        if under.shape[-1] < x.shape[-1]:
+            raise ValueError(
+                "`generator.residual` must be an observation with the channels of an example. "
+                f"Received: {under.shape[-1]} channels instead of {x.shape[-1]}"
+            )
+        under = _resize(under[..., -x.shape[-1] :], x.shape[1:3])
+        return unfold(keras.layers.Add(dtype="float32")([x, under]), shape)
+
     def network(self, examples: Tensor) -> keras.Model:
         """The network from all inputs to these examples."""
         if self._class_start is not None:
             column = ClassColumn(start=self._class_start, dtype="float32", name="class_column")
             examples = column([examples, self._label])
         return keras.Model(_of_model(self.tensors, LATENT), examples, name="generator")
+
+
+_NOTHING = keras.KerasTensor(())
 
 
 def joining(maps: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
@@ -302,7 +337,7 @@ def _fit_to(observation: Tensor, sides: Shape) -> Tensor:
 
 
 def _resize(x: Tensor, sides: Shape) -> Tensor:
-    return x if tuple(x.shape[1:3]) == sides else keras.layers.Resizing(*sides)(x)
+    return x if tuple(x.shape[1:3]) == sides else LinearResizing(*sides)(x)
 
 
 def _pyramid(

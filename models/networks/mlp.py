@@ -13,7 +13,7 @@ import keras
 
 from ganapp.models.layers import BlockActivation
 from ganapp.models.networks.blocks import HIDDEN_UNITS, NORMALISATIONS, Rate, Width, apply_dropout
-from ganapp.models.networks.inputs import DiscriminatorInputs, GeneratorInputs, Shapes
+from ganapp.models.networks.inputs import DiscriminatorInputs, GeneratorInputs, Shapes, folded_shape
 
 Pieces = Annotated[int, annotated_types.Ge(2)]
 
@@ -23,6 +23,7 @@ def mlp_generator(
     shape: tuple[int, ...],
     *,
     condition: str = "concatenation",
+    residual: str = "",
     class_start: int | None = None,
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
@@ -33,7 +34,7 @@ def mlp_generator(
     """Maps latents and what stands beside them to examples through dense layers.
 
     Args:
-        inputs, condition, class_start: as of `GeneratorInputs`.
+        inputs, condition, residual, class_start: as of `GeneratorInputs`.
         shape: of one example. Images and clips end in tanh, others are unbounded.
         units: width of each hidden layer.
         normalisation: after each hidden layer's products, before the activation.
@@ -41,11 +42,14 @@ def mlp_generator(
         pieces: linear functions a maxout unit takes the largest of; other activations have none.
         head: activation and width of each part of a vector, see `BlockActivation`.
     """
-    given = GeneratorInputs(inputs, condition, class_start)
+    given = GeneratorInputs(inputs, condition, class_start, residual)
     x, normalise = given.flat, given.normaliser(normalisation)
     for width in units:
         x = HIDDEN_UNITS[activation](x, width, normalise, pieces)
     x = keras.layers.Dense(math.prod(shape), kernel_initializer="lecun_normal", dtype="float32")(x)
+    if residual:
+        x = keras.layers.Reshape(folded_shape(shape), dtype="float32")(x)
+        return given.network(given.images(x, shape))
     x = keras.layers.Reshape(shape, dtype="float32")(x)
     if len(shape) >= 3:
         x = keras.layers.Activation("tanh", dtype="float32")(x)

@@ -26,7 +26,6 @@ from ganapp.models.networks.inputs import (
     Tensor,
     folded_shape,
     joining,
-    unfold,
 )
 from ganapp.models.stages import STAGE
 
@@ -41,6 +40,7 @@ def recurrent_generator(
     shape: tuple[int, ...],
     *,
     condition: str = "concatenation",
+    residual: str = "",
     steps: Width = 3,
     noise: Literal["shared", "fresh"] = "shared",
     sees: Literal["increment", "canvas"] = "increment",
@@ -58,10 +58,9 @@ def recurrent_generator(
     are not alike.
 
     Args:
-        inputs: shape of each input by name, see `ganapp.models.networks.inputs`.
+        inputs, condition, residual: as of `GeneratorInputs`; both enter in every step.
         shape: (height, width, channels) of an image, or (time, height, width, channels) of a clip,
             whose frames are painted together.
-        condition: how the class enters, where it does; in every step.
         steps: how often it paints.
         noise: the same z in every step (`"shared"`, as the authors' code has it), or a part of z
             each (`"fresh"`, as in the paper): the prior's size is then a multiple of the steps.
@@ -78,15 +77,13 @@ def recurrent_generator(
     check_images(shape, "recurrent")
     height, width, colours = folded_shape(shape)
     coarsest = coarsest_map(height, width, len(channels))
-    given = GeneratorInputs(inputs, condition)
+    given = GeneratorInputs(inputs, condition, residual=residual)
     vectors = [given.vector] * steps if noise == "shared" else given.vectors(steps)
     maps = given.pyramid(coarsest, (height, width), channels)
     decode = _decoder(coarsest, channels, colours, DOUBLINGS[upsampling])
     encode = _encoder(channels, hidden)
-    normalise, read = (
-        given.normaliser(normalisation),
-        keras.layers.Dense(hidden, activation="tanh", name="noise"),
-    )
+    normalise = given.normaliser(normalisation)
+    read = keras.layers.Dense(hidden, activation="tanh", name="noise")
     canvas = said = None
     for step, vector in enumerate(vectors, 1):
         heard = read(vector)
@@ -96,10 +93,10 @@ def recurrent_generator(
         add = keras.layers.Add(dtype="float32")
         canvas = increment if canvas is None else add([canvas, increment])
         canvas = keras.layers.Identity(name=f"{STAGE}{step}", dtype="float32")(canvas)
-        painted = keras.layers.Activation("tanh", dtype="float32")(canvas)
         if step < steps:
-            said = encode(increment if sees == "increment" else painted)
-    return given.network(unfold(painted, shape))
+            bounded = keras.layers.Activation("tanh", dtype="float32")
+            said = encode(increment if sees == "increment" else bounded(canvas))
+    return given.network(given.images(canvas, shape))
 
 
 def _decoder(coarsest: tuple[int, int], channels: Widths, colours: int, doubling: Callable):

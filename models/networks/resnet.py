@@ -32,7 +32,6 @@ from ganapp.models.networks.inputs import (
     GeneratorInputs,
     Shapes,
     folded_shape,
-    unfold,
 )
 from ganapp.models.tensors import EXAMPLE
 
@@ -46,6 +45,7 @@ def resnet_generator(
     shape: tuple[int, ...],
     *,
     condition: str = "concatenation",
+    residual: str = "",
     channels: Widths = (128, 64),
     block: Literal["sngan", "r3gan"] = "r3gan",
     depth: Width = 1,
@@ -58,7 +58,7 @@ def resnet_generator(
     make too much is cropped evenly.
 
     Args:
-        inputs, condition: as of `GeneratorInputs`.
+        inputs, condition, residual: as of `GeneratorInputs`.
         shape: (height, width, channels) of an image, or (time, height, width, channels) of a clip,
             whose frames are made together.
         channels: of the map after each doubling, coarse to fine.
@@ -71,7 +71,7 @@ def resnet_generator(
     check_images(shape, "resnet")
     height, width, colours = folded_shape(shape)
     coarsest = coarsest_map(height, width, len(channels))
-    given = GeneratorInputs(inputs, condition)
+    given = GeneratorInputs(inputs, condition, residual=residual)
     normalisation = PAPER[block][0] if normalisation == "paper" else normalisation
     blocks = BLOCKS[block](given.normaliser(normalisation), depth, len(channels) + 1)
     beside = given.observed_maps(coarsest, (height, width), channels)
@@ -84,8 +84,7 @@ def resnet_generator(
             x = self_attention(x)
         x = beside(x)
     x = crop(blocks.to_image(x, colours), height, width)
-    x = keras.layers.Activation("tanh", dtype="float32")(x)
-    return given.network(unfold(x, shape))
+    return given.network(given.images(x, shape))
 
 
 def resnet_discriminator(

@@ -7,6 +7,7 @@ import tensorflow as tf
 from case import rows
 
 from ganapp.models.layers.resampling import LinearResizing, linear_matrix
+from ganapp.models.networks import GENERATORS
 from ganapp.models.networks.pyramid import composed
 from ganapp.models.stages import stages
 from ganapp.training.data.levels import down, sides_of
@@ -94,3 +95,32 @@ def test_levels_paint_upon_each_other(classes):
     np.testing.assert_allclose(made["stage_1"], first, atol=1e-6)
     np.testing.assert_allclose(made["stage_2"], expected, atol=1e-6)
     assert whole.count_params() == fine.count_params() + coarse.count_params()
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "recurrent"])
+def test_every_family_paints_upon_an_observation(family):
+    """With a last layer of zeros what comes out is the observation, resized."""
+    inputs = {"z": (3,), "coarse": (3, 2, 2)}
+    network = GENERATORS[family](inputs, (6, 4, 2), residual="coarse")
+    coarse = tf.constant(3 * rows(2, (3, 2, 2)))  # beyond [-1, 1]: nothing bounds the sum
+    given = {"z": tf.constant(rows(2, (3,))), "coarse": coarse}
+    assert np.abs(network(given) - LinearResizing(6, 4)(coarse)).max() > 1e-3
+    last = [x for x in network.layers if x.weights and "class" not in x.name][-1]
+    for layer in network.layers:
+        if layer is last or layer.name == "increment":
+            layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
+    np.testing.assert_allclose(network(given), LinearResizing(6, 4)(coarse), atol=1e-6)
+
+
+def test_a_frame_is_made_upon_the_last_one():
+    network = GENERATORS["dcgan"]({"z": (3,), "frames": (8, 8, 4)}, (8, 8, 1), residual="frames")
+    given = {"z": tf.constant(rows(1, (3,))), "frames": tf.constant(rows(1, (8, 8, 4)))}
+    (last,) = [x for x in network.layers if getattr(x, "filters", 0) == 1]
+    last.set_weights([np.zeros_like(w) for w in last.get_weights()])
+    np.testing.assert_allclose(network(given), given["frames"][..., -1:], atol=1e-6)
+
+
+@pytest.mark.parametrize("residual", ["z", "other"])
+def test_only_an_image_is_painted_upon(residual):
+    with pytest.raises(ValueError, match=r"`generator.residual` must be.*there are: coarse"):
+        GENERATORS["dcgan"]({"z": (3,), "coarse": (2, 2, 1)}, (4, 4, 1), residual=residual)
