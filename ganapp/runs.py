@@ -48,6 +48,10 @@ class Run:
     export = File("export")  # artefacts
     lock = File(".lock")  # claims the folder, and is locked while a process trains in it
 
+    def level(self, number: int) -> "Run":
+        """The run of one level of a pyramid, 0 for the finest."""
+        return Run(self.directory / "levels" / str(number))
+
     @property
     def name(self) -> str:
         """Name of the folder."""

@@ -20,6 +20,7 @@ from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names,
 from ganapp.config.presets import Tables, config_path, preset_names, read_toml
 from ganapp.config.schema import EXTENSIONS, PAPER_TABLES, Config, DataConfig, with_current_names
 from ganapp.errors import UserError
+from ganapp.training.data.levels import COARSE
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from ganapp.training.data.tfds import read_name
 from ganapp.training.registry import UnknownNameError
@@ -172,8 +173,33 @@ def with_overrides(raw: Tables, overrides: Sequence[str]) -> Tables:
     Raises:
         UserError: an override is no `key=value`, or goes into a value.
     """
+    return _with_settings(raw, [(override, *_parsed(override)) for override in overrides])
+
+
+def level_config(config: Config, number: int) -> Config:
+    """What trains one level of a pyramid: the run's tables, with the differences of the level.
+
+    Images of the level's size are made upon the next level's (`generator.residual`), which both
+    networks observe; the coarsest level observes nothing.
+    """
+    raw = config.model_dump(mode="json", exclude_none=True, exclude={"levels", "fine_tuning"})
+    different = _flat(config.levels[str(number)])
+    settings = [(f"levels.{number}", key.split("."), value) for key, value in different.items()]
+    raw = _with_settings(raw, settings)
+    coarser = number < len(config.levels) - 1
+    raw["data"] |= {"level": number, "coarser": coarser}
+    if coarser:
+        raw["generator"]["residual"] = raw["generator"].get("residual") or COARSE
+    return validated(raw, f"levels.{number}")
+
+
+def level_configs(config: Config) -> list[Config]:
+    """The configurations of the levels of a pyramid, the finest first."""
+    return [level_config(config, number) for number in range(len(config.levels))]
+
+
+def _with_settings(raw: Tables, settings: Sequence[tuple[str, list[str], object]]) -> Tables:
     raw = copy.deepcopy(raw)
-    settings = [(override, *_parsed(override)) for override in overrides]
     for _, keys, value in settings:
         if keys == ["objective", "name"] and value != _at(raw, keys):
             # Terms and learning rates of one objective are wrong for another, whose paper fills

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 
@@ -14,6 +14,7 @@ from ganapp.runs import Json
 from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
 from ganapp.training.data.labels import with_clusters, with_share_of_labels
+from ganapp.training.data.levels import at_level
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
@@ -113,7 +114,9 @@ class DataConfig(PluginSection):
     """Where examples come from, and which classes the networks may know.
 
     `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
-    chooses which. `clusters` makes that many classes of examples that are alike.
+    chooses which. `clusters` makes that many classes of examples that are alike. `level` takes
+    images so many times halved, and `coarser` gives each the next level's as an observation
+    `coarse`, see `ganapp.training.data.levels`.
     """
 
     FAMILY, MEMBER = "data", "source"
@@ -121,6 +124,8 @@ class DataConfig(PluginSection):
     labelled: Share | None = None
     labelled_seed: Seed | None = None
     clusters: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
+    level: Annotated[int, pydantic.Field(ge=0, le=16)] = 0
+    coarser: bool = False
 
     @pydantic.model_validator(mode="after")
     def _check_labelled(self) -> Self:
@@ -145,10 +150,10 @@ class DataConfig(PluginSection):
         """The source with its options, and with the labels that the networks may know."""
         source = super().build()
         if self.clusters is not None:
-            return with_clusters(source, self.clusters, cache=self.cache)
-        if self.labelled is None:
-            return source
-        return with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
+            source = with_clusters(source, self.clusters, cache=self.cache)
+        if self.labelled is not None:
+            source = with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
+        return at_level(source, self.level, coarse=self.coarser)
 
 
 class GeneratorConfig(PluginSection):
@@ -321,8 +326,18 @@ def _known(field: str, name: str, names: Collection[str]) -> str:
     return name
 
 
+class FineTuning(Section):
+    """How long the levels of a pyramid are trained on together, each upon what the next makes."""
+
+    epochs: Annotated[int, pydantic.Field(ge=0)] = 0
+
+
 class Config(Section):
-    """Everything that decides a run."""
+    """Everything that decides a run.
+
+    With `levels` the run is a pyramid of images: each of its tables, "0" for the finest, says what
+    is different at that level, see `ganapp.config.loading.level_config`.
+    """
 
     data: DataConfig
     generator: GeneratorConfig
@@ -331,6 +346,18 @@ class Config(Section):
     companions: dict[str, CompanionConfig] = {}
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    levels: dict[str, dict[str, Any]] = {}
+    fine_tuning: FineTuning = FineTuning()
+
+    @pydantic.field_validator("levels")
+    @classmethod
+    def _numbered(cls, levels: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if levels and (len(levels) < 2 or set(levels) != set(map(str, range(len(levels))))):
+            raise ValueError(
+                "`levels` must hold at least two tables, numbered from 0, the finest. "
+                f"Received: {', '.join(levels)}"
+            )
+        return levels
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -21,6 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp import __version__
+from ganapp.config.loading import level_configs
+from ganapp.config.members import as_table
 from ganapp.config.schema import Config, EvaluationConfig, TrainingConfig
 from ganapp.errors import UserError, as_user_errors
 from ganapp.models import rules
@@ -28,19 +30,21 @@ from ganapp.models.batches import packed_shape
 from ganapp.models.companions import Companion
 from ganapp.models.gan import GAN
 from ganapp.models.networks import GENERATORS
+from ganapp.models.networks.pyramid import composed, level_latent
 from ganapp.models.networks.readers import reader
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, LOGITS, input_shapes
 from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
 from ganapp.training.data.densities import Mixture
+from ganapp.training.data.levels import spec_at_level
 from ganapp.training.diagnostics.alarms import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import EvaluationData
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
-from ganapp.training.priors import DRAWS_VERSION, Prior
+from ganapp.training.priors import DRAWS_VERSION, Prior, Product
 from ganapp.training.registry import Registry
 from ganapp.training.terms.mutual_information import CODE, CODE_READER, size_of
 
@@ -77,9 +81,15 @@ class Experiment:
     lengths: tuple[int, ...] = ()
 
     @property
+    def epochs(self) -> int:
+        """Epochs of the whole run; of a pyramid those in which its levels train together."""
+        config = self.config
+        return config.fine_tuning.epochs if config.levels else config.training.epochs
+
+    @property
     def total_steps(self) -> int:
         """Generator steps of the whole run."""
-        return self.config.training.epochs * self.steps_per_epoch
+        return self.epochs * self.steps_per_epoch
 
     @property
     def scheduled_steps(self) -> int:
@@ -133,7 +143,7 @@ class Experiment:
             "versions": versions(),
             "data": self.spec.as_dict(),
             "data_fingerprint": self.source.fingerprint(),
-            "latent": self.config.generator.prior.model_dump(mode="json"),
+            "latent": as_table(self.gan.prior),
             "draws": DRAWS_VERSION,
             "seed": self.config.training.seed,
             "configuration": self.config.model_dump(mode="json", exclude_none=True),
@@ -214,7 +224,7 @@ def _composition(config: Config) -> Iterator[None]:
 
 def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     training = config.training
-    prior = config.generator.prior.build()
+    prior = _make_prior(config)
     gan = GAN(
         _make_generator(config, prior, data.spec),
         _make_discriminator(config, prior, data.spec),
@@ -462,8 +472,20 @@ def _class_shares(source: Source) -> tuple[float, ...]:
     return tuple(float(count) for count in counts / counts.sum())
 
 
+def _make_prior(config: Config) -> Prior:
+    """The prior of the generator's latents; of a pyramid, one part for each level."""
+    if not config.levels:
+        return config.generator.prior.build()
+    levels = level_configs(config)
+    return Product(
+        parts={level_latent(n): each.generator.prior.build() for n, each in enumerate(levels)}
+    )
+
+
 def _make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     """The generator for latents of the prior, of examples as `spec` has them."""
+    if config.levels:
+        return composed([_make_level(each, spec) for each in level_configs(config)])
     section, options = config.generator, _head(config, spec)
     layers = {name: part.first_layer() for name, part in prior.parts.items()}
     layers = {name: layer for name, layer in layers.items() if layer is not None}
@@ -479,6 +501,12 @@ def _make_generator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model
             options["class_start"] = spec.label_start
     network = section.build(inputs, spec.shape, **options)
     return _with_first_layers(network, layers, prior.sizes)
+
+
+def _make_level(config: Config, spec: DataSpec) -> keras.Model:
+    """The generator of one level of a pyramid of images as `spec` has them."""
+    of_level = spec_at_level(spec, config.data.level, coarse=config.data.coarser)
+    return _make_generator(config, config.generator.prior.build(), of_level)
 
 
 def _with_first_layers(

@@ -17,14 +17,15 @@ import tensorflow as tf
 from rich.table import Table
 from rich.text import Text
 
-from ganapp.config.loading import as_toml, load_saved
+from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
+from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
 from ganapp.runner.diagnosis import Theory, alarm_callback
 from ganapp.runner.evaluation import evaluate_run, painter
-from ganapp.runner.experiment import Experiment, versions
-from ganapp.runner.saved_runs import check_data
-from ganapp.runs import Json, Run
+from ganapp.runner.experiment import Experiment, compose, read_stored_data, versions
+from ganapp.runner.saved_runs import check_data, open_generator
+from ganapp.runs import Json, Run, claim_run
 from ganapp.screen import console, say, warn
 from ganapp.training.callbacks.evaluation import CompareWithTheory, Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
@@ -37,7 +38,7 @@ from ganapp.training.callbacks.safety import (
 )
 from ganapp.training.callbacks.samples import SampleGrids
 from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog, truncate_events
-from ganapp.training.checkpoints import BestCheckpoint, CheckpointError, Checkpoints
+from ganapp.training.checkpoints import BestCheckpoint, CheckpointError, Checkpoints, list_steps
 from ganapp.training.data import Source, training_batches
 from ganapp.training.data.images import about_left_out
 from ganapp.training.data.tables.codec import ColumnSummary
@@ -59,7 +60,7 @@ def run_to_end(experiment: Experiment, run: Run) -> int:
     """Trains what is left of the run and evaluates it; the exit code."""
     chief = is_chief(experiment.strategy)
     with run.in_use() if chief else contextlib.nullcontext():
-        exit_code = _train_the_rest(experiment, run)
+        exit_code = _train_levels(experiment, run) or _train_the_rest(experiment, run)
         if chief and exit_code == 0:
             try:
                 evaluate_run(experiment, run)
@@ -69,6 +70,35 @@ def run_to_end(experiment: Experiment, run: Run) -> int:
     if exit_code:
         say(f"Continue with: python -m ganapp resume {run.directory}")
     return exit_code
+
+
+def _train_levels(experiment: Experiment, run: Run) -> int:
+    """Trains what is left of the levels of a pyramid, the coarsest first; the exit code.
+
+    Each is a run of its own in `levels/`. The last generators are then put together, unless the
+    levels have begun to train together already.
+    """
+    levels = level_configs(experiment.config)
+    if not levels or list_steps(run.checkpoints):
+        return 0
+    for number, config in reversed(list(enumerate(levels))):
+        level = run.level(number)
+        if level.read_report() is not None:
+            continue
+        console.rule(f"Level {number}", align="left")
+        composed = compose(config, stored=read_stored_data(level))
+        if not level.config.exists():
+            claim_run(level.directory, as_toml(config))
+        if exit_code := run_to_end(composed, level):
+            return exit_code
+    for number in range(len(levels)):
+        generator, _ = open_generator(run.level(number), "last")
+        for ours, theirs in (
+            (experiment.gan.generator, generator.gan.ema_generator),
+            (experiment.gan.ema_generator, generator.gan.ema_generator),
+        ):
+            ours.get_layer(level_name(number)).set_weights(theirs.get_weights())
+    return 0
 
 
 def _train_the_rest(experiment: Experiment, run: Run) -> int:
@@ -83,6 +113,8 @@ def _train_the_rest(experiment: Experiment, run: Run) -> int:
     )
     try:
         start = checkpoints.restore_latest() or 0
+        if experiment.config.levels and not list_steps(run.checkpoints):
+            checkpoints.save(0)
     except CheckpointError as error:
         raise UserError(str(error)) from error
     # The other workers go through the same motions in a folder of their own.
@@ -132,7 +164,7 @@ def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
                 gan.fit(
                     _batches(experiment, step),
                     initial_epoch=epoch,
-                    epochs=epoch + 1 if done else experiment.config.training.epochs,
+                    epochs=epoch + 1 if done else experiment.epochs,
                     steps_per_epoch=per_epoch - done,
                     callbacks=callbacks,
                     verbose=0,

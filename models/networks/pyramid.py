@@ -19,6 +19,11 @@ def level_latent(level: int) -> str:
     return f"z_{level}"
 
 
+def level_name(level: int) -> str:
+    """The name of the generator of a level, as a layer of the whole."""
+    return f"level_{level}"
+
+
 def composed(levels: Sequence[keras.Model]) -> keras.Model:
     """A generator that paints the coarsest image, then each finer one upon it.
 
@@ -42,6 +47,8 @@ def composed(levels: Sequence[keras.Model]) -> keras.Model:
     for place in reversed(range(len(levels))):
         known = {LATENT: inputs[level_latent(place)], COARSE: x, LABEL: inputs.get(LABEL)}
         given = {name: known[name] for name in shapes[place]}
-        x = levels[place](given if len(given) > 1 else given[LATENT])
+        network = levels[place]
+        network.name = level_name(place)
+        x = network(given if len(given) > 1 else given[LATENT])
         x = keras.layers.Identity(name=f"{STAGE}{len(levels) - place}", dtype="float32")(x)
     return keras.Model(inputs, x, name="generator")

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.training.data.source import Source
+from ganapp.training.data.spec import DataSpec
 
 COARSE = "coarse"  # the observation: the next level's image, in its own size
 AT_ONCE = 4096  # images in model units in memory
@@ -35,12 +36,9 @@ class LevelSource(Source):
                 f"Received: data.source={source.spec.name!r}, whose examples are of the kind "
                 f"{source.spec.kind!r}"
             )
-        *_, channels = source.spec.shape
         self._sides = sides_of(source.spec.shape, level + coarse)
         self._source, self._level, self._coarse = source, level, coarse
-        conditions = {COARSE: (*self._sides[level + 1], channels)} if coarse else {}
-        shape = (*self._sides[level], channels)
-        self.spec = dataclasses.replace(source.spec, shape=shape, conditions=conditions)
+        self.spec = spec_at_level(source.spec, level, coarse=coarse)
         self.bad_files, self.notes = source.bad_files, source.notes
         self.in_cache = source.in_cache
 
@@ -61,6 +59,13 @@ class LevelSource(Source):
 
     def held_out_observations(self, count=None):
         return self._observations(self._source.held_out_examples(count)[0])
+
+    @property
+    def original(self):
+        source = self._source.original
+        if source is self._source:
+            return self
+        return LevelSource(source, self._level, coarse=self._coarse)
 
     def training_labels(self):
         return self._source.training_labels()
@@ -91,6 +96,22 @@ class LevelSource(Source):
             for start in range(0, len(images), AT_ONCE)
         ]
         return np.concatenate(parts)
+
+
+def at_level(source: Source, level: int, *, coarse: bool) -> Source:
+    """Images at a level of their pyramid; the source itself where nothing is asked for.
+
+    Raises:
+        ValueError: the examples are no images, or too small.
+    """
+    return LevelSource(source, level, coarse=coarse) if level or coarse else source
+
+
+def spec_at_level(spec: DataSpec, level: int, *, coarse: bool) -> DataSpec:
+    """What the images of a source are at a level, see `LevelSource`."""
+    sides, channels = sides_of(spec.shape, level + coarse), spec.shape[-1]
+    conditions = {COARSE: (*sides[level + 1], channels)} if coarse else {}
+    return dataclasses.replace(spec, shape=(*sides[level], channels), conditions=conditions)
 
 
 def sides_of(shape: tuple[int, ...], levels: int) -> list[tuple[int, int]]:
