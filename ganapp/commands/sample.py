@@ -62,6 +62,13 @@ def sample(
             help="Name or number of a class, or 'all' for --count of each, a row per class.",
         ),
     ] = None,
+    stages: Annotated[
+        bool,
+        typer.Option(
+            "--stages",
+            help="Of each sample a row of its stages, for networks that make it in steps (.png).",
+        ),
+    ] = False,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw samples from a trained generator into a file."""
@@ -86,6 +93,8 @@ def sample(
         raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
     if folder:
         check_out_folder(path)
+    if stages and kind != ".png":
+        raise UserError(f"`--stages` draws a picture: `--out` must end in .png. Received: {path}")
     start_tensorflow()
     from ganapp.runner.saved_runs import open_generator
     from ganapp.training.files import write_atomically
@@ -110,6 +119,8 @@ def sample(
     try:
         if folder:
             _write_pictures(draw, path)
+        elif stages:
+            write_atomically(path, _stages_png(draw))
         else:
             write_atomically(path, WRITERS[kind](draw))
     except OSError as error:
@@ -231,6 +242,37 @@ def _png(draw: Draw) -> bytes:
     buffer = io.BytesIO()
     draw.picture(draw.samples()).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _stages_png(draw: Draw) -> bytes:
+    """A row for each sample: how it looks in the making, coarse stages enlarged."""
+    import numpy as np
+
+    from ganapp.models.stages import stages
+    from ganapp.models.tensors import apply
+    from ganapp.training.evaluation.pictures import image_grid
+
+    making = stages(draw.generator.gan.ema_generator)
+    if making is None:
+        raise UserError(
+            "`--stages` is for generators that make their images in steps: the network "
+            "`recurrent`, or a pyramid of `levels`. Received: "
+            f"generator.network={draw.generator.config.generator.network!r}"
+        )
+    found = apply(making, draw.inputs(draw.seed)).values()
+    tiles = [np.asarray(draw.generator.spec.to_user_units(images)) for images in found]
+    height, width = tiles[-1].shape[1:3]
+    tiles = [_enlarge(images, height, width) for images in tiles]
+    buffer = io.BytesIO()
+    rows = np.stack(tiles, axis=1).reshape(-1, *tiles[-1].shape[1:])
+    image_grid(rows, len(tiles)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _enlarge(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Images whose pixels are repeated to at least these sides, cropped to them."""
+    rows, columns = -(-height // images.shape[1]), -(-width // images.shape[2])
+    return images.repeat(rows, axis=1).repeat(columns, axis=2)[:, :height, :width]
 
 
 def _gif(draw: Draw) -> bytes:
