@@ -172,6 +172,7 @@ def test_a_download_shows_the_library_s_bars_on_a_terminal_alone(
         patch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download)
         patch.setattr(tfds, "disable_progress_bar", lambda: disabled.append("bars"))
         patch.setattr(sys.stderr, "isatty", lambda: terminal)
+        patch.setattr(logging.getLogger("ganapp"), "handlers", [])  # of a command before
         found = source("mnist")
     assert found.spec.examples + found.spec.held_out == 20
     out, err = capsys.readouterr()
