@@ -302,7 +302,7 @@ def make_evaluator(
             neighbours=evaluation.neighbours,
             components=evaluation.components,
             features=evaluation.features.build(),
-            cache=None if cache is None else cache / "evaluation",
+            folder=None if cache is None else cache / "evaluation",
             seed=evaluation.seed,
         )
         evaluator = Evaluator(
