@@ -151,7 +151,7 @@ def read_card(directory: Path) -> Json | None:
 def labels(model: Path) -> dict[str, int]:
     """The labels in the folder of a model's versions: `labels.json`, e.g. `{"stable": 1}`.
 
-    None if there is no such file or it is a link that leads out of the folder; `ValueError` where
+    Empty if there is no such file or it is a link that leads out of the folder; `ValueError` where
     it is not a JSON object of whole numbers.
     """
     path = model / LABELS

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import inspect
+import io
+import json
 import pickle
 import statistics
 import subprocess
@@ -11,15 +13,18 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.formats.format import Arrays, Runtime
+from ganapp.export.formats.format import Arrays, Runtime, first_line
 from ganapp.export.layout import Json
+from ganapp.export.worker_process import LENGTHS
 
 PROCESS = Path(__file__).with_name("worker_process.py")
 TIMEOUT_SECONDS = 900
+LONGEST_HEADER = 2**24  # bytes of an answer's, which holds names and times
 TIMED_BATCHES = (1, 16, 64)  # that are timed
 ROUNDS = 5  # each format has a turn in each, so that a busy moment of the machine meets all
 SECONDS = 0.06  # of a turn with one batch size
@@ -64,7 +69,8 @@ class Worker(contextlib.AbstractContextManager):
             stderr=self._errors,
         )
         try:
-            self.load_seconds: float = self._ask("load", **artefact.load_request())["load_seconds"]
+            request = artefact.load_request()
+            self.load_seconds: float = self._ask("load", "load_seconds", **request)[0]
         except BaseException:
             self.close()
             raise
@@ -74,6 +80,7 @@ class Worker(contextlib.AbstractContextManager):
 
         Returns its output, `None` where it has none of that name; `memory_bytes`, by how much the
         process has grown since before the runtime was imported, and `tensorflow_imported`.
+        `ExportError` where the output is not rows.
         """
         ends = np.cumsum(batches)[:-1]
         parts = {name: np.split(values, ends) for name, values in inputs.items()}
@@ -82,18 +89,25 @@ class Worker(contextlib.AbstractContextManager):
             for place in range(len(batches))
         }
         answers, measured = self.call(requests)
-        outputs = [answer.get(self.artefact.output) for answer in answers.values()]
-        return None if outputs[0] is None else np.concatenate(outputs), measured
+        name = self.artefact.output
+        outputs = [answers.get(request, {}).get(name) for request in requests]
+        if any(output is None for output in outputs):
+            return None, measured
+        try:
+            return np.concatenate(outputs), measured
+        except (TypeError, ValueError) as error:
+            raise ExportError(
+                f"The {self.artefact.title} artefact must return `{name}` in rows: {error}"
+            ) from error
 
     def call(
         self, requests: Mapping[str, Arrays], method: str = "call"
     ) -> tuple[dict[str, dict[str, np.ndarray]], Json]:
         """Outputs by request, of inputs by request, and what was measured, see `run`."""
-        measured = self._ask("call", requests=requests, method=method)
-        return measured.pop("answers"), measured
+        return self._ask("call", "answers", requests=requests, method=method)
 
     def milliseconds(self, inputs: Arrays, seconds: float) -> list[float]:
-        return self._ask("time", inputs=inputs, seconds=seconds)["milliseconds"]
+        return self._ask("time", "milliseconds", inputs=inputs, seconds=seconds)[0]
 
     def close(self) -> None:
         """Ends the process at once: it holds nothing to be kept, and TensorFlow ends slowly."""
@@ -107,7 +121,8 @@ class Worker(contextlib.AbstractContextManager):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask(self, task: str, **arguments: object) -> Json:
+    def _ask(self, task: str, field: str, **arguments: object) -> tuple[Any, Json]:
+        """A field of the answer to a task, and the other fields."""
         late = threading.Event()
 
         def end() -> None:
@@ -119,13 +134,17 @@ class Worker(contextlib.AbstractContextManager):
         try:
             pickle.dump((task, arguments), self._process.stdin)
             self._process.stdin.flush()
-            return pickle.load(self._process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it has ended
+            return read_answer(self._process.stdout, field)
+        except (OSError, EOFError) as error:  # it has ended
             raise self._failure(late.is_set()) from error
+        except (ValueError, MemoryError, OverflowError) as error:
+            self._process.kill()
+            reason = f"its answer cannot be read: {first_line(error)}"
+            raise self._failure(late.is_set(), reason) from error
         finally:
             timer.cancel()
 
-    def _failure(self, late: bool) -> ExportError:
+    def _failure(self, late: bool, reason: str = "") -> ExportError:
         title = self.artefact.title
         if late:
             return ExportError(
@@ -134,10 +153,46 @@ class Worker(contextlib.AbstractContextManager):
         status = self._process.wait()
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").strip()
-        last = (said.splitlines() or [f"exit status {status}"])[-1]
-        failure = ExportError(f"The {title} artefact failed in a fresh process: {last}")
+        reason = reason or (said.splitlines() or [f"exit status {status}"])[-1]
+        failure = ExportError(f"The {title} artefact failed in a fresh process: {reason}")
         failure.add_note(said)
         return failure
+
+
+def read_answer(stream: IO[bytes], field: str) -> tuple[Any, Json]:
+    """A field of what `worker_process.write_answer` wrote, and the other fields.
+
+    Nothing is unpickled: a process that runs an artefact from elsewhere may write anything.
+
+    Raises:
+        EOFError: it ends too soon.
+        ValueError: it is something else; the end of a sentence. Likewise MemoryError and
+            OverflowError, where it claims to be longer than can be read.
+    """
+    header_bytes, array_bytes = LENGTHS.unpack(_read(stream, LENGTHS.size))
+    if header_bytes > LONGEST_HEADER:
+        raise ValueError(f"its header claims {header_bytes:,} bytes")
+    header, content = _read(stream, header_bytes), _read(stream, array_bytes)
+    try:
+        answer = json.loads(header)
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = iter([file[name] for name in file.files])
+        names = answer.pop("answers")
+        answer["answers"] = {
+            request: {name: next(arrays) for name in outputs} for request, outputs in names.items()
+        }
+        if field not in answer:
+            raise ValueError(f"it holds no `{field}`")
+        return answer.pop(field), answer
+    except Exception as error:  # of json, zipfile and numpy, which share no base class
+        raise ValueError(first_line(error)) from error
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content
 
 
 def measure_speed(

@@ -1,20 +1,26 @@
 """Runs one artefact in a process of its own, as somebody who was given the file would.
 
 `python -P worker_process.py` reads `(name of a method of Session, its arguments)` from its input,
-pickled, and answers each with what the method returns. It imports what a consumer of the artefact
-would have and nothing of ours (but for the layers of a `.keras` file that are ours), so what it
-computes does not depend on the process that exported. The class that runs the artefact comes as its
-source, see `ganapp.export.formats.format.Process`.
+pickled, and answers each with what the method returns, see `write_answer`: whoever asks does not
+unpickle, for an artefact may come from anywhere. It imports what a consumer of the artefact would
+have and nothing of ours (but for the layers of a `.keras` file that are ours), so what it computes
+does not depend on the process that exported. The class that runs the artefact comes as its source,
+see `ganapp.export.formats.format.Process`.
 """
 
 import importlib
+import io
+import json
 import os
 import pickle
+import struct
 import sys
 import time
+from typing import IO
 
 import numpy as np
 
+LENGTHS = struct.Struct("<IQ")  # bytes of an answer's header and of its arrays, which follow
 MOST_CALLS = 50  # of one batch size in one round
 
 
@@ -64,6 +70,23 @@ def resident_bytes() -> int:
         return 0
 
 
+def write_answer(stream: IO[bytes], answer: dict) -> None:
+    """Writes `LENGTHS`, the answer as JSON and a .npz.
+
+    In JSON the `answers` of a call are names of outputs by request, whose arrays the .npz holds in
+    this order, for a name may be one that a .npz cannot have.
+    """
+    answers = answer.get("answers", {})
+    names = {request: list(outputs) for request, outputs in answers.items()}
+    header = json.dumps(answer | {"answers": names}).encode()
+    arrays = io.BytesIO()
+    np.savez(arrays, *(values for outputs in answers.values() for values in outputs.values()))
+    stream.write(LENGTHS.pack(len(header), arrays.getbuffer().nbytes))
+    stream.write(header)
+    stream.write(arrays.getbuffer())
+    stream.flush()
+
+
 def main() -> None:
     # Whatever else is printed goes to stderr, so that answers stay alone.
     with os.fdopen(os.dup(1), "wb") as answers:
@@ -71,8 +94,7 @@ def main() -> None:
         session = Session()
         while sys.stdin.buffer.peek(1):
             task, arguments = pickle.load(sys.stdin.buffer)
-            pickle.dump(getattr(session, task)(**arguments), answers)
-            answers.flush()
+            write_answer(answers, getattr(session, task)(**arguments))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ import keras
 from ganapp.models.tensors import EXAMPLE, LATENT, Tensors
 
 Player = Literal["generator", "discriminator"]
-RESERVED = ("generator", "discriminator", "ema_generator", "counters", "terms")
+RESERVED = (  # parts of a checkpoint
+    *("generator", "discriminator", "generator_optimizer", "discriminator_optimizer"),
+    *("ema_generator", "counters", "terms"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

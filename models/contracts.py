@@ -1,7 +1,7 @@
 """What the GAN needs of an objective, of the members that extend one, and of a prior.
 
-`ganapp.training` has the families, where each hook is described; anything of the user's that does
-the same will do.
+`ganapp.training` has the families; its `extensions.py` and `terms/base.py` describe each hook and
+its arguments. Anything of the user's that does the same will do.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -107,7 +107,10 @@ def computes_in(network: keras.Model, dtype: str) -> bool:
 
 @contextlib.contextmanager
 def float32_compute(network: keras.Model) -> Iterator[None]:
-    """Runs every layer of `network` in float32, like its variables, while the context is open."""
+    """Runs every layer of `network` in float32 while the context is open.
+
+    Second-order gradients overflow in float16.
+    """
     layers = [layer for layer in all_layers(network) if layer.compute_dtype != "float32"]
     policies = [layer.dtype_policy for layer in layers]
     try:

@@ -157,9 +157,12 @@ class GAN(Inference, KerasMethods):
             # Not an attribute: Keras would list its layers a second time.
             read = {name for term in objective.terms for name in term.reads}
             self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))
-            ours, theirs = self.team("generator"), self.team("discriminator")
-            self.generator_optimizer = prepare_optimizer(generator_optimizer, ours)
-            self.discriminator_optimizer = prepare_optimizer(discriminator_optimizer, theirs)
+            self.generator_optimizer = prepare_optimizer(
+                generator_optimizer, self.team("generator")
+            )
+            self.discriminator_optimizer = prepare_optimizer(
+                discriminator_optimizer, self.team("discriminator")
+            )
             # Keras's own callbacks look at `model.optimizer` only; without one, compile adds a
             # stray RMSprop. auto_scale_loss would wrap this one and not the other.
             super().compile(

@@ -452,7 +452,9 @@ def shown_logs(logs: Logs | None) -> Logs:
 
 
 class LossForTerminateOnNaN(keras.callbacks.Callback):
-    """Gives `TerminateOnNaN`, before which it stands, the `loss` it looks at where one is NaN.
+    """Gives `TerminateOnNaN`, before which it stands, the `loss` that it looks at.
+
+    It is NaN where a log is not finite.
 
     A GAN has two losses and many terms: a warning says which value was not finite.
     """

@@ -98,6 +98,13 @@ def test_a_room_keeps_to_itself(path):
     assert rooms_imported(path) <= ALLOWED[room]
 
 
+@pytest.mark.parametrize("module", SHARED["training"])
+def test_what_rooms_share_knows_nothing_else_of_ours(module):
+    path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    ours = {name for name in imported(path) if name.startswith("ganapp.")}
+    assert {name for name in ours if not name.startswith(SHARED["training"])} == set()
+
+
 @pytest.mark.parametrize("path", cases("ganapp"))
 def test_only_the_runner_and_the_verbs_compose(path):
     relative = path.relative_to(ROOT / "ganapp")

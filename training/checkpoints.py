@@ -38,7 +38,8 @@ class Checkpoints:
 
     Args:
         directory: the folder; created when missing.
-        state: named lists of variables, in the order of the run that restores.
+        state: named lists of variables. A variable is known by its place in its list, which must be
+            the same in the run that restores.
         keep: how many checkpoints to keep, at least 1; older ones are deleted.
         chief: whether this worker writes. The others write to a temporary folder, because reading
             a distributed variable may need every worker.

@@ -6,6 +6,7 @@ from typing import Literal
 
 import keras
 import tensorflow as tf
+from keras.optimizers.schedules import CosineDecay, PolynomialDecay
 
 from ganapp.training.registry import Registry
 
@@ -36,15 +37,21 @@ class ExponentialDecayToEnd(keras.optimizers.schedules.ExponentialDecay):
         return super().__call__(keras.ops.minimum(step, self.decay_steps))
 
 
-schedules = keras.optimizers.schedules
-# (start, end, updates) -> the schedule.
+def _linear(start: float, end: float, updates: int) -> PolynomialDecay:
+    return PolynomialDecay(start, updates, end_learning_rate=end)
+
+
+def _cosine(start: float, end: float, updates: int) -> CosineDecay:
+    return CosineDecay(start, updates, alpha=end / start)
+
+
+def _exponential(start: float, end: float, updates: int) -> ExponentialDecayToEnd:
+    return ExponentialDecayToEnd(start, updates, decay_rate=end / start)
+
+
 SHAPES = Registry(
     "schedule shape",
-    [
-        ("linear", lambda a, b, n: schedules.PolynomialDecay(a, n, end_learning_rate=b)),
-        ("cosine", lambda a, b, n: schedules.CosineDecay(a, n, alpha=b / a)),
-        ("exponential", lambda a, b, n: ExponentialDecayToEnd(a, n, decay_rate=b / a)),
-    ],
+    [("linear", _linear), ("cosine", _cosine), ("exponential", _exponential)],
 )
 
 

@@ -160,7 +160,7 @@ def _format(
 
 # Tolerances of the shorter formats are about ten times what was measured on the preset digits
 # (largest: float16 0.0015, dynamic 0.12, int8 0.34; mean: 0.0001, 0.004, 0.02), for images whose
-# values span 2; what they cost in figures is judged beside, see `ganapp.export.parity`.
+# values span 2; what they cost in figures is judged beside, see `ganapp.export.package`.
 LITERT_FORMATS = (
     _format("litert", "LiteRT", "model.tflite"),
     _format(

@@ -62,7 +62,8 @@ class QueuedRequest:
     since: float  # when they came, as `time.monotonic()` counts
     deadline: float = math.inf  # likewise, after which they are not run any more
     taken: int = 0  # how many of them are in a batch already, or need none
-    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)  # of it, by first row
+    # of the answer, by first row
+    parts: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.size = count_rows(self.inputs)

@@ -41,7 +41,7 @@ from ganapp.export.server.tensors import (
 )
 
 LARGEST_SEED = 2**31 - 1
-PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # all that is decoded
+DECODED = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # all that is decoded
 MOST_FRAMES = 240
 EVERY_CLASS = "all"
 GAP, PAPER = 2, 255  # pixels between two pictures, and their brightness
@@ -225,7 +225,7 @@ def _pixels(
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(file), formats=PICTURES) as image:
+        with Image.open(io.BytesIO(file), formats=DECODED) as image:
             if image.width * image.height > most_pixels:
                 raise InvalidArgument(
                     f"{what} must have at most {most_pixels} pixels. "
@@ -243,7 +243,7 @@ def _pixels(
         raise
     except UnidentifiedImageError:
         raise InvalidArgument(
-            f"{what} must be one of {', '.join(PICTURES)}. Received: something else"
+            f"{what} must be one of {', '.join(DECODED)}. Received: something else"
         ) from None
     except Exception as error:  # whatever a decoder raises for a damaged file
         raise InvalidArgument(f"{what} cannot be decoded: {str(error)[:80]}") from error

@@ -433,12 +433,13 @@ def with_objective_defaults(raw: object) -> object:
     filled = {**raw, "objective": {**defaults, **objective, **given}}
     for part in ("generator", "discriminator"):
         section = raw.get(part)
-        if isinstance(section, dict) and isinstance(given := section.get("optimizer", {}), dict):
-            if isinstance(given.get("name"), str):
-                FAMILIES["optimizer"][given["name"]]  # unknown: said before what is missing
+        optimizer = section.get("optimizer", {}) if isinstance(section, dict) else None
+        if isinstance(optimizer, dict):
+            if isinstance(optimizer.get("name"), str):
+                FAMILIES["optimizer"][optimizer["name"]]  # unknown: said before what is missing
             theirs = getattr(paper, f"{part}_optimizer")
             table = {"name": theirs.name, "learning_rate": theirs.learning_rate, **theirs.options}
-            filled[part] = {**section, "optimizer": _of_paper(table, given)}
+            filled[part] = {**section, "optimizer": _of_paper(table, optimizer)}
     return filled
 
 

@@ -51,7 +51,7 @@ from ganapp.training.terms.mutual_information import CODE, CODE_READER, size_of
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 # Real examples that pictures of points and tables show behind the samples: enough for their
 # histograms, and few enough that a run does not become a copy of the data.
-POINTS = EXAMPLES = 1000
+EXAMPLES = 1000
 # Steps from which on a run is evaluated on as many samples as its report: evaluating a shorter
 # one on as many takes longer than training it.
 WHOLE = 2000
@@ -303,10 +303,10 @@ def make_evaluator(
         UserError: the feature space cannot be made, or the data have no figure that is wanted.
     """
     source = source.original
-    count = real_count(evaluation, source)
-    train, train_labels = source.training_examples(count)
-    held_out, held_out_labels = source.held_out_examples(count)
     try:
+        count = real_count(evaluation, source)
+        train, train_labels = source.training_examples(count)
+        held_out, held_out_labels = source.held_out_examples(count)
         data = EvaluationData(
             source.spec,
             train=train,
@@ -318,7 +318,7 @@ def make_evaluator(
             neighbours=evaluation.neighbours,
             components=evaluation.components,
             features=evaluation.features.build(),
-            cache=None if cache is None else cache / "evaluation",
+            folder=None if cache is None else cache / "evaluation",
             seed=evaluation.seed,
         )
         evaluator = Evaluator(
@@ -386,7 +386,7 @@ class StoredData:
         if spec.table is not None:
             real, _ = source.training_examples(examples)
         elif spec.kind == "vector" and modes is None:
-            real, _ = source.held_out_examples(POINTS)
+            real, _ = source.held_out_examples(EXAMPLES)
         stacked = source.channel_images is not None
         return cls(spec=spec, stacked=stacked, modes=modes, real=real, **networks)
 

@@ -71,7 +71,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
 class MinibatchStandardDeviation(keras.layers.Layer):
     """Appends the mean standard deviation over the minibatch: one more feature or channel.
 
-    Of every entry over a group of examples, averaged over the entries, in float32.
+    It is taken of every entry over a group of examples and averaged over the entries, in float32.
 
     Args:
         group: examples in a group; `None` for the whole global batch. A batch it does not divide

@@ -141,7 +141,7 @@ def _halve(x: keras.KerasTensor) -> keras.KerasTensor:
 class SNGANBlocks:
     """Blocks of two convolutions, normalised and rectified before each, that resample inside.
 
-    The first of the `depth` blocks at each resolution does.
+    Of the `depth` blocks at each resolution the first one resamples.
 
     Reference: Miyato et al., 2018, arXiv:1802.05957, after Gulrajani et al., 2017,
     arXiv:1704.00028.

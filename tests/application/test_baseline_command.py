@@ -92,6 +92,10 @@ def test_clips_from_a_file_are_judged_and_drawn(tmp_path):
         (["vae", "moons", "--set", "data.noise=0"], "greater than 0. Received: 0"),
         (["metropolis", "digits"], "must have data whose density is known, such as 'moons'"),
         (["vae", "video:none"], "must be a folder of clip folders or an .npz"),
+        (
+            ["vae", "digits", "--set", 'evaluation.figures=["mode_kl"]'],
+            "`evaluation.figures` must be figures that the data 'digits' have",
+        ),
         (["vae", "digits", "--out", "."], "`--out` must be an empty or a new folder"),
     ],
 )

@@ -5,25 +5,31 @@ That fresh processes verify is shown by `image_export` and what is asked of it, 
 """
 
 import contextlib
+import io
+import pickle
 
 import pytest
 
 from ganapp.export import package, serving_files
-from ganapp.export.worker import Worker
-from ganapp.export.worker_process import Session
+from ganapp.export.worker import Worker, read_answer
+from ganapp.export.worker_process import Session, write_answer
 
 
 class WorkerHere(Worker):
-    """Asks the same of the same code as a `Worker`, without a process."""
+    """Asks the same of the same code in the same bytes as a `Worker`, without a process."""
 
     def __init__(self, artefact, *, timeout=None):
         self.artefact = artefact
         self._session = Session()
         request = artefact.load_request() | {"modules": ()}
-        self.load_seconds = self._ask("load", **request)["load_seconds"]
+        self.load_seconds, _ = self._ask("load", "load_seconds", **request)
 
-    def _ask(self, task, **arguments):
-        return getattr(self._session, task)(**arguments)
+    def _ask(self, task, field, **arguments):
+        arguments = pickle.loads(pickle.dumps(arguments))
+        stream = io.BytesIO()
+        write_answer(stream, getattr(self._session, task)(**arguments))
+        stream.seek(0)
+        return read_answer(stream, field)
 
     def close(self):
         pass

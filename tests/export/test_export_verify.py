@@ -219,6 +219,17 @@ def test_an_artefact_that_answers_otherwise_is_found(bfloat16_export, tmp_path):
         list(check_version(copy, version))
 
 
+def test_an_artefact_that_answers_in_text_differs(copy, monkeypatch):
+    class Text(WorkerHere):
+        def run(self, inputs, batches):
+            samples, measured = super().run(inputs, batches)
+            return np.full(samples.shape, "text"), measured
+
+    monkeypatch.setattr(verify, "Worker", Text)
+    with pytest.raises(ExportError, match="differs from the samples kept with it by inf"):
+        list(check_version(copy, copy / "models" / "ring-run" / "1"))
+
+
 def test_layers_of_earlier_exports_are_found_by_their_present_names():
     """The networks were a package of their own before they were one of ganapp's."""
     artefact = {

@@ -139,8 +139,9 @@ def test_what_cannot_be_one_is_refused():
     def made(companions):
         return GAN(generator, discriminator, Normal(size=LATENT), companions=companions)
 
-    with pytest.raises(ValueError, match=r"a name of its own.*Received: 'generator'"):
-        made({"generator": Companion(network=network(2, 1, "a"))})
+    for taken in ("generator", "discriminator_optimizer"):
+        with pytest.raises(ValueError, match=rf"a name of its own.*Received: '{taken}'"):
+            made({taken: Companion(network=network(2, 1, "a"))})
     with pytest.raises(ValueError, match=r"must not share variables.*some of discriminator"):
         made({"encoder": Companion(network=discriminator)})
     with pytest.raises(ValueError, match=r"'encoder' must be built"):

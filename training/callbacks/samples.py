@@ -14,7 +14,7 @@ from ganapp.training.callbacks.tensorboard import Board
 from ganapp.training.evaluation.pictures import panels
 from ganapp.training.files import write_atomically
 
-PANEL_WIDTH = 320  # pixels; narrower pictures are enlarged, for tiny images and for the titles
+PANEL_WIDTH = 340  # pixels; narrower pictures are enlarged, for tiny images and for the titles
 
 
 class SampleGrids(StepCallback):
@@ -59,7 +59,7 @@ class SampleGrids(StepCallback):
         ema, raw = (self._picture(inputs, ema=ema) for ema in (True, False))
         titles = f"averaged generator, step {step:,}", f"generator, step {step:,}", "real examples"
         buffer = io.BytesIO()
-        sheet = panels([_enlarged(each) for each in (ema, raw, self._real)], titles)
+        sheet = panels(_enlarged([ema, raw, self._real]), titles)
         sheet.save(buffer, format="PNG", compress_level=1)
         write_atomically(self.directory / f"step-{step:06d}.png", buffer.getvalue())
         if self.board is not None:
@@ -73,8 +73,16 @@ class SampleGrids(StepCallback):
         return self.draw(np.asarray(self.to_user_units(samples)))
 
 
-def _enlarged(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """By a whole factor without smoothing, so that a pixel of the data stays a square."""
-    factor = -(-PANEL_WIDTH // picture.width)
-    size = (picture.width * factor, picture.height * factor)
-    return picture.resize(size, PIL.Image.Resampling.NEAREST)
+def _enlarged(pictures: list[PIL.Image.Image]) -> list[PIL.Image.Image]:
+    """All by one whole factor without smoothing, so that a pixel of the data stays a square.
+
+    Shorter ones (of fewer real examples) are filled up below: `panels` would stretch them.
+    """
+    factor = -(-PANEL_WIDTH // min(picture.width for picture in pictures))
+    height = factor * max(picture.height for picture in pictures)
+    sheets = []
+    for picture in pictures:
+        size = (picture.width * factor, picture.height * factor)
+        sheets.append(PIL.Image.new("RGB", (size[0], height), "white"))
+        sheets[-1].paste(picture.resize(size, PIL.Image.Resampling.NEAREST))
+    return sheets

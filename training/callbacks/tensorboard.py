@@ -1,9 +1,9 @@
 """TensorBoard event files: written, added to at every step, and truncated for a resumed run."""
 
-import contextlib
+import io
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,10 @@ import PIL.Image
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.image.metadata import create_summary_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from ganapp.training.callbacks import Logs, StepCallback
 from ganapp.training.diagnostics.alarms import Alarm
@@ -41,8 +44,9 @@ PREFIXES = {
 class Board:
     """A TensorBoard log folder.
 
-    The scalars of a step are one event, made without TensorFlow's operations: twenty calls of
-    `tf.summary.scalar` take as long as a training step of a small network.
+    The values of a step are one event, made without TensorFlow's operations: twenty calls of
+    `tf.summary.scalar`, or one of `tf.summary.histogram`, take as long as a training step of a
+    small network.
 
     The file is opened at the first write, and every call flushes, so that a killed run shows all
     it did. Each process writes a file of its own.
@@ -58,9 +62,7 @@ class Board:
         # In double precision: a poor generator's figures overflow what TensorBoard holds and
         # are shown as infinite; a Python float of that size would be refused.
         with np.errstate(over="ignore"):
-            points = [scalar_pb(tag, np.float64(each)).value[0] for tag, each in values.items()]
-        with self._events(step):
-            tf.summary.experimental.write_raw_pb(Summary(value=points).SerializeToString())
+            self._write(step, [scalar_pb(tag, np.float64(each)) for tag, each in values.items()])
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Writes each value under `evaluation/`; fits `Evaluate(sinks=...)`."""
@@ -86,20 +88,17 @@ class Board:
 
     def images(self, step: int, images: Mapping[str, PIL.Image.Image]) -> None:
         """Writes each picture under its tag."""
-        with self._events(step):
-            for tag, image in images.items():
-                tf.summary.image(tag, np.asarray(image.convert("RGB"))[None])
+        self._write(step, [_image_pb(tag, image) for tag, image in images.items()])
 
     def histograms(self, step: int, values: Mapping[str, np.ndarray]) -> None:
         """Writes the distribution of each `(n,)` array under its tag."""
-        with self._events(step):
-            for tag, numbers in values.items():
-                tf.summary.histogram(tag, numbers)
+        self._write(step, [histogram_pb(tag, np.asarray(each)) for tag, each in values.items()])
 
     def text(self, step: int, tag: str, markdown: str) -> None:
         """Writes a text that TensorBoard renders as Markdown."""
-        with self._events(step):
+        with self._writer().as_default(step=step):
             tf.summary.text(tag, markdown)
+        self._writer().flush()
 
     def close(self) -> None:
         """Closes the file; a later write opens a new one."""
@@ -107,13 +106,33 @@ class Board:
             self._opened.close()
             self._opened = None
 
-    @contextlib.contextmanager
-    def _events(self, step: int) -> Iterator[None]:
+    def _write(self, step: int, summaries: Sequence[Summary]) -> None:
+        """Writes the values of several summaries as one event."""
+        merged = Summary(value=[value for summary in summaries for value in summary.value])
+        with self._writer().as_default(step=step):
+            tf.summary.experimental.write_raw_pb(merged.SerializeToString())
+        self._writer().flush()
+
+    def _writer(self) -> tf.summary.SummaryWriter:
         if self._opened is None:
             self._opened = tf.summary.create_file_writer(str(self.directory))
-        with self._opened.as_default(step=step):
-            yield
-        self._opened.flush()
+        return self._opened
+
+
+def _image_pb(tag: str, image: PIL.Image.Image) -> Summary:
+    """A picture as TensorBoard's plugin for images reads it: width, height and a PNG."""
+    buffer = io.BytesIO()
+    # The lowest compression: a smaller file would take longer to make than to show.
+    image.convert("RGB").save(buffer, format="PNG", compress_level=1)
+    parts = [str(image.width).encode(), str(image.height).encode(), buffer.getvalue()]
+    value = Summary.Value(
+        tag=tag,
+        tensor=make_tensor_proto(np.array(parts, dtype=object)),
+        metadata=create_summary_metadata(
+            display_name=None, description=None, converted_to_tensor=True
+        ),
+    )
+    return Summary(value=[value])
 
 
 def tag_of(name: str) -> str:

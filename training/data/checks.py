@@ -95,7 +95,7 @@ def check_columns(scale: np.ndarray, hint: str = "") -> None:
 
 
 def check_finite(values: np.ndarray, first: int, name: str) -> None:
-    """Refuses NaN and infinities in some examples `(n, ...)`; `first` is the number of theirs."""
+    """Refuses NaN and infinities in examples `(n, ...)`; `first` is the number of the first."""
     bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if bad.any():
         raise ValueError(

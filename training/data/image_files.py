@@ -194,7 +194,10 @@ def read_files(path: Path, names: Collection[str]) -> dict[str, bytes]:
         content = file.read()
         if isinstance(content, BadImageError):
             raise ValueError(f"The archive {path} is damaged: {printable(file.name)}: {content}")
-        found[file.name] = content if isinstance(content, bytes) else content.read_bytes()
+        if isinstance(content, Path):
+            with content.open("rb") as opened:  # it may have grown since
+                content = opened.read(MOST_LABELS)
+        found[file.name] = content
     return found
 
 
@@ -233,7 +236,8 @@ def _in_zip(path: Path, max_pixels: int) -> Iterator[ListedFile]:
 
         def read(member: zipfile.ZipInfo) -> bytes | BadImageError:
             try:
-                return archive.read(member)
+                with archive.open(member) as file:  # `archive.read` unpacks more than it claims
+                    return file.read(member.file_size)
             except (*DAMAGED, NotImplementedError) as error:  # this member alone is damaged
                 return BadImageError(f"it cannot be read ({error})")
 

@@ -163,7 +163,7 @@ class EvaluationData:
         neighbours: k of the nearest-neighbour metrics.
         components: principal components of the `pca` space.
         features: the feature space; PCA for distances and plain values for neighbours by default.
-        cache: folder for what takes long to compute.
+        folder: for what takes long to compute.
         seed: of everything drawn.
 
     Raises:
@@ -183,7 +183,7 @@ class EvaluationData:
         neighbours: int = 5,
         components: int = 32,
         features: FeatureChoice | None = None,
-        cache: Path | None = None,
+        folder: Path | None = None,
         seed: int = 0,
     ) -> None:
         for name, value in {"neighbours": neighbours, "components": components}.items():
@@ -192,7 +192,7 @@ class EvaluationData:
         self.spec, self.modes, self.channel_images, self.seed = spec, modes, channel_images, seed
         self.neighbours, self.components = neighbours, components
         self.cache = Cache()
-        store = FeatureStore(cache)
+        store = FeatureStore(folder)
 
         def real(name: str, examples: ArrayLike, labels: ArrayLike | None) -> SampleSet:
             examples = check_samples(spec, name, examples)
@@ -227,7 +227,7 @@ class EvaluationData:
                 labels=self.train.labels,
                 plain=self.plain_space,
                 components=components,
-                cache=cache,
+                cache=folder,
                 seed=seed,
             )
         )
@@ -264,17 +264,17 @@ def every_source(data: EvaluationData) -> bool:
 
 
 def reference_count(data: EvaluationData, reference: SampleSet) -> int:
-    """Depends on the real examples that samples are compared with."""
+    """How many real examples: those that samples are compared with."""
     return len(reference)
 
 
 def training_count(data: EvaluationData, reference: SampleSet) -> int:
-    """Depends on the training data, whatever the reference is."""
+    """How many real examples: all training examples, whatever the reference is."""
     return len(data.train)
 
 
 def no_count(data: EvaluationData, reference: SampleSet) -> None:
-    """Depends on no real examples."""
+    """None: it depends on no real examples."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,7 +39,7 @@ def least_squares(gap: tf.Tensor) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Relativistic(Objective):
-    """A member names a `loss_of_gap`."""
+    """Losses of the gap between two scores; a member names its `loss_of_gap`."""
 
     loss_of_gap: ClassVar[Callable[[tf.Tensor], tf.Tensor]]
     reference = "Jolicoeur-Martineau, 2018, arXiv:1807.00734"

@@ -19,9 +19,8 @@ def kernel_matrices(network: keras.Model) -> list[tf.Tensor]:
 
 def _matrix(layer: keras.layers.Layer) -> tf.Tensor:
     kernel = layer.kernel.value
-    if isinstance(
-        layer, TRANSPOSED_LAYERS
-    ):  # they keep their output channels in the last axis but one
+    # They keep their output channels in the last axis but one.
+    if isinstance(layer, TRANSPOSED_LAYERS):
         kernel = tf.linalg.matrix_transpose(kernel)
     return tf.reshape(kernel, (-1, kernel.shape[-1]))
 

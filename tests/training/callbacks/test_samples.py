@@ -51,6 +51,34 @@ def test_files_and_panels(tmp_path, grids):
         assert sheet.width >= 3 * PANEL_WIDTH
 
 
+def test_pixels_stay_squares_of_their_colours_under_titles(tmp_path):
+    """Also where there are fewer real examples than samples, whose picture is shorter."""
+    # The real examples are drawn first.
+    pictures = iter([("lime", (8, 4)), ("blue", (8, 6)), ("red", (8, 6))])
+
+    def draw(samples):
+        colour, size = next(pictures)
+        return PIL.Image.new("RGB", size, colour)
+
+    grids = SampleGrids(
+        tmp_path,
+        1,
+        draw=draw,
+        real=np.ones((5, 2)),
+        count=5,
+        to_user_units=lambda x: x,
+    )
+    StandIn().train(1, [grids])
+    (file,) = tmp_path.iterdir()
+    with PIL.Image.open(file) as sheet:
+        found = {colour: count for count, colour in sheet.convert("RGB").getcolors(1 << 20)}
+    factor = -(-PANEL_WIDTH // 8)
+    assert found[(0, 0, 255)] == 8 * 6 * factor**2
+    assert found[(255, 0, 0)] == 8 * 6 * factor**2
+    assert found[(0, 255, 0)] == 8 * 4 * factor**2
+    assert sum(count for colour, count in found.items() if max(colour) < 100) > 100  # titles
+
+
 def test_the_latents_stay(grids):
     pictures = []
     for _ in range(2):  # two equal models, as before and after a resume

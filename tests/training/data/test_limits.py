@@ -19,7 +19,7 @@ from ganapp.training.data import arrays
 from ganapp.training.data import image_files as image_files_module
 from ganapp.training.data.arrays import npy, npz
 from ganapp.training.data.folder import folder
-from ganapp.training.data.image_files import image_files
+from ganapp.training.data.image_files import image_files, read_files
 from ganapp.training.data.tables import reading
 from ganapp.training.data.tables.reading import (
     check_table_size,
@@ -168,6 +168,17 @@ def test_parquet_files_in_which_a_long_text_stands_once(tmp_path):
     refused(lambda: check_table_size(path, max_bytes=5 * MEGABYTE), "more than 10,000,000 bytes")
 
 
+def test_long_texts_in_many_columns_are_counted_in_their_dictionaries(tmp_path):
+    path, most, pool = tmp_path / "x.parquet", 10_000_000, pyarrow.default_memory_pool()
+    texts = pyarrow.DictionaryArray.from_arrays(np.zeros(1000, np.int32), ["x" * 100_000])
+    table = pyarrow.table({f"text{place}": texts for place in range(60)})
+    pyarrow.parquet.write_table(table, path, store_schema=False)  # which reads as plain texts
+    before, held = pool.max_memory(), pool.bytes_allocated()
+    refused(lambda: check_table_size(path, max_bytes=most), "set data.max_bytes=")
+    # Unpacked, the rows that a single column may have would take 600 MB; none of it is Python's.
+    assert pool.max_memory() <= max(before, held + 3 * most)
+
+
 def test_columns_that_are_no_text_do_not_hide_one_that_is(tmp_path):
     columns = {
         "price": pyarrow.array([decimal.Decimal("1.25")] * 1000),
@@ -236,6 +247,36 @@ def test_a_member_of_a_zip_that_is_a_bomb_is_not_unpacked(written, monkeypatch):
     (example,) = image_files(path, 50_000_000)
     with pytest.raises(Exception, match="it is none of"):
         example.load()
+
+
+@pytest.mark.parametrize("name", ["0.png", "dataset.json"])
+def test_a_member_of_a_zip_is_unpacked_to_no_more_than_it_claims(tmp_path, name):
+    path, size = tmp_path / "x.zip", 100 * MEGABYTE
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(name, "w") as member,
+    ):
+        for _ in range(100):
+            member.write(bytes(MEGABYTE))
+    content = path.read_bytes()
+    assert content.count(size.to_bytes(4, "little")) == 2  # beside the member and at the end
+    path.write_bytes(content.replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little")))
+    # What little is unpacked has another sum, of course.
+    if name == "dataset.json":
+        refused(lambda: read_files(path, [name]), "is damaged: dataset.json: .*Bad CRC-32")
+        return
+    (example,) = image_files(path, 50_000_000)
+    with pytest.raises(Exception, match=r"it cannot be read \(Bad CRC-32"):
+        example.load()
+
+
+def test_labels_in_a_file_that_grows_are_read_to_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files_module, "MOST_LABELS", 1000)
+    (tmp_path / "dataset.json").write_bytes(b"{}".ljust(1000))
+    (listed,) = image_files_module._files(tmp_path, 1000)
+    (tmp_path / "dataset.json").write_bytes(b"{}".ljust(10_000))
+    monkeypatch.setattr(image_files_module, "_files", lambda *_: iter([listed]))
+    assert len(read_files(tmp_path, ["dataset.json"])["dataset.json"]) == 1000
 
 
 def test_the_setting_that_is_named_is_enough(written):

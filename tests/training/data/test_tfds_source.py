@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -156,6 +157,28 @@ def test_a_download_is_announced_and_its_failure_explained(
         source("mnist")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_download_shows_the_library_s_bars_on_a_terminal_alone(
+    source, network, monkeypatch, capsys, terminal
+):
+    def download(self, *args, **kwargs):
+        print("Downloading and preparing dataset")
+        print("a bar", file=sys.stderr)
+
+    disabled = []
+    with tfds.testing.mock_data(num_examples=20), monkeypatch.context() as patch:
+        patch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download)
+        patch.setattr(tfds, "disable_progress_bar", lambda: disabled.append("bars"))
+        patch.setattr(sys.stderr, "isatty", lambda: terminal)
+        patch.setattr(logging.getLogger("ganapp"), "handlers", [])  # of a command before
+        found = source("mnist")
+    assert found.spec.examples + found.spec.held_out == 20
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "a bar" in err
+    assert disabled == ([] if terminal else ["bars"])
 
 
 def test_without_a_network_nothing_is_tried(source, monkeypatch, capfd):

@@ -179,7 +179,7 @@ def _form_from_dict(fields: dict[str, object] | None) -> Form | None:
 def number_forms(texts: Collection[str]) -> list[NumberForm]:
     """The forms in which all different cells of a column can be numbers, the likeliest first.
 
-    None if one cell is no number or they do not share what stands around the digits. Two where the
+    Empty if one cell is no number or they do not share what stands around the digits. Two where the
     only mark may be the decimal point or part thousands, as in `1,234`.
     """
     cells = []

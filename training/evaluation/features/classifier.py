@@ -66,8 +66,9 @@ class ClassifierSpace:
         digest.update(places.astype(np.int64))
         self.identity = digest.hexdigest()[:32]
         path = None if cache is None else cache / f"classifier-{self.identity}.npz"
-        if (kept := load_arrays(path)) is not None:
-            model = build_classifier(train.shape[1:], len(counts), seed=seed)
+        model = build_classifier(train.shape[1:], len(counts), seed=seed)
+        names = [f"arr_{place}" for place in range(len(model.weights))]  # as numpy calls them
+        if (kept := load_arrays(path, names)) is not None:
             model.set_weights(list(kept.values()))
         else:
             logging.getLogger("ganapp").info("Training the classifier of the evaluation.")

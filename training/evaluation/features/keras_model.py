@@ -68,11 +68,12 @@ def _keras_model(file: Path, layer: str):
             "`evaluation.features.path` must be a whole `.keras` file without lambda layers or "
             f"unregistered classes. Received: path={str(file)!r} ({reason})"
         ) from error
-    names = [each.name for each in model.layers]
-    if layer and layer not in names:
-        raise ValueError(
-            f"`evaluation.features.layer` must be one of {names}. Received: layer={layer!r}"
-        )
+    if layer:
+        names = [each.name for each in getattr(model, "layers", [])]
+        if layer not in names:
+            raise ValueError(
+                f"`evaluation.features.layer` must be one of {names}. Received: layer={layer!r}"
+            )
     inputs = getattr(model, "inputs", None) or []
     outputs = [model.get_layer(layer).output] if layer else getattr(model, "outputs", None) or []
     if len(inputs) != 1 or len(outputs) != 1:

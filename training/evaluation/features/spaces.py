@@ -10,14 +10,14 @@ import hashlib
 import io
 import logging
 import math
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ganapp.training.array_files import UNREADABLE
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.evaluation.checks import LARGE, NotComputable, as_features, storage_type
 from ganapp.training.files import write_atomically
@@ -399,15 +399,15 @@ def save_arrays(path: Path | None, *arrays: np.ndarray, **named: np.ndarray) -> 
         logging.getLogger("ganapp").warning("%s is not kept: %s.", path, error.strerror)
 
 
-def load_arrays(path: Path | None) -> dict[str, np.ndarray] | None:
-    """The arrays of an `.npz` by name; `None` where there are none or they are damaged."""
+def load_arrays(path: Path | None, names: Sequence[str]) -> dict[str, np.ndarray] | None:
+    """These arrays of an `.npz`, in this order; `None` where one is missing or damaged."""
     if path is None:
         return None
     try:
         content = io.BytesIO(path.read_bytes())  # of a damaged file numpy leaves the handle open
-        with np.load(content, allow_pickle=False) as saved:
-            return dict(saved)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        saved = np.load(content, allow_pickle=False)
+        return {name: saved[name] for name in names}
+    except (OSError, ValueError, LookupError, *UNREADABLE):  # IndexError: a single array
         return None
 
 
@@ -424,7 +424,8 @@ class FeatureStore:
     def features(self, space: FeatureSpace, samples: np.ndarray) -> np.ndarray:
         """All features `(n, d)`, float64 or, where that would take more than 256 MiB, float32."""
         path = self._path("features", space, samples)
-        if (kept := load_arrays(path)) is not None and len(kept["features"]) == len(samples):
+        kept = load_arrays(path, ["features"])
+        if kept is not None and len(kept["features"]) == len(samples):
             return as_features("features", kept["features"])
         features = features_of(space, samples)
         if features.nbytes <= LARGE:
@@ -436,7 +437,7 @@ class FeatureStore:
     ) -> FeatureStatistics:
         """Mean and covariance of the features, from `features` if they are known already."""
         path = self._path("statistics", space, samples)
-        if (kept := load_arrays(path)) is not None:
+        if (kept := load_arrays(path, ["count", "mean", "scatter"])) is not None:
             kept["count"] = int(kept["count"])
             return FeatureStatistics(len(kept["mean"])).merge(**kept)
         parts = chunks(space, samples) if features is None else iter([features])

@@ -169,11 +169,11 @@ class StackClassifier:
         """The place of each channel's class among the classifier's, int `(n, channels)`, of uint8
         `(n, height, width, channels)`.
         """
-        channel_images = np.moveaxis(samples, -1, 1)
+        channels = np.moveaxis(samples, -1, 1)
         # All channels in one call; a single image keeps its own channel axis.
-        features = self._pixels(channel_images.reshape(-1, *channel_images.shape[2:]))
+        features = self._pixels(channels.reshape(-1, *channels.shape[2:]))
         labels = self.classifier.labels(features)
-        return np.searchsorted(self.classifier.classes, labels).reshape(channel_images.shape[:2])
+        return np.searchsorted(self.classifier.classes, labels).reshape(channels.shape[:2])
 
     def figures(self, classes: np.ndarray) -> HistogramFigures:
         """Counts modes in `classes`: `found` have a sample, `kl` is the divergence from uniform."""

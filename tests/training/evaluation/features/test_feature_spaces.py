@@ -81,6 +81,9 @@ def test_the_classifier_knows_held_out_digits_and_is_kept(classifier, data, monk
     file.write_bytes(content[:500])
     with pytest.raises(TypeError):  # a damaged file is none
         ClassifierSpace(data.spec, data.train, data.train_labels, cache=folder)
+    np.savez(file, other=np.ones(3))
+    with pytest.raises(TypeError):  # nor is one of other arrays
+        ClassifierSpace(data.spec, data.train, data.train_labels, cache=folder)
     file.write_bytes(content)
 
 
@@ -114,7 +117,7 @@ def test_a_judge_in_the_classifiers_space_uses_it_for_everything(classifier, dat
         train_labels=data.train_labels,
         held_out_labels=data.held_out_labels,
         features=OwnClassifier(),
-        cache=file.parent,
+        folder=file.parent,
     )
     report = evaluator.report(data.held_out)
     spaces = {key: figure["space"] for key, figure in report.figures.items()}
@@ -258,12 +261,17 @@ def test_unsafe_and_damaged_models_are_refused(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"PK")
     (tmp_path / "folder").mkdir()
     small_model().save(tmp_path / "mine.keras")
+    layer = keras.layers.Dense(3)
+    layer.build((None, 4))
+    keras.saving.save_model(layer, tmp_path / "layer.keras")
     for name, layer, message in (
         ("bad.keras", "", "without lambda layers"),
         ("broken.keras", "", "must be a whole `.keras` file"),
         ("folder", "", "must be a SavedModel"),
         ("none.keras", "", "which does not exist"),
         ("mine.keras", "top", "`evaluation.features.layer` must be one of"),
+        ("layer.keras", "", "functional or sequential model .* 0 inputs and 0 outputs"),
+        ("layer.keras", "top", r"`evaluation.features.layer` must be one of \[\]"),
     ):
         with pytest.raises(ValueError, match=message):
             keras_space(tmp_path / name, layer=layer)

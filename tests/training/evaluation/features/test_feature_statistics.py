@@ -1,5 +1,7 @@
 """Mean and covariance in batches: exact, whatever the batches; on disk and back."""
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from ganapp.training.evaluation.features.spaces import (
 )
 from ganapp.training.evaluation.metrics.frechet_distance import (
     frechet_distance,
+    gaussian_moments,
     statistics_moments,
 )
 
@@ -57,7 +60,8 @@ def test_two_halves_are_the_whole():
     halves = FeatureStatistics(3).update(points[:13]).update(points[13:])
     whole = FeatureStatistics(3).update(points)
     np.testing.assert_allclose(halves.covariance(), whole.covariance(), atol=1e-12)
-    found = frechet_distance(statistics_moments(halves), statistics_moments(whole))
+    known = gaussian_moments(points.mean(axis=0), np.cov(points, rowvar=False))
+    found = frechet_distance(statistics_moments(halves), known)
     assert found == pytest.approx(0.0, abs=1e-9)
 
 
@@ -117,10 +121,41 @@ def test_real_features_are_worked_out_once_and_found_again(tmp_path):
     other.identity = "weights-2"
     store.features(other, images)
     assert (space.asked, other.asked) == (3, 1)
-    for path in tmp_path.iterdir():  # damaged files are made anew
-        path.write_bytes(b"broken")
-    np.testing.assert_array_equal(store.features(space, images), first)
-    assert store.statistics(space, images).count == 10
+
+
+def saved(save, *arrays, **named):
+    file = io.BytesIO()
+    save(file, *arrays, **named)
+    return file.getvalue()
+
+
+def unknown_compression(content):
+    place = content.index(b"PK\1\2") + 10
+    return content[:place] + b"\x63" + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"",
+        lambda content: b"broken",
+        lambda content: content[:-40],
+        unknown_compression,
+        lambda content: saved(np.savez, other=np.ones(3)),
+        lambda content: saved(np.save, np.ones(3)),
+    ],
+    ids=["empty", "text", "cut", "compression", "names", "array"],
+)
+def test_damaged_and_foreign_files_are_made_anew(tmp_path, change):
+    store, space, images = FeatureStore(tmp_path), Network(), np.arange(40.0).reshape(10, 2, 2, 1)
+    first, statistics = store.features(space, images), store.statistics(space, images)
+    for path in tmp_path.iterdir():
+        path.write_bytes(change(path.read_bytes()))
+    for asked in (4, 4):  # once each, and then they are found again
+        np.testing.assert_array_equal(store.features(space, images), first)
+        found = store.statistics(space, images)
+        np.testing.assert_array_equal(found.scatter, statistics.scatter)
+        assert (found.count, space.asked) == (10, asked)
 
 
 def test_a_full_disk_spoils_nothing(tmp_path, monkeypatch, caplog):

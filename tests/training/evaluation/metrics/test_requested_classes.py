@@ -6,7 +6,12 @@ from evaluation_cases import make_evaluator, vector_spec
 
 from ganapp.training.data.labels import keep_share
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.metrics.requested_classes import class_coverage, transfer_accuracy
+from ganapp.training.evaluation.metric import Comparison, SampleSet
+from ganapp.training.evaluation.metrics.requested_classes import (
+    ASKED_ACCURACY,
+    class_coverage,
+    transfer_accuracy,
+)
 
 CENTRES = np.array([[-4.0, 0.0], [4.0, 0.0], [0.0, 6.0]])
 
@@ -15,6 +20,19 @@ def draw(seed, count=200, classes=(0, 1, 2)):
     random = np.random.default_rng(seed)
     labels = random.choice(classes, count)
     return CENTRES[labels] + 0.5 * random.normal(size=(count, 2)), labels
+
+
+def test_accuracy_on_the_known_classes_that_were_asked_for():
+    train, labels = draw(0)
+    spec = vector_spec(classes=("a", "b", "c"), examples=200)
+    data = make_evaluator(spec, train=train, train_labels=labels).data
+    asked = np.array([0, -1, 0, 1, 1])  # right, not known, right, right, wrong
+    samples = SampleSet(CENTRES[[0, 2, 0, 1, 0]], neighbours=5, labels=asked)
+    given = Comparison(data, samples, data.everything)
+    assert ASKED_ACCURACY.compute(given) == ({"asked_accuracy": 0.75}, {})
+    weights = np.array([[1, 1, 1, 1, 1], [0, 3, 1, 0, 1], [2, 0, 0, 1, 2]])
+    shares = ASKED_ACCURACY.resample(given, weights)["asked_accuracy"]
+    np.testing.assert_allclose(shares, [0.75, 0.5, 0.6])
 
 
 def test_coverage_within_classes_sees_labels_that_are_swapped():
