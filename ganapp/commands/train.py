@@ -72,9 +72,9 @@ def train(
     training.show_plan(experiment, planned)
     if dry_run:
         with console.status("Timing a few steps..."):
-            seconds = training.seconds_a_step(experiment)
+            seconds, steps = training.training_seconds(experiment)
         say(
-            f"time           {about_duration(seconds * experiment.total_steps)} at {seconds:.3g} s "
+            f"time           {about_duration(seconds)} at {seconds / steps:.3g} s "
             "a step as measured now; evaluations and the report come on top"
         )
         console.print("Everything fits; no run was started (dry run).")

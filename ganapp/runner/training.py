@@ -41,6 +41,7 @@ from ganapp.training.callbacks.tensorboard import Board, TensorBoardLog, truncat
 from ganapp.training.checkpoints import BestCheckpoint, CheckpointError, Checkpoints, list_steps
 from ganapp.training.data import Source, training_batches
 from ganapp.training.data.images import about_left_out
+from ganapp.training.data.levels import sides_of
 from ganapp.training.data.tables.codec import ColumnSummary
 from ganapp.training.distribution import agreement, is_chief
 from ganapp.training.evaluation.checks import NotComputable
@@ -224,6 +225,14 @@ def seconds_a_step(experiment: Experiment) -> float:
     return (ends[-1] - ends[0]) / (executions * execution)
 
 
+def training_seconds(experiment: Experiment) -> tuple[float, int]:
+    """Seconds that all steps of a run would take as measured now, and how many there are."""
+    parts = [experiment, *(compose(level) for level in level_configs(experiment.config))]
+    parts = [part for part in parts if part.total_steps]
+    seconds = sum(part.total_steps * seconds_a_step(part) for part in parts)
+    return seconds, sum(part.total_steps for part in parts)
+
+
 def about_changed_libraries(manifest: Json) -> str | None:
     """A sentence on libraries and kernels that are not those the run was trained with so far.
 
@@ -391,7 +400,7 @@ def columns_table(columns: Sequence[ColumnSummary]) -> Table:
 
 def _plan(experiment: Experiment) -> dict[str, str]:
     config, gan, cadences = experiment.config, experiment.gan, experiment.cadences
-    objective, training, epochs = gan.objective, config.training, config.training.epochs
+    objective, training, epochs = gan.objective, config.training, experiment.epochs
     rows = {"data": _about_data(experiment.source)} | about_files_and_classes(experiment.source)
     for name, network in experiment.networks.items():
         section = getattr(config, name)
@@ -403,14 +412,21 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     terms = ", ".join(term.name for term in objective.terms) or "no terms"
     others = (*objective.augmentations, *objective.weightings)
     extensions = ", ".join([terms, *(member.name for member in others)])
+    together = "all levels together " if config.levels else ""
     gpus = len(tf.config.list_physical_devices("GPU"))
     devices = _several(gpus, "GPU") if gpus else f"{os.cpu_count()} CPU cores, {kernels()} kernels"
+    for number, level in reversed(list(enumerate(level_configs(config)))):
+        height, width = sides_of(experiment.spec.shape, number)[number]
+        rows[f"level {number}"] = (
+            f"{height} x {width}: {level.generator.network} and {level.discriminator.network}, "
+            f"{_several(level.training.epochs, 'epoch')}"
+        )
     return rows | {
-        "prior": f"{config.generator.prior.name}, {gan.prior.size} dimensions",
+        "prior": f"{gan.prior.name}, {gan.prior.size} dimensions",
         "objective": f"{objective.name}, {extensions}, constraint {objective.constraint.name}, "
         f"{_several(objective.discriminator_steps, 'discriminator step')}",
-        "training": f"{_several(epochs, 'epoch')} x {experiment.steps_per_epoch:,} steps = "
-        f"{experiment.total_steps:,} steps, batch {training.batch_size}, {training.precision}, "
+        "training": f"{together}{_several(epochs, 'epoch')} x {experiment.steps_per_epoch:,} steps "
+        f"= {experiment.total_steps:,} steps, batch {training.batch_size}, {training.precision}, "
         f"seed {training.seed}",
         "records": f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} "
         f"samples, every {cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint",
@@ -419,7 +435,7 @@ def _plan(experiment: Experiment) -> dict[str, str]:
 
 
 def _several(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' if count > 1 else ''}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _about_data(source: Source) -> str:

@@ -72,7 +72,7 @@ def constant_velocity(training: Observed, frames: np.ndarray, draws: int, seed: 
 
 
 def _past(training: Observed, frames: np.ndarray) -> np.ndarray:
-    """Frames side by side in the channels as clips in levels `(n, past, height, width, channels)`."""
+    """Frames side by side in the channels as clips in levels, with the frames before height."""
     channels = training.examples.shape[-1]
     apart = frames.reshape(*frames.shape[:3], -1, channels)
     levels = np.round(HALF * (apart + 1)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,160 @@
+"""A pyramid of images in one run: level by level, resumed between and within, sampled whole."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+from run_case import ganapp, tensors
+
+from ganapp.config.loading import level_configs, load_config
+from ganapp.models.networks.pyramid import level_name
+from ganapp.runner.saved_runs import open_generator
+from ganapp.runs import Run
+
+PYRAMID = """
+[data]
+source = "digits"
+[generator]
+network = "dcgan"
+channels = [4, 3]
+normalisation = "none"
+prior = { size = 3 }
+[discriminator]
+network = "dcgan"
+channels = [3, 4]
+[objective]
+name = "relativistic"
+[training]
+epochs = 2
+steps_per_epoch = 2
+batch_size = 8
+checkpoint_every = 1
+[evaluation]
+samples = 60
+baseline_components = 2
+[levels.0.generator]
+prior = { name = "uniform", size = 2 }
+[levels.1.generator]
+network = "mlp"
+units = [6]
+[levels.1.discriminator]
+network = "mlp"
+units = [6]
+[levels.1.training]
+epochs = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def trained_pyramid(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pyramid")
+    (folder / "pyramid.toml").write_text(PYRAMID)
+    said = ganapp("train", folder / "pyramid.toml", "--run", folder / "run")
+    assert said.code == 0, said.errors
+    assert said.output.index("Level 1") < said.output.index("Level 0")
+    return folder
+
+
+def test_levels_say_what_is_different(tmp_path):
+    (tmp_path / "pyramid.toml").write_text(PYRAMID)
+    fine, coarse = level_configs(load_config(str(tmp_path / "pyramid.toml")))
+    assert (fine.data.level, fine.data.coarser) == (0, True)
+    assert (coarse.data.level, coarse.data.coarser) == (1, False)
+    assert fine.generator.network == "dcgan"
+    assert fine.generator.options["residual"] == "coarse"
+    assert coarse.generator.options["residual"] == ""
+    # What another network does not have is dropped; what nobody mentions is the run's.
+    assert "channels" not in coarse.generator.options
+    assert fine.generator.options["channels"] == [4, 3]
+    assert (fine.generator.prior.name, coarse.generator.prior.name) == ("uniform", "normal")
+    assert (fine.training.epochs, coarse.training.epochs) == (2, 1)
+
+
+def test_the_whole_is_the_levels(trained_pyramid):
+    run = Run(trained_pyramid / "run")
+    whole, _ = open_generator(run)
+    levels = [open_generator(run.level(number), "last")[0].gan for number in (0, 1)]
+    inputs = whole.gan.inputs(5, seed=1)
+    assert {name: x.shape[1:] for name, x in inputs.items()} == {"z_0": (2,), "z_1": (3,)}
+    coarse = levels[1].generate(z=inputs["z_1"])
+    expected = levels[0].generate(z=inputs["z_0"], coarse=coarse)
+    np.testing.assert_allclose(whole.gan.generate(**inputs), expected, atol=1e-6)
+    assert whole.gan.generator.get_layer(level_name(1)).count_params() > 0
+    report = json.loads((run.directory / "report.json").read_text())
+    assert report["last"]["counts"]["generated"] == 60
+
+
+def test_a_run_that_stopped_between_and_within_levels_ends_the_same(trained_pyramid, tmp_path):
+    """The report of level 1 is lost, and level 0 stopped after its first step."""
+    config, unbroken = trained_pyramid / "pyramid.toml", trained_pyramid / "run"
+    broken = tmp_path / "run"
+    only_coarse = ["--set", "levels.0.training.epochs=1"]
+    said = ganapp("train", config, "--run", tmp_path / "other", *only_coarse)
+    assert said.code == 0, said.errors
+    # What a process that was killed in level 0 leaves behind: no checkpoint of the whole.
+    shutil.copytree(unbroken, broken)
+    shutil.rmtree(broken / "checkpoints")
+    (broken / "report.json").unlink()
+    shutil.rmtree(broken / "levels" / "0" / "checkpoints")
+    shutil.copytree(tmp_path / "other/levels/0/checkpoints", broken / "levels/0/checkpoints")
+    (broken / "levels/0/report.json").unlink()
+    said = ganapp("resume", broken)
+    assert said.code == 0, said.errors
+    assert "Level 1" not in said.output, "it was finished"
+    assert "Continuing from step 2 of 4." in said.output
+    for folder in ("", "levels/0", "levels/1"):
+        left, right = tensors(broken / folder), tensors(unbroken / folder)
+        assert left.keys() == right.keys()
+        for name, value in right.items():
+            np.testing.assert_array_equal(left[name], value, err_msg=f"{folder} {name}")
+
+
+def test_stages_are_drawn_in_a_row(trained_pyramid, tmp_path):
+    said = ganapp(
+        "sample", trained_pyramid / "run", "--count", 3, "--stages", "--out", tmp_path / "s.png"
+    )
+    assert (said.code, said.errors) == (0, "")
+    with PIL.Image.open(tmp_path / "s.png") as picture:
+        width, height = picture.size
+    assert height > width, "three rows of two stages"
+    said = ganapp("sample", trained_pyramid / "run", "--stages", "--out", tmp_path / "s.npz")
+    assert said.code == 2
+    assert "`--out` must end in .png" in said.errors
+
+
+def test_the_whole_is_exported_and_its_levels_train_together(trained_pyramid, tmp_path):
+    said = ganapp("export", trained_pyramid / "run", "--out", tmp_path / "export")
+    assert said.code == 0, said.errors
+    (file,) = (tmp_path / "export").rglob("*.keras")
+    network = keras.models.load_model(file)
+    whole, _ = open_generator(Run(trained_pyramid / "run"))
+    inputs = whole.gan.inputs(4, seed=2)
+    np.testing.assert_allclose(network(inputs), whole.gan.generate(**inputs), atol=1e-5)
+    tuned = tmp_path / "tuned"
+    options = ["--set", "fine_tuning.epochs=1", "--set", "levels.0.training.epochs=1"]
+    said = ganapp("train", trained_pyramid / "pyramid.toml", "--run", tuned, *options)
+    assert said.code == 0, said.errors
+    assert tensors(tuned)["counters/0"] == 2
+    alone = open_generator(Run(tuned).level(1), "last")[0].gan.ema_generator
+    together = open_generator(Run(tuned), "last")[0].gan.generator.get_layer(level_name(1))
+    moved = [
+        np.abs(a - b).max()
+        for a, b in zip(alone.get_weights(), together.get_weights(), strict=True)
+    ]
+    assert max(moved) > 1e-5, "each level learns from the whole"
+
+
+def test_mistakes_are_sentences(tmp_path):
+    for setting, sentence in (
+        ('levels={"0"={}}', "`levels` must hold at least two tables, numbered from 0"),
+        ('levels.1.generator.network="cnn"', "There is no generator network called 'cnn'"),
+        ('levels.1.generator.residual="z"', "`generator.residual` must be an observation"),
+        ("data.source=ring", "`data.level` is for images"),
+    ):
+        (tmp_path / "pyramid.toml").write_text(PYRAMID)
+        said = ganapp("train", tmp_path / "pyramid.toml", "--dry-run", "--set", setting)
+        assert said.code == 2, (setting, said.output)
+        assert sentence in " ".join(said.errors.split()), setting
