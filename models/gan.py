@@ -1,5 +1,6 @@
 """The model that owns the update of a generator and a discriminator."""
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -197,6 +198,8 @@ class GAN(Inference, KerasMethods):
         combination = combination_of(
             *players, objective, self.classes, self.example_shape, self.packing
         )
+        observed = bool(self.generator_conditions)
+        combination = dataclasses.replace(combination, observed=observed)
         refuse(combination)
         for member in objective.extensions:
             member.check_shape(self.example_shape)

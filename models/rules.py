@@ -34,6 +34,7 @@ class Combination:
     # be squashed, where no activation can be seen.
     score_activation: str | None = None
     squashed_scores: str = ""
+    observed: bool = True  # whether the generator observes something of each row
     packing: int = 1
     # Of one discriminator update, on all replicas.
     batch_size: int | None = None
@@ -176,7 +177,20 @@ def _odd_packs(given: Combination) -> str | None:
     return f"{given.batch_size} with packing={given.packing}"
 
 
+def _unpaired(given: Combination) -> str | None:
+    if given.observed:
+        return None
+    return ", ".join(each.name for each in given.terms if getattr(each, "paired", False))
+
+
 RULES = (
+    Rule(
+        broken=_unpaired,
+        setting="The data must have observations (`data.past`, `data.coarser`, ...)",
+        argument="`generator` must take an observation of each row",
+        reason="for terms that compare its example with the row's own: what is made of noise alone "
+        "could only become the mean of all.",
+    ),
     Rule(
         broken=lambda given: given.score_activation and f"{given.score_activation!r} at the end",
         setting="The discriminator must end without an activation:",

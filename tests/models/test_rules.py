@@ -12,7 +12,7 @@ from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
 from ganapp.training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
 from ganapp.training.priors import Normal
-from ganapp.training.terms import R1, Consistency
+from ganapp.training.terms import R1, Consistency, Reconstruction
 from ganapp.training.weightings import TopK
 
 layers = keras.layers
@@ -218,3 +218,9 @@ def of_operation():
 )
 def test_the_last_activation_is_found(network, activation):
     assert final_activation(network()) == activation
+
+
+def test_a_term_on_pairs_needs_an_observation():
+    """An example of noise alone cannot be a given one."""
+    with pytest.raises(ValueError, match=r"`generator` must take an observation.*reconstruction"):
+        compiled(discriminator(), Hinge(terms=(Reconstruction(),)))
