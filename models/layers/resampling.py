@@ -8,8 +8,10 @@ import numpy as np
 class LinearResizing(keras.layers.Layer):
     """Resizes images by linear interpolation between the centres of pixels.
 
-    What `keras.layers.Resizing` computes, as a product with a constant matrix for each axis:
-    TensorFlow's own operation has a wrong second-order gradient, which penalties take.
+    What `keras.layers.Resizing` computes. Training computes it as a product with a constant matrix
+    for each axis, because TensorFlow's own operation has a wrong second-order gradient, which
+    penalties take; inference, and so every exported graph, with that operation, which runtimes have.
+    Both differ by rounding alone.
 
     Args:
         height: of the result.
@@ -20,8 +22,12 @@ class LinearResizing(keras.layers.Layer):
         super().__init__(**options)
         self.height, self.width = height, width
 
-    def call(self, images):
+    def call(self, images, training=False):
         """Maps `(batch, height, width, channels)` to the same of other sides."""
+        if not training:
+            return keras.ops.image.resize(
+                images, (self.height, self.width), data_format="channels_last"
+            )
         rows = linear_matrix(self.height, images.shape[1])
         columns = linear_matrix(self.width, images.shape[2])
         resized = keras.ops.einsum("ij,bjkc->bikc", _constant(rows, images), images)

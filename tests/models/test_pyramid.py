@@ -35,7 +35,9 @@ def test_the_pyramid_is_exact_for_any_size(sides):
 def test_resizing_is_that_of_keras(given, size):
     images = tf.constant(rows(2, (*given, 3)))
     expected = keras.layers.Resizing(*size)(images)
-    np.testing.assert_allclose(LinearResizing(*size)(images), expected, atol=1e-5)
+    for training in (True, False):
+        found = LinearResizing(*size)(images, training=training)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_weights_have_the_sum_one():
@@ -51,7 +53,7 @@ def test_a_penalty_through_resizing_has_its_second_order_gradient():
     def penalty(weight):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            score = tf.reduce_sum(weight * resize(x) ** 2)
+            score = tf.reduce_sum(weight * resize(x, training=True) ** 2)
         return tf.reduce_sum(tape.gradient(score, x) ** 2)
 
     weight = tf.constant(0.7)

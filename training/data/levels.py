@@ -30,15 +30,9 @@ class LevelSource(Source):
     """
 
     def __init__(self, source: Source, level: int, *, coarse: bool) -> None:
-        if source.spec.kind != "image":
-            raise ValueError(
-                "`data.level` is for images. "
-                f"Received: data.source={source.spec.name!r}, whose examples are of the kind "
-                f"{source.spec.kind!r}"
-            )
+        self.spec = spec_at_level(source.spec, level, coarse=coarse)
         self._sides = sides_of(source.spec.shape, level + coarse)
         self._source, self._level, self._coarse = source, level, coarse
-        self.spec = spec_at_level(source.spec, level, coarse=coarse)
         self.bad_files, self.notes = source.bad_files, source.notes
         self.in_cache = source.in_cache
 
@@ -108,7 +102,16 @@ def at_level(source: Source, level: int, *, coarse: bool) -> Source:
 
 
 def spec_at_level(spec: DataSpec, level: int, *, coarse: bool) -> DataSpec:
-    """What the images of a source are at a level, see `LevelSource`."""
+    """What the images of a source are at a level, see `LevelSource`.
+
+    Raises:
+        ValueError: they are no images, or too small.
+    """
+    if spec.kind != "image":
+        raise ValueError(
+            "`data.level` is for images. "
+            f"Received: data.source={spec.name!r}, whose examples are of the kind {spec.kind!r}"
+        )
     sides, channels = sides_of(spec.shape, level + coarse), spec.shape[-1]
     conditions = {COARSE: (*sides[level + 1], channels)} if coarse else {}
     return dataclasses.replace(spec, shape=(*sides[level], channels), conditions=conditions)
