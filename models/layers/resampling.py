@@ -10,8 +10,8 @@ class LinearResizing(keras.layers.Layer):
 
     What `keras.layers.Resizing` computes. Training computes it as a product with a constant matrix
     for each axis, because TensorFlow's own operation has a wrong second-order gradient, which
-    penalties take; inference, and so every exported graph, with that operation, which runtimes have.
-    Both differ by rounding alone.
+    penalties take; inference, and so every exported graph, with that operation, which every runtime
+    has. Both differ by rounding alone.
 
     Args:
         height: of the result.

@@ -24,6 +24,7 @@ SMALL = {
     "dcgan": {"channels": (4, 3)},
     "resnet": {"channels": (4, 3), "block": "sngan"},
     "autoencoder": {"widths": (4,), "code": 3},
+    "recurrent": {"channels": (4, 3), "hidden": 5, "steps": 2},
 }
 
 

@@ -29,11 +29,13 @@ from ganapp.training.augmentations import (
 )
 from ganapp.training.extensions import Extension
 from ganapp.training.objectives import NonSaturating
+from ganapp.training.priors import Uniform
 from ganapp.training.schedules import Anneal
 from ganapp.training.terms import (
     TERMS,
     Consistency,
     HistoricalAverage,
+    MutualInformation,
     PullingAway,
     Term,
 )
@@ -44,6 +46,7 @@ ROWS, SHAPE = 4, (6, 6, 3)
 STRONG = {
     "label_noise": LabelNoise(probability=0.5),
     "adaptive_augment": AdaptiveAugment(initial_probability=0.8, interval=1),
+    "mutual_information": MutualInformation(codes={"slant": Uniform(size=1)}),
 }
 
 
@@ -70,7 +73,8 @@ class Case:
         self.critic = FakeCritic(SHAPE, self.generator)
         self.state = member.make_state(self.generator, self.critic.network)
         self.real = first_class(normal_rows(ROWS, *SHAPE))
-        self.fake = first_class(normal_rows(ROWS, *SHAPE, seed=1))
+        slant = {"slant": tf.linspace([-0.9], [0.9], ROWS)}
+        self.fake = first_class(normal_rows(ROWS, *SHAPE, seed=1)) | slant
         self.scores = [self.critic(given)["scores"] for given in (self.real, self.fake)]
 
     def augmented(self, seed=0):
@@ -337,8 +341,12 @@ def test_an_anneal_of_a_weight_needs_the_length_of_the_run(member):
 
 
 def test_two_replicas_train_as_one(two_replicas):
-    """All terms that need no labels at once, each with its own logged value."""
-    kinds = [term for term in TERMS.values() if not term.classifies]
+    """All terms that need no labels, pairs or codes at once, each with its own logged value."""
+    kinds = [
+        term
+        for term in TERMS.values()
+        if not (term.classifies or term.paired or term is MutualInformation)
+    ]
     terms = tuple(Consistency(shift=2) if term is Consistency else term() for term in kinds)
     gans, logs = [], []
     for strategy in (None, two_replicas):

@@ -2,13 +2,19 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from case import train
 from extension_case import normal_rows
 from scipy import stats
 
-from ganapp.training.priors import Bernoulli, Categorical, Normal, Sphere, Uniform
+from ganapp.models import GAN
+from ganapp.models.companions import Companion
+from ganapp.models.networks import mlp_discriminator, mlp_generator, readers
+from ganapp.training.objectives import NonSaturating
+from ganapp.training.priors import Bernoulli, Categorical, Normal, Product, Sphere, Uniform
 from ganapp.training.priors.codes import reading_of
 from ganapp.training.terms.mutual_information import MutualInformation, size_of
 
@@ -118,6 +124,40 @@ def test_guesses_are_the_likeliest_codes():
     found = term.guess(tf.constant(said))
     assert np.argmax(found["digit"], axis=1).tolist() == [3, 7]
     np.testing.assert_allclose(found["slant"], [[0.4], [-0.7]])
+
+
+@pytest.mark.parametrize("reader", ["trunk", "apart"])
+def test_two_replicas_train_as_one(two_replicas, reader):
+    codes = {"digit": Categorical(categories=(3,), continuous=0), "slant": Uniform(size=1)}
+    prior = Product(parts={"z": Normal(size=2)} | codes, codes=("digit", "slant"))
+    shapes = {name: (size,) for name, size in prior.sizes.items()}
+    gans = []
+    for strategy in (None, two_replicas):
+        keras.utils.set_random_seed(1)
+        with (strategy or tf.distribute.get_strategy()).scope():
+            companions = {}
+            if reader == "apart":
+                network = readers.reader(mlp_discriminator, {"x": (2,)}, {"code": 5}, units=(6,))
+                companions["code_reader"] = Companion(network=network, trained_with="discriminator")
+            gan = GAN(
+                mlp_generator(shapes, (2,), units=(6,)),
+                mlp_discriminator({"x": (2,)}, units=(6,), heads={"code": 5}),
+                prior,
+                companions=companions,
+            )
+            gan.compile(
+                keras.optimizers.SGD(0.05),
+                keras.optimizers.SGD(0.05),
+                objective=NonSaturating(terms=(MutualInformation(codes=codes, reader=reader),)),
+                run_eagerly=strategy is None,  # nothing to trace for what is compared with
+            )
+        before = gan.get_weights()
+        train(gan, 3)
+        gans.append(gan)
+    for name, values in gans[0].state().items():
+        for one, other in zip(values, gans[1].state()[name], strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6, err_msg=name)
+    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(before, gan.get_weights(), strict=True))
 
 
 def test_a_code_needs_a_known_entropy():
