@@ -51,12 +51,16 @@ def _with_stock_layers(network: "keras.Model") -> "keras.Model":
     if not any(hasattr(layer, "stock_layers") for layer in network.layers):
         return network
 
+    stock: dict[str, tuple[keras.layers.Layer, ...]] = {}  # one each, however often it is called
+
     def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
         if not hasattr(layer, "stock_layers"):
             return layer(*args, **kwargs)
+        if layer.name not in stock:
+            stock[layer.name] = layer.stock_layers()
         (x,) = args
-        for stock in layer.stock_layers():
-            x = stock(x)
+        for each in stock[layer.name]:
+            x = each(x)
         return x
 
     copy = keras.models.clone_model(network, call_function=call)

@@ -87,8 +87,10 @@ def recurrent_generator(
     canvas = said = None
     for step, vector in enumerate(vectors, 1):
         heard = read(vector)
-        said = keras.ops.zeros_like(heard) if said is None else said
-        joined = keras.layers.Concatenate()([heard, said])
+        if said is None:  # nothing is on the canvas; padded, for LiteRT loses a tensor of zeros
+            joined = keras.ops.pad(heard, ((0, 0), (0, hidden)))
+        else:
+            joined = keras.layers.Concatenate()([heard, said])
         increment = crop(decode(joined, joining(maps), normalise), height, width)
         add = keras.layers.Add(dtype="float32")
         canvas = increment if canvas is None else add([canvas, increment])

@@ -35,11 +35,17 @@ def bundle(generator, prior):
         ("dcgan", {"channels": (4, 2)}, ("saved_model", "litert")),
         ("resnet", {"block": "r3gan"} | ATTENTIVE, ("saved_model", "litert")),
         ("resnet", {"block": "sngan"} | ATTENTIVE, ("litert",)),
+        # Layers that are called in every step.
+        (
+            "recurrent",
+            {"channels": (4, 2), "hidden": 3, "steps": 2},
+            ("saved_model", "litert", "onnx", "keras"),
+        ),
     ],
 )
 def test_families(tmp_path, here, family, options, formats):
     """And `mlp` with its priors below."""
-    assert {*GENERATORS} == {"dcgan", "mlp", "resnet"}
+    assert {*GENERATORS} == {"dcgan", "mlp", "recurrent", "resnet"}
     keras.utils.set_random_seed(0)
     generator = GENERATORS[family]({"z": (4,)}, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies
