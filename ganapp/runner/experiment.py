@@ -83,8 +83,7 @@ class Experiment:
     @property
     def epochs(self) -> int:
         """Epochs of the whole run; of a pyramid those in which its levels train together."""
-        config = self.config
-        return config.fine_tuning.epochs if config.levels else config.training.epochs
+        return epochs_of(self.config)
 
     @property
     def total_steps(self) -> int:
@@ -156,6 +155,11 @@ class Experiment:
         }
 
 
+def epochs_of(config: Config) -> int:
+    """Epochs of a run; of a pyramid those in which its levels train together."""
+    return config.fine_tuning.epochs if config.levels else config.training.epochs
+
+
 def versions() -> dict[str, str]:
     """Of Python, of ganapp and of the libraries whose results a run depends on."""
     libraries = {name: importlib.metadata.version(name) for name in VERSIONS}
@@ -195,7 +199,7 @@ def compose(
         # Only now: preparing data draws from the same generators, and only the first run does it.
         keras.utils.set_random_seed(training.seed)
         with strategy.scope():
-            gan = _compiled_gan(config, data, (*lengths, steps * training.epochs)[0])
+            gan = _compiled_gan(config, data, (*lengths, steps * epochs_of(config))[0])
     return Experiment(config, source, strategy, gan, steps, data, lengths)
 
 
@@ -223,6 +227,7 @@ def _composition(config: Config) -> Iterator[None]:
 
 
 def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
+    total_steps = max(1, total_steps)  # levels that are not trained together have none
     training = config.training
     prior = _make_prior(config)
     gan = GAN(
