@@ -118,7 +118,8 @@ def _refuse_changes(run: Run, before: Config, after: Config) -> None:
         for place in PLACES:  # the content is compared instead
             tables["data"].pop(place, None)
     changed = differences(old, new)
-    longer = new["training"]["epochs"] > old["training"]["epochs"]
+    # The levels of a pyramid are runs of their own, and those that are finished stay so.
+    longer = not after.levels and new["training"]["epochs"] > old["training"]["epochs"]
     if len(changed) > longer:  # more epochs alone are no reason
         raise UserError(
             f"The run {run.directory} was started with another configuration; a run is resumed "

@@ -82,15 +82,15 @@ def _train_levels(experiment: Experiment, run: Run) -> int:
     levels = level_configs(experiment.config)
     if not levels or list_steps(run.checkpoints):
         return 0
-    for number, config in reversed(list(enumerate(levels))):
+    unfinished = [n for n in range(len(levels)) if run.level(n).read_report() is None]
+    # All of them first: a mistake in the last one is told before the first has trained for long.
+    composed = {n: compose(levels[n], stored=read_stored_data(run.level(n))) for n in unfinished}
+    for number in reversed(unfinished):
         level = run.level(number)
-        if level.read_report() is not None:
-            continue
         console.rule(f"Level {number}", align="left")
-        composed = compose(config, stored=read_stored_data(level))
         if not level.config.exists():
-            claim_run(level.directory, as_toml(config))
-        if exit_code := run_to_end(composed, level):
+            claim_run(level.directory, as_toml(levels[number]))
+        if exit_code := run_to_end(composed[number], level):
             return exit_code
     for number in range(len(levels)):
         generator, _ = open_generator(run.level(number), "last")

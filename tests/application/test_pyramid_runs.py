@@ -110,6 +110,21 @@ def test_a_run_that_stopped_between_and_within_levels_ends_the_same(trained_pyra
             np.testing.assert_array_equal(left[name], value, err_msg=f"{folder} {name}")
 
 
+def test_a_pyramid_is_not_made_longer_in_silence(trained_pyramid):
+    said = ganapp("resume", trained_pyramid / "run", "--set", "training.epochs=9")
+    assert said.code == 2
+    assert "Differences: training.epochs: 2 -> 9" in said.errors
+
+
+def test_a_mistake_in_the_last_level_is_told_before_the_first_trains(tmp_path):
+    (tmp_path / "pyramid.toml").write_text(PYRAMID)
+    wrong = ("--set", "levels.0.generator.condition=embedding")
+    said = ganapp("train", tmp_path / "pyramid.toml", "--run", tmp_path / "run", *wrong)
+    assert said.code == 2
+    assert "`generator.condition` needs a discriminator that looks at the class" in said.errors
+    assert not (tmp_path / "run" / "levels").exists()
+
+
 def test_stages_are_drawn_in_a_row(trained_pyramid, tmp_path):
     said = ganapp(
         "sample", trained_pyramid / "run", "--count", 3, "--stages", "--out", tmp_path / "s.png"
