@@ -183,7 +183,22 @@ def _unpaired(given: Combination) -> str | None:
     return ", ".join(each.name for each in given.terms if getattr(each, "paired", False))
 
 
+def _packed_codes(given: Combination) -> str | None:
+    reading = [each.name for each in given.terms if hasattr(each, "codes")]
+    return (
+        f"packing={given.packing} with {', '.join(reading)}"
+        if reading and given.packing > 1
+        else None
+    )
+
+
 RULES = (
+    Rule(
+        broken=_packed_codes,
+        setting="`discriminator.packing` must be 1",
+        argument="`packing` must be 1",
+        reason="where codes are read back: a pack holds examples of several codes.",
+    ),
     Rule(
         broken=_unpaired,
         setting="The data must have observations (`data.past`, `data.coarser`, ...)",

@@ -179,7 +179,7 @@ class DiscriminatorConfig(PluginSection):
 
 
 class CompanionConfig(PluginSection):
-    """A further network of the run, by what it is for: an `encoder`, a `code_reader`.
+    """A further network of the run, by what it is for: a `code_reader`.
 
     `network` is a family of discriminators, whose body it has. `trained_with` left out is what its
     purpose says, see `ganapp.runner.experiment.COMPANIONS`.

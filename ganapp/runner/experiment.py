@@ -578,7 +578,6 @@ class Purpose:
 COMPANIONS = Registry(
     "companion",
     [
-        ("encoder", Purpose(lambda prior: prior.sizes, "generator")),
         (CODE_READER, Purpose(lambda prior: {CODE: size_of(_codes_of(prior))}, "discriminator")),
     ],
 )
@@ -595,9 +594,14 @@ def _make_companions(config: Config, prior: Prior, spec: DataSpec) -> dict[str, 
     Raises:
         ValueError: one is of no known purpose, or reads codes where there are none.
     """
-    found = {}
+    found, terms = {}, [each.build() for each in config.objective.terms.values()]
     for name, section in config.companions.items():
         purpose = COMPANIONS[name]
+        if not any(name in getattr(term, "calls", ()) for term in terms):
+            raise ValueError(
+                f"`companions.{name}` must be called by a term of the objective, or nothing trains "
+                'it (`objective.terms.mutual_information.reader = "apart"` does). Received: none'
+            )
         outputs = purpose.outputs(prior)
         if not sum(outputs.values()):
             raise ValueError(NO_CODES.format(f"companions.{name}"))

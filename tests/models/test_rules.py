@@ -12,7 +12,7 @@ from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
 from ganapp.training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
 from ganapp.training.priors import Normal
-from ganapp.training.terms import R1, Consistency, Reconstruction
+from ganapp.training.terms import R1, Consistency, MutualInformation, Reconstruction
 from ganapp.training.weightings import TopK
 
 layers = keras.layers
@@ -224,3 +224,9 @@ def test_a_term_on_pairs_needs_an_observation():
     """An example of noise alone cannot be a given one."""
     with pytest.raises(ValueError, match=r"`generator` must take an observation.*reconstruction"):
         compiled(discriminator(), Hinge(terms=(Reconstruction(),)))
+
+
+def test_codes_are_not_read_from_packs():
+    objective = Hinge(terms=(MutualInformation(codes={"code": Normal(size=1)}),))
+    with pytest.raises(ValueError, match=r"`packing` must be 1 where codes are read back"):
+        compiled(discriminator(shape=(4,)), objective, packing=2)

@@ -42,6 +42,11 @@ class MutualInformation(Term):
         """Outputs of the discriminator that it looks at beside the scores."""
         return (CODE,) if self.reader == "trunk" else ()
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Companions that it calls."""
+        return () if self.reader == "trunk" else (CODE_READER,)
+
     def per_example(self, critic, real, fake, draw, state=None):
         bounds = self.bounds(self.said(critic, fake), fake)
         weights = {
