@@ -41,6 +41,21 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
+def check_packing(member: zipfile.ZipInfo) -> None:
+    """Refuses a member of a zip of which Python unpacks more than the archive says.
+
+    It bounds what deflate unpacks to; bzip2 and LZMA give all that their input holds at once.
+
+    Raises:
+        zipfile.BadZipFile: it is packed so; the end of a sentence.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile(
+            f"{member.filename} is packed by another method than deflate; pack it anew with "
+            "deflate, which every zip program has"
+        )
+
+
 def npy_header(path: Path) -> Header:
     """Reads and checks the header of a .npy, and nothing else of it.
 
@@ -78,6 +93,7 @@ def npz_header(path: Path, name: str) -> Header:
     """
     with _archive(path) as archive:
         member = archive.getinfo(f"{name}.npy")
+        check_packing(member)
         with archive.open(member) as file:  # Python unpacks no more of it than the archive says
             return _header(file, member.file_size)
 

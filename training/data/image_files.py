@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from ganapp.training.array_files import check_packing
 from ganapp.training.data.cache import crc, key_of, recall_or_read
 from ganapp.training.data.images import SUFFIXES, BadImageError, Example, Picture, open_image
 from ganapp.training.messages import printable
@@ -236,6 +237,7 @@ def _in_zip(path: Path, max_pixels: int) -> Iterator[ListedFile]:
 
         def read(member: zipfile.ZipInfo) -> bytes | BadImageError:
             try:
+                check_packing(member)
                 with archive.open(member) as file:  # `archive.read` unpacks more than it claims
                     return file.read(member.file_size)
             except (*DAMAGED, NotImplementedError) as error:  # this member alone is damaged

@@ -270,6 +270,24 @@ def test_a_member_of_a_zip_is_unpacked_to_no_more_than_it_claims(tmp_path, name)
         example.load()
 
 
+@pytest.mark.parametrize("name", ["0.png", "t.csv", "x.npy"])
+def test_members_of_zips_that_python_cannot_bound_are_not_unpacked(tmp_path, name):
+    path = tmp_path / "packed.zip"
+    content = io.BytesIO()
+    np.save(content, np.zeros((60, 8, 8), np.uint8))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr(name, {".npy": content.getvalue()}.get(name[-4:], b"a,b\n1,2\n3,4\n"))
+    match = f"{name} is packed by another method than deflate; pack it anew"
+    if name == "0.png":
+        (example,) = image_files(path, 50_000_000)
+        with pytest.raises(Exception, match=match):
+            example.load()
+    elif name == "t.csv":
+        refused(lambda: read_table(path, read_csv), match)
+    else:
+        refused(lambda: npz(path=path, cache_dir=str(tmp_path / "cache")), match)
+
+
 def test_labels_in_a_file_that_grows_are_read_to_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(image_files_module, "MOST_LABELS", 1000)
     (tmp_path / "dataset.json").write_bytes(b"{}".ljust(1000))

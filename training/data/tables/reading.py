@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 import annotated_types
 
-from ganapp.training.array_files import UNREADABLE
+from ganapp.training.array_files import UNREADABLE, check_packing
 from ganapp.training.data.checks import LimitError, check_bytes
 from ganapp.training.messages import join_names
 
@@ -385,6 +385,7 @@ def _open_unpacked(path: Path) -> IO[bytes]:
             names = _members(archive)
             if len(names) != 1:
                 raise _ManyFilesError(f"a .zip must hold one file, not {len(names)}")
+            check_packing(archive.getinfo(names[0]))
             return archive.open(names[0])
     if path.suffix.lower() in PACKED_SUFFIXES:
         raise OSError("it is not packed as its name says")
