@@ -16,6 +16,7 @@ from ganapp.errors import UserError
 from ganapp.models.tensors import LABEL
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
+from ganapp.runner.pyramids import coarse_gaps
 from ganapp.runner.saved_runs import HasGenerator, check_comparable, load_networks
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, stage, warn
@@ -27,7 +28,10 @@ from ganapp.training.evaluation.metric import Conditional, Observed, Paths
 from ganapp.training.evaluation.metrics.class_histogram import weak_features_note
 from ganapp.training.evaluation.metrics.lost_tails import lost_tails_note
 from ganapp.training.evaluation.report import (
+    GAP_COLUMNS,
     baseline_seconds_note,
+    gap_row,
+    gap_title,
     short_missing_notes,
     write_report,
 )
@@ -62,6 +66,10 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
     with stage("Evaluating the baselines"):
         baselines = baseline_rows(experiment.config.evaluation, source, evaluator)
+    gaps = []
+    if experiment.config.levels:
+        with stage("Evaluating levels on real and on generated coarse images"):
+            gaps = coarse_gaps(experiment)
     write_report(
         run.directory,
         title=run.name,
@@ -72,6 +80,7 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         looks=len(examined_steps(run)),
         undecided=impossible_alarms(run, experiment),
         baselines=baselines,
+        gaps=gaps,
         seconds=evaluator.baseline_seconds,
     )
     report = run.read_report()
@@ -225,6 +234,9 @@ def show_figures(
     """
     chosen = report["best"] or report["last"]
     console.print(_figures_table(report, title))
+    for gap in report.get("gaps", ()):
+        say(gap_title(gap))
+        console.print(_gap_table(gap))
     for sentence in short_missing_notes(chosen, report["last"] if report["best"] else None):
         console.print(f"- {sentence}", style="dim")
     for remark in (*_remarks(chosen), baseline_seconds_note(chosen, seconds) if seconds else None):
@@ -262,6 +274,17 @@ def _figures_table(report: Json, title: str) -> Table:
             figure["space"],
             f"{figure['generated']}" + (f"/{real}" if real is not None else ""),
         )
+    return table
+
+
+def _gap_table(gap: Json) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("figure", no_wrap=True)
+    for heading in GAP_COLUMNS:
+        table.add_column(heading, justify="right")
+    for figure in gap["figures"].values():
+        values = map(short_number, gap_row(figure))
+        table.add_row(f"{figure['name']} {ARROWS[figure['better']]}", *values)
     return table
 
 
