@@ -188,7 +188,9 @@ def level_config(config: Config, number: int) -> Config:
     raw = _with_settings(raw, settings)
     coarser = number < len(config.levels) - 1
     raw["data"] |= {"level": number, "coarser": coarser}
-    if coarser:
+    if not coarser:
+        raw["data"]["coarse_noise"] = 0.0
+    else:
         raw["generator"]["residual"] = raw["generator"].get("residual") or COARSE
     return validated(raw, f"levels.{number}")
 

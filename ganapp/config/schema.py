@@ -116,7 +116,8 @@ class DataConfig(PluginSection):
     `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
     chooses which. `clusters` makes that many classes of examples that are alike. `level` takes
     images so many times halved, and `coarser` gives each the next level's as an observation
-    `coarse`, see `ganapp.training.data.levels`.
+    `coarse`, in training with normal noise of the deviation `coarse_noise` where pixels are -1 to
+    1, see `ganapp.training.data.levels`.
     """
 
     FAMILY, MEMBER = "data", "source"
@@ -126,6 +127,7 @@ class DataConfig(PluginSection):
     clusters: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
     level: Annotated[int, pydantic.Field(ge=0, le=16)] = 0
     coarser: bool = False
+    coarse_noise: Weight = 0.0
 
     @pydantic.model_validator(mode="after")
     def _check_labelled(self) -> Self:
@@ -153,7 +155,7 @@ class DataConfig(PluginSection):
             source = with_clusters(source, self.clusters, cache=self.cache)
         if self.labelled is not None:
             source = with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
-        return at_level(source, self.level, coarse=self.coarser)
+        return at_level(source, self.level, coarse=self.coarser, noise=self.coarse_noise)
 
 
 class GeneratorConfig(PluginSection):
@@ -367,6 +369,11 @@ class Config(Section):
     @pydantic.model_validator(mode="after")
     def _check_combination(self) -> Self:
         rules.refuse(self.combination(None))
+        if self.data.coarse_noise and not (self.data.coarser or self.levels):
+            raise ValueError(
+                "`data.coarse_noise` is on the observation `coarse`, which a pyramid's levels have "
+                f"and else `data.coarser=true` gives. Received: {self.data.coarse_noise:g} without"
+            )
         steps, execution = self.training.steps_per_epoch, self.training.steps_per_execution
         if steps and steps % execution:
             raise ValueError(

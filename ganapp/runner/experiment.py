@@ -56,7 +56,7 @@ EXAMPLES = 1000
 # one on as many takes longer than training it.
 WHOLE = 2000
 FEWEST_SAMPLES = 250  # of which figures still mean something
-OBSERVATIONS = 256  # that a run keeps, to make samples for
+OBSERVATIONS = 256  # that a run keeps, to make samples for without its data
 OBSERVED = "observed_"  # in front of their names in the file
 UNCONDITIONAL = "none"
 
@@ -200,6 +200,9 @@ def compose(
         keras.utils.set_random_seed(training.seed)
         with strategy.scope():
             gan = _compiled_gan(config, data, (*lengths, steps * epochs_of(config))[0])
+        if gan.observations:  # the run keeps a few of those that it is judged on
+            count = max(OBSERVATIONS, config.evaluation.samples)
+            gan.set_observations(**source.held_out_observations(count))
     return Experiment(config, source, strategy, gan, steps, data, lengths)
 
 

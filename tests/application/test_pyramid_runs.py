@@ -9,11 +9,17 @@ import PIL.Image
 import pytest
 from run_case import ganapp, tensors
 
-from ganapp.config.loading import level_configs, load_config
+from ganapp.config.loading import level_configs, load_config, load_saved
 from ganapp.models.networks.pyramid import level_name
-from ganapp.runner.saved_runs import open_generator
+from ganapp.runner.experiment import make_evaluator
+from ganapp.runner.saved_runs import compose_run, load_networks, open_generator
 from ganapp.runs import Run
+from ganapp.training.data.levels import at_level
 
+LEVEL_NOISE = """
+[levels.0.data]
+coarse_noise = 0.1
+"""
 PYRAMID = """
 [data]
 source = "digits"
@@ -45,8 +51,8 @@ units = [6]
 network = "mlp"
 units = [6]
 [levels.1.training]
-epochs = 1
-"""
+epochs = 1"""
+PYRAMID += LEVEL_NOISE
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +78,11 @@ def test_levels_say_what_is_different(tmp_path):
     assert fine.generator.options["channels"] == [4, 3]
     assert (fine.generator.prior.name, coarse.generator.prior.name) == ("uniform", "normal")
     assert (fine.training.epochs, coarse.training.epochs) == (2, 1)
+    assert (fine.data.coarse_noise, coarse.data.coarse_noise) == (0.1, 0.0)
+    # Of the whole run it is that of every level that has a coarse image.
+    (tmp_path / "pyramid.toml").write_text(PYRAMID.replace(LEVEL_NOISE, ""))
+    whole = load_config(str(tmp_path / "pyramid.toml"), ["data.coarse_noise=0.2"])
+    assert [each.data.coarse_noise for each in level_configs(whole)] == [0.2, 0.0]
 
 
 def test_the_whole_is_the_levels(trained_pyramid):
@@ -86,6 +97,43 @@ def test_the_whole_is_the_levels(trained_pyramid):
     assert whole.gan.generator.get_layer(level_name(1)).count_params() > 0
     report = json.loads((run.directory / "report.json").read_text())
     assert report["last"]["counts"]["generated"] == 60
+
+
+def test_levels_are_judged_on_real_and_on_generated_coarse_images(trained_pyramid):
+    run = Run(trained_pyramid / "run")
+    experiment = compose_run(run, load_saved(run.config))
+    load_networks(experiment.gan, run)
+    (gap,) = json.loads(run.report.read_text())["gaps"]
+    assert (gap["level"], gap["shape"], gap["count"]) == (0, [8, 8, 1], 60)
+    source = at_level(experiment.source, 0, coarse=True)
+    evaluation = experiment.config.evaluation.model_copy(update={"reference": "train"})
+    evaluator = make_evaluator(evaluation, source)
+    inputs = experiment.gan.inputs(60, seed=0)
+    fine = open_generator(run.level(0), "last")[0].gan
+    coarse = source.held_out_observations(60)["coarse"]
+    drawn = {
+        "real": fine.generate(z=inputs["z_0"], coarse=coarse),
+        "generated": experiment.gan.generate(**inputs),
+    }
+    for kind, samples in drawn.items():
+        expected = evaluator.evaluate(source.spec.to_user_units(samples))
+        for key, figure in gap["figures"].items():
+            assert figure[kind] == pytest.approx(expected[key], rel=1e-4, abs=1e-6), key
+    assert {"precision", "coverage", "frechet_distance"} <= set(gap["figures"])
+    page = (run.directory / "report.md").read_text()
+    assert "Level 0 (8 x 8) on real held-out and on generated coarse images: 60 samples" in page
+
+
+def test_a_level_has_its_conditional_energy_score(trained_pyramid):
+    run = Run(trained_pyramid / "run").level(0)
+    report = json.loads(run.report.read_text())
+    details = report["last"]["details"]["conditional_energy_score"]
+    assert set(details["references"]) == {"zero residual", "Gaussian residual"}
+    assert details["observations"] == 300
+    assert (
+        "standard errors than that of the Gaussian residual"
+        in (run.directory / "report.md").read_text()
+    )
 
 
 def test_a_run_that_stopped_between_and_within_levels_ends_the_same(trained_pyramid, tmp_path):
@@ -166,6 +214,7 @@ def test_mistakes_are_sentences(tmp_path):
         ('levels.1.generator.network="cnn"', "There is no generator network called 'cnn'"),
         ('levels.1.generator.residual="z"', "`generator.residual` must be an observation"),
         ("data.source=ring", "`data.level` is for images"),
+        ("data.coarse_noise=-1", "`data.coarse_noise`"),
     ):
         (tmp_path / "pyramid.toml").write_text(PYRAMID)
         said = ganapp("train", tmp_path / "pyramid.toml", "--dry-run", "--set", setting)

@@ -10,10 +10,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ganapp.training.data.source import Source
+from ganapp.training.data.source import TRAINING_DRAWS, Source
 from ganapp.training.data.spec import DataSpec
 
 COARSE = "coarse"  # the observation: the next level's image, in its own size
+NOISE_DRAWS = 2 * TRAINING_DRAWS  # added to the run's seed: no key is another draw's
 AT_ONCE = 4096  # images in model units in memory
 
 
@@ -24,21 +25,32 @@ class LevelSource(Source):
         source: of images.
         level: 0 for the source's own size.
         coarse: whether each image comes with the next level's as an observation `coarse`.
+        noise: standard deviation of normal noise on `coarse` in training alone, in model units (Ho
+            et al., 2022, "Cascaded diffusion models", arXiv:2106.15282): a level then learns to
+            paint upon images that are not quite real, as those of the next level.
 
     Raises:
         ValueError: the examples are no images, or too small to be halved so often.
     """
 
-    def __init__(self, source: Source, level: int, *, coarse: bool) -> None:
+    def __init__(self, source: Source, level: int, *, coarse: bool, noise: float = 0.0) -> None:
         self.spec = spec_at_level(source.spec, level, coarse=coarse)
         self._sides = sides_of(source.spec.shape, level + coarse)
-        self._source, self._level, self._coarse = source, level, coarse
+        self._source, self._level, self._coarse, self._noise = source, level, coarse, noise
         self.bad_files, self.notes = source.bad_files, source.notes
         self.in_cache = source.in_cache
 
     def rows(self, step, first, count, *, batch_size, seed):
         found = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
-        return found | self._levels(found["x"])
+        found |= self._levels(found["x"])
+        if self._noise:
+            # Drawn for the whole batch: a row has its noise whoever asks for it.
+            shape = self.spec.conditions[COARSE]
+            key = tf.stack([-1 - step, tf.constant(NOISE_DRAWS + seed, tf.int64)])
+            drawn = tf.random.stateless_normal((batch_size, *shape), key)
+            own = tf.ensure_shape(drawn[first : first + count], (count, *shape))
+            found[COARSE] += self._noise * own
+        return found
 
     def training_examples(self, count=None):
         images, labels = self._source.training_examples(count)
@@ -59,7 +71,7 @@ class LevelSource(Source):
         source = self._source.original
         if source is self._source:
             return self
-        return LevelSource(source, self._level, coarse=self._coarse)
+        return LevelSource(source, self._level, coarse=self._coarse, noise=self._noise)
 
     def training_labels(self):
         return self._source.training_labels()
@@ -92,13 +104,15 @@ class LevelSource(Source):
         return np.concatenate(parts)
 
 
-def at_level(source: Source, level: int, *, coarse: bool) -> Source:
-    """Images at a level of their pyramid; the source itself where nothing is asked for.
+def at_level(source: Source, level: int, *, coarse: bool, noise: float = 0.0) -> Source:
+    """Images at a level of their pyramid, see `LevelSource`; the source itself by default.
 
     Raises:
         ValueError: the examples are no images, or too small.
     """
-    return LevelSource(source, level, coarse=coarse) if level or coarse else source
+    if not level and not coarse:
+        return source
+    return LevelSource(source, level, coarse=coarse, noise=noise)
 
 
 def spec_at_level(spec: DataSpec, level: int, *, coarse: bool) -> DataSpec:

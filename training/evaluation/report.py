@@ -34,6 +34,7 @@ def write_report(
     looks: int = 0,
     undecided: Mapping[str, str] | None = None,
     baselines: Sequence[ReportData] = (),
+    gaps: Sequence[ReportData] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
     """Writes `report.json` and `report.md` into an existing run directory, each whole or not at
@@ -51,6 +52,7 @@ def write_report(
         looks: how often it was looked at for alarms.
         undecided: alarms that no look could raise, with the reason.
         baselines: rows of `baseline_table`.
+        gaps: of the levels of a pyramid, see `gap_tables`.
         seconds: that the baseline of every report took, to `fit` and to `sample`; in `report.md`
             only, because the `report.json` of a resumed run is that of one never stopped.
 
@@ -74,12 +76,14 @@ def write_report(
         content["undecided"] = dict(undecided or {})
     if baselines:
         content["baselines"] = [dict(row) for row in baselines]
+    if gaps:
+        content["gaps"] = [dict(gap) for gap in gaps]
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
     notes = (*notes, *_alarm_notes(alarms, looks, last["step"], undecided or {}))
     if seconds:
         notes = (baseline_seconds_note(chosen, seconds), *notes)
-    notes = (*baseline_table(chosen, baselines), *notes)
+    notes = (*gap_tables(gaps), *baseline_table(chosen, baselines), *notes)
     page = _page(title, best, last, pictures, notes)
     write_atomically(directory / "report.md", page)
     return directory / "report.md"
@@ -274,6 +278,41 @@ def baseline_table(report: ReportData, rows: Sequence[ReportData]) -> list[str]:
         f"each, compared as above ({titles})."
     )
     return [counted, _lines(table)]
+
+
+def gap_tables(gaps: Sequence[ReportData]) -> list[str]:
+    """Paragraphs on what levels of a pyramid make of real and of generated coarse images.
+
+    Args:
+        gaps: each with `level`, `shape`, `count` of samples and `figures` by key: `name`, `better`,
+            `real`, `generated` and `standard_error` of their difference (or `None`).
+    """
+    parts = []
+    for gap in gaps:
+        table = [("figure", *GAP_COLUMNS, "better"), ("---", *("---:",) * 4, "---")]
+        for figure in gap["figures"].values():
+            table.append((figure["name"], *map(number, gap_row(figure)), BETTER[figure["better"]]))
+        parts += [gap_title(gap), _lines(table)]
+    return parts
+
+
+GAP_COLUMNS = ("on real coarse images", "on generated ones", "difference", "its standard error")
+
+
+def gap_title(gap: ReportData) -> str:
+    """The sentence above a table of `gap_tables`."""
+    height, width = gap["shape"][:2]
+    return (
+        f"Level {gap['level']} ({height} x {width}) on real held-out and on generated coarse "
+        f"images: {gap['count']:,} samples each, of the same noise, compared with the training "
+        "data."
+    )
+
+
+def gap_row(figure: ReportData) -> tuple[float | None, ...]:
+    """The values of `GAP_COLUMNS`."""
+    real, generated = figure["real"], figure["generated"]
+    return real, generated, generated - real, figure["standard_error"]
 
 
 def baseline_seconds_note(report: ReportData, seconds: Mapping[str, float]) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from case import small_images
+from scipy import stats
 
 from ganapp.training.data.levels import LevelSource, down, mean_matrix, sides_of
 from ganapp.training.data.source import ArraySource
@@ -64,6 +65,32 @@ def test_examples_and_observations_belong_together():
     # Apart by the rounding to levels alone.
     np.testing.assert_allclose(there.held_out_observations(3)["coarse"], again, atol=1 / 255)
     assert len(there.training_observations()["coarse"]) == 12
+
+
+def test_noise_is_on_the_observation_in_training_alone():
+    """Normal, of the deviation asked for, and each row's own whoever asks for the row."""
+    clean, noisy = (
+        LevelSource(source(28, 28, 256), 0, coarse=True, noise=noise) for noise in (0.0, 0.3)
+    )
+
+    def rows(of, step=3, first=0, count=256, seed=5):
+        where = tf.constant(step, tf.int64), tf.constant(first, tf.int64)
+        return of.rows(*where, count, batch_size=256, seed=seed)
+
+    real, found = rows(clean), rows(noisy)
+    np.testing.assert_array_equal(found["x"], real["x"])
+    noise = (found["coarse"] - real["coarse"]).numpy().ravel()
+    assert abs(noise.mean()) < 4 * 0.3 / np.sqrt(noise.size)
+    assert noise.std() == pytest.approx(0.3, rel=4 / np.sqrt(2 * noise.size))
+    assert stats.kstest(noise / 0.3, "norm").pvalue > 1e-3
+    part = rows(noisy, first=64, count=32)
+    np.testing.assert_array_equal(part["coarse"], found["coarse"][64:96])
+    for other in (rows(noisy, step=4), rows(noisy, seed=6)):
+        again = (other["coarse"] - found["coarse"]).numpy()
+        assert (np.abs(again).max(axis=(1, 2, 3)) > 0.1).all()
+    for observe in ("held_out_observations", "training_observations"):
+        given = getattr(noisy, observe)(4)["coarse"]
+        np.testing.assert_array_equal(given, getattr(clean, observe)(4)["coarse"])
 
 
 def test_the_coarsest_level_observes_nothing():
