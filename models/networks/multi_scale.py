@@ -29,7 +29,7 @@ from ganapp.models.networks.inputs import (
     unfold,
 )
 from ganapp.models.stages import STAGE
-from ganapp.models.tensors import EXAMPLE, FEATURES, SCORES
+from ganapp.models.tensors import BOTTLENECK, EXAMPLE, SCORES
 
 
 def scale_name(sides: Shape) -> str:
@@ -130,16 +130,22 @@ def multi_scale_discriminator(
     check_images(inputs[EXAMPLE], "multi_scale")
     given = DiscriminatorInputs(inputs, condition, class_start, heads)
     _check_scales(scales, given.x.shape[1:3])
-    features, scores, norm = [], [], NORMALISATIONS[normalisation]
-    for scale, x in enumerate(_halvings(given.x, scales)):
+    features, norm = [], NORMALISATIONS[normalisation]
+    for x in _halvings(given.x, scales):
         for place, maps in enumerate(channels):
             x = keras.layers.Conv2D(maps, 4, strides=2, padding="same")(x)
             x = activate(x, *([norm] if place else []))
         x = keras.layers.Dense(hidden, kernel_initializer="he_normal")(keras.layers.Flatten()(x))
         features.append(apply_dropout(activate(x), dropout))
-        linear = {"kernel_initializer": "lecun_normal", "dtype": "float32"}
-        scores.append(keras.layers.Dense(1, name=f"{SCORES}_{scale}", **linear)(features[-1]))
-    return given.network(_joined(features, FEATURES), _joined(scores, SCORES))
+    together = _joined(features, BOTTLENECK)  # in one layer, which terms on features look at
+    linear = {"kernel_initializer": "lecun_normal", "dtype": "float32"}
+    scores = [
+        keras.layers.Dense(1, name=f"{SCORES}_{scale}", **linear)(
+            together[:, scale * hidden : (scale + 1) * hidden]
+        )
+        for scale in range(scales)
+    ]
+    return given.network(together, _joined(scores, SCORES))
 
 
 def _check_scales(scales: int, sides: Shape) -> None:
@@ -169,13 +175,9 @@ def _doubled(x: Tensor, sides: Shape) -> Tensor:
     return keras.layers.Cropping2D(spare, dtype="float32")(x) if any(sum(spare, ())) else x
 
 
-def _stack(
-    x: Tensor, channels: Widths, kernel: int, colours: int, normalise: Normaliser
-) -> Tensor:
+def _stack(x: Tensor, channels: Widths, kernel: int, colours: int, normalise: Normaliser) -> Tensor:
     for width in channels:
-        layer = keras.layers.Conv2D(
-            width, kernel, padding="same", kernel_initializer="he_normal"
-        )
+        layer = keras.layers.Conv2D(width, kernel, padding="same", kernel_initializer="he_normal")
         x = activate(layer(x), normalise)
     return keras.layers.Conv2D(colours, kernel, padding="same", dtype="float32")(x)
 

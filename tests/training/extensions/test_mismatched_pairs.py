@@ -76,9 +76,7 @@ def test_two_replicas_pair_the_rows_of_the_global_batch(two_replicas):
     (alone, _, history), (shared, _, others) = (
         trained((term,), strategy, steps=4) for strategy in (None, two_replicas)
     )
-    for a, b in zip(
-        alone.discriminator.variables, shared.discriminator.variables, strict=True
-    ):
+    for a, b in zip(alone.discriminator.variables, shared.discriminator.variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)
     found = [each["penalty/mismatched_pairs"][-1] for each in (history, others)]
     assert found[0] > 0
