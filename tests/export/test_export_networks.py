@@ -41,6 +41,12 @@ def bundle(generator, prior):
             {"channels": (4, 2), "hidden": 3, "steps": 2},
             ("saved_model", "litert", "onnx", "keras"),
         ),
+        # Several outputs, and sides that are not even.
+        (
+            "multi_scale",
+            {"channels": (3,), "scales": 3},
+            ("saved_model", "litert", "onnx", "keras"),
+        ),
     ],
 )
 def test_families(tmp_path, here, family, options, formats):
