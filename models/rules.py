@@ -203,8 +203,8 @@ RULES = (
         broken=_unpaired,
         setting="The data must have observations (`data.past`, `data.coarser`, ...)",
         argument="`generator` must take an observation of each row",
-        reason="for terms that compare its example with the row's own: what is made of noise alone "
-        "could only become the mean of all.",
+        reason="for terms on pairs: what is made of noise alone could only become the mean of all "
+        "rows, and beside nothing there is nothing to mistake.",
     ),
     Rule(
         broken=lambda given: given.score_activation and f"{given.score_activation!r} at the end",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ganapp.config.schema import Config
+    from ganapp.export.bundle import Bundle
+    from ganapp.runner.saved_runs import Generator
 
-SHOWN, SHOWN_ROWS = 64, 1000
+SHOWN, SHOWN_ROWS, SHOWN_CLIPS = 64, 1000, 8
+ROLLOUT = "export-rollout"  # the folder of a run
 
 
 def export(
@@ -31,13 +35,20 @@ def export(
             "may be repeated [default: all].",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder [default: RUN/export].")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder [default: RUN/export; with --frames RUN/export-rollout]."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Of the model, when served [default: the run's].")
     ] = None,
     version: Annotated[int, typer.Option(help="Of the model, when served.")] = 1,
     batch: Annotated[
         int | None, typer.Option(help="Latents in a call of a LiteRT file [default: any number].")
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(help="Of a run of next frames: export what predicts so many after another."),
     ] = None,
     checkpoint: CheckpointOption = "best",
     data: DataOption = None,
@@ -46,6 +57,8 @@ def export(
     opened = open_run(run)
     check_checkpoint(checkpoint)
     chosen = formats or ["all"]
+    if frames is not None and frames < 1:
+        raise UserError(f"`--frames` must be at least 1. Received: {frames}")
     start_tensorflow()
     from ganapp.export import ExportError
     from ganapp.export.bundle import Bundle
@@ -60,8 +73,8 @@ def export(
         raise UserError(str(error).replace("`formats`", "`--format`")) from error
     config = moved_config(opened, [], data)
     generator, step = open_generator(opened, checkpoint)
-    with stage("Preparing the evaluation"):
-        figures = _figures(opened, config)
+    with stage("Preparing the evaluation"):  # whose figures are of single frames
+        figures = None if frames else _figures(opened, config)
     spec, gan = generator.spec, generator.gan
     shown = generate_samples(generator, SHOWN if spec.table is None else SHOWN_ROWS, 0)
     bundle = Bundle(
@@ -83,14 +96,55 @@ def export(
         picture=painter(generator.data)(shown),
         judge=figures,
     )
+    if frames is not None:
+        bundle = _of_rollout(bundle, generator, frames)
     try:
         with stage("Writing the artefacts and checking each in a fresh process"):
             card = export_bundle(
-                bundle, out or opened.export, chosen, name=name, version=version, batch=batch
+                bundle,
+                out or (opened.directory / ROLLOUT if frames else opened.export),
+                chosen,
+                name=name,
+                version=version,
+                batch=batch,
             )
     except ExportError as error:
         raise UserError(str(error)) from error
     _show(card)
+
+
+def _of_rollout(bundle: Bundle, generator: Generator, frames: int) -> Bundle:
+    """The same bundle of a network that predicts so many frames one after another."""
+    import numpy as np
+
+    from ganapp.models.networks.rollout import rolled_out, step_name
+    from ganapp.runner.rollout import check_predicts
+    from ganapp.training.evaluation.pictures import film_strips
+    from ganapp.training.priors import Product
+
+    check_predicts(generator)
+    gan, spec = generator.gan, generator.spec
+    parts = {
+        step_name(name, step): part
+        for name, part in gan.prior.parts.items()
+        for step in range(1, frames + 1)
+    }
+    of_clips = dataclasses.replace(spec, kind="video", shape=(frames, *spec.shape))
+    facts = dict(bundle.facts)
+    facts["manifest"] = facts["manifest"] | {"data": of_clips.as_dict()}
+    facts["report"] = None  # of single frames
+    network = rolled_out(gan.ema_generator, frames, tuple(gan.latent_sizes))
+    found = dataclasses.replace(
+        bundle,
+        generator=network,
+        prior=Product(parts=parts),
+        kind="video",
+        facts=facts,
+        picture=None,
+    )
+    inputs = found.example_inputs(SHOWN_CLIPS, stream=SHOWN)
+    clips = np.asarray(spec.to_user_units(found.generate(inputs)))
+    return dataclasses.replace(found, picture=film_strips(clips))
 
 
 def _figures(run: Run, config: Config) -> Callable[[np.ndarray], dict[str, float]] | None:

@@ -17,6 +17,7 @@ from ganapp.models.tensors import LABEL
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
 from ganapp.runner.pyramids import coarse_gaps
+from ganapp.runner.rollout import judge_rollout, past_frames, table_rows
 from ganapp.runner.saved_runs import HasGenerator, check_comparable, load_networks
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, stage, warn
@@ -41,6 +42,7 @@ from ganapp.training.files import write_atomically
 from ganapp.training.rows_on_disk import generated_rows
 
 GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
+ROLLED_OUT = 4  # predictions of a clip
 MOST_OBSERVED = 512  # held-out observations of which several examples each are drawn
 
 
@@ -64,6 +66,11 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         drawn = draw_pictures(
             source, evaluator, run.directory, samples, best or last, whose="the best generator"
         ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
+    notes: tuple[str, ...] = ()
+    if past_frames(experiment.spec):
+        with stage("Predicting clips frame by frame"):
+            notes, picture = rollout_notes(experiment, run, whose="best" if best else "last")
+        drawn |= picture
     with stage("Evaluating the baselines"):
         baselines = baseline_rows(experiment.config.evaluation, source, evaluator)
     gaps = []
@@ -76,6 +83,7 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         best=best,
         last=last,
         pictures=drawn,
+        notes=notes,
         alarms=recorded_alarms(run),
         looks=len(examined_steps(run)),
         undecided=impossible_alarms(run, experiment),
@@ -89,6 +97,29 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
     else:
         show_figures(report, seconds=evaluator.baseline_seconds)
         say(f"Report: {run.directory / 'report.md'}")
+
+
+def rollout_notes(
+    experiment: Experiment, run: Run, *, whose: str
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What a report says of clips that are predicted frame by frame, and their picture's path.
+
+    Each figure is a Markdown table over the steps of the prediction, by predictor.
+    """
+    figures, picture = judge_rollout(
+        experiment, experiment.source, draws=ROLLED_OUT, seed=experiment.config.evaluation.seed
+    )
+    picture.save(run.directory / "pictures" / "rollout.png")
+    notes = [
+        f"Frames after {past_frames(experiment.spec)} others of held-out clips, each made of those "
+        f"before it by the {whose} generator ({ROLLED_OUT} draws of each clip), in the pixels that "
+        "move, by the step of the prediction. Higher is better, but for the energy score."
+    ]
+    for name, values in figures.items():
+        head, *rows = table_rows(values)
+        lines = [[name, *head[1:]], ["---", *["---:"] * (len(head) - 1)], *rows]
+        notes.append("\n".join(f"| {' | '.join(row)} |" for row in lines))
+    return tuple(notes), {"Clips predicted frame by frame": "pictures/rollout.png"}
 
 
 def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarray:

@@ -9,6 +9,7 @@ types are what a configuration may set. Both end in the `network` of their
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
 from ganapp.models.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
+from ganapp.models.networks.multi_scale import multi_scale_discriminator, multi_scale_generator
 from ganapp.models.networks.recurrent import recurrent_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
 
@@ -17,10 +18,12 @@ GENERATORS = {
     "dcgan": dcgan_generator,
     "resnet": resnet_generator,
     "recurrent": recurrent_generator,
+    "multi_scale": multi_scale_generator,
 }
 DISCRIMINATORS = {
     "mlp": mlp_discriminator,
     "dcgan": dcgan_discriminator,
     "resnet": resnet_discriminator,
     "autoencoder": autoencoder_discriminator,
+    "multi_scale": multi_scale_discriminator,
 }

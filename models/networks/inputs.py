@@ -178,6 +178,21 @@ class GeneratorInputs:
         """The maps of the observations, coarse to fine; none without observations."""
         return _pyramid(self._maps, coarsest, sides, widths)
 
+    def map(self, sides: Shape) -> Tensor:
+        """All observations that are maps, of these sides, and all vectors spread over them."""
+        spread = _constant_maps(self.vector, tuple(sides))
+        return _concatenate([*(_resize(each, tuple(sides)) for each in self._maps), spread])
+
+    def under(self, sides: Shape, channels: int) -> Tensor:
+        """What images of these sides and channels are made upon, where there is a residual."""
+        under = _as_map(self.tensors[self._residual])
+        if under.shape[-1] < channels:
+            raise ValueError(
+                "`generator.residual` must be an observation with the channels of an example. "
+                f"Received: {under.shape[-1]} channels instead of {channels}"
+            )
+        return _resize(under[..., -channels:], tuple(sides))
+
     def images(self, x: Tensor, shape: Shape) -> Tensor:
         """What a network makes as images or clips of `shape`.
 
@@ -188,21 +203,16 @@ class GeneratorInputs:
         """
         if not self._residual:
             return unfold(keras.layers.Activation("tanh", dtype="float32")(x), shape)
-        under = _as_map(self.tensors[self._residual])
-        if under.shape[-1] < x.shape[-1]:
-            raise ValueError(
-                "`generator.residual` must be an observation with the channels of an example. "
-                f"Received: {under.shape[-1]} channels instead of {x.shape[-1]}"
-            )
-        under = _resize(under[..., -x.shape[-1] :], x.shape[1:3])
+        under = self.under(x.shape[1:3], x.shape[-1])
         return unfold(keras.layers.Add(dtype="float32")([x, under]), shape)
 
-    def network(self, examples: Tensor) -> keras.Model:
-        """The network from all inputs to these examples."""
+    def network(self, examples: Tensor, **others: Tensor) -> keras.Model:
+        """The network from all inputs to these examples, and to other outputs by name."""
         if self._class_start is not None:
             column = ClassColumn(start=self._class_start, dtype="float32", name="class_column")
             examples = column([examples, self._label])
-        return keras.Model(_of_model(self.tensors, LATENT), examples, name="generator")
+        outputs = {EXAMPLE: examples, **others} if others else examples
+        return keras.Model(_of_model(self.tensors, LATENT), outputs, name="generator")
 
 
 _NOTHING = keras.KerasTensor(())

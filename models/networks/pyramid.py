@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import keras
 
 from ganapp.models.stages import STAGE
-from ganapp.models.tensors import LABEL, LATENT, input_shapes
+from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, input_shapes
 
 COARSE = "coarse"
 
@@ -50,5 +50,6 @@ def composed(levels: Sequence[keras.Model]) -> keras.Model:
         network = levels[place]
         network.name = level_name(place)
         x = network(given if len(given) > 1 else given[LATENT])
+        x = x[EXAMPLE] if isinstance(x, dict) else x
         x = keras.layers.Identity(name=f"{STAGE}{len(levels) - place}", dtype="float32")(x)
     return keras.Model(inputs, x, name="generator")

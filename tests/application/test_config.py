@@ -90,7 +90,9 @@ SENTENCES = {
         "Did you mean `size`?"
     ),
     "data.source=rings": "There is no data source called 'rings'; there are ",
-    "generator.network=mpl": "there are dcgan, mlp, recurrent, resnet. Did you mean 'mlp'?",
+    "generator.network=mpl": (
+        "there are dcgan, mlp, multi_scale, recurrent, resnet. Did you mean 'mlp'?"
+    ),
     "generator.prior.name=gaussian": "called 'gaussian'; there are bernoulli, categorical, ",
     "generator.optimizer.name=adamm": "there are adam, rmsprop, sgd. Did you mean 'adam'?",
     "generator.optimizer.name=sgd": "`generator.optimizer.learning_rate` is missing.",

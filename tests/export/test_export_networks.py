@@ -41,11 +41,17 @@ def bundle(generator, prior):
             {"channels": (4, 2), "hidden": 3, "steps": 2},
             ("saved_model", "litert", "onnx", "keras"),
         ),
+        # Several outputs, and sides that are not even.
+        (
+            "multi_scale",
+            {"channels": (3,), "scales": 3},
+            ("saved_model", "litert", "onnx", "keras"),
+        ),
     ],
 )
 def test_families(tmp_path, here, family, options, formats):
     """And `mlp` with its priors below."""
-    assert {*GENERATORS} == {"dcgan", "mlp", "recurrent", "resnet"}
+    assert {*GENERATORS} == {"dcgan", "mlp", "multi_scale", "recurrent", "resnet"}
     keras.utils.set_random_seed(0)
     generator = GENERATORS[family]({"z": (4,)}, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies

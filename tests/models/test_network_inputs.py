@@ -25,6 +25,7 @@ SMALL = {
     "resnet": {"channels": (4, 3), "block": "sngan"},
     "autoencoder": {"widths": (4,), "code": 3},
     "recurrent": {"channels": (4, 3), "hidden": 5, "steps": 2},
+    "multi_scale": {"channels": (4, 3), "scales": 2},
 }
 
 
@@ -69,7 +70,7 @@ def test_discriminators(family, shape):
     del shapes["z"], shapes["code"]
     network = DISCRIMINATORS[family](shapes, heads={"code": 2}, **SMALL[family])
     scores = check_every_input_matters(network, shapes, "x", "scores")
-    assert scores.shape == (ROWS, 1)
+    assert scores.shape == (ROWS, {"multi_scale": 2}.get(family, 1))  # one for each scale
     assert apply(network, rows(shapes), takes="x")["code"].shape == (ROWS, 2)
 
 

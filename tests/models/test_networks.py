@@ -14,6 +14,7 @@ from ganapp.models.networks.dcgan import dcgan_discriminator, dcgan_generator
 from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 
 SHAPES = [(7, 5, 2), (28, 28, 1), (8, 8, 3), (1, 1, 1)]
+ONE_OUTPUT = sorted(set(GENERATORS) - {"multi_scale"})  # which has tests of its own
 NORMALISATIONS = ["none", "batch", "layer"]
 
 
@@ -30,7 +31,7 @@ def check(generator, discriminator, shape, latent):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("family", sorted(GENERATORS))
+@pytest.mark.parametrize("family", ONE_OUTPUT)
 def test_default_networks_fit_any_image(family, shape):
     discriminator = DISCRIMINATORS.get(family, dcgan_discriminator)({"x": shape})
     images = check(GENERATORS[family]({"z": (5,)}, shape), discriminator, shape, 5)
@@ -106,7 +107,7 @@ def test_mlp_of_vectors_is_unbounded(normalisation):
     assert np.abs(generator(rows(3, (4,)))).max() > 5
 
 
-@pytest.mark.parametrize("family", sorted(GENERATORS.keys() & DISCRIMINATORS.keys()))
+@pytest.mark.parametrize("family", [name for name in ONE_OUTPUT if name in DISCRIMINATORS])
 def test_scores_are_raw(family):
     discriminator = DISCRIMINATORS[family]({"x": (8, 8, 1)})
     head = discriminator.get_layer("scores")
@@ -115,7 +116,7 @@ def test_scores_are_raw(family):
         np.testing.assert_allclose(discriminator(np.zeros((1, 8, 8, 1))), value, rtol=1e-5)
 
 
-@pytest.mark.parametrize("family", sorted(GENERATORS))
+@pytest.mark.parametrize("family", ONE_OUTPUT)
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_ends_in_float32(policy, family):
     keras.config.set_dtype_policy(policy)
@@ -129,7 +130,7 @@ def test_mixed_precision_ends_in_float32(policy, family):
     assert {v.dtype for v in generator.variables} == {"float32"}
 
 
-@pytest.mark.parametrize("family", sorted(GENERATORS))
+@pytest.mark.parametrize("family", ONE_OUTPUT)
 def test_configuration_round_trip(family):
     for network in (
         GENERATORS[family]({"z": (4,)}, (7, 5, 2)),

@@ -7,6 +7,7 @@ scikit-learn's 8x8 digits.
 
 import hashlib
 import itertools
+from collections.abc import Iterator
 from typing import Annotated
 
 import annotated_types
@@ -14,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.training.data.cache import CacheDir
-from ganapp.training.data.source import ArraySource, DrawnSource, keys
+from ganapp.training.data.motion import BouncingLaw
+from ganapp.training.data.source import HELD_OUT_VIEW, ArraySource, DrawnSource, keys
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.video import NextFrames, Whole, next_frames
 
@@ -176,10 +178,31 @@ class MovingSource(DrawnSource):
 
     def draw(self, count, seed, rows, *, held_out=False):
         images = self._held_out if held_out else self._train
+        chosen, corners = self._motion(count, seed, len(images))
+        return self._render(images, corners[rows], chosen[rows]), None  # the slice alone
+
+    def futures(self, count, past, draws, *, seed=0):
+        chosen, corners = self._motion(
+            self.spec.held_out, tf.constant([HELD_OUT_VIEW, 0], tf.int64), len(self._held_out)
+        )
+        law = BouncingLaw(self._size - self._side, SLOWEST, FASTEST, self._frames)
+        seen = corners.numpy()[:count, :, :past]
+
+        def clips() -> Iterator[np.ndarray]:
+            for number, places in enumerate(seen):
+                drawn = law.future_places(places, draws, seed * len(seen) + number)
+                drawn = tf.constant(np.swapaxes(drawn, 0, 1), tf.int32)
+                which = tf.repeat(chosen[number : number + 1], draws, axis=0)
+                yield self._render(self._held_out, drawn, which).numpy()
+
+        return clips()
+
+    def _motion(self, count: int, seed: tf.Tensor, images: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Places of images `(n, digits)`, and the corners `(n, digits, frames, 2)` of each."""
         of_images, of_starts, of_moves = keys(seed)
         shape = (count, self._count)
         chosen = tf.random.stateless_uniform(
-            shape, of_images, minval=0, maxval=len(images), dtype=tf.int32
+            shape, of_images, minval=0, maxval=images, dtype=tf.int32
         )
         room = float(self._size - self._side)
         starts = room * tf.random.stateless_uniform((*shape, 1, 2), of_starts)
@@ -190,15 +213,14 @@ class MovingSource(DrawnSource):
         time = tf.range(self._frames, dtype=tf.float32)[:, None]
         # A mirror at both ends: there and back is a period of twice the room.
         places = room - tf.abs(tf.math.floormod(starts + velocity * time, 2 * room) - room)
-        corners = tf.cast(tf.round(places), tf.int32)
-        return self._render(images, corners[rows], chosen[rows]), None  # the slice alone
+        return chosen, tf.cast(tf.round(places), tf.int32)
 
     def _render(self, images: tf.Tensor, corners: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
         """uint8 `(n, frames, size, size, 1)` of images `(n, digits)` at upper left corners."""
         # One black pixel around: every place outside an image reads that.
         padded = tf.pad(images[..., 0], ((0, 0), (1, 1), (1, 1)))
         tiles = tf.gather(padded, chosen)[:, :, None]  # (n, digits, 1, side + 2, side + 2)
-        tiles = tf.repeat(tiles, self._frames, axis=2)
+        tiles = tf.repeat(tiles, corners.shape[2], axis=2)
         pixels = tf.range(self._size)
         index = tf.clip_by_value(pixels - corners[..., None] + 1, 0, self._side + 1)
         rows = tf.gather(tiles, index[..., 0, :], batch_dims=3)

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Protocol
 
@@ -114,6 +114,23 @@ class Source(abc.ABC):
     def held_out_observations(self, count: int | None = None) -> dict[str, np.ndarray]:
         """Observations of `held_out_examples(count)` by name, in model units."""
         return {}
+
+    def futures(
+        self, count: int, past: int, draws: int, *, seed: int = 0
+    ) -> Iterator[np.ndarray] | None:
+        """What may follow the first frames of held-out clips, drawn from the law of the data.
+
+        Args:
+            count: clips, the first ones of `held_out_examples`.
+            past: frames of each that are known, with the images and places in them.
+            draws: futures of each.
+            seed: of the draws.
+
+        Returns:
+            For each clip its futures in user units, `(draws, frames - past, *shape of a frame)`;
+            `None` where the law is not known.
+        """
+        return None
 
     def training_labels(self) -> np.ndarray | None:
         """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""

@@ -28,7 +28,8 @@ class NextFrames(Source):
     """Frames of clips, each with the `past` frames before it as the observation `frames`.
 
     These are stacked along the channels, the oldest first. The first examples are of as many
-    different clips. Training and held-out examples are of the training and held-out clips.
+    different clips. Training and held-out examples are of the training and held-out clips of the
+    source `clips`.
     """
 
     def __init__(self, source: Source, past: int) -> None:
@@ -38,7 +39,7 @@ class NextFrames(Source):
             raise ValueError(
                 f"`past` must be less than the {frames} frames of a clip. Received: past={past}"
             )
-        self._source, self._past, self._per_clip = source, past, frames - past
+        self.clips, self.past, self._per_clip = source, past, frames - past
         self.notes, self.bad_files = source.notes, source.bad_files
         self.in_cache = source.in_cache
         self.spec = dataclasses.replace(
@@ -64,53 +65,53 @@ class NextFrames(Source):
         return {"frames": self._frames(count, held_out=True)[2]}
 
     def fingerprint(self):
-        found = self._source.fingerprint()
-        return found and f"{found} past {self._past}"
+        found = self.clips.fingerprint()
+        return found and f"{found} past {self.past}"
 
     def _frames(
         self, count: int | None, *, held_out: bool
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Frames in user units, their labels, and the frames before them in model units."""
-        source = self._source
+        source = self.clips
         clips = source.spec.held_out if held_out else source.spec.examples
         clips_of = source.held_out_examples if held_out else source.training_examples
         clips, labels = clips_of(count if clips is None else min(count or clips, clips))
         index = np.arange(len(clips) * self._per_clip)[:count]
-        clip, place = index % len(clips), self._past + index // len(clips)
-        past = np.stack([clips[clip, place - back] for back in range(self._past, 0, -1)], axis=1)
-        past = self._stack(self.spec.to_model_units(past)).numpy()
+        clip, place = index % len(clips), self.past + index // len(clips)
+        past = np.stack([clips[clip, place - back] for back in range(self.past, 0, -1)], axis=1)
+        past = stacked(self.spec.to_model_units(past)).numpy()
         return clips[clip, place], None if labels is None else labels[clip], past
 
     def _window(self, clips: dict[str, tf.Tensor], place: tf.Tensor) -> dict[str, tf.Tensor]:
         """The frame of each clip at a place `(count,)`, and those before it."""
-        places = place[:, None] + tf.range(-self._past, 1, dtype=place.dtype)
+        places = place[:, None] + tf.range(-self.past, 1, dtype=place.dtype)
         frames = tf.gather(clips["x"], places, batch_dims=1)
-        return clips | {"x": frames[:, -1], "frames": self._stack(frames[:, :-1])}
+        return clips | {"x": frames[:, -1], "frames": stacked(frames[:, :-1])}
 
-    def _stack(self, frames: tf.Tensor) -> tf.Tensor:
-        """Frames `(n, past, height, width, channels)` side by side in the channels."""
-        return tf.reshape(
-            tf.transpose(frames, (0, 2, 3, 1, 4)), (-1, *self.spec.conditions["frames"])
-        )
+
+def stacked(frames: tf.Tensor) -> tf.Tensor:
+    """Frames `(n, past, height, width, channels)` side by side in the channels, oldest first."""
+    past, height, width, channels = frames.shape[1:]
+    return tf.reshape(tf.transpose(frames, (0, 2, 3, 1, 4)), (-1, height, width, past * channels))
 
 
 class FiniteNextFrames(NextFrames, FiniteSource):
     """The same of clips with an end: every frame once an epoch."""
 
     def at(self, index):
-        clips = self._source.spec.examples
-        return self._window(self._source.at(index % clips), self._past + index // clips)
+        clips = self.clips.spec.examples
+        return self._window(self.clips.at(index % clips), self.past + index // clips)
 
 
 class DrawnNextFrames(NextFrames):
     """The same of clips that are drawn: one frame of each."""
 
     def rows(self, step, first, count, *, batch_size, seed):
-        clips = self._source.rows(step, first, count, batch_size=batch_size, seed=seed)
+        clips = self.clips.rows(step, first, count, batch_size=batch_size, seed=seed)
         # Drawn for the whole batch: a row has its place whoever asks for it.
         key = tf.stack([-1 - step, tf.constant(TRAINING_DRAWS + seed, tf.int64)])
-        last = self._past + self._per_clip
-        place = tf.random.stateless_uniform((batch_size,), key, self._past, last, tf.int64)
+        last = self.past + self._per_clip
+        place = tf.random.stateless_uniform((batch_size,), key, self.past, last, tf.int64)
         return self._window(clips, tf.ensure_shape(place[first : first + count], (count,)))
 
 
@@ -149,16 +150,7 @@ def video(
         ValueError: there is no such file, too few clips, or clips that do not fit each other, are
             smaller than 8 x 8 or say nothing.
     """
-    place = Path(path).expanduser()
-    if place.is_dir():
-        clips = _from_folder(place, frames, size)
-    elif place.suffix == ".npz" and place.is_file():
-        clips = _from_archive(place, frames, size, max_bytes)
-    else:
-        raise ValueError(
-            "`path` must be a folder of clip folders or an .npz of clips, and exist. "
-            f"Received: path={path}"
-        )
+    clips = read_clips(Path(path).expanduser(), frames, size, max_bytes)
     if len(clips) < LEAST_CLIPS:
         raise ValueError(
             f"`path` must hold at least {LEAST_CLIPS} clips. Received: {len(clips)} in {path}"
@@ -173,10 +165,27 @@ def video(
         shape=clips.shape[1:],
         examples=len(clips) - kept,
         held_out=kept,
-        description=f"Clips from {place.name}.",
+        description=f"Clips from {Path(path).name}.",
         licence="the user's own data",
     )
     return next_frames(ArraySource(spec, clips[kept:], clips[:kept]), past)
+
+
+def read_clips(
+    path: Path, frames: int = 0, size: int = 0, max_bytes: int = MAX_BYTES
+) -> np.ndarray:
+    """The clips of a folder or an .npz, uint8 `(n, frames, height, width, channels)`, in order.
+
+    The arguments are those of `video`.
+    """
+    if path.is_dir():
+        return _from_folder(path, frames, size)
+    if path.suffix == ".npz" and path.is_file():
+        return _from_archive(path, frames, size, max_bytes)
+    raise ValueError(
+        "`path` must be a folder of clip folders or an .npz of clips, and exist. "
+        f"Received: path={path}"
+    )
 
 
 def _from_folder(folder: Path, frames: int, size: int) -> np.ndarray:

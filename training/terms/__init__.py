@@ -14,6 +14,7 @@ from ganapp.training.terms.gradient_penalties import (
     squared_norm,
 )
 from ganapp.training.terms.historical_average import HistoricalAverage
+from ganapp.training.terms.mismatched_pairs import MismatchedPairs
 from ganapp.training.terms.mutual_information import MutualInformation
 from ganapp.training.terms.orthogonal import Orthogonal
 from ganapp.training.terms.reconstruction import GradientDifference, Reconstruction
@@ -29,5 +30,6 @@ TERMS = Registry(
         AuxiliaryClassifier,
         *(Reconstruction, GradientDifference),
         MutualInformation,
+        MismatchedPairs,
     ],
 )

@@ -39,8 +39,8 @@ class Term(Extension):
     # Whether it takes the gradient of each example's score by that example, which does not exist
     # where the discriminator looks at several examples together.
     per_example_gradient: ClassVar[bool] = False
-    # Whether it compares each generated example with the row's own, for which the generator must
-    # observe something of the row.
+    # Whether it is about examples and what their rows observe, such as each generated example
+    # beside the row's own: the generator must then observe something.
     paired: ClassVar[bool] = False
     # Whether it needs labels, and a class head in the discriminator.
     classifies: ClassVar[bool] = False

@@ -23,23 +23,32 @@ def averaged_down(images: tf.Tensor, sides: tuple[int, int]) -> tf.Tensor:
 
     Args:
         images: `(..., height, width, channels)`.
-        sides: height and width of the result, each of which divides that of `images`.
+        sides: height and width of the result: those of `images` halved so many times, rounded up
+            each time, or else divisors of them.
 
     Returns:
         `(..., *sides, channels)`.
 
     Raises:
-        ValueError: they do not divide.
+        ValueError: they are neither.
     """
     *front, height, width, channels = images.shape[1:]
-    if height % sides[0] or width % sides[1]:
+    x = tf.reshape(images, (-1, height, width, channels))
+    halved = x
+    while min(halved.shape[1:3]) > 1 and tuple(halved.shape[1:3]) != tuple(sides):
+        # A block at the end may be smaller: what is beyond the image counts for nothing.
+        halved = tf.nn.avg_pool2d(halved, 2, 2, "SAME")
+    if tuple(halved.shape[1:3]) == tuple(sides):
+        x = halved
+    elif height % sides[0] or width % sides[1]:
         raise ValueError(
-            "The sides of an example at a coarser scale must divide the example's. "
-            f"Received: {sides[0]} x {sides[1]} of {height} x {width}"
+            "The sides of an example at a coarser scale must be halves of the example's, or divide "
+            f"them. Received: {sides[0]} x {sides[1]} of {height} x {width}"
         )
-    blocks = (sides[0], height // sides[0], sides[1], width // sides[1], channels)
-    split = tf.reshape(images, (tf.shape(images)[0], *front, *blocks))
-    return tf.reduce_mean(split, axis=(-4, -2))
+    else:
+        blocks = (sides[0], height // sides[0], sides[1], width // sides[1], channels)
+        x = tf.reduce_mean(tf.reshape(x, (-1, *blocks)), axis=(2, 4))
+    return tf.reshape(x, (-1, *front, *sides, channels))
 
 
 def pairs(real: Tensors, fake: Tensors) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:

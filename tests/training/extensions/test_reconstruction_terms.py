@@ -40,7 +40,7 @@ def test_a_clip_keeps_its_frames_at_a_coarser_scale():
 
 
 def test_a_scale_must_divide_the_sides():
-    with pytest.raises(ValueError, match=r"must divide.*3 x 2 of 4 x 4"):
+    with pytest.raises(ValueError, match=r"or divide them.*3 x 2 of 4 x 4"):
         averaged_down(tf.zeros((1, 4, 4, 1)), (3, 2))
 
 
