@@ -16,7 +16,11 @@ from ganapp.training.terms.gradient_penalties import (
 from ganapp.training.terms.historical_average import HistoricalAverage
 from ganapp.training.terms.mutual_information import MutualInformation
 from ganapp.training.terms.orthogonal import Orthogonal
-from ganapp.training.terms.reconstruction import GradientDifference, Reconstruction
+from ganapp.training.terms.reconstruction import (
+    FeatureReconstruction,
+    GradientDifference,
+    Reconstruction,
+)
 
 TERMS = Registry(
     "term",
@@ -27,7 +31,7 @@ TERMS = Registry(
         *(FeatureMatching, PullingAway),
         HistoricalAverage,
         AuxiliaryClassifier,
-        *(Reconstruction, GradientDifference),
+        *(Reconstruction, FeatureReconstruction, GradientDifference),
         MutualInformation,
     ],
 )
