@@ -215,8 +215,8 @@ class DiscriminatorConfig(PluginSection):
 class CompanionConfig(PluginSection):
     """A further network of the run, by what it is for: a `code_reader`, a `comparator`.
 
-    `network` is a family of discriminators, whose body it has, or a `layer` of a model. `trained_with` left out is what its
-    purpose says, see `ganapp.runner.experiment.COMPANIONS`.
+    `network` is a family of discriminators, whose body it has, or a `layer` of a model.
+    `trained_with` left out is what its purpose says, see `ganapp.runner.experiment.COMPANIONS`.
     """
 
     FAMILY, MEMBER = "companion", "network"
