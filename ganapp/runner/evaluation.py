@@ -13,17 +13,17 @@ from rich.table import Table
 from ganapp.config.members import option_names
 from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
-from ganapp.models.tensors import Tensors
+from ganapp.models.tensors import LABEL
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
 from ganapp.runner.saved_runs import HasGenerator, check_comparable, load_networks
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, stage, warn
 from ganapp.training.baselines import Fitted, RealData
-from ganapp.training.data import Source
+from ganapp.training.data import DataSpec, Source
 from ganapp.training.evaluation import pictures
 from ganapp.training.evaluation.evaluator import Evaluator
-from ganapp.training.evaluation.metric import Paths
+from ganapp.training.evaluation.metric import Conditional, Observed, Paths
 from ganapp.training.evaluation.metrics.class_histogram import weak_features_note
 from ganapp.training.evaluation.metrics.lost_tails import lost_tails_note
 from ganapp.training.evaluation.report import (
@@ -37,6 +37,7 @@ from ganapp.training.files import write_atomically
 from ganapp.training.rows_on_disk import generated_rows
 
 GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
+MOST_OBSERVED = 512  # held-out observations of which several examples each are drawn
 
 
 def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> None:
@@ -103,26 +104,58 @@ def requested_labels(experiment: Experiment) -> np.ndarray | None:
 
 
 def report_on(experiment: Experiment, evaluator: Evaluator, samples: np.ndarray) -> Json:
-    """A report on `generate_samples`, with the requested classes and paths between latents."""
-    labels, paths = requested_labels(experiment), latent_paths(experiment)
-    return evaluator.report(samples, labels=labels, paths=paths).as_dict()
+    """A report on `generate_samples`, with all else that metrics need of the generator."""
+    return evaluator.report(
+        samples,
+        labels=requested_labels(experiment),
+        paths=latent_paths(experiment),
+        conditional=conditional_samples(experiment),
+    ).as_dict()
 
 
 def latent_paths(experiment: Experiment) -> Paths:
     """What the averaged generator draws between latents, in user units that are not rounded."""
-    gan, spec = experiment.gan, experiment.spec
-
-    def generate(inputs: Tensors) -> np.ndarray:
-        samples = gan.generate(**inputs)
-        if spec.kind == "image":
-            return (np.clip(samples, -1.0, 1.0) + 1.0) * 127.5
-        return np.asarray(spec.to_user_units(samples))
-
+    gan = experiment.gan
     return Paths(
         inputs=lambda count, seed: gan.inputs(count, seed=seed),
         interpolate=gan.interpolate,
-        generate=generate,
+        generate=lambda inputs: _unrounded(experiment.spec, gan.generate(**inputs)),
     )
+
+
+def conditional_samples(experiment: Experiment) -> Conditional | None:
+    """What the averaged generator draws for held-out observations; `None` if it observes nothing.
+
+    A class that it is told is that of the true example, where it is known.
+    """
+    gan, source = experiment.gan, experiment.source
+    if not gan.generator_conditions:
+        return None
+    examples, labels = source.held_out_examples(MOST_OBSERVED)
+    held_out = Observed(examples=examples, observations=source.held_out_observations(MOST_OBSERVED))
+    given = {name: held_out.observations[name] for name in gan.generator_conditions}
+    if gan.classes:
+        given[LABEL] = labels
+
+    def draw(count: int, seed: int) -> np.ndarray:
+        repeated = {name: np.repeat(rows, count, axis=0) for name, rows in given.items()}
+        drawn = _unrounded(experiment.spec, gan.generate(seed=seed, **repeated))
+        return drawn.reshape(len(examples), count, *drawn.shape[1:])
+
+    def training(count: int) -> Observed:
+        return Observed(
+            examples=source.training_examples(count)[0],
+            observations=source.training_observations(count),
+        )
+
+    return Conditional(held_out=held_out, draw=draw, training=training)
+
+
+def _unrounded(spec: DataSpec, samples: np.ndarray) -> np.ndarray:
+    """Samples in user units, pixels not rounded to their 256 levels."""
+    if spec.pixels:
+        return (np.clip(samples, -1.0, 1.0) + 1.0) * 127.5
+    return np.asarray(spec.to_user_units(samples))
 
 
 def baseline_rows(evaluation: EvaluationConfig, source: Source, evaluator: Evaluator) -> list[Json]:

@@ -14,6 +14,7 @@ from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.evaluation.checks import NotComputable, check_labels, check_samples
 from ganapp.training.evaluation.metric import (
     Comparison,
+    Conditional,
     EvaluationData,
     Metric,
     Paths,
@@ -169,7 +170,12 @@ class Evaluator:
         return self._compute(self._in_training, self._sample_set(samples), self._reference()).values
 
     def report(
-        self, samples: ArrayLike, *, labels: np.ndarray | None = None, paths: Paths | None = None
+        self,
+        samples: ArrayLike,
+        *,
+        labels: np.ndarray | None = None,
+        paths: Paths | None = None,
+        conditional: Conditional | None = None,
     ) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
@@ -182,8 +188,9 @@ class Evaluator:
             samples: as for `evaluate`.
             labels: int `(n,)`, the classes that were requested, if any were.
             paths: of their generator, for the path length.
+            conditional: likewise, for figures of what it makes for an observation.
         """
-        given = self._sample_set(samples, labels, paths)
+        given = self._sample_set(samples, labels, paths, conditional)
         header = self._header(len(given))
         matched = header["counts"]["matched"]
         columns = {
@@ -251,11 +258,20 @@ class Evaluator:
         return training_neighbours(self.data)(features)
 
     def _sample_set(
-        self, samples: ArrayLike, labels: ArrayLike | None = None, paths: Paths | None = None
+        self,
+        samples: ArrayLike,
+        labels: ArrayLike | None = None,
+        paths: Paths | None = None,
+        conditional: Conditional | None = None,
     ) -> SampleSet:
         checked = check_samples(self.spec, "samples", samples)
-        labels = check_labels("labels", labels, len(checked))
-        return SampleSet(checked, neighbours=self.data.neighbours, labels=labels, paths=paths)
+        return SampleSet(
+            checked,
+            neighbours=self.data.neighbours,
+            labels=check_labels("labels", labels, len(checked)),
+            paths=paths,
+            conditional=conditional,
+        )
 
     def _reference(self) -> SampleSet:
         return self.data.train if self.reference == "train" else self.data.everything

@@ -60,6 +60,38 @@ class Paths:
     generate: Callable[[object], np.ndarray]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Observed:
+    """Real examples with what is observed of them.
+
+    Args:
+        examples: `(n, *shape)` in user units.
+        observations: by name, in model units `(n, ...)`.
+    """
+
+    examples: np.ndarray
+    observations: Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conditional:
+    """A generator that makes examples for observations, beside what was really observed.
+
+    Args:
+        held_out: observations that training never saw, with the one true example of each.
+        draw: `(count, seed)` -> `(n, count, *shape)` in user units, images not rounded: so many
+            examples for each of the held-out observations.
+        training: `count` -> at most so many training examples, for simple predictors.
+    """
+
+    held_out: Observed
+    draw: Callable[[int, int], np.ndarray]
+    training: Callable[[int], Observed]
+
+    def __len__(self) -> int:
+        return len(self.held_out.examples)
+
+
 class Cache(dict[Hashable, object]):
     """Values that are computed at most once, by key."""
 
@@ -80,6 +112,7 @@ class SampleSet:
         labels: int `(n,)`, the classes of real examples (below 0 where not known) or those that
             were requested.
         paths: of the samples' generator.
+        conditional: likewise, of one that makes examples for observations.
     """
 
     def __init__(
@@ -90,10 +123,11 @@ class SampleSet:
         store: FeatureStore | None = None,
         labels: np.ndarray | None = None,
         paths: Paths | None = None,
+        conditional: Conditional | None = None,
     ) -> None:
         self.samples, self.labels = samples, labels
         self.neighbours = neighbours
-        self.paths = paths
+        self.paths, self.conditional = paths, conditional
         self.cache = Cache()
         self._store = store or FeatureStore(None)
 
@@ -337,7 +371,7 @@ class Metric:
     most: int | None = None
     when: When = "always"
     costly: bool = False
-    needs: Literal["paths", "labels"] | None = None
+    needs: Literal["paths", "labels", "conditional"] | None = None
     perfect: Callable[[EvaluationData], SampleSet] | None = None
     note: Callable[[ReportData], Sequence[str]] | None = None
     veto: Callable[[ReportData], str | None] | None = None

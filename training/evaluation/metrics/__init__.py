@@ -4,6 +4,7 @@ from ganapp.training.evaluation.metric import Metric
 from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
 from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
 from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
+from ganapp.training.evaluation.metrics.conditional_energy import CONDITIONAL_ENERGY
 from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
@@ -46,6 +47,7 @@ METRICS: list[Metric] = [
     CLASS_COVERAGE,
     TRANSFER_ACCURACY,
     CLASS_SCORE,
+    CONDITIONAL_ENERGY,
     SLICED_WASSERSTEIN,
     PYRAMID_WASSERSTEIN,
     EXACT_WASSERSTEIN,
