@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.models.tensors import FEATURES
 from ganapp.training.data.source import Source
 
-FEATURES = "features"  # the observation
 AT_ONCE = 256  # images through the network
 
 
@@ -62,7 +62,6 @@ class FeatureSource(Source):
         return found | self.observe(self._source.held_out_examples(count)[0])
 
     def observe(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """The observations `(n, ...)` by name of images `(n, *shape)` in user units."""
         parts = [
             self._features(self.spec.to_model_units(images[start : start + AT_ONCE])).numpy()
             for start in range(0, len(images), AT_ONCE)

@@ -40,10 +40,10 @@ class Objective:
 
     Args:
         discriminator_steps: discriminator updates before each generator update, at least 1.
-        adversarial_weight: of the generator's own loss beside its terms, at least 0; at 0 it learns
-            from them alone.
-        normalised: whether the generator's own loss and each of its terms are divided by the running
-            mean of their size (of the last hundred updates), so that weights are relative:
+        adversarial_weight: of the generator's own loss beside its terms, at least 0; at 0 it
+            learns from them alone.
+        normalised: whether the generator's own loss and each of its terms are divided by the
+            running mean of their size (of the last hundred updates), so that weights are relative:
             whatever the layer, the size of the image or the objective, a part of weight 1 is about
             1 (Dosovitskiy and Brox, 2016, arXiv:1602.02644, have weights for one network alone).
         terms: added to the losses.

@@ -87,7 +87,7 @@ class Reconstruction(Term):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureReconstruction(Term):
-    """The squared difference between what a frozen network says of a generated example and the row's.
+    """The squared difference of what a frozen network says of a generated and of the row's example.
 
     The network is the companion `comparator`, its output `features` of any shape. A mean over
     entries, so that one weight serves every layer; of layers of different scale it does with

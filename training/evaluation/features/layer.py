@@ -1,4 +1,4 @@
-"""A layer of a network as a function of images: what is inverted, and where pictures are compared."""
+"""A layer of a network as a function of images: what is inverted, or where they are compared."""
 
 import dataclasses
 import tempfile
@@ -25,8 +25,8 @@ class Layer:
     """A layer of a Keras model, as a network of the images of a source.
 
     Args:
-        model: a `.keras` file, or `classifier`: the network that is trained on the data's own labels
-            for the feature space of that name.
+        model: a `.keras` file, or `classifier`: the network that is trained on the data's own
+            labels for the feature space of that name.
         layer: name of a layer of the model; its output when empty.
         values: range of the images that the model expects: `symmetric` [-1, 1], `unit` [0, 1] or
             `user` [0, 255].
