@@ -77,7 +77,8 @@ def invert(
     else:
         nearest_neighbours(originals, made, np.arange(len(made))).save(buffer, format="PNG")
     write_atomically(out, buffer.getvalue())
-    say(f"{out}: {len(made)} reconstructions of step {step:,}, seed {seed}.")
+    many = "1 reconstruction" if len(made) == 1 else f"{len(made)} reconstructions"
+    say(f"{out}: {many} of step {step:,}, seed {seed}.")
 
 
 def _read(path: Path, spec: DataSpec, options: dict) -> np.ndarray:
