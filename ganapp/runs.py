@@ -38,6 +38,7 @@ class Run:
 
     config = File("config.toml")  # resolved
     manifest = File("manifest.json")  # versions, data and latent specification, seed
+    networks = File("networks")  # that say features of its data, or compare: `.keras` files
     data = File("data.npz")  # what drawing samples needs of the data, beside the manifest
     checkpoints = File("checkpoints")  # of the whole training state
     best = File("checkpoints/best")  # of the best generators

@@ -97,6 +97,8 @@ class Objective(Protocol):
 
     name: str
     discriminator_steps: int
+    adversarial_weight: float
+    normalised: bool
     terms: tuple[Term, ...]
     augmentations: tuple[Augmentation, ...]
     weightings: tuple[Weighting, ...]

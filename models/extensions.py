@@ -6,6 +6,10 @@ import tensorflow as tf
 from ganapp.models.batches import pack_examples, unpack_examples
 from ganapp.models.contracts import Assignments, Member, Objective, Scores, State
 from ganapp.models.noise import Draws
+from ganapp.models.replicas import global_mean
+
+ADVERSARIAL = "adversarial"  # the objective's own part of the generator's loss
+KEPT = 0.99  # of a running mean at each update
 
 
 def assign(assignments: Assignments) -> None:
@@ -34,6 +38,18 @@ class Extensions(keras.layers.Layer):
             )
             for name, value in objective.initial_state().items()
         }
+        parts = [ADVERSARIAL, *(t.name for t in objective.terms if "generator" in t.players)]
+        if objective.normalised and len(set(parts)) < len(parts):
+            raise ValueError(
+                "Of the terms of a `normalised` loss each may be there once. "
+                f"Received: {', '.join(parts[1:])}"
+            )
+        self.means = {
+            name: self.add_weight(
+                name=f"mean_{name}", shape=(), initializer="zeros", trainable=False
+            )
+            for name in (parts if objective.normalised else ())
+        }
         states = {}
         for member in objective.extensions:
             state = member.make_state(generator, discriminator)
@@ -60,6 +76,30 @@ class Extensions(keras.layers.Layer):
             examples = member.augment(examples, draw, step, self.state(member))
         return pack_examples(examples, self.packing)
 
+    def relative(self, name: str, value: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """A part of the generator's loss divided by the running mean of its size.
+
+        The mean is over the updates up to this one, each counting 0.99 of the next, of the global
+        batch: it is 1 at the first update and about 1 ever after. A part that nobody asked to
+        normalise stays as it is.
+
+        Args:
+            name: of a term, or `ADVERSARIAL`.
+            value: of this replica's rows: scalar.
+            step: updates of the generator before this one.
+        """
+        if name not in self.means:
+            return value
+        mean = self.means[name]
+        size = tf.abs(tf.stop_gradient(global_mean(value)))
+        moved = KEPT * mean.value + (1.0 - KEPT) * size
+        # What overflows in float16 is no size; such an update is skipped.
+        mean.assign(tf.where(tf.math.is_finite(moved), moved, mean.value))
+        return tf.math.divide_no_nan(value, self._running_mean(name, step))
+
+    def _running_mean(self, name: str, step: tf.Tensor) -> tf.Tensor:
+        return self.means[name].value / (1.0 - KEPT ** tf.cast(step + 1, tf.float32))
+
     def after_discriminator_update(
         self, objective: Objective, scores: Scores, discriminator: keras.Model
     ) -> None:
@@ -78,9 +118,9 @@ class Extensions(keras.layers.Layer):
             assign(member.after_generator_update(generator, self.state(member)))
 
     def logs(self, objective: Objective, step: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Scalars `<member>/<name>`."""
+        """Scalars `<member>/<name>`, and `running_mean/<part>` of a normalised loss."""
         return {
             f"{member.name}/{name}": value
             for member in objective.extensions
             for name, value in member.logs(step, self.state(member)).items()
-        }
+        } | {f"running_mean/{name}": self._running_mean(name, step) for name in self.means}

@@ -22,7 +22,7 @@ from ganapp.models.companions import Companion, CompanionFunctions, Player, chec
 from ganapp.models.contracts import Element, Objective, Optimizer, Prior, Term
 from ganapp.models.critic import Critic, computes_in, float32_compute
 from ganapp.models.ema import copy_network, decay_at, update_average
-from ganapp.models.extensions import Extensions, assign
+from ganapp.models.extensions import ADVERSARIAL, Extensions, assign
 from ganapp.models.inference import Inference, requested_labels
 from ganapp.models.keras_methods import KerasMethods
 from ganapp.models.noise import Draws, Stream, replica_slice, stateless_seed
@@ -287,7 +287,9 @@ class GAN(Inference, KerasMethods):
                 real_scores = tf.stop_gradient(critic.scores(real))
             fake = self._pack(latents | self._generate(latents))
             loss, terms = self._generator_loss(critic, real, fake, real_scores)
-            share = (loss + sum(terms.values())) / replica_count()
+            own = self.extensions.relative(ADVERSARIAL, loss, self.step.value)
+            own = self.objective.adversarial_weight * own
+            share = (own + sum(terms.values())) / replica_count()
             scaled = optimizer.scale_loss(share)
         norm = apply_gradients(tape, scaled, optimizer, self.team("generator"))
         self.extensions.after_generator_update(self.objective, self.generator)
@@ -368,6 +370,8 @@ class GAN(Inference, KerasMethods):
             weight = tf.cast(term.weight_at(self.step.value), tf.float32)
             given = real, fake, draw(place), self.extensions.state(term)
             value = self._mean_term(term, getattr(term, f"{player}_term"), critic, given, count)
+            if player == "generator":
+                value = self.extensions.relative(term.name, value, self.step.value)
             values[term.name] = values.get(term.name, 0.0) + weight * value
             weights[term.name] = weight
         return values, weights
@@ -423,8 +427,13 @@ class GAN(Inference, KerasMethods):
 
     def _companion_function(self, name: str) -> Callable[[Tensors], Tensors]:
         each = self.companions[name]
-        names = {"takes": each.takes, "gives": each.gives}
-        return lambda tensors: apply(each.network, tensors, training=True, **names)
+        # A frozen one goes by its moving statistics and drops nothing.
+        options = {
+            "takes": each.takes,
+            "gives": each.gives,
+            "training": each.trained_with is not None,
+        }
+        return lambda tensors: apply(each.network, tensors, **options)
 
     def _pack(self, tensors: Tensors) -> Tensors:
         return tensors | {EXAMPLE: pack_examples(tensors[EXAMPLE], self.packing)}

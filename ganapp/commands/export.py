@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ganapp.config.schema import Config
     from ganapp.export.bundle import Bundle
+    from ganapp.runner.experiment import StoredData
     from ganapp.runner.saved_runs import Generator
 
 SHOWN, SHOWN_ROWS, SHOWN_CLIPS = 64, 1000, 8
@@ -74,7 +75,7 @@ def export(
     config = moved_config(opened, [], data)
     generator, step = open_generator(opened, checkpoint)
     with stage("Preparing the evaluation"):  # whose figures are of single frames
-        figures = None if frames else _figures(opened, config)
+        figures = None if frames else _figures(opened, config, generator.data)
     spec, gan = generator.spec, generator.gan
     shown = generate_samples(generator, SHOWN if spec.table is None else SHOWN_ROWS, 0)
     bundle = Bundle(
@@ -147,15 +148,18 @@ def _of_rollout(bundle: Bundle, generator: Generator, frames: int) -> Bundle:
     return dataclasses.replace(found, picture=film_strips(clips))
 
 
-def _figures(run: Run, config: Config) -> Callable[[np.ndarray], dict[str, float]] | None:
+def _figures(
+    run: Run, config: Config, data: StoredData
+) -> Callable[[np.ndarray], dict[str, float]] | None:
     """What gives the figures of samples; `None` where the data of the run are away or changed."""
+    from ganapp.models.tensors import FEATURES
     from ganapp.runner.experiment import make_evaluator
     from ganapp.runner.saved_runs import data_changes
 
     without = "the artefacts are compared with the generator sample by sample, but not judged"
     try:
         with as_user_errors(config.data.source):
-            source = config.data.build()
+            source = config.data.build(data.network(FEATURES))
     except UserError as error:
         warn(
             f"The data of the run {run.directory} are not there, so {without}. {error} `--data "

@@ -25,6 +25,7 @@ from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import MODE_METRICS, SOURCES
 from ganapp.training.data.cache import CacheDir
 from ganapp.training.evaluation.features import FEATURES
+from ganapp.training.evaluation.features.layer import OWN, Layer, ModelFile
 from ganapp.training.objectives import OBJECTIVES
 from ganapp.training.optimizers import OPTIMIZERS, optimizer_options
 from ganapp.training.priors import PRIORS, Prior
@@ -99,7 +100,7 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "data": SOURCES,
     "generator": Registry("generator network", GENERATORS.items()),
     "discriminator": Registry("discriminator network", DISCRIMINATORS.items()),
-    "companion": Registry("companion network", DISCRIMINATORS.items()),
+    "companion": Registry("companion network", [*DISCRIMINATORS.items(), Layer]),
     "prior": PRIORS,
     "objective": OBJECTIVES,
     "constraint": CONSTRAINTS,
@@ -150,6 +151,8 @@ def _option_type(hint: object) -> object:
         return Annotated[hint, pydantic.BeforeValidator(_absolute)]
     if hint == CacheDir:
         return Annotated[str, pydantic.AfterValidator(lambda name: name and _from_here(name))]
+    if hint == ModelFile:
+        return Annotated[str, pydantic.AfterValidator(lambda n: n if n == OWN else _from_here(n))]
     if hint == dict[str, Prior]:
         part = (pydantic.BeforeValidator(_part), pydantic.PlainSerializer(as_table))
         return dict[str, Annotated[pydantic.InstanceOf[Prior], *part]]

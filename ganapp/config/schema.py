@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import keras
 import pydantic
 
 from ganapp.config.members import FAMILIES, Options, PluginSection, Section, as_table, scheduled
@@ -13,8 +14,10 @@ from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CO
 from ganapp.runs import Json
 from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
+from ganapp.training.data.features import FeatureSource
 from ganapp.training.data.labels import with_clusters, with_share_of_labels
 from ganapp.training.data.levels import at_level
+from ganapp.training.evaluation.features.layer import Layer, standardised
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.objectives import Objective
 from ganapp.training.optimizers import OptimizerConfig
@@ -36,6 +39,7 @@ CHOOSING = [  # figures that may choose the best checkpoint
     for key, figure in metric.figures.items()
     if figure.better in ("higher", "lower") and metric.needs is None
 ]
+STANDARDISED = 2000  # training examples that features are standardised by
 PAPER_TABLES = (*EXTENSIONS, "constraint")  # of `objective`, its paper's if left out
 
 
@@ -110,6 +114,17 @@ class PriorConfig(PluginSection):
     name: str = "normal"
 
 
+class LayerConfig(PluginSection):
+    """A layer of a Keras model; see `ganapp.training.evaluation.features.layer.Layer`."""
+
+    FAMILY = "companion"
+
+    @property
+    def member(self) -> str:
+        """Name of the only member that this may be."""
+        return Layer.name
+
+
 class DataConfig(PluginSection):
     """Where examples come from, and which classes the networks may know.
 
@@ -117,7 +132,8 @@ class DataConfig(PluginSection):
     chooses which. `clusters` makes that many classes of examples that are alike. `level` takes
     images so many times halved, and `coarser` gives each the next level's as an observation
     `coarse`, in training with normal noise of the deviation `coarse_noise` where pixels are -1 to
-    1, see `ganapp.training.data.levels`.
+    1, see `ganapp.training.data.levels`. `features` gives each what a layer of a network
+    says of it as an observation `features`, each channel standardised.
     """
 
     FAMILY, MEMBER = "data", "source"
@@ -128,6 +144,7 @@ class DataConfig(PluginSection):
     level: Annotated[int, pydantic.Field(ge=0, le=16)] = 0
     coarser: bool = False
     coarse_noise: Weight = 0.0
+    features: LayerConfig | None = None
 
     @pydantic.model_validator(mode="after")
     def _check_labelled(self) -> Self:
@@ -148,14 +165,31 @@ class DataConfig(PluginSection):
         """Where what is prepared once from these data is kept."""
         return cache_folder(self.options.get("cache_dir") or "")
 
-    def build(self) -> Source:
-        """The source with its options, and with the labels that the networks may know."""
+    @property
+    def networks(self) -> Path:
+        """Where classifiers of these data are kept, those of the evaluation too."""
+        return self.cache / "evaluation"
+
+    def build(self, network: keras.Model | None = None) -> Source:
+        """The source with its options, and with the labels that the networks may know.
+
+        Args:
+            network: that makes the features, where a run has kept it; else it is made.
+        """
         source = super().build()
         if self.clusters is not None:
             source = with_clusters(source, self.clusters, cache=self.cache)
         if self.labelled is not None:
             source = with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
-        return at_level(source, self.level, coarse=self.coarser, noise=self.coarse_noise)
+        source = at_level(source, self.level, coarse=self.coarser, noise=self.coarse_noise)
+        if self.features is None:
+            return source
+        layer = self.features.build()
+        if network is None:
+            network = layer.network(source, folder=self.networks, key="data.features")
+            images, _ = source.training_examples(STANDARDISED)
+            network = standardised(network, source.spec.to_model_units(images))
+        return FeatureSource(source, network, f"`data.features`: {layer.note}")
 
 
 class GeneratorConfig(PluginSection):
@@ -181,10 +215,10 @@ class DiscriminatorConfig(PluginSection):
 
 
 class CompanionConfig(PluginSection):
-    """A further network of the run, by what it is for: a `code_reader`.
+    """A further network of the run, by what it is for: a `code_reader`, a `comparator`.
 
-    `network` is a family of discriminators, whose body it has. `trained_with` left out is what its
-    purpose says, see `ganapp.runner.experiment.COMPANIONS`.
+    `network` is a family of discriminators, whose body it has, or a `layer` of a model.
+    `trained_with` left out is what its purpose says, see `ganapp.runner.experiment.COMPANIONS`.
     """
 
     FAMILY, MEMBER = "companion", "network"
@@ -368,6 +402,11 @@ class Config(Section):
 
     @pydantic.model_validator(mode="after")
     def _check_combination(self) -> Self:
+        if self.levels and self.data.features:
+            raise ValueError(
+                "`data.features` must be left out of a pyramid: its levels observe the next one's "
+                f"image. Received: {len(self.levels)} levels and {self.data.features.build()}"
+            )
         rules.refuse(self.combination(None))
         if self.data.coarse_noise and not (self.data.coarser or self.levels):
             raise ValueError(

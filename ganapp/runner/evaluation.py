@@ -18,11 +18,17 @@ from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_
 from ganapp.runner.experiment import Experiment, StoredData, real_count
 from ganapp.runner.pyramids import coarse_gaps
 from ganapp.runner.rollout import judge_rollout, past_frames, table_rows
-from ganapp.runner.saved_runs import HasGenerator, check_comparable, load_networks
+from ganapp.runner.saved_runs import (
+    HasGenerator,
+    check_comparable,
+    load_networks,
+    samples_from,
+)
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, stage, warn
 from ganapp.training.baselines import Fitted, RealData
 from ganapp.training.data import DataSpec, Source
+from ganapp.training.data.features import FeatureSource
 from ganapp.training.evaluation import pictures
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import Conditional, Observed, Paths
@@ -66,6 +72,7 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         drawn = draw_pictures(
             source, evaluator, run.directory, samples, best or last, whose="the best generator"
         ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
+        drawn |= draw_reconstructions(experiment, run)
     notes: tuple[str, ...] = ()
     if past_frames(experiment.spec):
         with stage("Predicting clips frame by frame"):
@@ -188,7 +195,7 @@ def conditional_samples(experiment: Experiment) -> Conditional | None:
             observations=source.training_observations(count),
         )
 
-    return Conditional(held_out=held_out, draw=draw, training=training)
+    return Conditional(held_out=held_out, draw=draw, training=training, observe=source.observe)
 
 
 def _unrounded(spec: DataSpec, samples: np.ndarray) -> np.ndarray:
@@ -406,6 +413,20 @@ def draw_pictures(
         )
         paths[f"Clips of {whose}"] = "pictures/clips.gif"
     return paths
+
+
+def draw_reconstructions(experiment: Experiment, run: Run) -> dict[str, str]:
+    """Saves held-out images above what is made of their features; its path by caption, if any."""
+    source = experiment.source
+    if not isinstance(source, FeatureSource):
+        return {}
+    originals, _ = source.held_out_examples(NEIGHBOURS)
+    made = samples_from(experiment, experiment.gan.inputs(**source.observe(originals)))
+    picture = pictures.nearest_neighbours(originals, made, np.arange(len(made)))
+    picture.save(run.directory / "pictures" / "reconstructions.png")
+    return {
+        "Held-out images above their reconstructions from features": "pictures/reconstructions.png"
+    }
 
 
 def _above_nearest(source: Source, evaluator: Evaluator, samples: np.ndarray) -> PIL.Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib.metadata
 import inspect
 import io
@@ -28,25 +29,29 @@ from ganapp.errors import UserError, as_user_errors
 from ganapp.models import rules
 from ganapp.models.batches import packed_shape
 from ganapp.models.companions import Companion
+from ganapp.models.ema import copy_network
 from ganapp.models.gan import GAN
 from ganapp.models.networks import GENERATORS
 from ganapp.models.networks.pyramid import composed, level_latent
 from ganapp.models.networks.readers import reader
-from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, LOGITS, input_shapes
+from ganapp.models.tensors import EXAMPLE, FEATURES, LABEL, LATENT, LOGITS, input_shapes
 from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
 from ganapp.training.data.densities import Mixture
+from ganapp.training.data.features import FeatureSource
 from ganapp.training.data.levels import spec_at_level
 from ganapp.training.diagnostics.alarms import WeightHistory
 from ganapp.training.distribution import make_strategy
 from ganapp.training.evaluation.evaluator import Evaluator
+from ganapp.training.evaluation.features.layer import Layer, network_bytes, network_from
 from ganapp.training.evaluation.metric import EvaluationData
 from ganapp.training.files import write_atomically
 from ganapp.training.kernels import kernels
 from ganapp.training.priors import DRAWS_VERSION, Prior, Product
 from ganapp.training.registry import Registry
 from ganapp.training.terms.mutual_information import CODE, CODE_READER, size_of
+from ganapp.training.terms.reconstruction import COMPARATOR
 
 VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-learn")
 # Real examples that pictures of points and tables show behind the samples: enough for their
@@ -142,6 +147,7 @@ class Experiment:
             "versions": versions(),
             "data": self.spec.as_dict(),
             "data_fingerprint": self.source.fingerprint(),
+            "networks": {name: digest(each) for name, each in self.data.networks.items()},
             "latent": as_table(self.gan.prior),
             "draws": DRAWS_VERSION,
             "seed": self.config.training.seed,
@@ -182,7 +188,7 @@ def compose(
     training = config.training
     with _composition(config):
         strategy = make_strategy(training.replicas)
-        source = config.data.build()
+        source = config.data.build(None if stored is None else stored.network(FEATURES))
         steps = _steps_per_epoch(config, source)
         _check_batch(config, strategy)
         metric = config.evaluation.metric
@@ -237,7 +243,7 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
         _make_generator(config, prior, data.spec),
         _make_discriminator(config, prior, data.spec),
         prior,
-        companions=_make_companions(config, prior, data.spec),
+        companions=_make_companions(config, prior, data),
         class_shares=data.class_shares or None,
         seed=training.seed,
         ema_half_life=training.ema_half_life or None,
@@ -378,6 +384,8 @@ class StoredData:
             given no classes.
         observations: of held-out examples, in model units, by name: what samples are made for
             where nobody says another; empty where the generator takes none.
+        networks: frozen ones that the run depends on, by name, as the content of `.keras` files:
+            what makes its observation `features`, and comparators.
     """
 
     spec: DataSpec
@@ -386,6 +394,7 @@ class StoredData:
     real: np.ndarray | None = None
     class_shares: tuple[float, ...] = ()
     observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    networks: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, source: Source, *, examples: int | None = None, **networks: object) -> StoredData:
@@ -398,8 +407,14 @@ class StoredData:
         stacked = source.channel_images is not None
         return cls(spec=spec, stacked=stacked, modes=modes, real=real, **networks)
 
+    def network(self, name: str) -> keras.Model | None:
+        """One of the networks; `None` if there is none of that name."""
+        return network_from(self.networks[name]) if name in self.networks else None
+
     def write(self, run: Run) -> None:
         """Writes all but `spec`, which is in the manifest; the same data give the same bytes."""
+        for name, content in self.networks.items():
+            write_atomically(network_file(run, name), content)
         arrays = {"class_shares": np.asarray(self.class_shares, np.float64)}
         arrays["stacked"] = np.asarray(self.stacked)
         if self.modes is not None:
@@ -417,8 +432,44 @@ def stored_data_of(config: Config, source: Source) -> StoredData:
     """What a run on this source will keep; a `ValueError` where its classes do not fit."""
     _check_conditions(config, source.spec)
     shares = _class_shares(source) if config.generator.condition != UNCONDITIONAL else ()
-    observations = source.held_out_observations(OBSERVATIONS)
-    return StoredData.of(source, examples=EXAMPLES, class_shares=shares, observations=observations)
+    networks = {
+        name: section.build().network(source, folder=config.data.networks, key=f"companions.{name}")
+        for name, section in config.companions.items()
+        if section.network == Layer.name
+    }
+    if isinstance(source, FeatureSource):
+        networks[FEATURES] = source.network
+    return StoredData.of(
+        source,
+        examples=EXAMPLES,
+        class_shares=shares,
+        observations=source.held_out_observations(OBSERVATIONS),
+        networks={name: network_bytes(each) for name, each in networks.items()},
+    )
+
+
+def network_file(run: Run, name: str) -> Path:
+    """Where a run keeps a network that it depends on."""
+    return run.networks / f"{name}.keras"
+
+
+def digest(content: bytes) -> str:
+    """What the manifest says of the content of a file."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_networks(run: Run, digests: Mapping[str, str]) -> dict[str, bytes]:
+    found = {}
+    for name, expected in digests.items():
+        path = network_file(run, name)
+        found[name] = path.read_bytes() if path.is_file() else b""
+        if digest(found[name]) != expected:
+            what = "another one than the run was trained with" if found[name] else "missing"
+            raise UserError(
+                f"The network {path} is {what}: put the run's own back, or train anew. "
+                f"Expected: a file of the sha256 {expected}"
+            )
+    return found
 
 
 def read_stored_data(run: Run) -> StoredData | None:
@@ -427,7 +478,8 @@ def read_stored_data(run: Run) -> StoredData | None:
     Raises:
         UserError: a file of it is damaged.
     """
-    described = (run.read_manifest() or {}).get("data")
+    manifest = run.read_manifest() or {}
+    described = manifest.get("data")
     try:
         with run.data.open("rb") as file, np.load(file, allow_pickle=False) as found:
             arrays = dict(found)
@@ -447,6 +499,7 @@ def read_stored_data(run: Run) -> StoredData | None:
             real=arrays.get("real"),
             class_shares=tuple(map(float, arrays["class_shares"])),
             observations={name: arrays[f"{OBSERVED}{name}"] for name in spec.conditions},
+            networks=_read_networks(run, manifest.get("networks", {})),
         )
     except KeyError as error:
         raise run.damaged(run.data) from error
@@ -570,18 +623,20 @@ class Purpose:
     """What a companion is for.
 
     Args:
-        outputs: of the prior, the size of each vector that it gives, by name.
-        trained_with: the player that it is trained with where nobody says.
+        outputs: of the prior, the size of each vector that it gives, by name; `None` for a layer of
+            a model that stays as it is.
+        trained_with: the player that it is trained with where nobody says; `None` for a frozen one.
     """
 
-    outputs: Callable[[Prior], dict[str, int]]
-    trained_with: str
+    outputs: Callable[[Prior], dict[str, int]] | None
+    trained_with: str | None
 
 
 COMPANIONS = Registry(
     "companion",
     [
         (CODE_READER, Purpose(lambda prior: {CODE: size_of(_codes_of(prior))}, "discriminator")),
+        (COMPARATOR, Purpose(None, None)),
     ],
 )
 
@@ -591,13 +646,21 @@ def _codes_of(prior: Prior) -> dict[str, Prior]:
     return {name: prior.parts[name] for name in prior.codes}
 
 
-def _make_companions(config: Config, prior: Prior, spec: DataSpec) -> dict[str, Companion]:
+def _make_companions(config: Config, prior: Prior, data: StoredData) -> dict[str, Companion]:
     """The further networks of a run by name.
 
     Raises:
-        ValueError: one is of no known purpose, or reads codes where there are none.
+        ValueError: one is of no known purpose, or reads codes where there are none, or a term calls
+            one that there is not.
     """
     found, terms = {}, [each.build() for each in config.objective.terms.values()]
+    for term in terms:
+        for name in getattr(term, "calls", ()):
+            if name not in config.companions:
+                raise ValueError(
+                    f"`companions.{name}` is needed by the term {term.name!r}, which calls it. "
+                    f"Received: {', '.join(config.companions) or 'no companions'}"
+                )
     for name, section in config.companions.items():
         purpose = COMPANIONS[name]
         if not any(name in getattr(term, "calls", ()) for term in terms):
@@ -605,10 +668,24 @@ def _make_companions(config: Config, prior: Prior, spec: DataSpec) -> dict[str, 
                 f"`companions.{name}` must be called by a term of the objective, or nothing trains "
                 'it (`objective.terms.mutual_information.reader = "apart"` does). Received: none'
             )
+        if (section.network == Layer.name) != (purpose.outputs is None):
+            which = "'layer'" if purpose.outputs is None else "a family of discriminators"
+            raise ValueError(
+                f"`companions.{name}.network` must be {which}. Received: {section.network!r}"
+            )
+        if purpose.outputs is None:
+            if section.trained_with is not None:
+                raise ValueError(
+                    f"`companions.{name}.trained_with` must be left out, since a layer of a model "
+                    f"stays as it is. Received: {section.trained_with!r}"
+                )
+            frozen = copy_network(data.network(name))
+            found[name] = Companion(network=frozen, trained_with=None, gives=FEATURES)
+            continue
         outputs = purpose.outputs(prior)
         if not sum(outputs.values()):
             raise ValueError(NO_CODES.format(f"companions.{name}"))
-        network = reader(section.build, {EXAMPLE: spec.shape}, outputs)
+        network = reader(section.build, {EXAMPLE: data.spec.shape}, outputs)
         found[name] = Companion(
             network=network, trained_with=section.trained_with or purpose.trained_with
         )

@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": ("RUN", "--out", "--json"),
     "baseline": ("NAME", "DATA", "--set", "--out", "--json"),
     "export": ("RUN", "--format", "--out", "--name", "--version", "--batch", "--checkpoint"),
+    "invert": ("RUN", "IMAGES", "--out", "--seed", "--checkpoint"),
     "verify": ("DIR",),
     "serve": ("DIR", "--port", "--host", "--engine", "--max-batch-size", "--deadline", "--poll"),
     "show": ("RUN",),

@@ -132,6 +132,10 @@ class Source(abc.ABC):
         """
         return None
 
+    def observe(self, examples: np.ndarray) -> dict[str, np.ndarray]:
+        """Observations by name, in model units, that any examples tell of themselves."""
+        return {}
+
     def training_labels(self) -> np.ndarray | None:
         """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
         return self.training_examples()[1]

@@ -82,11 +82,14 @@ class Conditional:
         draw: `(count, seed)` -> `(n, count, *shape)` in user units, images not rounded: so many
             examples for each of the held-out observations.
         training: `count` -> at most so many training examples, for simple predictors.
+        observe: examples in user units -> what would be observed of them, as far as an example
+            alone tells that.
     """
 
     held_out: Observed
     draw: Callable[[int, int], np.ndarray]
     training: Callable[[int], Observed]
+    observe: Callable[[np.ndarray], dict[str, np.ndarray]] = lambda examples: {}
 
     def __len__(self) -> int:
         return len(self.held_out.examples)

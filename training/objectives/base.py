@@ -40,6 +40,12 @@ class Objective:
 
     Args:
         discriminator_steps: discriminator updates before each generator update, at least 1.
+        adversarial_weight: of the generator's own loss beside its terms, at least 0; at 0 it
+            learns from them alone.
+        normalised: whether the generator's own loss and each of its terms are divided by the
+            running mean of their size (of the last hundred updates), so that weights are relative:
+            whatever the layer, the size of the image or the objective, a part of weight 1 is about
+            1 (Dosovitskiy and Brox, 2016, arXiv:1602.02644, have weights for one network alone).
         terms: added to the losses.
         augmentations: of what the discriminator sees, in order.
         weightings: how much each score counts, and as what.
@@ -49,6 +55,8 @@ class Objective:
     """
 
     discriminator_steps: int = 1
+    adversarial_weight: float = 1.0
+    normalised: bool = False
     terms: tuple[Term, ...] = ()
     augmentations: tuple[Augmentation, ...] = ()
     weightings: tuple[Weighting, ...] = ()
@@ -79,6 +87,11 @@ class Objective:
             raise ValueError(
                 "`discriminator_steps` must be at least 1. "
                 f"Received: discriminator_steps={self.discriminator_steps}"
+            )
+        if not self.adversarial_weight >= 0 or math.isinf(self.adversarial_weight):
+            raise ValueError(
+                "`adversarial_weight` must be a number of at least 0. "
+                f"Received: adversarial_weight={self.adversarial_weight}"
             )
 
     @property

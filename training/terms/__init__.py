@@ -17,7 +17,11 @@ from ganapp.training.terms.historical_average import HistoricalAverage
 from ganapp.training.terms.mismatched_pairs import MismatchedPairs
 from ganapp.training.terms.mutual_information import MutualInformation
 from ganapp.training.terms.orthogonal import Orthogonal
-from ganapp.training.terms.reconstruction import GradientDifference, Reconstruction
+from ganapp.training.terms.reconstruction import (
+    FeatureReconstruction,
+    GradientDifference,
+    Reconstruction,
+)
 
 TERMS = Registry(
     "term",
@@ -28,7 +32,7 @@ TERMS = Registry(
         *(FeatureMatching, PullingAway),
         HistoricalAverage,
         AuxiliaryClassifier,
-        *(Reconstruction, GradientDifference),
+        *(Reconstruction, FeatureReconstruction, GradientDifference),
         MutualInformation,
         MismatchedPairs,
     ],

@@ -8,13 +8,15 @@ down to it.
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tensorflow as tf
 
+from ganapp.models.tensors import FEATURES
 from ganapp.training.extensions import check_range
 from ganapp.training.terms.base import Tensors, Term
 
+COMPARATOR = "comparator"  # the companion, whose output of an example is `features`
 SCALES = "x_"  # begins the name of an example at another scale
 
 
@@ -90,6 +92,28 @@ class Reconstruction(Term):
 
     def per_example(self, critic, real, fake, draw, state=None):
         return tf.add_n([_mean(tf.abs(x - made) ** self.power) for x, made in pairs(real, fake)])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureReconstruction(Term):
+    """The squared difference of what a frozen network says of a generated and of the row's example.
+
+    The network is the companion `comparator`, its output `features` of any shape. A mean over
+    entries, so that one weight serves every layer; of layers of different scale it does with
+    `normalised` terms.
+    """
+
+    name = "feature_reconstruction"
+    reference = "Dosovitskiy and Brox, 2016, arXiv:1602.02644"
+    formula = "weight * E mean (C(x) - C(G))^2"
+    players = ("generator",)
+    paired = True
+    calls: ClassVar[tuple[str, ...]] = (COMPARATOR,)
+
+    def per_example(self, critic, real, fake, draw, state=None):
+        comparator = critic.companions[COMPARATOR]
+        wanted = tf.stop_gradient(comparator(real)[FEATURES])
+        return _mean((wanted - comparator(fake)[FEATURES]) ** 2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

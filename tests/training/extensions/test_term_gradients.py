@@ -96,7 +96,8 @@ def check_gradient(layers, term, player="discriminator"):
         made = generator(latents) if player == "generator" else examples(2)
         fake = {"x": made, "label": tf.gather(label, [1, 1, 0])}
         draw = FixedDraws(3, dtype="float64")
-        critic = critic_of(discriminate, networks=networks)
+        comparator = {"comparator": lambda given: {"features": tf.sin(given["x"])}}
+        critic = critic_of(discriminate, networks=networks, companions=comparator)
         return getattr(term, f"{player}_term")(critic, real, fake, draw)
 
     @tf.function(autograph=False)

@@ -37,7 +37,7 @@ class ClassifierSpace:
 
     It is trained once, on uint8 images `(n, height, width, channels)` with labels int `(n,)` of at
     least two classes, and kept in the folder `cache` under the hash of data and settings. It tells
-    classes, too: its last layer is linear in these features.
+    classes, too: its last layer is linear in these features. `network` is the whole of it.
 
     Raises:
         ValueError: no images, no labels, or a single class.
@@ -74,6 +74,7 @@ class ClassifierSpace:
             logging.getLogger("ganapp").info("Training the classifier of the evaluation.")
             model = train_classifier(train, places, classes=len(counts), seed=seed)
             save_arrays(path, *model.get_weights())
+        self.network = model
         self._body = keras.Model(model.input, model.get_layer("features").output)
         self._kernel, self._bias = (
             np.asarray(w, np.float64) for w in model.get_layer("logits").get_weights()
@@ -113,24 +114,31 @@ def build_classifier(shape: tuple[int, ...], classes: int, *, seed: int) -> kera
         start = keras.initializers.HeNormal(seed=next(seeds))
         return keras.layers.Dense(units, activation, kernel_initializer=start, name=name)
 
-    image = keras.Input(shape)
+    image = keras.Input(shape, name="image")
     x, channels = image, 32
-    for _ in range(3):
+    for place in (1, 2, 3):
         start = keras.initializers.HeNormal(seed=next(seeds))
         x = keras.layers.Conv2D(
-            channels, 3, padding="same", use_bias=False, kernel_initializer=start
+            channels,
+            3,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=start,
+            name=f"convolution_{place}",
         )(x)
-        x = keras.layers.BatchNormalization(momentum=0.9)(x)
-        x = keras.layers.ReLU()(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"normalisation_{place}")(x)
+        x = keras.layers.ReLU(name=f"maps_{place}")(x)
         if min(x.shape[1:3]) >= 4:
-            x = keras.layers.MaxPooling2D(2, padding="same")(x)
+            x = keras.layers.MaxPooling2D(2, padding="same", name=f"pooling_{place}")(x)
         channels = 64
+    halvings = 0
     while x.shape[1] * x.shape[2] > 64:  # of large images, or the dense layer would hold millions
-        x = keras.layers.AveragePooling2D(2, padding="same")(x)
-    x = keras.layers.Flatten()(x)
-    x = keras.layers.Dropout(0.3, seed=next(seeds))(x)
+        x = keras.layers.AveragePooling2D(2, padding="same", name=f"averages_{halvings}")(x)
+        halvings += 1
+    x = keras.layers.Flatten(name="flat")(x)
+    x = keras.layers.Dropout(0.3, seed=next(seeds), name="dropout")(x)
     x = dense(WIDTH, "relu", "features")(x)
-    return keras.Model(image, dense(classes, None, "logits")(x))
+    return keras.Model(image, dense(classes, None, "logits")(x), name="classifier")
 
 
 def train_classifier(

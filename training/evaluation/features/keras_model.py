@@ -60,30 +60,49 @@ class KerasSpace:
 
 
 def _keras_model(file: Path, layer: str):
+    model = load_layer(
+        file, layer, path="evaluation.features.path", key="evaluation.features.layer"
+    )
+    return lambda batch: model(batch, training=False), tuple(model.inputs[0].shape)
+
+
+def load_layer(file: Path, layer: str, *, path: str, key: str) -> keras.Model:
+    """A layer of the model in a `.keras` file as a network of the model's one input.
+
+    Args:
+        file: written by Keras.
+        layer: its name; the model's output when empty.
+        path, key: the settings that name the file and the layer, for the sentences.
+
+    Raises:
+        ValueError: no such file or layer, code that may not be trusted, several inputs or outputs.
+    """
     try:
         model = keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # a lambda, an unknown class, a damaged file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "damaged"
         raise ValueError(
-            "`evaluation.features.path` must be a whole `.keras` file without lambda layers or "
-            f"unregistered classes. Received: path={str(file)!r} ({reason})"
+            f"`{path}` must be a whole `.keras` file without lambda layers or "
+            f"unregistered classes. Received: {path.split('.')[-1]}={str(file)!r} ({reason})"
         ) from error
+    return layer_of(model, layer, path=path, key=key)
+
+
+def layer_of(model: keras.Model, layer: str, *, path: str, key: str) -> keras.Model:
+    """A layer of a model as a network, see `load_layer`."""
     if layer:
         names = [each.name for each in getattr(model, "layers", [])]
         if layer not in names:
-            raise ValueError(
-                f"`evaluation.features.layer` must be one of {names}. Received: layer={layer!r}"
-            )
+            raise ValueError(f"`{key}` must be one of {names}. Received: layer={layer!r}")
     inputs = getattr(model, "inputs", None) or []
     outputs = [model.get_layer(layer).output] if layer else getattr(model, "outputs", None) or []
-    if len(inputs) != 1 or len(outputs) != 1:
+    if len(inputs) != 1 or len(outputs) != 1 or isinstance(outputs[0], list | tuple | dict):
         raise ValueError(
-            "`evaluation.features.path` must be a functional or sequential model with one input "
+            f"`{path}` must be a functional or sequential model with one input "
             f"and one output. Received: {len(inputs)} inputs and {len(outputs)} outputs"
         )
     # Made anew: a model that was built on a list of one input wants a list.
-    model = keras.Model(inputs[0], outputs[0])
-    return lambda batch: model(batch, training=False), tuple(inputs[0].shape)
+    return keras.Model(inputs[0], outputs[0])
 
 
 def _saved_model(folder: Path, output: str):

@@ -8,6 +8,7 @@ from ganapp.training.evaluation.metrics.conditional_energy import CONDITIONAL_EN
 from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
+from ganapp.training.evaluation.metrics.inversion import INVERSION
 from ganapp.training.evaluation.metrics.kernel_distance import KERNEL_DISTANCE
 from ganapp.training.evaluation.metrics.lost_tails import LOST_TAILS
 from ganapp.training.evaluation.metrics.memorisation import AUTHENTICITY, DUPLICATES, MEMORISED
@@ -48,6 +49,7 @@ METRICS: list[Metric] = [
     TRANSFER_ACCURACY,
     CLASS_SCORE,
     CONDITIONAL_ENERGY,
+    INVERSION,
     SLICED_WASSERSTEIN,
     PYRAMID_WASSERSTEIN,
     EXACT_WASSERSTEIN,
