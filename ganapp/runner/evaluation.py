@@ -13,7 +13,9 @@ from rich.table import Table
 from ganapp.config.members import option_names
 from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
+from ganapp.models.gan import GAN
 from ganapp.models.tensors import Tensors
+from ganapp.runner.codes import CodeReader, codes_of
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
 from ganapp.runner.saved_runs import HasGenerator, check_comparable, load_networks
@@ -88,10 +90,16 @@ def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarr
 
 
 def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndarray]:
-    step = load_networks(experiment.gan, run, which)
+    step = load_evaluated(experiment.gan, run, which)
     evaluation = experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
     return {"step": step, **report_on(experiment, experiment.evaluator, samples)}, samples
+
+
+def load_evaluated(gan: GAN, run: Run, which: str) -> int:
+    """Fills what a report is on from a checkpoint, the network that reads codes too; its step."""
+    reader = CodeReader.of(gan)
+    return load_networks(gan, run, which, ("ema_generator", *(reader.parts if reader else ())))
 
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:
@@ -103,9 +111,10 @@ def requested_labels(experiment: Experiment) -> np.ndarray | None:
 
 
 def report_on(experiment: Experiment, evaluator: Evaluator, samples: np.ndarray) -> Json:
-    """A report on `generate_samples`, with the requested classes and paths between latents."""
+    """A report on `generate_samples`, with requested classes, paths between latents, and codes."""
     labels, paths = requested_labels(experiment), latent_paths(experiment)
-    return evaluator.report(samples, labels=labels, paths=paths).as_dict()
+    codes = codes_of(experiment.gan, experiment.spec)
+    return evaluator.report(samples, labels=labels, paths=paths, codes=codes).as_dict()
 
 
 def latent_paths(experiment: Experiment) -> Paths:

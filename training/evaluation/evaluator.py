@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.evaluation.checks import NotComputable, check_labels, check_samples
 from ganapp.training.evaluation.metric import (
+    Codes,
     Comparison,
     EvaluationData,
     Metric,
@@ -149,7 +150,7 @@ class Evaluator:
     @property
     def keys(self) -> tuple[set[str], set[str]]:
         """Figures that `evaluate` gives, and those that a report on any generator holds."""
-        whole = [metric for metric in self.metrics if metric.needs != "labels"]
+        whole = [metric for metric in self.metrics if metric.needs not in ("labels", "codes")]
         always, in_report = (
             {key for m in some for key in m.figures} for some in (self._always, whole)
         )
@@ -169,7 +170,12 @@ class Evaluator:
         return self._compute(self._in_training, self._sample_set(samples), self._reference()).values
 
     def report(
-        self, samples: ArrayLike, *, labels: np.ndarray | None = None, paths: Paths | None = None
+        self,
+        samples: ArrayLike,
+        *,
+        labels: np.ndarray | None = None,
+        paths: Paths | None = None,
+        codes: Codes | None = None,
     ) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
@@ -182,8 +188,9 @@ class Evaluator:
             samples: as for `evaluate`.
             labels: int `(n,)`, the classes that were requested, if any were.
             paths: of their generator, for the path length.
+            codes: likewise, where a network reads them back.
         """
-        given = self._sample_set(samples, labels, paths)
+        given = self._sample_set(samples, labels, paths=paths, codes=codes)
         header = self._header(len(given))
         matched = header["counts"]["matched"]
         columns = {
@@ -251,11 +258,11 @@ class Evaluator:
         return training_neighbours(self.data)(features)
 
     def _sample_set(
-        self, samples: ArrayLike, labels: ArrayLike | None = None, paths: Paths | None = None
+        self, samples: ArrayLike, labels: ArrayLike | None = None, **generator: object
     ) -> SampleSet:
         checked = check_samples(self.spec, "samples", samples)
         labels = check_labels("labels", labels, len(checked))
-        return SampleSet(checked, neighbours=self.data.neighbours, labels=labels, paths=paths)
+        return SampleSet(checked, neighbours=self.data.neighbours, labels=labels, **generator)
 
     def _reference(self) -> SampleSet:
         return self.data.train if self.reference == "train" else self.data.everything

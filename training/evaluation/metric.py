@@ -25,6 +25,7 @@ from ganapp.training.evaluation.features.spaces import (
     TrainingData,
     plain_space,
 )
+from ganapp.training.priors.base import Prior
 from ganapp.training.rows_on_disk import Joined, join_rows, take_rows
 
 Values = dict[str, float | NotComputable]
@@ -60,6 +61,26 @@ class Paths:
     generate: Callable[[object], np.ndarray]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Codes:
+    """The codes of a generator and the network that reads them back.
+
+    Args:
+        priors: of each code by name.
+        draw: `(count, seed)` -> codes by name `(count, size)` and the samples made of them, in user
+            units.
+        guess: samples in user units -> the likeliest codes by name.
+        bounds: samples and their codes -> log Q(c | x) + H(c) by name, nats `(n,)`.
+        model_units: samples in user units -> as networks take them.
+    """
+
+    priors: Mapping[str, Prior]
+    draw: Callable[[int, int], tuple[dict[str, np.ndarray], np.ndarray]]
+    guess: Callable[[np.ndarray], dict[str, np.ndarray]]
+    bounds: Callable[[np.ndarray, Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+    model_units: Callable[[np.ndarray], np.ndarray]
+
+
 class Cache(dict[Hashable, object]):
     """Values that are computed at most once, by key."""
 
@@ -80,6 +101,7 @@ class SampleSet:
         labels: int `(n,)`, the classes of real examples (below 0 where not known) or those that
             were requested.
         paths: of the samples' generator.
+        codes: likewise, where a network reads them.
     """
 
     def __init__(
@@ -90,10 +112,11 @@ class SampleSet:
         store: FeatureStore | None = None,
         labels: np.ndarray | None = None,
         paths: Paths | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self.samples, self.labels = samples, labels
         self.neighbours = neighbours
-        self.paths = paths
+        self.paths, self.codes = paths, codes
         self.cache = Cache()
         self._store = store or FeatureStore(None)
 
@@ -109,18 +132,22 @@ class SampleSet:
         if len(self) <= most:
             return self
         return self.cache.once(
-            ("part", most, seed), lambda: self.drawn(most, seed, paths=self.paths)
+            ("part", most, seed),
+            lambda: self.drawn(most, seed, paths=self.paths, codes=self.codes),
         )
 
-    def drawn(self, count: int, seed: int, *, paths: Paths | None = None) -> "SampleSet":
-        """`count` of these samples at random: they may come sorted by class or mode."""
+    def drawn(self, count: int, seed: int, **generator: object) -> "SampleSet":
+        """`count` of these samples at random: they may come sorted by class or mode.
+
+        `generator`: what they keep of theirs, `paths` and `codes`; nothing where none is given.
+        """
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return SampleSet(
             take_rows(self.samples, chosen),
             neighbours=self.neighbours,
             store=self._store,
             labels=None if self.labels is None else self.labels[chosen],
-            paths=paths,
+            **generator,
         )
 
     def features(self, space: FeatureSpace) -> np.ndarray:
@@ -337,7 +364,7 @@ class Metric:
     most: int | None = None
     when: When = "always"
     costly: bool = False
-    needs: Literal["paths", "labels"] | None = None
+    needs: Literal["paths", "labels", "codes"] | None = None
     perfect: Callable[[EvaluationData], SampleSet] | None = None
     note: Callable[[ReportData], Sequence[str]] | None = None
     veto: Callable[[ReportData], str | None] | None = None

@@ -4,6 +4,7 @@ from ganapp.training.evaluation.metric import Metric
 from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
 from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
 from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
+from ganapp.training.evaluation.metrics.codes import CODE_ACCURACY, CODE_INFORMATION
 from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
@@ -45,6 +46,8 @@ METRICS: list[Metric] = [
     ASKED_ACCURACY,
     CLASS_COVERAGE,
     TRANSFER_ACCURACY,
+    CODE_ACCURACY,
+    CODE_INFORMATION,
     CLASS_SCORE,
     SLICED_WASSERSTEIN,
     PYRAMID_WASSERSTEIN,
