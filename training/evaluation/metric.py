@@ -185,6 +185,8 @@ class EvaluationData:
             share.
         train_labels: int `(n,)`, for the class figures; below 0 where not known.
         held_out_labels: int `(h,)`, for the classifier's accuracy.
+        held_out_factors: what is known of the held-out examples, the level of each factor int
+            `(h,)` by name.
         modes: of a known mixture.
         channel_images: the grey images that the channels of a stack are drawn from.
         neighbours: k of the nearest-neighbour metrics.
@@ -205,6 +207,7 @@ class EvaluationData:
         held_out: ArrayLike | None = None,
         train_labels: ArrayLike | None = None,
         held_out_labels: ArrayLike | None = None,
+        held_out_factors: Mapping[str, np.ndarray] | None = None,
         modes: Mixture | None = None,
         channel_images: ArraySource | None = None,
         neighbours: int = 5,
@@ -218,6 +221,7 @@ class EvaluationData:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
         self.spec, self.modes, self.channel_images, self.seed = spec, modes, channel_images, seed
         self.neighbours, self.components = neighbours, components
+        self.held_out_factors = dict(held_out_factors or {})
         self.cache = Cache()
         store = FeatureStore(folder)
 

@@ -6,6 +6,7 @@ from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
 from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
 from ganapp.training.evaluation.metrics.codes import CODE_ACCURACY, CODE_INFORMATION
 from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
+from ganapp.training.evaluation.metrics.disentanglement import DISENTANGLEMENT
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
 from ganapp.training.evaluation.metrics.kernel_distance import KERNEL_DISTANCE
@@ -48,6 +49,7 @@ METRICS: list[Metric] = [
     TRANSFER_ACCURACY,
     CODE_ACCURACY,
     CODE_INFORMATION,
+    DISENTANGLEMENT,
     CLASS_SCORE,
     SLICED_WASSERSTEIN,
     PYRAMID_WASSERSTEIN,
