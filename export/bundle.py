@@ -81,6 +81,8 @@ class Bundle(GeneratorInputs):
             data specification under `data`), `configuration`, `report` (`best` and
             `last`, each with its `step` and its `figures` by key), `step` (generator updates).
         picture: a PIL image of samples, saved beside the card; `None` for none.
+        codes: what a person sets of the latents, as serving.json lists it: `name`, `kind`
+            (`"category"`, `"bit"` or `"number"`), `latent`, `start`, `size`, `minimum`, `maximum`.
         judge: samples `(n, *shape)` in user units -> evaluation figures by key, among them
             `coverage` and `frechet_distance` where there are such; `None` where nothing is judged.
 
@@ -102,6 +104,7 @@ class Bundle(GeneratorInputs):
     transform: Mapping[str, object] = dataclasses.field(default_factory=dict)
     facts: Json = dataclasses.field(default_factory=dict)
     picture: "Image | None" = None
+    codes: Sequence[Json] = ()
     judge: Callable[[np.ndarray], dict[str, float]] | None = None
     inputs: tuple[Input, ...] = dataclasses.field(init=False)
     shape: tuple[int, ...] = dataclasses.field(init=False)

@@ -80,6 +80,7 @@ def serving_document(bundle: Bundle, *, name: str, artefacts: Mapping[str, str])
             "truncates": "truncation" in bundle.options,
             "noise_size": bundle.noise_size,
             "classes": class_names(bundle),
+            "codes": [dict(each) for each in bundle.codes],
         },
         "units": units_of(bundle),
         "columns": columns_of(bundle),

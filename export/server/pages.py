@@ -11,7 +11,7 @@ import datetime
 import io
 import math
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from starlette.requests import Request
@@ -29,7 +29,14 @@ from ganapp.export.server.context import (
 from ganapp.export.server.errors import InvalidArgument, NotFound
 from ganapp.export.server.middleware import CARD_POLICY
 from ganapp.export.server.rest import as_columns, columns, signature_name
-from ganapp.export.server.servable import AS_DRAWN, CHANNELS, Servable, picture, pixel_levels
+from ganapp.export.server.servable import (
+    AS_DRAWN,
+    CHANNELS,
+    Servable,
+    picture,
+    pixel_levels,
+    requested_codes,
+)
 from ganapp.export.server.spec import Arrays, ServingSpec
 from ganapp.export.server.tensors import (
     Json,
@@ -74,6 +81,7 @@ class SampleQuery:
     seed: int  # of the latents, 0 to `LARGEST_SEED`
     classes: tuple[int, ...] = (AS_DRAWN,)  # number of each class to draw; -1 as they come
     truncation: float = 1.0  # 0 to 1
+    codes: Mapping[str, float] = dataclasses.field(default_factory=dict)  # values of those given
 
 
 def sample_parameters(limits: Limits) -> JsonObject:
@@ -82,6 +90,7 @@ def sample_parameters(limits: Limits) -> JsonObject:
         "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
         "class": {"type": "string"},
         "truncation": {"type": "number", "minimum": 0, "maximum": 1},
+        "code": {"type": "array", "items": {"type": "string"}},
     }
 
 
@@ -94,7 +103,7 @@ def walk_parameters(limits: Limits) -> JsonObject:
 def read_sample_query(
     request: Request, servable: Servable, limits: Limits, *, count: int = 16
 ) -> SampleQuery:
-    """`count`, `seed`, `class` and `truncation` of a query."""
+    """`count`, `seed`, `class`, `truncation` and each `code` of a query."""
     query = request.query_params
     latent = servable.spec.latent
     classes = _classes(query.get("class", ""), tuple(latent.classes))
@@ -110,7 +119,28 @@ def read_sample_query(
         seed=whole_number(query.get("seed", "0"), "seed", least=0, most=LARGEST_SEED),
         classes=classes,
         truncation=truncation,
+        codes=_codes(query.getlist("code"), servable.spec),
     )
+
+
+def _codes(settings: Sequence[str], spec: ServingSpec) -> dict[str, float]:
+    """The values that settings such as `digit=3` give to codes."""
+    known, found = [code.name for code in spec.latent.codes], {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if name not in known or name in found or not math.isfinite(value):
+            names = ", ".join(known) or "which this model has none of"
+            raise InvalidArgument(
+                f"`code` must be NAME=NUMBER, each name once, of {names}. "
+                f"Received: {shown(setting)}"
+            )
+        found[name] = value
+    requested_codes(spec, found)
+    return found
 
 
 def _classes(text: str, names: tuple[str, ...]) -> tuple[int, ...]:
@@ -275,6 +305,7 @@ async def draw_samples(
             "truncation": (query.truncation, "DT_FLOAT"),
         }
         inputs = {name: to_array(*value) for name, value in values.items() if name in known}
+        inputs |= {name: np.array(value, np.float32) for name, value in query.codes.items()}
         inputs |= _repeat(observations, query.count, context.limits)
         return await context.predict(request, servable, drawing, inputs)
 

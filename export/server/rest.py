@@ -210,7 +210,7 @@ def columns(value: Json, signature: Signature) -> Arrays:
     """Tensors of the columnar format: an object by input name, or the only input's value."""
     if not isinstance(value, dict) or is_base64(value):
         value = {_only_input(signature, "inputs"): value}
-    missing = [name for name in _required(signature) if name not in value]
+    missing = [name for name in signature.required if name not in value]
     if missing:
         raise InvalidArgument(
             f"Missing input in the object 'inputs': expected {', '.join(missing)}. "
@@ -233,7 +233,7 @@ def rows(value: Json, signature: Signature) -> Arrays:
         only = _only_input(signature, "instances")
         return {only: _tensor(value, only, signature)}
     keys = value[0].keys() if named[0] else set()
-    required = set(_required(signature))
+    required = set(signature.required)
     for index, row in enumerate(value):
         if (
             not named[index]
@@ -245,10 +245,6 @@ def rows(value: Json, signature: Signature) -> Arrays:
                 f"{', '.join(signature.inputs)}, the same in every row. Received: {shown(row)}"
             )
     return {name: _tensor([row[name] for row in value], name, signature) for name in keys}
-
-
-def _required(signature: Signature) -> list[str]:
-    return [name for name in signature.inputs if name not in signature.defaults]
 
 
 def _only_input(signature: Signature, key: str) -> str:

@@ -2,9 +2,10 @@
 
 import asyncio
 import concurrent.futures
+import dataclasses
 import io
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ from ganapp.export.server.spec import (
     DATA_TYPES,
     Arrays,
     BrokenVersion,
+    Code,
     ServingSpec,
     Signature,
     TensorInfo,
@@ -72,6 +74,11 @@ class Servable:
         # What a later export may offer besides is not offered, rather than answered wrongly.
         self.signatures = {k: of for k, of in spec.signatures.items() if k in self._handlers}
         _check_signatures(spec, self.signatures)
+        self.signatures |= {
+            name: with_codes(self.signatures[name], spec)
+            for name in (spec.drawing, f"{spec.drawing}_png")
+            if name in self.signatures
+        }
         self._batcher = Batcher(engine.generate, batching, hooks)
         # Latents and pictures: milliseconds of numpy that the event loop is spared.
         self._helper = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="helper")
@@ -188,6 +195,7 @@ class Servable:
         last = len(self.spec.latent.classes) - 1
         class_ = int(_scalar(inputs, "class", AS_DRAWN, last, AS_DRAWN))
         truncation = _scalar(inputs, "truncation", 0, 1, 1.0)
+        codes = requested_codes(self.spec, inputs)
         self._batcher.admit(count, deadline)
         if self._drawing and self._drawing + count > self._batcher.capacity:
             raise Overloaded(
@@ -195,7 +203,9 @@ class Servable:
             )
         self._drawing += count
         try:
-            drawn = await self._in_thread(self._sampler.inputs, count, seed, class_, truncation)
+            drawn = await self._in_thread(
+                self._sampler.inputs, count, seed, class_, truncation, codes
+            )
         finally:
             self._drawing -= count
         samples = await self._batcher.submit(drawn | observations, deadline)
@@ -241,12 +251,18 @@ class Sampler:
         self._inputs = expected
 
     def inputs(
-        self, count: int, seed: int, class_: int = AS_DRAWN, truncation: float = 1.0
+        self,
+        count: int,
+        seed: int,
+        class_: int = AS_DRAWN,
+        truncation: float = 1.0,
+        codes: Sequence[tuple[Code, float]] = (),
     ) -> Arrays:
         """Draws the inputs that can be drawn, float32 `(count, ...)` by name.
 
         The first rows are the same for every `count`. -1 is the class as drawn; `truncation` is 1
         as drawn, 0 the likeliest; either is without effect in a model that has no such thing.
+        `codes` have the same values in every row.
         """
         if not self._outputs:
             return {}
@@ -257,7 +273,13 @@ class Sampler:
         }
         with self._lock:
             drawn = self._draw(**{name: values[name] for name in self._inputs})
-        return {name: drawn[output] for name, output in self._outputs.items()}
+        found = {name: drawn[output] for name, output in self._outputs.items()}
+        for code, value in codes:
+            rows = found[code.latent] = np.array(found[code.latent])
+            category = code.kind == "category"
+            own = np.eye(code.size, dtype=np.float32)[int(value)] if category else value
+            rows[:, code.start : code.start + code.size] = own
+        return found
 
 
 def pixel_levels(x: np.ndarray) -> np.ndarray:
@@ -394,6 +416,31 @@ def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) ->
         )
 
 
+def with_codes(signature: Signature, spec: ServingSpec) -> Signature:
+    """A signature that draws, to which codes may be given too: only this server's, in no file."""
+    codes = {code.name: TensorInfo("DT_FLOAT", ()) for code in spec.latent.codes}
+    return dataclasses.replace(
+        signature, inputs={**signature.inputs, **codes}, drawn=frozenset(codes)
+    )
+
+
+def requested_codes(spec: ServingSpec, given: Mapping[str, object]) -> list[tuple[Code, float]]:
+    """The codes that have a value among named numbers, with it.
+
+    Raises:
+        InvalidArgument: one is out of range, or no whole number where it must be.
+    """
+    found = [(code, float(given[code.name])) for code in spec.latent.codes if code.name in given]
+    for code, value in found:
+        whole = code.kind != "number"
+        if not code.minimum <= value <= code.maximum or (whole and value != int(value)):
+            raise InvalidArgument(
+                f"`{code.name}` must be a {'whole ' if whole else ''}number from "
+                f"{code.minimum:g} to {code.maximum:g}. Received: {code.name}={value:g}"
+            )
+    return found
+
+
 def complete_inputs(
     signature: Signature, inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -403,7 +450,7 @@ def complete_inputs(
     the range for whole numbers, any real numbers for float32.
     """
     extra = sorted(set(inputs) - set(signature.inputs))
-    missing = sorted(set(signature.inputs) - set(inputs) - set(signature.defaults))
+    missing = sorted(set(signature.required) - set(inputs))
     if extra or missing:  # TF Serving's words
         sent, known = ",".join(sorted(inputs)), ",".join(sorted(signature.inputs))
         raise InvalidArgument(
@@ -414,6 +461,7 @@ def complete_inputs(
     return {
         name: _check_input(name, np.asarray(inputs.get(name, signature.defaults.get(name))), info)
         for name, info in signature.inputs.items()
+        if name in inputs or name not in signature.drawn
     }
 
 

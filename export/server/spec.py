@@ -23,6 +23,7 @@ LOADED = (".tflite", ".onnx")
 SAVED_MODEL = "saved_model.pb"
 LONGEST = 32 * 2**20  # bytes of serving.json: directions of a generator are a table of numbers
 KINDS = ("image", "vector", "table", "video")
+CODE_KINDS = ("category", "bit", "number")
 
 
 class BrokenVersion(ServerError):
@@ -71,6 +72,25 @@ class Signature:
     inputs: Mapping[str, TensorInfo]  # by name
     outputs: Mapping[str, TensorInfo]  # by name
     defaults: Mapping[str, Json]  # values of inputs that may be left out
+    drawn: frozenset[str] = frozenset()  # inputs that are drawn where they are left out
+
+    @property
+    def required(self) -> list[str]:
+        """The inputs that may not be left out."""
+        return [x for x in self.inputs if x not in self.defaults and x not in self.drawn]
+
+
+@dataclasses.dataclass(frozen=True)
+class Code:
+    """What a person sets of the latents: a category, a bit or a number."""
+
+    name: str
+    kind: str  # one of `CODE_KINDS`
+    latent: str  # the input of which it is a part
+    start: int  # the first of its coordinates there
+    size: int  # how many: of a category as many as there are, else 1
+    minimum: float
+    maximum: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +103,7 @@ class Latent:
     truncates: bool  # whether `truncation` has an effect
     noise_size: int  # how many uniform numbers make one row of all drawn inputs
     classes: tuple[str, ...]  # names of those that can be requested
+    codes: tuple[Code, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -210,6 +231,7 @@ def _parse(folder: Path, document: JsonObject) -> ServingSpec:
             truncates=bool(latent["truncates"]),
             noise_size=_whole([latent["noise_size"]], 0)[0],
             classes=tuple(str(name) for name in latent["classes"] or ()),
+            codes=_codes(document),
         ),
         units=dict(document["units"]),
         signatures=signatures,
@@ -231,6 +253,25 @@ def _inputs(document: JsonObject) -> tuple[Input, ...]:
             f"{', '.join(ROLES)}. Received: {listed!r:.200}"
         )
     return found
+
+
+def _codes(document: JsonObject) -> tuple[Code, ...]:
+    """What can be set of the latents; nothing in exports of before."""
+    sizes = {each.name: each.shape[0] for each in _inputs(document) if each.role == "latent"}
+    found = []
+    for listed in document["latent"].get("codes", []):
+        start, size = _whole([listed["start"], listed["size"]], 0)
+        low, high = float(listed["minimum"]), float(listed["maximum"])
+        code = Code(str(listed["name"]), listed["kind"], listed["latent"], start, size, low, high)
+        ranges = {"category": (0, size - 1), "bit": (0, 1), "number": (low, high)}
+        inside = code.latent in sizes and size >= 1 and start + size <= sizes[code.latent]
+        if not inside or ranges.get(code.kind) != (low, high) or not -np.inf < low < high < np.inf:
+            raise ValueError(
+                f"`codes` must be parts of the latents, their `kind` one of {CODE_KINDS}. "
+                f"Received: {listed!r:.200}"
+            )
+        found.append(code)
+    return tuple(found)
 
 
 def _signature(value: JsonObject) -> Signature:

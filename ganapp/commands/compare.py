@@ -100,12 +100,18 @@ def compare(
 
 def _evaluate(run: Run, evaluators: dict[str, Evaluator]) -> Evaluated:
     from ganapp.config.loading import load_saved
-    from ganapp.runner.evaluation import generate_samples, painter, report_on, requested_labels
-    from ganapp.runner.saved_runs import check_comparable, compose_run, data_changes, load_networks
+    from ganapp.runner.evaluation import (
+        generate_samples,
+        load_evaluated,
+        painter,
+        report_on,
+        requested_labels,
+    )
+    from ganapp.runner.saved_runs import check_comparable, compose_run, data_changes
 
     hint = f"Say where they are now by `data.path` in {run.config}."
     experiment = compose_run(run, load_saved(run.config), hint=hint)
-    step = load_networks(experiment.gan, run, "best")
+    step = load_evaluated(experiment.gan, run, "best")
     check_comparable(experiment, run)
     source, evaluation = experiment.source, experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)

@@ -86,6 +86,7 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     """
     start_tensorflow()
     from ganapp.runner import saved_runs
+    from ganapp.runner.codes import CodeReader
     from ganapp.runner.diagnosis import examiner, impossible_alarms
     from ganapp.training.diagnostics.alarms import find_alarms
     from ganapp.training.files import write_atomically
@@ -93,8 +94,10 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     config = saved_runs.moved_config(run, overrides, data)
     experiment = saved_runs.compose_run(run, config)
     saved_runs.check_comparable(experiment, run)
-    players = ("generator", "discriminator")
-    step = saved_runs.load_networks(experiment.gan, run, names=players)
+    networks = {"generator", "discriminator"}
+    if (reader := CodeReader.of(experiment.gan)) is not None:
+        networks |= set(reader.parts)
+    step = saved_runs.load_networks(experiment.gan, run, names=sorted(networks))
     snapshot = examiner(experiment, run, POINTS, SEED).snapshot()
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)

@@ -67,6 +67,7 @@ def export(
     from ganapp.export.package import export as export_bundle
     from ganapp.runner.evaluation import generate_samples, painter
     from ganapp.runner.saved_runs import moved_config, open_generator
+    from ganapp.training.priors.codes import controls_of
 
     try:
         chosen_formats(chosen)
@@ -95,6 +96,7 @@ def export(
             "checkpoint": checkpoint,
         },
         picture=painter(generator.data)(shown),
+        codes=[dataclasses.asdict(each) for each in controls_of(gan.prior).values()],
         judge=figures,
     )
     if frames is not None:

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from ganapp.models.tensors import Tensors
     from ganapp.runner.saved_runs import Generator
     from ganapp.training.data import DataSpec
+    from ganapp.training.priors.codes import Control
 
 GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
+SLOW_MILLISECONDS = 700  # a frame of a category
+SWEPT_ROWS, SWEPT_VALUES = 8, 9  # of a sweep: samples, values of a number
+SWEEP_WIDTH = 640  # pixels that its images have side by side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of a picture, by its channels
 EVERY_CLASS = "all"
 
@@ -45,7 +49,10 @@ def sample(
             "folder/ for single pictures.",
         ),
     ],
-    count: Annotated[int, typer.Option(help="How many samples.")] = 64,
+    count: Annotated[
+        int | None,
+        typer.Option(help="How many samples, or rows of a sweep.", show_default="64, of a sweep 8"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
     truncation: Annotated[
         float,
@@ -60,6 +67,21 @@ def sample(
             "--class",
             metavar="CLASS",
             help="Name or number of a class, or 'all' for --count of each, a row per class.",
+        ),
+    ] = None,
+    codes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--code",
+            metavar="NAME=VALUE",
+            help="Sets a code that the prior names: digit=3, style.0=0.5. May be repeated.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="All values of a code: columns of images (.png), or frames (.gif).",
         ),
     ] = None,
     stages: Annotated[
@@ -82,6 +104,8 @@ def sample(
             f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
             f"Received: {path}"
         )
+    if count is None:
+        count = SWEPT_ROWS if sweep is not None else 64
     if count < 1:
         raise UserError(f"`--count` must be at least 1. Received: {count}")
     if not 0 <= seed < 2**31:
@@ -95,6 +119,11 @@ def sample(
         check_out_folder(path)
     if stages and kind != ".png":
         raise UserError(f"`--stages` draws a picture: `--out` must end in .png. Received: {path}")
+    if sweep is not None and (kind not in SWEEPS or stages):
+        raise UserError(
+            "`--sweep` draws a picture of its own: `--out` must end in .png or .gif, without "
+            f"`--stages`. Received: {path}"
+        )
     start_tensorflow()
     from ganapp.runner.saved_runs import open_generator
     from ganapp.training.files import write_atomically
@@ -108,6 +137,8 @@ def sample(
         )
     _check_kind(generator.spec, path, folder)
     labels = requested_classes(generator, classes, count)
+    values = requested_codes(generator, codes or [])
+    swept = None if sweep is None else swept_code(generator, sweep, values, kind)
     draw = Draw(
         generator=generator,
         count=count if labels is None else len(labels),
@@ -115,12 +146,15 @@ def sample(
         truncation=truncation,
         labels=labels,
         columns=count if classes == EVERY_CLASS else None,
+        codes=values,
     )
     try:
         if folder:
             _write_pictures(draw, path)
         elif stages:
             write_atomically(path, _stages_png(draw))
+        elif swept is not None:
+            write_atomically(path, SWEEPS[kind](draw, swept))
         else:
             write_atomically(path, WRITERS[kind](draw))
     except OSError as error:
@@ -128,6 +162,9 @@ def sample(
     how = "" if truncation == 1 else f", truncation {truncation:g}"
     if classes is not None:
         how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
+    how += "".join(f", {each.name} {value:g}" for each, value in values)
+    if swept is not None:
+        how += f", each at all values of {swept.name}"
     many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
     say(f"{path}: {many} of step {step:,}, seed {seed}{how}.")
 
@@ -140,6 +177,7 @@ class Draw:
         truncation: 1 for latents as the prior has them, 0 for the likeliest (`Prior.truncate`).
         labels: int `(count,)`, the classes to ask for; `None` for those that are drawn.
         columns: of a picture; `None` for a square one.
+        codes: what is set of the codes, with its value; the others are drawn.
     """
 
     generator: Generator
@@ -148,11 +186,13 @@ class Draw:
     truncation: float
     labels: np.ndarray | None
     columns: int | None
+    codes: Sequence[tuple[Control, float]] = ()
 
     def inputs(self, seed: int) -> Tensors:
         """Inputs of the generator by name."""
         gan = self.generator.gan
-        return gan.truncate(gan.inputs(self.count, seed=seed, label=self.labels), self.truncation)
+        drawn = gan.inputs(self.count, seed=seed, label=self.labels)
+        return with_codes(gan.truncate(drawn, self.truncation), self.codes)
 
     def samples(self, inputs: Tensors | None = None) -> np.ndarray:
         """The averaged generator's samples of given inputs, or of its own, in user units."""
@@ -193,6 +233,65 @@ def requested_classes(generator: Generator, classes: str | None, count: int) -> 
             f"Received: {classes!r}.{hint}"
         )
     return np.full(count, numbers[classes])
+
+
+def requested_codes(
+    generator: Generator, settings: Sequence[str]
+) -> tuple[tuple[Control, float], ...]:
+    """What each `NAME=VALUE` sets of the codes, with its value."""
+    found: dict[str, tuple[Control, float]] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        control = _control(generator, "--code", name.strip())
+        if name in found or not equals:
+            fault = "once" if equals else "NAME=VALUE"
+            raise UserError(f"`--code` must set each code {fault}. Received: {setting!r}")
+        try:
+            found[name] = control, control.parse(text.strip())
+        except ValueError as error:
+            raise UserError(f"`--code {name}` must be {error}") from error
+    return tuple(found.values())
+
+
+def swept_code(
+    generator: Generator, name: str, set_to: Sequence[tuple[Control, float]], kind: str
+) -> Control:
+    """The code whose values are all drawn."""
+    control = _control(generator, "--sweep", name)
+    if any(each.name == name for each, _ in set_to):
+        raise UserError(f"`--sweep {name}` goes through all values, so `--code` cannot set one.")
+    if kind == ".png" and generator.spec.kind != "image":
+        raise UserError(
+            f"`--sweep` draws images as .png; the {generator.spec.kind}s of "
+            f"{generator.spec.name!r} as frames of a .gif."
+        )
+    return control
+
+
+def _control(generator: Generator, option: str, name: str) -> Control:
+    from ganapp.training.messages import did_you_mean, join_names
+    from ganapp.training.priors.codes import controls_of
+
+    known = controls_of(generator.gan.prior)
+    if not known:
+        raise UserError(
+            f"`{option}` is for a run whose prior names codes (`generator.prior.codes`). "
+            f"Received: {name!r} for a run without"
+        )
+    if name not in known:
+        raise UserError(
+            f"`{option}` must name one of {join_names([*known])}. Received: {name!r}."
+            f"{did_you_mean(name, known)}"
+        )
+    return known[name]
+
+
+def with_codes(inputs: Tensors, codes: Sequence[tuple[Control, float]]) -> Tensors:
+    """Inputs of which parts of codes have these values in every row."""
+    changed = dict(inputs)
+    for control, value in codes:
+        changed[control.latent] = control.put(changed[control.latent], value)
+    return changed
 
 
 def _check_kind(spec: DataSpec, out: Path, folder: bool) -> None:
@@ -269,6 +368,38 @@ def _stages_png(draw: Draw) -> bytes:
     return buffer.getvalue()
 
 
+def _sweep_png(draw: Draw, control: Control) -> bytes:
+    """A row for each sample, a column for each value of a code; the rest of the latent stays."""
+    from ganapp.training.evaluation.pictures import image_grid, panels
+
+    values, rows = control.values(SWEPT_VALUES), draw.inputs(draw.seed)
+    scale = max(1, SWEEP_WIDTH // (len(values) * draw.generator.spec.shape[1]))
+    columns = [
+        image_grid(draw.samples(with_codes(rows, [(control, value)])), 1, scale) for value in values
+    ]
+    buffer = io.BytesIO()
+    titles = [f"{value:g}" for value in values]
+    panels([panels(columns, titles)], [control.name]).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _sweep_gif(draw: Draw, control: Control) -> bytes:
+    """A frame for each value of a code, of numbers there and back; the rest of the latent stays."""
+    from ganapp.training.evaluation.pictures import animated, panels
+
+    number = control.kind == "number"
+    values, rows = control.values(GIF_FRAMES), draw.inputs(draw.seed)
+    frames = [
+        panels(
+            [draw.picture(draw.samples(with_codes(rows, [(control, value)])))],
+            [f"{control.name} {value:.2f}" if number else f"{control.name} {value}"],
+        )
+        for value in values
+    ]
+    back = frames[-2:0:-1] if number else []
+    return animated(frames + back, milliseconds=GIF_MILLISECONDS if number else SLOW_MILLISECONDS)
+
+
 def _enlarge(images: np.ndarray, height: int, width: int) -> np.ndarray:
     """Images whose pixels are repeated to at least these sides, cropped to them."""
     rows, columns = -(-height // images.shape[1]), -(-width // images.shape[2])
@@ -302,4 +433,5 @@ OF_TABLES: dict[str, Callable[[Draw], bytes]] = {
     ".csv": lambda draw: draw.generator.spec.table.to_csv(draw.samples()),
     ".parquet": _parquet,
 }
+SWEEPS = {".png": _sweep_png, ".gif": _sweep_gif}
 WRITERS = {".npz": _npz, ".png": _png, ".gif": _gif, **OF_TABLES}

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ganapp.models.layers import MinibatchDiscrimination, MinibatchStandardDeviation
 from ganapp.models.tensors import all_layers
+from ganapp.runner.codes import CodeReader
 from ganapp.runner.experiment import Experiment
 from ganapp.runs import Json, Run
 from ganapp.screen import console
@@ -58,6 +59,7 @@ def alarm_callback(
 
 def examiner(experiment: Experiment, run: Run, count: int, seed: int = 0) -> Examiner:
     """What looks at so many examples of each kind of the run."""
+    reader = CodeReader.of(experiment.gan)
     return Examiner(
         experiment.gan,
         experiment.source,
@@ -67,6 +69,7 @@ def examiner(experiment: Experiment, run: Run, count: int, seed: int = 0) -> Exa
         every=experiment.cadences.log,
         ruled_out=unfit_remedies(experiment),
         seed=seed,
+        code_bounds=reader.bounds if reader else None,
     )
 
 
@@ -145,6 +148,9 @@ def unfit_remedies(experiment: Experiment) -> frozenset[str]:
             isinstance(optimizer.learning_rate, float) for optimizer in optimizers
         ),
     }
+    if information := [term for term in objective.terms if term.name == "mutual_information"]:
+        numbers = (part.continuous_mask.all() for part in information[0].codes.values())
+        facts["numbers_weigh_more"] = information[0].continuous_weight >= 1 or not any(numbers)
     if discriminator.options.get("normalisation") == "batch":  # no gradient of one example
         facts |= {"r1": True, "wgan_gp": True}
     images_only = () if experiment.source.spec.kind == "image" else FOR_IMAGES

@@ -13,7 +13,9 @@ from rich.table import Table
 from ganapp.config.members import option_names
 from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
+from ganapp.models.gan import GAN
 from ganapp.models.tensors import LABEL
+from ganapp.runner.codes import CodeReader, codes_of
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
 from ganapp.runner.pyramids import coarse_gaps
@@ -136,10 +138,16 @@ def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarr
 
 
 def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndarray]:
-    step = load_networks(experiment.gan, run, which)
+    step = load_evaluated(experiment.gan, run, which)
     evaluation = experiment.config.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
     return {"step": step, **report_on(experiment, experiment.evaluator, samples)}, samples
+
+
+def load_evaluated(gan: GAN, run: Run, which: str) -> int:
+    """Fills what a report is on from a checkpoint, the network that reads codes too; its step."""
+    reader = CodeReader.of(gan)
+    return load_networks(gan, run, which, ("ema_generator", *(reader.parts if reader else ())))
 
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:
@@ -157,6 +165,7 @@ def report_on(experiment: Experiment, evaluator: Evaluator, samples: np.ndarray)
         labels=requested_labels(experiment),
         paths=latent_paths(experiment),
         conditional=conditional_samples(experiment),
+        codes=codes_of(experiment.gan, experiment.spec),
     ).as_dict()
 
 

@@ -327,6 +327,7 @@ def make_evaluator(
             held_out=held_out,
             train_labels=train_labels,
             held_out_labels=held_out_labels,
+            held_out_factors=source.held_out_factors(count),
             modes=source.modes,
             channel_images=source.channel_images,
             neighbours=evaluation.neighbours,

@@ -21,6 +21,7 @@ from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
 from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
+from ganapp.runner.codes import CodeReader
 from ganapp.runner.diagnosis import Theory, alarm_callback
 from ganapp.runner.evaluation import evaluate_run, painter
 from ganapp.runner.experiment import Experiment, compose, read_stored_data, versions
@@ -334,10 +335,11 @@ def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
 def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
     """Evaluates the averaged generator now and then and keeps the best one."""
     evaluation = experiment.config.evaluation
-    metric = evaluation.metric
+    metric, state = evaluation.metric, experiment.gan.state()
+    reader = CodeReader.of(experiment.gan)
     best = BestCheckpoint(
         run.best,
-        {"ema_generator": experiment.gan.state()["ema_generator"]},
+        {name: state[name] for name in ("ema_generator", *(reader.parts if reader else ()))},
         metric=metric,
         better=next(each.figures[metric].better for each in METRICS if metric in each.figures),
         chief=is_chief(experiment.strategy),

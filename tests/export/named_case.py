@@ -21,6 +21,14 @@ INPUTS = {
     "seen": ("frames",),
 }
 KINDS = {"coded": "video"}
+CODES = [
+    dict(zip(("name", "kind", "latent", "start", "size", "minimum", "maximum"), row, strict=True))
+    for row in (
+        ("shape", "category", "z", 0, 3, 0, 2),
+        ("code.0", "number", "code", 0, 1, -3.0, 3.0),
+        ("code.1", "bit", "code", 1, 1, 0, 1),
+    )
+]
 
 
 class Parts(NormalPrior):
@@ -50,8 +58,16 @@ def make_bundle(name):
         kind=kind,
         class_shares=(0.5, 0.3, 0.2),
         transform={"levels": True},
+        codes=CODES if name == "coded" else (),
         facts={"manifest": {"data": {"name": "d", "classes": ["cat", "dog", "owl"]}}},
     )
+
+
+def with_codes(drawn, shape, tone):
+    """Drawn inputs of "coded" with the codes "shape" and "code.0" at these values."""
+    z, code = (np.array(drawn[name]) for name in ("z", "code"))
+    z[:, :3], code[:, 0] = np.eye(3)[shape], tone
+    return {"z": z, "code": code}
 
 
 def write_models(folder):

@@ -1,11 +1,12 @@
 """A server of generators that take more than a latent: a class, observations, codes, clips."""
 
+import re
 import shutil
 
 import numpy as np
 import pytest
 from export_case import to_levels
-from named_case import ENGINES, SHAPES, make_bundle
+from named_case import ENGINES, SHAPES, make_bundle, with_codes
 from servable_case import answer, ask
 from version_case import write_serving
 
@@ -90,6 +91,34 @@ def test_a_prior_of_parts_and_clips(folder):
     assert found["samples"].shape == (4, 3, 4, 4, 1)
     clips = np.int32(to_levels(bundle.generate(drawn)))
     np.testing.assert_allclose(np.int32(found["samples"]), clips, atol=1)
+
+
+def test_codes_are_set_by_name_and_the_rest_is_drawn(folder):
+    bundle, request = make_bundle("coded"), {"count": np.array(4), "seed": np.array(1)}
+    codes = {"shape": np.array(2), "code.0": np.array(0.5)}
+    found = answer(folder("coded"), "sample", request | codes)
+    drawn = with_codes(bundle.draw(bundle.uniform_noise(4, 1)), 2, 0.5)
+    np.testing.assert_allclose(found["latents"], drawn["z"], atol=1e-5)
+    np.testing.assert_allclose(found["code"], drawn["code"], atol=1e-5)
+    clips = np.int32(to_levels(bundle.generate(drawn)))
+    np.testing.assert_allclose(np.int32(found["samples"]), clips, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("shape", 3, "`shape` must be a whole number from 0 to 2. Received: shape=3"),
+        ("shape", -1, "Received: shape=-1"),
+        ("code.1", 0.5, "`code.1` must be a whole number from 0 to 1. Received: code.1=0.5"),
+        ("code.0", 3.5, "`code.0` must be a number from -3 to 3. Received: code.0=3.5"),
+        ("code.0", float("nan"), "finite"),
+        ("tone", 1.0, "Sent extra: {tone}"),
+    ],
+)
+def test_codes_out_of_range_are_refused(folder, name, value, complaint):
+    request = {"count": np.array(1), "seed": np.array(1), name: np.array(value)}
+    with pytest.raises(InvalidArgument, match=re.escape(complaint)):
+        answer(folder("coded"), "sample", request)
 
 
 def test_rows_of_inputs_must_be_alike(folder):

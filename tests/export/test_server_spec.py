@@ -1,5 +1,6 @@
 """serving.json is checked before anything it names is opened."""
 
+import dataclasses
 import json
 import shutil
 
@@ -12,6 +13,9 @@ from ganapp.export.server.spec import (
     IncompleteVersion,
     ServingSpec,
 )
+
+CODE = {"name": "c", "kind": "category", "latent": "z", "start": 1, "size": 2}
+CODE |= {"minimum": 0, "maximum": 1}
 
 
 @pytest.fixture
@@ -57,6 +61,12 @@ def test_changed_files_are_found(folder):
             read()
 
 
+def test_codes_are_read(folder):
+    assert ServingSpec.read(folder).latent.codes == ()
+    edit(folder, lambda document: document["latent"].update(codes=[CODE]))
+    assert dataclasses.asdict(*ServingSpec.read(folder).latent.codes) == CODE
+
+
 def test_a_file_without_checksum_is_not_loaded(folder):
     edit(folder, lambda document: document["files"].pop(LATENTS))
     with pytest.raises(BrokenVersion, match=r"latents.tflite` must have the sha256 .*\(none\)"):
@@ -97,6 +107,10 @@ def test_only_graphs_are_loaded(folder):
         (lambda d: d["latent"].update(size="5"), "whole numbers from 1. Received: '5'"),
         (lambda d: d["latent"].update(size=True), "whole numbers from 1. Received: True"),
         (lambda d: d["output"].update(shape=[6, -1, 1]), "whole numbers from 1. Received: -1"),
+        (lambda d: d["latent"].update(codes=[CODE | {"latent": "y"}]), "parts of the latents"),
+        (lambda d: d["latent"].update(codes=[CODE | {"start": 4}]), "parts of the latents"),
+        (lambda d: d["latent"].update(codes=[CODE | {"maximum": 2}]), "parts of the latents"),
+        (lambda d: d["latent"].update(codes=[CODE | {"kind": "word"}]), "parts of the latents"),
         (lambda d: d.update(files=[]), "export the model again"),
         (lambda d: d.update(signatures={"sample": 3}), "export the model again"),
         (lambda d: d["files"].update({"model.tflite": 5}), "must be text"),

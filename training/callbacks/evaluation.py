@@ -23,9 +23,11 @@ EARLIEST = {
     "missing_modes": 0.25,
     "low_precision": 0.5,
     "lost_tails": 0.5,
+    "ignored_codes": 0.25,
     "wandering": 1.0,
 }
 
+CodeBounds = Callable[[np.ndarray, Mapping[str, ArrayLike]], Mapping[str, np.ndarray]]
 UnitsConversion = Callable[[ArrayLike], ArrayLike]
 Figures = Mapping[str, float]
 EvaluationSink = Callable[[int, Figures], object]
@@ -127,6 +129,8 @@ class Examiner:
         every: steps between two values of the series.
         ruled_out: see `Snapshot`.
         seed: of the latents.
+        code_bounds: of generated examples in model units and what they were made of, by name, how
+            well codes are read of them, see `ignored_codes`; `None` without codes.
     """
 
     def __init__(
@@ -140,8 +144,10 @@ class Examiner:
         every: int,
         ruled_out: Container[str] = (),
         seed: int = 0,
+        code_bounds: CodeBounds | None = None,
     ) -> None:
         self.model, self.spec, self.count, self.seed = model, spec, count, seed
+        self.code_bounds = code_bounds
         self.series, self.every, self.ruled_out, self.modes = series, every, ruled_out, source.modes
         self.training, training_labels = source.training_examples(count)
         self.held_out, held_out_labels = source.held_out_examples(count)
@@ -172,7 +178,16 @@ class Examiner:
             ruled_out=self.ruled_out,
             table=self.spec.table,
             features=alarm_space(self.spec),
+            code_bounds=self._code_bounds(fake),
         )
+
+    def _code_bounds(self, fake: np.ndarray) -> Mapping[str, np.ndarray]:
+        if self.code_bounds is None:
+            return {}
+        try:
+            return self.code_bounds(fake, self.model.inputs(self.count, seed=self.seed))
+        except NotComputable:  # the reader is told more than the example
+            return {}
 
 
 def labels_of_both(

@@ -19,6 +19,7 @@ from ganapp.training.data.digits import StackedSource, digits, moving_digits, st
 from ganapp.training.data.folder import folder
 from ganapp.training.data.source import ArraySource, MemmapSource, Source, training_batches
 from ganapp.training.data.spec import DataSpec
+from ganapp.training.data.sprites import sprites
 from ganapp.training.data.tables.sources import cancer, csv, parquet, wine
 from ganapp.training.data.tfds import tfds_images
 from ganapp.training.data.video import video
@@ -43,6 +44,7 @@ SOURCES = Registry(
         ("gaussian", gaussian),
         ("moving_digits", moving_digits),
         ("video", video),
+        ("sprites", sprites),
         ("wine", wine),
         ("cancer", cancer),
         ("csv", csv),

@@ -136,6 +136,13 @@ class Source(abc.ABC):
         """Observations by name, in model units, that any examples tell of themselves."""
         return {}
 
+    def held_out_factors(self, count: int | None = None) -> dict[str, np.ndarray]:
+        """What is known of `held_out_examples(count)`: the level of each factor, int `(n,)`.
+
+        Levels are whole numbers from 0; empty where nothing of the kind is known.
+        """
+        return {}
+
     def training_labels(self) -> np.ndarray | None:
         """Labels of the training examples, int `(n,)`, below 0 where not known, or `None`."""
         return self.training_examples()[1]

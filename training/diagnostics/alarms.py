@@ -80,6 +80,12 @@ FEWER_DISCRIMINATOR_STEPS = _remedy("one_discriminator_step", "objective.discrim
 COMPONENTS = _remedy("components", "data.components=20")
 LONGER = Remedy(setting="a longer training")
 
+MORE_INFORMATION = _remedy("more_information", "objective.terms.mutual_information.weight=4.0")
+NUMBERS_WEIGH_MORE = _remedy(
+    "numbers_weigh_more", "objective.terms.mutual_information.continuous_weight=1.0"
+)
+SMALLER_LATENT = Remedy(setting="a smaller rest of the latent, `generator.prior.parts.z.size`")
+
 AGAINST_COLLAPSE = (PACKING, MINIBATCH, RELATIVISTIC, R1)
 
 
@@ -507,6 +513,39 @@ def lost_tails(found: Sequence[LostTail], *, generated: int) -> Alarm | None:
     )
 
 
+# Nats: of a normal number 18 % of its variance, of one of ten categories hardly more than chance.
+IGNORED = 0.1
+# Standard errors that the bound must be below it.
+IGNORED_ERRORS = 3.0
+
+
+def ignored_codes(bounds: Mapping[str, ArrayLike]) -> Alarm | None:
+    """Codes that cannot be read of the samples: the generator makes the same of all their values.
+
+    Args:
+        bounds: log Q(c | x) + H(c) of generated examples by the code's name, nats, `(n,)` of at
+            least 2; their mean is a lower bound of the information between code and example.
+    """
+    found = {}
+    for name, values in bounds.items():
+        values = _finite_vector(name, values, least=2)
+        mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
+        if mean + IGNORED_ERRORS * error < IGNORED:
+            found[name] = f"{name!r} {mean:.2g} nats (standard error {error:.1g})"
+    if not found:
+        return None
+    count = len(next(iter(bounds.values())))
+    many = len(found) > 1
+    return Alarm(
+        name="ignored_codes",
+        seen=f"of {count} generated examples the reader learns of the code{'s' if many else ''} "
+        f"{', '.join(found.values())}, less than {IGNORED} nats",
+        meaning=f"the generator makes the same of all {'their' if many else 'its'} values, or the "
+        "reader does not see the difference",
+        remedies=(MORE_INFORMATION, NUMBERS_WEIGH_MORE, SMALLER_LATENT, LONGER),
+    )
+
+
 def _some(features: np.ndarray, seed: int) -> np.ndarray:
     if len(features) <= MOST_SAMPLES:
         return features
@@ -536,6 +575,7 @@ class Snapshot:
         every: steps between two of its values.
         ruled_out: names of the remedies that the run uses already or that are not for it.
         features: maps examples to `(n, d)`, where they are compared; as they are when `None`.
+        code_bounds: of the generated ones, see `ignored_codes`; empty without codes.
     """
 
     training: np.ndarray
@@ -551,6 +591,7 @@ class Snapshot:
     ruled_out: Container[str] = ()
     table: TableCodec | None = None
     features: Callable[[np.ndarray], np.ndarray] | None = None
+    code_bounds: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 def find_alarms(snapshot: Snapshot) -> list[Alarm]:
@@ -617,6 +658,7 @@ def _sample_alarms(snapshot: Snapshot) -> Iterator[Alarm | None]:
     features = snapshot.features or _flat
     training, held_out, fake = map(features, (snapshot.training, snapshot.held_out, snapshot.fake))
     yield duplicates(fake, training)
+    yield ignored_codes(snapshot.code_bounds)
     far = _neighbour_alarm(training, held_out, fake)
     yield far
     # What is far from the data, or leaves out whole parts of them, has their tails neither.

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from ganapp.training.baselines import MixtureBaseline
 from ganapp.training.evaluation.checks import NotComputable, check_labels, check_samples
 from ganapp.training.evaluation.metric import (
+    Codes,
     Comparison,
     Conditional,
     EvaluationData,
@@ -150,7 +151,7 @@ class Evaluator:
     @property
     def keys(self) -> tuple[set[str], set[str]]:
         """Figures that `evaluate` gives, and those that a report on any generator holds."""
-        whole = [metric for metric in self.metrics if metric.needs != "labels"]
+        whole = [metric for metric in self.metrics if metric.needs not in ("labels", "codes")]
         always, in_report = (
             {key for m in some for key in m.figures} for some in (self._always, whole)
         )
@@ -176,6 +177,7 @@ class Evaluator:
         labels: np.ndarray | None = None,
         paths: Paths | None = None,
         conditional: Conditional | None = None,
+        codes: Codes | None = None,
     ) -> Report:
         """The figures of these samples with floor, matched value and baseline.
 
@@ -189,8 +191,9 @@ class Evaluator:
             labels: int `(n,)`, the classes that were requested, if any were.
             paths: of their generator, for the path length.
             conditional: likewise, for figures of what it makes for an observation.
+            codes: likewise, where a network reads them back.
         """
-        given = self._sample_set(samples, labels, paths, conditional)
+        given = self._sample_set(samples, labels, paths=paths, conditional=conditional, codes=codes)
         header = self._header(len(given))
         matched = header["counts"]["matched"]
         columns = {
@@ -258,20 +261,11 @@ class Evaluator:
         return training_neighbours(self.data)(features)
 
     def _sample_set(
-        self,
-        samples: ArrayLike,
-        labels: ArrayLike | None = None,
-        paths: Paths | None = None,
-        conditional: Conditional | None = None,
+        self, samples: ArrayLike, labels: ArrayLike | None = None, **generator: object
     ) -> SampleSet:
         checked = check_samples(self.spec, "samples", samples)
-        return SampleSet(
-            checked,
-            neighbours=self.data.neighbours,
-            labels=check_labels("labels", labels, len(checked)),
-            paths=paths,
-            conditional=conditional,
-        )
+        labels = check_labels("labels", labels, len(checked))
+        return SampleSet(checked, neighbours=self.data.neighbours, labels=labels, **generator)
 
     def _reference(self) -> SampleSet:
         return self.data.train if self.reference == "train" else self.data.everything

@@ -25,6 +25,7 @@ from ganapp.training.evaluation.features.spaces import (
     TrainingData,
     plain_space,
 )
+from ganapp.training.priors.base import Prior
 from ganapp.training.rows_on_disk import Joined, join_rows, take_rows
 
 Values = dict[str, float | NotComputable]
@@ -95,6 +96,26 @@ class Conditional:
         return len(self.held_out.examples)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Codes:
+    """The codes of a generator and the network that reads them back.
+
+    Args:
+        priors: of each code by name.
+        draw: `(count, seed)` -> codes by name `(count, size)` and the samples made of them, in user
+            units.
+        guess: samples in user units -> the likeliest codes by name.
+        bounds: samples and their codes -> log Q(c | x) + H(c) by name, nats `(n,)`.
+        model_units: samples in user units -> as networks take them.
+    """
+
+    priors: Mapping[str, Prior]
+    draw: Callable[[int, int], tuple[dict[str, np.ndarray], np.ndarray]]
+    guess: Callable[[np.ndarray], dict[str, np.ndarray]]
+    bounds: Callable[[np.ndarray, Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+    model_units: Callable[[np.ndarray], np.ndarray]
+
+
 class Cache(dict[Hashable, object]):
     """Values that are computed at most once, by key."""
 
@@ -116,6 +137,7 @@ class SampleSet:
             were requested.
         paths: of the samples' generator.
         conditional: likewise, of one that makes examples for observations.
+        codes: likewise, where a network reads them.
     """
 
     def __init__(
@@ -127,10 +149,11 @@ class SampleSet:
         labels: np.ndarray | None = None,
         paths: Paths | None = None,
         conditional: Conditional | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self.samples, self.labels = samples, labels
         self.neighbours = neighbours
-        self.paths, self.conditional = paths, conditional
+        self.paths, self.conditional, self.codes = paths, conditional, codes
         self.cache = Cache()
         self._store = store or FeatureStore(None)
 
@@ -146,18 +169,22 @@ class SampleSet:
         if len(self) <= most:
             return self
         return self.cache.once(
-            ("part", most, seed), lambda: self.drawn(most, seed, paths=self.paths)
+            ("part", most, seed),
+            lambda: self.drawn(most, seed, paths=self.paths, codes=self.codes),
         )
 
-    def drawn(self, count: int, seed: int, *, paths: Paths | None = None) -> "SampleSet":
-        """`count` of these samples at random: they may come sorted by class or mode."""
+    def drawn(self, count: int, seed: int, **generator: object) -> "SampleSet":
+        """`count` of these samples at random: they may come sorted by class or mode.
+
+        `generator`: what they keep of theirs, `paths` and `codes`; nothing where none is given.
+        """
         chosen = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return SampleSet(
             take_rows(self.samples, chosen),
             neighbours=self.neighbours,
             store=self._store,
             labels=None if self.labels is None else self.labels[chosen],
-            paths=paths,
+            **generator,
         )
 
     def features(self, space: FeatureSpace) -> np.ndarray:
@@ -195,6 +222,8 @@ class EvaluationData:
             share.
         train_labels: int `(n,)`, for the class figures; below 0 where not known.
         held_out_labels: int `(h,)`, for the classifier's accuracy.
+        held_out_factors: what is known of the held-out examples, the level of each factor int
+            `(h,)` by name.
         modes: of a known mixture.
         channel_images: the grey images that the channels of a stack are drawn from.
         neighbours: k of the nearest-neighbour metrics.
@@ -215,6 +244,7 @@ class EvaluationData:
         held_out: ArrayLike | None = None,
         train_labels: ArrayLike | None = None,
         held_out_labels: ArrayLike | None = None,
+        held_out_factors: Mapping[str, np.ndarray] | None = None,
         modes: Mixture | None = None,
         channel_images: ArraySource | None = None,
         neighbours: int = 5,
@@ -228,6 +258,7 @@ class EvaluationData:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
         self.spec, self.modes, self.channel_images, self.seed = spec, modes, channel_images, seed
         self.neighbours, self.components = neighbours, components
+        self.held_out_factors = dict(held_out_factors or {})
         self.cache = Cache()
         store = FeatureStore(folder)
 
@@ -374,7 +405,7 @@ class Metric:
     most: int | None = None
     when: When = "always"
     costly: bool = False
-    needs: Literal["paths", "labels", "conditional"] | None = None
+    needs: Literal["paths", "labels", "conditional", "codes"] | None = None
     perfect: Callable[[EvaluationData], SampleSet] | None = None
     note: Callable[[ReportData], Sequence[str]] | None = None
     veto: Callable[[ReportData], str | None] | None = None

@@ -1,4 +1,4 @@
-"""Reading codes back: what a network says of one, how likely that makes it, what there is to know.
+"""Codes: how a person sets them, and how a network reads them back.
 
 A code is a part of a latent that a person steers. A reader is asked for its distribution given the
 example; how likely the code that made the example is by that distribution bounds their mutual
@@ -8,7 +8,9 @@ information from below (Chen et al., 2016, arXiv:1606.03657): E log Q(c | x) + H
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
+import numpy as np
 import tensorflow as tf
 
 from ganapp.training.priors.base import Prior
@@ -86,6 +88,81 @@ def _numbers(size: int, entropy: float) -> Reading:
     return Reading(2 * size, size * entropy, log_likelihood, lambda said: said[..., :size])
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Control:
+    """What a person sets of a code: a category, a bit or a number.
+
+    Args:
+        name: of the code, `digit`; of one with several, with their place, `style.1`.
+        kind: of its value: the number of a category from 0, 0 or 1, or a real number.
+        latent: the generator's input that it is a part of.
+        start: place of the first of its coordinates there.
+        size: how many it has: as many as categories, else 1.
+        minimum: of its values; of a normal number three deviations, beyond which few are drawn.
+        maximum: likewise.
+    """
+
+    name: str
+    kind: Literal["category", "bit", "number"]
+    latent: str
+    start: int
+    size: int
+    minimum: float
+    maximum: float
+
+    def put(self, latents: np.ndarray, value: float) -> np.ndarray:
+        """Latents `(n, ...)` with this at `value`, a copy."""
+        changed = np.array(latents, np.float32)
+        place = slice(self.start, self.start + self.size)
+        category = self.kind == "category"
+        changed[:, place] = np.eye(self.size)[int(value)] if category else value
+        return changed
+
+    def values(self, most: int) -> list[float]:
+        """Every value, or `most` of a number's from its least to its largest."""
+        if self.kind == "number":
+            return np.linspace(self.minimum, self.maximum, most).tolist()
+        return list(range(int(self.maximum) + 1))
+
+    def parse(self, text: str) -> float:
+        """The value that a text says.
+
+        Raises:
+            ValueError: none, or one out of range.
+        """
+        try:
+            value = float(text) if self.kind == "number" else int(text)
+        except ValueError:
+            value = math.nan
+        if not self.minimum <= value <= self.maximum:
+            kind = "a" if self.kind == "number" else "a whole"
+            raise ValueError(
+                f"{kind} number from {self.minimum:g} to {self.maximum:g}. Received: "
+                f"{self.name}={text}"
+            )
+        return value
+
+
+def controls_of(prior: Prior) -> dict[str, Control]:
+    """What a person sets of the codes of a prior, by name; empty without codes."""
+    found: dict[str, Control] = {}
+    for code in prior.codes:
+        start, parts = 0, CONTROLS[prior.parts[code].name](prior.parts[code])
+        for place, (kind, size, minimum, maximum) in enumerate(parts):
+            name = code if len(parts) == 1 else f"{code}.{place}"
+            found[name] = Control(
+                name=name,
+                kind=kind,
+                latent=code,
+                start=start,
+                size=size,
+                minimum=minimum,
+                maximum=maximum,
+            )
+            start += size
+    return found
+
+
 def joined(readings: Sequence[tuple[Reading, int]]) -> Reading:
     """Several codes side by side as one.
 
@@ -113,6 +190,20 @@ def _categorical(prior: Prior) -> Reading:
     return joined(parts)
 
 
+def _numbers_from(distribution: str, count: int) -> list[tuple]:
+    return [("number", 1, -REACHES[distribution], REACHES[distribution])] * count
+
+
+REACHES = {"uniform": 1.0, "normal": 3.0}
+# Kind, coordinates, least and largest value of everything that is set of a code.
+CONTROLS: dict[str, Callable[[Prior], list[tuple]]] = {
+    "categorical": lambda prior: [
+        *(("category", count, 0, count - 1) for count in prior.categories),
+        *_numbers_from(prior.distribution, prior.continuous),
+    ],
+    "bernoulli": lambda prior: [("bit", 1, 0, 1)] * prior.size,
+    **{name: lambda prior, name=name: _numbers_from(name, prior.size) for name in REACHES},
+}
 # Differential entropy of a coordinate.
 NUMBERS = {"uniform": math.log(2), "normal": 0.5 * math.log(2 * math.pi * math.e)}
 READINGS: dict[str, Callable[[Prior], Reading]] = {

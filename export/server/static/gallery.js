@@ -1,6 +1,7 @@
 // The page: choosers, the samples of a seed, what is done with those that are chosen.
 
 import { Api, Refusal, storedKey } from "./api.js";
+import { Codes } from "./codes.js";
 import { askKey, showCard } from "./dialogs.js";
 import { KINDS, kindOf } from "./kinds.js";
 import { Observations } from "./observations.js";
@@ -40,6 +41,9 @@ let kind = null;
 let view = null;
 let rows = [];
 let drawing = new AbortController();
+const codes = new Codes(find("codes"), (values) => {
+  change({ codes: values });
+});
 const observations = new Observations(find("observations"), () => {
   change({});
 });
@@ -129,6 +133,7 @@ function showControls() {
   find("truncation-field").hidden = !truncates;
   find("truncation").value = String(state.truncation);
   find("truncation-value").textContent = state.truncation.toFixed(2);
+  state = { ...state, codes: codes.build(info.latent.codes ?? [], state.codes) };
   find("seed").value = String(state.seed);
   find("count").value = String(countOf());
   find("count-label").textContent =
@@ -156,6 +161,7 @@ function drawn(number) {
     seed: state.seed,
     ...(info.latent.classes.length ? { class: number } : {}),
     ...(info.latent.truncates ? { truncation: state.truncation } : {}),
+    ...state.codes,
   };
 }
 
@@ -245,7 +251,9 @@ function query(more = {}) {
   if (truncation !== undefined) {
     values.truncation = truncation;
   }
-  return new URLSearchParams(values);
+  const query = new URLSearchParams(values);
+  Object.entries(state.codes).forEach(([name, value]) => query.append("code", `${name}=${value}`));
+  return query;
 }
 
 async function download(ending, more = {}) {
@@ -289,7 +297,7 @@ function wire() {
   find("truncation").addEventListener("change", () => {
     change({ truncation: Number(find("truncation").value) });
   });
-  const another = { count: null, class: "", truncation: 1, from: null, to: null, places: null };
+  const another = { count: null, class: "", truncation: 1, codes: {}, from: null, to: null, places: null };
   find("model").addEventListener("change", () => {
     remember({ ...another, model: find("model").value, version: "" });
     guarded(openModel)();

@@ -16,6 +16,7 @@ function share(text) {
 /** The state of an address; whatever does not fit is left at its default. */
 export function readState(hash) {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
+  const codes = query.getAll("code").map((each) => [each.split("=")[0], Number(each.split("=")[1])]);
   const places = (query.get("directions") ?? "").split(",").filter(Boolean).map(Number);
   return {
     model: query.get("model") ?? "",
@@ -24,6 +25,7 @@ export function readState(hash) {
     count: whole(query.get("count"), 1, 1024), // null: as many as suit the model
     class: query.get("class") ?? "",
     truncation: share(query.get("truncation")),
+    codes: Object.fromEntries(codes),
     from: whole(query.get("from"), 0, 1e6),
     to: whole(query.get("to"), 0, 1e6),
     places: places.every(Number.isFinite) && places.length ? places : null,
@@ -44,6 +46,7 @@ export function writeState(state) {
   add("count", state.count, null);
   add("class", state.class, "");
   add("truncation", state.truncation, 1);
+  Object.entries(state.codes).forEach(([name, value]) => query.append("code", `${name}=${value}`));
   add("from", state.from, null);
   add("to", state.to, null);
   add("directions", state.places?.map((value) => Number(value.toFixed(3))).join(","), undefined);

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from export_case import to_levels
 from gallery_case import NEEDS_BROWSER, serving
-from named_case import make_bundle
+from named_case import make_bundle, with_codes
 from PIL import Image
 
 pytestmark = NEEDS_BROWSER
@@ -82,6 +82,37 @@ def test_a_class_of_its_own(named_page):
     named_page.counts(".row", 3)
     named_page.walks(0, 20)
     assert named_page.errors() == []
+
+
+def test_codes_are_set_by_their_names(named_page):
+    page = named_page
+    open_model(page, "labelled")
+    page.drawn()
+    assert not page.find("#codes").is_displayed()
+    open_model(page, "coded")
+    page.drawn()
+    assert [each.text.split("\n")[0] for each in page.all("#codes label")] == [
+        "shape",
+        "code.0",
+        "code.1",
+    ]
+    assert not page.find("#codes button").is_enabled()
+    page.set("#codes [data-code='shape']", 2)
+    page.drawn()
+    page.set("#codes [data-code='code.0']", 0.6)
+    page.drawn()
+    page.until("location.hash.includes('code=shape%3D2&code=code.0%3D0.6')")
+    bundle = make_bundle("coded")
+    drawn = with_codes(bundle.draw(bundle.uniform_noise(6, 3)), 2, 0.6)
+    clips = np.int32(to_levels(bundle.generate(drawn)))[..., 0]
+    clips = np.concatenate([*np.moveaxis(clips, 1, 0)], axis=-1)
+    found = np.array(page.pixels(".tile canvas")).reshape(clips.shape)
+    assert np.abs(found - clips).max() <= 1
+    page.find("#codes button").click()
+    page.drawn()
+    page.until("!location.hash.includes('code=')")
+    assert shown(page, name="coded", count=6) <= 1
+    assert page.errors() == []
 
 
 def test_clips_are_strips_of_frames(named_page):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_case import to_levels
-from named_case import make_bundle
+from named_case import make_bundle, with_codes
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -167,6 +167,26 @@ def test_a_class_of_its_own_on_the_page(named_client):
         gif.seek(frame)
         expected = to_levels(bundle.generate(drawn))[place, ..., 0]
         np.testing.assert_allclose(np.int32(gif.convert("L")), np.int32(expected), atol=2)
+
+
+def test_codes_of_a_request(named_client):
+    address = "/v1/models/coded/sample.png?count=1&seed=1&code="
+    answer = named_client.get(f"{address}shape=2&code=code.0=0.5")
+    found = np.asarray(Image.open(io.BytesIO(answer.content)), np.int32)
+    bundle = make_bundle("coded")
+    drawn = with_codes(bundle.draw(bundle.uniform_noise(1, 1)), 2, 0.5)
+    (clip,) = to_levels(bundle.generate(drawn))
+    expected = np.concatenate([*np.int32(clip[..., 0])], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1)
+    body = {"signature_name": "sample", "inputs": {"count": 2, "seed": 1, "shape": 1}}
+    rows = named_client.post("/v1/models/coded:predict", json=body).json()["outputs"]
+    np.testing.assert_array_equal(np.array(rows["latents"])[:, :3], np.eye(3)[[1, 1]])
+    for code in ("shape", "shape=x", "tone=1", "shape=1&code=shape=1", "shape=7"):
+        answer = named_client.get(address + code)
+        assert answer.status_code == 400
+        assert "shape" in answer.json()["error"]
+    gallery = named_client.get("/v1/models/coded/gallery.json").json()
+    assert [each["name"] for each in gallery["latent"]["codes"]] == ["shape", "code.0", "code.1"]
 
 
 def test_clips_are_strips(named_client):

@@ -57,6 +57,9 @@ def test_a_healthy_run_raises_none():
         ({"fake_scores": scores(2, -9.0)}, {"saturation"}),
         ({"fake_scores": scores(2, -9.0), "objective": OBJECTIVES["non_saturating"]()}, set()),
         ({"fake_scores": scores(2, -9.0), "objective": None}, set()),
+        ({"code_bounds": {"digit": 0.02 + 0.1 * scores(6)}}, {"ignored_codes"}),
+        ({"code_bounds": {"digit": 0.08 + scores(6)}}, set()),  # too few examples to say
+        ({"code_bounds": {"digit": 2.2 + 0.1 * scores(6)}}, set()),
         ({"training_scores": scores(0, 3.0)}, {"discriminator_overfitting"}),
         ({"series": {"score_gap": SWING}}, {"oscillation"}),
         ({"series": {"generator_distance": np.ones(30)}}, {"wandering"}),

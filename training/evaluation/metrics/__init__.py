@@ -4,8 +4,10 @@ from ganapp.training.evaluation.metric import Metric
 from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
 from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
 from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
+from ganapp.training.evaluation.metrics.codes import CODE_ACCURACY, CODE_INFORMATION
 from ganapp.training.evaluation.metrics.conditional_energy import CONDITIONAL_ENERGY
 from ganapp.training.evaluation.metrics.copied_rows import COPIED_ROWS
+from ganapp.training.evaluation.metrics.disentanglement import DISENTANGLEMENT
 from ganapp.training.evaluation.metrics.energy_distance import ENERGY_DISTANCE
 from ganapp.training.evaluation.metrics.frechet_distance import FRECHET_DISTANCE
 from ganapp.training.evaluation.metrics.inversion import INVERSION
@@ -47,6 +49,9 @@ METRICS: list[Metric] = [
     ASKED_ACCURACY,
     CLASS_COVERAGE,
     TRANSFER_ACCURACY,
+    CODE_ACCURACY,
+    CODE_INFORMATION,
+    DISENTANGLEMENT,
     CLASS_SCORE,
     CONDITIONAL_ENERGY,
     INVERSION,
