@@ -405,6 +405,11 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     for name, network in experiment.networks.items():
         section = getattr(config, name)
         rows[name] = f"{section.network}, {network.count_params():,} parameters"
+    for name, companion in gan.companions.items():
+        rows[name.replace("_", " ")] = (
+            f"{config.companions[name].network}, {companion.network.count_params():,} parameters, "
+            f"trained with the {companion.trained_with}"
+        )
     # How the discriminator sees more than one example at once, if it does.
     layer = config.discriminator.options.get("minibatch", "none")
     rows["discriminator"] += f", packs of {gan.packing}" if gan.packing > 1 else ""
