@@ -39,7 +39,7 @@ class Inference(keras.Model):
 
     @property
     def judged_latents(self) -> tuple[str, ...]:
-        """The latents that the discriminator judges beside the example; an encoder says the real."""
+        """The latents that the discriminator judges beside examples; an encoder says the real."""
         return tuple(n for n in input_names(self.discriminator, EXAMPLE) if n in self.latent_sizes)
 
     def draw_latents(self, count: int | tf.Tensor, seed: tf.Tensor) -> Tensors:
@@ -223,6 +223,13 @@ class Inference(keras.Model):
             for start in range(0, len(next(iter(given.values()))), BATCH)
         ]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    @property
+    def averaged_parts(self) -> tuple[str, ...]:
+        """The parts of `state` that samples, and latents of examples, are made with."""
+        trained = [n for n, each in self.companions.items() if each.trained_with == "generator"]
+        averages = (f"ema_{name}" if name in self.ema_companions else name for name in trained)
+        return "ema_generator", *averages
 
     def state(self) -> dict[str, list[tf.Variable]]:
         """Every variable that training changes, by part: what a checkpoint must hold."""

@@ -337,7 +337,7 @@ def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Bo
     metric = evaluation.metric
     best = BestCheckpoint(
         run.best,
-        {"ema_generator": experiment.gan.state()["ema_generator"]},
+        {name: experiment.gan.state()[name] for name in experiment.gan.averaged_parts},
         metric=metric,
         better=next(each.figures[metric].better for each in METRICS if metric in each.figures),
         chief=is_chief(experiment.strategy),
