@@ -107,7 +107,7 @@ def open_encoder(run: Run, which: str = "best") -> Encoder:
         UserError: it has none yet, or one of another generator.
     """
     generator, step = open_generator(run, which)
-    found = _own_encoder(generator, step) or _trained_encoder(run, generator, step)
+    found = find_encoder(run, generator, step)
     if found is None:
         raise UserError(
             f"The run {run.directory} has no encoder of its {which} generator (step {step:,}): "
@@ -115,6 +115,11 @@ def open_encoder(run: Run, which: str = "best") -> Encoder:
             f"{'' if which == 'best' else f' --checkpoint {which}'}` trains one."
         )
     return found
+
+
+def find_encoder(run: Run, generator: Generator, step: int) -> Encoder | None:
+    """The encoder of this very generator, its own or one trained afterwards, if there is one."""
+    return _own_encoder(generator, step) or _trained_encoder(run, generator, step)
 
 
 def _own_encoder(generator: Generator, step: int) -> Encoder | None:
