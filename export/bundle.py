@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.export import ExportError
+from ganapp.export.encoder import EncoderBundle
 from ganapp.export.layout import GeneratorInputs, Input, Json, drawn_name
 from ganapp.models.tensors import (
     EXAMPLE,
@@ -80,6 +81,8 @@ class Bundle(GeneratorInputs):
         facts: JSON-ready description for the card. Read, when present: `manifest` (with the
             data specification under `data`), `configuration`, `report` (`best` and
             `last`, each with its `step` and its `figures` by key), `step` (generator updates).
+        encoder: maps examples `x` in model units, and observations if it names any, to every
+            latent of the generator, `(n, size)`; exported beside it. `None` for none.
         picture: a PIL image of samples, saved beside the card; `None` for none.
         codes: what a person sets of the latents, as serving.json lists it: `name`, `kind`
             (`"category"`, `"bit"` or `"number"`), `latent`, `start`, `size`, `minimum`, `maximum`.
@@ -103,6 +106,7 @@ class Bundle(GeneratorInputs):
     observations: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     transform: Mapping[str, object] = dataclasses.field(default_factory=dict)
     facts: Json = dataclasses.field(default_factory=dict)
+    encoder: keras.Model | None = None
     picture: "Image | None" = None
     codes: Sequence[Json] = ()
     judge: Callable[[np.ndarray], dict[str, float]] | None = None
@@ -182,6 +186,25 @@ class Bundle(GeneratorInputs):
     @property
     def output_name(self) -> str:
         return KINDS[self.kind][0]
+
+    @property
+    def encoder_bundle(self) -> EncoderBundle | None:
+        """The encoder as the writers of the formats take it."""
+        if self.encoder is None:
+            return None
+        observed = {each.name: each for each in self.observed}
+        example = Input(EXAMPLE, self.shape, "example")
+        names = input_names(self.encoder, EXAMPLE)
+        if unknown := [name for name in names if name not in {EXAMPLE, *observed}]:
+            raise ExportError(
+                f"`encoder` may take {EXAMPLE!r} and what the generator observes. "
+                f"Received: {', '.join(map(repr, unknown))}"
+            )
+        return EncoderBundle(
+            generator=self.encoder,
+            inputs=tuple(observed.get(name, example) for name in names),
+            outputs=tuple(each for each in self.inputs if each.role == "latent"),
+        )
 
     @property
     def keras_names(self) -> dict[str, bool]:

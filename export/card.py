@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from ganapp.export.formats import RUNTIMES
+from ganapp.export.formats import ENCODER_RUNTIMES, RUNTIMES
 from ganapp.export.layout import CARD_HTML, CARD_JSON, CARD_MARKDOWN, PICTURE, Json, drawn_name
 
 Card = Json
@@ -40,6 +40,7 @@ def render(card: Card) -> str:
         ("Data", _data),
         ("Figures", _figures),
         ("Artefacts", differences_table),
+        *([("Encoder", _encoder)] if card.get("encoder") else []),
         ("What each format costs in quality", quality_table),
         ("Size and speed", speed_table),
         ("How to load it", loading),
@@ -218,6 +219,48 @@ def differences_table(card: Card) -> list[str]:
         lines += ["", f"A call of a LiteRT file takes {card['batch']} latents, no more, no fewer."]
     for name, reason in card["left_out"].items():
         lines += ["", f"There is no `{name}`: {reason}"]
+    return lines
+
+
+def _encoder(card: Card) -> list[str]:
+    """Lines on the encoder beside the generator: where it is, how exact, how to run it."""
+    encoder = card["encoder"]
+    header = ("format", "path", "difference", "on average", "allowed")
+    rows = [
+        (
+            each["title"],
+            f"`{each['path']}`",
+            *(each[key] for key in ("difference", "mean_difference", "tolerance")),
+        )
+        for each in encoder["artefacts"]
+    ]
+    said = ", ".join(f"`{x['name']}` of size {_shape(x)}" for x in encoder["outputs"])
+    outputs = ", ".join(drawn_name(x["name"]) for x in encoder["outputs"])
+    count, takes = _count(card), encoder["inputs"]
+    lines = [
+        f"A network of {encoder['parameters']:,} parameters that says of an example in model units "
+        f"the latents which make it again: {said}. Its files give them side by side as `latents`; "
+        "a SavedModel and a server have the signature `encode`.",
+        "",
+        *table(header, rows),
+        "",
+        "Differences are those of latents, of 256 examples of the generator, to the Keras encoder.",
+    ]
+    values = {x["name"]: f'{x["name"]}.astype("float32")' for x in takes}
+    for each in encoder["artefacts"]:
+        runtime = ENCODER_RUNTIMES[each["runtime"]]
+        code = runtime.usage.format(
+            path=each["path"],
+            draw="\n".join(
+                f"{x['name']} = np.zeros(({count}, {_shape(x)}))  # put your own here"
+                for x in takes
+            ),
+            keywords=_keywords(values),
+            dictionary=", ".join(f'"{name}": {value}' for name, value in values.items()),
+            outputs=outputs,
+            returned=f"float32 ({count}, {sum(x['shape'][0] for x in encoder['outputs'])})",
+        )
+        lines += _code(runtime.title, "python", code)
     return lines
 
 

@@ -13,6 +13,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
 from ganapp.export.bundle import AS_DRAWN, OPTION_TYPES, Bundle
+from ganapp.export.encoder import EncoderBundle
+from ganapp.export.layout import ENCODE
 from ganapp.models.tensors import Tensors, all_layers
 
 GraphFunction = tf.types.experimental.PolymorphicFunction
@@ -62,7 +64,7 @@ def option(name: str) -> tf.TensorSpec:
     return tf.TensorSpec((), OPTION_TYPES[name], name=name)
 
 
-def generator_function(bundle: Bundle, batch: int | None = None) -> GraphFunction:
+def generator_function(bundle: Bundle | EncoderBundle, batch: int | None = None) -> GraphFunction:
     """The generator of inputs by name: `{output_name: float32 (n, *shape)}`, n any or `batch`."""
 
     def serving_default(**inputs: tf.Tensor) -> Tensors:
@@ -70,10 +72,13 @@ def generator_function(bundle: Bundle, batch: int | None = None) -> GraphFunctio
         samples.set_shape((batch, *bundle.shape))  # not an operation: LiteRT has no EnsureShape
         return {bundle.output_name: samples}
 
-    specs = [
+    return graph_function(serving_default, _rows_of(bundle, batch))
+
+
+def _rows_of(bundle: Bundle | EncoderBundle, batch: int | None = None) -> list[tf.TensorSpec]:
+    return [
         tf.TensorSpec((batch, *each.shape), tf.float32, name=each.name) for each in bundle.inputs
     ]
-    return graph_function(serving_default, specs)
 
 
 def signature_functions(bundle: Bundle) -> dict[str, GraphFunction]:
@@ -84,6 +89,8 @@ def signature_functions(bundle: Bundle) -> dict[str, GraphFunction]:
       **observations)` of a generator that takes observations: `{"samples": (n, *user shape)}` in
       the user's units, and each drawn input, `z` as `latents`. A pure function of its arguments;
       `class` (-1: as drawn) and `truncation` (1: whole) are there where they have an effect.
+    - `encode(x, **observations)`, where there is an encoder: each latent of examples in model
+      units, under the name that the signature which draws gives it.
     - `sample_png` or `generate_png`, where samples are pictures: the same as PNG files,
       `{"image_bytes": string (n,)}`.
     """
@@ -104,6 +111,8 @@ def signature_functions(bundle: Bundle) -> dict[str, GraphFunction]:
     }
     if bundle.has_png:
         found[f"{bundle.drawing}_png"] = graph_function(drawing_png, specs, bundle.options)
+    if encoder := bundle.encoder_bundle:
+        found[ENCODE] = graph_function(lambda **given: encoder.latents(given), _rows_of(encoder))
     return found
 
 
@@ -134,14 +143,14 @@ def _draw(
     return {"samples": samples} | {each.drawn_name: drawn[each.name] for each in bundle.drawn}
 
 
-def variables_of(bundle: Bundle) -> tf.Module:
-    """A module that owns the generator's `tf.Variable`s.
+def variables_of(*networks: keras.Model) -> tf.Module:
+    """A module that owns the networks' `tf.Variable`s.
 
     A Keras variable is a wrapper TensorFlow cannot track. Without its `.value` in a trackable,
     a LiteRT conversion keeps the variables as uninitialised resources and computes garbage.
     """
     module = tf.Module()
-    module.weights = [variable.value for variable in bundle.generator.variables]
+    module.weights = [variable.value for each in networks for variable in each.variables]
     return module
 
 

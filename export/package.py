@@ -19,12 +19,14 @@ import numpy as np
 from ganapp.export import ExportError
 from ganapp.export.bundle import PARITY, QUALITY, Bundle, computing_in_float32
 from ganapp.export.card import SNIPPET_COUNT, Card, write_card
-from ganapp.export.formats import ALL, chosen_formats
+from ganapp.export.encoder import encoded, verify_encoder
+from ganapp.export.formats import ALL, FORMATS, chosen_formats
 from ganapp.export.formats.format import Arrays, Format, largest_difference
 from ganapp.export.layout import (
     CARD_HTML,
     CARD_JSON,
     CARD_SCHEMA,
+    ENCODER_REFERENCE,
     EXTRA,
     ON_TOP,
     PICTURE,
@@ -42,6 +44,7 @@ from ganapp.export.layout import (
 from ganapp.export.serving_files import write_serving_files
 from ganapp.export.staging import refuse_foreign, staging
 from ganapp.export.worker import Artefact, Worker, measure_speed
+from ganapp.models.tensors import EXAMPLE
 
 REFERENCE_BYTES, REFERENCE_MOST = 2**20, 64  # of the samples kept to compare with later
 BATCHES = (1, 3, 64, 64, 64, 60)  # 256 rows in uneven batches
@@ -110,16 +113,32 @@ def export(
         folder = directory / place
         (folder / EXTRA).mkdir(parents=True)
         left_out: dict[str, str] | None = {} if tuple(formats) == (ALL,) else None
-        with computing_in_float32(bundle.generator):
+        with contextlib.ExitStack() as stack:
+            for network in filter(None, (bundle.generator, bundle.encoder)):
+                stack.enter_context(computing_in_float32(network))
             written = _write_all(bundle, chosen, folder, batch, left_out)
             _save_reference(folder, reference)
             entries = _verify_all(bundle, written, directory, place, reference, left_out)
             verified = {each["format"] for each in entries}
             paths = {form.name: form.path for form in chosen if form.name in verified}
-            write_serving_files(bundle, folder, name=place.parent.name, artefacts=paths)
+            of_encoder = [form for form in chosen if form.name in verified and form.encoder_path]
+            encoders = _encoders(bundle, of_encoder, directory, place, reference, batch, left_out)
+            write_serving_files(
+                bundle,
+                folder,
+                name=place.parent.name,
+                artefacts=paths,
+                encoders={
+                    each["format"]: FORMATS[each["format"]].encoder_path for each in encoders
+                },
+            )
         if bundle.picture is not None:
             bundle.picture.save(directory / PICTURE)
         card = describe(bundle, directory, place, entries, reference, left_out or {}, batch)
+        if bundle.encoder is not None:
+            described = bundle.encoder_bundle.described()
+            parameters = bundle.encoder.count_params()
+            card["encoder"] = plain(described | {"parameters": parameters, "artefacts": encoders})
         write_card(card, directory)
         for file in (CARD_HTML, CARD_JSON, PICTURE):  # which a server shows
             if (directory / file).exists():
@@ -208,10 +227,80 @@ def _verify_all(
     return [entry | speeds[entry["format"]] for entry in entries]
 
 
+def _encoders(
+    bundle: Bundle,
+    formats: Sequence[Format],
+    directory: Path,
+    place: PurePosixPath,
+    reference: Reference,
+    batch: int | None,
+    left_out: dict[str, str] | None,
+) -> list[Json]:
+    """Writes the encoder in each format and checks it in a process of its own.
+
+    It reads back the generator's own examples, so that no data are needed.
+
+    Returns:
+        What the card says of each, as of the generator's artefacts but for figures and speed.
+    """
+    encoder = bundle.encoder_bundle
+    if encoder is None:
+        return []
+    folder, entries = directory / place, []
+    inputs = {**reference.inputs, EXAMPLE: reference.samples}
+    inputs = {each.name: inputs[each.name] for each in encoder.inputs}
+    latents = encoded(encoder, inputs, BATCHES)
+    kept = reference_rows(reference.samples)
+    np.savez_compressed(
+        folder / EXTRA / ENCODER_REFERENCE,
+        **{name: rows[:kept] for name, rows in inputs.items()},
+        samples=latents[:kept],
+    )
+    for form in formats:
+        path, whole = folder / form.encoder_path, form.encoder_path == form.path
+        names = ",".join(each.drawn_name for each in encoder.outputs)
+        artefact = Artefact(
+            title=f"{form.title} encoder",
+            runtime=form.encoder_runtime,
+            path=path,
+            output=names if whole else encoder.output_name,
+        )
+        try:
+            if not whole:
+                options = {"batch": batch} if batch and form.fixes_batch else {}
+                form.write(encoder, path, **options)
+            checks = verify_encoder(encoder, form, artefact, inputs, latents, BATCHES)
+        except ExportError as error:
+            if not whole:
+                path.unlink(missing_ok=True)
+            _leave_out(form, error, left_out)
+            continue
+        files = [] if whole else [path]
+        entries.append(
+            {
+                "format": form.name,
+                "title": form.title,
+                "runtime": form.encoder_runtime.name,
+                "path": str(place / form.encoder_path),
+                "output": artefact.output,
+                "modules": (),
+                "bytes": sum(file.stat().st_size for file in files),
+                "files": sums_of(directory, files),
+                **checks,
+            }
+        )
+    return entries
+
+
+def reference_rows(samples: np.ndarray) -> int:
+    """How many samples are kept to compare with later."""
+    return int(np.clip(REFERENCE_BYTES // samples[0].nbytes, 2, REFERENCE_MOST))
+
+
 def _save_reference(folder: Path, reference: Reference) -> None:
     """Keeps some inputs by name and the Keras generator's samples of them, for `ganapp verify`."""
     samples = reference.samples
-    count = int(np.clip(REFERENCE_BYTES // samples[0].nbytes, 2, REFERENCE_MOST))
+    count = reference_rows(samples)
     kept = {name: values[:count] for name, values in reference.inputs.items()}
     np.savez_compressed(folder / EXTRA / REFERENCE, **kept, samples=samples[:count])
 

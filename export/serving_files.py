@@ -20,7 +20,7 @@ from ganapp.export.bundle import OPTION_TYPES, SAMPLES, Bundle
 from ganapp.export.formats.format import Arrays, check_close, first_line
 from ganapp.export.formats.litert import LITERT
 from ganapp.export.formats.saved_model import COUNT, requests, verify_drawn_inputs
-from ganapp.export.layout import EXTRA, LATENTS, UNITS, Json, write_serving
+from ganapp.export.layout import ENCODE, EXTRA, LATENTS, UNITS, Json, write_serving
 from ganapp.export.stderr import native_stderr
 from ganapp.export.worker import Artefact, Worker
 from ganapp.models.tensors import LATENT, Tensors
@@ -38,7 +38,12 @@ AT_ONCE = 2**24  # numbers of samples that are held at a time
 
 
 def write_serving_files(
-    bundle: Bundle, version_folder: Path, *, name: str, artefacts: Mapping[str, str]
+    bundle: Bundle,
+    version_folder: Path,
+    *,
+    name: str,
+    artefacts: Mapping[str, str],
+    encoders: Mapping[str, str] | None = None,
 ) -> None:
     """Writes what a server needs besides the artefacts, verified in a fresh process.
 
@@ -50,9 +55,12 @@ def write_serving_files(
         version_folder: with the artefacts in it.
         name: of the model.
         artefacts: path inside the folder by format, `"."` for a SavedModel.
+        encoders: likewise of the encoder, where there is one.
     """
     (version_folder / EXTRA).mkdir(exist_ok=True)
     document = serving_document(bundle, name=name, artefacts=artefacts)
+    if encoders:
+        document["encoder"] = bundle.encoder_bundle.described() | {"artefacts": dict(encoders)}
     if bundle.drawn:
         write_latents(bundle, version_folder / LATENTS)
         verify_latents_graph(bundle, version_folder / LATENTS)
@@ -272,6 +280,11 @@ def _warmup_requests(bundle: Bundle) -> Iterator[tuple[str, dict[str, np.ndarray
         drawing |= options if batch == WARM_UP_BATCHES[0] else {}
         for name in (bundle.drawing, f"{bundle.drawing}_png")[: 1 + bundle.has_png]:
             yield name, drawing
+        if encoder := bundle.encoder_bundle:
+            yield (
+                ENCODE,
+                {each.name: np.zeros((batch, *each.shape), np.float32) for each in encoder.inputs},
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ganapp.export import ExportError
-from ganapp.export.formats import RUNTIMES
+from ganapp.export.formats import ENCODER_RUNTIMES, RUNTIMES
 from ganapp.export.formats.format import Arrays, Runtime, largest_difference
 from ganapp.export.layout import (
     CARD_JSON,
     CARD_SCHEMA,
+    ENCODER_REFERENCE,
     EXTRA,
     REFERENCE,
     Json,
@@ -74,8 +75,15 @@ def check_version(directory: Path, folder: Path) -> Iterator[ArtefactCheck]:
             f"{folder / EXTRA / CARD_JSON} must be of the schema {CARD_SCHEMA}; export the run "
             f"again. Received: schema={card.get('schema')!r}"
         )
+    yield from _check(card, directory, folder, REFERENCE)
+    if encoder := card.get("encoder"):
+        yield from _check(encoder, directory, folder, ENCODER_REFERENCE)
+
+
+def _check(card: Json, directory: Path, folder: Path, reference: str) -> Iterator[ArtefactCheck]:
+    """Runs the artefacts of a generator, or of its encoder, on what was kept of it."""
     artefacts = _artefacts(card, directory, folder / EXTRA / CARD_JSON)
-    inputs, samples = _reference(folder / EXTRA, card)
+    inputs, samples = _reference(folder / EXTRA, reference, card)
     for each, artefact in artefacts:
         with Worker(artefact) as worker:
             answer, _ = worker.run(inputs, (1, len(samples) - 1))
@@ -93,7 +101,7 @@ def check_version(directory: Path, folder: Path) -> Iterator[ArtefactCheck]:
         yield ArtefactCheck(path=each["path"], difference=difference, tolerance=allowed)
 
 
-def _reference(extra: Path, card: Json) -> tuple[Arrays, np.ndarray]:
+def _reference(extra: Path, file: str, card: Json) -> tuple[Arrays, np.ndarray]:
     try:  # exports that list no inputs have `z` alone
         names = [each["name"] for each in card.get("inputs", [{"name": "z"}])]
     except (KeyError, TypeError):
@@ -103,7 +111,7 @@ def _reference(extra: Path, card: Json) -> tuple[Arrays, np.ndarray]:
             f"`inputs` in {extra / CARD_JSON} must list inputs by `name`. "
             f"Received: {card.get('inputs')!r:.200}"
         )
-    path = extra / REFERENCE
+    path = extra / file
     try:
         if missing := {*names, "samples"} - set(npz_names(path)):
             raise ValueError(f"it holds no array called {missing.pop()!r}")
@@ -134,7 +142,7 @@ def _artefacts(card: Json, directory: Path, path: Path) -> list[tuple[Json, Arte
                     title=f"{each['title']} ({each['path']})",
                     runtime=_runtime(each["runtime"]),
                     path=directory / each["path"],
-                    output=card["output"]["name"],
+                    output=each["output"] if "output" in each else card["output"]["name"],
                     # Before ganapp was one package its networks were the package `models`.
                     modules=tuple(
                         re.sub(r"^models\.", "ganapp.models.", x) for x in each["modules"]
@@ -156,6 +164,7 @@ def _artefacts(card: Json, directory: Path, path: Path) -> list[tuple[Json, Arte
 
 
 def _runtime(name: object) -> Runtime:
-    if name not in RUNTIMES:
-        raise ValueError(f"`runtime` must be one of {', '.join(RUNTIMES)}. Received: {name!r}")
-    return RUNTIMES[name]
+    known = RUNTIMES | ENCODER_RUNTIMES
+    if name not in known:
+        raise ValueError(f"`runtime` must be one of {', '.join(known)}. Received: {name!r}")
+    return known[name]

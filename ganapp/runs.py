@@ -47,6 +47,7 @@ class Run:
     metrics = File("metrics.jsonl")  # a JSON object a line: scalars and evaluations by step
     report = File("report.json")  # the final evaluation
     export = File("export")  # artefacts
+    encoder = File("encoder")  # trained afterwards: its weights, settings, figures
     lock = File(".lock")  # claims the folder, and is locked while a process trains in it
 
     def level(self, number: int) -> "Run":

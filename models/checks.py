@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.models.batches import packed_shape
+from ganapp.models.companions import ENCODER, Companion
 from ganapp.models.contracts import Objective, Optimizer, Prior
 from ganapp.models.layers import (
     ClassColumn,
@@ -63,9 +64,19 @@ Shapes = dict[str, tuple[int | None, ...] | None]
 
 
 def check_networks(
-    generator: keras.Model, discriminator: keras.Model, prior: Prior, packing: int = 1
+    generator: keras.Model,
+    discriminator: keras.Model,
+    prior: Prior,
+    packing: int = 1,
+    *,
+    encoded: bool = False,
 ) -> tuple[tuple[int, ...], int, Shapes]:
     """Refuses networks that do not fit each other; builds those that are not built yet.
+
+    Args:
+        generator, discriminator, prior, packing: as of the GAN.
+        encoded: whether an encoder says the latents of real examples, which the discriminator may
+            then take.
 
     Returns:
         The shape of an example, the number of classes that the generator takes, and the
@@ -81,13 +92,14 @@ def check_networks(
         "discriminator": input_shapes(discriminator, EXAMPLE),
     }
     sizes = getattr(prior, "sizes", None) or {LATENT: prior.size}
-    _check_names(taken, sizes)
+    _check_names(taken, sizes, encoded)
     classes = _check_classes(taken, packing)
     conditions = _conditions(taken, sizes)
-    if packing > 1 and conditions.keys() & taken["discriminator"].keys():
+    beside_x = (conditions.keys() | sizes.keys()) & taken["discriminator"].keys()
+    if packing > 1 and beside_x:
         raise ValueError(
-            "`packing` must be 1 where `discriminator` takes observations: a pack has several. "
-            f"Received: packing={packing} with {', '.join(map(repr, conditions))}"
+            "`packing` must be 1 where `discriminator` takes observations or latents: a pack has "
+            f"several. Received: packing={packing} with {', '.join(map(repr, sorted(beside_x)))}"
         )
     beside = _zero_inputs(conditions, classes)
     latents = {name: tf.zeros((1, size)) for name, size in sizes.items()}
@@ -107,7 +119,8 @@ def check_networks(
     x = tf.zeros((1, *judged))
     expectation = f"`discriminator` must take what `generator` makes{together}, {judged}"
     _check_shape(discriminator, taken["discriminator"][EXAMPLE], x, expectation)
-    scores = _call_probe(discriminator, beside | {EXAMPLE: x}, EXAMPLE, SCORES, expectation)
+    given = beside | latents | {EXAMPLE: x}
+    scores = _call_probe(discriminator, given, EXAMPLE, SCORES, expectation)
     if SCORES not in scores:
         raise ValueError(
             f"`discriminator` must name one of its outputs {SCORES!r}. "
@@ -134,11 +147,44 @@ def check_shares(shares: Sequence[float] | None, classes: int) -> tuple[float, .
     return shares
 
 
-def _check_names(taken: dict[str, Shapes], latents: Iterable[str]) -> None:
+def check_encoder(
+    encoder: Companion,
+    latents: dict[str, int],
+    shape: tuple[int, ...],
+    classes: int,
+    conditions: Shapes,
+) -> None:
+    """Refuses an encoder that cannot say the latents which the discriminator judges.
+
+    Args:
+        encoder: the companion.
+        latents: size of each of them by name.
+        shape, classes, conditions: what `check_networks` gave.
+    """
+    if encoder.trained_with != "generator":
+        raise ValueError(
+            f"The companion {ENCODER!r} must be trained with the generator where `discriminator` "
+            f"judges latents. Received: trained_with={encoder.trained_with!r}"
+        )
+    given = _zero_inputs(conditions, classes) | {EXAMPLE: tf.zeros((1, *shape))}
+    expectation = f"The companion {ENCODER!r} must take examples of shape {shape}"
+    found = _call_probe(encoder.network, given, encoder.takes, encoder.gives, expectation)
+    sizes = {name: tuple(each.shape[1:]) for name, each in found.items()}
+    if any(sizes.get(name) != (size,) for name, size in latents.items()):
+        raise ValueError(
+            f"The companion {ENCODER!r} must give the latents that `discriminator` takes, "
+            f"{', '.join(f'{name!r} of size {size}' for name, size in latents.items())}. "
+            f"Received: {', '.join(f'{name!r} of shape {size}' for name, size in sizes.items())}"
+        )
+
+
+def _check_names(taken: dict[str, Shapes], latents: Iterable[str], encoded: bool) -> None:
     owned = {"generator": (*latents,), "discriminator": (EXAMPLE,)}
     for network, own in owned.items():
         names = taken[network].keys()
         (others,) = (each for other, each in owned.items() if other != network)
+        if encoded and network == "discriminator":
+            others = ()
         if set(own) - names or names & set(others):
             raise ValueError(
                 f"`{network}` must take {', '.join(map(repr, own))}, and may take 'label' and "

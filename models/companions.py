@@ -8,6 +8,7 @@ import keras
 
 from ganapp.models.tensors import EXAMPLE, LATENT, Tensors
 
+ENCODER = "encoder"  # completes real examples by latents, where the discriminator judges both
 Player = Literal["generator", "discriminator"]
 RESERVED = (  # parts of a checkpoint
     *("generator", "discriminator", "generator_optimizer", "discriminator_optimizer"),

@@ -111,6 +111,7 @@ class Objective(Protocol):
     score_sign_means_real: bool
     discriminator_loss: Loss
     generator_loss: Loss
+    encoder_loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor | None]
     initial_state: Callable[[], dict[str, float]]
     with_state: Callable[[Mapping[str, keras.Variable]], "Objective"]
     next_state: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ganapp.models.batches import as_tensors, minibatches, pack_examples
 from ganapp.models.checks import (
     check_compilation,
+    check_encoder,
     check_networks,
     check_recompilation,
     check_shares,
@@ -18,7 +19,13 @@ from ganapp.models.checks import (
     combination_of,
     resolve_objective,
 )
-from ganapp.models.companions import Companion, CompanionFunctions, Player, check_companions
+from ganapp.models.companions import (
+    ENCODER,
+    Companion,
+    CompanionFunctions,
+    Player,
+    check_companions,
+)
 from ganapp.models.contracts import Element, Objective, Optimizer, Prior, Term
 from ganapp.models.critic import Critic, computes_in, float32_compute
 from ganapp.models.ema import copy_network, decay_at, update_average
@@ -63,7 +70,11 @@ class GAN(Inference, KerasMethods):
             has `sizes` by name and `draw(count, seed)`.
         class_shares: of the classes that are drawn for a generator which takes `label`: where a
             row's is not known, and in `generate`; all alike by default.
-        companions: further networks by name, which terms call (`critic.companions[name]`).
+        companions: further networks by name, which terms call (`critic.companions[name]`). If the
+            discriminator takes latents (`z`) beside `x`, the companion `encoder` says them of real
+            examples, and is trained with the generator to say what the discriminator cannot tell
+            from (G(z), z): a BiGAN (Donahue et al., 2017, arXiv:1605.09782; Dumoulin et al., 2017,
+            arXiv:1606.00704).
         seed: of all noise; the same seed, data and weights give the same update.
         ema_half_life: half-life of the averaged generator in images, `None` for no average.
         ema_warm_up: the half-life grows with this fraction of the images seen; 0 for no warm-up.
@@ -101,7 +112,7 @@ class GAN(Inference, KerasMethods):
             for n in ("step", "test_batch")
         )
         self.example_shape, self.classes, self.conditions = check_networks(
-            generator, discriminator, prior, packing
+            generator, discriminator, prior, packing, encoded=ENCODER in (companions or {})
         )
         self.class_shares = check_shares(class_shares, self.classes)
         self.ema_generator = copy_network(generator) if ema_half_life else generator
@@ -178,6 +189,11 @@ class GAN(Inference, KerasMethods):
         players = {"generator": self.generator, "discriminator": self.discriminator}
         check_companions(companions, players)
         self.companions = companions
+        judged = {name: self.latent_sizes[name] for name in self.judged_latents}
+        if judged:
+            check_encoder(
+                companions[ENCODER], judged, self.example_shape, self.classes, self.conditions
+            )
         # Dicts of networks, so that Keras tracks them.
         self.companion_networks = {name: each.network for name, each in companions.items()}
         self.ema_companions = {
@@ -199,7 +215,8 @@ class GAN(Inference, KerasMethods):
             *players, objective, self.classes, self.example_shape, self.packing
         )
         observed = bool(self.generator_conditions)
-        combination = dataclasses.replace(combination, observed=observed)
+        judged = ", ".join(map(repr, self.judged_latents))
+        combination = dataclasses.replace(combination, observed=observed, judged_latents=judged)
         refuse(combination)
         for member in objective.extensions:
             member.check_shape(self.example_shape)
@@ -254,9 +271,8 @@ class GAN(Inference, KerasMethods):
     def _update_discriminator(self, given: Tensors, index: int) -> tuple:
         constraint, optimizer = self.objective.constraint, self.discriminator_optimizer
         latents = self._noise(given, Stream.DISCRIMINATOR, index)
-        real = self._pack(given)
-        made = self._generate(latents)
-        fake = self._pack(latents | {name: tf.stop_gradient(x) for name, x in made.items()})
+        real = self._pack(given) | _constants(self._encode(given))
+        fake = self._pack(latents | _constants(self._generate(latents)))
         assign(constraint.before_update(self.discriminator))
         with tf.GradientTape() as tape:
             critic = self._critic(real, latents, Stream.DISCRIMINATOR_AUGMENTATION, index)
@@ -278,10 +294,12 @@ class GAN(Inference, KerasMethods):
     def _update_generator(self, given: Tensors, real_scores: tf.Tensor) -> dict:
         optimizer = self.generator_optimizer
         latents = self._noise(given, Stream.GENERATOR)
-        real = self._pack(given)
         with tf.GradientTape() as tape:
+            real = self._pack(given) | self._encode(given)
             critic = self._critic(real, latents, Stream.GENERATOR_AUGMENTATION)
-            if self.objective.relativistic:
+            if self.judged_latents:
+                real_scores = critic.scores(real)  # teaches the encoder
+            elif self.objective.relativistic:
                 # Only here do the real scores shape the generator's gradient; elsewhere those of
                 # the last discriminator update serve, which costs nothing.
                 real_scores = tf.stop_gradient(critic.scores(real))
@@ -308,13 +326,16 @@ class GAN(Inference, KerasMethods):
         real = self.unpack(data)
         latents = self._noise(real, Stream.TEST, self.test_batch.value)
         self.test_batch.assign_add(1)
-        fake = real | {EXAMPLE: self._generate(latents, training=False)[EXAMPLE]}
+        fake = real | {name: latents[name] for name in self.judged_latents}
+        fake |= {EXAMPLE: self._generate(latents, training=False)[EXAMPLE]}
+        real |= self._encode(real, training=False)
         scores = [self.score(self._pack(each), training=False) for each in (real, fake)]
         losses = {
             "discriminator_loss": self.objective.discriminator_loss(*scores),
             "generator_loss": self.objective.generator_loss(*scores),
         }
         means = {name: tf.reduce_mean(loss) for name, loss in losses.items()}
+        means["generator_loss"] += self._encoder_loss(*scores)
         return means | score_statistics(*scores)
 
     # The losses -------------------------------------------------------------------------------
@@ -349,10 +370,17 @@ class GAN(Inference, KerasMethods):
             loss = tf.reduce_mean(weight * objective.generator_loss(real_scores, counted))
         else:
             loss = tf.reduce_mean(objective.generator_loss(real_scores, scores))
+        loss += self._encoder_loss(real_scores, scores)
         draw = self._draws(Stream.GENERATOR_TERMS, real)
         terms, _ = self._terms("generator", critic, real, fake, draw, step)
         terms |= self.extra_generator_terms(critic, real, fake)
         return loss, terms | self._own_losses("generator")
+
+    def _encoder_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor | float:
+        """What the encoder's pairs add to the generator's loss; 0 where there are no pairs."""
+        if not self.judged_latents:
+            return 0.0
+        return tf.reduce_mean(self.objective.encoder_loss(real_scores, fake_scores))
 
     def _terms(
         self,
@@ -425,15 +453,24 @@ class GAN(Inference, KerasMethods):
             takes=input_names(self._full_discriminator, EXAMPLE),
         )
 
-    def _companion_function(self, name: str) -> Callable[[Tensors], Tensors]:
+    def _companion_function(
+        self, name: str, *, training: bool = True
+    ) -> Callable[[Tensors], Tensors]:
         each = self.companions[name]
         # A frozen one goes by its moving statistics and drops nothing.
         options = {
             "takes": each.takes,
             "gives": each.gives,
-            "training": each.trained_with is not None,
+            "training": training and each.trained_with is not None,
         }
         return lambda tensors: apply(each.network, tensors, **options)
+
+    def _encode(self, real: Tensors, *, training: bool = True) -> Tensors:
+        """The encoder's latents of real examples where the discriminator judges any, else none."""
+        if not self.judged_latents:
+            return {}
+        found = self._companion_function(ENCODER, training=training)(real)
+        return {name: found[name] for name in self.judged_latents}
 
     def _pack(self, tensors: Tensors) -> Tensors:
         return tensors | {EXAMPLE: pack_examples(tensors[EXAMPLE], self.packing)}
@@ -455,6 +492,10 @@ class GAN(Inference, KerasMethods):
 
     def _generate(self, latents: Tensors, *, training: bool = True) -> Tensors:
         return apply(self.generator, latents, training=training)
+
+
+def _constants(tensors: Tensors) -> Tensors:
+    return {name: tf.stop_gradient(each) for name, each in tensors.items()}
 
 
 def score_statistics(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganapp.models.batches import one_hot_labels, pack_examples, packed_shape
+from ganapp.models.companions import ENCODER
 from ganapp.models.contracts import Array, Prior
 from ganapp.models.noise import Stream, stateless_seed
 from ganapp.models.tensors import (
@@ -35,6 +36,11 @@ class Inference(keras.Model):
     def generator_conditions(self) -> tuple[str, ...]:
         """The observations that the generator takes."""
         return tuple(n for n in input_names(self.generator, LATENT) if n in self.conditions)
+
+    @property
+    def judged_latents(self) -> tuple[str, ...]:
+        """The latents that the discriminator judges beside examples; an encoder says the real."""
+        return tuple(n for n in input_names(self.discriminator, EXAMPLE) if n in self.latent_sizes)
 
     def draw_latents(self, count: int | tf.Tensor, seed: tf.Tensor) -> Tensors:
         """Latents of the prior by name, float32 `(count, size)`, a function of the seed."""
@@ -175,7 +181,8 @@ class Inference(keras.Model):
             examples: in model units.
             labels: int `(n,)`, for a discriminator that goes by them; below 0 (and `None`) where
                 the class is not known.
-            **named: observations that the discriminator takes, `(n, ...)`.
+            **named: observations that the discriminator takes, `(n, ...)`, and latents, which are
+                the encoder's where they are left out.
         """
         whole = len(examples) // self.packing * self.packing
         given = {EXAMPLE: pack_examples(tf.cast(examples[:whole], tf.float32), self.packing)}
@@ -184,6 +191,8 @@ class Inference(keras.Model):
         if LABEL in names:
             labels = -tf.ones(whole, tf.int32) if labels is None else labels
             given[LABEL] = one_hot_labels(labels, self.classes)
+        if set(self.judged_latents) - given.keys():
+            given = self.call_companion(ENCODER, ema=False, **given) | given
         check_there(self.discriminator.name, names, given)
         scores = self._in_batches(self.discriminator, given)
         return scores.reshape(len(scores), -1).mean(axis=1)
@@ -204,8 +213,23 @@ class Inference(keras.Model):
         each = self.companions[name]
         network = (self.ema_companions if ema else {}).get(name, each.network)
         given = {key: _floats(value) for key, value in named.items()}
-        found = apply(network, given, takes=each.takes, gives=each.gives)
-        return {key: value.numpy() for key, value in found.items()}
+        parts = [
+            apply(
+                network,
+                {key: value[start : start + BATCH] for key, value in given.items()},
+                takes=each.takes,
+                gives=each.gives,
+            )
+            for start in range(0, len(next(iter(given.values()))), BATCH)
+        ]
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    @property
+    def averaged_parts(self) -> tuple[str, ...]:
+        """The parts of `state` that samples, and latents of examples, are made with."""
+        trained = [n for n, each in self.companions.items() if each.trained_with == "generator"]
+        averages = (f"ema_{name}" if name in self.ema_companions else name for name in trained)
+        return "ema_generator", *averages
 
     def state(self) -> dict[str, list[tf.Variable]]:
         """Every variable that training changes, by part: what a checkpoint must hold."""

@@ -8,6 +8,8 @@ rule says what to do in the words of the door.
 import dataclasses
 from collections.abc import Callable
 
+import tensorflow as tf
+
 from ganapp.models.contracts import Objective, Term
 
 
@@ -34,6 +36,8 @@ class Combination:
     # be squashed, where no activation can be seen.
     score_activation: str | None = None
     squashed_scores: str = ""
+    # Latents that the discriminator judges beside the example.
+    judged_latents: str = ""
     observed: bool = True  # whether the generator observes something of each row
     packing: int = 1
     # Of one discriminator update, on all replicas.
@@ -192,7 +196,24 @@ def _packed_codes(given: Combination) -> str | None:
     )
 
 
+def _no_game_of_pairs(given: Combination) -> str | None:
+    if not given.judged_latents or given.objective is None:
+        return None
+    scores = tf.zeros((1,))
+    loss = getattr(given.objective, "encoder_loss", lambda real, fake: None)(scores, scores)
+    return f"{given.objective.name!r} with {given.judged_latents}" if loss is None else None
+
+
 RULES = (
+    Rule(
+        broken=_no_game_of_pairs,
+        setting="`objective.name` must be another where `companions.encoder` is trained with the "
+        "generator:",
+        argument="`objective` must have an `encoder_loss` where `discriminator` takes latents:",
+        reason="this one's generator does not play the discriminator's game with the sides "
+        "changed, so nothing says what an encoder should minimise. 'non_saturating' does, as do "
+        "'least_squares', 'hinge', 'wgan_gp', the relativistic ones and the f-divergences.",
+    ),
     Rule(
         broken=_packed_codes,
         setting="`discriminator.packing` must be 1",

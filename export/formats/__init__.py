@@ -12,6 +12,12 @@ FORMATS: dict[str, Format] = {
     for each in (saved_model.SAVED_MODEL, *litert.LITERT_FORMATS, onnx.ONNX, keras_file.KERAS)
 }
 RUNTIMES: dict[str, Runtime] = {each.runtime.name: each.runtime for each in FORMATS.values()}
+# Of encoders that are exported beside a generator.
+ENCODER_RUNTIMES: dict[str, Runtime] = {
+    each.encoder_runtime.name: each.encoder_runtime
+    for each in FORMATS.values()
+    if each.encoder_runtime
+}
 
 
 def chosen_formats(names: Sequence[str]) -> list[Format]:

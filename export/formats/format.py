@@ -59,6 +59,10 @@ class Format:
     check_draws: "Callable[[Bundle, str, Mapping[str, Arrays]], float] | None" = None
     # Python modules to import before an artefact at a path is loaded.
     modules: Callable[[Path], tuple[str, ...]] = lambda path: ()
+    # Where an encoder goes that is exported beside the generator: a file inside the folder of the
+    # version, or the folder itself where it is a signature; and what runs it.
+    encoder_path: str = ""
+    encoder_runtime: Runtime | None = None
     fixes_batch: bool = False  # whether `write` takes `batch`, how many rows a call takes
     optional: bool = False  # whether an export of all formats may lack it
     may_lose: bool = False  # whether it is written, with a warning, although its figures are worse

@@ -28,6 +28,13 @@ random = np.random.default_rng({seed})
 {draw}
 {output} = runner({keywords})["{output}"]  # {returned}"""
 
+ENCODER_USAGE = """\
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+runner = Interpreter(model_path="{path}").get_signature_runner("serving_default")
+{draw}
+latents = runner({keywords})["latents"]  # {returned}"""
+
 
 def write_litert(
     bundle: "Bundle", path: Path, *, batch: int | None = None, quantise: "Quantise | None" = None
@@ -57,7 +64,7 @@ def write_litert(
         ):
             function = graphs.generator_function(bundle, batch).get_concrete_function()
             converter = tf.lite.TFLiteConverter.from_concrete_functions(
-                [function], graphs.variables_of(bundle)
+                [function], graphs.variables_of(bundle.generator)
             )
             if quantise is not None:
                 quantise(converter, bundle, batch)
@@ -162,7 +169,15 @@ def _format(
 # (largest: float16 0.0015, dynamic 0.12, int8 0.34; mean: 0.0001, 0.004, 0.02), for images whose
 # values span 2; what they cost in figures is judged beside, see `ganapp.export.package`.
 LITERT_FORMATS = (
-    _format("litert", "LiteRT", "model.tflite"),
+    _format(
+        "litert",
+        "LiteRT",
+        "model.tflite",
+        encoder_path="encoder.tflite",
+        encoder_runtime=Runtime(
+            name="litert_encoder", title="LiteRT", process=LiteRTProcess, usage=ENCODER_USAGE
+        ),
+    ),
     _format(
         "litert_float16",
         "LiteRT float16",

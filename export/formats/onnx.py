@@ -21,6 +21,13 @@ random = np.random.default_rng({seed})
 {draw}
 [{output}] = session.run(["{output}"], {{{dictionary}}})  # {returned}"""
 
+ENCODER_USAGE = """\
+import numpy as np
+import onnxruntime
+session = onnxruntime.InferenceSession("{path}")
+{draw}
+[latents] = session.run(["latents"], {{{dictionary}}})  # {returned}"""
+
 
 def write_onnx(bundle: "Bundle", path: Path) -> None:
     """Writes a float32 ONNX file: inputs by name, any batch; `ExportError` where one cannot be."""
@@ -58,6 +65,10 @@ ONNX = Format(
     name="onnx",
     title="ONNX",
     path="model.onnx",
+    encoder_path="encoder.onnx",
+    encoder_runtime=Runtime(
+        name="onnx_encoder", title="ONNX", process=OnnxProcess, usage=ENCODER_USAGE
+    ),
     runtime=Runtime(name="onnx", title="ONNX", process=OnnxProcess, usage=USAGE),
     write=write_onnx,
     optional=True,

@@ -32,6 +32,12 @@ asked = {options}{observations}
 drawn = model.signatures["{drawing}"](**{{k: tf.constant(v) for k, v in asked.items()}})
 samples = drawn["samples"].numpy()  # {units}
 {output} = model.signatures["serving_default"]({drawn})["{output}"].numpy()"""
+ENCODER_USAGE = """\
+import numpy as np
+import tensorflow as tf
+model = tf.saved_model.load("{path}")
+{draw}
+found = model.signatures["encode"]({keywords})  # {outputs}, float32 tensors"""
 TRUNCATED = """
 # Nearer to the likeliest latents, hence more alike: truncation from 1 (as above) to 0.
 asked["truncation"] = 0.7
@@ -53,7 +59,8 @@ def write_saved_model(bundle: "Bundle", path: Path) -> None:
     try:
         with native_stderr():
             signatures = graphs.signature_functions(bundle)
-            graphs.save(graphs.variables_of(bundle), signatures, path)
+            networks = [bundle.generator, *([bundle.encoder] if bundle.encoder else [])]
+            graphs.save(graphs.variables_of(*networks), signatures, path)
     except (AssertionError, TypeError, ValueError, tf.errors.OpError) as error:
         raise ExportError(
             f"The generator could not be saved as a SavedModel: {first_line(error)}"
@@ -117,6 +124,25 @@ class SavedModelProcess:
         with PIL.Image.open(io.BytesIO(file), formats=("PNG",)) as picture:
             found = np.asarray(picture)
         return found if found.ndim == 3 else found[..., np.newaxis]
+
+
+class SavedModelEncoderProcess:
+    """The signature `encode` of a SavedModel as plain TensorFlow loads it.
+
+    `output` names its outputs with commas between them, which it gives side by side under it.
+    """
+
+    def __init__(self, path: str, output: str) -> None:
+        import tensorflow as tf
+
+        self.tf, self.output = tf, output
+        self.model = tf.saved_model.load(path)
+
+    def __call__(self, inputs: "Arrays") -> "dict[str, np.ndarray]":
+        given = {name: self.tf.constant(value) for name, value in inputs.items()}
+        found = self.model.signatures["encode"](**given)
+        parts = [found[name].numpy() for name in self.output.split(",")]
+        return {self.output: np.concatenate(parts, axis=1)}
 
 
 def requests(bundle: "Bundle") -> dict[str, dict[str, np.ndarray]]:
@@ -235,6 +261,13 @@ SAVED_MODEL = Format(
     name="saved_model",
     title="SavedModel",
     path=".",
+    encoder_path=".",
+    encoder_runtime=Runtime(
+        name="saved_model_encoder",
+        title="TensorFlow",
+        process=SavedModelEncoderProcess,
+        usage=ENCODER_USAGE,
+    ),
     runtime=Runtime(
         name="saved_model",
         title="TensorFlow",

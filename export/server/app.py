@@ -100,6 +100,13 @@ VERSION_1 = (
     *_picture("/sample.png", pages.sample_png, "image/png", pages.sample_parameters),
     *_picture("/sample.csv", pages.sample_csv, "text/csv", pages.sample_parameters),
     *_picture("/walk.gif", pages.walk_gif, "image/gif", pages.walk_parameters),
+    _post(
+        "/between.gif",
+        pages.between_gif,
+        pages.PicturesRequest,
+        "image/gif",
+        query=pages.between_parameters,
+    ),
     _post("/observed.json", pages.observed_json, pages.ObservedRequest, rest.ColumnsResponse),
     Endpoint("/gallery.json", pages.gallery_json),
     Endpoint("/card", pages.card_page, answer="text/html"),

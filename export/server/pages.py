@@ -17,7 +17,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ganapp.export.layout import CARD_HTML, CARD_JSON, EXTRA, PICTURE, Input
+from ganapp.export.layout import CARD_HTML, CARD_JSON, ENCODE, EXTRA, PICTURE, Input
 from ganapp.export.server.context import (
     Context,
     Limits,
@@ -64,6 +64,13 @@ class ObservationsRequest:
 
 
 @dataclasses.dataclass
+class PicturesRequest:
+    """Two examples: numbers in model units, or a picture, `{"b64": ...}`, each."""
+
+    pictures: list[Json]
+
+
+@dataclasses.dataclass
 class ObservedRequest:
     """A request to run a signature on rows of the same observations, given once."""
 
@@ -98,6 +105,11 @@ def walk_parameters(limits: Limits) -> JsonObject:
     end = {"type": "integer", "minimum": 0, "maximum": limits.samples - 1}
     frames = {"type": "integer", "minimum": 2, "maximum": MOST_FRAMES}
     return sample_parameters(limits) | {"from": end, "to": end, "frames": frames}
+
+
+def between_parameters(limits: Limits) -> JsonObject:
+    frames = {"type": "integer", "minimum": 2, "maximum": min(MOST_FRAMES, limits.samples)}
+    return {"class": {"type": "string"}, "frames": frames}
 
 
 def read_sample_query(
@@ -399,6 +411,60 @@ async def walk_gif(context: Context, request: Request, target: Target) -> Respon
     levels = pixel_levels(outputs[servable.spec.output_name])
     content = await asyncio.to_thread(gif, side_by_side(levels))
     return Response(content, media_type="image/gif")
+
+
+async def between_gif(context: Context, request: Request, target: Target) -> Response:
+    """The way from one real picture to another, through the latents that the encoder says of them.
+
+    The first and the last frame are what the generator makes of the two.
+    """
+    allowed = min(MOST_FRAMES, context.limits.samples)
+    given = request.query_params
+    frames = whole_number(given.get("frames", "24"), "frames", least=2, most=allowed)
+    body = await _body(context, request)
+    with context.repository.lease(*target) as servable:
+        spec = servable.spec
+        _check_images(spec)
+        if ENCODE not in servable.signatures or spec.observed:
+            raise InvalidArgument(
+                "`between.gif` is for models with an encoder, which observe nothing. "
+                f"Received: signatures {', '.join(servable.signatures)}"
+            )
+        latents = await _latents_of_pictures(context, request, servable, body)
+        inputs = {
+            name: walk(
+                *rows,
+                frames=frames,
+                path=spec.latent.path if name == "z" else "straight",
+                classes=0,
+            )
+            for name, rows in latents.items()
+        }
+        if spec.has_label:
+            classes = _classes(given.get("class", ""), tuple(spec.latent.classes))
+            if len(classes) != 1 or classes[0] < 0:
+                raise InvalidArgument("`class` must be one class: a picture does not say its own.")
+            one_hot = np.eye(len(spec.latent.classes), dtype=np.float32)
+            inputs["label"] = one_hot[[classes[0]] * frames]
+        outputs = await context.predict(request, servable, "serving_default", inputs)
+    levels = pixel_levels(outputs[spec.output_name])
+    content = await asyncio.to_thread(gif, side_by_side(levels))
+    return Response(content, media_type="image/gif")
+
+
+async def _latents_of_pictures(
+    context: Context, request: Request, servable: Servable, body: JsonObject
+) -> dict[str, np.ndarray]:
+    """Latents `(2, size)` by the generator's names of the two `pictures` in a body."""
+    spec, given = servable.spec, body.get("pictures")
+    if not isinstance(given, list) or len(given) != 2:
+        raise InvalidArgument(f"`pictures`: expected an array of two. Received: {shown(given)}")
+    x, pixels = Input("pictures", spec.output_shape, "example"), context.limits.body_bytes
+    examples = [
+        await asyncio.to_thread(read_observation, each, x, most_pixels=pixels) for each in given
+    ]
+    outputs = await context.predict(request, servable, ENCODE, {"x": np.stack(examples)})
+    return {each.name: outputs[each.drawn_name] for each in spec.encoder.outputs}
 
 
 async def observed_json(context: Context, request: Request, target: Target) -> Response:

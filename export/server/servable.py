@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ganapp.export.layout import LATENTS, drawn_name
+from ganapp.export.layout import ENCODE, LATENTS, drawn_name
 from ganapp.export.server.batching import Batcher, Batching, Hooks
-from ganapp.export.server.engines import Engine, LiteRTModel, count_rows, open_engine
+from ganapp.export.server.engines import (
+    Engine,
+    LiteRTModel,
+    count_rows,
+    open_encoder,
+    open_engine,
+)
 from ganapp.export.server.errors import InvalidArgument, Overloaded
 from ganapp.export.server.spec import (
     DATA_TYPES,
@@ -47,6 +53,7 @@ class Servable:
         name: the model's, where it differs from the one it was exported under.
         samples_limit: most samples of one request.
         hooks: functions that count batches.
+        encoder: runs its encoder, where there is one.
 
     Raises:
         BrokenVersion: its latents or units cannot be loaded, or a signature is not ours.
@@ -62,6 +69,7 @@ class Servable:
         name: str | None = None,
         samples_limit: int = SAMPLES_LIMIT,
         hooks: Hooks | None = None,
+        encoder: Engine | None = None,
     ) -> None:
         self.spec, self.version, self.name = spec, version, name or spec.name
         self.samples_limit = samples_limit
@@ -71,6 +79,10 @@ class Servable:
             spec.drawing: self._draw,
             f"{spec.drawing}_png": self._draw_png,
         }
+        self._encoder, self._encoding = encoder, None
+        if encoder is not None:
+            self._handlers[ENCODE] = self._encode
+            self._encoding = Batcher(encoder.generate, batching, hooks)
         # What a later export may offer besides is not offered, rather than answered wrongly.
         self.signatures = {k: of for k, of in spec.signatures.items() if k in self._handlers}
         _check_signatures(spec, self.signatures)
@@ -94,7 +106,8 @@ class Servable:
         spec = ServingSpec.read(folder)
         spec.verify()
         running = open_engine(engine, spec, num_threads=num_threads)
-        servable = cls(spec, running, **options)
+        encoder = open_encoder(engine, spec, num_threads=num_threads)
+        servable = cls(spec, running, encoder=encoder, **options)
         try:
             servable.warm_up()
         except Exception as error:  # whatever a native runtime raises for a graph it cannot run
@@ -154,21 +167,36 @@ class Servable:
         self._batcher.admit(1)
 
     def flush(self) -> None:
-        self._batcher.flush()
+        for batcher in self._batchers:
+            batcher.flush()
 
     async def close(self) -> None:
-        """Finishes what was accepted, then frees the engine."""
-        await self._batcher.close()
+        """Finishes what was accepted, then frees the engines."""
+        for batcher in self._batchers:
+            await batcher.close()
         self.abandon()
 
     def abandon(self) -> None:
-        """Frees the engine, whatever is being asked of it."""
+        """Frees the engines, whatever is being asked of them."""
         self._helper.shutdown(wait=False)
-        self._engine.close()
+        for engine in filter(None, (self._engine, self._encoder)):
+            engine.close()
+
+    @property
+    def _batchers(self) -> list[Batcher]:
+        return [each for each in (self._batcher, self._encoding) if each is not None]
 
     async def _generate(self, inputs: Arrays, deadline: float | None) -> Arrays:
         self._count_rows(inputs)
         return {self.spec.output_name: await self._batcher.submit(inputs, deadline)}
+
+    async def _encode(self, inputs: Arrays, deadline: float | None) -> Arrays:
+        self._count_rows(inputs)
+        outputs = self.spec.encoder.outputs
+        latents = await self._encoding.submit(inputs, deadline)
+        ends = np.cumsum([each.shape[0] for each in outputs])[:-1]
+        parts = np.split(latents, ends, axis=1)
+        return {each.drawn_name: part for each, part in zip(outputs, parts, strict=True)}
 
     def _count_rows(self, inputs: Arrays) -> int:
         counts = {name: len(rows) for name, rows in inputs.items()}
@@ -392,7 +420,12 @@ def signature_inputs(spec: ServingSpec) -> dict[str, dict[str, TensorInfo]]:
     scalars |= {"truncation": "DT_FLOAT"} if spec.latent.truncates else {}
     drawing = {name: TensorInfo(dtype, ()) for name, dtype in scalars.items()}
     drawing |= {each.name: batches[each.name] for each in spec.observed}
-    return {"serving_default": batches, spec.drawing: drawing, f"{spec.drawing}_png": drawing}
+    found = {"serving_default": batches, spec.drawing: drawing, f"{spec.drawing}_png": drawing}
+    if spec.encoder:
+        found[ENCODE] = {
+            each.name: TensorInfo("DT_FLOAT", (-1, *each.shape)) for each in spec.encoder.inputs
+        }
+    return found
 
 
 def _check_signatures(spec: ServingSpec, signatures: Mapping[str, Signature]) -> None:

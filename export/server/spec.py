@@ -106,6 +106,15 @@ class Latent:
     codes: tuple[Code, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder beside the generator; the field `encoder` in serving.json."""
+
+    inputs: tuple[Input, ...]  # the example `x` in model units, and observations
+    outputs: tuple[Input, ...]  # latents of the generator, side by side in its artefacts
+    artefacts: Mapping[str, str]  # path inside the folder by engine
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServingSpec(GeneratorInputs):
     """serving.json as an object; `document` holds it as it was written."""
@@ -122,6 +131,7 @@ class ServingSpec(GeneratorInputs):
     artefacts: Mapping[str, str]  # path inside the folder by engine
     files: Mapping[str, str]  # sha256 by path inside the folder
     document: Mapping[str, Json]  # all of serving.json
+    encoder: EncoderSpec | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "ServingSpec":
@@ -238,7 +248,25 @@ def _parse(folder: Path, document: JsonObject) -> ServingSpec:
         artefacts=dict(document["artefacts"]),
         files=dict(document["files"]),
         document=document,
+        encoder=_encoder(document),
     )
+
+
+def _encoder(document: JsonObject) -> EncoderSpec | None:
+    described = document.get("encoder")
+    if described is None:
+        return None
+    inputs, outputs = (
+        tuple(Input(str(x["name"]), _whole(x["shape"], 1), str(x["role"])) for x in described[side])
+        for side in ("inputs", "outputs")
+    )
+    if not inputs or not outputs or any(len(each.shape) != 1 for each in outputs):
+        raise ValueError(
+            "`encoder` must list its `inputs`, and as `outputs` latents of one axis. "
+            f"Received: {described!r:.200}"
+        )
+    artefacts = {str(engine): str(path) for engine, path in described["artefacts"].items()}
+    return EncoderSpec(inputs, outputs, artefacts)
 
 
 def _inputs(document: JsonObject) -> tuple[Input, ...]:

@@ -180,6 +180,8 @@ def _duality_gap(experiment: Experiment, snapshot: Snapshot) -> Json:
         return {"reason": "the discriminator judges packs"}
     if gan.classes:
         return {"reason": "the players go by classes"}
+    if gan.judged_latents:
+        return {"reason": "the discriminator judges latents beside the example"}
     if gan.conditions or set(gan.latent_sizes) != {"z"}:
         return {"reason": "the generator takes more than the latent z"}
     real = np.asarray(experiment.spec.to_model_units(snapshot.training))

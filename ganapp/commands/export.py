@@ -65,6 +65,7 @@ def export(
     from ganapp.export.bundle import Bundle
     from ganapp.export.formats import chosen_formats
     from ganapp.export.package import export as export_bundle
+    from ganapp.runner.encoders import find_encoder
     from ganapp.runner.evaluation import generate_samples, painter
     from ganapp.runner.saved_runs import moved_config, open_generator
     from ganapp.training.priors.codes import controls_of
@@ -78,6 +79,7 @@ def export(
     with stage("Preparing the evaluation"):  # whose figures are of single frames
         figures = None if frames else _figures(opened, config, generator.data)
     spec, gan = generator.spec, generator.gan
+    encoder = find_encoder(opened, generator, step)
     shown = generate_samples(generator, SHOWN if spec.table is None else SHOWN_ROWS, 0)
     bundle = Bundle(
         name=opened.name,
@@ -88,6 +90,7 @@ def export(
         transform=spec.transform,
         class_shares=gan.class_shares,
         observations=gan.observations,
+        encoder=None if encoder is None else encoder.network,
         facts={
             "manifest": opened.read_manifest() or {},
             "configuration": generator.config.model_dump(mode="json", exclude_none=True),
@@ -192,6 +195,11 @@ def _show(card: Json) -> None:
         )
         if artefact["warning"]:
             warn(artefact["warning"])
+    for artefact in card.get("encoder", {}).get("artefacts", []):
+        say(
+            f"{folder / artefact['path']}: encoder, {artefact['title']}, largest difference "
+            f"{artefact['difference']:.1e} on 256 examples."
+        )
     for name, reason in card["left_out"].items():
         warn(f"There is no {name}: {reason}")
     say(f"Model card: {folder / 'model_card.md'}")

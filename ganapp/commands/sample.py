@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from ganapp.models.tensors import Tensors
+    from ganapp.runner.encoders import Encoder
     from ganapp.runner.saved_runs import Generator
     from ganapp.training.data import DataSpec
     from ganapp.training.priors.codes import Control
@@ -35,6 +36,8 @@ GIF_FRAMES, GIF_MILLISECONDS, GIF_STOPS = 24, 60, 5
 SLOW_MILLISECONDS = 700  # a frame of a category
 SWEPT_ROWS, SWEPT_VALUES = 8, 9  # of a sweep: samples, values of a number
 SWEEP_WIDTH = 640  # pixels that its images have side by side
+# Samples between two pictures where nobody says how many; above so many several rows are drawn.
+GIF_BETWEEN, PICTURED_BETWEEN, MOST_IN_A_ROW = 48, 14, 18
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of a picture, by its channels
 EVERY_CLASS = "all"
 
@@ -51,7 +54,10 @@ def sample(
     ],
     count: Annotated[
         int | None,
-        typer.Option(help="How many samples, or rows of a sweep.", show_default="64, of a sweep 8"),
+        typer.Option(
+            help="How many samples [default: 64; of --between 14, of its .gif 48], or rows of a "
+            "sweep [default: 8]."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
     truncation: Annotated[
@@ -91,6 +97,14 @@ def sample(
             help="Of each sample a row of its stages, for networks that make it in steps (.png).",
         ),
     ] = False,
+    between: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A.png B.png",
+            help="Two real pictures: samples on the way between their latents, by the run's "
+            "encoder (`encode`).",
+        ),
+    ] = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw samples from a trained generator into a file."""
@@ -104,8 +118,12 @@ def sample(
             f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
             f"Received: {path}"
         )
-    if count is None:
-        count = SWEPT_ROWS if sweep is not None else 64
+    if between is not None:
+        _check_between(between, seed, truncation, classes, count)
+        usual = GIF_BETWEEN if kind == ".gif" else PICTURED_BETWEEN
+    else:
+        usual = 64 if sweep is None else SWEPT_ROWS
+    count = usual if count is None else count
     if count < 1:
         raise UserError(f"`--count` must be at least 1. Received: {count}")
     if not 0 <= seed < 2**31:
@@ -128,7 +146,13 @@ def sample(
     from ganapp.runner.saved_runs import open_generator
     from ganapp.training.files import write_atomically
 
-    generator, step = open_generator(opened, checkpoint)
+    if between is None:
+        generator, step = open_generator(opened, checkpoint)
+    else:
+        from ganapp.runner.encoders import open_encoder
+
+        encoder = open_encoder(opened, checkpoint)
+        generator, step = encoder.generator, encoder.step
     if truncation < 1 and not generator.gan.prior.truncates:
         # A file that says `truncation 0.5` must be truncated.
         raise UserError(
@@ -139,15 +163,19 @@ def sample(
     labels = requested_classes(generator, classes, count)
     values = requested_codes(generator, codes or [])
     swept = None if sweep is None else swept_code(generator, sweep, values, kind)
-    draw = Draw(
-        generator=generator,
-        count=count if labels is None else len(labels),
-        seed=seed,
-        truncation=truncation,
-        labels=labels,
-        columns=count if classes == EVERY_CLASS else None,
-        codes=values,
-    )
+    draw: Draw
+    if between is None:
+        draw = Draw(
+            generator=generator,
+            count=count if labels is None else len(labels),
+            seed=seed,
+            truncation=truncation,
+            labels=labels,
+            columns=count if classes == EVERY_CLASS else None,
+            codes=values,
+        )
+    else:
+        draw = _draw_between(encoder, between, count, labels)
     try:
         if folder:
             _write_pictures(draw, path)
@@ -166,7 +194,62 @@ def sample(
     if swept is not None:
         how += f", each at all values of {swept.name}"
     many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
+    if between is not None:
+        say(f"{path}: {many} of step {step:,} between {between[0]} and {between[1]}{how}.")
+        return
     say(f"{path}: {many} of step {step:,}, seed {seed}{how}.")
+
+
+def _check_between(
+    between: tuple[Path, Path], seed: int, truncation: float, classes: str | None, count: int | None
+) -> None:
+    for path in between:
+        if not path.is_file():
+            raise UserError(f"`--between` must be two files. Received: {path}")
+    if count is not None and count < 2:
+        raise UserError(f"`--count` must be at least 2 with `--between`. Received: {count}")
+    if seed or truncation < 1 or classes == EVERY_CLASS:
+        raise UserError(
+            "`--between` draws nothing: leave `--seed`, `--truncation` and `--class all` out."
+        )
+
+
+def _draw_between(
+    encoder: Encoder, between: tuple[Path, Path], count: int, labels: np.ndarray | None
+) -> Draw:
+    from ganapp.runner.encoders import Examples, path_between
+    from ganapp.runner.sample_files import read_picture
+
+    generator = encoder.generator
+    spec, gan = generator.spec, generator.gan
+    if spec.kind != "image" or gan.generator_conditions:
+        raise UserError(
+            "`--between` is for generators of images that observe nothing. Received: "
+            f"{spec.kind}s{' with ' if gan.generator_conditions else ''}"
+            f"{', '.join(gan.generator_conditions)}"
+        )
+    if gan.classes and labels is None:
+        raise UserError(
+            "`--between` needs `--class` for this run, whose generator is told a class: a picture "
+            "does not say its own."
+        )
+    options = generator.config.data.options
+    first, second = (
+        Examples(
+            read_picture(path, spec, options, "--between"), None if labels is None else labels[:1]
+        )
+        for path in between
+    )
+    return Between(
+        generator=generator,
+        count=count,
+        seed=0,
+        truncation=1.0,
+        labels=labels,
+        columns=None,
+        path=path_between(encoder, first, second, count),
+        ends=(first.values, second.values),
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -205,6 +288,34 @@ class Draw:
         from ganapp.runner.evaluation import painter
 
         return painter(self.generator.data, columns=self.columns)(samples)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Between(Draw):
+    """Samples on the way from one real picture's latents to another's.
+
+    Args:
+        path: inputs of the generator, `count` of each.
+        ends: the pictures, uint8 `(1, height, width, channels)`.
+    """
+
+    path: Tensors
+    ends: tuple[np.ndarray, np.ndarray]
+
+    def inputs(self, seed: int) -> Tensors:
+        """Inputs of the generator by name."""
+        return self.path
+
+    def picture(self, samples: np.ndarray) -> PIL.Image.Image:
+        """The samples between the pictures themselves, in one row if they are few."""
+        import numpy as np
+
+        from ganapp.runner.evaluation import painter
+
+        columns = len(samples) + 2 if len(samples) <= MOST_IN_A_ROW else None
+        first, last = self.ends
+        shown = np.concatenate([first, samples, last])
+        return painter(self.generator.data, columns=columns)(shown)
 
 
 def requested_classes(generator: Generator, classes: str | None, count: int) -> np.ndarray | None:
@@ -414,6 +525,10 @@ def _gif(draw: Draw) -> bytes:
     """
     from ganapp.training.evaluation.pictures import animated
 
+    if isinstance(draw, Between):  # there and back
+        samples = draw.samples()
+        frames = [draw.picture(each[None]) for each in samples]
+        return animated([*frames, *frames[-2:0:-1]], milliseconds=GIF_MILLISECONDS)
     stops = [draw.inputs(draw.seed * GIF_STOPS + i) for i in range(GIF_STOPS)]
     frames = []
     for start, end in zip(stops, stops[1:] + stops[:1], strict=True):

@@ -10,6 +10,7 @@ import pydantic
 
 from ganapp.config.members import FAMILIES, Options, PluginSection, Section, as_table, scheduled
 from ganapp.models import rules
+from ganapp.models.companions import ENCODER
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.runs import Json
 from ganapp.training.data import Source
@@ -215,7 +216,7 @@ class DiscriminatorConfig(PluginSection):
 
 
 class CompanionConfig(PluginSection):
-    """A further network of the run, by what it is for: a `code_reader`, a `comparator`.
+    """A further network of the run, by what it is for, such as an `encoder`.
 
     `network` is a family of discriminators, whose body it has, or a `layer` of a model.
     `trained_with` left out is what its purpose says, see `ganapp.runner.experiment.COMPANIONS`.
@@ -413,6 +414,12 @@ class Config(Section):
                 "`data.coarse_noise` is on the observation `coarse`, which a pyramid's levels have "
                 f"and else `data.coarser=true` gives. Received: {self.data.coarse_noise:g} without"
             )
+        if self.levels and ENCODER in self.companions:
+            raise ValueError(
+                "`companions.encoder` is for one generator, and a pyramid has one at each of its "
+                "`levels`: leave one of the two out (`python -m ganapp encode` trains an encoder "
+                f"of the whole afterwards). Received: {len(self.levels)} levels"
+            )
         steps, execution = self.training.steps_per_epoch, self.training.steps_per_execution
         if steps and steps % execution:
             raise ValueError(
@@ -445,6 +452,7 @@ class Config(Section):
             batch_layers=("batch",) * (discriminator.options.get("normalisation") == "batch"),
             comparing_layers=() if comparison == "none" else (comparison,),
             reconstructs=getattr(network, "reconstructs", False),
+            judged_latents="companions.encoder" if ENCODER in self.companions else "",
             packing=discriminator.packing,
             batch_size=self.training.batch_size,
             told_classes="" if condition == "none" else f"generator.condition={condition!r}",

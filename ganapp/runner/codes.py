@@ -70,6 +70,12 @@ class CodeReader:
         return tf.concat(said, axis=0)
 
 
+def evaluated_parts(gan: GAN) -> tuple[str, ...]:
+    """The parts of `GAN.state` that a report needs: what samples are made with and codes read."""
+    reader = CodeReader.of(gan)
+    return (*gan.averaged_parts, *(reader.parts if reader else ()))
+
+
 def codes_of(gan: GAN, spec: DataSpec) -> Codes | None:
     """The codes of the averaged generator, for metrics; `None` where nothing reads them back."""
     reader = CodeReader.of(gan)

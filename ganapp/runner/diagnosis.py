@@ -182,6 +182,8 @@ class Theory:
             raise NotComputable("the data are no points in the plane")
         if self._gan.packing > 1:
             raise NotComputable("the discriminator judges packs")
+        if self._gan.judged_latents:
+            raise NotComputable("the discriminator judges latents beside the points")
         if self._gan.classes:
             raise NotComputable("the players go by classes")
         if any(isinstance(x, COMPARING) for x in all_layers(self._gan.discriminator)):

@@ -15,7 +15,7 @@ from ganapp.config.schema import BaselineConfig, EvaluationConfig
 from ganapp.errors import UserError
 from ganapp.models.gan import GAN
 from ganapp.models.tensors import LABEL
-from ganapp.runner.codes import CodeReader, codes_of
+from ganapp.runner.codes import codes_of, evaluated_parts
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
 from ganapp.runner.pyramids import coarse_gaps
@@ -146,8 +146,7 @@ def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndar
 
 def load_evaluated(gan: GAN, run: Run, which: str) -> int:
     """Fills what a report is on from a checkpoint, the network that reads codes too; its step."""
-    reader = CodeReader.of(gan)
-    return load_networks(gan, run, which, ("ema_generator", *(reader.parts if reader else ())))
+    return load_networks(gan, run, which, evaluated_parts(gan))
 
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:

@@ -28,7 +28,7 @@ from ganapp.config.schema import Config, EvaluationConfig, TrainingConfig
 from ganapp.errors import UserError, as_user_errors
 from ganapp.models import rules
 from ganapp.models.batches import packed_shape
-from ganapp.models.companions import Companion
+from ganapp.models.companions import ENCODER, Companion
 from ganapp.models.ema import copy_network
 from ganapp.models.gan import GAN
 from ganapp.models.networks import GENERATORS
@@ -592,6 +592,8 @@ def _make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.M
     section, classes = config.discriminator, len(spec.classes)
     options: dict[str, object] = {"condition": section.condition}
     inputs = {EXAMPLE: packed_shape(spec.shape, section.packing)} | dict(spec.conditions)
+    if ENCODER in config.companions:
+        inputs |= {name: (size,) for name, size in prior.sizes.items()}
     if spec.partly_labelled:
         options["class_start"] = spec.label_start
     if section.condition != UNCONDITIONAL or spec.partly_labelled:
@@ -627,17 +629,43 @@ class Purpose:
         outputs: of the prior, the size of each vector that it gives, by name; `None` for a layer of
             a model that stays as it is.
         trained_with: the player that it is trained with where nobody says; `None` for a frozen one.
+        called: whether a term must call it, or nothing trains it.
+        observes: whether it is given the observations of an example.
     """
 
     outputs: Callable[[Prior], dict[str, int]] | None
     trained_with: str | None
+    called: bool = False
+    observes: bool = False
+
+
+def _codes_to_read(prior: Prior) -> dict[str, int]:
+    if not prior.codes:
+        raise ValueError(NO_CODES.format(f"companions.{CODE_READER}"))
+    return {CODE: size_of(_codes_of(prior))}
+
+
+def latents_to_encode(prior: Prior) -> dict[str, int]:
+    """The sizes of a prior's latents by name, which an encoder says.
+
+    Raises:
+        ValueError: some of them are no numbers that can change a little.
+    """
+    if discrete := [name for name, part in prior.parts.items() if not part.continuous_mask.all()]:
+        raise ValueError(
+            "An encoder needs latents that are numbers: what it says of categories or bits would "
+            "never be one of them. Received: generator.prior with "
+            f"{', '.join(f'{prior.parts[name].name!r} for {name}' for name in discrete)}"
+        )
+    return dict(prior.sizes)
 
 
 COMPANIONS = Registry(
     "companion",
     [
-        (CODE_READER, Purpose(lambda prior: {CODE: size_of(_codes_of(prior))}, "discriminator")),
-        (COMPARATOR, Purpose(None, None)),
+        (CODE_READER, Purpose(_codes_to_read, "discriminator", called=True)),
+        (COMPARATOR, Purpose(None, None, called=True)),
+        (ENCODER, Purpose(latents_to_encode, "generator", observes=True)),
     ],
 )
 
@@ -651,8 +679,8 @@ def _make_companions(config: Config, prior: Prior, data: StoredData) -> dict[str
     """The further networks of a run by name.
 
     Raises:
-        ValueError: one is of no known purpose, or reads codes where there are none, or a term calls
-            one that there is not.
+        ValueError: one is of no known purpose, or for what the prior has not, or a term calls one
+            that there is not.
     """
     found, terms = {}, [each.build() for each in config.objective.terms.values()]
     for term in terms:
@@ -664,7 +692,7 @@ def _make_companions(config: Config, prior: Prior, data: StoredData) -> dict[str
                 )
     for name, section in config.companions.items():
         purpose = COMPANIONS[name]
-        if not any(name in getattr(term, "calls", ()) for term in terms):
+        if purpose.called and not any(name in getattr(term, "calls", ()) for term in terms):
             raise ValueError(
                 f"`companions.{name}` must be called by a term of the objective, or nothing trains "
                 'it (`objective.terms.mutual_information.reader = "apart"` does). Received: none'
@@ -683,10 +711,10 @@ def _make_companions(config: Config, prior: Prior, data: StoredData) -> dict[str
             frozen = copy_network(data.network(name))
             found[name] = Companion(network=frozen, trained_with=None, gives=FEATURES)
             continue
-        outputs = purpose.outputs(prior)
-        if not sum(outputs.values()):
-            raise ValueError(NO_CODES.format(f"companions.{name}"))
-        network = reader(section.build, {EXAMPLE: data.spec.shape}, outputs)
+        inputs = {EXAMPLE: data.spec.shape}
+        if purpose.observes:
+            inputs |= data.spec.conditions
+        network = reader(section.build, inputs, purpose.outputs(prior))
         found[name] = Companion(
             network=network, trained_with=section.trained_with or purpose.trained_with
         )

@@ -20,7 +20,14 @@ from ganapp.training.data.cache import NOTES, chunks, default_cache
 from ganapp.training.data.checks import LimitError
 from ganapp.training.data.folder import annotations_in, folder
 from ganapp.training.data.image_files import Contents, image_contents, image_files, is_tar, place_of
-from ganapp.training.data.images import Decoder, ImageOptions, SizesDifferError, about_left_out
+from ganapp.training.data.images import (
+    BadImageError,
+    Decoder,
+    ImageOptions,
+    SizesDifferError,
+    about_left_out,
+    read_pixels,
+)
 from ganapp.training.data.tables.reading import is_text_table, read_csv, read_parquet, read_table
 from ganapp.training.rows_on_disk import rows_of
 
@@ -69,6 +76,71 @@ def read_samples(
         return Samples(_shaped(values, spec.shape), labels)
 
     return pictures
+
+
+def read_observations(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], count: int
+) -> dict[str, np.ndarray]:
+    """Observations of so many examples by name, in model units, from the `.npz` of the examples."""
+    if not shapes:
+        return {}
+    names = ", ".join(map(repr, shapes))
+    if path.suffix.lower() != ".npz":
+        raise UserError(
+            f"DATA must be a .npz that also holds what the examples are observed with, {names}. "
+            f"Received: {path}"
+        )
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            arrays = {name: found[name] for name in shapes if name in found}
+    except (OSError, ValueError, *UNREADABLE) as error:
+        raise UserError(f"DATA cannot be read: {path}; {error}") from error
+    for name, shape in shapes.items():
+        if name not in arrays or arrays[name].shape != (count, *shape):
+            received = "none" if name not in arrays else f"shape {arrays[name].shape}"
+            raise UserError(
+                f"DATA must hold {name!r} of shape {(count, *shape)}. Received: {received}"
+            )
+    return {name: np.asarray(each, np.float32) for name, each in arrays.items()}
+
+
+def read_picture(
+    path: Path, spec: DataSpec, options: Mapping[str, object], option: str
+) -> np.ndarray:
+    """One picture as the real data read theirs, uint8 `(1, height, width, channels)`.
+
+    Args:
+        path: the file.
+        spec: of the real data.
+        options: of their source.
+        option: for errors, e.g. `--between`.
+    """
+    height, width, channels = spec.shape
+    if channels not in (1, 3, 4):
+        raise UserError(
+            f"`{option}` is for data of 1, 3 or 4 channels, which a picture has. "
+            f"Received: {channels} channels"
+        )
+    options = USUAL | {key: options[key] for key in options.keys() & USUAL.keys()}
+    try:
+        pixels = read_pixels(
+            path,
+            max_pixels=options["max_pixels"],
+            size=height if height == width else 0,
+            resize=options["resize"],
+            channels=channels,
+            bits=options["bits"],
+        )
+    except BadImageError as error:
+        raise UserError(f"`{option}` must be pictures. Received: {path}, and {error}") from error
+    except OSError as error:
+        raise UserError(f"`{option}` cannot be read: {path} ({error.strerror}).") from error
+    if pixels.shape != spec.shape:
+        raise UserError(
+            f"`{option}` must be pictures of {width} x {height} pixels, as the data of the run "
+            f"are. Received: {path} with {pixels.shape[1]} x {pixels.shape[0]}"
+        )
+    return pixels[None]
 
 
 def _shaped(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -52,7 +52,7 @@ def open_generator(run: Run, which: str = "best") -> tuple[Generator, int]:
     else:
         steps = (run.read_manifest() or {}).get("total_steps", 1)
         generator = Generator(config, compose_gan(config, data, steps), data)
-    return generator, load_networks(generator.gan, run, which)
+    return generator, load_networks(generator.gan, run, which, generator.gan.averaged_parts)
 
 
 def load_networks(

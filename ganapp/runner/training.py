@@ -21,7 +21,7 @@ from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
 from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
-from ganapp.runner.codes import CodeReader
+from ganapp.runner.codes import evaluated_parts
 from ganapp.runner.diagnosis import Theory, alarm_callback
 from ganapp.runner.evaluation import evaluate_run, painter
 from ganapp.runner.experiment import Experiment, compose, read_stored_data, versions
@@ -336,10 +336,9 @@ def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Bo
     """Evaluates the averaged generator now and then and keeps the best one."""
     evaluation = experiment.config.evaluation
     metric, state = evaluation.metric, experiment.gan.state()
-    reader = CodeReader.of(experiment.gan)
     best = BestCheckpoint(
         run.best,
-        {name: state[name] for name in ("ema_generator", *(reader.parts if reader else ()))},
+        {name: state[name] for name in evaluated_parts(experiment.gan)},
         metric=metric,
         better=next(each.figures[metric].better for each in METRICS if metric in each.figures),
         chief=is_chief(experiment.strategy),
@@ -407,6 +406,11 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     for name, network in experiment.networks.items():
         section = getattr(config, name)
         rows[name] = f"{section.network}, {network.count_params():,} parameters"
+    for name, companion in gan.companions.items():
+        rows[name.replace("_", " ")] = (
+            f"{config.companions[name].network}, {companion.network.count_params():,} parameters, "
+            f"trained with the {companion.trained_with}"
+        )
     # How the discriminator sees more than one example at once, if it does.
     layer = config.discriminator.options.get("minibatch", "none")
     rows["discriminator"] += f", packs of {gan.packing}" if gan.packing > 1 else ""

@@ -106,6 +106,16 @@ class Objective:
         """The loss that the generator minimises, per score."""
         raise NotImplementedError
 
+    def encoder_loss(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor | None:
+        """What an encoder's real pairs add to the generator's loss, per score.
+
+        The discriminator then judges examples beside latents, (x, E(x)) and (G(z), z), and the
+        encoder is to its pairs what the generator is to its own: this is `generator_loss` of the
+        game in which the two have changed places (Donahue et al., 2017, arXiv:1605.09782). Zeros
+        where `generator_loss` holds the real scores so already; `None` where there is no such game.
+        """
+        return None
+
     def generator_slope(self, real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
         """|d generator_loss / d fake_score|, float32: what the generator learns of each example."""
         real_scores, fake_scores = (tf.cast(x, tf.float32) for x in (real_scores, fake_scores))

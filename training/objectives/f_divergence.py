@@ -7,10 +7,16 @@ from ganapp.training.objectives import divergences
 from ganapp.training.objectives.base import Objective
 from ganapp.training.objectives.divergences import Divergence
 
-# What of a divergence the generator raises at its own examples.
+# What of a divergence the generator raises at its own examples, and an encoder lowers at its pairs.
 GENERATOR_GOALS = {
-    "bound": lambda divergence: divergence.conjugate_of_activation,
-    "alternative": lambda divergence: divergence.activation,
+    "bound": (
+        lambda divergence: divergence.conjugate_of_activation,
+        lambda divergence: divergence.activation,
+    ),
+    "alternative": (
+        lambda divergence: divergence.activation,
+        lambda divergence: divergence.conjugate_of_activation,
+    ),
 }
 
 
@@ -45,7 +51,12 @@ class FDivergence(Objective):
         return on_fake - self.divergence.activation(real_scores)
 
     def generator_loss(self, real_scores, fake_scores):
-        return -GENERATOR_GOALS[self.generator_goal](self.divergence)(fake_scores)
+        raised, _ = GENERATOR_GOALS[self.generator_goal]
+        return -raised(self.divergence)(fake_scores)
+
+    def encoder_loss(self, real_scores, fake_scores):
+        _, lowered = GENERATOR_GOALS[self.generator_goal]
+        return lowered(self.divergence)(real_scores)
 
     def log_density_ratio(self, scores):
         """log p / q where T = g(v) = f'(p / q), solved for the ratio; `None` for some."""

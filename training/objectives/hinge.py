@@ -31,3 +31,6 @@ class Hinge(Objective):
 
     def generator_loss(self, real_scores, fake_scores):
         return -fake_scores
+
+    def encoder_loss(self, real_scores, fake_scores):
+        return real_scores

@@ -49,6 +49,11 @@ class LeastSquares(Objective):
     def generator_loss(self, real_scores, fake_scores):
         return 0.5 * (fake_scores - self.generator_target) ** 2
 
+    def encoder_loss(self, real_scores, fake_scores):
+        """The targets of real and generated change places: f becomes a + b - f."""
+        mirrored = self.real_target + self.fake_target - real_scores
+        return 0.5 * (mirrored - self.generator_target) ** 2
+
     def log_density_ratio(self, scores):
         """log (f - a) / (b - f): the optimal score is f = (b p + a q) / (p + q).
 

@@ -41,6 +41,9 @@ class Minimax(Objective):
     def generator_loss(self, real_scores, fake_scores):
         return -tf.nn.softplus(fake_scores)
 
+    def encoder_loss(self, real_scores, fake_scores):
+        return -tf.nn.softplus(-real_scores) - self.label_smoothing * real_scores
+
     def log_density_ratio(self, scores):
         """The score itself; with smoothing, D = (1 - s) p / (p + q) is solved for p / q.
 
@@ -60,3 +63,6 @@ class NonSaturating(Minimax):
 
     def generator_loss(self, real_scores, fake_scores):
         return tf.nn.softplus(-fake_scores)
+
+    def encoder_loss(self, real_scores, fake_scores):
+        return tf.nn.softplus(real_scores)

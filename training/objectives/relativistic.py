@@ -45,6 +45,9 @@ class Relativistic(Objective):
     reference = "Jolicoeur-Martineau, 2018, arXiv:1807.00734"
     relativistic = True
 
+    def encoder_loss(self, real_scores, fake_scores):
+        return tf.zeros_like(real_scores)  # the gap has both sides
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pairing(Relativistic):

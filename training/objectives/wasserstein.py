@@ -29,6 +29,9 @@ class WGAN(Objective):
     def generator_loss(self, real_scores, fake_scores):
         return -fake_scores
 
+    def encoder_loss(self, real_scores, fake_scores):
+        return real_scores
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WGANGP(WGAN):

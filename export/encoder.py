@@ -1,0 +1,113 @@
+"""An encoder that is exported beside its generator: from examples to the latents that make them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ganapp.export import ExportError
+from ganapp.export.formats.format import Format, largest_difference
+from ganapp.export.layout import ENCODED, Input, Json
+from ganapp.export.worker import Artefact, Worker
+from ganapp.models.tensors import EXAMPLE, LATENT, Tensors, apply
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderBundle:
+    """An encoder as the writers of the formats take it; see `ganapp.export.bundle.Bundle`.
+
+    Its artefacts have one output, `latents`: all latents side by side.
+
+    Args:
+        generator: the network; it is called so, because what writes artefacts calls it that.
+        inputs: the example `x` in model units, and observations.
+        outputs: the latents that it says, in the order of the generator's inputs.
+    """
+
+    generator: keras.Model
+    inputs: tuple[Input, ...]
+    outputs: tuple[Input, ...]
+    output_name: str = ENCODED
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (sum(each.shape[0] for each in self.outputs),)
+
+    def latents(self, inputs: Mapping[str, tf.Tensor]) -> Tensors:
+        """Latents float32 `(n, size)` of all inputs, as the signatures that draw call them."""
+        found = apply(self.generator, dict(inputs), takes=EXAMPLE, gives=LATENT)
+        if missing := [each.name for each in self.outputs if each.name not in found]:
+            raise ExportError(
+                f"`encoder` must give every latent of the generator, {', '.join(missing)} too. "
+                f"Received: {', '.join(found)}"
+            )
+        return {each.drawn_name: found[each.name] for each in self.outputs}
+
+    def generate(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """All latents side by side, float32 `(n, *shape)`."""
+        parts = list(self.latents(inputs).values())
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
+
+    def described(self) -> Json:
+        """What serving.json and a card say of its inputs and outputs."""
+        return {
+            "inputs": [each.as_dict() for each in self.inputs],
+            "outputs": [each.as_dict() for each in self.outputs],
+        }
+
+
+def encoded(
+    encoder: EncoderBundle, inputs: Mapping[str, np.ndarray], batches: Sequence[int]
+) -> np.ndarray:
+    """The Keras encoder's latents side by side, computed on the processor, so many at a time."""
+    ends = np.cumsum(batches)[:-1]
+    with tf.device("CPU:0"):
+        parts = zip(*(np.split(rows, ends) for rows in inputs.values()), strict=True)
+        found = [encoder.generate(dict(zip(inputs, part, strict=True))).numpy() for part in parts]
+    return np.concatenate(found)
+
+
+def verify_encoder(
+    encoder: EncoderBundle,
+    form: Format,
+    artefact: Artefact,
+    inputs: Mapping[str, np.ndarray],
+    expected: np.ndarray,
+    batches: Sequence[int],
+) -> Json:
+    """Compares an encoder's artefact in a fresh process with the Keras encoder.
+
+    Args:
+        encoder: which.
+        form: the format of the generator beside it, whose tolerance holds.
+        artefact: where it is.
+        inputs: of the encoder by name.
+        expected: the Keras encoder's latents, float32 `(n, *shape)`.
+        batches: how many rows it is given at a time.
+
+    Returns:
+        `difference` and `mean_difference`, absolute, and the `tolerance` of the former, which is
+        the format's times the largest latent where that is above 1.
+
+    Raises:
+        ExportError: it does not run, or differs by more.
+    """
+    with Worker(artefact) as worker:
+        found, _ = worker.run(inputs, batches)
+    if found is None or found.shape != expected.shape or found.dtype != np.float32:
+        received = None if found is None else f"{found.dtype} {found.shape}"
+        raise ExportError(
+            f"The {artefact.title} artefact must return `{encoder.output_name}` float32 "
+            f"{expected.shape}. Received: {received}"
+        )
+    difference = largest_difference(found, expected)
+    tolerance = form.tolerance * max(1.0, float(np.abs(expected).max()))
+    if not difference <= tolerance:
+        raise ExportError(
+            f"The {artefact.title} artefact differs from the Keras encoder by {difference:.3g}, "
+            f"more than the tolerance {tolerance:.3g}."
+        )
+    mean = float(np.mean(np.abs(found.astype(np.float64) - expected)))
+    return {"difference": difference, "mean_difference": mean, "tolerance": tolerance}
