@@ -80,9 +80,10 @@ def _measure(run: Path, asked: dict) -> dict:
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     measured = asked | {"processor_seconds": round(processor)}
     if finished.returncode == 0:
-        trained = re.search(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
-        measured["steps"] = int(trained[1].replace(",", ""))
-        measured["training_seconds"] = int(trained[2])
+        trained = re.findall(r"Trained ([\d,]+) steps in (\d+) s", finished.stdout)
+        # Of a pyramid there is a line for each level.
+        measured["steps"] = sum(int(steps.replace(",", "")) for steps, _ in trained)
+        measured["training_seconds"] = sum(int(seconds) for _, seconds in trained)
     elif finished.returncode == 2:  # a sentence: diverged, or refused
         measured["failure"] = finished.stderr.strip().splitlines()[-1]
     else:  # killed, or a bug: nothing to remember

@@ -4,7 +4,9 @@ Levels learn from real coarse images and are then given generated ones (Denton e
 arXiv:1506.05751): the figures of both are compared, of as many samples and of the same noise.
 """
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +40,7 @@ def coarse_gaps(experiment: Experiment) -> list[Json]:
     source = experiment.source
     count = min(MOST_COARSE, config.evaluation.samples, source.spec.held_out)
     inputs = gan.inputs(count, seed=config.evaluation.seed)
-    made = _in_batches(lambda part: stages(gan.ema_generator)(part), inputs)
+    made = _in_batches(stages(gan.ema_generator), inputs)
     gaps = []
     for number, each in reversed(list(enumerate(levels[:-1]))):
         of_level = at_level(source, number, coarse=True)
@@ -53,8 +55,7 @@ def coarse_gaps(experiment: Experiment) -> list[Json]:
         names = input_names(network, LATENT)
         drawn = {
             "real": _in_batches(
-                lambda part, network=network: apply(network, part),
-                {name: given[name] for name in names},
+                functools.partial(apply, network), {name: given[name] for name in names}
             )[EXAMPLE],
             "generated": made[f"{STAGE}{len(levels) - number}"],
         }
@@ -85,7 +86,7 @@ def _names() -> dict[str, tuple[str, str]]:
     }
 
 
-def _in_batches(network, inputs: Tensors) -> dict[str, np.ndarray]:
+def _in_batches(network: Callable[[Tensors], Tensors], inputs: Tensors) -> dict[str, np.ndarray]:
     """Outputs of a network by name, a bounded number of rows at a time."""
     count = len(next(iter(inputs.values())))
     parts = [
