@@ -412,6 +412,9 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     terms = ", ".join(term.name for term in objective.terms) or "no terms"
     others = (*objective.augmentations, *objective.weightings)
     extensions = ", ".join([terms, *(member.name for member in others)])
+    if objective.adversarial_weight != 1:
+        extensions += f", adversarial weight {objective.adversarial_weight:g}"
+    extensions += ", normalised" if objective.normalised else ""
     together = "all levels together " if config.levels else ""
     gpus = len(tf.config.list_physical_devices("GPU"))
     devices = _several(gpus, "GPU") if gpus else f"{os.cpu_count()} CPU cores, {kernels()} kernels"
