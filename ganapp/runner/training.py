@@ -364,7 +364,7 @@ def show_plan(experiment: Experiment, directory: Path) -> None:
     console.print(table)
     if experiment.source.spec.table is not None:
         console.print(columns_table(experiment.source.spec.table.describe()))
-    for note in (*experiment.source.notes, *experiment.cadences.notes):
+    for note in experiment.notes:
         say(f"- {note}", style="dim")
     for sentence in advice(experiment.config.combination(experiment.source.spec.kind)):
         warn(sentence)

@@ -110,7 +110,7 @@ def test_pictures_are_inverted_by_the_kept_network(run, place, tmp_path):
     np.testing.assert_array_equal(found["originals"], digits)
     assert found["samples"].shape == (3, 8, 8, 1)
     model = keras.models.load_model(place / "mine.keras")
-    hidden = keras.Model(model.inputs, model.get_layer("hidden").output)(digits / 255)
+    hidden = keras.Model(model.inputs[0], model.get_layer("hidden").output)(digits / 255)
     # Standardised: an affine map of each entry.
     for mine, kept in zip(np.asarray(hidden).T, found["features"].T, strict=True):
         slope = (mine[1] - mine[0]) / (kept[1] - kept[0])

@@ -174,7 +174,7 @@ def inverting_gan(comparator, *terms, shape=(2,), seed=0):
 
 
 def pairs(count=64):
-    x = rows(count)
+    x = 2 * (rows(count) - 1)
     dataset = tf.data.Dataset.from_tensor_slices({"x": x, "features": x})
     return dataset.batch(16, drop_remainder=True).repeat()
 

@@ -53,7 +53,7 @@ def made(**options):
 )
 def test_the_model_gets_images_in_its_range(file, values, given):
     model = keras.models.load_model(file)
-    expected = keras.Model(model.inputs, model.get_layer("flat").output)(given, training=False)
+    expected = keras.Model(model.inputs[0], model.get_layer("flat").output)(given, training=False)
     network = made(model=str(file), layer="flat", values=values)
     found = network(source().spec.to_model_units(IMAGES), training=False)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
