@@ -111,6 +111,16 @@ def test_what_cannot_be_is_refused_in_a_sentence(file, tmp_path):
     refused("one input and one output. Received: 2 inputs", model=str(tmp_path / "two.keras"))
 
 
+def test_a_model_within_the_model_is_no_layer(tmp_path):
+    x = keras.Input((8, 8, 1))
+    inner = keras.Model(x, keras.layers.Flatten()(x), name="inner")
+    keras.Sequential([keras.Input((8, 8, 1)), inner]).save(tmp_path / "nested.keras")
+    nested = str(tmp_path / "nested.keras")
+    refused(
+        r"a layer of the model's own graph. .*'inner', a Functional", model=nested, layer="inner"
+    )
+
+
 def test_only_images_have_layers():
     from ganapp.training.data import SOURCES
 
