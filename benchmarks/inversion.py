@@ -113,10 +113,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--parts", nargs="+", default=[*PARTS], choices=PARTS)
     parser.add_argument("--layers", nargs="*", default=LAYERS)
     parser.add_argument("--png", help="where the picture goes")
     arguments = parser.parse_args()
-    rows = table(arguments, "loss", {name: settings_of(weights) for name, weights in PARTS.items()})
+    parts = {name: settings_of(PARTS[name]) for name in arguments.parts}
+    rows = table(arguments, "loss", parts)
     if arguments.layers:
         layers = {name: [f"data.features.layer={name}"] for name in arguments.layers}
         rows += table(arguments, "layer", layers)[1:]

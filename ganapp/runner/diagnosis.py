@@ -44,12 +44,14 @@ def alarm_callback(
     experiment: Experiment, run: Run, metrics: MetricsLog, board: Board
 ) -> RaiseAlarms:
     """The callback that raises alarms, on the screen and in all records."""
-    total = experiment.total_steps
+    total, observed = experiment.total_steps, experiment.data.observations.values()
+    # Of one observation a generator may well make the same again.
+    count = min([EXAMPLES, *map(len, observed)])
     printer = AlarmPrinter(run, console if is_chief(experiment.strategy) else Console(quiet=True))
     return RaiseAlarms(
         math.ceil(total / LOOKS),
         examine_every=EXAMINED,
-        examine=examiner(experiment, run, EXAMPLES).snapshot,
+        examine=examiner(experiment, run, count).snapshot,
         histories=experiment.histories,
         sinks=(metrics.alarms, board.alarms, printer.alarms),
         histograms=board.histograms,

@@ -114,6 +114,16 @@ class Experiment:
         return cadences_of(self.config.training, self.config.evaluation, self.scheduled_steps)
 
     @property
+    def notes(self) -> list[str]:
+        """Sentences on what was assumed of the data, of frozen networks and of the run's length."""
+        layers = [
+            f"`companions.{name}`: {section.build().note}"
+            for name, section in self.config.companions.items()
+            if section.network == Layer.name
+        ]
+        return [*self.source.notes, *layers, *self.cadences.notes]
+
+    @property
     def examples_per_step(self) -> int:
         """Real examples that one step consumes, all discriminator updates together."""
         return self.config.training.batch_size * self.config.objective.discriminator_steps

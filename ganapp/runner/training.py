@@ -365,7 +365,7 @@ def show_plan(experiment: Experiment, directory: Path) -> None:
     console.print(table)
     if experiment.source.spec.table is not None:
         console.print(columns_table(experiment.source.spec.table.describe()))
-    for note in (*experiment.source.notes, *experiment.cadences.notes):
+    for note in experiment.notes:
         say(f"- {note}", style="dim")
     for sentence in advice(experiment.config.combination(experiment.source.spec.kind)):
         warn(sentence)
@@ -418,6 +418,9 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     terms = ", ".join(term.name for term in objective.terms) or "no terms"
     others = (*objective.augmentations, *objective.weightings)
     extensions = ", ".join([terms, *(member.name for member in others)])
+    if objective.adversarial_weight != 1:
+        extensions += f", adversarial weight {objective.adversarial_weight:g}"
+    extensions += ", normalised" if objective.normalised else ""
     together = "all levels together " if config.levels else ""
     gpus = len(tf.config.list_physical_devices("GPU"))
     devices = _several(gpus, "GPU") if gpus else f"{os.cpu_count()} CPU cores, {kernels()} kernels"

@@ -111,7 +111,7 @@ def test_two_replicas_have_the_same_means(two_replicas):
 
 def test_a_resumed_run_is_the_unbroken_one(tmp_path):
     unbroken, broken, resumed = made(), made(), made()
-    data = tf.data.Dataset.from_tensor_slices(rows(4 * 8)).batch(8)
+    data = tf.data.Dataset.from_tensor_slices(rows(4 * 8)).batch(8, drop_remainder=True)
     train(unbroken, 4, data)
     train(broken, 2, data.take(2))
     Checkpoints(tmp_path, broken.state()).save(2)
@@ -174,7 +174,7 @@ def inverting_gan(comparator, *terms, shape=(2,), seed=0):
 
 
 def pairs(count=64):
-    x = rows(count)
+    x = 2 * (rows(count) - 1)
     dataset = tf.data.Dataset.from_tensor_slices({"x": x, "features": x})
     return dataset.batch(16, drop_remainder=True).repeat()
 
@@ -185,8 +185,7 @@ def test_what_is_observed_whole_is_made_again(term):
     gan = inverting_gan(keras.Sequential([keras.Input((2,)), keras.layers.Identity()]), term)
     history = gan.fit(pairs(), steps_per_epoch=150, epochs=4, verbose=0).history
     distances = history[f"generator_term/{term.name}"]
-    assert distances[0] > 0.05
-    assert distances[-1] < 1e-5
+    assert distances[-1] < 1e-4 * distances[0]
     x = rows(5, seed=9)
     made_again = gan.generate(features=x, z=np.ones((5, 1)), ema=False)
     np.testing.assert_allclose(made_again, x, atol=0.02)
@@ -198,7 +197,8 @@ def test_a_frozen_companion_is_what_it_is_outside_of_training():
         [keras.Input((2,)), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)]
     )
     gan = inverting_gan(comparator, FeatureReconstruction())
-    comparator.layers[0].set_weights([[2.0, 3.0], [0.5, 0.0], [1.0, -1.0], [4.0, 9.0]])
+    statistics = np.array([[2.0, 3.0], [0.5, 0.0], [1.0, -1.0], [4.0, 9.0]])
+    comparator.layers[0].set_weights(list(statistics))
     before = [np.array(value) for value in comparator.get_weights()]
     x = tf.constant(rows(4))
     said = gan._companion_function("comparator")({"x": x})["features"]

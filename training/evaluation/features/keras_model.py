@@ -101,8 +101,13 @@ def layer_of(model: keras.Model, layer: str, *, path: str, key: str) -> keras.Mo
             f"`{path}` must be a functional or sequential model with one input "
             f"and one output. Received: {len(inputs)} inputs and {len(outputs)} outputs"
         )
-    # Made anew: a model that was built on a list of one input wants a list.
-    return keras.Model(inputs[0], outputs[0])
+    try:  # made anew: a model that was built on a list of one input wants a list
+        return keras.Model(inputs[0], outputs[0])
+    except ValueError as error:  # a model within the model, which has a graph of its own
+        raise ValueError(
+            f"`{key}` must be a layer of the model's own graph. Received: layer={layer!r}, a "
+            f"{type(model.get_layer(layer)).__name__}"
+        ) from error
 
 
 def _saved_model(folder: Path, output: str):

@@ -53,7 +53,7 @@ def made(**options):
 )
 def test_the_model_gets_images_in_its_range(file, values, given):
     model = keras.models.load_model(file)
-    expected = keras.Model(model.inputs, model.get_layer("flat").output)(given, training=False)
+    expected = keras.Model(model.inputs[0], model.get_layer("flat").output)(given, training=False)
     network = made(model=str(file), layer="flat", values=values)
     found = network(source().spec.to_model_units(IMAGES), training=False)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
@@ -109,6 +109,16 @@ def test_what_cannot_be_is_refused_in_a_sentence(file, tmp_path):
     a, b = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
     keras.Model([a, b], keras.layers.Add()([a, b])).save(tmp_path / "two.keras")
     refused("one input and one output. Received: 2 inputs", model=str(tmp_path / "two.keras"))
+
+
+def test_a_model_within_the_model_is_no_layer(tmp_path):
+    x = keras.Input((8, 8, 1))
+    inner = keras.Model(x, keras.layers.Flatten()(x), name="inner")
+    keras.Sequential([keras.Input((8, 8, 1)), inner]).save(tmp_path / "nested.keras")
+    nested = str(tmp_path / "nested.keras")
+    refused(
+        r"a layer of the model's own graph. .*'inner', a Functional", model=nested, layer="inner"
+    )
 
 
 def test_only_images_have_layers():
