@@ -19,7 +19,7 @@ LEVELS = {"shape": len(SHAPES), "size": 4, "angle": 8, "across": 8, "down": 8}
 SPRITES = 5_000  # in a view unless asked for fewer
 SMALLEST, LARGEST = 0.12, 0.22  # half the side of a square, in sides of the picture
 WIDEST = 40.0  # degrees to both sides: no square or triangle looks like another one turned
-REACH = 0.18  # of the middle from the picture's, in sides of the picture
+REACH = 0.17  # of the middle from the picture's, in sides of the picture
 Side = Annotated[int, annotated_types.Ge(12), annotated_types.Le(128)]
 
 

@@ -23,6 +23,7 @@ from ganapp.training.diagnostics.alarms import (
     discriminator_overfitting,
     duplicates,
     gradient_norms,
+    ignored_codes,
     lost_tails,
     low_coverage,
     low_precision,
@@ -71,6 +72,7 @@ FIRED = {
     "low_precision": lambda: low_precision(0.1, 0.95, generated=2500, real=9000),
     "missing_modes": lambda: missing_modes([300, 300, 0, 300]),
     "lost_tails": lambda: lost_tails([CUT], generated=800),
+    "ignored_codes": lambda: ignored_codes({"digit": 0.1 * normal(0, 500), "style": np.ones(500)}),
 }
 
 
@@ -108,10 +110,25 @@ def test_what_to_try_can_be_copied_onto_the_command_line(name):
     for words in found:
         assert words[::2] == ["--set"] * (len(words) // 2)
         preset = "wine" if "data." in words[1] else "digits"
+        preset = "infogan-digits" if "mutual_information" in words[1] else preset
         raw = read_toml(preset_path(preset))
         if "generator_goal" in words[1]:
             raw["objective"] = {"name": "f_gan"}
         validated(with_overrides(raw, words[1::2]), preset)
+
+
+def test_codes_that_are_ignored_are_named_and_need_evidence():
+    said = ignored_codes({name: 0.01 * normal(0, 400) for name in ("digit", "style")}).sentence
+    assert "of 400 generated examples the reader learns of the codes 'digit'" in said
+    assert "'style'" in said
+    assert "all their values" in said
+    said = ignored_codes({"digit": 0.01 * normal(0, 400), "style": np.ones(400)}).sentence
+    assert "of the code 'digit' " in said
+    assert "'style'" not in said
+    # Of a code that is not read at all, but of too few examples to say so.
+    assert ignored_codes({"digit": normal(0, 400)}) is None
+    assert ignored_codes({"digit": np.full(400, 0.11)}) is None
+    assert ignored_codes({}) is None
 
 
 def test_lost_tails_name_what_was_seen_and_the_modes_are_named():

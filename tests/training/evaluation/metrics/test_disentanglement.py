@@ -4,19 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from evaluation_cases import make_evaluator
 
 from ganapp.training.data import SOURCES
 from ganapp.training.evaluation.checks import NotComputable
-from ganapp.training.evaluation.metric import Codes
+from ganapp.training.evaluation.metric import Codes, Comparison, EvaluationData, SampleSet
 from ganapp.training.evaluation.metrics.disentanglement import (
+    DISENTANGLEMENT,
     code_columns,
     concentration,
     dci,
     information_matrix,
     mutual_information_gap,
 )
-from ganapp.training.evaluation.report import report_notes
 from ganapp.training.priors import Categorical, Uniform
 
 
@@ -78,46 +77,42 @@ def test_concentration_is_one_less_the_entropy():
     np.testing.assert_allclose(found, (0.5, 1))
 
 
-def test_a_report_on_sprites_has_them_beside_their_references():
-    source = SOURCES["sprites"](size=16)
-    held_out, labels = source.held_out_examples(2000)
-    factors = source.held_out_factors(2000)
-    priors = {
-        "shape": Categorical(categories=(3,), continuous=1),
-        "place": Uniform(size=2),
-    }
+def test_sprites_have_them_beside_their_references():
+    source = SOURCES["sprites"](size=12)
+    held_out, labels = source.held_out_examples(1500)
+    factors = source.held_out_factors(1500)
 
     def guess(samples):  # the truth, in the order of the held-out examples
         shape = np.concatenate([np.eye(3)[labels], factors["size"][:, None]], axis=1)
         return {"shape": shape, "place": np.stack([factors["across"], factors["down"]], axis=1)}
 
     codes = Codes(
-        priors=priors,
-        draw=lambda count, seed: (
-            {"shape": np.zeros((count, 4), np.float32), "place": np.zeros((count, 2), np.float32)},
-            np.resize(held_out, (count, 16, 16, 1)),
-        ),
+        priors={"shape": Categorical(categories=(3,), continuous=1), "place": Uniform(size=2)},
+        draw=lambda count, seed: ({}, np.zeros((count, 12, 12, 1), np.uint8)),
         guess=guess,
-        bounds=lambda samples, codes: {name: np.zeros(len(samples)) for name in priors},
+        bounds=lambda samples, codes: {},
         model_units=lambda samples: samples / np.float32(127.5) - 1,
     )
-    assert code_columns(codes, guess(held_out)).shape == (2000, 4)
-    evaluator = make_evaluator(
-        source.spec,
-        train=source.training_examples(1000)[0],
-        held_out=held_out,
-        held_out_labels=labels,
-        held_out_factors=factors,
+    assert code_columns(codes, guess(held_out)).shape == (1500, 4)
+    train = source.training_examples(500)[0]
+    data = EvaluationData(
+        source.spec, train=train, held_out=held_out, held_out_factors=factors, components=4
     )
-    report = evaluator.report(held_out[:300], codes=codes).as_dict()
-    figures, found = report["figures"], report["details"]["mutual_information_gap"]
-    assert figures["code_accuracy"]["value"] == 1
+    assert DISENTANGLEMENT.applies(data)
+    assert not DISENTANGLEMENT.applies(EvaluationData(source.spec, train=train, components=4))
+    given = SampleSet(train, neighbours=5, codes=codes)
+    values, details = DISENTANGLEMENT.compute(Comparison(data, given, data.train))
     # Four of five factors have a code, the angle has none.
-    assert figures["mutual_information_gap"]["value"] == pytest.approx(0.8, abs=0.02)
-    assert figures["informativeness"]["value"] == pytest.approx(0.8, abs=0.03)
-    assert figures["disentanglement"]["value"] > 0.9
-    assert found["factors"] == ["shape", "size", "angle", "across", "down"]
-    assert found["others"]["random codes"]["mutual_information_gap"] < 0.03
-    pixels = found["others"]["principal components"]["mutual_information_gap"]
-    assert 0 < pixels < 0.5
-    assert "as many principal components 0." in report_notes(report)[0]
+    assert values["mutual_information_gap"] == pytest.approx(0.8, abs=0.02)
+    assert values["informativeness"] == pytest.approx(0.8, abs=0.03)
+    # The forest of the angle spreads its importance: a fifth of each code's is of no use.
+    lost = -0.8 * math.log(0.8) - 0.2 * math.log(0.2)
+    assert values["disentanglement"] == pytest.approx(1 - lost / math.log(5), abs=0.04)
+    assert details["factors"] == ["shape", "size", "angle", "across", "down"]
+    others = details["others"]
+    assert others["random codes"]["mutual_information_gap"] < 0.03
+    assert 0 < others["principal components"]["mutual_information_gap"] < 0.5
+    (note,) = DISENTANGLEMENT.note({"details": {"mutual_information_gap": details}})
+    assert "of as many principal components 0." in note
+    with pytest.raises(NotComputable, match="without a network"):
+        DISENTANGLEMENT.compute(Comparison(data, data.held_out, data.train))
