@@ -1,6 +1,7 @@
 // The page: choosers, the samples of a seed, what is done with those that are chosen.
 
 import { Api, Refusal, storedKey } from "./api.js";
+import { Between } from "./between.js";
 import { askKey, showCard } from "./dialogs.js";
 import { KINDS, kindOf } from "./kinds.js";
 import { Observations } from "./observations.js";
@@ -46,6 +47,12 @@ const observations = new Observations(find("observations"), () => {
 const tools = new Tools(api, {
   places: (places) => remember({ places }),
   fail,
+});
+const between = new Between(api, {
+  address: () => base(),
+  chosen: () => state.class,
+  fail,
+  tell,
 });
 
 function remember(change) {
@@ -93,6 +100,7 @@ async function openModel() {
   observations.build(info.inputs);
   showControls();
   tools.open(info, kind, view);
+  between.open(info);
   await draw();
 }
 
