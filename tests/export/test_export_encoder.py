@@ -19,7 +19,7 @@ from servable_case import answer
 from starlette.testclient import TestClient
 
 from ganapp.export import ExportError, verify
-from ganapp.export.layout import CARD_JSON, EXTRA, SERVING
+from ganapp.export.layout import EXTRA, SERVING
 from ganapp.export.package import export
 from ganapp.export.server.errors import InvalidArgument
 from ganapp.export.server.serve import Settings, make_server
@@ -102,12 +102,12 @@ def test_it_is_verified_later(card, tmp_path, monkeypatch):
     copy = shutil.copytree(card["directory"], tmp_path / "given")
     paths = [each.path for each in verify_export(copy)]
     assert paths[-3:] == ["models/d/1", "models/d/1/encoder.tflite", "models/d/1/encoder.onnx"]
-    described = copy / "models/d/1" / EXTRA / CARD_JSON
-    content = json.loads(described.read_text())
-    content["encoder"]["artefacts"][1]["path"] = "models/d/1/model.tflite"
-    described.write_text(json.dumps(content))
+    kept = copy / "models/d/1" / EXTRA / "encoder.npz"
+    with np.load(kept) as file:
+        arrays = dict(file)
+    np.savez(kept, **arrays | {"samples": arrays["samples"] + np.float32(0.1)})
     monkeypatch.setattr(verify, "check_sums", lambda directory: {})
-    with pytest.raises(ExportError):
+    with pytest.raises(ExportError, match="models/d/1 differs from the samples kept"):
         verify_export(copy)
 
 

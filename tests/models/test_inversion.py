@@ -43,7 +43,7 @@ def gan():
 
 
 def matrix(network):
-    return network.trainable_variables[0].numpy().astype(float)
+    return network.variables[0].numpy().astype(float)
 
 
 def test_losses_are_those_of_the_formula(gan):
