@@ -10,7 +10,7 @@ import tensorflow as tf
 from ganapp.export import ExportError
 from ganapp.export.formats.format import Format, largest_difference
 from ganapp.export.layout import ENCODED, Input, Json
-from ganapp.export.worker import Artefact, Worker
+from ganapp.export.worker import Worker
 from ganapp.models.tensors import EXAMPLE, LATENT, Tensors, apply
 
 
@@ -72,7 +72,7 @@ def encoded(
 def verify_encoder(
     encoder: EncoderBundle,
     form: Format,
-    artefact: Artefact,
+    worker: Worker,
     inputs: Mapping[str, np.ndarray],
     expected: np.ndarray,
     batches: Sequence[int],
@@ -82,7 +82,7 @@ def verify_encoder(
     Args:
         encoder: which.
         form: the format of the generator beside it, whose tolerance holds.
-        artefact: where it is.
+        worker: the process that has loaded it.
         inputs: of the encoder by name.
         expected: the Keras encoder's latents, float32 `(n, *shape)`.
         batches: how many rows it is given at a time.
@@ -94,19 +94,19 @@ def verify_encoder(
     Raises:
         ExportError: it does not run, or differs by more.
     """
-    with Worker(artefact) as worker:
-        found, _ = worker.run(inputs, batches)
+    found, _ = worker.run(inputs, batches)
+    title = worker.artefact.title
     if found is None or found.shape != expected.shape or found.dtype != np.float32:
         received = None if found is None else f"{found.dtype} {found.shape}"
         raise ExportError(
-            f"The {artefact.title} artefact must return `{encoder.output_name}` float32 "
+            f"The {title} artefact must return `{encoder.output_name}` float32 "
             f"{expected.shape}. Received: {received}"
         )
     difference = largest_difference(found, expected)
     tolerance = form.tolerance * max(1.0, float(np.abs(expected).max()))
     if not difference <= tolerance:
         raise ExportError(
-            f"The {artefact.title} artefact differs from the Keras encoder by {difference:.3g}, "
+            f"The {title} artefact differs from the Keras encoder by {difference:.3g}, "
             f"more than the tolerance {tolerance:.3g}."
         )
     mean = float(np.mean(np.abs(found.astype(np.float64) - expected)))

@@ -269,7 +269,8 @@ def _encoders(
             if not whole:
                 options = {"batch": batch} if batch and form.fixes_batch else {}
                 form.write(encoder, path, **options)
-            checks = verify_encoder(encoder, form, artefact, inputs, latents, BATCHES)
+            with Worker(artefact) as worker:
+                checks = verify_encoder(encoder, form, worker, inputs, latents, BATCHES)
         except ExportError as error:
             if not whole:
                 path.unlink(missing_ok=True)

@@ -493,6 +493,8 @@ async def gallery_json(context: Context, request: Request, target: Target) -> Re
     with context.repository.lease(*target) as servable:
         document = {key: value for key, value in servable.spec.document.items() if key != "files"}
         inputs = [x.as_dict() | {"pictures": picture_counts(x.shape)} for x in servable.spec.inputs]
+        if ENCODE not in servable.signatures:  # its engine has no encoder
+            document.pop("encoder", None)
         document |= {"inputs": inputs, "name": target.name, "version": servable.version}
         return await json_response(document)
 

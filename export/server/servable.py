@@ -122,6 +122,14 @@ class Servable:
 
         `BrokenVersion` where what comes out is not what serving.json says.
         """
+        if self._encoder is not None:
+            encoder = self.spec.encoder
+            zeros = {x.name: np.zeros((1, *x.shape), np.float32) for x in encoder.inputs}
+            expected = (1, sum(each.shape[0] for each in encoder.outputs))
+            if (found := self._encoder.generate(zeros).shape) != expected:
+                raise BrokenVersion(
+                    f"The encoder must give latents of the shape {expected}. Received: {found}"
+                )
         expected = self.spec.output_shape
         for count in sorted({1, min(self._batcher.parameters.max_batch_size, self.samples_limit)}):
             inputs = self._sampler.inputs(count, 0)

@@ -208,7 +208,7 @@ class DiscriminatorConfig(PluginSection):
     """The discriminator, how it is given the class, its packs, and its optimizer."""
 
     FAMILY, MEMBER = "discriminator", "network"
-    LEAVE = ("heads", "condition", "class_start")  # the data and the objective decide
+    LEAVE = ("heads", "latents", "condition", "class_start")  # the data and the objective decide
     network: str
     condition: Literal[*DISCRIMINATOR_CONDITIONS] = "none"
     packing: Positive = 1
@@ -223,7 +223,7 @@ class CompanionConfig(PluginSection):
     """
 
     FAMILY, MEMBER = "companion", "network"
-    LEAVE = ("heads", "condition", "class_start")  # its purpose decides
+    LEAVE = ("heads", "latents", "condition", "class_start")  # its purpose decides
     network: str
     trained_with: Literal["generator", "discriminator"] | None = None
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from ganapp.training.evaluation.reconstruction import (
 from ganapp.training.files import read_json, write_atomically
 
 MOST_TRAINING, MOST_HELD_OUT = 20_000, 2_500  # examples that are trained and judged on
+MOST_NUMBERS = 2**28  # in them, their observations included
 SHOWN, BANDS, GAP = 16, 3, 12  # columns and bands of the picture, pixels between two of them
 DESCRIPTION, REPORT, PICTURE = "encoder.json", "report.json", "reconstructions.png"
 OWN, AFTERWARDS = "trained with the generator", "trained afterwards"
@@ -216,6 +218,11 @@ def _train(
     if gan.classes:
         rows[LABEL] = one_hot_labels(examples.labels, gan.classes)
     losses = train_encoder(gan, network, rows, how, units=spec.to_model_units)
+    if not np.isfinite([*losses.values()]).all():
+        raise UserError(
+            "The encoder diverged and was not kept; try `--steps` fewer or other weights. "
+            f"Received: losses {losses}"
+        )
     description = {
         "step": step,
         "checkpoint": which,
@@ -225,30 +232,35 @@ def _train(
         "examples": len(examples),
         "losses": losses,
     }
-    try:
-        # What describes another encoder must not stand beside this one's weights.
-        (run.encoder / DESCRIPTION).unlink(missing_ok=True)
-        for old in run.encoder.glob("ckpt-*"):
-            old.unlink()
-        Checkpoints(run.encoder, {ENCODER: network.variables}, keep=1).save(step)
-        write_atomically(run.encoder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
-    except CheckpointError as error:
-        raise UserError(f"The encoder diverged and was not kept. {error}") from error
+    # What describes another encoder must not stand beside this one's weights.
+    (run.encoder / DESCRIPTION).unlink(missing_ok=True)
+    for old in run.encoder.glob("ckpt-*"):
+        old.unlink()
+    Checkpoints(run.encoder, {ENCODER: network.variables}, keep=1).save(step)
+    write_atomically(run.encoder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
     return Encoder(generator, network, step, AFTERWARDS, description)
 
 
 def training_examples(source: Source, classes: int) -> Examples:
     """Training examples with all that the generator takes beside latents."""
-    values, labels = source.training_examples(MOST_TRAINING)
-    beside = source.training_observations(MOST_TRAINING)
+    count = _count(source, MOST_TRAINING)
+    values, labels = source.training_examples(count)
+    beside = source.training_observations(count)
     return Examples(values, labels if classes else None, beside).of_known_class()
 
 
 def held_out_examples(source: Source, classes: int) -> Examples:
     """Examples that neither the generator nor the encoder was trained on."""
-    values, labels = source.held_out_examples(MOST_HELD_OUT)
-    beside = source.held_out_observations(MOST_HELD_OUT)
+    count = _count(source, MOST_HELD_OUT)
+    values, labels = source.held_out_examples(count)
+    beside = source.held_out_observations(count)
     return Examples(values, labels if classes else None, beside).of_known_class()
+
+
+def _count(source: Source, most: int) -> int:
+    """So many examples at most, and of large ones as many as there is room for."""
+    shapes = [source.spec.shape, *source.spec.conditions.values()]
+    return max(1, min(most, MOST_NUMBERS // sum(map(math.prod, shapes))))
 
 
 def open_data(run: Run, config: Config) -> Source:

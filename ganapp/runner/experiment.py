@@ -604,6 +604,7 @@ def _make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.M
     inputs = {EXAMPLE: packed_shape(spec.shape, section.packing)} | dict(spec.conditions)
     if ENCODER in config.companions:
         inputs |= {name: (size,) for name, size in prior.sizes.items()}
+        options["latents"] = tuple(prior.sizes)
     if spec.partly_labelled:
         options["class_start"] = spec.label_start
     if section.condition != UNCONDITIONAL or spec.partly_labelled:

@@ -5,7 +5,7 @@ arXiv:1703.10717.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import keras
@@ -31,6 +31,7 @@ def autoencoder_discriminator(
     condition: str = "concatenation",
     class_start: int | None = None,
     heads: Mapping[str, int] | None = None,
+    latents: Sequence[str] = (),
     widths: Widths = (64, 128),
     code: Width = 64,
     error: Literal["squared", "absolute"] = "squared",
@@ -42,14 +43,14 @@ def autoencoder_discriminator(
     dense layers; what joins the example is reconstructed with it.
 
     Args:
-        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        inputs, condition, class_start, heads, latents: as of `DiscriminatorInputs`.
         widths: of the hidden layers from the example to the code, the decoder's in reverse: the
             channels of images after each halving of the sides, else units.
         code: dimension of the code.
         error: mean over an example's entries of the squared (EBGAN) or absolute (BEGAN) difference.
         dropout: probability that an output of the encoder's hidden layers is dropped.
     """
-    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    given = DiscriminatorInputs(inputs, condition, class_start, heads, latents)
     shape = tuple(given.x.shape[1:])
     encode, decode = (_encode, _decode) if len(shape) == 3 else (_dense, _decode_dense)
     x = keras.layers.Dense(code)(encode(given.x, widths, dropout))

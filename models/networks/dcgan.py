@@ -4,7 +4,7 @@ Reference: Radford et al., 2016, arXiv:1511.06434.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import keras
@@ -113,6 +113,7 @@ def dcgan_discriminator(
     condition: str = "concatenation",
     class_start: int | None = None,
     heads: Mapping[str, int] | None = None,
+    latents: Sequence[str] = (),
     channels: Widths = (64, 128),
     normalisation: Literal["none", "batch", "layer"] = "none",
     downsampling: Literal["strided", "average"] = "strided",
@@ -123,7 +124,7 @@ def dcgan_discriminator(
     """Maps images to raw scores `(batch, 1)`: one halving per entry of `channels`.
 
     Args:
-        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        inputs, condition, class_start, heads, latents: as of `DiscriminatorInputs`.
         channels: of the map after each halving, fine to coarse.
         normalisation: after each convolution but the first, as in the paper.
         downsampling: `"strided"` (4x4 convolution, stride 2) or `"average"` (3x3, then pooling).
@@ -133,7 +134,7 @@ def dcgan_discriminator(
         minibatch: what the last features say of the rest of the minibatch, see `MINIBATCH`.
     """
     check_images(inputs[EXAMPLE], "dcgan")
-    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    given = DiscriminatorInputs(inputs, condition, class_start, heads, latents)
     x, normalise = given.x, NORMALISATIONS[normalisation]
     for place, maps in enumerate(channels):
         x = activate(DOWNSAMPLINGS[downsampling](x, maps), *([normalise] if place else []))

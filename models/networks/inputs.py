@@ -68,6 +68,15 @@ def _constant_maps(vector: Tensor, sides: Shape) -> Tensor:
     return keras.layers.Reshape((*sides, vector.shape[-1]))(repeated)
 
 
+def _learnt_maps(vector: Tensor, images: Tensor) -> Tensor:
+    """Maps of the images' sides, of their scale where the vector has it, that hold all of it."""
+    *sides, channels = images.shape[1:]
+    pixels = math.prod(sides)
+    shape = (*sides, max(channels, math.ceil(vector.shape[-1] / pixels)))
+    dense = keras.layers.Dense(math.prod(shape), kernel_initializer="lecun_normal")
+    return keras.layers.Reshape(shape)(dense(vector))
+
+
 def _embedded_map(label: Tensor, sides: Shape) -> Tensor:
     return keras.layers.Reshape((*sides, 1))(_embedding(label, math.prod(sides)))
 
@@ -238,6 +247,9 @@ class DiscriminatorInputs:
         class_start: place of the first of the entries of a row that say its class, where the rows
             of a table say it: rows whose label is not known are then judged by the others.
         heads: further outputs by name, each with its size: linear in the features.
+        latents: names of inputs that are judged together with the example. Beside images each
+            becomes as many maps as an image has channels, linear in it and learnt: as constant
+            maps many numbers would drown the image.
 
     Attributes:
         x: the example and all that joins it, `(batch, *shape)`.
@@ -249,6 +261,7 @@ class DiscriminatorInputs:
         condition: str = "concatenation",
         class_start: int | None = None,
         heads: Mapping[str, int] | None = None,
+        latents: Sequence[str] = (),
     ) -> None:
         self.tensors = _inputs(shapes)
         self._label, self._heads = self.tensors.get(LABEL), dict(heads or {})
@@ -260,8 +273,11 @@ class DiscriminatorInputs:
         if len(examples.shape) == 5:
             examples = _as_map(examples)
         sides = tuple(examples.shape[1:-1])
-        observed = (x for name, x in self.tensors.items() if name not in (EXAMPLE, LABEL))
-        beside = [_fit_to(tensor, sides) for tensor in observed]
+        beside = [
+            _learnt_maps(tensor, examples) if name in latents and sides else _fit_to(tensor, sides)
+            for name, tensor in self.tensors.items()
+            if name not in (EXAMPLE, LABEL)
+        ]
         if self._label is not None:
             beside += self._condition.maps(self._label, sides)
         self.x = _concatenate([examples, *beside])

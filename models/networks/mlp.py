@@ -5,7 +5,7 @@ arXiv:1302.4389.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import annotated_types
@@ -64,6 +64,7 @@ def mlp_discriminator(
     condition: str = "concatenation",
     class_start: int | None = None,
     heads: Mapping[str, int] | None = None,
+    latents: Sequence[str] = (),
     units: tuple[Width, ...] = (256, 256, 256),
     normalisation: Literal["none", "batch", "layer"] = "none",
     activation: Literal["leaky_relu", "relu", "maxout"] = "leaky_relu",
@@ -74,12 +75,12 @@ def mlp_discriminator(
     """Maps examples to raw scores `(batch, 1)` through dense layers.
 
     Args:
-        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        inputs, condition, class_start, heads, latents: as of `DiscriminatorInputs`.
         units, normalisation, activation, pieces: as of the generator.
         dropout: probability that the output of a hidden unit is dropped.
         minibatch: what the last features say of the rest of the minibatch, see `MINIBATCH`.
     """
-    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    given = DiscriminatorInputs(inputs, condition, class_start, heads, latents)
     x, normalise = keras.layers.Flatten()(given.x), NORMALISATIONS[normalisation]
     for width in units:
         x = apply_dropout(HIDDEN_UNITS[activation](x, width, normalise, pieces), dropout)

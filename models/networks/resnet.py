@@ -9,7 +9,7 @@ of bilinear resizing, which the papers of R3GAN and StyleGAN use, are not in Ten
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import keras
@@ -93,6 +93,7 @@ def resnet_discriminator(
     condition: str = "concatenation",
     class_start: int | None = None,
     heads: Mapping[str, int] | None = None,
+    latents: Sequence[str] = (),
     channels: Widths = (64, 128),
     block: Literal["sngan", "r3gan"] = "r3gan",
     depth: Width = 1,
@@ -104,7 +105,7 @@ def resnet_discriminator(
     """Maps images to raw scores `(batch, 1)`: one halving per entry of `channels`.
 
     Args:
-        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        inputs, condition, class_start, heads, latents: as of `DiscriminatorInputs`.
         channels: of the map after each halving, fine to coarse.
         block, depth: as of the generator.
         normalisation: before each activation; `"paper"` is none.
@@ -113,7 +114,7 @@ def resnet_discriminator(
         minibatch: what the last features say of the rest of the minibatch, see `MINIBATCH`.
     """
     check_images(inputs[EXAMPLE], "resnet")
-    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    given = DiscriminatorInputs(inputs, condition, class_start, heads, latents)
     normalisation = PAPER[block][1] if normalisation == "paper" else normalisation
     blocks = BLOCKS[block](NORMALISATIONS[normalisation], depth, len(channels) + 1)
     x = given.x

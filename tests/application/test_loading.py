@@ -176,7 +176,9 @@ def test_near_matches_of_a_preset(name, hint):
 def test_far_names_get_the_list_only():
     with pytest.raises(UserError) as error:
         config_path("xylophone")
-    assert "there are cancer, conditional-mnist, digits, " in str(error.value)
+    assert "there are bigan-digits, bigan-mnist, cancer, conditional-mnist, digits, " in str(
+        error.value
+    )
     assert "mean" not in str(error.value)
 
 

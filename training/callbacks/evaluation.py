@@ -161,8 +161,10 @@ class Examiner:
         recorded = self.series()
         own = {name: [*recorded.get(name, []), each] for name, each in (distances or {}).items()}
         fake = self.model.generate(self.count, seed=self.seed, ema=False)
-        drawn = self.model.inputs(self.count, seed=self.seed)  # what they were made of
-        latents = {name: drawn[name] for name in self.model.judged_latents}
+        latents = {}
+        if judged := self.model.judged_latents:  # then of what they were made
+            drawn = self.model.inputs(self.count, seed=self.seed)
+            latents = {name: drawn[name] for name in judged}
         labels = self.model.requested_labels(self.count, seed=self.seed)
         scored = [*self._real, (fake, labels, self.model.observation_rows(self.count) | latents)]
         scores = [self.model.scores(x, labels, **seen) for x, labels, seen in scored]

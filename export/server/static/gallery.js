@@ -1,6 +1,7 @@
 // The page: choosers, the samples of a seed, what is done with those that are chosen.
 
 import { Api, Refusal, storedKey } from "./api.js";
+import { Between } from "./between.js";
 import { Codes } from "./codes.js";
 import { askKey, showCard } from "./dialogs.js";
 import { KINDS, kindOf } from "./kinds.js";
@@ -51,6 +52,12 @@ const tools = new Tools(api, {
   places: (places) => remember({ places }),
   fail,
 });
+const between = new Between(api, {
+  address: () => base(),
+  chosen: () => state.class,
+  fail,
+  tell,
+});
 
 function remember(change) {
   state = { ...state, ...change };
@@ -97,6 +104,7 @@ async function openModel() {
   observations.build(info.inputs);
   showControls();
   tools.open(info, kind, view);
+  between.open(info);
   await draw();
 }
 

@@ -2,12 +2,22 @@
 
 import { numbersOf } from "./tools.js";
 
-function encoded(file) {
+/** A file as requests carry it. */
+export function encoded(file) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.addEventListener("load", () => resolve({ b64: reader.result.split(",")[1] }));
     reader.addEventListener("error", () => reject(reader.error));
     reader.readAsDataURL(file);
+  });
+}
+
+/** Small pictures of files. */
+export function thumbnails(files) {
+  return [...files].map((file) => {
+    const image = element("img", { alt: file.name, src: URL.createObjectURL(file) });
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+    return image;
   });
 }
 
@@ -64,13 +74,7 @@ export class Observations {
 
   async pictures(input, each, shown) {
     const files = [...input.files];
-    shown.replaceChildren(
-      ...files.map((file) => {
-        const image = element("img", { alt: file.name, src: URL.createObjectURL(file) });
-        image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-        return image;
-      }),
-    );
+    shown.replaceChildren(...thumbnails(files));
     return each.pictures.includes(files.length) ? Promise.all(files.map(encoded)) : null;
   }
 
