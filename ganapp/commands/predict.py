@@ -115,7 +115,7 @@ def _clips(
     if clips == HELD_OUT:
         config = moved_config(run, [], data)
         with as_user_errors(config.data.source):
-            source = config.data.build().clips
+            source = config.data.build().original.clips
         return source.held_out_examples(MOST_CLIPS)[0], source
     if data is not None:
         raise UserError(f"`--data` is for the clips {HELD_OUT!r} alone. Received: {data}")

@@ -116,7 +116,10 @@ def rollout_notes(
     Each figure is a Markdown table over the steps of the prediction, by predictor.
     """
     figures, picture = judge_rollout(
-        experiment, experiment.source, draws=ROLLED_OUT, seed=experiment.config.evaluation.seed
+        experiment,
+        experiment.source.original,
+        draws=ROLLED_OUT,
+        seed=experiment.config.evaluation.seed,
     )
     picture.save(run.directory / "pictures" / "rollout.png")
     notes = [

@@ -118,7 +118,7 @@ def judge_rollout(
     """The figures of a run's predictions for held-out clips, and some of them drawn.
 
     Args:
-        source: of next frames, with its `clips`.
+        source: of next frames, whose `clips` are held out.
     """
     clips, past = source.clips.held_out_examples(JUDGED)[0], source.past
     before, truth = clips[:, :past], clips[:, past:]

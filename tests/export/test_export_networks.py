@@ -41,7 +41,7 @@ def bundle(generator, prior):
             {"channels": (4, 2), "hidden": 3, "steps": 2},
             ("saved_model", "litert", "onnx", "keras"),
         ),
-        # Several outputs, and sides that are not even.
+        # Several outputs.
         (
             "multi_scale",
             {"channels": (3,), "scales": 3},

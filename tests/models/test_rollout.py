@@ -12,15 +12,15 @@ from ganapp.models.tensors import apply
 SIDE, PAST, STEPS = 8, 3, 4
 
 
-def networks():
-    shapes = {"z": (2,), "frames": (SIDE, SIDE, PAST * 2)}
+def next_frame_generator(family):
     small = {"dcgan": {"channels": (4, 3)}, "multi_scale": {"channels": (4,), "scales": 2}}
-    for family, options in small.items():
-        yield GENERATORS[family](shapes, (SIDE, SIDE, 2), residual="frames", **options)
+    shapes = {"z": (2,), "frames": (SIDE, SIDE, PAST * 2)}
+    return GENERATORS[family](shapes, (SIDE, SIDE, 2), residual="frames", **small[family])
 
 
-@pytest.mark.parametrize("network", networks(), ids=["one output", "several"])
-def test_every_frame_is_made_of_those_before_it(network):
+@pytest.mark.parametrize("family", ["dcgan", "multi_scale"])  # one output, and several
+def test_every_frame_is_made_of_those_before_it(family):
+    network = next_frame_generator(family)
     frames = rows(3, (SIDE, SIDE, PAST * 2))
     z = {f"z_{step}": rows(3, (2,), seed=step) for step in range(1, STEPS + 1)}
     clips = apply(rolled_out(network, STEPS), z | {"frames": frames})["x"]
@@ -52,7 +52,7 @@ def test_one_past_frame_and_classes():
 
 
 def test_it_shares_the_weights():
-    network = next(networks())
+    network = next_frame_generator("dcgan")
     whole = rolled_out(network, 2)
     assert whole.count_params() == network.count_params()
     given = {name: rows(1, tuple(x.shape[1:])) for name, x in whole.input.items()}

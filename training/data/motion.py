@@ -10,9 +10,7 @@ import functools
 
 import numpy as np
 
-# Cells of starts on each axis, and as many of velocities; the finer grid where the coarse one has
-# none that fits.
-GRIDS = (1024, 4096)
+CELLS = 1024  # of starts on each axis, and as many of velocities
 
 
 def mirrored(places: np.ndarray, room: float) -> np.ndarray:
@@ -92,18 +90,22 @@ class BouncingLaw:
         ]
 
     def _consistent(self, places: np.ndarray) -> np.ndarray:
-        """Starts and velocities `(2, cells)` from which one axis is seen at these places."""
-        key = _key(np.asarray(places)[None], self.room)[0]
-        for cells in GRIDS:
-            grid, keys = _sorted_cells(self.room, self.fastest, len(places), cells)
-            first, last = np.searchsorted(keys, [key, key + 1])
-            if last > first:
-                found = grid[:, first:last]
-                return found[:, np.argsort(found[1], kind="stable")]
-        raise ValueError(
-            "Places must be those of an image that moves straight and bounces. "
-            f"Received: {np.asarray(places).tolist()} in a room of {self.room}"
-        )
+        """Starts and velocities `(2, cells)`, by velocity, from which one axis is seen so."""
+        grid, keys = _sorted_cells(self.room, self.fastest, len(places))
+        key = _key(places[None], self.room)[0]
+        first, last = np.searchsorted(keys, [key, key + 1])
+        if first < last:
+            found = grid[:, first:last]
+            return found[:, np.argsort(found[1], kind="stable")]
+        # Where all that fits is finer than the cells, the nearest ones: at most a pixel away.
+        seen = _seen(*grid, np.arange(len(places)), self.room)
+        found = grid[:, np.abs(seen - places).sum(axis=1) == 1]
+        if not found.size:
+            raise ValueError(
+                "Places must be those of an image that moves straight and bounces. "
+                f"Received: {places.tolist()} in a room of {self.room}"
+            )
+        return found[:, np.argsort(found[1], kind="stable")]
 
 
 def _seen(starts: np.ndarray, velocities: np.ndarray, times: np.ndarray, room: float) -> np.ndarray:
@@ -118,14 +120,12 @@ def _key(places: np.ndarray, room: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _sorted_cells(
-    room: int, fastest: float, known: int, cells: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and velocities float64 `(2, cells^2)` in the order of where they are seen; the keys.
+def _sorted_cells(room: int, fastest: float, known: int) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and velocities float64 `(2, CELLS^2)` in the order of where they are seen; the keys.
 
     `known` places are seen of each.
     """
-    middles = (np.arange(cells) + 0.5) / cells
+    middles = (np.arange(CELLS) + 0.5) / CELLS
     grid = np.stack(
         [part.ravel() for part in np.meshgrid(room * middles, fastest * (2 * middles - 1))]
     )

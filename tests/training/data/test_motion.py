@@ -6,8 +6,8 @@ import pytest
 from ganapp.training.data import SOURCES
 from ganapp.training.data.motion import BouncingLaw, mirrored
 
-LAW = BouncingLaw(room=5, slowest=0.5, fastest=2.0, frames=5)
-PAST = 2
+LAW = BouncingLaw(room=5, slowest=0.5, fastest=2.0, frames=6)
+PAST = 3
 
 
 def motions(count, seed=0, law=LAW):
@@ -25,11 +25,11 @@ def test_mirrors():
 
 
 def test_futures_are_drawn_as_often_as_they_come():
-    """Against counting: of half a million motions those that were seen as this one was."""
-    everything = motions(500_000)
-    seen = np.array([[2, 2], [3, 2]])
+    """Against counting: of a million motions those that were seen as this one was."""
+    everything = motions(1_000_000)
+    seen = np.array([[2, 2], [3, 2], [4, 3]])
     alike = everything[(everything[:, :PAST] == seen).all((1, 2))][:, PAST:]
-    assert len(alike) > 5000
+    assert len(alike) > 150
     drawn = LAW.future_places(seen[None], 20_000)[0]
     assert drawn.shape == (20_000, 3, 2)
     for step in range(3):
@@ -38,7 +38,7 @@ def test_futures_are_drawn_as_often_as_they_come():
             for each in (alike, drawn)
         ]
         # Four standard errors of the smaller sample, and nothing that never comes.
-        error = 4 * np.sqrt(shares[0] * (1 - shares[0]) / len(alike)) + 2e-3
+        error = 4 * np.sqrt(shares[1] * (1 - shares[1]) / len(alike)) + 5 / len(alike)
         assert (np.abs(shares[0] - shares[1]) < error).all(), step
     np.testing.assert_array_less(drawn.max(), LAW.room + 1)
 
@@ -47,25 +47,25 @@ def test_the_truth_is_among_what_may_follow():
     places = motions(60, seed=1)
     drawn = LAW.future_places(places[:, :PAST], 500)
     same = (drawn == places[:, None, PAST:]).all((2, 3))
-    assert same.any(axis=1).mean() > 0.95
-    assert (drawn[:, :, 0] == places[:, None, PAST]).all(-1).any(1).all()
+    assert same.any(axis=1).mean() > 0.9
+    assert (drawn[:, :, 0] == places[:, None, PAST]).all(-1).any(1).mean() > 0.97
 
 
 def test_no_predictor_is_better_than_the_mean_of_the_law():
     """In expectation: also not one that knows the velocity's sign or copies the last place."""
-    places = motions(4000, seed=2).astype(float)
+    places = motions(300, seed=2).astype(float)
     past, truth = places[:, :PAST], places[:, PAST]
     mean = LAW.future_places(past.astype(int), 300)[:, :, 0].mean(axis=1)
-    line = np.clip(2 * past[:, 1] - past[:, 0], 0, LAW.room)
-    half = (line + past[:, 1]) / 2
+    line = np.clip(2 * past[:, -1] - past[:, -2], 0, LAW.room)
+    half = (line + past[:, -1]) / 2
     # The best linear prediction from both past places, with the answers known.
     design = np.concatenate([past.reshape(len(past), -1), np.ones((len(past), 1))], axis=1)
     fitted = design @ np.linalg.lstsq(design, truth, rcond=None)[0]
-    errors = [np.mean((each - truth) ** 2) for each in (mean, past[:, 1], line, half, fitted)]
-    assert errors[0] < 0.97 * min(errors[1:])
+    errors = [np.mean((each - truth) ** 2) for each in (mean, past[:, -1], line, half, fitted)]
+    assert errors[0] < 0.95 * min(errors[1:])
     # And its own spread is the error that is left.
     spread = LAW.future_places(past.astype(int), 300, seed=1)[:, :, 0].var(axis=1).mean()
-    assert errors[0] == pytest.approx(spread, rel=0.05)
+    assert errors[0] == pytest.approx(spread, rel=0.2)
 
 
 def test_the_seed_decides():
@@ -75,8 +75,8 @@ def test_the_seed_decides():
 
 
 def test_what_this_law_does_not_do():
-    with pytest.raises(ValueError, match=r"moves straight and bounces. Received: \[0, 5, 0\]"):
-        LAW.future_places(np.array([[[0, 1], [5, 1], [0, 1]]]), 2)
+    with pytest.raises(ValueError, match=r"moves straight and bounces. Received: \[0, 5, 0, 5\]"):
+        LAW.future_places(np.array([[[0, 1], [5, 1], [0, 1], [5, 1]]]), 2)
 
 
 def test_futures_of_clips():
