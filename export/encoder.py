@@ -1,61 +1,15 @@
-"""An encoder that is exported beside its generator: from examples to the latents that make them."""
+"""Whether the artefacts of an exported encoder still are the encoder."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ganapp.export import ExportError
+from ganapp.export.bundle import EncoderBundle
 from ganapp.export.formats.format import Format, largest_difference
-from ganapp.export.layout import ENCODED, Input, Json
+from ganapp.export.layout import Json
 from ganapp.export.worker import Worker
-from ganapp.models.tensors import EXAMPLE, LATENT, Tensors, apply
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EncoderBundle:
-    """An encoder as the writers of the formats take it; see `ganapp.export.bundle.Bundle`.
-
-    Its artefacts have one output, `latents`: all latents side by side.
-
-    Args:
-        generator: the network; it is called so, because what writes artefacts calls it that.
-        inputs: the example `x` in model units, and observations.
-        outputs: the latents that it says, in the order of the generator's inputs.
-    """
-
-    generator: keras.Model
-    inputs: tuple[Input, ...]
-    outputs: tuple[Input, ...]
-    output_name: str = ENCODED
-
-    @property
-    def shape(self) -> tuple[int]:
-        return (sum(each.shape[0] for each in self.outputs),)
-
-    def latents(self, inputs: Mapping[str, tf.Tensor]) -> Tensors:
-        """Latents float32 `(n, size)` of all inputs, as the signatures that draw call them."""
-        found = apply(self.generator, dict(inputs), takes=EXAMPLE, gives=LATENT)
-        if missing := [each.name for each in self.outputs if each.name not in found]:
-            raise ExportError(
-                f"`encoder` must give every latent of the generator, {', '.join(missing)} too. "
-                f"Received: {', '.join(found)}"
-            )
-        return {each.drawn_name: found[each.name] for each in self.outputs}
-
-    def generate(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """All latents side by side, float32 `(n, *shape)`."""
-        parts = list(self.latents(inputs).values())
-        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
-
-    def described(self) -> Json:
-        """What serving.json and a card say of its inputs and outputs."""
-        return {
-            "inputs": [each.as_dict() for each in self.inputs],
-            "outputs": [each.as_dict() for each in self.outputs],
-        }
 
 
 def encoded(

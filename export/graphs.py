@@ -12,8 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
-from ganapp.export.bundle import AS_DRAWN, OPTION_TYPES, Bundle
-from ganapp.export.encoder import EncoderBundle
+from ganapp.export.bundle import AS_DRAWN, OPTION_TYPES, Bundle, EncoderBundle
 from ganapp.export.layout import ENCODE
 from ganapp.models.tensors import Tensors, all_layers
 
