@@ -455,7 +455,7 @@ def _png(draw: Draw) -> bytes:
 
 
 def _stages_png(draw: Draw) -> bytes:
-    """A row for each sample: how it looks in the making, coarse stages enlarged."""
+    """A strip for each sample: how it looks in the making, coarse stages enlarged."""
     import numpy as np
 
     from ganapp.models.stages import stages
@@ -474,8 +474,9 @@ def _stages_png(draw: Draw) -> bytes:
     height, width = tiles[-1].shape[1:3]
     tiles = [_enlarge(images, height, width) for images in tiles]
     buffer = io.BytesIO()
-    rows = np.stack(tiles, axis=1).reshape(-1, *tiles[-1].shape[1:])
-    image_grid(rows, len(tiles)).save(buffer, format="PNG")
+    strips = np.concatenate(tiles, axis=2)
+    columns = max(1, round((len(strips) / len(tiles)) ** 0.5))
+    image_grid(strips, columns).save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -180,7 +180,7 @@ def test_stages_are_drawn_in_a_row(trained_pyramid, tmp_path):
     assert (said.code, said.errors) == (0, "")
     with PIL.Image.open(tmp_path / "s.png") as picture:
         width, height = picture.size
-    assert height > width, "three rows of two stages"
+    assert height > width, "three strips of two stages, one below the other"
     said = ganapp("sample", trained_pyramid / "run", "--stages", "--out", tmp_path / "s.npz")
     assert said.code == 2
     assert "`--out` must end in .png" in said.errors
