@@ -115,12 +115,8 @@ def rollout_notes(
 
     Each figure is a Markdown table over the steps of the prediction, by predictor.
     """
-    figures, picture = judge_rollout(
-        experiment,
-        experiment.source.original,
-        draws=ROLLED_OUT,
-        seed=experiment.config.evaluation.seed,
-    )
+    source, seed = experiment.source.original, experiment.config.evaluation.seed
+    figures, picture = judge_rollout(experiment, source, draws=ROLLED_OUT, seed=seed)
     picture.save(run.directory / "pictures" / "rollout.png")
     notes = [
         f"Frames after {past_frames(experiment.spec)} others of held-out clips, each made of those "
