@@ -143,10 +143,11 @@ def signatures_of(bundle: Bundle) -> dict[str, Json]:
     found = {}
     for signature, function in graphs.signature_functions(bundle).items():
         outputs = function.get_concrete_function().structured_outputs
+        inputs = {names.get(x.name, x.name): _tensor(x) for x in function.input_signature}
         found[signature] = {
-            "inputs": {names.get(x.name, x.name): _tensor(x) for x in function.input_signature},
+            "inputs": inputs,
             "outputs": {name: _tensor(each) for name, each in outputs.items()},
-            "defaults": {} if signature == graphs.SIGNATURE else bundle.options,
+            "defaults": {k: value for k, value in bundle.options.items() if k in inputs},
         }
     return found
 

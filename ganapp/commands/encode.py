@@ -117,9 +117,11 @@ def _read(path: Path, encoder: Encoder, config: Config) -> Examples:
     from ganapp.runner.encoders import Examples
     from ganapp.runner.sample_files import read_observations, read_samples
 
-    spec = encoder.generator.spec
+    spec, options = encoder.generator.spec, dict(config.data.options)
+    if spec.kind == "image" and spec.shape[0] == spec.shape[1]:
+        options["size"] = spec.shape[0]  # of pictures in a folder
     try:
-        found = read_samples(path, config.data.options)(spec)
+        found = read_samples(path, options)(spec)
     except UserError as error:
         raise UserError(str(error).replace("`--samples`", "DATA")) from error
     if found.values.shape[1:] != spec.user_shape:

@@ -105,6 +105,7 @@ def test_train(place, arguments, sentence):
 RUNS = {
     "resume": "resume {}",
     "sample": "sample {} --out x.png",
+    "encode": "encode {}",
     "evaluate": "evaluate {}",
     "export": "export {}",
     "show": "show {}",

@@ -156,7 +156,9 @@ def test_samples_between_two_pictures(paired, two_pictures, tmp_path):
     folder.mkdir()
     for path in two_pictures:
         shutil.copy(path, folder)
-    answered("encode", paired, folder, "--out", tmp_path / "ends.npz")
+    said = ganapp("encode", paired, folder, "--out", tmp_path / "ends.npz")
+    assert said.code == 0
+    assert "2 samples were made 8 pixels wide" in said.errors
     with np.load(tmp_path / "ends.npz") as ends:
         np.testing.assert_allclose(z[[0, -1]], ends["z"], atol=1e-5)
     lengths = np.linalg.norm(z, axis=1)  # along the prior's arc

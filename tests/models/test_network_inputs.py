@@ -74,6 +74,19 @@ def test_discriminators(family, shape):
     assert apply(network, rows(shapes), takes="x")["code"].shape == (ROWS, 2)
 
 
+@pytest.mark.parametrize("shape", [(7, 5, 1), (3, 7, 5, 2)], ids=["image", "clip"])
+@pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
+def test_discriminators_of_pairs(family, shape):
+    """Latents become as many maps as an image has channels, whatever their size."""
+    keras.utils.set_random_seed(0)
+    shapes = {"x": shape, "z": (90,)}
+    network = DISCRIMINATORS[family](shapes, latents=("z",), **SMALL[family])
+    check_every_input_matters(network, shapes, "x", "scores")
+    (dense,) = [x for x in network.layers if getattr(x, "kernel", None) is not None][:1]
+    channels = shape[-1] * (shape[0] if len(shape) == 4 else 1)
+    assert tuple(dense.kernel.shape) == (90, 7 * 5 * max(channels, 3))
+
+
 @pytest.mark.parametrize("kind", ["generator", "discriminator"])
 def test_vectors_take_maps_too(kind):
     keras.utils.set_random_seed(0)
