@@ -12,7 +12,7 @@ import typer
 from ganapp.commands.options import CheckpointOption, DataOption, RunArgument, check_checkpoint
 from ganapp.errors import UserError, as_user_errors
 from ganapp.runs import Run, open_run
-from ganapp.screen import console, say, stage, start_tensorflow
+from ganapp.screen import say, stage, start_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,15 +157,7 @@ def _content(path: Path, past: np.ndarray, truth: np.ndarray, made: np.ndarray) 
 
 
 def _show(figures: Figures) -> None:
-    from rich.table import Table
+    from ganapp.runner.evaluation import show_tables
+    from ganapp.runner.rollout import rollout_tables
 
-    from ganapp.runner.rollout import table_rows
-
-    for name, values in figures.items():
-        head, *rows = table_rows(values)
-        table = Table(title=name, title_justify="left", box=None, pad_edge=False)
-        for heading in head:
-            table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    show_tables(rollout_tables(figures))

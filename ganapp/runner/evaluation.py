@@ -3,7 +3,7 @@
 import functools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,29 +18,23 @@ from ganapp.models.tensors import LABEL
 from ganapp.runner.codes import codes_of, evaluated_parts
 from ganapp.runner.diagnosis import examined_steps, impossible_alarms, recorded_alarms
 from ganapp.runner.experiment import Experiment, StoredData, real_count
-from ganapp.runner.pyramids import coarse_gaps
-from ganapp.runner.rollout import judge_rollout, past_frames, table_rows
 from ganapp.runner.saved_runs import (
     HasGenerator,
     check_comparable,
     load_networks,
-    samples_from,
 )
+from ganapp.runner.sections import SECTIONS
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, stage, warn
 from ganapp.training.baselines import Fitted, RealData
 from ganapp.training.data import DataSpec, Source
-from ganapp.training.data.features import FeatureSource
 from ganapp.training.evaluation import pictures
 from ganapp.training.evaluation.evaluator import Evaluator
 from ganapp.training.evaluation.metric import Conditional, Observed, Paths
 from ganapp.training.evaluation.metrics.class_histogram import weak_features_note
 from ganapp.training.evaluation.metrics.lost_tails import lost_tails_note
 from ganapp.training.evaluation.report import (
-    GAP_COLUMNS,
     baseline_seconds_note,
-    gap_row,
-    gap_title,
     short_missing_notes,
     write_report,
 )
@@ -50,7 +44,6 @@ from ganapp.training.files import write_atomically
 from ganapp.training.rows_on_disk import generated_rows
 
 GRID, NEIGHBOURS, FILMS, MOVING = 100, 32, 12, 25
-ROLLED_OUT = 4  # predictions of a clip
 MOST_OBSERVED = 512  # held-out observations of which several examples each are drawn
 
 
@@ -74,30 +67,28 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
         drawn = draw_pictures(
             source, evaluator, run.directory, samples, best or last, whose="the best generator"
         ) | draw_curves(run, best, last, metric=experiment.config.evaluation.metric)
-        drawn |= draw_reconstructions(experiment, run)
-    notes: tuple[str, ...] = ()
-    if past_frames(experiment.spec):
-        with stage("Predicting clips frame by frame"):
-            notes, picture = rollout_notes(experiment, run, whose="best" if best else "last")
-        drawn |= picture
+    tables = []
+    for section in SECTIONS:
+        if section.applies(experiment):
+            with stage(section.stage):
+                found, made = section.make(experiment)
+            tables += found
+            for caption, (name, picture) in made.items():
+                drawn[caption] = f"pictures/{name}.png"
+                picture.save(run.directory / drawn[caption])
     with stage("Evaluating the baselines"):
         baselines = baseline_rows(experiment.config.evaluation, source, evaluator)
-    gaps = []
-    if experiment.config.levels:
-        with stage("Evaluating levels on real and on generated coarse images"):
-            gaps = coarse_gaps(experiment)
     write_report(
         run.directory,
         title=run.name,
         best=best,
         last=last,
         pictures=drawn,
-        notes=notes,
         alarms=recorded_alarms(run),
         looks=len(examined_steps(run)),
         undecided=impossible_alarms(run, experiment),
         baselines=baselines,
-        gaps=gaps,
+        tables=tables,
         seconds=evaluator.baseline_seconds,
     )
     report = run.read_report()
@@ -106,28 +97,6 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
     else:
         show_figures(report, seconds=evaluator.baseline_seconds)
         say(f"Report: {run.directory / 'report.md'}")
-
-
-def rollout_notes(
-    experiment: Experiment, run: Run, *, whose: str
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """What a report says of clips that are predicted frame by frame, and their picture's path.
-
-    Each figure is a Markdown table over the steps of the prediction, by predictor.
-    """
-    source, seed = experiment.source.original, experiment.config.evaluation.seed
-    figures, picture = judge_rollout(experiment, source, draws=ROLLED_OUT, seed=seed)
-    picture.save(run.directory / "pictures" / "rollout.png")
-    notes = [
-        f"Frames after {past_frames(experiment.spec)} others of held-out clips, each made of those "
-        f"before it by the {whose} generator ({ROLLED_OUT} draws of each clip), in the pixels that "
-        "move, by the step of the prediction. Higher is better, but for the energy score."
-    ]
-    for name, values in figures.items():
-        head, *rows = table_rows(values)
-        lines = [[name, *head[1:]], ["---", *["---:"] * (len(head) - 1)], *rows]
-        notes.append("\n".join(f"| {' | '.join(row)} |" for row in lines))
-    return tuple(notes), {"Clips predicted frame by frame": "pictures/rollout.png"}
 
 
 def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarray:
@@ -279,9 +248,7 @@ def show_figures(
     """
     chosen = report["best"] or report["last"]
     console.print(_figures_table(report, title))
-    for gap in report.get("gaps", ()):
-        say(gap_title(gap))
-        console.print(_gap_table(gap))
+    show_tables(report.get("tables", ()))
     for sentence in short_missing_notes(chosen, report["last"] if report["best"] else None):
         console.print(f"- {sentence}", style="dim")
     for remark in (*_remarks(chosen), baseline_seconds_note(chosen, seconds) if seconds else None):
@@ -322,15 +289,18 @@ def _figures_table(report: Json, title: str) -> Table:
     return table
 
 
-def _gap_table(gap: Json) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("figure", no_wrap=True)
-    for heading in GAP_COLUMNS:
-        table.add_column(heading, justify="right")
-    for figure in gap["figures"].values():
-        values = map(short_number, gap_row(figure))
-        table.add_row(f"{figure['name']} {ARROWS[figure['better']]}", *values)
-    return table
+def show_tables(tables: Sequence[Json]) -> None:
+    """Prints further tables of a report, each below its title."""
+    for each in tables:
+        say(each["title"])
+        table = Table(box=None, pad_edge=False)
+        table.add_column("", no_wrap=True)
+        for heading in each["columns"]:
+            table.add_column(heading, justify="right")
+        for row in each["rows"]:
+            arrow = f" {ARROWS[row['better']]}" if "better" in row else ""
+            table.add_row(row["name"] + arrow, *map(short_number, row["values"]))
+        console.print(table)
 
 
 def _remarks(chosen: Json) -> list[str | None]:
@@ -420,20 +390,6 @@ def draw_pictures(
         )
         paths[f"Clips of {whose}"] = "pictures/clips.gif"
     return paths
-
-
-def draw_reconstructions(experiment: Experiment, run: Run) -> dict[str, str]:
-    """Saves held-out images above what is made of their features; its path by caption, if any."""
-    source = experiment.source
-    if not isinstance(source, FeatureSource):
-        return {}
-    originals, _ = source.held_out_examples(NEIGHBOURS)
-    made = samples_from(experiment, experiment.gan.inputs(**source.observe(originals)))
-    picture = pictures.nearest_neighbours(originals, made, np.arange(len(made)))
-    picture.save(run.directory / "pictures" / "reconstructions.png")
-    return {
-        "Held-out images above their reconstructions from features": "pictures/reconstructions.png"
-    }
 
 
 def _above_nearest(source: Source, evaluator: Evaluator, samples: np.ndarray) -> PIL.Image.Image:

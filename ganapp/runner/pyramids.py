@@ -22,18 +22,18 @@ from ganapp.runs import Json
 from ganapp.training.data.levels import at_level
 from ganapp.training.evaluation.metrics import METRICS
 
+COLUMNS = ["on real coarse images", "on generated ones", "difference", "its standard error"]
 MOST_COARSE = 1000  # real coarse images, and as many generated ones
 
 
 def coarse_gaps(experiment: Experiment) -> list[Json]:
-    """A row for each level but the coarsest: its figures on real and on generated coarse images.
+    """The figures of each level but the coarsest on real and on generated coarse images.
 
     The samples are those of the averaged generators as they are now, one for each held-out coarse
     image, compared with training images of the level.
 
     Returns:
-        `level`, `shape`, `count` of samples of each kind, and `figures` by key: `name`, `better`,
-        `real`, `generated` and `standard_error`, that of their difference where it is known.
+        A table of `ganapp.training.evaluation.report.further_tables` for each level.
     """
     config, gan = experiment.config, experiment.gan
     levels = level_configs(config)
@@ -64,17 +64,22 @@ def coarse_gaps(experiment: Experiment) -> list[Json]:
         evaluator = make_evaluator(evaluation, of_level, cache=config.data.cache)
         values = {kind: evaluator.evaluate(samples) for kind, samples in drawn.items()}
         errors = [evaluator.standard_errors(samples) for samples in drawn.values()]
-        figures = {}
+        rows = []
         for key, (name, better) in _names().items():
             sides = {kind: found.get(key) for kind, found in values.items()}
             if None in sides.values():
                 continue
             known = all(key in found for found in errors)
             error = math.hypot(*(found[key] for found in errors)) if known else None
-            figures[key] = {"name": name, "better": better, **sides, "standard_error": error}
-        gaps.append(
-            {"level": number, "shape": [*of_level.spec.shape], "count": count, "figures": figures}
+            real, generated = sides["real"], sides["generated"]
+            columns = [real, generated, generated - real, error]
+            rows.append({"key": key, "name": name, "better": better, "values": columns})
+        height, width, _ = of_level.spec.shape
+        title = (
+            f"Level {number} ({height} x {width}) on real held-out and on generated coarse images: "
+            f"{count:,} samples each, of the same noise, compared with the training data."
         )
+        gaps.append({"key": f"level_{number}", "title": title, "columns": COLUMNS, "rows": rows})
     return gaps
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import PIL.Image
 import tensorflow as tf
@@ -13,6 +11,7 @@ from ganapp.models.networks.rollout import FRAMES, rolled_out, step_name
 from ganapp.models.noise import Stream, stateless_seed
 from ganapp.models.tensors import EXAMPLE, LABEL, LATENT, apply, input_names
 from ganapp.runner.saved_runs import HasGenerator
+from ganapp.runs import Json
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.video import stacked
 from ganapp.training.evaluation.rollout_pictures import rollout_sheet
@@ -112,6 +111,26 @@ def rounded(levels: np.ndarray) -> np.ndarray:
     return np.round(levels).clip(0, 255).astype(np.uint8)
 
 
+def rollout_tables(figures: Figures, title: str = "") -> list[Json]:
+    """A further table of the report for each figure: all predictors, by the prediction's step.
+
+    Args:
+        title: what stands behind the name of a figure.
+    """
+    return [
+        {
+            "key": f"rollout/{name}",
+            "title": f"{name}{title}",
+            "columns": [f"+{step + 1}" for step in range(len(next(iter(found.values()))))],
+            "rows": [
+                {"name": who, "values": [x if np.isfinite(x) else None for x in values]}
+                for who, values in found.items()
+            ],
+        }
+        for name, found in figures.items()
+    ]
+
+
 def judge_rollout(
     generator: HasGenerator, source: Source, *, draws: int = 1, seed: int = 0
 ) -> tuple[Figures, PIL.Image.Image]:
@@ -126,13 +145,3 @@ def judge_rollout(
     some = slice(SHOWN)
     picture = rollout_sheet(before[some], truth[some], rounded(made[some]))
     return figures_of(before, truth, made, source.clips), picture
-
-
-def table_rows(figures: dict[str, Sequence[float]]) -> list[list[str]]:
-    """One figure of all predictors as rows of a table, with the steps at its head."""
-    steps = len(next(iter(figures.values())))
-    head = ["", *(f"+{step + 1}" for step in range(steps))]
-    return [head] + [
-        [name, *(f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}" for value in values)]
-        for name, values in figures.items()
-    ]

@@ -103,8 +103,11 @@ def test_levels_are_judged_on_real_and_on_generated_coarse_images(trained_pyrami
     run = Run(trained_pyramid / "run")
     experiment = compose_run(run, load_saved(run.config))
     load_networks(experiment.gan, run)
-    (gap,) = json.loads(run.report.read_text())["gaps"]
-    assert (gap["level"], gap["shape"], gap["count"]) == (0, [8, 8, 1], 60)
+    (gap,) = json.loads(run.report.read_text())["tables"]
+    figures = {
+        row["key"]: dict(zip(gap["columns"], row["values"], strict=True)) for row in gap["rows"]
+    }
+    assert gap["key"] == "level_0"
     source = at_level(experiment.source, 0, coarse=True)
     evaluation = experiment.config.evaluation.model_copy(update={"reference": "train"})
     evaluator = make_evaluator(evaluation, source)
@@ -112,14 +115,14 @@ def test_levels_are_judged_on_real_and_on_generated_coarse_images(trained_pyrami
     fine = open_generator(run.level(0), "last")[0].gan
     coarse = source.held_out_observations(60)["coarse"]
     drawn = {
-        "real": fine.generate(z=inputs["z_0"], coarse=coarse),
-        "generated": experiment.gan.generate(**inputs),
+        "on real coarse images": fine.generate(z=inputs["z_0"], coarse=coarse),
+        "on generated ones": experiment.gan.generate(**inputs),
     }
     for kind, samples in drawn.items():
         expected = evaluator.evaluate(source.spec.to_user_units(samples))
-        for key, figure in gap["figures"].items():
+        for key, figure in figures.items():
             assert figure[kind] == pytest.approx(expected[key], rel=1e-4, abs=1e-6), key
-    assert {"precision", "coverage", "frechet_distance"} <= set(gap["figures"])
+    assert {"precision", "coverage", "frechet_distance"} <= set(figures)
     page = (run.directory / "report.md").read_text()
     assert "Level 0 (8 x 8) on real held-out and on generated coarse images: 60 samples" in page
 

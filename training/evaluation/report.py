@@ -34,7 +34,7 @@ def write_report(
     looks: int = 0,
     undecided: Mapping[str, str] | None = None,
     baselines: Sequence[ReportData] = (),
-    gaps: Sequence[ReportData] = (),
+    tables: Sequence[ReportData] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> pathlib.Path:
     """Writes `report.json` and `report.md` into an existing run directory, each whole or not at
@@ -52,7 +52,7 @@ def write_report(
         looks: how often it was looked at for alarms.
         undecided: alarms that no look could raise, with the reason.
         baselines: rows of `baseline_table`.
-        gaps: of the levels of a pyramid, see `gap_tables`.
+        tables: further ones, see `further_tables`.
         seconds: that the baseline of every report took, to `fit` and to `sample`; in `report.md`
             only, because the `report.json` of a resumed run is that of one never stopped.
 
@@ -76,14 +76,14 @@ def write_report(
         content["undecided"] = dict(undecided or {})
     if baselines:
         content["baselines"] = [dict(row) for row in baselines]
-    if gaps:
-        content["gaps"] = [dict(gap) for gap in gaps]
+    if tables:
+        content["tables"] = [dict(table) for table in tables]
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     write_atomically(directory / "report.json", text + "\n")
     notes = (*notes, *_alarm_notes(alarms, looks, last["step"], undecided or {}))
     if seconds:
         notes = (baseline_seconds_note(chosen, seconds), *notes)
-    notes = (*gap_tables(gaps), *baseline_table(chosen, baselines), *notes)
+    notes = (*further_tables(tables), *baseline_table(chosen, baselines), *notes)
     page = _page(title, best, last, pictures, notes)
     write_atomically(directory / "report.md", page)
     return directory / "report.md"
@@ -280,39 +280,25 @@ def baseline_table(report: ReportData, rows: Sequence[ReportData]) -> list[str]:
     return [counted, _lines(table)]
 
 
-def gap_tables(gaps: Sequence[ReportData]) -> list[str]:
-    """Paragraphs on what levels of a pyramid make of real and of generated coarse images.
+def further_tables(tables: Sequence[ReportData]) -> list[str]:
+    """Paragraphs of what is compared in a way of its own, such as frames step by step.
 
     Args:
-        gaps: each with `level`, `shape`, `count` of samples and `figures` by key: `name`, `better`,
-            `real`, `generated` and `standard_error` of their difference (or `None`).
+        tables: each with `title` (a sentence), `columns` and `rows`: `name`, `values` and, where
+            it is not the same for all, `better`.
     """
     parts = []
-    for gap in gaps:
-        table = [("figure", *GAP_COLUMNS, "better"), ("---", *("---:",) * 4, "---")]
-        for figure in gap["figures"].values():
-            table.append((figure["name"], *map(number, gap_row(figure)), BETTER[figure["better"]]))
-        parts += [gap_title(gap), _lines(table)]
+    for table in tables:
+        columns = table["columns"]
+        lines = [("", *columns), ("---", *("---:",) * len(columns))]
+        lines += [(row_name(row), *map(number, row["values"])) for row in table["rows"]]
+        parts += [table["title"], _lines(lines)]
     return parts
 
 
-GAP_COLUMNS = ("on real coarse images", "on generated ones", "difference", "its standard error")
-
-
-def gap_title(gap: ReportData) -> str:
-    """The sentence above a table of `gap_tables`."""
-    height, width = gap["shape"][:2]
-    return (
-        f"Level {gap['level']} ({height} x {width}) on real held-out and on generated coarse "
-        f"images: {gap['count']:,} samples each, of the same noise, compared with the training "
-        "data."
-    )
-
-
-def gap_row(figure: ReportData) -> tuple[float | None, ...]:
-    """The values of `GAP_COLUMNS`."""
-    real, generated = figure["real"], figure["generated"]
-    return real, generated, generated - real, figure["standard_error"]
+def row_name(row: ReportData) -> str:
+    """The name of a row of `further_tables`, with the direction in which it is better."""
+    return f"{row['name']} ({BETTER[row['better']]} is better)" if "better" in row else row["name"]
 
 
 def baseline_seconds_note(report: ReportData, seconds: Mapping[str, float]) -> str:
