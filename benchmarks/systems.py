@@ -39,7 +39,7 @@ COMPARISONS = {
         preset="lapgan-digits",
         cases={
             "two levels": [],
-            "noise of .1 on coarse images": ["data.coarse_noise=0.1"],
+            "noise of .2 on coarse images": ["data.coarse_noise=0.2"],
             "one network": [
                 "levels={}",
                 "generator.channels=[128, 68]",

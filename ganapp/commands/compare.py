@@ -113,7 +113,7 @@ def _evaluate(run: Run, evaluators: dict[str, Evaluator]) -> Evaluated:
     experiment = compose_run(run, load_saved(run.config), hint=hint)
     step = load_evaluated(experiment.gan, run, "best")
     check_comparable(experiment, run)
-    source, evaluation = experiment.source, experiment.config.evaluation
+    source, evaluation = experiment.source, experiment.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
     # Fitting an evaluator takes longest: runs on the same data share it.
     key = json.dumps([experiment.config.data.model_dump(), evaluation.model_dump()], default=str)

@@ -77,7 +77,7 @@ def evaluate_run(experiment: Experiment, run: Run, *, as_json: bool = False) -> 
                 drawn[caption] = f"pictures/{name}.png"
                 picture.save(run.directory / drawn[caption])
     with stage("Evaluating the baselines"):
-        baselines = baseline_rows(experiment.config.evaluation, source, evaluator)
+        baselines = baseline_rows(experiment.evaluation, source, evaluator)
     write_report(
         run.directory,
         title=run.name,
@@ -107,7 +107,7 @@ def generate_samples(generator: HasGenerator, count: int, seed: int) -> np.ndarr
 
 def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndarray]:
     step = load_evaluated(experiment.gan, run, which)
-    evaluation = experiment.config.evaluation
+    evaluation = experiment.evaluation
     samples = generate_samples(experiment, evaluation.samples, evaluation.seed)
     return {"step": step, **report_on(experiment, experiment.evaluator, samples)}, samples
 
@@ -121,7 +121,7 @@ def requested_labels(experiment: Experiment) -> np.ndarray | None:
     """The classes int `(n,)` that samples were requested of; `None` without classes."""
     if experiment.source.original is not experiment.source:  # other classes were requested
         return None
-    evaluation = experiment.config.evaluation
+    evaluation = experiment.evaluation
     return experiment.gan.requested_labels(evaluation.samples, seed=evaluation.seed)
 
 

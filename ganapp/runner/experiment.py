@@ -109,9 +109,20 @@ class Experiment:
         return self.data.spec
 
     @cached_property
+    def evaluation(self) -> EvaluationConfig:
+        """How the run is evaluated: as configured, but on one sample for an observation at most.
+
+        Samples for the same held-out observation are like each other, and would pass for copies.
+        """
+        evaluation, most = self.config.evaluation, self.source.spec.held_out
+        if not self.gan.generator_conditions or evaluation.samples <= most:
+            return evaluation
+        return evaluation.model_copy(update={"samples": most})
+
+    @cached_property
     def cadences(self) -> Cadences:
         """How often the run is recorded, evaluated and saved."""
-        return cadences_of(self.config.training, self.config.evaluation, self.scheduled_steps)
+        return cadences_of(self.config.training, self.evaluation, self.scheduled_steps)
 
     @property
     def notes(self) -> list[str]:

@@ -11,7 +11,7 @@ from run_case import ganapp, tensors
 
 from ganapp.config.loading import level_configs, load_config, load_saved
 from ganapp.models.networks.pyramid import level_name
-from ganapp.runner.experiment import make_evaluator
+from ganapp.runner.experiment import compose, make_evaluator
 from ganapp.runner.saved_runs import compose_run, load_networks, open_generator
 from ganapp.runs import Run
 from ganapp.training.data.levels import at_level
@@ -137,6 +137,18 @@ def test_a_level_has_its_conditional_energy_score(trained_pyramid):
         "standard errors than that of the Gaussian residual"
         in (run.directory / "report.md").read_text()
     )
+
+
+def test_a_level_is_judged_on_one_sample_for_a_held_out_image(tmp_path):
+    """More would be alike, and pass for copies of each other; the whole observes nothing."""
+    (tmp_path / "pyramid.toml").write_text(PYRAMID)
+    config = load_config(str(tmp_path / "pyramid.toml"), ["evaluation.samples=1000"])
+    for part, expected in zip((*level_configs(config), config), (300, 1000, 1000), strict=True):
+        experiment = compose(part)
+        assert experiment.evaluation.samples == expected
+        assert experiment.cadences.samples <= expected
+    fine = compose(level_configs(config)[0])
+    assert len(fine.gan.observations["coarse"]) == 300, "all there are, not those of the run's file"
 
 
 def test_a_run_that_stopped_between_and_within_levels_ends_the_same(trained_pyramid, tmp_path):
