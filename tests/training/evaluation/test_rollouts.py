@@ -88,8 +88,6 @@ def test_the_best_mean_has_the_least_error_in_moving_pixels():
     for name in others:
         for step in range(2):
             assert found[PSNR][BEST][step] > found[PSNR][name][step], (name, step)
-    # What is sharp is sharper than the mean, though its error is larger.
-    assert found[SHARPNESS][LAW][1] > found[SHARPNESS][BEST][1] - 3
     # Only the law itself has the least energy score.
     scores = {name: values[1] for name, values in found[ENERGY].items()}
     assert min(scores, key=scores.get) == "one of both"
