@@ -4,9 +4,10 @@
     python -m benchmarks.systems canvas              # one, three and five steps
 
 Each case is one run of a preset with settings; the generator that a report calls the best is
-judged. What is compared has as many parameters of either player (within a hundredth) and as many
+judged. What is compared has as many parameters of either player (within two hundredths) and as many
 steps, or about as many seconds. "seconds": of the training by the clock; "processor s": of all
-cores together, evaluations included.
+cores together, evaluations included. The floor is of as many samples as are held out: coverage and
+Frechet distance of fewer samples are worse.
 """
 
 import argparse
@@ -83,7 +84,8 @@ def compare(system: str, comparison: Comparison, cases: list[str] | None, seed: 
         spent = (report["steps"], report["training_seconds"], report["processor_seconds"])
         values = [cell(each["value"]) for each in figures]
         rows.append([case, parameters(Path(report["directory"])), *map(str, spent), *values])
-    for title, column in (("held-out real (floor)", "floor"), ("Gaussian mixture", "baseline")):
+    floor = f"{judged['counts']['matched']:,} held-out ones (floor)"
+    for title, column in ((floor, "floor"), ("Gaussian mixture", "baseline")):
         rows.append([title, "", "", "", "", *(cell(each[column]) for each in figures)])
     return markdown(rows)
 

@@ -41,7 +41,8 @@ def test_a_row_is_a_run_and_counts_all_levels(tmp_path, monkeypatch):
     def train(preset, name, settings, *, folder):
         asked.append((preset, name, settings, folder))
         figures = dict.fromkeys(systems.FIGURES, figure)
-        judged = {"best": None, "last": {"figures": figures}, "directory": str(tmp_path)}
+        last = {"figures": figures, "counts": {"matched": 300}}
+        judged = {"best": None, "last": last, "directory": str(tmp_path)}
         return judged | {"steps": 40, "training_seconds": 3, "processor_seconds": 9}
 
     monkeypatch.setattr(systems, "train", train)
@@ -49,6 +50,6 @@ def test_a_row_is_a_run_and_counts_all_levels(tmp_path, monkeypatch):
     lines = systems.compare("pair", comparison, ["a b"], 3).splitlines()
     assert asked == [("some", "pair-a-b-seed3", ["x=1", "training.seed=3"], "systems")]
     assert lines[2] == "| a b | 1,500 + 27 | 40 | 3 | 9 | 0.5 | 0.5 | 0.5 | 0.5 |"
-    assert lines[3].startswith("| held-out real (floor) | ")
+    assert lines[3].startswith("| 300 held-out ones (floor) | ")
     assert "0.25" in lines[3]
     assert "0.75" in lines[4]
