@@ -25,10 +25,11 @@ COMMANDS = {
     "data": ("DATA", "--size", "--set", "--png", "--json"),
     "resume": ("RUN", "--config", "--set"),
     "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--checkpoint"),
+    "predict": ("RUN", "CLIPS", "--frames", "--out", "--draws", "--seed", "--checkpoint"),
     "evaluate": ("RUN", "--samples", "--real", "--set", "--json"),
     "compare": ("RUN", "--out", "--json"),
     "baseline": ("NAME", "DATA", "--set", "--out", "--json"),
-    "export": ("RUN", "--format", "--out", "--name", "--version", "--batch", "--checkpoint"),
+    "export": ("RUN", "--format", "--out", "--name", "--version", "--batch", "--frames"),
     "verify": ("DIR",),
     "serve": ("DIR", "--port", "--host", "--engine", "--max-batch-size", "--deadline", "--poll"),
     "show": ("RUN",),
@@ -71,6 +72,7 @@ def test_light_commands_import_nothing_heavy(tmp_path):
                           ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"],
                           ["show", "none"],
                           ["sample", "none", "--out", "x.png"], ["evaluate", "none"],
+                          ["predict", "none", "held-out", "--out", "x.png"],
                           ["compare", "none", "none"]):
             sys.argv = ["ganapp", *arguments]
             try:
