@@ -25,6 +25,7 @@ COMMANDS = {
     "data": ("DATA", "--size", "--set", "--png", "--json"),
     "resume": ("RUN", "--config", "--set"),
     "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--between", "--checkpoint"),
+    "predict": ("RUN", "CLIPS", "--frames", "--out", "--draws", "--seed", "--checkpoint"),
     "encode": (
         "RUN",
         "[DATA]",
@@ -37,7 +38,16 @@ COMMANDS = {
     "evaluate": ("RUN", "--samples", "--real", "--set", "--json"),
     "compare": ("RUN", "--out", "--json"),
     "baseline": ("NAME", "DATA", "--set", "--out", "--json"),
-    "export": ("RUN", "--format", "--out", "--name", "--version", "--batch", "--checkpoint"),
+    "export": (
+        "RUN",
+        "--format",
+        "--out",
+        "--name",
+        "--version",
+        "--batch",
+        "--frames",
+        "--checkpoint",
+    ),
     "invert": ("RUN", "IMAGES", "--out", "--seed", "--checkpoint"),
     "verify": ("DIR",),
     "serve": ("DIR", "--port", "--host", "--engine", "--max-batch-size", "--deadline", "--poll"),
@@ -81,6 +91,7 @@ def test_light_commands_import_nothing_heavy(tmp_path):
                           ["runs", "."], ["serve", "none"], ["train", "rign"], ["resume", "none"],
                           ["show", "none"],
                           ["sample", "none", "--out", "x.png"], ["evaluate", "none"],
+                          ["predict", "none", "held-out", "--out", "x.png"],
                           ["compare", "none", "none"]):
             sys.argv = ["ganapp", *arguments]
             try:
