@@ -386,7 +386,8 @@ def _control(generator: Generator, option: str, name: str) -> Control:
     known = controls_of(generator.gan.prior)
     if not known:
         raise UserError(
-            f"`{option}` is for a run whose prior names codes (`generator.prior.codes`). "
+            f"`{option}` is for a run whose prior names codes that can be set "
+            "(`generator.prior.codes`). "
             f"Received: {name!r} for a run without"
         )
     if name not in known:

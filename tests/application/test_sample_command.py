@@ -259,3 +259,11 @@ def test_export(digits, tmp_path):
     refused = ganapp("verify", run / "export")
     assert refused.code == 2
     assert f"{artefact} has changed" in refused.errors
+
+
+@pytest.mark.parametrize("option", [("--code", "digit=1"), ("--sweep", "digit")])
+def test_a_run_without_codes_says_so(digits, tmp_path, option):
+    said = ganapp("sample", digits, "--out", tmp_path / "a.png", *option)
+    assert said.code == 2
+    assert "for a run whose prior names codes" in " ".join(said.errors.split())
+    assert not [*tmp_path.iterdir()]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganapp.training.priors import Bernoulli, Categorical, Normal, Product, Uniform
+from ganapp.training.priors import Bernoulli, Categorical, Normal, Product, Sphere, Uniform
 from ganapp.training.priors.codes import CONTROLS, READINGS, controls_of
 
 PARTS = {
@@ -35,6 +35,7 @@ def test_every_kind_of_code_is_set():
         sizes = [each.size for each in controls_of(PRIOR).values() if each.latent == code]
         assert sum(sizes) == PARTS[code].size
     assert controls_of(Normal(size=2)) == controls_of(Product(parts=PARTS)) == {}
+    assert controls_of(Product(parts={"z": Sphere(size=3)}, codes=("z",))) == {}
 
 
 def test_a_value_is_put_where_it_belongs():

@@ -144,10 +144,15 @@ class Control:
 
 
 def controls_of(prior: Prior) -> dict[str, Control]:
-    """What a person sets of the codes of a prior, by name; empty without codes."""
+    """What a person sets of the codes of a prior, by name.
+
+    Empty without codes; of a distribution whose coordinates belong together, such as a sphere's,
+    none can be set by itself.
+    """
     found: dict[str, Control] = {}
     for code in prior.codes:
-        start, parts = 0, CONTROLS[prior.parts[code].name](prior.parts[code])
+        start, part = 0, prior.parts[code]
+        parts = CONTROLS[part.name](part) if part.name in CONTROLS else []
         for place, (kind, size, minimum, maximum) in enumerate(parts):
             name = code if len(parts) == 1 else f"{code}.{place}"
             found[name] = Control(
