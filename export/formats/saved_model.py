@@ -37,7 +37,9 @@ import numpy as np
 import tensorflow as tf
 model = tf.saved_model.load("{path}")
 {draw}
-found = model.signatures["encode"]({keywords})  # {outputs}, float32 tensors"""
+given = {{{dictionary}}}
+found = model.signatures["encode"](**{{k: tf.constant(v) for k, v in given.items()}})
+# {outputs}: float32 tensors of `found`"""
 TRUNCATED = """
 # Nearer to the likeliest latents, hence more alike: truncation from 1 (as above) to 0.
 asked["truncation"] = 0.7

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_every_format_holds_the_keras_encoder(card, folder):
     markdown = (Path(card["directory"]) / "model_card.md").read_text()
     assert "## Encoder" in markdown
     assert "encoder.onnx" in markdown
+
+
+def test_the_code_of_the_card_runs(card, monkeypatch):
+    monkeypatch.chdir(card["directory"])
+    section = Path("model_card.md").read_text().split("## Encoder")[1].split("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == len(ENGINES)
+    for code in blocks:
+        names = {}
+        exec(code, names)
+        found = names["latents"] if "latents" in names else names["found"]["latents"]
+        assert found.shape == (16, 8)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
