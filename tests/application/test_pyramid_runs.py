@@ -12,6 +12,7 @@ from run_case import ganapp, tensors
 from ganapp.config.loading import level_configs, load_config, load_saved
 from ganapp.models.networks.pyramid import level_name
 from ganapp.runner.experiment import compose, make_evaluator
+from ganapp.runner.pyramids import coarse_gaps
 from ganapp.runner.saved_runs import compose_run, load_networks, open_generator
 from ganapp.runs import Run
 from ganapp.training.data.levels import at_level
@@ -125,6 +126,18 @@ def test_levels_are_judged_on_real_and_on_generated_coarse_images(trained_pyrami
     assert {"precision", "coverage", "frechet_distance"} <= set(figures)
     page = (run.directory / "report.md").read_text()
     assert "Level 0 (8 x 8) on real held-out and on generated coarse images: 60 samples" in page
+
+
+def test_every_level_but_the_coarsest_has_a_gap_also_by_class(tmp_path):
+    (tmp_path / "pyramid.toml").write_text(PYRAMID)
+    third = 'levels.2={generator={network="mlp",units=[5]},discriminator={network="mlp",units=[5]}}'
+    classes = ["generator.condition=concatenation", "discriminator.condition=projection"]
+    config = load_config(str(tmp_path / "pyramid.toml"), [third, *classes])
+    gaps = coarse_gaps(compose(config))
+    assert [(gap["level"], gap["shape"]) for gap in gaps] == [(1, [4, 4, 1]), (0, [8, 8, 1])]
+    for gap in gaps:
+        assert gap["figures"]["coverage"]["real"] is not None
+        assert gap["figures"]["frechet_distance"]["standard_error"] > 0
 
 
 def test_a_level_has_its_conditional_energy_score(trained_pyramid):
