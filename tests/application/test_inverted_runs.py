@@ -167,13 +167,13 @@ def refused(place, *overrides):
 
 def test_what_does_not_fit_is_refused(place):
     for override, sentence in {
-        "companions.comparator.network=mlp": "`companions.comparator.network` must be 'layer'",
+        'companions.comparator={ network = "mlp" }': "comparator.network` must be 'layer'",
         "companions.comparator.layer=mops": "`companions.comparator.layer` must be one of",
         "companions.comparator.trained_with=generator": "trained_with` must be left out",
         "companions={}": "`companions.comparator` is needed by the term 'feature_reconstruction'",
         "objective.terms={}": "must be called by a term",
         "data.features.layr=x": "Did you mean `layer`?",
-        "data.features.values=half": "`data.features.values`",
+        "data.features.values=half": "`data.features.values`: input should be 'symmetric'",
         "data.source=ring": "`data.features` is for images",
     }.items():
         assert sentence in refused(place, override), override
