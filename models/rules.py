@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ganapp.models.companions import ENCODER
 from ganapp.models.contracts import Objective, Term
 
 
@@ -207,8 +208,8 @@ def _no_game_of_pairs(given: Combination) -> str | None:
 RULES = (
     Rule(
         broken=_no_game_of_pairs,
-        setting="`objective.name` must be another where `companions.encoder` is trained with the "
-        "generator:",
+        setting=f"`objective.name` must be another where `companions.{ENCODER}` is trained with "
+        "the generator:",
         argument="`objective` must have an `encoder_loss` where `discriminator` takes latents:",
         reason="this one's generator does not play the discriminator's game with the sides "
         "changed, so nothing says what an encoder should minimise. 'non_saturating' does, as do "

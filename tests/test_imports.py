@@ -18,7 +18,6 @@ SHARED = {
 }
 # The configuration is checked against the registries; the runner makes objects of it.
 REGISTRIES = (
-    "ganapp.models.companions",
     "ganapp.models.networks",
     "ganapp.models.rules",
     "ganapp.training",

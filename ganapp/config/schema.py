@@ -10,7 +10,6 @@ import pydantic
 
 from ganapp.config.members import FAMILIES, Options, PluginSection, Section, as_table, scheduled
 from ganapp.models import rules
-from ganapp.models.companions import ENCODER
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.runs import Json
 from ganapp.training.data import Source
@@ -414,7 +413,7 @@ class Config(Section):
                 "`data.coarse_noise` is on the observation `coarse`, which a pyramid's levels have "
                 f"and else `data.coarser=true` gives. Received: {self.data.coarse_noise:g} without"
             )
-        if self.levels and ENCODER in self.companions:
+        if self.levels and rules.ENCODER in self.companions:
             raise ValueError(
                 "`companions.encoder` is for one generator, and a pyramid has one at each of its "
                 "`levels`: leave one of the two out (`python -m ganapp encode` trains an encoder "
@@ -452,7 +451,7 @@ class Config(Section):
             batch_layers=("batch",) * (discriminator.options.get("normalisation") == "batch"),
             comparing_layers=() if comparison == "none" else (comparison,),
             reconstructs=getattr(network, "reconstructs", False),
-            judged_latents="companions.encoder" if ENCODER in self.companions else "",
+            judged_latents="companions.encoder" if rules.ENCODER in self.companions else "",
             packing=discriminator.packing,
             batch_size=self.training.batch_size,
             told_classes="" if condition == "none" else f"generator.condition={condition!r}",

@@ -407,9 +407,12 @@ def _plan(experiment: Experiment) -> dict[str, str]:
         section = getattr(config, name)
         rows[name] = f"{section.network}, {network.count_params():,} parameters"
     for name, companion in gan.companions.items():
+        trained = (
+            f"trained with the {companion.trained_with}" if companion.trained_with else "fixed"
+        )
         rows[name.replace("_", " ")] = (
             f"{config.companions[name].network}, {companion.network.count_params():,} parameters, "
-            f"trained with the {companion.trained_with}"
+            f"{trained}"
         )
     # How the discriminator sees more than one example at once, if it does.
     layer = config.discriminator.options.get("minibatch", "none")
