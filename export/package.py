@@ -274,7 +274,9 @@ def _encoders(
         except ExportError as error:
             if not whole:
                 path.unlink(missing_ok=True)
-            _leave_out(form, error, left_out)
+            if left_out is None or not form.optional:
+                raise
+            left_out[f"{form.name} encoder"] = str(error)
             continue
         files = [] if whole else [path]
         entries.append(

@@ -38,6 +38,7 @@ class Critic:
         requested: the label of generated examples. The discriminator is told the row's instead:
             else it would know generated examples by their classes, which are always known.
         takes: names of the discriminator's inputs.
+        latents: those of them that are judged beside the example, as its part of the pair.
     """
 
     discriminate: Callable[[Tensors], Tensors]
@@ -47,6 +48,7 @@ class Critic:
     rows: Tensors = dataclasses.field(default_factory=dict)
     requested: tf.Tensor | None = None
     takes: Sequence[str] = (EXAMPLE,)
+    latents: Sequence[str] = ()
     _augmented: dict[int, _Augmented] = dataclasses.field(default_factory=dict, init=False)
     _outputs: dict[tuple, tuple] = dataclasses.field(default_factory=dict, init=False)
 

@@ -45,8 +45,8 @@ class Extensions(keras.layers.Layer):
                 f"Received: {', '.join(parts[1:])}"
             )
         self.means = {
-            name: self.add_weight(
-                name=f"mean_{name}", shape=(), initializer="zeros", trainable=False
+            name: self.add_weight(  # a running sum, and that of its weights
+                name=f"mean_{name}", shape=(2,), initializer="zeros", trainable=False
             )
             for name in (parts if objective.normalised else ())
         }
@@ -76,7 +76,7 @@ class Extensions(keras.layers.Layer):
             examples = member.augment(examples, draw, step, self.state(member))
         return pack_examples(examples, self.packing)
 
-    def relative(self, name: str, value: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    def relative(self, name: str, value: tf.Tensor) -> tf.Tensor:
         """A part of the generator's loss divided by the running mean of its size.
 
         The mean is over the updates up to this one, each counting 0.99 of the next, of the global
@@ -86,19 +86,19 @@ class Extensions(keras.layers.Layer):
         Args:
             name: of a term, or `ADVERSARIAL`.
             value: of this replica's rows: scalar.
-            step: updates of the generator before this one.
         """
         if name not in self.means:
             return value
         mean = self.means[name]
         size = tf.abs(tf.stop_gradient(global_mean(value)))
-        moved = KEPT * mean.value + (1.0 - KEPT) * size
+        moved = KEPT * mean.value + (1.0 - KEPT) * tf.stack([size, tf.ones_like(size)])
         # What overflows in float16 is no size; such an update is skipped.
-        mean.assign(tf.where(tf.math.is_finite(moved), moved, mean.value))
-        return tf.math.divide_no_nan(value, self._running_mean(name, step))
+        mean.assign(tf.where(tf.math.is_finite(size), moved, mean.value))
+        return tf.math.divide_no_nan(value, self._running_mean(name))
 
-    def _running_mean(self, name: str, step: tf.Tensor) -> tf.Tensor:
-        return self.means[name].value / (1.0 - KEPT ** tf.cast(step + 1, tf.float32))
+    def _running_mean(self, name: str) -> tf.Tensor:
+        total, weight = tf.unstack(self.means[name].value)
+        return tf.math.divide_no_nan(total, weight)
 
     def after_discriminator_update(
         self, objective: Objective, scores: Scores, discriminator: keras.Model
@@ -123,4 +123,4 @@ class Extensions(keras.layers.Layer):
             f"{member.name}/{name}": value
             for member in objective.extensions
             for name, value in member.logs(step, self.state(member)).items()
-        } | {f"running_mean/{name}": self._running_mean(name, step) for name in self.means}
+        } | {f"running_mean/{name}": self._running_mean(name) for name in self.means}

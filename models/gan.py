@@ -305,7 +305,7 @@ class GAN(Inference, KerasMethods):
                 real_scores = tf.stop_gradient(critic.scores(real))
             fake = self._pack(latents | self._generate(latents))
             loss, terms = self._generator_loss(critic, real, fake, real_scores)
-            own = self.extensions.relative(ADVERSARIAL, loss, self.step.value)
+            own = self.extensions.relative(ADVERSARIAL, loss)
             own = self.objective.adversarial_weight * own
             share = (own + sum(terms.values())) / replica_count()
             scaled = optimizer.scale_loss(share)
@@ -399,7 +399,7 @@ class GAN(Inference, KerasMethods):
             given = real, fake, draw(place), self.extensions.state(term)
             value = self._mean_term(term, getattr(term, f"{player}_term"), critic, given, count)
             if player == "generator":
-                value = self.extensions.relative(term.name, value, self.step.value)
+                value = self.extensions.relative(term.name, value)
             values[term.name] = values.get(term.name, 0.0) + weight * value
             weights[term.name] = weight
         return values, weights
@@ -451,6 +451,7 @@ class GAN(Inference, KerasMethods):
             rows=real,
             requested=latents.get(LABEL),
             takes=input_names(self._full_discriminator, EXAMPLE),
+            latents=self.judged_latents,
         )
 
     def _companion_function(

@@ -1,6 +1,6 @@
 """Latents, samples, scores and the state of a GAN, outside of its update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -212,17 +212,7 @@ class Inference(keras.Model):
             raise ValueError(f"The GAN's companions are: {known}. Received: {name!r}")
         each = self.companions[name]
         network = (self.ema_companions if ema else {}).get(name, each.network)
-        given = {key: _floats(value) for key, value in named.items()}
-        parts = [
-            apply(
-                network,
-                {key: value[start : start + BATCH] for key, value in given.items()},
-                takes=each.takes,
-                gives=each.gives,
-            )
-            for start in range(0, len(next(iter(given.values()))), BATCH)
-        ]
-        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        return apply_in_batches(network, named, takes=each.takes, gives=each.gives)
 
     @property
     def averaged_parts(self) -> tuple[str, ...]:
@@ -331,3 +321,27 @@ def requested_labels(labels: tf.Tensor | None, drawn: tf.Tensor) -> tf.Tensor:
 
 def _floats(values: Array) -> tf.Tensor:
     return tf.cast(values, tf.float32)
+
+
+def apply_in_batches(
+    network: keras.Model, named: Mapping[str, Array], *, takes: str, gives: str
+) -> dict[str, np.ndarray]:
+    """Outputs of a network by name, float32 `(n, ...)`, a bounded number of rows at a time.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    given = {key: _floats(value) for key, value in named.items()}
+    count = len(next(iter(given.values())))
+    if not count:
+        raise ValueError("There must be at least one row to compute. Received: none")
+    parts = [
+        apply(
+            network,
+            {key: value[start : start + BATCH] for key, value in given.items()},
+            takes=takes,
+            gives=gives,
+        )
+        for start in range(0, count, BATCH)
+    ]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -24,7 +24,7 @@ class Stream(enum.IntEnum):
     DISCRIMINATOR_AUGMENTATION = 6
     GENERATOR_AUGMENTATION = 7
     GENERATOR_TERMS = 8
-    INVERSION = 9
+    ENCODER = 9
 
 
 # A fixed stride from seed to seed, so that a new stream changes no old run.

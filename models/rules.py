@@ -205,7 +205,24 @@ def _no_game_of_pairs(given: Combination) -> str | None:
     return f"{given.objective.name!r} with {given.judged_latents}" if loss is None else None
 
 
+CODE_OUTPUT = "code"  # of a discriminator whose features are read
+
+
+def _told_its_code(given: Combination) -> str | None:
+    told = [term.name for term in given.terms if CODE_OUTPUT in getattr(term, "reads", ())]
+    return (
+        f"{', '.join(told)} with {given.judged_latents}" if told and given.judged_latents else None
+    )
+
+
 RULES = (
+    Rule(
+        broken=_told_its_code,
+        setting='`objective.terms.mutual_information.reader` must be "apart"',
+        argument='`reader` of `MutualInformation` must be "apart"',
+        reason="where the discriminator judges latents: it is told the code, and a head on its "
+        "features would read its own input.",
+    ),
     Rule(
         broken=_no_game_of_pairs,
         setting=f"`objective.name` must be another where `companions.{ENCODER}` is trained with "
@@ -213,7 +230,7 @@ RULES = (
         argument="`objective` must have an `encoder_loss` where `discriminator` takes latents:",
         reason="this one's generator does not play the discriminator's game with the sides "
         "changed, so nothing says what an encoder should minimise. 'non_saturating' does, as do "
-        "'least_squares', 'hinge', 'wgan_gp', the relativistic ones and the f-divergences.",
+        "'least_squares', 'hinge', 'wgan', the relativistic ones and the f-divergences.",
     ),
     Rule(
         broken=_packed_codes,

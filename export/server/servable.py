@@ -106,7 +106,11 @@ class Servable:
         spec = ServingSpec.read(folder)
         spec.verify()
         running = open_engine(engine, spec, num_threads=num_threads)
-        encoder = open_encoder(engine, spec, num_threads=num_threads)
+        try:
+            encoder = open_encoder(engine, spec, num_threads=num_threads)
+        except BrokenVersion:
+            running.close()
+            raise
         servable = cls(spec, running, encoder=encoder, **options)
         try:
             servable.warm_up()

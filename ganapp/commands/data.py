@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ganapp.commands.options import SetOption, check_png
+from ganapp.commands.options import SetOption, check_file
 from ganapp.errors import UserError, as_user_errors
 from ganapp.runs import Json
 from ganapp.screen import console, say, stage, start_tensorflow
@@ -75,7 +75,7 @@ def data(
     """Show what was understood of data, draw examples, and warn of what will hurt a training."""
     start_tensorflow()
     if png is not None:
-        check_png("--png", png)
+        check_file("--png", png, (".png",))
     config = _data_config(source, size, overrides or [])
     with as_user_errors(config.source):
         made = config.build()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import DataOption, OptionalRun, check_png
+from ganapp.commands.options import DataOption, OptionalRun, check_file
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, open_run
 from ganapp.screen import console, say, start_tensorflow
@@ -66,7 +66,7 @@ def _draw_dirac(names: Sequence[str], out: Path) -> None:
     from ganapp.training.objectives import OBJECTIVES
     from ganapp.training.registry import UnknownNameError
 
-    check_png("--out", out)
+    check_file("--out", out, (".png",))
     try:
         chosen = [OBJECTIVES[name]() for name in names or OBJECTIVES]
     except UnknownNameError as error:
@@ -86,7 +86,6 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     """
     start_tensorflow()
     from ganapp.runner import saved_runs
-    from ganapp.runner.codes import CodeReader
     from ganapp.runner.diagnosis import examiner, impossible_alarms
     from ganapp.training.diagnostics.alarms import find_alarms
     from ganapp.training.files import write_atomically
@@ -94,10 +93,8 @@ def _diagnose(run: Run, overrides: Sequence[str], data: str | None, as_json: boo
     config = saved_runs.moved_config(run, overrides, data)
     experiment = saved_runs.compose_run(run, config)
     saved_runs.check_comparable(experiment, run)
-    networks = {"generator", "discriminator"}
-    if (reader := CodeReader.of(experiment.gan)) is not None:
-        networks |= set(reader.parts)
-    step = saved_runs.load_networks(experiment.gan, run, names=sorted(networks))
+    networks = ("generator", "discriminator", *experiment.gan.companion_networks)
+    step = saved_runs.load_networks(experiment.gan, run, names=networks)
     snapshot = examiner(experiment, run, POINTS, SEED).snapshot()
     folder = run.directory / "diagnosis"
     folder.mkdir(exist_ok=True)

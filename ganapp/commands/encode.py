@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,8 @@ from ganapp.commands.options import (
     JsonOption,
     RunArgument,
     check_checkpoint,
+    check_file,
+    check_seed,
 )
 from ganapp.errors import UserError
 from ganapp.runs import Json, open_run
@@ -62,21 +63,20 @@ def encode(
         raise UserError(f"DATA must be a file or a folder. Received: {examples}")
     if examples is not None and out is None:
         raise UserError("`--out` is needed beside DATA: a file for the latents, such as codes.npz.")
+    if as_json and examples is not None:
+        raise UserError("`--json` prints figures of the held-out examples: leave DATA out.")
     if out is not None:
-        parent = out.absolute().parent
-        if out.suffix.lower() != ".npz":
-            raise UserError(f"`--out` must end in .npz. Received: {out}")
-        if not parent.is_dir() or not os.access(parent, os.W_OK) or out.is_dir():
-            raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
+        check_file("--out", out, (".npz",))
+    if seed is not None:
+        check_seed(seed)
     start_tensorflow()
     from ganapp.runner.encoders import (
         encoder_of,
         held_out_examples,
-        open_data,
         report_on,
         write_report,
     )
-    from ganapp.runner.saved_runs import moved_config
+    from ganapp.runner.saved_runs import moved_config, open_data
 
     given = {
         "steps": steps,
@@ -116,22 +116,19 @@ def _read(path: Path, encoder: Encoder, config: Config) -> Examples:
     from ganapp.models.tensors import EXAMPLE, input_names
     from ganapp.runner.encoders import Examples
     from ganapp.runner.sample_files import read_observations, read_samples
+    from ganapp.training.evaluation.checks import check_samples
 
     spec, options = encoder.generator.spec, dict(config.data.options)
     if spec.kind == "image" and spec.shape[0] == spec.shape[1]:
         options["size"] = spec.shape[0]  # of pictures in a folder
     try:
         found = read_samples(path, options)(spec)
-    except UserError as error:
+        values = check_samples(spec, "DATA", found.values)
+    except (UserError, ValueError) as error:
         raise UserError(str(error).replace("`--samples`", "DATA")) from error
-    if found.values.shape[1:] != spec.user_shape:
-        raise UserError(
-            f"DATA must hold examples of shape {spec.user_shape}, as the run's are. "
-            f"Received: {path} with shape {found.values.shape[1:]}"
-        )
     names = [name for name in input_names(encoder.network, EXAMPLE) if name != EXAMPLE]
     shapes = {name: spec.conditions[name] for name in names}
-    return Examples(found.values, found.labels, read_observations(path, shapes, len(found.values)))
+    return Examples(values, found.labels, read_observations(path, shapes, len(values)))
 
 
 def _write(out: Path, encoder: Encoder, examples: Examples) -> None:
@@ -143,10 +140,7 @@ def _write(out: Path, encoder: Encoder, examples: Examples) -> None:
     if examples.labels is not None:
         arrays["label"] = examples.labels
     np.savez_compressed(buffer, **arrays)
-    try:
-        write_atomically(out, buffer.getvalue())
-    except OSError as error:
-        raise UserError(f"`--out` cannot be written: {out} ({error.strerror}).") from error
+    write_atomically(out, buffer.getvalue())
 
 
 def _show(report: Json) -> None:

@@ -144,6 +144,8 @@ def _of_rollout(bundle: Bundle, generator: Generator, frames: int) -> Bundle:
         bundle,
         generator=network,
         prior=Product(parts=parts),
+        codes=(),  # they and an encoder are of single frames
+        encoder=None,
         kind="video",
         facts=facts,
         picture=None,

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import CheckpointOption, RunArgument, check_checkpoint
+from ganapp.commands.options import (
+    CheckpointOption,
+    RunArgument,
+    check_checkpoint,
+    check_file,
+    check_seed,
+)
 from ganapp.errors import UserError
 from ganapp.runs import open_run
 from ganapp.screen import say, start_tensorflow
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from ganapp.training.data import DataSpec
 
 KINDS = (".png", ".npz")
+AT_ONCE = 256  # images
 
 
 def invert(
@@ -45,14 +52,10 @@ def invert(
     """Make images again from their features, with a generator of `data.features`."""
     opened = open_run(run)
     check_checkpoint(checkpoint)
-    if out.suffix.lower() not in KINDS or not out.absolute().parent.is_dir():
-        raise UserError(
-            f"`--out` must end in {' or '.join(KINDS)}, in a folder that exists. Received: {out}"
-        )
+    check_file("--out", out, KINDS)
     if not images.exists():
         raise UserError(f"IMAGES must be a file or folder that exists. Received: {images}")
-    if not 0 <= seed < 2**31:
-        raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
+    check_seed(seed)
     start_tensorflow()
     import numpy as np
 
@@ -69,7 +72,13 @@ def invert(
             f"observes {', '.join(generator.gan.generator_conditions) or 'nothing'}"
         )
     originals = _read(images, generator.spec, generator.config.data.options)
-    features = np.asarray(network(generator.spec.to_model_units(originals), training=False))
+    units = generator.spec.to_model_units
+    features = np.concatenate(
+        [
+            np.asarray(network(units(originals[start : start + AT_ONCE]), training=False))
+            for start in range(0, len(originals), AT_ONCE)
+        ]
+    )
     made = samples_from(generator, generator.gan.inputs(seed=seed, **{FEATURES: features}))
     buffer = io.BytesIO()
     if out.suffix.lower() == ".npz":

@@ -1,6 +1,7 @@
 """Options and arguments that several verbs have."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -34,10 +35,16 @@ def check_checkpoint(which: str) -> None:
         raise UserError(f"`--checkpoint` must be 'best' or 'last'. Received: {which!r}")
 
 
-def check_png(option: str, path: Path) -> None:
-    """Refuses a picture that cannot be written."""
-    if path.suffix.lower() != ".png":
-        raise UserError(f"`{option}` must end in .png. Received: {path}")
+def check_seed(seed: int) -> None:
+    """Refuses what TensorFlow's stateless draws do not take."""
+    if not 0 <= seed < 2**31:
+        raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
+
+
+def check_file(option: str, path: Path, kinds: Sequence[str]) -> None:
+    """Refuses a file of another kind, or one that cannot be written."""
+    if path.suffix.lower() not in kinds:
+        raise UserError(f"`{option}` must end in {', '.join(kinds)}. Received: {path}")
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK) or path.is_dir():
         raise UserError(f"`{option}` cannot be written: {parent} is not a writable folder.")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import CheckpointOption, DataOption, RunArgument, check_checkpoint
-from ganapp.errors import UserError, as_user_errors
+from ganapp.commands.options import (
+    CheckpointOption,
+    DataOption,
+    RunArgument,
+    check_checkpoint,
+    check_file,
+    check_seed,
+)
+from ganapp.errors import UserError
 from ganapp.runs import Run, open_run
 from ganapp.screen import say, stage, start_tensorflow
 
@@ -25,6 +31,7 @@ HELD_OUT = "held-out"
 KINDS = (".gif", ".npz", ".png")
 MILLISECONDS = 300  # a frame of a GIF
 MOST_CLIPS = 200
+MOST = 200  # frames, which are as many copies of the generator; draws, as many as of the law
 SHOWN_IN_GIF = 4
 
 
@@ -52,12 +59,11 @@ def predict(
     opened = open_run(run)
     check_checkpoint(checkpoint)
     path = Path(out)
-    _check_out(path)
+    check_file("--out", path, KINDS)
     for option, value in (("--frames", frames), ("--draws", draws)):
-        if value is not None and value < 1:
-            raise UserError(f"`{option}` must be at least 1. Received: {value}")
-    if not 0 <= seed < 2**31:
-        raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
+        if value is not None and not 1 <= value <= MOST:
+            raise UserError(f"`{option}` must lie between 1 and {MOST}. Received: {value}")
+    check_seed(seed)
     start_tensorflow()
     from ganapp.runner.rollout import check_predicts, figures_of, past_frames, predict_clips
     from ganapp.runner.saved_runs import open_generator
@@ -78,10 +84,7 @@ def predict(
         made = predict_clips(generator, before, steps, draws=draws, seed=seed)
     with stage("Comparing with what really followed"):
         figures = figures_of(before, truth, made, source)
-    try:
-        write_atomically(path, _content(path, before, truth, made))
-    except OSError as error:
-        raise UserError(f"`--out` cannot be written: {path} ({error.strerror}).") from error
+    write_atomically(path, _content(path, before, truth, made))
     if figures is not None:
         _show(figures)
         say(
@@ -96,26 +99,16 @@ def predict(
     )
 
 
-def _check_out(path: Path) -> None:
-    if path.suffix.lower() not in KINDS:
-        raise UserError(f"`--out` must end in {', '.join(KINDS)}. Received: {path}")
-    parent = path.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK) or path.is_dir():
-        raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
-
-
 def _clips(
     clips: str, run: Run, generator: Generator, data: str | None
 ) -> tuple[np.ndarray, Source | None]:
     """Clips uint8 `(n, frames, height, width, channels)`, and their source if it is the run's."""
     from ganapp.runner.rollout import past_frames
-    from ganapp.runner.saved_runs import moved_config
+    from ganapp.runner.saved_runs import moved_config, open_data
     from ganapp.training.data.video import read_clips
 
     if clips == HELD_OUT:
-        config = moved_config(run, [], data)
-        with as_user_errors(config.data.source):
-            source = config.data.build().original.clips
+        source = open_data(run, moved_config(run, [], data)).original.clips
         return source.held_out_examples(MOST_CLIPS)[0], source
     if data is not None:
         raise UserError(f"`--data` is for the clips {HELD_OUT!r} alone. Received: {data}")

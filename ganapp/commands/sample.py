@@ -119,7 +119,7 @@ def sample(
             f"Received: {path}"
         )
     if between is not None:
-        _check_between(between, seed, truncation, classes, count)
+        _check_between(between, seed, truncation, classes, count, codes)
         usual = GIF_BETWEEN if kind == ".gif" else PICTURED_BETWEEN
     else:
         usual = 64 if sweep is None else SWEPT_ROWS
@@ -201,16 +201,22 @@ def sample(
 
 
 def _check_between(
-    between: tuple[Path, Path], seed: int, truncation: float, classes: str | None, count: int | None
+    between: tuple[Path, Path],
+    seed: int,
+    truncation: float,
+    classes: str | None,
+    count: int | None,
+    codes: Sequence[str] | None,
 ) -> None:
     for path in between:
         if not path.is_file():
             raise UserError(f"`--between` must be two files. Received: {path}")
     if count is not None and count < 2:
         raise UserError(f"`--count` must be at least 2 with `--between`. Received: {count}")
-    if seed or truncation < 1 or classes == EVERY_CLASS:
+    if seed or truncation < 1 or classes == EVERY_CLASS or codes:
         raise UserError(
-            "`--between` draws nothing: leave `--seed`, `--truncation` and `--class all` out."
+            "`--between` draws nothing: leave `--seed`, `--truncation`, `--class all` and `--code` "
+            "out."
         )
 
 

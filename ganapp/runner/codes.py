@@ -87,7 +87,7 @@ def codes_of(gan: GAN, spec: DataSpec) -> Codes | None:
 
     def draw(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         inputs = gan.inputs(count, seed=seed)
-        samples = np.asarray(spec.to_user_units(gan.generate(**inputs)))
+        samples = gan.generate(units=spec.to_user_units, **inputs)
         return {name: np.asarray(inputs[name]) for name in gan.prior.codes}, samples
 
     return Codes(

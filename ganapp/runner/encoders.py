@@ -14,20 +14,19 @@ import PIL.Image
 import tensorflow as tf
 
 from ganapp.config.members import build
-from ganapp.config.schema import Config
-from ganapp.errors import UserError, as_user_errors
+from ganapp.errors import UserError
 from ganapp.models.batches import one_hot_labels
 from ganapp.models.companions import ENCODER
-from ganapp.models.inversion import Inversion, encode, own_encoder, train_encoder
+from ganapp.models.encoder_training import EncoderTraining, encode, own_encoder, train_encoder
 from ganapp.models.networks.readers import reader
 from ganapp.models.tensors import EXAMPLE, LABEL, Tensors, input_names
-from ganapp.runner.evaluation import painter
 from ganapp.runner.experiment import latents_to_encode
-from ganapp.runner.saved_runs import Generator, data_changes, open_generator, samples_from
+from ganapp.runner.saved_runs import Generator, open_generator, samples_from
 from ganapp.runs import MISSHAPEN, Json, Run
 from ganapp.screen import warn
 from ganapp.training.checkpoints import CheckpointError, Checkpoints, load_latest
 from ganapp.training.data import Source
+from ganapp.training.evaluation.pictures import nearest_neighbours, side_by_side
 from ganapp.training.evaluation.reconstruction import (
     latent_figures,
     latents_read_back,
@@ -38,7 +37,7 @@ from ganapp.training.files import read_json, write_atomically
 
 MOST_TRAINING, MOST_HELD_OUT = 20_000, 2_500  # examples that are trained and judged on
 MOST_NUMBERS = 2**28  # in them, their observations included
-SHOWN, BANDS, GAP = 16, 3, 12  # columns and bands of the picture, pixels between two of them
+SHOWN, BANDS = 16, 3  # columns and bands of the picture
 DESCRIPTION, REPORT, PICTURE = "encoder.json", "report.json", "reconstructions.png"
 OWN, AFTERWARDS = "trained with the generator", "trained afterwards"
 
@@ -181,7 +180,7 @@ def encoder_of(
         run: which; an encoder that is trained is kept in its folder `encoder`.
         source: its data.
         which: `"best"` or `"last"` generator.
-        given: settings of `Inversion` that were asked for, `None` for others; an encoder that was
+        given: settings of `EncoderTraining` that were asked for, `None` for others; an encoder that was
             trained with others of them is trained anew.
     """
     generator, step = open_generator(run, which)
@@ -197,7 +196,7 @@ def encoder_of(
     if found and wanted.items() <= found.description["settings"].items():
         return found
     try:
-        how = Inversion(**wanted)
+        how = EncoderTraining(**wanted)
     except ValueError as error:
         raise UserError(str(error)) from error
     return _train(run, generator, step, which, source, how)
@@ -209,7 +208,7 @@ def _train(
     step: int,
     which: str,
     source: Source,
-    how: Inversion,
+    how: EncoderTraining,
 ) -> Encoder:
     gan, spec = generator.gan, generator.spec
     network = _new_network(generator, how.seed)
@@ -233,7 +232,8 @@ def _train(
         "losses": losses,
     }
     # What describes another encoder must not stand beside this one's weights.
-    (run.encoder / DESCRIPTION).unlink(missing_ok=True)
+    for name in (DESCRIPTION, REPORT, PICTURE):
+        (run.encoder / name).unlink(missing_ok=True)
     for old in run.encoder.glob("ckpt-*"):
         old.unlink()
     Checkpoints(run.encoder, {ENCODER: network.variables}, keep=1).save(step)
@@ -261,15 +261,6 @@ def _count(source: Source, most: int) -> int:
     """So many examples at most, and of large ones as many as there is room for."""
     shapes = [source.spec.shape, *source.spec.conditions.values()]
     return max(1, min(most, MOST_NUMBERS // sum(map(math.prod, shapes))))
-
-
-def open_data(run: Run, config: Config) -> Source:
-    """The data of a run, wherever they are now; says if they have changed."""
-    with as_user_errors(config.data.source):
-        source = config.data.build()
-    if changed := data_changes(source, config, run):
-        warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
-    return source
 
 
 def report_on(encoder: Encoder, source: Source) -> Json:
@@ -327,26 +318,9 @@ def _picture(encoder: Encoder, source: Source) -> PIL.Image.Image | None:
     if spec.kind != "image":
         return None
     shown = held_out_examples(source, encoder.generator.gan.classes).rows(SHOWN * BANDS)
-    again, bands = encoder.reconstructions(shown), []
-    draw = painter(encoder.generator.data, columns=SHOWN)
-    for start in range(0, len(shown), SHOWN):
-        pair = (each[start : start + SHOWN] for each in (shown.values, again))
-        bands.append(draw(np.concatenate([_padded(each) for each in pair])))
-    return _stacked(bands)
-
-
-def _padded(images: np.ndarray) -> np.ndarray:
-    """A full row of images; black ones fill the last."""
-    missing = SHOWN - len(images)
-    return np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
-
-
-def _stacked(bands: list[PIL.Image.Image]) -> PIL.Image.Image:
-    width, height = bands[0].size
-    page = PIL.Image.new("RGB", (width, len(bands) * (height + GAP) - GAP), "white")
-    for number, band in enumerate(bands):
-        page.paste(band, (0, number * (height + GAP)))
-    return page
+    apart = side_by_side if encoder.generator.data.stacked else np.asarray
+    again = encoder.reconstructions(shown)
+    return nearest_neighbours(apart(shown.values), apart(again), np.arange(len(shown)), SHOWN)
 
 
 def path_between(encoder: Encoder, first: Examples, second: Examples, count: int) -> Tensors:

@@ -114,7 +114,18 @@ def _report(experiment: Experiment, run: Run, which: str) -> tuple[Json, np.ndar
 
 def load_evaluated(gan: GAN, run: Run, which: str) -> int:
     """Fills what a report is on from a checkpoint, the network that reads codes too; its step."""
-    return load_networks(gan, run, which, evaluated_parts(gan))
+    parts = evaluated_parts(gan)
+    try:
+        return load_networks(gan, run, which, parts)
+    except UserError:
+        readers = [name for name in parts if name not in gan.averaged_parts]
+        if which != "best" or not readers:
+            raise
+        # The best checkpoints of earlier versions hold no reader.
+        step = load_networks(gan, run, which, gan.averaged_parts)
+        load_networks(gan, run, "last", readers)
+        warn("The best checkpoint holds no reader of codes; the last one's reads them.")
+        return step
 
 
 def requested_labels(experiment: Experiment) -> np.ndarray | None:

@@ -10,9 +10,9 @@ import numpy as np
 from ganapp.config.loading import load_saved
 from ganapp.config.members import option_names
 from ganapp.config.schema import Config
-from ganapp.errors import UserError
+from ganapp.errors import UserError, as_user_errors
 from ganapp.models.gan import GAN
-from ganapp.models.tensors import Tensors
+from ganapp.models.tensors import FEATURES, Tensors
 from ganapp.runner.experiment import Experiment, StoredData, compose, compose_gan, read_stored_data
 from ganapp.runs import Run
 from ganapp.screen import warn
@@ -165,6 +165,19 @@ def check_comparable(experiment: Experiment, run: Run) -> None:
         )
     if changed:
         warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
+
+
+def open_data(run: Run, config: Config) -> Source:
+    """The data of a run, wherever they are now; says if they have changed.
+
+    What a network says of them is said by the run's own copy of it.
+    """
+    stored = read_stored_data(run)
+    with as_user_errors(config.data.source):
+        source = config.data.build(None if stored is None else stored.network(FEATURES))
+    if changed := data_changes(source, config, run):
+        warn(f"{changed[0]}: the figures are of other examples than it saw. {changed[1]}")
+    return source
 
 
 def data_changes(source: Source, config: Config, run: Run) -> tuple[str, str] | None:

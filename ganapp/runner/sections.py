@@ -6,12 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import PIL.Image
 
+from ganapp.models.tensors import LABEL
 from ganapp.runner.experiment import Experiment
 from ganapp.runner.pyramids import coarse_gaps
 from ganapp.runner.rollout import judge_rollout, past_frames, rollout_tables
 from ganapp.runner.saved_runs import samples_from
 from ganapp.runs import Json
 from ganapp.training.data.features import FeatureSource
+from ganapp.training.data.video import NextFrames
 from ganapp.training.evaluation.pictures import nearest_neighbours
 
 DRAWS = 4  # predictions of a clip
@@ -51,8 +53,11 @@ def _rollout(experiment: Experiment) -> tuple[list[Json], Pictures]:
 
 def _reconstructions(experiment: Experiment) -> tuple[list[Json], Pictures]:
     source = experiment.source
-    originals, _ = source.held_out_examples(PAIRS)
-    made = samples_from(experiment, experiment.gan.inputs(**source.observe(originals)))
+    originals, labels = source.held_out_examples(PAIRS)
+    given = source.held_out_observations(PAIRS)
+    if experiment.gan.classes:
+        given[LABEL] = labels
+    made = samples_from(experiment, experiment.gan.inputs(**given))
     picture = nearest_neighbours(originals, made, np.arange(len(made)))
     caption = "Held-out images above their reconstructions from features"
     return [], {caption: ("reconstructions", picture)}
@@ -65,7 +70,7 @@ SECTIONS = (
         make=_reconstructions,
     ),
     Section(
-        applies=lambda experiment: past_frames(experiment.spec) > 0,
+        applies=lambda experiment: isinstance(experiment.source.original, NextFrames),
         stage="Predicting clips frame by frame",
         make=_rollout,
     ),

@@ -4,7 +4,7 @@ Reference: Mathieu, Couprie and LeCun, 2016, "Deep multi-scale video prediction 
 error", arXiv:1511.05440.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import keras
@@ -103,6 +103,7 @@ def multi_scale_discriminator(
     condition: str = "concatenation",
     class_start: int | None = None,
     heads: Mapping[str, int] | None = None,
+    latents: Sequence[str] = (),
     scales: Width = 3,
     channels: Widths = (32, 64),
     hidden: Width = 64,
@@ -117,7 +118,7 @@ def multi_scale_discriminator(
     gradient penalties hold for all of them; the paper's sees the generator's output of that scale.
 
     Args:
-        inputs, condition, class_start, heads: as of `DiscriminatorInputs`.
+        inputs, condition, class_start, heads, latents: as of `DiscriminatorInputs`.
         scales: how many; each halves the sides of the one before it, rounded up.
         channels: of the map after each halving by a 4x4 convolution, at every scale.
         hidden: units between the last map and the score of a scale.
@@ -128,7 +129,7 @@ def multi_scale_discriminator(
         ValueError: the examples are no images, or too small for so many scales.
     """
     check_images(inputs[EXAMPLE], "multi_scale")
-    given = DiscriminatorInputs(inputs, condition, class_start, heads)
+    given = DiscriminatorInputs(inputs, condition, class_start, heads, latents)
     _check_scales(scales, given.x.shape[1:3])
     features, norm = [], NORMALISATIONS[normalisation]
     for x in _halvings(given.x, scales):

@@ -56,11 +56,12 @@ def test_the_preset_is_one():
 
 
 def test_the_report_has_figures_by_step(run):
-    report = json.loads((run / "report.json").read_text())
-    text = "\n".join(report["notes"])
-    for words in ("PSNR (dB) | +1 | +2 | +3 |", "constant velocity", "best possible mean"):
+    text = (run / "report.md").read_text()
+    for words in ("PSNR (dB) of frames", "| +1 | +2 | +3 |", "constant velocity"):
         assert words in text
-    assert "energy score" in text
+    tables = {each["key"]: each for each in json.loads((run / "report.json").read_text())["tables"]}
+    assert "rollout/energy score" in tables
+    assert "best possible mean" in [row["name"] for row in tables["rollout/PSNR (dB)"]["rows"]]
     with PIL.Image.open(run / "pictures" / "rollout.png") as picture:
         assert min(picture.size) > 300
 
@@ -151,4 +152,4 @@ def test_a_run_that_goes_on_is_the_same(run, tmp_path):
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     reports = [(each / "report.json").read_text() for each in (tmp_path / "run", run)]
-    assert json.loads(reports[0])["notes"] == json.loads(reports[1])["notes"]
+    assert json.loads(reports[0])["tables"] == json.loads(reports[1])["tables"]

@@ -134,10 +134,12 @@ def test_every_level_but_the_coarsest_has_a_gap_also_by_class(tmp_path):
     classes = ["generator.condition=concatenation", "discriminator.condition=projection"]
     config = load_config(str(tmp_path / "pyramid.toml"), [third, *classes])
     gaps = coarse_gaps(compose(config))
-    assert [(gap["level"], gap["shape"]) for gap in gaps] == [(1, [4, 4, 1]), (0, [8, 8, 1])]
-    for gap in gaps:
-        assert gap["figures"]["coverage"]["real"] is not None
-        assert gap["figures"]["frechet_distance"]["standard_error"] > 0
+    assert [gap["key"] for gap in gaps] == ["level_1", "level_0"]
+    for gap, shape in zip(gaps, ("4 x 4", "8 x 8"), strict=True):
+        assert shape in gap["title"]
+        rows = {row["key"]: row["values"] for row in gap["rows"]}
+        assert None not in rows["coverage"][:2]
+        assert rows["frechet_distance"][3] > 0
 
 
 def test_a_level_has_its_conditional_energy_score(trained_pyramid):

@@ -11,20 +11,22 @@ from ganapp.models.companions import Companion
 from ganapp.models.networks import mlp_discriminator, mlp_generator
 from ganapp.models.networks.readers import reader
 from ganapp.models.noise import Stream
+from ganapp.models.rules import Combination, refuse
 from ganapp.models.tensors import apply
 from ganapp.training.checkpoints import Checkpoints
 from ganapp.training.objectives import (
     EBGAN,
     FKL,
     OBJECTIVES,
+    WGANGP,
     LeastSquares,
     Minimax,
     NonSaturating,
     RelativisticAverage,
     RelativisticPairing,
 )
-from ganapp.training.priors import Normal
-from ganapp.training.terms import R1, R2
+from ganapp.training.priors import Normal, Uniform
+from ganapp.training.terms import R1, R2, MutualInformation
 
 REAL, FAKE = ([1.0, -2.0, 0.0, 3.0], [-1.0, 0.5, 2.0, 0.0])
 # What both losses of generator and encoder are together: minus the discriminator's loss, that loss
@@ -37,15 +39,13 @@ GAMES = {
 GAME_OF = {
     "minimax": "zero-sum",
     "wgan": "zero-sum",
-    "wgan_gp": "zero-sum",
-    "wgan_lp": "zero-sum",
     "non_saturating": "swapped",
     "least_squares": "swapped",
     "hinge": "linear",
     **{name: "zero-sum" for name in OBJECTIVES if name.startswith("f_")},
     **{name: "swapped" for name in OBJECTIVES if name.startswith("relativistic")},
 }
-WITHOUT = {"ebgan", "began"}
+WITHOUT = {"ebgan", "began", "wgan_gp", "wgan_lp"}
 
 
 def both(objective):
@@ -330,5 +330,14 @@ def test_what_makes_no_pairs_is_refused():
     with pytest.raises(ValueError, match=r"`packing` must be 1 .*packing=2 with 'z'"):
         made(Companion(network=encoder), packing=2)
     gan = made(Companion(network=encoder))
-    with pytest.raises(ValueError, match=r"an `encoder_loss` .*Received: 'ebgan' with 'z'"):
-        gan.compile(objective=EBGAN())
+    for objective in (EBGAN(), WGANGP()):  # the latter's slope along z is free
+        match = rf"an `encoder_loss` .*Received: '{objective.name}' with 'z'"
+        with pytest.raises(ValueError, match=match):
+            gan.compile(objective=objective)
+
+
+def test_a_discriminator_that_is_told_the_code_does_not_read_it():
+    term = MutualInformation(codes={"code": Uniform(size=1)})
+    told = Combination(judged_latents="'z', 'code'", objective=NonSaturating(terms=(term,)))
+    with pytest.raises(ValueError, match=r"must be .apart.*mutual_information with 'z', 'code'"):
+        refuse(told)

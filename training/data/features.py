@@ -69,6 +69,9 @@ class FeatureSource(Source):
         empty = np.empty((0, *self.spec.conditions[FEATURES]), np.float32)
         return {FEATURES: np.concatenate(parts or [empty])}
 
+    def held_out_factors(self, count=None):
+        return self._source.held_out_factors(count)
+
     @property
     def original(self):
         source = self._source.original

@@ -50,6 +50,9 @@ class _LabelledSource(Source):
     def held_out_examples(self, count=None):
         return self._source.held_out_examples(count)
 
+    def held_out_factors(self, count=None):
+        return self._source.held_out_factors(count)
+
     def training_observations(self, count=None):
         return self._source.training_observations(count)
 

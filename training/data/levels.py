@@ -66,6 +66,9 @@ class LevelSource(Source):
     def held_out_observations(self, count=None):
         return self._observations(self._source.held_out_examples(count)[0])
 
+    def held_out_factors(self, count=None):
+        return self._source.held_out_factors(count)
+
     @property
     def original(self):
         source = self._source.original
@@ -125,6 +128,11 @@ def spec_at_level(spec: DataSpec, level: int, *, coarse: bool) -> DataSpec:
         raise ValueError(
             "`data.level` is for images. "
             f"Received: data.source={spec.name!r}, whose examples are of the kind {spec.kind!r}"
+        )
+    if spec.conditions:
+        raise ValueError(
+            "`data.level` and `data.coarser` are for images without other observations. "
+            f"Received: {', '.join(map(repr, spec.conditions))} (`data.past` must be 0)"
         )
     sides, channels = sides_of(spec.shape, level + coarse), spec.shape[-1]
     conditions = {COARSE: (*sides[level + 1], channels)} if coarse else {}

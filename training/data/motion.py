@@ -36,9 +36,7 @@ class BouncingLaw:
     fastest: float
     frames: int
 
-    def future_places(
-        self, past: np.ndarray, draws: int, seed: int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def future_places(self, past: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
         """Draws what may follow places that were seen, of their exact conditional distribution.
 
         Starts and velocities are the middles of small cells, each drawn as often as the law has it.
@@ -116,7 +114,8 @@ def _seen(starts: np.ndarray, velocities: np.ndarray, times: np.ndarray, room: f
 
 def _key(places: np.ndarray, room: int) -> np.ndarray:
     """One number for places `(n, p)` in order."""
-    return places @ ((room + 1) ** np.arange(places.shape[1], dtype=np.int64))
+    # An odd base: its powers never vanish where they wrap around.
+    return places @ (((room + 1) | 1) ** np.arange(places.shape[1], dtype=np.int64))
 
 
 @functools.lru_cache(maxsize=4)

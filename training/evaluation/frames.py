@@ -41,7 +41,7 @@ def psnr(real: np.ndarray, made: np.ndarray, moving: np.ndarray) -> np.ndarray:
         nothing moves.
     """
     squares = (np.float64(real) - np.float64(made)) ** 2
-    return _decibels(_means(squares.mean(axis=-1), moving))
+    return decibels(_means(squares.mean(axis=-1), moving))
 
 
 def sharpness(real: np.ndarray, made: np.ndarray, moving: np.ndarray) -> np.ndarray:
@@ -153,6 +153,7 @@ def _means(values: np.ndarray, moving: np.ndarray) -> np.ndarray:
         return np.where(counts > 0, (values * moving).sum(axis=(1, 2)) / counts, np.nan)
 
 
-def _decibels(squares: np.ndarray) -> np.ndarray:
+def decibels(squares: np.ndarray | float) -> np.ndarray | float:
+    """Peak signal-to-noise ratio of mean squared differences of levels 0 to 255; inf for none."""
     with np.errstate(divide="ignore"):
         return 10 * np.log10(255.0**2 / squares)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ganapp.training.evaluation.frames import decibels
 from ganapp.training.evaluation.metrics.energy_distance import energy_distance
 
 WHITE = 255.0  # of uint8 pixels
@@ -57,7 +58,7 @@ def reconstruction_figures(examples: np.ndarray, made: np.ndarray) -> Figures:
     mean = float(each.mean())
     error = float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else None
     pixels = examples.dtype == np.uint8 and mean > 0
-    psnr = 10.0 * math.log10(WHITE**2 / mean) if pixels else None
+    psnr = float(decibels(mean)) if pixels else None
     return {"mean_squared_error": mean, "error": error, "psnr": psnr}
 
 

@@ -5,6 +5,7 @@ all clips' pixels together (SSIM: the mean over clips), so that a frame which is
 does not count without bound.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -53,7 +54,9 @@ def rollout_figures(
             counts = moving.sum(axis=(1, 2))
             each[PSNR].append(_pooled(psnr(real, made, moving), counts))
             each[SHARPNESS].append(_pooled(sharpness(real, made, moving), counts))
-            each[SSIM].append(float(np.nanmean(ssim(real, made, moving))))
+            alike = ssim(real, made, moving)
+            alike = alike[~np.isnan(alike)]
+            each[SSIM].append(float(alike.mean()) if len(alike) else math.nan)
         for figure, values in each.items():
             found[figure][name] = values
     if any(drawn.shape[1] > 1 for drawn in predictions.values()):

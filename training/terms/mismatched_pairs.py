@@ -1,6 +1,7 @@
 """The discriminator also learns that a real example beside another row's observations is wrong."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -31,17 +32,26 @@ class MismatchedPairs(Term):
 
     def per_example(self, critic, real, fake, draw, state=None):
         """Scores of several scales or patches are averaged: `(batch,)`."""
-        scores = critic(real | neighbours(real))["scores"]
+        others = neighbours(real, critic.latents)
+        if not others.keys() & set(critic.takes):
+            raise ValueError(
+                "`discriminator` must take an observation for the term 'mismatched_pairs'. "
+                f"Received: {', '.join(map(repr, critic.takes))}"
+            )
+        scores = critic(real | others)["scores"]
         if self.relative:
             scores = scores - critic(real)["scores"]
         return tf.reduce_mean(tf.nn.softplus(scores), axis=list(range(1, scores.shape.rank)))
 
 
-def neighbours(rows: Tensors) -> Tensors:
-    """The observations of the row before each in the global batch, by name."""
+def neighbours(rows: Tensors, latents: Sequence[str] = ()) -> Tensors:
+    """The observations of the row before each in the global batch, by name.
+
+    Latents stay with their example: an encoder's would tell the wrong pair by themselves.
+    """
     count = tf.shape(rows[EXAMPLE])[0]
     return {
         name: own_rows(tf.roll(gather_rows(values), shift=1, axis=0), count)
         for name, values in rows.items()
-        if name not in (EXAMPLE, LABEL)
+        if name not in (EXAMPLE, LABEL, *latents)
     }

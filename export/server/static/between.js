@@ -9,11 +9,11 @@ const ENDS = ["between-from", "between-to"];
 export class Between {
   /**
    * api: of the server.
-   * address: () => the model's address; chosen: () => the name of the class that is chosen.
+   * address: () => the model's address.
    */
-  constructor(api, { address, chosen, fail, tell }) {
-    Object.assign(this, { api, address, chosen, tell });
-    for (const id of ENDS) {
+  constructor(api, { address, fail, tell }) {
+    Object.assign(this, { api, address, tell });
+    for (const id of [...ENDS, "class"]) {
       find(id).addEventListener("change", () => this.draw().catch(fail));
     }
     find("between-download").addEventListener("click", () => this.save());
@@ -46,12 +46,13 @@ export class Between {
       return;
     }
     const classes = this.info.latent.classes;
-    if (classes.length && !classes.includes(this.chosen())) {
+    const chosen = find("class").value;
+    if (classes.length && !classes.includes(chosen)) {
       this.tell("Choose a class above: a picture does not say its own.");
       return;
     }
     const body = { pictures: await Promise.all(files.map(encoded)) };
-    const query = new URLSearchParams({ frames: 24, ...(classes.length ? { class: this.chosen() } : {}) });
+    const query = new URLSearchParams({ frames: 24, ...(classes.length ? { class: chosen } : {}) });
     const answer = await this.api.fetch(`${this.address()}/between.gif?${query}`, { body, signal });
     this.blob = await answer.blob();
     const image = find("between-picture");

@@ -54,7 +54,6 @@ const tools = new Tools(api, {
 });
 const between = new Between(api, {
   address: () => base(),
-  chosen: () => state.class,
   fail,
   tell,
 });

@@ -1,12 +1,14 @@
 """Levels of a pyramid: means of pixels, any size, the same rows as the source's."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from case import small_images
 from scipy import stats
 
-from ganapp.training.data.levels import LevelSource, down, mean_matrix, sides_of
+from ganapp.training.data.levels import LevelSource, down, mean_matrix, sides_of, spec_at_level
 from ganapp.training.data.source import ArraySource
 
 
@@ -106,3 +108,9 @@ def test_only_images_have_levels():
 
     with pytest.raises(ValueError, match=r"`data.level` is for images.*'ring'"):
         LevelSource(SOURCES["ring"](), 0, coarse=True)
+
+
+def test_other_observations_are_not_forgotten_in_silence():
+    spec = dataclasses.replace(source().spec, conditions={"frames": (5, 8, 4)})
+    with pytest.raises(ValueError, match=r"without other observations. Received: 'frames'"):
+        spec_at_level(spec, 1, coarse=False)

@@ -103,3 +103,15 @@ def test_two_digits_go_their_own_ways():
 
 def test_nothing_is_known_of_other_data():
     assert SOURCES["digits"]().futures(2, 1, 3) is None
+
+
+def test_a_long_past_is_not_forgotten():
+    """All of it: as one number it does not fit into 64 bits."""
+    law = BouncingLaw(room=31, slowest=0.5, fastest=2.0, frames=16)
+    known = np.arange(14)
+    start, velocity = 7.3, 1.21
+    places = np.rint(mirrored(start + velocity * known, law.room)).astype(int)
+    starts, velocities = law._consistent(places)
+    assert starts.size
+    seen = np.rint(mirrored(starts[:, None] + velocities[:, None] * known, law.room))
+    np.testing.assert_array_equal(seen, np.broadcast_to(places, seen.shape))

@@ -12,6 +12,7 @@ from ganapp.models.networks import DISCRIMINATORS, GENERATORS
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.priors import Normal
 from ganapp.training.terms import MismatchedPairs
+from ganapp.training.terms.mismatched_pairs import neighbours
 
 
 def batch(count=5):
@@ -42,6 +43,19 @@ def test_value_by_hand(relative):
     term = MismatchedPairs(relative=relative)
     found = term.discriminator_term(critic_of_products(rows), rows, {}, None)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_latents_stay_with_their_example():
+    rows = batch() | {"z": tf.constant(normal_rows(5, 2, seed=4))}
+    assert set(neighbours(rows, ["z"])) == {"frames"}
+    assert set(neighbours(rows)) == {"frames", "z"}
+
+
+def test_a_discriminator_that_observes_nothing_is_refused():
+    rows = batch()
+    critic = Critic(lambda given: {"scores": given["x"][:, :1]}, rows=rows, takes=("x",))
+    with pytest.raises(ValueError, match=r"must take an observation .* Received: 'x'"):
+        MismatchedPairs().discriminator_term(critic, rows, {}, None)
 
 
 def trained(terms, strategy=None, steps=60, learning_rate=0.05):

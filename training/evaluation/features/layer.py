@@ -132,15 +132,17 @@ def standardised(network: keras.Model, images: np.ndarray, *, batch: int = 256) 
         images: float32 `(n, *shape)` in model units.
         batch: images at a time.
     """
-    parts = [
-        np.asarray(network(images[start : start + batch], training=False), np.float64)
-        for start in range(0, len(images), batch)
-    ]
-    rows = np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
-    variance = rows.var(axis=0)
+    count, total, squares = 0, 0.0, 0.0
+    for start in range(0, len(images), batch):
+        part = np.asarray(network(images[start : start + batch], training=False), np.float64)
+        part = part.reshape(-1, part.shape[-1])
+        count, total = count + len(part), total + part.sum(axis=0)
+        squares = squares + (part**2).sum(axis=0)
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0.0)
     variance = np.maximum(variance, max(1e-4 * variance.max(), 1e-12))
     layer = keras.layers.Normalization(
-        axis=-1, mean=rows.mean(axis=0), variance=variance, dtype="float32", name="standardised"
+        axis=-1, mean=mean, variance=variance, dtype="float32", name="standardised"
     )
     result = keras.Model(network.inputs[0], layer(network.outputs[0]), name="features")
     result.trainable = False

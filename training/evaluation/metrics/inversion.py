@@ -14,6 +14,7 @@ from scipy.spatial.distance import pdist
 
 from ganapp.models.tensors import FEATURES
 from ganapp.training.evaluation.checks import NotComputable
+from ganapp.training.evaluation.frames import decibels
 from ganapp.training.evaluation.metric import (
     PLAIN,
     Comparison,
@@ -47,7 +48,7 @@ def signal_to_noise(made: np.ndarray, real: np.ndarray) -> float:
     error = np.mean((np.float64(made) - np.float64(real)) ** 2)
     if not error:
         raise NotComputable("The reconstructions are the originals, to the last level")
-    return float(10 * np.log10(255.0**2 / error))
+    return float(decibels(error))
 
 
 def independent_accuracy(

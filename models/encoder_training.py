@@ -1,6 +1,7 @@
 """An encoder of a finished generator: a network that says which latents make an example."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from ganapp.models.companions import ENCODER
 from ganapp.models.contracts import Array
-from ganapp.models.inference import BATCH, Inference
+from ganapp.models.inference import Inference, apply_in_batches
 from ganapp.models.noise import Stream, stateless_seed
 from ganapp.models.tensors import EXAMPLE, LATENT, Tensors, apply
 
@@ -17,7 +18,7 @@ LAST = 0.1  # share of the steps whose mean loss is reported
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Inversion:
+class EncoderTraining:
     """How an encoder of a fixed generator is trained.
 
     The loss is latent_weight * E_z mean (E(G(z)) - z)^2 plus example_weight * E_x mean
@@ -52,13 +53,19 @@ class Inversion:
                 "`latent_weight` and `example_weight` must not be negative, and one of them above "
                 f"0. Received: {weights[0]:g} and {weights[1]:g}"
             )
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"`learning_rate` must be above 0. Received: {self.learning_rate}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(
+                f"`seed` must be at least 0 and below 2147483648. Received: {self.seed}"
+            )
 
 
 def train_encoder(
     gan: Inference,
     encoder: keras.Model,
     rows: Mapping[str, Array],
-    how: Inversion | None = None,
+    how: EncoderTraining | None = None,
     *,
     units: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
 ) -> dict[str, float]:
@@ -77,7 +84,7 @@ def train_encoder(
     Returns:
         `latents` and `examples`: both losses before their weights, means of the last tenth.
     """
-    how = how or Inversion()
+    how = how or EncoderTraining()
     data = {name: tf.convert_to_tensor(each) for name, each in rows.items()}
     schedule = keras.optimizers.schedules.CosineDecay(how.learning_rate, how.steps)
     optimizer = keras.optimizers.Adam(schedule)
@@ -125,11 +132,11 @@ def inversion_losses(
 
 
 def _minibatch(
-    gan: Inference, data: Tensors, how: Inversion, step: tf.Tensor
+    gan: Inference, data: Tensors, how: EncoderTraining, step: tf.Tensor
 ) -> tuple[Tensors, Tensors]:
     """Rows of the data and latents, functions of the seed and the step."""
     count = len(data[EXAMPLE])
-    places, latents = (stateless_seed(how.seed, Stream.INVERSION, step, n) for n in range(2))
+    places, latents = (stateless_seed(how.seed, Stream.ENCODER, step, n) for n in range(2))
     index = tf.random.stateless_uniform((how.batch_size,), places, 0, count, tf.int32)
     real = {name: tf.gather(each, index) for name, each in data.items()}
     return real, gan.draw_latents(how.batch_size, latents)
@@ -149,14 +156,4 @@ def encode(encoder: keras.Model, **named: Array) -> dict[str, np.ndarray]:
         encoder: a network of `x` and perhaps observations.
         **named: its inputs, `(n, ...)`, in model units.
     """
-    given = {name: tf.cast(each, tf.float32) for name, each in named.items()}
-    parts = [
-        apply(
-            encoder,
-            {name: each[start : start + BATCH] for name, each in given.items()},
-            takes=EXAMPLE,
-            gives=LATENT,
-        )
-        for start in range(0, len(given[EXAMPLE]), BATCH)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return apply_in_batches(encoder, named, takes=EXAMPLE, gives=LATENT)

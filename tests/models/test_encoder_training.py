@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from ganapp.models import GAN
 from ganapp.models.companions import Companion
-from ganapp.models.inversion import (
-    Inversion,
+from ganapp.models.encoder_training import (
+    EncoderTraining,
     encode,
     inversion_losses,
     own_encoder,
@@ -58,7 +58,7 @@ def test_losses_are_those_of_the_formula(gan):
 def test_of_latents_alone_it_becomes_an_inverse_of_the_generator(gan):
     """E G = 1 on every latent; what it does beside the generator's range is left open."""
     encoder = linear_encoder()
-    how = Inversion(steps=600, learning_rate=0.02, example_weight=0.0)
+    how = EncoderTraining(steps=600, learning_rate=0.02, example_weight=0.0)
     losses = train_encoder(gan, encoder, {"x": data()}, how)
     product = matrix(gan.ema_generator) @ matrix(encoder)
     np.testing.assert_allclose(product, np.eye(LATENTS), atol=1e-3)
@@ -73,7 +73,7 @@ def test_of_examples_alone_it_projects_on_what_the_generator_makes(gan):
     Of data that are alike in all directions; the loss at the optimum is what is beside the range.
     """
     encoder, x = linear_encoder(), data(2000)
-    how = Inversion(steps=1500, batch_size=256, learning_rate=0.02, latent_weight=0.0)
+    how = EncoderTraining(steps=1500, batch_size=256, learning_rate=0.02, latent_weight=0.0)
     losses = train_encoder(gan, encoder, {"x": x}, how)
     made = matrix(gan.ema_generator)
     np.testing.assert_allclose(matrix(encoder), np.linalg.pinv(made), atol=0.02)
@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_encoder_and_the_gan_stays_as_it_was(gan):
     found = []
     for seed in (1, 1, 2):
         encoder = linear_encoder()
-        train_encoder(gan, encoder, {"x": data()}, Inversion(steps=5, seed=seed))
+        train_encoder(gan, encoder, {"x": data()}, EncoderTraining(steps=5, seed=seed))
         found.append(matrix(encoder))
     np.testing.assert_array_equal(found[0], found[1])
     assert np.abs(found[0] - found[2]).max() > 1e-6
@@ -102,7 +102,7 @@ def test_examples_may_come_in_other_units(gan):
     found = []
     for x, units in ((data(), tf.identity), (data() * 4 + 1, lambda x: (x - 1) / 4)):
         encoder = linear_encoder()
-        train_encoder(gan, encoder, {"x": x}, Inversion(steps=5), units=units)
+        train_encoder(gan, encoder, {"x": x}, EncoderTraining(steps=5), units=units)
         found.append(matrix(encoder))
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
 
@@ -119,4 +119,4 @@ def test_its_own_encoder_is_the_averaged_one():
 )
 def test_settings_without_a_meaning_are_refused(settings):
     with pytest.raises(ValueError, match="must"):
-        Inversion(**settings)
+        EncoderTraining(**settings)
