@@ -180,8 +180,8 @@ def encoder_of(
         run: which; an encoder that is trained is kept in its folder `encoder`.
         source: its data.
         which: `"best"` or `"last"` generator.
-        given: settings of `EncoderTraining` that were asked for, `None` for others; an encoder that was
-            trained with others of them is trained anew.
+        given: settings of `EncoderTraining` that were asked for, `None` for others; an encoder that
+            was trained with others of them is trained anew.
     """
     generator, step = open_generator(run, which)
     wanted = {name: value for name, value in given.items() if value is not None}
