@@ -2,8 +2,9 @@
 
 Prints a Markdown table: examples a second of the input pipeline alone, of training (`GAN.fit` with
 the networks and batch of a preset, or of the configuration that is made where there is none), and
-the ratio, which should be 5 at least. Of clips the first rate alone. Files are made for it, in a
-temporary folder; images are decoded and tables fitted once before anything is timed, as in a run.
+the ratio, which should be 5 at least. Of clips and sprites the first rate alone. Files are made for
+it, in a temporary folder; images are decoded and tables fitted once before anything is timed, as in
+a run.
 
 Use: python -m benchmarks.pipeline [--source NAME]... [--seconds 3]
 """
@@ -147,6 +148,7 @@ CASES = {
     "parquet": (AUTOMATIC, parquet),
     **{name: (AUTOMATIC, lambda _, name=name: {"source": name}) for name in DRAWN},
     "moving_digits": (None, lambda _: {"source": "moving_digits"}),
+    "sprites": (None, lambda _: {"source": "sprites"}),
     "video": (None, clips),
 }
 

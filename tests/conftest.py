@@ -17,6 +17,7 @@ from ganapp.screen import quiet_stderr
 with quiet_stderr():  # it greets whoever runs several processes of pytest
     import keras
     import tensorflow as tf
+    from tensorflow.python.framework import config as tf_config
 # Tracing makes millions of short-lived objects, which the collector would look through every time.
 gc.set_threshold(200_000, 50, 100)
 gc.freeze()  # nor need what is imported be looked through: it stays
@@ -43,6 +44,8 @@ def clean_keras():
     yield
     keras.config.set_dtype_policy("float32")
     keras.config.set_floatx("float32")
+    # Of the whole process; Keras then compiles nothing by XLA.
+    tf_config.disable_op_determinism()
 
 
 @pytest.fixture(scope="session")

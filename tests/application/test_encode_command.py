@@ -187,7 +187,7 @@ def test_what_cannot_be_encoded_is_refused(paired, run, tmp_path):
     assert "DATA must be a file" in refused("encode", paired, tmp_path / "none.npz", *out)
     np.save(tmp_path / "wide.npy", np.zeros((3, 9, 9), np.uint8))
     assert "`--out` is needed" in refused("encode", paired, tmp_path / "wide.npy")
-    assert "shape (8, 8, 1)" in refused("encode", paired, tmp_path / "wide.npy", *out)
+    assert "shape (n, 8, 8, 1)" in refused("encode", paired, tmp_path / "wide.npy", *out)
     assert "must end in .npz" in refused("encode", paired, "--out", tmp_path / "codes.csv")
     assert "must be at least 1" in refused("encode", run, "--steps", 0)
     assert not (tmp_path / "codes.npz").exists()

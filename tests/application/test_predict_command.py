@@ -121,7 +121,7 @@ def test_mistakes_are_sentences(run, trained, tmp_path):
         (run, tmp_path / "large.npz", "--out", out): "at least 3 frames of 14 x 14 pixels",
         (run, tmp_path / "none.npz", "--out", out): "`CLIPS` must be a folder of clip folders",
         (run, "held-out", "--out", tmp_path / "x.jpg"): "`--out` must end in .gif, .npz, .png",
-        (run, "held-out", "--out", out, "--draws", 0): "`--draws` must be at least 1",
+        (run, "held-out", "--out", out, "--draws", 0): "`--draws` must lie between 1 and 200",
         (trained, "held-out", "--out", out): "The run must be one of next frames",
     }.items():
         said = ganapp("predict", *given)

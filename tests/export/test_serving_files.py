@@ -124,6 +124,7 @@ def test_what_the_document_says(document):
         "truncates": True,
         "noise_size": 9,
         "classes": ["0", "1"],
+        "codes": [],
     }
     assert document["units"] == {"levels": True}
     assert document["columns"] is None

@@ -77,7 +77,12 @@ class Model:
             class_coordinates=len(classes),
             columns=COLUMNS if kind == "table" else None,
             latent=SimpleNamespace(
-                size=SIZE, prior="normal", path="arc", truncates=bool(classes), classes=classes
+                size=SIZE,
+                prior="normal",
+                path="arc",
+                truncates=bool(classes),
+                classes=classes,
+                codes=(),
             ),
             document={"name": name, "kind": kind, "files": {"model.tflite": "00"}},
         )

@@ -77,6 +77,8 @@ class StandIn(keras.Model):
     def requested_labels(self, count, *, seed=0):
         return None
 
+    judged_latents = ()
+
     def observation_rows(self, count):
         return {}
 
