@@ -47,3 +47,12 @@ def finished(trained, tmp_path):
 def no_timing(monkeypatch):
     """A dry run says that a step takes a moment; to measure it, it would have to be traced."""
     monkeypatch.setattr("ganapp.runner.training.seconds_a_step", lambda experiment: 0.25)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_clips():
+    """Predictions are judged on fewer clips and futures than a person's: they cost most of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, count in {"JUDGED": 20, "FUTURES": 40}.items():
+            patch.setattr(f"ganapp.runner.rollout.{name}", count)
+        yield

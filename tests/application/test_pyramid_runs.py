@@ -217,7 +217,8 @@ def test_stages_are_drawn_in_a_row(trained_pyramid, tmp_path):
 
 
 def test_the_whole_is_exported_and_its_levels_train_together(trained_pyramid, tmp_path):
-    said = ganapp("export", trained_pyramid / "run", "--out", tmp_path / "export")
+    formats = "--format", "keras", "--format", "litert"
+    said = ganapp("export", trained_pyramid / "run", *formats, "--out", tmp_path / "export")
     assert said.code == 0, said.errors
     (file,) = (tmp_path / "export").rglob("*.keras")
     network = keras.models.load_model(file)

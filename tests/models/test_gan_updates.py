@@ -218,11 +218,11 @@ def test_an_update_waits_for_the_forward_pass():
     """The graph's optimiser let it overtake in one run of five before: real scores of new weights.
 
     The order is chosen for each graph, so the step is traced anew each time. The chance that
-    twenty graphs of the old code agree is about one in a hundred.
+    ten graphs of the old code agree is about one in ten.
     """
     gan = tiny_gan(LinearInReal(), optimizer=sgd(0.5))
     start, seen = weights(gan), set()
-    for _ in range(20):
+    for _ in range(10):
         gan._one_step = None
         for _ in range(3):
             restore(gan, start)

@@ -51,10 +51,10 @@ def test_a_running_mean_is_the_weighted_mean_of_what_came():
 def test_parts_are_about_one_after_the_first_updates():
     """Of a value that varies around a level, whatever that is."""
     extensions = made().extensions
-    draws = np.random.default_rng(1).gamma(4.0, 250.0, 4000)
+    draws = np.random.default_rng(1).gamma(4.0, 250.0, 1500)
     found = [float(extensions.relative("size", tf.constant(x, tf.float32))) for x in draws]
     assert found[0] == pytest.approx(1.0)
-    assert np.mean(found[500:]) == pytest.approx(1.0, abs=0.03)
+    assert np.mean(found[500:]) == pytest.approx(1.0, abs=0.05)
 
 
 def test_a_value_that_is_not_finite_is_no_size():

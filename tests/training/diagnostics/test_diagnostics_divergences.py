@@ -77,7 +77,7 @@ def test_apart_is_as_far_as_it_gets():
     assert jensen_shannon(left, right, one, skew=0.3) == pytest.approx(entropy)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(first=SHARES, second=SHARES, skew=st.floats(0.02, 0.98))
 def test_inequalities_and_symmetries(first, second, skew):
     one = np.ones(6)

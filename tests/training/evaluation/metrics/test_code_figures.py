@@ -60,8 +60,8 @@ def halves(rows, codes, count):
     return [(rows[part], {"c": codes[part]}) for part in (slice(count), slice(count, None))]
 
 
-@pytest.mark.parametrize("noise", [0.3, 1.0])
-def test_a_fresh_reader_reaches_the_information_of_a_gaussian_channel(noise):
+def test_a_fresh_reader_reaches_the_information_of_a_gaussian_channel():
+    noise = 0.3
     code = np.random.default_rng(3).normal(size=(14_000, 1)).astype(np.float32)
     found = fresh_bounds({"c": Normal(size=1)}, *halves(channel(code, noise), code, 10_000))["c"]
     error = found.std() / math.sqrt(len(found))
