@@ -51,7 +51,7 @@ def no_timing(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def few_clips():
-    """Predictions are judged on fewer clips and futures than a person's: they cost most of a run."""
+    """Predictions are judged on fewer clips and futures: they cost most of a run."""
     with pytest.MonkeyPatch.context() as patch:
         for name, count in {"JUDGED": 20, "FUTURES": 40}.items():
             patch.setattr(f"ganapp.runner.rollout.{name}", count)
