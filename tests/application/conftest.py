@@ -50,9 +50,10 @@ def no_timing(monkeypatch):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_clips():
-    """Predictions are judged on fewer clips and futures: they cost most of a run."""
+def few_judged():
+    """Predictions and codes are judged on fewer samples: that cost most of a run."""
     with pytest.MonkeyPatch.context() as patch:
         for name, count in {"JUDGED": 20, "FUTURES": 40}.items():
             patch.setattr(f"ganapp.runner.rollout.{name}", count)
+        patch.setattr("ganapp.training.evaluation.metrics.codes.LEARNT_FROM", 2000)
         yield
