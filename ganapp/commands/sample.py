@@ -17,6 +17,7 @@ from ganapp.commands.options import (
     RunArgument,
     check_checkpoint,
     check_out_folder,
+    check_seed,
 )
 from ganapp.errors import UserError
 from ganapp.runs import open_run
@@ -126,8 +127,7 @@ def sample(
     count = usual if count is None else count
     if count < 1:
         raise UserError(f"`--count` must be at least 1. Received: {count}")
-    if not 0 <= seed < 2**31:
-        raise UserError(f"`--seed` must be at least 0 and below 2147483648. Received: {seed}")
+    check_seed(seed)
     if not 0 <= truncation <= 1:
         raise UserError(f"`--truncation` must lie between 0 and 1. Received: {truncation}")
     parent = path.absolute().parent
