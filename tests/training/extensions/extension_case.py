@@ -69,10 +69,15 @@ class FixedDraws:
 class FakeCritic:
     """A small discriminator as terms see it, with a pass of its own for every call.
 
+    An observation `frame`, where there is one, is added to the example.
+
     Args:
         shape: of an example.
         generator: the other player.
     """
+
+    takes = ("x", "frame")
+    latents = ()
 
     def __init__(self, shape: tuple[int, ...] = (2,), generator: keras.Model | None = None) -> None:
         inputs = keras.Input(shape)
@@ -85,7 +90,7 @@ class FakeCritic:
         self.gradients = 0  # asked for
 
     def __call__(self, tensors: dict) -> dict:
-        said = self.network(tensors["x"], training=True)
+        said = self.network(tensors["x"] + tensors.get("frame", 0.0), training=True)
         return said | dict.fromkeys(("class_logits", "code"), said["features"][:, :2])
 
     def gradient(self, tensors: dict) -> tf.Tensor:

@@ -72,7 +72,8 @@ class Case:
         self.member, self.generator = member, linear_generator(shape=SHAPE)
         self.critic = FakeCritic(SHAPE, self.generator)
         self.state = member.make_state(self.generator, self.critic.network)
-        self.real = first_class(normal_rows(ROWS, *SHAPE))
+        frame = tf.convert_to_tensor(normal_rows(ROWS, *SHAPE, seed=2))
+        self.real = first_class(normal_rows(ROWS, *SHAPE)) | {"frame": frame}
         slant = {"slant": tf.linspace([-0.9], [0.9], ROWS)}
         self.fake = first_class(normal_rows(ROWS, *SHAPE, seed=1)) | slant
         self.scores = [self.critic(given)["scores"] for given in (self.real, self.fake)]

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from case import assert_exact_through_a_penalty, critic_of, in_float64, numeric_gradient
+from case import assert_exact_through_a_penalty, in_float64, numeric_gradient
 from extension_case import FixedDraws
 
+from ganapp.models.critic import Critic
 from ganapp.models.networks import (
     dcgan_discriminator,
     dcgan_generator,
@@ -86,10 +87,10 @@ def check_gradient(layers, term, player="discriminator"):
     networks = {"discriminator": network, "generator": generator}
     label = tf.eye(2, dtype="float64")
     latents = tf.constant(np.random.default_rng(4).normal(size=(3, 2)))
-    real = {"x": examples(1), "label": tf.gather(label, [0, 1, 0])}
+    real = {"x": examples(1), "label": tf.gather(label, [0, 1, 0]), "frame": examples(3)}
 
-    def discriminate(x):
-        said = speaking(x)
+    def discriminate(tensors):
+        said = speaking(tensors["x"] + tensors.get("frame", 0.0))
         return said | {"class_logits": tf.reshape(said["features"], (3, -1))[:, :2]}
 
     def of_examples():
@@ -97,7 +98,9 @@ def check_gradient(layers, term, player="discriminator"):
         fake = {"x": made, "label": tf.gather(label, [1, 1, 0])}
         draw = FixedDraws(3, dtype="float64")
         comparator = {"comparator": lambda given: {"features": tf.sin(given["x"])}}
-        critic = critic_of(discriminate, networks=networks, companions=comparator)
+        critic = Critic(
+            discriminate, networks=networks, companions=comparator, takes=("x", "frame")
+        )
         return getattr(term, f"{player}_term")(critic, real, fake, draw)
 
     @tf.function(autograph=False)
