@@ -10,6 +10,7 @@ __version__ = "0.2.0"
 # Each is imported when it is first asked for: the command line's help must not wait for TensorFlow.
 _OFFERED = {
     "GAN": ("ganapp.models.gan", "GAN"),
+    "Run": ("ganapp.python", "Run"),
     "augmentations": ("ganapp.training.augmentations", None),
     "export": ("ganapp.export", None),
     "metrics": ("ganapp.training.evaluation.metrics", None),
@@ -17,17 +18,20 @@ _OFFERED = {
     "objectives": ("ganapp.training.objectives", None),
     "priors": ("ganapp.training.priors", None),
     "terms": ("ganapp.training.terms", None),
+    "train": ("ganapp.python", "train"),
     "training": ("ganapp.training", None),
     "weightings": ("ganapp.training.weightings", None),
 }
 __all__ = [
     "GAN",
+    "Run",
     "augmentations",
     "export",
     "metrics",
     "objectives",
     "priors",
     "terms",
+    "train",
     "weightings",
 ]
 

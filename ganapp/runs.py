@@ -40,6 +40,7 @@ class Run:
     manifest = File("manifest.json")  # versions, data and latent specification, seed
     networks = File("networks")  # that say features of its data, or compare: `.keras` files
     data = File("data.npz")  # what drawing samples needs of the data, beside the manifest
+    examples = File("examples.npz")  # arrays that a script has handed over
     checkpoints = File("checkpoints")  # of the whole training state
     best = File("checkpoints/best")  # of the best generators
     logs = File("logs")  # of TensorBoard

@@ -154,6 +154,8 @@ def _compare(experiment: Experiment, snapshot: Snapshot, folder: Path) -> Json:
     from ganapp.runner.diagnosis import Theory
     from ganapp.training.evaluation.checks import NotComputable
 
+    if reason := _of_script(experiment):
+        return {"reason": reason}
     try:
         theory = Theory(experiment, snapshot.held_out)
         compared = theory.compare(snapshot.fake)
@@ -173,6 +175,8 @@ def _duality_gap(experiment: Experiment, snapshot: Snapshot) -> Json:
     from ganapp.training.evaluation.checks import NotComputable
 
     gan = experiment.gan
+    if reason := _of_script(experiment):
+        return {"reason": reason}
     if gan.packing > 1:
         return {"reason": "the discriminator judges packs"}
     if gan.classes:
@@ -198,6 +202,14 @@ def _duality_gap(experiment: Experiment, snapshot: Snapshot) -> Json:
         f"the player it was made of (the value is {found.value:.4f}); at an equilibrium none "
         "can, but a copy that overshoots does not either"
     }
+
+
+def _of_script(experiment: Experiment) -> str | None:
+    """Why nothing that needs the losses can be said of what a script has trained."""
+    script = experiment.config.script
+    if script is None or not script.unknown:
+        return None
+    return f"the script that trained it has what is not registered: {', '.join(script.unknown)}"
 
 
 def _draw(run: Run, snapshot: Snapshot, folder: Path) -> list[str]:

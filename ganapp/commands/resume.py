@@ -35,7 +35,7 @@ def resume(
     """Continue a run to its configured end, exactly as if it had never stopped."""
     opened = open_run(run)
     start_tensorflow()
-    from ganapp.runner.saved_runs import compose_run, data_settings
+    from ganapp.runner.saved_runs import compose_run, data_settings, earlier_lengths
     from ganapp.runner.training import about_changed_libraries, run_to_end, show_plan
 
     resumed = resumed_config(opened, config, [*(overrides or []), *data_settings(opened, data)])
@@ -56,6 +56,11 @@ def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str
     manifest = run.read_manifest() or {}
     _refuse_other_draws(run, manifest)
     before = [load_saved(run.config)]
+    if before[0].script is not None:
+        raise UserError(
+            f"The run {run.directory} is trained by a script: run that again, and it goes on where "
+            "it stopped."
+        )
     if (started := manifest.get("configuration")) is not None:
         # The file may have been edited since.
         before.append(validated(with_current_names(started), str(run.manifest)))
@@ -66,18 +71,6 @@ def resumed_config(run: Run, preset_or_file: str | None, overrides: Sequence[str
     for each in before:
         _refuse_changes(run, each, config)
     return config
-
-
-def earlier_lengths(run: Run, config: Config) -> tuple[int, ...]:
-    """Total steps that the run had before it was made longer, the first one first."""
-    from ganapp.training.checkpoints import list_steps
-
-    manifest = run.read_manifest() or {}
-    lengths = tuple(manifest.get("extended_from", ()))
-    epochs = manifest.get("configuration", {}).get("training", {}).get("epochs")
-    if epochs is None or epochs >= config.training.epochs or not list_steps(run.checkpoints):
-        return lengths  # what has not begun is not made longer: it is a longer run
-    return (*lengths, manifest["total_steps"])
 
 
 def about_ended_schedules(experiment: Experiment) -> str | None:

@@ -69,7 +69,7 @@ def _legend(evaluated: Json) -> str:
 
 
 def _paths(run: Run) -> list[tuple[str, Path]]:
-    samples = set(run.directory.glob("*.[pgn][npi][gfz]")) - {run.data}
+    samples = set(run.directory.glob("*.[pgn][npi][gfz]")) - {run.data, run.examples}
     try:
         card = read_json(run.export / "model_card.json")
         artefacts = [(each["title"], run.export / each["path"]) for each in card["artefacts"]]

@@ -63,7 +63,7 @@ def train(
     from ganapp.runner.experiment import compose
     from ganapp.training.distribution import is_chief
 
-    config, name = _new_config(preset, data, size, overrides or [])
+    config, name = new_config(preset, _data_table(data, size), overrides or [])
     experiment = compose(config)
     planned = run or next_directory(FOLDER, name)
     chief = is_chief(experiment.strategy)
@@ -90,17 +90,30 @@ def train(
     raise typer.Exit(training.run_to_end(experiment, claimed))
 
 
-def _new_config(
-    preset_or_file: str | None, data: str | None, size: int | None, overrides: Sequence[str]
+def _data_table(data: str | None, size: int | None) -> Tables | None:
+    from ganapp.config.loading import data_table
+
+    if data is not None:
+        return data_table(data, size=size)
+    if size is not None:
+        raise UserError("`--size` is for the images of --data.")
+    return None
+
+
+def new_config(
+    preset_or_file: str | None, table: Tables | None, overrides: Sequence[str]
 ) -> tuple[Config, str]:
-    """What to train, and a name for its run: a preset, other data in it, or data alone."""
+    """What to train, and a name for its run: a preset, other data in it, or data alone.
+
+    Args:
+        preset_or_file: a name or a path.
+        table: `data` of the configuration, instead of the preset's.
+        overrides: `key=value` each.
+    """
     from ganapp.config import loading
 
-    if data is None:
-        if size is not None:
-            raise UserError("`--size` is for the images of --data.")
+    if table is None:
         return loading.load_config(preset_or_file, overrides), Path(preset_or_file).stem
-    table = loading.data_table(data, size=size)
     if preset_or_file is None:
         return _config_for_data(table, overrides)
     raw = read_toml(config_path(preset_or_file))

@@ -20,6 +20,7 @@ from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names,
 from ganapp.config.presets import Tables, config_path, preset_names, read_toml
 from ganapp.config.schema import EXTENSIONS, PAPER_TABLES, Config, DataConfig, with_current_names
 from ganapp.errors import UserError
+from ganapp.runs import Run
 from ganapp.training.data.levels import COARSE
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from ganapp.training.data.tfds import read_name
@@ -72,8 +73,15 @@ def validated(raw: Tables, origin: str, model: type[Table] = Config) -> Table:
 
 
 def load_saved(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """The configuration that a run was started with, from its `config.toml`, perhaps overridden."""
-    return validated(with_overrides(with_current_names(read_toml(path)), overrides), str(path))
+    """The configuration that a run was started with, from its `config.toml`, perhaps overridden.
+
+    Arrays that a script has handed over lie in the run, wherever that is now.
+    """
+    raw = with_current_names(read_toml(path))
+    arrays = Run(path.parent).examples
+    if Path(str(_at(raw, ("data", "path")))).name == arrays.name and arrays.exists():
+        raw["data"]["path"] = str(arrays.absolute())
+    return validated(with_overrides(raw, overrides), str(path))
 
 
 def as_toml(config: Config) -> str:

@@ -11,6 +11,7 @@ import pydantic
 from ganapp.config.members import FAMILIES, Options, PluginSection, Section, as_table, scheduled
 from ganapp.models import rules
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
+from ganapp.models.networks.keras_file import OWN_CONDITION
 from ganapp.runs import Json
 from ganapp.training.data import Source
 from ganapp.training.data.cache import cache_folder
@@ -192,24 +193,39 @@ class DataConfig(PluginSection):
         return FeatureSource(source, network, f"`data.features`: {layer.note}")
 
 
-class GeneratorConfig(PluginSection):
+class NetworkSection(PluginSection):
+    """A network, and how it is given the class: one from a file in its own way, if at all."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_condition(self) -> Self:
+        own = "file" in self.options
+        if self.condition != "none" and own != (self.condition == OWN_CONDITION):
+            raise ValueError(
+                f"`condition` must be 'none' or {OWN_CONDITION!r} for a network from a file, and "
+                f"is {OWN_CONDITION!r} for no other. Received: condition={self.condition!r} with "
+                f"network={self.network!r}"
+            )
+        return self
+
+
+class GeneratorConfig(NetworkSection):
     """The generator, its latents, how it is given the class, and its optimizer."""
 
     FAMILY, MEMBER = "generator", "network"
     LEAVE = ("head", "condition", "class_start")  # the data decide
     network: str
-    condition: Literal["none", *GENERATOR_CONDITIONS] = "none"
+    condition: Literal["none", *GENERATOR_CONDITIONS, OWN_CONDITION] = "none"
     prior: PriorConfig = PriorConfig()
     optimizer: OptimizerSection
 
 
-class DiscriminatorConfig(PluginSection):
+class DiscriminatorConfig(NetworkSection):
     """The discriminator, how it is given the class, its packs, and its optimizer."""
 
     FAMILY, MEMBER = "discriminator", "network"
     LEAVE = ("heads", "latents", "condition", "class_start")  # the data and the objective decide
     network: str
-    condition: Literal[*DISCRIMINATOR_CONDITIONS] = "none"
+    condition: Literal[*DISCRIMINATOR_CONDITIONS, OWN_CONDITION] = "none"
     packing: Positive = 1
     optimizer: OptimizerSection
 
@@ -362,6 +378,16 @@ def _known(field: str, name: str, names: Collection[str]) -> str:
     return name
 
 
+class ScriptConfig(Section):
+    """What the tables of a run cannot say that was trained by a script.
+
+    `unknown` names what is no member of a registry: objectives, terms, schedules of the script's
+    own. `resume` then is to run the script again.
+    """
+
+    unknown: list[str] = []
+
+
 class FineTuning(Section):
     """How long the levels of a pyramid are trained on together, each upon what the next makes."""
 
@@ -384,6 +410,7 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     levels: dict[str, dict[str, Any]] = {}
     fine_tuning: FineTuning = FineTuning()
+    script: ScriptConfig | None = None
 
     @pydantic.field_validator("levels")
     @classmethod

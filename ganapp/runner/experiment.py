@@ -260,9 +260,11 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     total_steps = max(1, total_steps)  # levels that are not trained together have none
     training = config.training
     prior = _make_prior(config)
+    generator = data.network("generator", frozen=False)
+    discriminator = data.network("discriminator", frozen=False)
     gan = GAN(
-        _make_generator(config, prior, data.spec),
-        _make_discriminator(config, prior, data.spec),
+        generator or _make_generator(config, prior, data.spec),
+        discriminator or _make_discriminator(config, prior, data.spec),
         prior,
         companions=_make_companions(config, prior, data),
         class_shares=data.class_shares or None,
@@ -406,8 +408,8 @@ class StoredData:
             given no classes.
         observations: of held-out examples, in model units, by name: what samples are made for
             where nobody says another; empty where the generator takes none.
-        networks: frozen ones that the run depends on, by name, as the content of `.keras` files:
-            what makes its observation `features`, and comparators.
+        networks: those that the run depends on, by name, as the content of `.keras` files: what
+            makes its observation `features`, comparators, and players that a user has made.
     """
 
     spec: DataSpec
@@ -429,9 +431,11 @@ class StoredData:
         stacked = source.channel_images is not None
         return cls(spec=spec, stacked=stacked, modes=modes, real=real, **networks)
 
-    def network(self, name: str) -> keras.Model | None:
+    def network(self, name: str, *, frozen: bool = True) -> keras.Model | None:
         """One of the networks; `None` if there is none of that name."""
-        return network_from(self.networks[name]) if name in self.networks else None
+        if name not in self.networks:
+            return None
+        return network_from(self.networks[name], frozen=frozen)
 
     def write(self, run: Run) -> None:
         """Writes all but `spec`, which is in the manifest; the same data give the same bytes."""
@@ -450,9 +454,17 @@ class StoredData:
         write_atomically(run.data, buffer.getvalue())
 
 
-def stored_data_of(config: Config, source: Source) -> StoredData:
-    """What a run on this source will keep; a `ValueError` where its classes do not fit."""
-    _check_conditions(config, source.spec)
+def stored_data_of(
+    config: Config, source: Source, own: Mapping[str, keras.Model] | None = None
+) -> StoredData:
+    """What a run on this source will keep; a `ValueError` where its classes do not fit.
+
+    Args:
+        own: networks of a GAN that is there already, by name; else those that the configuration
+            names a file for are read.
+    """
+    if own is None:
+        _check_conditions(config, source.spec)
     shares = _class_shares(source) if config.generator.condition != UNCONDITIONAL else ()
     networks = {
         name: section.build().network(source, folder=config.data.networks, key=f"companions.{name}")
@@ -461,6 +473,13 @@ def stored_data_of(config: Config, source: Source) -> StoredData:
     }
     if isinstance(source, FeatureSource):
         networks[FEATURES] = source.network
+    prior, spec = _make_prior(config), source.spec
+    if own is not None:
+        networks |= own
+    elif "file" in config.generator.options:
+        networks["generator"] = _make_generator(config, prior, spec)
+    if own is None and "file" in config.discriminator.options:
+        networks["discriminator"] = _make_discriminator(config, prior, spec)
     return StoredData.of(
         source,
         examples=EXAMPLES,
@@ -733,10 +752,12 @@ def _make_companions(config: Config, prior: Prior, data: StoredData) -> dict[str
             frozen = copy_network(data.network(name))
             found[name] = Companion(network=frozen, trained_with=None, gives=FEATURES)
             continue
-        inputs = {EXAMPLE: data.spec.shape}
-        if purpose.observes:
-            inputs |= data.spec.conditions
-        network = reader(section.build, inputs, purpose.outputs(prior))
+        network = data.network(name, frozen=False)
+        if network is None:
+            inputs = {EXAMPLE: data.spec.shape}
+            if purpose.observes:
+                inputs |= data.spec.conditions
+            network = reader(section.build, inputs, purpose.outputs(prior))
         found[name] = Companion(
             network=network, trained_with=section.trained_with or purpose.trained_with
         )

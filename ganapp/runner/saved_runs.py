@@ -16,7 +16,7 @@ from ganapp.models.tensors import FEATURES, Tensors
 from ganapp.runner.experiment import Experiment, StoredData, compose, compose_gan, read_stored_data
 from ganapp.runs import Run
 from ganapp.screen import warn
-from ganapp.training.checkpoints import CheckpointError, load_latest
+from ganapp.training.checkpoints import CheckpointError, list_steps, load_latest
 from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.tables.codec import TableCodec
 
@@ -137,6 +137,16 @@ def compose_run(
         raise UserError(
             f"The data of this run are no longer where they were. {error}. {hint}"
         ) from error
+
+
+def earlier_lengths(run: Run, config: Config) -> tuple[int, ...]:
+    """Total steps that the run had before it was made longer, the first one first."""
+    manifest = run.read_manifest() or {}
+    lengths = tuple(manifest.get("extended_from", ()))
+    epochs = manifest.get("configuration", {}).get("training", {}).get("epochs")
+    if epochs is None or epochs >= config.training.epochs or not list_steps(run.checkpoints):
+        return lengths  # what has not begun is not made longer: it is a longer run
+    return (*lengths, manifest["total_steps"])
 
 
 def check_data(experiment: Experiment, run: Run) -> None:

@@ -104,27 +104,14 @@ def _train_levels(experiment: Experiment, run: Run) -> int:
 
 
 def _train_the_rest(experiment: Experiment, run: Run) -> int:
-    check_data(experiment, run)
     chief = is_chief(experiment.strategy)
-    checkpoints = Checkpoints(
-        run.checkpoints,
-        experiment.state(),
-        keep=experiment.config.training.keep_checkpoints,
-        chief=chief,
-        warn=warn,
-    )
-    try:
-        start = checkpoints.restore_latest() or 0
-        if experiment.config.levels and not list_steps(run.checkpoints):
-            checkpoints.save(0)
-    except CheckpointError as error:
-        raise UserError(str(error)) from error
+    checkpoints, start = restored(experiment, run)
+    if experiment.config.levels and not list_steps(run.checkpoints):
+        checkpoints.save(0)
     # The other workers go through the same motions in a folder of their own.
     with contextlib.nullcontext() if chief else tempfile.TemporaryDirectory() as scratch:
         record = run if scratch is None else Run(Path(scratch))
-        _describe(experiment, run, record, start)
-        truncate_metrics(record.metrics, start)
-        truncate_events(record.logs, start)
+        describe(experiment, run, record, start)
         if start:
             console.print(f"Continuing from step {start:,} of {experiment.total_steps:,}.")
         if start >= experiment.total_steps:
@@ -132,8 +119,31 @@ def _train_the_rest(experiment: Experiment, run: Run) -> int:
         return _fit(experiment, record, checkpoints)
 
 
-def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
-    """Writes what everything downstream needs to know of the run that goes on from `start`."""
+def restored(experiment: Experiment, run: Run) -> tuple[Checkpoints, int]:
+    """The run's checkpoints, and the step of the last one, at which everything stands now.
+
+    Raises:
+        UserError: the data are others than those it was begun with, or no checkpoint is whole.
+    """
+    check_data(experiment, run)
+    checkpoints = Checkpoints(
+        run.checkpoints,
+        experiment.state(),
+        keep=experiment.config.training.keep_checkpoints,
+        chief=is_chief(experiment.strategy),
+        warn=warn,
+    )
+    try:
+        return checkpoints, checkpoints.restore_latest() or 0
+    except CheckpointError as error:
+        raise UserError(str(error)) from error
+
+
+def describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
+    """Writes what everything downstream needs to know of the run that goes on from `start`.
+
+    What was recorded of later steps is taken away: they come again.
+    """
     manifest = experiment.manifest()
     if before := earlier_settings(run.read_manifest() or {}, start):
         manifest["settings_before"] = before
@@ -145,6 +155,8 @@ def _describe(experiment: Experiment, run: Run, record: Run, start: int) -> None
     if bad := experiment.source.bad_files:
         listed = "".join(f"{name}: {reason}\n" for name, reason in bad.items())
         write_atomically(record.directory / "bad_files.txt", listed)
+    truncate_metrics(record.metrics, start)
+    truncate_events(record.logs, start)
 
 
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:

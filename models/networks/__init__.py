@@ -8,6 +8,7 @@ types are what a configuration may set. Both end in the `network` of their
 
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
 from ganapp.models.networks.dcgan import dcgan_discriminator, dcgan_generator
+from ganapp.models.networks.keras_file import keras_file_discriminator, keras_file_generator
 from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 from ganapp.models.networks.multi_scale import multi_scale_discriminator, multi_scale_generator
 from ganapp.models.networks.recurrent import recurrent_generator
@@ -19,6 +20,7 @@ GENERATORS = {
     "resnet": resnet_generator,
     "recurrent": recurrent_generator,
     "multi_scale": multi_scale_generator,
+    "keras": keras_file_generator,
 }
 DISCRIMINATORS = {
     "mlp": mlp_discriminator,
@@ -26,4 +28,5 @@ DISCRIMINATORS = {
     "resnet": resnet_discriminator,
     "autoencoder": autoencoder_discriminator,
     "multi_scale": multi_scale_discriminator,
+    "keras": keras_file_discriminator,
 }

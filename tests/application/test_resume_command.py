@@ -6,10 +6,11 @@ import types
 import pytest
 from run_case import RING
 
-from ganapp.commands.resume import about_ended_schedules, earlier_lengths, resumed_config
+from ganapp.commands.resume import about_ended_schedules, resumed_config
 from ganapp.config.loading import as_toml, load_config
 from ganapp.errors import UserError
 from ganapp.runner.experiment import versions
+from ganapp.runner.saved_runs import earlier_lengths
 from ganapp.runner.training import about_changed_libraries, earlier_settings
 from ganapp.runs import Run
 from ganapp.training.kernels import kernels

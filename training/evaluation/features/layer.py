@@ -157,11 +157,12 @@ def network_bytes(network: keras.Model) -> bytes:
         return path.read_bytes()
 
 
-def network_from(content: bytes) -> keras.Model:
-    """The frozen network in the content of a `.keras` file."""
+def network_from(content: bytes, *, frozen: bool = True) -> keras.Model:
+    """The network in the content of a `.keras` file; nothing of a frozen one is trained."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
         path.write_bytes(content)
         network = keras.models.load_model(path, compile=False, safe_mode=True)
-    network.trainable = False
+    if frozen:
+        network.trainable = False
     return network
