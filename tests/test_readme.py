@@ -45,20 +45,23 @@ def test_the_python_example_trains_and_generates(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_blocks_of_the_python_document_run_one_after_the_other():
-    """Each `fit` is one step, run eagerly."""
+def test_the_blocks_of_the_python_document_run_one_after_the_other(tmp_path, monkeypatch):
+    """Each `fit` is one step, run eagerly; that of a run is an epoch."""
+    monkeypatch.chdir(tmp_path)
     names = {}
     for code in re.findall(
         r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text("utf-8"), re.DOTALL
     ):
         code = re.sub(r"(\.compile\(.*)\)$", r"\1, run_eagerly=True)", code, flags=re.MULTILINE)
         code = re.sub(r", epochs=\d+, steps_per_epoch=\d+", ", steps_per_epoch=1, verbose=0", code)
+        code = code.replace("epochs=20, callbacks", "epochs=1, verbose=0, callbacks")
         exec(code, names)
     np.testing.assert_array_equal(names["samples"], names["same"])
     assert names["sevens"].shape == (16, 8, 8, 1)
     assert names["following"].shape == (100, 16, 16, 1)
     assert names["of_each"].shape == (10, 8, 8, 1)
     assert names["found"].shape == (5, 16)
+    assert (tmp_path / "runs" / "mine" / "checkpoints").is_dir()
 
 
 def test_the_objective_of_the_example_is_one():
