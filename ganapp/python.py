@@ -28,7 +28,7 @@ from ganapp.config.loading import (
 )
 from ganapp.config.presets import Tables
 from ganapp.config.schema import Config, DataConfig
-from ganapp.config.script import KEPT, tables_of_gan
+from ganapp.runner.script import KEPT, tables_of_gan
 from ganapp.errors import UserError, as_user_errors
 from ganapp.models.gan import GAN
 from ganapp.models.tensors import EXAMPLE, LABEL

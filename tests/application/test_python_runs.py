@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from evaluation_cases import digits
+from run_case import DIGITS
 from run_case import ganapp as command
 
 import ganapp
@@ -144,6 +145,32 @@ def test_the_command_line_works_on_it_also_elsewhere(finished_run, tmp_path):
     said = command("resume", moved)
     assert said.code == 2
     assert "is trained by a script: run that again" in said.errors
+
+
+def test_the_command_line_trains_networks_from_files(tmp_path):
+    gan = own_gan()
+    files = {"generator": tmp_path / "g.keras", "discriminator": tmp_path / "d.keras"}
+    own = []
+    for name, file in files.items():
+        getattr(gan, name).save(file)
+        own += ["--set", f"{name}.network=keras", "--set", f"{name}.file={file}"]
+        own += ["--set", f"{name}.condition=own"]
+    (tmp_path / "digits.toml").write_text(DIGITS)
+    settings = [
+        "generator.prior.name=normal",
+        "training.epochs=1",
+        "objective.discriminator_steps=1",
+    ]
+    own += [word for each in settings for word in ("--set", each)]
+    said = command("train", tmp_path / "digits.toml", "--run", tmp_path / "run", *own)
+    assert said.code == 0, said.errors
+    for file in files.values():  # the run has its own
+        file.unlink()
+    said = command("sample", tmp_path / "run", "--out", tmp_path / "x.npz", "--class", "2")
+    assert said.code == 0, said.errors
+    said = command("train", tmp_path / "digits.toml", *own, "--dry-run")
+    assert said.code == 2
+    assert "must be a `.keras` file that exists" in said.errors
 
 
 def test_it_is_exported(finished_run):

@@ -51,7 +51,7 @@ def bundle(generator, prior):
 )
 def test_families(tmp_path, here, family, options, formats):
     """And `mlp` with its priors below."""
-    assert {*GENERATORS} == {"dcgan", "mlp", "multi_scale", "recurrent", "resnet"}
+    assert GENERATORS.keys() - {"keras"} == {"dcgan", "mlp", "multi_scale", "recurrent", "resnet"}
     keras.utils.set_random_seed(0)
     generator = GENERATORS[family]({"z": (4,)}, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies

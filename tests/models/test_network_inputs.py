@@ -53,7 +53,7 @@ def check_every_input_matters(network, shapes, takes, gives):
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 1), (3, 7, 5, 2)], ids=["image", "clip"])
-@pytest.mark.parametrize("family", sorted(GENERATORS))
+@pytest.mark.parametrize("family", sorted(GENERATORS.keys() - {"keras"}))
 def test_generators(family, shape):
     keras.utils.set_random_seed(0)
     generator = GENERATORS[family](INPUTS, shape, **SMALL[family])
@@ -63,7 +63,7 @@ def test_generators(family, shape):
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 1), (3, 7, 5, 2)], ids=["image", "clip"])
-@pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
+@pytest.mark.parametrize("family", sorted(DISCRIMINATORS.keys() - {"keras"}))
 def test_discriminators(family, shape):
     keras.utils.set_random_seed(0)
     shapes = INPUTS | {"x": shape}
@@ -75,7 +75,7 @@ def test_discriminators(family, shape):
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 1), (3, 7, 5, 2)], ids=["image", "clip"])
-@pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
+@pytest.mark.parametrize("family", sorted(DISCRIMINATORS.keys() - {"keras"}))
 def test_discriminators_of_pairs(family, shape):
     """Latents become as many maps as an image has channels, whatever their size."""
     keras.utils.set_random_seed(0)
