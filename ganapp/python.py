@@ -28,7 +28,6 @@ from ganapp.config.loading import (
 )
 from ganapp.config.presets import Tables
 from ganapp.config.schema import Config, DataConfig
-from ganapp.runner.script import KEPT, tables_of_gan
 from ganapp.errors import UserError, as_user_errors
 from ganapp.models.gan import GAN
 from ganapp.models.tensors import EXAMPLE, LABEL
@@ -42,6 +41,7 @@ from ganapp.runner.experiment import (
     stored_data_of,
 )
 from ganapp.runner.saved_runs import earlier_lengths, open_generator
+from ganapp.runner.script import KEPT, tables_of_gan
 from ganapp.runner.training import describe, recorders, restored, run_to_end, show_plan
 from ganapp.runs import Json, check_free, claim_run, next_directory, open_run
 from ganapp.runs import Run as Files

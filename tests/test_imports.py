@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("models", "training", "export", "ganapp")
-# What a room may import of the others. `ganapp` is below: only runner, verbs and `python.py` compose.
+# What a room may import of the others. `ganapp` is below: only runner, verbs, `python.py` compose.
 ALLOWED = {"models": set(), "training": set(), "export": set()}
 # What the rooms above share: named tensors with the one place that calls a network, the critic that
 # terms are given, and the global batch. These three know TensorFlow, Keras and each other only.
