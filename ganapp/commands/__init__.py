@@ -20,6 +20,7 @@ from ganapp.commands import (
     sample,
     serve,
     show,
+    sweep,
     train,
     verify,
 )
@@ -29,6 +30,7 @@ VERBS = {
     "data": data.data,
     "train": train.train,
     "resume": resume.resume,
+    "sweep": sweep.sweep,
     "sample": sample.sample,
     "predict": predict.predict,
     "invert": invert.invert,

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("PRESET_OR_TOML", "--run", "--set", "--dry-run"),
     "data": ("DATA", "--size", "--set", "--png", "--json"),
     "resume": ("RUN", "--config", "--set"),
+    "sweep": ("PRESET_OR_TOML", "--over", "--seeds", "--run", "--set", "--jobs", "--dry-run"),
     "sample": ("RUN", "--out", "--count", "--seed", "--truncation", "--between", "--checkpoint"),
     "predict": ("RUN", "CLIPS", "--frames", "--out", "--draws", "--seed", "--checkpoint"),
     "encode": (
