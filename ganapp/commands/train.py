@@ -12,7 +12,7 @@ import typer
 from ganapp.commands.options import SetOption
 from ganapp.config.presets import Tables, config_path, read_toml
 from ganapp.errors import UserError, as_user_errors
-from ganapp.runs import Run, check_free, claim_next, claim_run, next_directory
+from ganapp.runs import Run, check_free, claim_next, claim_run, next_directory, open_run
 from ganapp.screen import console, say, start_tensorflow
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ def train(
     run: Annotated[
         Path | None, typer.Option(help="Run directory [default: runs/<preset>-<NNNN>].")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="A run whose networks this one begins with, where they fit.",
+        ),
+    ] = None,
     overrides: SetOption = None,
     dry_run: Annotated[
         bool,
@@ -57,6 +65,7 @@ def train(
         read_toml(config_path(preset))
     elif data is None:
         raise UserError("`train` takes a preset, a TOML file or --data.")
+    other = None if start is None else open_run(start)
     start_tensorflow()
     from ganapp.config.loading import as_toml
     from ganapp.runner import training
@@ -64,12 +73,18 @@ def train(
     from ganapp.training.distribution import is_chief
 
     config, name = new_config(preset, _data_table(data, size), overrides or [])
-    experiment = compose(config)
+    experiment, begun = compose(config), []
+    if other is not None:
+        from ganapp.runner.fine_tuning import start_from
+
+        experiment, begun = start_from(experiment, other)
     planned = run or next_directory(FOLDER, name)
     chief = is_chief(experiment.strategy)
     if chief:
         check_free(planned)
     training.show_plan(experiment, planned)
+    for sentence in begun:
+        say(f"- {sentence}", style="dim")
     if dry_run:
         with console.status("Timing a few steps..."):
             seconds, steps = training.training_seconds(experiment)

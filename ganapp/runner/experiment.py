@@ -75,6 +75,7 @@ class Experiment:
         data: what the networks were made for. Of a run that goes on or is evaluated it is what the
             run has kept, whatever the source holds now.
         lengths: total steps that the run had before it was made longer, the first one first.
+        started_from: the run whose networks this one began with, and the step; `None` for its own.
     """
 
     config: Config
@@ -84,6 +85,7 @@ class Experiment:
     steps_per_epoch: int
     data: StoredData
     lengths: tuple[int, ...] = ()
+    started_from: Json | None = None
 
     @property
     def epochs(self) -> int:

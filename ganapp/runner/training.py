@@ -106,7 +106,8 @@ def _train_levels(experiment: Experiment, run: Run) -> int:
 def _train_the_rest(experiment: Experiment, run: Run) -> int:
     chief = is_chief(experiment.strategy)
     checkpoints, start = restored(experiment, run)
-    if experiment.config.levels and not list_steps(run.checkpoints):
+    given = experiment.config.levels or experiment.started_from  # networks not made of the seed
+    if given and not list_steps(run.checkpoints):
         checkpoints.save(0)
     # The other workers go through the same motions in a folder of their own.
     with contextlib.nullcontext() if chief else tempfile.TemporaryDirectory() as scratch:
@@ -145,8 +146,11 @@ def describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
     What was recorded of later steps is taken away: they come again.
     """
     manifest = experiment.manifest()
-    if before := earlier_settings(run.read_manifest() or {}, start):
+    earlier = run.read_manifest() or {}
+    if before := earlier_settings(earlier, start):
         manifest["settings_before"] = before
+    if started := experiment.started_from or earlier.get("started_from"):
+        manifest["started_from"] = started
     # Longer, or with its data in another place: before the manifest, which is compared with it.
     if record.config.exists() and load_saved(record.config) != experiment.config:
         write_atomically(record.config, as_toml(experiment.config))
