@@ -159,7 +159,7 @@ def test_the_command_line_trains_networks_from_files(tmp_path):
     settings = [
         "generator.prior.name=normal",
         "training.epochs=1",
-        "objective.discriminator_steps=1",
+        "objective.constraint.name=none",
     ]
     own += [word for each in settings for word in ("--set", each)]
     said = command("train", tmp_path / "digits.toml", "--run", tmp_path / "run", *own)
