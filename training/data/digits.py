@@ -196,8 +196,8 @@ def redrawn_places(
     """The places of `ganapp.training.data.motion.redrawn` at times 0 to `frames - 1`.
 
     Args:
-        starts, velocities: `(..., 2)`, and so is what else is one of each motion.
-        speeds: `(..., 2, bounces)`.
+        starts, velocities: of each motion along each axis, `(..., 2)`.
+        speeds: after the first wall, the second and so on, `(..., 2, bounces)`.
 
     Returns:
         float32 `(..., 2, frames)`.

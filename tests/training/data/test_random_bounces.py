@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ganapp.training.data import SOURCES
 from ganapp.training.data.digits import redrawn_places
-from ganapp.training.data.motion import RandomBouncingLaw, most_bounces, redrawn
+from ganapp.training.data.motion import BouncingLaw, RandomBouncingLaw, most_bounces, redrawn
 from ganapp.training.evaluation.metrics.conditional_energy import energy_scores
 from ganapp.training.evaluation.rollouts import (
     BEST,
@@ -203,6 +203,10 @@ def test_mirrors_stay_as_they_were():
     assert corners[0, 0].numpy().tolist() == [
         *([5, 4], [6, 4], [5, 4], [5, 4], [4, 4], [4, 4]),
         *([3, 3], [2, 3], [2, 3], [1, 3], [1, 3], [0, 3]),
+    ]
+    law = BouncingLaw(room=5, slowest=SLOWEST, fastest=FASTEST, frames=6)
+    assert law.future_places(np.array([[[2, 2], [3, 2], [4, 3]]]), 3, seed=5).tolist() == [
+        [[[5, 4], [4, 5], [2, 5]], [[5, 3], [3, 4], [2, 4]], [[4, 3], [5, 3], [4, 3]]]
     ]
     named = SOURCES["moving_digits"](frames=12, size=14, bounce="mirror")
     clips = source.training_examples(5)[0]
