@@ -95,7 +95,7 @@ def predict(
         _show(figures)
         say(
             f"{len(found):,} clips, moving pixels only, the mean error over all of them; higher is "
-            "better, but for the energy score.",
+            "better, but for the energy score, which is of whole frames.",
             style="dim",
         )
     if source is not None and source.random_futures:

@@ -45,7 +45,7 @@ def _rollout(experiment: Experiment) -> tuple[list[Json], Pictures]:
     title = (
         f" of frames after {past_frames(experiment.spec)} others of held-out clips, each made of "
         f"those before it ({DRAWS} draws of each clip), in the pixels that move, by the step of "
-        "the prediction; higher is better, but for the energy score."
+        "the prediction; higher is better, but for the energy score, which is of whole frames."
     )
     pictures = {"Clips predicted frame by frame": ("rollout", picture)}
     note = RANDOM_FUTURES if source.clips.random_futures else ""
