@@ -2,13 +2,18 @@
 
     python -m benchmarks.video                       # every case, seed 0
     python -m benchmarks.video --case "L2" --steps 500
+    python -m benchmarks.video --case "random bounces" --case "random bounces, L2 of weight 1"
 
 All cases are of the preset `video-digits` with narrower networks, trained for as many steps, and
 judged on 200 held-out clips: four frames are known, six are predicted, each from those before it.
 "Single scale" has as many parameters in its one stack as three scales together.
+
+Of clips with random bounces eight futures are drawn of each, of other noise in every step: their
+energy score stands beside that of their mean and of the law.
 """
 
 import argparse
+import dataclasses
 import os
 import time
 
@@ -26,12 +31,15 @@ with quiet_stderr():
     from ganapp.training.evaluation.rollouts import (
         BEST,
         COPY,
+        ENERGY,
         LAW,
+        MEAN,
         PREDICTION,
         PSNR,
         SHARPNESS,
         SSIM,
         VELOCITY,
+        Figures,
     )
 
 PRESET, FOLDER = "video-digits", "runs/video"
@@ -39,47 +47,102 @@ SMALL_ADVERSARY = ["discriminator.scales=1", "discriminator.channels=[4]"]
 GDL = ["objective.adversarial_weight=0.0", *SMALL_ADVERSARY]
 L2 = [*GDL, "objective.terms.gradient_difference.weight=0.0"]
 SINGLE = ["generator.scales=1", "generator.channels=[29, 57, 29]"]
-CASES = {
-    "L2": L2,
-    "L2 + GDL": GDL,
-    "L2 + GDL + adversarial": [],
-    "L2 + GDL + adversarial, single scale": SINGLE,
-    "L2 + GDL + adversarial + mismatched pairs": [
-        "objective.terms.mismatched_pairs={relative = true}"
-    ],
-}
-FIGURES = (PSNR, SHARPNESS, SSIM)
+RANDOM = ["data.bounce=random"]
+WEAK_L2 = [
+    "objective.terms.reconstruction.weight=1.0",
+    "objective.terms.gradient_difference.weight=0.2",
+]
 REFERENCES = (COPY, VELOCITY, BEST, LAW)
 
 
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Cases of the same data, and what is printed of them.
+
+    Args:
+        cases: settings by name.
+        figures: a table for each.
+        draws: futures of each clip.
+        predictors: of every case, one row each; the first goes by the name of the case.
+    """
+
+    cases: dict[str, list[str]]
+    figures: tuple[str, ...]
+    draws: int
+    predictors: tuple[str, ...]
+
+
+GROUPS = (
+    Group(
+        cases={
+            "L2": L2,
+            "L2 + GDL": GDL,
+            "L2 + GDL + adversarial": [],
+            "L2 + GDL + adversarial, single scale": SINGLE,
+            "L2 + GDL + adversarial + mismatched pairs": [
+                "objective.terms.mismatched_pairs={relative = true}"
+            ],
+        },
+        figures=(PSNR, SHARPNESS, SSIM),
+        draws=1,
+        predictors=(PREDICTION,),
+    ),
+    Group(
+        cases={
+            "random bounces": RANDOM,
+            "random bounces, L2 of weight 1": [*RANDOM, *WEAK_L2],
+        },
+        figures=(ENERGY, PSNR, SHARPNESS),
+        draws=8,
+        predictors=(PREDICTION, MEAN),
+    ),
+)
+CASES = [case for group in GROUPS for case in group.cases]
+
+
 def main() -> None:
-    """Prints a table for each figure."""
+    """Prints a table for each figure of each group of cases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", action="append", choices=CASES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=1500)
     arguments = parser.parse_args()
-    found, sizes = {}, {}
-    for case in arguments.case or CASES:
-        began = time.perf_counter()
-        experiment = _train(CASES[case], arguments.steps, arguments.seed)
-        seconds = time.perf_counter() - began
-        figures, picture = judge_rollout(experiment, experiment.source)
-        os.makedirs(FOLDER, exist_ok=True)
-        picture.save(f"{FOLDER}/{case.replace(' ', '-').replace(',', '')}.png")
-        sizes[case] = [f"{experiment.gan.generator.count_params():,}", f"{seconds:.0f}"]
-        found[case] = {name: figures[name][PREDICTION] for name in FIGURES}
-        found |= {name: {key: figures[key][name] for key in FIGURES} for name in REFERENCES}
-        print(case, *sizes[case], found[case], flush=True)
-    order = [*sizes, *REFERENCES]
-    for name in FIGURES:
-        steps = len(found[order[0]][name])
-        head = [name, "parameters", "seconds", *(f"+{step + 1}" for step in range(steps))]
+    os.makedirs(FOLDER, exist_ok=True)
+    for group in GROUPS:
+        found, sizes = {}, {}
+        for case in (case for case in group.cases if case in (arguments.case or CASES)):
+            began = time.perf_counter()
+            experiment = _train(group.cases[case], arguments.steps, arguments.seed)
+            seconds = time.perf_counter() - began
+            figures, picture = judge_rollout(experiment, experiment.source, draws=group.draws)
+            picture.save(f"{FOLDER}/{case.replace(' ', '-').replace(',', '')}.png")
+            sizes[case] = [f"{experiment.gan.generator.count_params():,}", f"{seconds:.0f}"]
+            found[case] = figures
+            print(case, *sizes[case], flush=True)
+        if found:
+            print(tables(group, found, sizes), flush=True)
+
+
+def tables(group: Group, found: dict[str, Figures], sizes: dict[str, list[str]]) -> str:
+    """A table for each figure of a group, by the step of the prediction.
+
+    Args:
+        found: figures by case.
+        sizes: parameters and seconds by case.
+    """
+    parts = []
+    for name in group.figures:
         rows = [
-            [case, *sizes.get(case, ["-", "-"]), *(f"{each:.2f}" for each in found[case][name])]
-            for case in order
+            [case if who == PREDICTION else f"{case}: {who}", *sizes[case], *figures[name][who]]
+            for case, figures in found.items()
+            for who in group.predictors
         ]
-        print(f"\n{markdown([head, *rows])}", flush=True)
+        references = next(iter(found.values()))[name]  # the same clips in every case
+        rows += [[who, "-", "-", *references[who]] for who in REFERENCES]
+        steps = [f"+{step + 1}" for step in range(len(rows[0]) - 3)]
+        lines = [[*row[:3], *(f"{value:.2f}" for value in row[3:])] for row in rows]
+        parts.append(markdown([[name, "parameters", "seconds", *steps], *lines]))
+    return "\n\n".join(["", *parts])
 
 
 def _train(settings: list[str], steps: int, seed: int):

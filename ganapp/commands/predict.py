@@ -65,7 +65,13 @@ def predict(
             raise UserError(f"`{option}` must lie between 1 and {MOST}. Received: {value}")
     check_seed(seed)
     start_tensorflow()
-    from ganapp.runner.rollout import check_predicts, figures_of, past_frames, predict_clips
+    from ganapp.runner.rollout import (
+        RANDOM_FUTURES,
+        check_predicts,
+        figures_of,
+        past_frames,
+        predict_clips,
+    )
     from ganapp.runner.saved_runs import open_generator
     from ganapp.training.files import write_atomically
 
@@ -89,9 +95,11 @@ def predict(
         _show(figures)
         say(
             f"{len(found):,} clips, moving pixels only, the mean error over all of them; higher is "
-            "better, but for the energy score.",
+            "better, but for the energy score, which is of whole frames.",
             style="dim",
         )
+    if source is not None and source.random_futures:
+        say(RANDOM_FUTURES + (" `--draws 8` prints it." if draws == 1 else ""))
     many = "1 future" if draws == 1 else f"{draws} futures"
     say(
         f"{path}: {many} of {steps} frames after {past} for {len(found):,} clips, by the generator "

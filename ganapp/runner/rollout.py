@@ -16,6 +16,8 @@ from ganapp.training.data import DataSpec, Source
 from ganapp.training.data.video import stacked
 from ganapp.training.evaluation.rollout_pictures import rollout_sheet
 from ganapp.training.evaluation.rollouts import (
+    ENERGY,
+    LAW,
     MEAN,
     PREDICTION,
     Figures,
@@ -27,6 +29,11 @@ from ganapp.training.evaluation.rollouts import (
 AT_ONCE = 256  # clips
 FUTURES = 200  # from the law, of which its best mean is made
 JUDGED, SHOWN = 200, 6  # clips
+RANDOM_FUTURES = (
+    "What happens at the edges is drawn by lot, so no single prediction can be right. The energy "
+    f"score judges several draws together, lower is better: {LAW!r} is the least that is to be "
+    "had on average, and whatever always says the same stays above it."
+)
 
 
 def past_frames(spec: DataSpec) -> int:
@@ -111,16 +118,17 @@ def rounded(levels: np.ndarray) -> np.ndarray:
     return np.round(levels).clip(0, 255).astype(np.uint8)
 
 
-def rollout_tables(figures: Figures, title: str = "") -> list[Json]:
+def rollout_tables(figures: Figures, title: str = "", note: str = "") -> list[Json]:
     """A further table of the report for each figure: all predictors, by the prediction's step.
 
     Args:
         title: what stands behind the name of a figure.
+        note: a further sentence behind the energy score's.
     """
     return [
         {
             "key": f"rollout/{name}",
-            "title": f"{name}{title}",
+            "title": f"{name}{title}{f' {note}' if note and name == ENERGY else ''}",
             "columns": [f"+{step + 1}" for step in range(len(next(iter(found.values()))))],
             "rows": [
                 {"name": who, "values": [x if np.isfinite(x) else None for x in values]}

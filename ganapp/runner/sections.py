@@ -9,7 +9,7 @@ import PIL.Image
 from ganapp.models.tensors import LABEL
 from ganapp.runner.experiment import Experiment
 from ganapp.runner.pyramids import coarse_gaps
-from ganapp.runner.rollout import judge_rollout, past_frames, rollout_tables
+from ganapp.runner.rollout import RANDOM_FUTURES, judge_rollout, past_frames, rollout_tables
 from ganapp.runner.saved_runs import samples_from
 from ganapp.runs import Json
 from ganapp.training.data.features import FeatureSource
@@ -45,10 +45,11 @@ def _rollout(experiment: Experiment) -> tuple[list[Json], Pictures]:
     title = (
         f" of frames after {past_frames(experiment.spec)} others of held-out clips, each made of "
         f"those before it ({DRAWS} draws of each clip), in the pixels that move, by the step of "
-        "the prediction; higher is better, but for the energy score."
+        "the prediction; higher is better, but for the energy score, which is of whole frames."
     )
     pictures = {"Clips predicted frame by frame": ("rollout", picture)}
-    return rollout_tables(figures or {}, title), pictures
+    note = RANDOM_FUTURES if source.clips.random_futures else ""
+    return rollout_tables(figures or {}, title, note), pictures
 
 
 def _reconstructions(experiment: Experiment) -> tuple[list[Json], Pictures]:

@@ -16,6 +16,7 @@ source = "moving_digits"
 frames = 6
 size = 14
 past = 3
+bounce = "random"
 [generator]
 network = "multi_scale"
 residual = "frames"
@@ -60,7 +61,19 @@ def test_the_report_has_figures_by_step(run):
     for words in ("PSNR (dB) of frames", "| +1 | +2 | +3 |", "constant velocity"):
         assert words in text
     tables = {each["key"]: each for each in json.loads((run / "report.json").read_text())["tables"]}
-    assert "rollout/energy score" in tables
+    energy = tables["rollout/energy score"]
+    assert "drawn by lot, so no single prediction can be right" in energy["title"]
+    assert "drawn by lot" not in tables["rollout/PSNR (dB)"]["title"]
+    assert [row["name"] for row in energy["rows"]] == [
+        "prediction",
+        "mean of its draws",
+        "last frame",
+        "constant velocity",
+        "best possible mean",
+        "draw from the law",
+    ]
+    last = [row["values"][-1] for row in energy["rows"]]
+    assert last[-1] == min(last)
     assert "best possible mean" in [row["name"] for row in tables["rollout/PSNR (dB)"]["rows"]]
     with PIL.Image.open(run / "pictures" / "rollout.png") as picture:
         assert min(picture.size) > 300
@@ -71,7 +84,11 @@ def test_held_out_clips_with_the_floor(run, tmp_path):
     assert said.code == 0, said.errors
     for words in ("SSIM", "draw from the law", "mean of its draws", "2 futures of 3 frames"):
         assert words in said.output
-    clips = SOURCES["moving_digits"](frames=6, size=14).held_out_examples(200)[0]
+    text = " ".join(said.output.split())
+    assert "no single prediction can be right" in text
+    assert "`--draws 8`" not in text
+    source = SOURCES["moving_digits"](frames=6, size=14, bounce="random")
+    clips = source.held_out_examples(200)[0]
     with np.load(tmp_path / "x.npz") as file:
         np.testing.assert_array_equal(np.concatenate([file["past"], file["truth"]], 1), clips)
         made = file["predictions"]
@@ -94,6 +111,7 @@ def test_clips_of_a_file_and_a_folder(run, tmp_path):
         assert said.code == 0, said.errors
         assert "constant velocity" in said.output
         assert "law" not in said.output
+        assert "drawn by lot" not in said.output  # where these clips come from is not known
         assert " +2" not in said.output  # one true frame is known
         with np.load(out) as file:
             found.append(file["predictions"])

@@ -5,17 +5,23 @@ References: Metz et al., 2016, arXiv:1611.02163 (stacked MNIST), and the protoco
 scikit-learn's 8x8 digits.
 """
 
+import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal
 
 import annotated_types
 import numpy as np
 import tensorflow as tf
 
 from ganapp.training.data.cache import CacheDir
-from ganapp.training.data.motion import BouncingLaw
+from ganapp.training.data.motion import (
+    BouncingLaw,
+    MotionLaw,
+    RandomBouncingLaw,
+    most_bounces,
+)
 from ganapp.training.data.source import HELD_OUT_VIEW, ArraySource, DrawnSource, keys
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.video import NextFrames, Whole, next_frames
@@ -151,18 +157,123 @@ stacked_digits.reference = (
 )
 
 
+def _places_between_mirrors(
+    starts: tf.Tensor, seed: tf.Tensor, frames: int, room: float
+) -> tf.Tensor:
+    """Places of the law `BouncingLaw`; all directions are alike, and all speeds.
+
+    Args:
+        starts: `(n, digits, 2)`, 0 to `room`.
+        seed: of the velocities.
+
+    Returns:
+        float32 `(n, digits, frames, 2)`.
+    """
+    turn, pace = tf.unstack(tf.random.stateless_uniform(starts.shape, seed), axis=-1)
+    speed = SLOWEST + (FASTEST - SLOWEST) * pace
+    velocity = tf.stack([tf.sin(2 * np.pi * turn), tf.cos(2 * np.pi * turn)], axis=-1)
+    velocity = (speed[..., None] * velocity)[:, :, None]
+    time = tf.range(frames, dtype=tf.float32)[:, None]
+    # A mirror at both ends: there and back is a period of twice the room.
+    return _mirrored(starts[:, :, None] + velocity * time, room)
+
+
+def _places_between_random_walls(
+    starts: tf.Tensor, seed: tf.Tensor, frames: int, room: float
+) -> tf.Tensor:
+    """Places of the law `RandomBouncingLaw`, as `_places_between_mirrors`."""
+    most = most_bounces(room, FASTEST, frames - 1)
+    drawn = tf.random.stateless_uniform((*starts.shape, 2 + most), seed)
+    sign = tf.where(drawn[..., 0] < 0.5, -1.0, 1.0)
+    velocities = sign * SLOWEST * (FASTEST / SLOWEST) ** drawn[..., 1]
+    speeds = SLOWEST + (FASTEST - SLOWEST) * drawn[..., 2:]
+    return tf.linalg.matrix_transpose(redrawn_places(starts, velocities, speeds, frames, room))
+
+
+def redrawn_places(
+    starts: tf.Tensor, velocities: tf.Tensor, speeds: tf.Tensor, frames: int, room: float
+) -> tf.Tensor:
+    """The places of `ganapp.training.data.motion.redrawn` at times 0 to `frames - 1`.
+
+    Args:
+        starts, velocities: of each motion along each axis, `(..., 2)`.
+        speeds: after the first wall, the second and so on, `(..., 2, bounces)`.
+
+    Returns:
+        float32 `(..., 2, frames)`.
+    """
+    up = velocities > 0
+    start = tf.where(up, starts, room - starts)[..., None]
+    paces = tf.concat([tf.abs(velocities)[..., None], speeds], axis=-1)
+    ways = tf.concat([room - start, tf.fill(speeds[..., :-1].shape, room)], axis=-1)
+    hits = tf.cumsum(ways / paces[..., :-1], axis=-1)
+    times = tf.range(frames, dtype=tf.float32)
+    times = tf.broadcast_to(times, (*starts.shape, frames))
+    bounces = tf.searchsorted(hits, times, side="right")
+    begun = tf.concat([tf.zeros_like(start), hits], axis=-1)
+    since, pace = (
+        tf.gather(each, bounces, batch_dims=len(starts.shape)) for each in (begun, paces)
+    )
+    since = times - since
+    walls = room * tf.cast(bounces, tf.float32)
+    places = _mirrored(tf.where(bounces > 0, walls, start) + pace * since, room)
+    return tf.where(up[..., None], places, room - places)
+
+
+def _mirrored(places: tf.Tensor, room: float) -> tf.Tensor:
+    return room - tf.abs(tf.math.floormod(places, 2 * room) - room)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounce:
+    """What happens at a wall.
+
+    Args:
+        law: of the places, which says what may follow some of them.
+        places: draws them.
+        words: for it in the description of the data.
+        random: whether it is drawn by lot.
+    """
+
+    law: type[MotionLaw]
+    places: Callable[[tf.Tensor, tf.Tensor, int, float], tf.Tensor]
+    words: str
+    random: bool
+
+
+BOUNCES = {
+    "mirror": Bounce(BouncingLaw, _places_between_mirrors, "bounce", random=False),
+    "random": Bounce(
+        RandomBouncingLaw,
+        _places_between_random_walls,
+        "bounce, each time with another speed",
+        random=True,
+    ),
+}
+
+
 class MovingSource(DrawnSource):
     """Small images that move and bounce, drawn on the fly from (seed, step).
 
     `count` grey square images in a clip of `frames` of height and width `size`. Each starts
-    anywhere, moves in any direction at half a pixel to two pixels a frame, and turns back where it
-    would leave the picture; where two overlap, the brighter pixel is seen.
+    anywhere, moves straight as the law of its `bounce` has it, at half a pixel to two pixels a
+    frame (of each axis where bounces are random), and turns back where it would leave the picture;
+    where two overlap, the brighter pixel is seen.
     """
 
     def __init__(
-        self, name: str, images: ArraySource, *, frames: int, size: int, count: int
+        self,
+        name: str,
+        images: ArraySource,
+        *,
+        frames: int,
+        size: int,
+        count: int,
+        bounce: str = "mirror",
     ) -> None:
         self._frames, self._size, self._count = frames, size, count
+        self._bounce = BOUNCES[bounce]
+        self.random_futures = self._bounce.random
         with tf.device("CPU:0"):
             self._train, self._held_out = tf.constant(images.train), tf.constant(images.held_out)
         self._side = images.spec.shape[0]
@@ -172,7 +283,7 @@ class MovingSource(DrawnSource):
             shape=(frames, size, size, 1),
             examples=None,
             held_out=CLIPS,
-            description=f"Clips of {count} handwritten digits that move and bounce.",
+            description=f"Clips of {count} handwritten digits that move and {self._bounce.words}.",
             licence=images.spec.licence,
         )
 
@@ -185,7 +296,7 @@ class MovingSource(DrawnSource):
         chosen, corners = self._motion(
             self.spec.held_out, tf.constant([HELD_OUT_VIEW, 0], tf.int64), len(self._held_out)
         )
-        law = BouncingLaw(self._size - self._side, SLOWEST, FASTEST, self._frames)
+        law = self._bounce.law(self._size - self._side, SLOWEST, FASTEST, self._frames)
         seen = corners.numpy()[:count, :, :past]
 
         def clips() -> Iterator[np.ndarray]:
@@ -205,14 +316,8 @@ class MovingSource(DrawnSource):
             shape, of_images, minval=0, maxval=images, dtype=tf.int32
         )
         room = float(self._size - self._side)
-        starts = room * tf.random.stateless_uniform((*shape, 1, 2), of_starts)
-        turn, pace = tf.unstack(tf.random.stateless_uniform((*shape, 2), of_moves), axis=-1)
-        speed = SLOWEST + (FASTEST - SLOWEST) * pace
-        velocity = tf.stack([tf.sin(2 * np.pi * turn), tf.cos(2 * np.pi * turn)], axis=-1)
-        velocity = (speed[..., None] * velocity)[:, :, None]
-        time = tf.range(self._frames, dtype=tf.float32)[:, None]
-        # A mirror at both ends: there and back is a period of twice the room.
-        places = room - tf.abs(tf.math.floormod(starts + velocity * time, 2 * room) - room)
+        starts = room * tf.random.stateless_uniform((*shape, 2), of_starts)
+        places = self._bounce.places(starts, of_moves, self._frames, room)
         return chosen, tf.cast(tf.round(places), tf.int32)
 
     def _render(self, images: tf.Tensor, corners: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
@@ -235,6 +340,7 @@ def moving_digits(
     size: Side = 20,
     digits: Several = 2,
     past: Whole = 0,
+    bounce: Literal[*BOUNCES] = "mirror",
     cache_dir: CacheDir = "",
 ) -> MovingSource | NextFrames:
     """Clips of scikit-learn's 8x8 digits that move straight and bounce off the edges.
@@ -245,10 +351,14 @@ def moving_digits(
         digits: in a clip.
         past: 0 for whole clips as examples; else a frame of each, with so many frames before it as
             its observation `frames`, stacked along the channels.
+        bounce: what happens at an edge: "mirror", or "random" for another speed away from it, of
+            half a pixel to two pixels a frame, which nothing that was seen tells.
         cache_dir: without effect, as for `digits`.
     """
     images = digit_images(cache_dir=cache_dir)
-    clips = MovingSource("moving_digits", images, frames=frames, size=size, count=digits)
+    clips = MovingSource(
+        "moving_digits", images, frames=frames, size=size, count=digits, bounce=bounce
+    )
     return next_frames(clips, past)
 
 

@@ -1,16 +1,19 @@
-"""The law of small images that move straight and bounce, and what may follow some frames of it.
+"""The laws of small images that move straight and bounce, and what may follow some frames of them.
 
 Along each axis an image's corner starts anywhere in its room and moves at a constant velocity
-between mirrors, of which whole pixels are seen. So what has been seen leaves a set of starts and
-velocities, which is known exactly, and with it the distribution of what comes next.
+between walls, of which whole pixels are seen. So what has been seen leaves a set of starts and
+velocities, which is known, and with it the distribution of what comes next.
 """
 
+import abc
 import dataclasses
 import functools
 
 import numpy as np
 
 CELLS = 1024  # of starts on each axis, and as many of velocities
+MOTIONS = 2**15  # that are followed along an axis where speeds are drawn anew
+APART = 1e-3  # pixels, and pixels a frame: between copies of one of them, at most
 
 
 def mirrored(places: np.ndarray, room: float) -> np.ndarray:
@@ -19,15 +22,12 @@ def mirrored(places: np.ndarray, room: float) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class BouncingLaw:
-    """Corners of images that bounce in a square room.
-
-    The start is uniform, the direction too, and so is the speed, in pixels a frame. As the law of
-    place and velocity is the same at every time, any frame may be the first one.
+class MotionLaw(abc.ABC):
+    """The law of the corners of images in a square room.
 
     Args:
-        room: pixels from one mirror to the other.
-        slowest, fastest: speeds.
+        room: pixels from one wall to the other.
+        slowest, fastest: speeds, in pixels a frame.
         frames: of which places are looked up, past and future ones.
     """
 
@@ -36,10 +36,9 @@ class BouncingLaw:
     fastest: float
     frames: int
 
+    @abc.abstractmethod
     def future_places(self, past: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
-        """Draws what may follow places that were seen, of their exact conditional distribution.
-
-        Starts and velocities are the middles of small cells, each drawn as often as the law has it.
+        """Draws what may follow places that were seen, of their conditional distribution.
 
         Args:
             past: int `(n, p, 2)`, the upper left corner of an image in p frames one after another.
@@ -52,6 +51,24 @@ class BouncingLaw:
         Raises:
             ValueError: places that this law does not have.
         """
+
+    def _impossible(self, places: np.ndarray) -> ValueError:
+        return ValueError(
+            "Places must be those of an image that moves straight and bounces. "
+            f"Received: {places.tolist()} in a room of {self.room}"
+        )
+
+
+class BouncingLaw(MotionLaw):
+    """Images that bounce off mirrors.
+
+    The start is uniform, the direction too, and so is the speed. As the law of place and velocity
+    is the same at every time, any frame may be the first one.
+
+    Starts and velocities are the middles of small cells, each drawn as often as the law has it.
+    """
+
+    def future_places(self, past, draws, seed=0):
         random = np.random.default_rng(seed)
         count, known = past.shape[:2]
         times = np.arange(known, self.frames)
@@ -99,11 +116,113 @@ class BouncingLaw:
         seen = _seen(*grid, np.arange(len(places)), self.room)
         found = grid[:, np.abs(seen - places).sum(axis=1) == 1]
         if not found.size:
-            raise ValueError(
-                "Places must be those of an image that moves straight and bounces. "
-                f"Received: {places.tolist()} in a room of {self.room}"
-            )
+            raise self._impossible(places)
         return found[:, np.argsort(found[1], kind="stable")]
+
+
+class RandomBouncingLaw(MotionLaw):
+    """Images that turn back at a wall with another speed, which nothing that was seen tells.
+
+    The two axes know nothing of each other. Along each the image crosses the room from wall to
+    wall, and at every wall the speed of the next crossing is drawn uniformly; what moves along the
+    wall goes on. At the start the place is uniform, the direction a fair coin, and the density of
+    the speed in proportion to 1 / speed, for a slow crossing takes longer: that is what is met at
+    any time, so that here too any frame may be the first one.
+
+    Many motions are followed from frame to frame, and only those are kept that are seen where the
+    image was; copies of them make up their number, and draw speeds of their own from then on. So a
+    draw is of the law but for the error of thousands of motions (of fewer where what was seen is
+    rare), and for the little by which copies differ, lest a long past leaves none. Where none is
+    seen so, those a pixel away are kept.
+
+    References: Gordon, Salmond and Smith, 1993, doi:10.1049/ip-f-2.1993.0015 (the filter, and
+    copies that differ); Denton and Fergus, 2018, arXiv:1802.07687, whose moving digits draw both
+    velocities anew at a wall.
+    """
+
+    def future_places(self, past, draws, seed=0):
+        random = np.random.default_rng(seed)
+        count, known = past.shape[:2]
+        times = np.arange(1, self.frames - known + 1)
+        found = np.empty((count, draws, len(times), 2), np.int64)
+        for row, places in enumerate(past):
+            for axis in range(2):
+                motions = self._consistent(places[:, axis], random)
+                chosen = motions[:, random.integers(motions.shape[1], size=draws)]
+                found[row, ..., axis] = np.rint(self._move(*chosen, times, random)[0])
+        return found
+
+    def _consistent(self, places: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Places and velocities `(2, motions)` at the last frame of those that are seen so."""
+        low, high = max(places[0] - 0.5, 0.0), min(places[0] + 0.5, float(self.room))
+        if low > high:
+            raise self._impossible(places)
+        speeds = self.slowest * (self.fastest / self.slowest) ** random.random(MOTIONS)
+        signs = random.choice([-1.0, 1.0], MOTIONS)
+        motions = np.stack([random.uniform(low, high, MOTIONS), signs * speeds])
+        for place in places[1:]:
+            motions = np.concatenate(self._move(*motions, np.ones(1), random), axis=1).T
+            misses = np.abs(np.rint(motions[0]) - place)
+            if misses.min() > 1:
+                raise self._impossible(places)
+            motions = self._copied(motions[:, misses == misses.min()], random)
+        return motions
+
+    def _copied(self, motions: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Each of some motions `(2, n)` as often as goes into the number of them."""
+        times = MOTIONS // motions.shape[1]
+        if times == 1:
+            return motions
+        copies = np.repeat(motions, times, axis=1)
+        places, velocities = copies + random.uniform(-APART, APART, copies.shape)
+        speeds = np.abs(velocities).clip(self.slowest, self.fastest)
+        return np.stack([places.clip(0, self.room), np.sign(velocities) * speeds])
+
+    def _move(
+        self,
+        places: np.ndarray,
+        velocities: np.ndarray,
+        times: np.ndarray,
+        random: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Places and velocities `(n, times)` of motions `(n,)` later, with speeds of their own."""
+        most = most_bounces(self.room, self.fastest, times.max(initial=0))
+        speeds = random.uniform(self.slowest, self.fastest, (len(places), most))
+        return redrawn(places, velocities, speeds, times, self.room)
+
+
+def most_bounces(room: float, fastest: float, frames: float) -> int:
+    """How many walls can be met at most between the first of frames and the last, `frames` on."""
+    return 1 + int(frames * fastest // room)
+
+
+def redrawn(
+    starts: np.ndarray, velocities: np.ndarray, speeds: np.ndarray, times: np.ndarray, room: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places and velocities on a line between walls at each of which the speed is another one.
+
+    Args:
+        starts: places `(n,)` at time 0, 0 to `room`.
+        velocities: at the start, `(n,)`, none of them 0.
+        speeds: after the first wall, the second and so on, `(n, bounces)`, as many as are met.
+        times: `(t,)`, not negative.
+
+    Returns:
+        Two float64 `(n, t)`.
+    """
+    # As if all moved up at first: the walls that are met then lie at 1, 2, ... times the room.
+    up = (velocities > 0)[:, None]
+    start = np.where(up[:, 0], starts, room - starts)
+    paces = np.column_stack([np.abs(velocities), speeds])
+    ways = np.column_stack([room - start, np.full(speeds[:, :-1].shape, room)])
+    hits = np.cumsum(ways / paces[:, :-1], axis=1)
+    bounces = (hits[:, None] <= times[:, None]).sum(axis=-1)
+    row = np.arange(len(starts))[:, None]
+    since = times - np.column_stack([np.zeros(len(starts)), hits])[row, bounces]
+    pace = paces[row, bounces]
+    places = mirrored(np.where(bounces, room * bounces, start[:, None]) + pace * since, room)
+    upward = up == (bounces % 2 == 0)
+    return np.where(up, places, room - places), np.where(upward, pace, -pace)
 
 
 def _seen(starts: np.ndarray, velocities: np.ndarray, times: np.ndarray, room: float) -> np.ndarray:

@@ -69,7 +69,8 @@ class Source(abc.ABC):
     figures that only such sources have and that may choose the best checkpoint. `bad_files` are
     those left out, by name with the reason. `notes` are sentences on what was assumed of the
     user's data, each with the setting that says otherwise. `in_cache` tells whether files were
-    prepared in the cache, where they stay.
+    prepared in the cache, where they stay. `random_futures` tells whether what follows some frames
+    of a clip is drawn by lot, so that also who knows all of the past cannot know it.
     """
 
     spec: DataSpec
@@ -80,6 +81,7 @@ class Source(abc.ABC):
     bad_files: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
     in_cache: bool = False
+    random_futures: bool = False
 
     @abc.abstractmethod
     def rows(

@@ -63,7 +63,6 @@ def rollout_figures(
         found[ENERGY] = {
             name: [_energy(drawn[:, :, step], truth[:, step]) for step in range(steps)]
             for name, drawn in predictions.items()
-            if name != MEAN
         }
     return found
 
