@@ -5,7 +5,6 @@ run keeps a copy of each with its checksum, which nobody imports by itself.
 """
 
 import dataclasses
-import functools
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -32,11 +31,13 @@ class Plugin:
     Args:
         path: of the file.
         source: its content.
+        code: the same, compiled.
         members: what it registered, in words; once it is loaded.
     """
 
     path: Path
     source: bytes
+    code: CodeType
     members: list[str] = dataclasses.field(default_factory=list, compare=False)
 
     @property
@@ -54,18 +55,6 @@ class Plugin:
         """Checksum of the content."""
         return hashlib.sha256(self.source).hexdigest()
 
-    @functools.cached_property
-    def code(self) -> CodeType:
-        """The compiled content; a `PluginError` where it is no Python."""
-        try:
-            return compile(self.source, str(self.path), "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = f"line {error.lineno}: " if getattr(error, "lineno", None) else ""
-            reason = getattr(error, "msg", None) or str(error) or "it is nested too deeply"
-            raise PluginError(
-                f"The plugin {self.path} cannot be loaded: {line}{type(error).__name__}: {reason}."
-            ) from error
-
 
 _named: dict[str, Plugin] = {}  # by the names of the files, in order
 
@@ -81,31 +70,40 @@ def name_plugin(path: str | Path) -> Plugin:
     Raises:
         PluginError: the file cannot be read, is no Python, or another one has its name.
     """
-    path = Path(path).expanduser()
+    path = Path(path).expanduser().absolute()
     if path.suffix != ".py":
         raise PluginError(f"A plugin must be a Python file, ending in .py. Received: {path}")
     try:
-        plugin = Plugin(path.absolute(), read_bytes(path, LONGEST))
+        source = read_bytes(path, LONGEST)
     except OSError as error:
         raise PluginError(f"The plugin {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise PluginError(f"The plugin {path} cannot be read: {error}.") from error
-    known = _named.get(plugin.name)
+    known = _named.get(path.name)
     if known is None:
-        plugin.code  # noqa: B018 - a mistake is told before TensorFlow starts
-        _named[plugin.name] = plugin
-        return plugin
-    if known.source == plugin.source:
-        return known
-    if known.path == plugin.path:
+        _named[path.name] = Plugin(path, source, _compiled(path, source))
+    elif known.source != source and known.path == path:
         raise PluginError(
             f"The plugin {path} has changed since it was loaded, and a plugin is loaded once: "
             "start Python (or the notebook's kernel) again."
         )
-    raise PluginError(
-        f"Two plugins are called {plugin.name}, and a run keeps them by their names: rename one. "
-        f"Received: {known.path} and {plugin.path}"
-    )
+    elif known.source != source:
+        raise PluginError(
+            f"Two plugins are called {path.name}, and a run keeps them by their names: rename one. "
+            f"Received: {known.path} and {path}"
+        )
+    return _named[path.name]
+
+
+def _compiled(path: Path, source: bytes) -> CodeType:
+    try:
+        return compile(source, str(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f"line {error.lineno}: " if getattr(error, "lineno", None) else ""
+        reason = getattr(error, "msg", None) or str(error) or "it is nested too deeply"
+        raise PluginError(
+            f"The plugin {path} cannot be loaded: {line}{type(error).__name__}: {reason}."
+        ) from error
 
 
 def load_named() -> None:
