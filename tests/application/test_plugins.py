@@ -20,6 +20,7 @@ from ganapp.export import ExportError
 from ganapp.export.formats.keras_file import write_keras
 from ganapp.plugins import PluginError
 from ganapp.runs import check_free, claim_run
+from ganapp.training.data import SOURCES
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.registry import REGISTERED
 from ganapp.training.terms import TERMS
@@ -336,6 +337,20 @@ def test_a_failed_plugin_leaves_nothing_and_may_be_mended(write):
     assert "mine" not in TERMS
     write(TERM)
     assert load_plugin(path).Mine is TERMS["mine"]
+
+
+def test_the_plugin_of_the_document_is_one(write):
+    document = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
+    (text,) = re.findall(r"```python\n(# my_gan\.py\n.*?)```", document, re.DOTALL)
+    module = load_plugin(write(text, "my_gan.py"))
+    source = SOURCES["helix"](examples=200)
+    points = source.training_examples()[0]
+    assert points.shape == (180, 3)
+    comparison = types.SimpleNamespace(samples=types.SimpleNamespace(samples=2 * points))
+    assert module.radius_error(comparison)[0]["radius_error"] == pytest.approx(1.0, abs=1e-5)
+    assert "radius_error" in METRICS.figures
+    assert FAMILIES["generator"]["sines"]({"z": (2,)}, (3,), width=4).output_shape == (None, 3)
+    assert TERMS["drift"](target=2.0).target == 2.0
 
 
 def test_keras_finds_the_classes_of_a_plugin(tmp_path):
