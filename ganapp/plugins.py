@@ -135,7 +135,7 @@ def load_plugin(path: str | Path) -> ModuleType:
 
 
 def _load(plugin: Plugin) -> None:
-    from ganapp.config.members import check_member
+    from ganapp.config.members import check_member, options_model
 
     spec = importlib.machinery.ModuleSpec(plugin.module, None, origin=str(plugin.path))
     spec.has_location = True  # gives the module its `__file__`
@@ -169,6 +169,7 @@ def _load(plugin: Plugin) -> None:
             for family, name in REGISTERED[before:]:
                 family.discard(name)
             del REGISTERED[before:], sys.modules[plugin.module], _named[plugin.name]
+            options_model.cache_clear()  # of members that passed, before one did not
 
 
 def _line(plugin: Plugin, error: BaseException) -> str:

@@ -15,7 +15,7 @@ import pytest
 from run_case import assert_same_run, ganapp, newest
 
 from ganapp import load_plugin, plugins
-from ganapp.config.members import FAMILIES, build, options_model
+from ganapp.config.members import FAMILIES, build, option_names, options_model
 from ganapp.export import ExportError
 from ganapp.export.formats.keras_file import write_keras
 from ganapp.plugins import PluginError
@@ -335,8 +335,15 @@ def test_a_failed_plugin_leaves_nothing_and_may_be_mended(write):
     with pytest.raises(PluginError, match=r"line 12: RuntimeError: late"):
         load_plugin(path)
     assert "mine" not in TERMS
-    write(TERM)
+    write(
+        f"{TERM}\n@TERMS.register\nclass Bad(Mine):\n    name = 'b'\n    __init__ = lambda s, x: 0"
+    )
+    with pytest.raises(PluginError, match="must take nothing by position"):
+        load_plugin(path)
+    assert "mine" not in TERMS
+    write(f"{TERM}    size: int = 3\n")
     assert load_plugin(path).Mine is TERMS["mine"]
+    assert option_names("term", "mine") == {"weight", "interval", "size"}
 
 
 def test_the_plugin_of_the_document_is_one(write):
