@@ -2,22 +2,26 @@
 
 import contextlib
 import fcntl
+import hashlib
 import math
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganapp.errors import InUseError, UserError
+from ganapp.plugins import named_plugins
 from ganapp.training.files import LONGEST, parse_json, read_json, write_atomically
 
 Json = dict[str, Any]  # as `json` reads it
 # What reading a report ends in whose tables and numbers are others than `ganapp` writes.
 MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 # What a `train` leaves that was killed while it claimed its directory; the next one may have it.
-CLAIM = {".lock", ".config.toml.tmp"}
+CLAIM = {".lock", ".config.toml.tmp", "plugins"}
 
 
 class File:
@@ -37,6 +41,7 @@ class Run:
     directory: Path
 
     config = File("config.toml")  # resolved
+    plugins = File("plugins")  # copies of the user's files that it was trained with
     manifest = File("manifest.json")  # versions, data and latent specification, seed
     networks = File("networks")  # that say features of its data, or compare: `.keras` files
     data = File("data.npz")  # what drawing samples needs of the data, beside the manifest
@@ -136,8 +141,16 @@ class Run:
         )
 
 
-def open_run(directory: Path) -> Run:
-    """An existing run; a `UserError` where the folder holds none."""
+def open_run(directory: Path, *, builds: bool = True) -> Run:
+    """An existing run.
+
+    Args:
+        directory: of the run.
+        builds: whether anything is built of its configuration, which needs its plugins.
+
+    Raises:
+        UserError: the folder holds none, or a plugin of it was not named.
+    """
     run = Run(directory)
     if not run.config.is_file():
         what = "holds no run (no config.toml in it)"
@@ -146,7 +159,55 @@ def open_run(directory: Path) -> Run:
         raise UserError(
             f"The run directory {directory} {what}; `python -m ganapp train` makes one."
         )
+    if builds:
+        check_plugins(run)
     return run
+
+
+def check_plugins(run: Run, *, exactly: bool = False) -> None:
+    """Refuses a run whose plugins were not named, or other files of their names.
+
+    Args:
+        run: that was trained with them, or without any.
+        exactly: whether no others may be named beside them.
+
+    Raises:
+        UserError: naming the plugin, and the run's own copy of it.
+    """
+    recorded = (run.read_manifest() or {}).get("plugins")
+    if recorded is None:  # it has not begun
+        recorded = {copy.name: _sha256(copy) for copy in sorted(run.plugins.glob("*.py"))}
+    if not isinstance(recorded, dict):
+        raise run.damaged(run.manifest)
+    named = {plugin.name: plugin for plugin in named_plugins()}
+    for name, sha256 in recorded.items():
+        if name in named and named[name].sha256 == sha256:
+            continue
+        copy = run.plugins / name
+        if _sha256(copy) == sha256:
+            remedy = f"name the run's own copy, `--plugin {shlex.quote(str(copy))}`"
+        else:
+            remedy = f"put the file of the sha256 {sha256} back as {copy}, and name that"
+        if name not in named:
+            raise UserError(
+                f"The run {run.directory} was trained with the plugin {name}, and ganapp imports "
+                f"only what you name: {remedy}."
+            )
+        raise UserError(
+            f"The plugin {named[name].path} is not the file that the run {run.directory} was "
+            f"trained with: {remedy}. Expected: the sha256 {sha256}, received: "
+            f"{named[name].sha256}"
+        )
+    if exactly and (others := named.keys() - recorded.keys()):
+        raise UserError(
+            f"The run {run.directory} was trained without the plugin {', '.join(sorted(others))}; "
+            "a run is resumed as it was, so leave it out or train a new one."
+        )
+
+
+def _sha256(path: Path) -> str:
+    """Checksum of a file's content; empty where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def check_free(directory: Path) -> None:
@@ -162,7 +223,7 @@ def check_free(directory: Path) -> None:
             f"The run directory {directory} already holds a run: continue it with "
             f"`python -m ganapp resume {directory}`, or choose another with --run."
         )
-    if present - CLAIM:
+    if present - (CLAIM if ".lock" in present else set()):
         raise UserError(f"The run directory {directory} is not empty; choose another with --run.")
     parent = next(p for p in (directory, *directory.parents) if p.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -184,6 +245,9 @@ def claim_run(directory: Path, config_toml: str) -> Run:
         with run.in_use():
             if run.config.exists():
                 raise InUseError(f"The run directory {directory} was taken by another process.")
+            shutil.rmtree(run.plugins, ignore_errors=True)  # of who was killed while claiming
+            for plugin in named_plugins():
+                write_atomically(run.plugins / plugin.name, plugin.source)
             write_atomically(run.config, config_toml)
     except OSError as error:
         raise UserError(

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ganapp.plugins import load_named
+
 # Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
 # square brackets, which are no markup.
 console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
@@ -63,7 +65,10 @@ def stage(title: str, *, console: Console | None = None, after: float = PATIENCE
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow, which takes seconds, and prints notices of libraries and of ganapp."""
+    """Imports TensorFlow, which takes seconds, then the plugins that were named.
+
+    Notices of libraries and of ganapp are printed from then on.
+    """
     with quiet_stderr():
         import keras  # noqa: F401
         import tensorflow  # noqa: F401
@@ -73,6 +78,7 @@ def start_tensorflow() -> None:
     if not any(isinstance(handler, Notices) for handler in logger.handlers):
         logger.addHandler(Notices(logging.INFO))
         logger.setLevel(logging.INFO)
+    load_named()
 
 
 class Notices(logging.Handler):

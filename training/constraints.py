@@ -215,4 +215,4 @@ def _normalised_layers(network: keras.Model) -> list[SpectralNormalization]:
     return [x for x in all_layers(network) if isinstance(x, SpectralNormalization)]
 
 
-CONSTRAINTS = Registry("constraint", [Unconstrained, WeightClip, SpectralNorm])
+CONSTRAINTS = Registry("constraint", [Unconstrained, WeightClip, SpectralNorm], base=Constraint)

@@ -1,6 +1,7 @@
 """Keras: the generator as one `.keras` file, to look into, train on or convert again."""
 
 import json
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,8 @@ def write_keras(bundle: "Bundle", path: Path) -> None:
     the file needs no code of ours. `path` ends in `.keras`.
 
     Raises:
-        ExportError: a layer cannot be described by its configuration.
+        ExportError: a layer cannot be described by its configuration, or is of a module that no
+            other process can import.
     """
     try:
         with native_stderr():
@@ -42,6 +44,18 @@ def write_keras(bundle: "Bundle", path: Path) -> None:
         raise ExportError(
             f"The generator could not be saved by Keras: {first_line(error)}"
         ) from error
+    if own := [module for module in modules_in(path) if not _is_importable(module)]:
+        path.unlink()
+        raise ExportError(
+            f"Layers of the generator are written in {', '.join(own)}, which a fresh process does "
+            "not have; the other formats need no code of theirs."
+        )
+
+
+def _is_importable(module: str) -> bool:
+    """Whether a module was found by an import, and not made of a file that somebody named."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    return spec is not None and spec.loader is not None
 
 
 def _with_stock_layers(network: "keras.Model") -> "keras.Model":

@@ -24,6 +24,7 @@ from ganapp.commands import (
     train,
     verify,
 )
+from ganapp.commands.options import PluginOption, name_plugins, with_plugins
 
 # In the order of the help.
 VERBS = {
@@ -47,15 +48,22 @@ VERBS = {
     "list": list.list_members,
     "runs": runs.runs,
 }
+# Verbs that read files and build nothing of a configuration.
+FILES_ALONE = ("verify", "publish", "serve", "show", "runs")
 
 app = typer.Typer(
     name="ganapp",
-    help="Train, judge and ship generators: any objective x any network x any prior on any data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 for name, verb in VERBS.items():
-    app.command(name)(verb)
+    app.command(name)(verb if name in FILES_ALONE else with_plugins(verb))
 app.add_typer(presets.app, name="presets")
+
+
+@app.callback()
+def application(plugins: PluginOption = None) -> None:
+    """Train, judge and ship generators: any objective x any network x any prior on any data."""
+    name_plugins(plugins)

@@ -12,14 +12,10 @@ from rich.text import Text
 
 from ganapp.commands.options import JsonOption
 from ganapp.errors import UserError
+from ganapp.plugins import named_plugins
 from ganapp.runs import Json
-from ganapp.screen import console, quiet_stderr
+from ganapp.screen import console, start_tensorflow
 
-LEFT_TO_OTHER_TABLES = (
-    *("discriminator_steps", "terms", "augmentations", "weightings", "constraint"),
-    *("generator_optimizer", "discriminator_optimizer", "head", "heads", "codes", "condition"),
-    "class_start",
-)
 # The names that `list` takes; `networks` are two families that share most names.
 LISTS = {
     "objectives": ("objective",),
@@ -32,6 +28,7 @@ LISTS = {
     "data": ("data",),
     "baselines": ("baseline",),
     "features": ("features",),
+    "figures": (),  # of metrics, which have no options
 }
 # Of a family: the setting that chooses a member, and what one can be combined with.
 USES = {
@@ -53,6 +50,24 @@ USES = {
     "baseline": ('evaluation.baselines=["{name}"]', "any data"),
     "features": ("evaluation.features={name}", "any data"),
 }
+BETTER = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "one": "1 is best",
+    "half": "0.5 is best",
+}
+WHEN = {
+    "always": "in every report and along the training",
+    "end": "in every report",
+    "request": "in a report that asks for it",
+}
+NEEDS = {
+    None: "any data that have it",
+    "paths": "continuous latents",
+    "labels": "generators that are told a class",
+    "conditional": "generators that are given observations",
+    "codes": "generators with codes",
+}
 FORMER = {"penalties": "'terms'", "stabilisers": "'terms', 'augmentations' and 'weightings'"}
 
 
@@ -61,7 +76,7 @@ def list_members(
         str,
         typer.Argument(
             help="objectives, terms, augmentations, weightings, constraints, priors, networks, "
-            "data, features or baselines."
+            "data, features, figures or baselines."
         ),
     ],
     as_json: JsonOption = False,
@@ -89,6 +104,7 @@ def list_members(
             ("options", options),
             ("combines", member["combines"]),
             ("use", f"--set {member['set']}"),
+            ("plugin", member["plugin"]),
         ):
             if text:
                 table.add_row(name, Text(text))
@@ -98,9 +114,11 @@ def list_members(
 
 def members_of(listed: str) -> list[Json]:
     """Every member of a list of `LISTS`: name, kind, summary, formula, paper, options, limits."""
-    with quiet_stderr():  # the members' modules import TensorFlow
-        from ganapp.config.members import FAMILIES
+    start_tensorflow()  # the members' modules import it
+    from ganapp.config.members import FAMILIES
 
+    if listed == "figures":
+        return _described_figures()
     return [
         _described(family, name, member)
         for family in LISTS[listed]
@@ -109,7 +127,7 @@ def members_of(listed: str) -> list[Json]:
 
 
 def _described(family: str, name: str, member: Callable) -> Json:
-    from ganapp.config.members import options_model
+    from ganapp.config.members import LEFT_TO_OTHER_TABLES, options_model
 
     fields = options_model(family, name, LEFT_TO_OTHER_TABLES).model_fields
     return {
@@ -124,7 +142,38 @@ def _described(family: str, name: str, member: Callable) -> Json:
         },
         "set": USES[family][0].format(name=name),
         "combines": _combinations(family, member),
+        "plugin": _plugin_of(member),
     }
+
+
+def _described_figures() -> list[Json]:
+    """Every figure of a report; those of known modes are of two metrics, and stand here once."""
+    from ganapp.config.schema import choosing_figures
+    from ganapp.training.evaluation.metrics import METRICS
+
+    metrics = {key: metric for metric in reversed(METRICS) for key in metric.figures}
+    choosing = choosing_figures()
+    return [
+        {
+            "name": key,
+            "kind": "figure",
+            "summary": f"{figure.name or key.replace('_', ' ')}, {BETTER[figure.better]}",
+            "formula": "",
+            "reference": "",
+            "options": {},
+            "set": f"evaluation.metric={key}"
+            if key in choosing
+            else f'evaluation.figures=["{key}"]',
+            "combines": f"{NEEDS[metrics[key].needs]}; {WHEN[metrics[key].when]}",
+            "plugin": _plugin_of(metrics[key].compute),
+        }
+        for key, figure in METRICS.figures.items()
+    ]
+
+
+def _plugin_of(member: Callable) -> str:
+    """The file of the user's in which it is written; empty for ganapp's own."""
+    return next((p.name for p in named_plugins() if p.module == member.__module__), "")
 
 
 def _reference(member: Callable) -> str:

@@ -1,13 +1,16 @@
 """Options and arguments that several verbs have."""
 
+import functools
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ganapp.errors import UserError
+from ganapp.plugins import name_plugin
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
 OptionalRun = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run directory.")]
@@ -25,8 +28,41 @@ CheckpointOption = Annotated[
     str,
     typer.Option("--checkpoint", help="Which generator: 'best' by the run's metric, or 'last'."),
 ]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        help="A Python file that registers members of your own; may be repeated.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 ReportAsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+def with_plugins(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with the option `--plugin` beside its own."""
+    signature = inspect.signature(verb, eval_str=True)
+    option = inspect.Parameter(
+        "plugins", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=PluginOption
+    )
+
+    @functools.wraps(verb)
+    def command(*args: object, plugins: Sequence[Path] | None = None, **kwargs: object) -> None:
+        name_plugins(plugins)
+        verb(*args, **kwargs)
+
+    command.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
+    command.__annotations__ = {
+        name: each.annotation for name, each in command.__signature__.parameters.items()
+    }
+    return command
+
+
+def name_plugins(plugins: Sequence[Path] | None) -> None:
+    """Notes which plugins are to be loaded once TensorFlow has started."""
+    for path in plugins or ():
+        name_plugin(path)
 
 
 def check_checkpoint(which: str) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganapp.commands.options import DataOption, RunArgument
+from ganapp.config.presets import read_config
 from ganapp.errors import UserError
-from ganapp.runs import Json, Run, open_run
+from ganapp.runs import Json, Run, check_plugins, open_run
 from ganapp.screen import say, start_tensorflow, warn
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def resume(
     data: DataOption = None,
 ) -> None:
     """Continue a run to its configured end, exactly as if it had never stopped."""
+    if config is not None:
+        read_config(config)  # whose plugins are named by it
     opened = open_run(run)
+    check_plugins(opened, exactly=True)
     start_tensorflow()
     from ganapp.runner.saved_runs import compose_run, data_settings, earlier_lengths
     from ganapp.runner.training import about_changed_libraries, run_to_end, show_plan

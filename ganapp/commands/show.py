@@ -20,7 +20,7 @@ OVERVIEW = (
 
 def show(run: RunArgument) -> None:
     """Show a finished run: its main figures and where everything is."""
-    opened = open_run(run)
+    opened = open_run(run, builds=False)
     report = opened.read_report() or {}
     evaluated = report.get("best") or report.get("last")
     if evaluated is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganapp.commands.options import SetOption
-from ganapp.config.presets import Tables, config_path, read_toml
+from ganapp.config.presets import Tables, read_config
 from ganapp.errors import UserError, as_user_errors
 from ganapp.runs import Run, check_free, claim_next, claim_run, next_directory, open_run
 from ganapp.screen import console, say, start_tensorflow
@@ -62,7 +62,7 @@ def train(
 ) -> None:
     """Train a GAN, then evaluate it and write its report."""
     if preset is not None:  # what is cheap to find out is said before TensorFlow loads
-        read_toml(config_path(preset))
+        read_config(preset)
     elif data is None:
         raise UserError("`train` takes a preset, a TOML file or --data.")
     other = None if start is None else open_run(start)
@@ -131,7 +131,7 @@ def new_config(
         return loading.load_config(preset_or_file, overrides), Path(preset_or_file).stem
     if preset_or_file is None:
         return _config_for_data(table, overrides)
-    raw = read_toml(config_path(preset_or_file))
+    raw = loading.read_tables(preset_or_file)
     # Which classes the networks are given is no matter of where the examples come from.
     kept = {key: raw["data"][key] for key in loading.OF_EVERY_SOURCE if key in raw.get("data", {})}
     raw["data"] = {**kept, **table}

@@ -17,10 +17,11 @@ import tomli_w
 from pydantic_core import ErrorDetails
 
 from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names, options_model
-from ganapp.config.presets import Tables, config_path, preset_names, read_toml
+from ganapp.config.presets import Tables, preset_names, read_config, read_toml
 from ganapp.config.schema import EXTENSIONS, PAPER_TABLES, Config, DataConfig, with_current_names
 from ganapp.errors import UserError
-from ganapp.runs import Run
+from ganapp.plugins import load_named
+from ganapp.runs import Run, check_plugins
 from ganapp.training.data.levels import COARSE
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from ganapp.training.data.tfds import read_name
@@ -60,8 +61,14 @@ OF_EVERY_SOURCE = DataConfig.model_fields.keys() - {"source"}
 
 def load_config(preset_or_file: str, overrides: Sequence[str] = ()) -> Config:
     """The configuration of a preset or TOML file with `key=value` overrides, values as in TOML."""
-    raw = read_toml(config_path(preset_or_file))
-    return validated(with_overrides(raw, overrides), preset_or_file)
+    return validated(with_overrides(read_tables(preset_or_file), overrides), preset_or_file)
+
+
+def read_tables(preset_or_file: str) -> Tables:
+    """The tables of a preset or TOML file, with its plugins loaded."""
+    tables = read_config(preset_or_file)
+    load_named()
+    return tables
 
 
 def validated(raw: Tables, origin: str, model: type[Table] = Config) -> Table:
@@ -77,6 +84,7 @@ def load_saved(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Arrays that a script has handed over lie in the run, wherever that is now.
     """
+    check_plugins(Run(path.parent))
     raw = with_current_names(read_toml(path))
     arrays = Run(path.parent).examples
     if Path(str(_at(raw, ("data", "path")))).name == arrays.name and arrays.exists():
@@ -294,7 +302,7 @@ def _drop_foreign_options(raw: Tables, keys: tuple[str, ...], member: object) ->
 def tables_of(data: str) -> Tables:
     """The tables `data` and `evaluation` that an argument stands for."""
     if data in preset_names() or data.endswith(".toml"):
-        tables = read_toml(config_path(data))
+        tables = read_tables(data)
         return {key: tables[key] for key in ("data", "evaluation") if key in tables}
     return {"data": data_table(data)}
 

@@ -29,7 +29,7 @@ from ganapp.training.evaluation.features.layer import OWN, Layer, ModelFile
 from ganapp.training.objectives import OBJECTIVES
 from ganapp.training.optimizers import OPTIMIZERS, optimizer_options
 from ganapp.training.priors import PRIORS, Prior
-from ganapp.training.registry import Registry
+from ganapp.training.registry import Family, RegistrationError, Registry
 from ganapp.training.schedules import Anneal
 from ganapp.training.terms import TERMS
 from ganapp.training.weightings import WEIGHTINGS
@@ -98,9 +98,9 @@ Options = dict[str, Any]  # of a member
 NotNegative = Annotated[float, annotated_types.Ge(0)]
 FAMILIES: dict[str, Mapping[str, Callable]] = {
     "data": SOURCES,
-    "generator": Registry("generator network", GENERATORS.items()),
-    "discriminator": Registry("discriminator network", DISCRIMINATORS.items()),
-    "companion": Registry("companion network", [*DISCRIMINATORS.items(), Layer]),
+    "generator": GENERATORS,
+    "discriminator": DISCRIMINATORS,
+    "companion": Registry("companion network", [Layer], extends=DISCRIMINATORS),
     "prior": PRIORS,
     "objective": OBJECTIVES,
     "constraint": CONSTRAINTS,
@@ -111,6 +111,15 @@ FAMILIES: dict[str, Mapping[str, Callable]] = {
     "baseline": BASELINES,
     "features": FEATURES,
 }
+
+# What the family calls its members with, by position.
+POSITIONAL = {"generator": 2, "discriminator": 1}
+WORDS = ("nothing", "`inputs`", "`inputs` and `shape`")
+LEFT_TO_OTHER_TABLES = (  # arguments of members that other tables of a configuration decide
+    *("discriminator_steps", "terms", "augmentations", "weightings", "constraint"),
+    *("generator_optimizer", "discriminator_optimizer", "head", "heads", "codes", "condition"),
+    *("latents", "class_start"),
+)
 
 
 @functools.cache
@@ -129,6 +138,34 @@ def options_model(family: str, name: str, leave: tuple[str, ...] = ()) -> type[p
     }
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
     return pydantic.create_model(f"{name}_options", __config__=config, **fields)
+
+
+def check_member(registry: Family, name: str) -> None:
+    """Refuses a registered member whose arguments no configuration could set.
+
+    Raises:
+        RegistrationError: naming the argument.
+    """
+    for family, members in FAMILIES.items():
+        if members is not registry:
+            continue
+        what = f"The {members.kind} {name!r}"
+        wanted, parameters = POSITIONAL.get(family, 0), inspect.signature(members[name]).parameters
+        if sum(each.kind <= each.POSITIONAL_OR_KEYWORD for each in parameters.values()) != wanted:
+            raise RegistrationError(
+                f"{what} must take {WORDS[wanted]} by position, and its options by "
+                f"keyword alone (after a *, or kw_only=True). "
+                f"Received: ({', '.join(map(str, parameters.values()))})"
+            )
+        try:
+            options_model(family, name, LEFT_TO_OTHER_TABLES)
+        except KeyError as error:
+            raise RegistrationError(f"{what} must give its option {error} a type.") from error
+        except (pydantic.PydanticUserError, NameError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise RegistrationError(
+                f"{what} has an option of a type that a configuration cannot hold: {reason}"
+            ) from error
 
 
 def option_names(family: str, name: str) -> set[str]:
@@ -233,7 +270,15 @@ def build(
         key: value.anneal().over(updates) if isinstance(value, AnnealConfig) else value
         for key, value in _validated(options_model(family, name, tuple(kwargs)), options)
     }
-    return FAMILIES[family][name](*args, **values, **kwargs)
+    member = FAMILIES[family][name]
+    known = inspect.signature(member).parameters.values()
+    if not any(each.kind is each.VAR_KEYWORD for each in known):
+        for key in kwargs.keys() - {each.name for each in known}:
+            raise ValueError(
+                f"The {FAMILIES[family].kind} {name!r} takes no argument `{key}`, which this "
+                f"configuration needs it for. Received: {key}={kwargs[key]!r}"
+            )
+    return member(*args, **values, **kwargs)
 
 
 def _validated(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganapp.errors import UserError
+from ganapp.plugins import name_plugin
 from ganapp.training.files import read_bytes
 from ganapp.training.messages import did_you_mean
 
@@ -45,3 +46,24 @@ def read_toml(path: Path) -> Tables:
         raise UserError(f"The configuration {path} is nested too deeply.") from error
     except ValueError as error:  # of TOML, of UTF-8, of numbers with thousands of digits
         raise UserError(f"The configuration {path} is not valid TOML: {error}.") from error
+
+
+def read_config(preset_or_file: str) -> Tables:
+    """The tables of a preset or TOML file but for `[plugins]`, whose files are named to be loaded.
+
+    Raises:
+        UserError: it cannot be read, or a plugin cannot.
+    """
+    path = config_path(preset_or_file)
+    tables = read_toml(path)
+    named = tables.pop("plugins", {"files": []})
+    files = named.get("files") if isinstance(named, dict) else None
+    right = isinstance(files, list) and all(isinstance(each, str) for each in files)
+    if not right or len(named) > 1:
+        raise UserError(
+            f"{path}: `plugins` must be a table of `files`, a list of Python files that lie where "
+            f"it says from the folder of this file. Received: {named!r}"
+        )
+    for file in files:
+        name_plugin(path.parent / Path(file).expanduser())
+    return tables

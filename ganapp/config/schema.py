@@ -33,13 +33,6 @@ Rate = Annotated[float, pydantic.Field(gt=0)]
 # Tables of members beside the objective: the family, and what was its table before.
 EXTENSIONS = {"terms": "term", "augmentations": "augmentation", "weightings": "weighting"}
 FORMER = {"penalties": ("terms",), "stabilisers": ("terms", "augmentations", "weightings")}
-FIGURES = [key for metric in METRICS for key in metric.figures]
-CHOOSING = [  # figures that may choose the best checkpoint
-    key
-    for metric in METRICS
-    for key, figure in metric.figures.items()
-    if figure.better in ("higher", "lower") and metric.needs is None
-]
 STANDARDISED = 2000  # training examples that features are standardised by
 PAPER_TABLES = (*EXTENSIONS, "constraint")  # of `objective`, its paper's if left out
 
@@ -364,12 +357,22 @@ class EvaluationConfig(Section):
     @pydantic.field_validator("metric")
     @classmethod
     def _known_metric(cls, metric: str) -> str:
-        return _known("metric", metric, CHOOSING)
+        return _known("metric", metric, choosing_figures())
 
     @pydantic.field_validator("figures")
     @classmethod
     def _known_figures(cls, figures: list[str]) -> list[str]:
-        return [_known("figures", figure, FIGURES) for figure in figures]
+        return [_known("figures", figure, METRICS.figures) for figure in figures]
+
+
+def choosing_figures() -> list[str]:
+    """Keys of the figures that may choose the best checkpoint."""
+    return [
+        key
+        for metric in METRICS
+        for key, figure in metric.figures.items()
+        if figure.better in ("higher", "lower") and metric.needs is None
+    ]
 
 
 def _known(field: str, name: str, names: Collection[str]) -> str:

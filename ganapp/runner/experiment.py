@@ -35,6 +35,7 @@ from ganapp.models.networks import GENERATORS
 from ganapp.models.networks.pyramid import composed, level_latent
 from ganapp.models.networks.readers import reader
 from ganapp.models.tensors import EXAMPLE, FEATURES, LABEL, LATENT, LOGITS, input_shapes
+from ganapp.plugins import named_plugins
 from ganapp.runs import Json, Run
 from ganapp.training.baselines import BASELINES
 from ganapp.training.data import MODE_METRICS, DataSpec, Source
@@ -173,6 +174,7 @@ class Experiment:
             "networks": {name: digest(each) for name, each in self.data.networks.items()},
             "latent": as_table(self.gan.prior),
             "draws": DRAWS_VERSION,
+            "plugins": {plugin.name: plugin.sha256 for plugin in named_plugins()},
             "seed": self.config.training.seed,
             "configuration": self.config.model_dump(mode="json", exclude_none=True),
             "parameters": {name: network.count_params() for name, network in self.networks.items()},
@@ -632,7 +634,7 @@ def _with_first_layers(
 def _make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.Model:
     """The discriminator of examples as `spec` has them, in packs or of a class if asked."""
     section, classes = config.discriminator, len(spec.classes)
-    options: dict[str, object] = {"condition": section.condition}
+    options: dict[str, object] = {}
     inputs = {EXAMPLE: packed_shape(spec.shape, section.packing)} | dict(spec.conditions)
     if ENCODER in config.companions:
         inputs |= {name: (size,) for name, size in prior.sizes.items()}
@@ -641,6 +643,7 @@ def _make_discriminator(config: Config, prior: Prior, spec: DataSpec) -> keras.M
         options["class_start"] = spec.label_start
     if section.condition != UNCONDITIONAL or spec.partly_labelled:
         inputs[LABEL] = (classes,)
+        options["condition"] = section.condition
     if heads := _heads(config, prior, spec):
         options["heads"] = heads
     return section.build(inputs, **options)

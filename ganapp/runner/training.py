@@ -5,6 +5,7 @@ import functools
 import json
 import math
 import os
+import shlex
 import signal
 import tempfile
 import time
@@ -21,6 +22,7 @@ from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
 from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
+from ganapp.plugins import named_plugins
 from ganapp.runner.codes import evaluated_parts
 from ganapp.runner.diagnosis import Theory, alarm_callback
 from ganapp.runner.evaluation import evaluate_run, painter
@@ -70,7 +72,10 @@ def run_to_end(experiment: Experiment, run: Run) -> int:
                 console.print("Training is done, its report is not.")
                 exit_code = 128 + signal.SIGINT
     if exit_code:
-        say(f"Continue with: python -m ganapp resume {run.directory}")
+        command = ["python", "-m", "ganapp", "resume", str(run.directory)]
+        for plugin in named_plugins():
+            command += ["--plugin", str(run.plugins / plugin.name)]
+        say(f"Continue with: {shlex.join(command)}")
     return exit_code
 
 
@@ -458,6 +463,7 @@ def _plan(experiment: Experiment) -> dict[str, str]:
         f"seed {training.seed}",
         "records": f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} "
         f"samples, every {cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint",
+        **{f"plugin {each.name}": ", ".join(each.members) for each in named_plugins()},
         "devices": f"{_several(experiment.strategy.num_replicas_in_sync, 'replica')}, {devices}",
     }
 

@@ -13,20 +13,27 @@ from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 from ganapp.models.networks.multi_scale import multi_scale_discriminator, multi_scale_generator
 from ganapp.models.networks.recurrent import recurrent_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.training.registry import Registry
 
-GENERATORS = {
-    "mlp": mlp_generator,
-    "dcgan": dcgan_generator,
-    "resnet": resnet_generator,
-    "recurrent": recurrent_generator,
-    "multi_scale": multi_scale_generator,
-    "keras": keras_file_generator,
-}
-DISCRIMINATORS = {
-    "mlp": mlp_discriminator,
-    "dcgan": dcgan_discriminator,
-    "resnet": resnet_discriminator,
-    "autoencoder": autoencoder_discriminator,
-    "multi_scale": multi_scale_discriminator,
-    "keras": keras_file_discriminator,
-}
+GENERATORS = Registry(
+    "generator network",
+    [
+        ("mlp", mlp_generator),
+        ("dcgan", dcgan_generator),
+        ("resnet", resnet_generator),
+        ("recurrent", recurrent_generator),
+        ("multi_scale", multi_scale_generator),
+        ("keras", keras_file_generator),
+    ],
+)
+DISCRIMINATORS = Registry(
+    "discriminator network",
+    [
+        ("mlp", mlp_discriminator),
+        ("dcgan", dcgan_discriminator),
+        ("resnet", resnet_discriminator),
+        ("autoencoder", autoencoder_discriminator),
+        ("multi_scale", multi_scale_discriminator),
+        ("keras", keras_file_discriminator),
+    ],
+)

@@ -111,11 +111,15 @@ def test_lists_are_complete(family):
     for member in members:
         assert (
             member["formula"]
-            or family in ("networks", "data", "features")
+            or family in ("networks", "data", "features", "figures")
             or member["name"] == "none"
         )
         # The plainest priors and no constraint at all are nobody's, data are the reader's own.
-        nobodys = member["name"] in ("none", "normal", "uniform") or family in ("data", "features")
+        nobodys = member["name"] in ("none", "normal", "uniform") or family in (
+            "data",
+            "features",
+            "figures",
+        )
         old = family == "baselines" and member["reference"]  # older than arXiv
         assert "arXiv:" in member["reference"] or nobodys or old, member["name"]
     shown = ganapp("list", family).output

@@ -8,13 +8,41 @@ import pytest
 
 from ganapp.training.messages import did_you_mean, join_names
 from ganapp.training.optimizers import OPTIMIZERS, OptimizerConfig, adam
-from ganapp.training.registry import Registry, UnknownNameError
+from ganapp.training.registry import (
+    REGISTERED,
+    RegistrationError,
+    Registry,
+    UnknownNameError,
+)
 from ganapp.training.schedules import Anneal, resolve
 
 
 def test_registry_refuses_duplicates():
-    with pytest.raises(ValueError, match=r"The colour 'red' is registered twice\."):
+    with pytest.raises(ValueError, match="There is a colour called 'red' already"):
         Registry("colour", [("red", 1), ("red", 2)])
+
+
+def test_members_are_registered_by_a_decorator():
+    """By their own name or by one that is given, also where another registry has them all."""
+    registered, plain = len(REGISTERED), Registry("colour", [("red", 1)])
+    mixed = Registry("paint", [("white", 2)], extends=plain)
+
+    @plain.register
+    class Green:
+        name = "green"
+
+    @plain.register("blue")
+    def blue():
+        return 3
+
+    assert plain == {"red": 1, "green": Green, "blue": blue}
+    assert mixed == plain | {"white": 2}
+    assert REGISTERED[registered:] == [(plain, "green"), (plain, "blue")]
+    with pytest.raises(RegistrationError, match="There is a paint called 'white' already"):
+        plain.register("white")(blue)
+    plain.discard("green")
+    assert "green" not in mixed
+    del REGISTERED[registered:]
 
 
 def test_registry_suggests_near_matches():

@@ -6,4 +6,6 @@ from ganapp.training.augmentations.diff_augment import DiffAugment
 from ganapp.training.augmentations.instance_noise import InstanceNoise
 from ganapp.training.registry import Registry
 
-AUGMENTATIONS = Registry("augmentation", [InstanceNoise, DiffAugment, AdaptiveAugment])
+AUGMENTATIONS = Registry(
+    "augmentation", [InstanceNoise, DiffAugment, AdaptiveAugment], base=Augmentation
+)

@@ -16,7 +16,9 @@ from ganapp.training.baselines.metropolis import Metropolis
 from ganapp.training.registry import Registry
 
 BASELINES = Registry(
-    "baseline", [Gaussian, Mixture, KernelDensity, PcaGaussian, AutoencoderMixture, Vae, Metropolis]
+    "baseline",
+    [Gaussian, Mixture, KernelDensity, PcaGaussian, AutoencoderMixture, Vae, Metropolis],
+    base=Baseline,
 )
 
 __all__ = ["BASELINES", "Baseline", "Fitted", "MixtureBaseline", "RealData"]

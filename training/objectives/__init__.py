@@ -40,4 +40,5 @@ OBJECTIVES = Registry(
         *(FTotalVariation, FSkewedJensenShannon),
         *(EBGAN, BEGAN),
     ],
+    base=Objective,
 )

@@ -20,4 +20,5 @@ PRIORS = Registry(
         Categorical,
         Product,
     ],
+    base=Prior,
 )

@@ -36,4 +36,5 @@ TERMS = Registry(
         MutualInformation,
         MismatchedPairs,
     ],
+    base=Term,
 )

@@ -5,4 +5,4 @@ from ganapp.training.registry import Registry
 from ganapp.training.weightings.label_noise import LabelNoise
 from ganapp.training.weightings.top_k import TopK
 
-WEIGHTINGS = Registry("weighting", [LabelNoise, TopK])
+WEIGHTINGS = Registry("weighting", [LabelNoise, TopK], base=Weighting)

@@ -3,9 +3,11 @@
 from ganapp.training.evaluation.features.classifier import OwnClassifier
 from ganapp.training.evaluation.features.inception import Inception
 from ganapp.training.evaluation.features.keras_model import KerasModel
-from ganapp.training.evaluation.features.spaces import PlainPixels, PrincipalPixels
+from ganapp.training.evaluation.features.spaces import FeatureChoice, PlainPixels, PrincipalPixels
 from ganapp.training.registry import Registry
 
 FEATURES = Registry(
-    "feature space", [PrincipalPixels, PlainPixels, OwnClassifier, Inception, KerasModel]
+    "feature space",
+    [PrincipalPixels, PlainPixels, OwnClassifier, Inception, KerasModel],
+    base=FeatureChoice,
 )

@@ -1,6 +1,6 @@
 """The registry of metrics, in the order of a report. A new one is a file here and a line below."""
 
-from ganapp.training.evaluation.metric import Metric
+from ganapp.training.evaluation.metric import Figure, Metric
 from ganapp.training.evaluation.metrics.class_histogram import CLASS_HISTOGRAM
 from ganapp.training.evaluation.metrics.class_score import CLASS_SCORE
 from ganapp.training.evaluation.metrics.clips import CHANGE_DISTANCE, FRAME_DISTANCE, MOTION
@@ -30,38 +30,76 @@ from ganapp.training.evaluation.metrics.wasserstein import (
     PYRAMID_WASSERSTEIN,
     SLICED_WASSERSTEIN,
 )
+from ganapp.training.registry import REGISTERED, RegistrationError
 
-METRICS: list[Metric] = [
-    PRECISION_RECALL,
-    FRECHET_DISTANCE,
-    KERNEL_DISTANCE,
-    CLASS_HISTOGRAM,
-    MEMORISED,
-    MODES,
-    STACKED_MODES,
-    TABLE_COLUMNS,
-    TSTR,
-    COPIED_ROWS,
-    LOST_TAILS,
-    FRAME_DISTANCE,
-    CHANGE_DISTANCE,
-    MOTION,
-    ASKED_ACCURACY,
-    CLASS_COVERAGE,
-    TRANSFER_ACCURACY,
-    CODE_ACCURACY,
-    CODE_INFORMATION,
-    DISENTANGLEMENT,
-    CLASS_SCORE,
-    CONDITIONAL_ENERGY,
-    INVERSION,
-    SLICED_WASSERSTEIN,
-    PYRAMID_WASSERSTEIN,
-    EXACT_WASSERSTEIN,
-    ENERGY_DISTANCE,
-    NEIGHBOUR_TEST,
-    LOGISTIC_TEST,
-    AUTHENTICITY,
-    DUPLICATES,
-    PATH_LENGTH,
-]
+
+class Metrics(list[Metric]):
+    """The metrics in the order of a report; `register` adds one of the user's."""
+
+    kind = "metric"
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """Every figure by its key."""
+        return {key: figure for metric in self for key, figure in metric.figures.items()}
+
+    def register(self, metric: Metric) -> Metric:
+        """Adds a metric of the user's and gives it back.
+
+        Raises:
+            RegistrationError: it is none, or has a figure of a key that is taken.
+        """
+        if not isinstance(metric, Metric):
+            raise RegistrationError(
+                f"A metric must be a `{Metric.__module__}.Metric`. Received: {metric!r}"
+            )
+        for key in metric.figures:
+            if key in self.figures:
+                raise RegistrationError(
+                    f"There is a figure called {key!r} already: every name is given once."
+                )
+        self.append(metric)
+        REGISTERED.append((self, metric.key))
+        return metric
+
+    def discard(self, name: str) -> None:
+        """Takes a metric out again, by the key of its first figure."""
+        self[:] = [metric for metric in self if metric.key != name]
+
+
+METRICS = Metrics(
+    [
+        PRECISION_RECALL,
+        FRECHET_DISTANCE,
+        KERNEL_DISTANCE,
+        CLASS_HISTOGRAM,
+        MEMORISED,
+        MODES,
+        STACKED_MODES,
+        TABLE_COLUMNS,
+        TSTR,
+        COPIED_ROWS,
+        LOST_TAILS,
+        FRAME_DISTANCE,
+        CHANGE_DISTANCE,
+        MOTION,
+        ASKED_ACCURACY,
+        CLASS_COVERAGE,
+        TRANSFER_ACCURACY,
+        CODE_ACCURACY,
+        CODE_INFORMATION,
+        DISENTANGLEMENT,
+        CLASS_SCORE,
+        CONDITIONAL_ENERGY,
+        INVERSION,
+        SLICED_WASSERSTEIN,
+        PYRAMID_WASSERSTEIN,
+        EXACT_WASSERSTEIN,
+        ENERGY_DISTANCE,
+        NEIGHBOUR_TEST,
+        LOGISTIC_TEST,
+        AUTHENTICITY,
+        DUPLICATES,
+        PATH_LENGTH,
+    ]
+)
