@@ -249,8 +249,8 @@ class Inference(keras.Model):
         others = [len(x) for name, x in given.items() if name not in alone and np.ndim(x)]
         if count is None and alone and not others:
             raise ValueError(
-                f"One value of {' and '.join(map(repr, alone))} is that of all rows: say by `count` "
-                "how many there are, or give one a row. Received: count=None"
+                f"One value of {' and '.join(map(repr, alone))} is that of all rows: say how many "
+                "there are by `count`, or give a value a row. Received: count=None"
             )
         count = others[0] if count is None and others else count
         return given | {

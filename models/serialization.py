@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping
 import keras
 
 # Packages whose classes Keras finds by itself.
-OF_KERAS = ("keras", "keras_hub", "keras_cv", "keras_nlp", "builtins")
+OF_KERAS = ("keras", "keras_hub", "keras_cv", "keras_nlp")
+# Where Keras looks for a function by its name alone.
+MODULES_OF_FUNCTIONS = (
+    *(keras.activations, keras.constraints, keras.initializers, keras.losses),
+    *(keras.metrics, keras.optimizers, keras.regularizers),
+)
 Config = dict[str, object]
 
 
@@ -90,14 +95,22 @@ def _unregistered(config: object) -> Iterator[str]:
     elif isinstance(config, Mapping):
         if {"module", "class_name", "config", "registered_name"} <= config.keys():
             function = config["class_name"] == "function"
-            name = config["config"] if function else config["registered_name"]
-            package = str(config["module"]).partition(".")[0]
-            found = keras.saving.get_registered_object(name) if name else None
-            special = config["class_name"].startswith("__")  # a tensor, a type of one, ...
-            if package not in OF_KERAS and found is None and not special:
-                yield config["config"] if function else config["class_name"]
+            name = config["config"] if function else config["class_name"]
+            known = _is_function_of_keras(name) if function else _is_class_of_keras(config)
+            registered = name if function else config["registered_name"] or name
+            if not known and keras.saving.get_registered_object(registered) is None:
+                yield name
         for each in config.values():
             yield from _unregistered(each)
+
+
+def _is_class_of_keras(config: Config) -> bool:
+    special = config["class_name"].startswith("__")  # a tensor, a type of one, ...
+    return special or str(config["module"]).partition(".")[0] in OF_KERAS
+
+
+def _is_function_of_keras(name: str) -> bool:
+    return any(hasattr(module, name) for module in MODULES_OF_FUNCTIONS)
 
 
 def _check_sharing(method: str, name: str, part: object) -> None:
