@@ -51,13 +51,18 @@ def serialize_parts(method: str, **parts: object) -> Config:
         try:
             found[name] = keras.saving.serialize_keras_object(part)
         except (NotImplementedError, TypeError) as error:
-            reason = next(line for line in str(error).splitlines() if line.strip()).strip()
             raise ValueError(
                 f"`{method}` needs a configuration of `{name}`: give each class in it a complete "
-                f"`get_config`. Received: {type(part).__name__}, of which Keras says: {reason}"
+                f"`get_config`. Received: {type(part).__name__}, of which Keras says: "
+                f"{first_paragraph(error)}"
             ) from error
     check_registered(method, found)
     return found
+
+
+def first_paragraph(error: Exception) -> str:
+    """What an error of Keras says before its examples, in one line."""
+    return " ".join(str(error).strip().partition("\n\n")[0].split())
 
 
 def check_registered(method: str, config: object) -> None:
