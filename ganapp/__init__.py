@@ -1,8 +1,12 @@
 """Trains, judges and ships generators: `python -m ganapp`, or in Python by the names below."""
 
 import importlib
+import importlib.abc
+import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from ganapp.training.kernels import enable_onednn
 
@@ -68,6 +72,37 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # Every way to TensorFlow leads through this package: the application, the networks, the tests.
 if _too_late := enable_onednn():
     print(_too_late, file=sys.stderr)
+
+
+class _SavedGAN:
+    """Stands for `GAN` among the classes that Keras can load, until one is."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, object]) -> object:
+        return __getattr__("GAN").from_config(config)
+
+
+def _register(keras: ModuleType) -> None:
+    keras.saving.get_custom_objects().setdefault("ganapp>GAN", _SavedGAN)
+
+
+class _AfterKeras(importlib.abc.MetaPathFinder):
+    """Lets `keras.models.load_model` find a GAN after `import ganapp`, which imports no Keras."""
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        if spec := importlib.util.find_spec(name):
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: (execute(module), _register(module))
+        return spec
+
+
+if "keras" in sys.modules:
+    _register(sys.modules["keras"])
+else:
+    sys.meta_path.insert(0, _AfterKeras())
 
 
 def __getattr__(name: str) -> object:

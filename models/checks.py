@@ -93,6 +93,7 @@ def check_networks(
     }
     sizes = getattr(prior, "sizes", None) or {LATENT: prior.size}
     _check_names(taken, sizes, encoded)
+    _check_shapes_are_known(taken, (*sizes, EXAMPLE))
     classes = _check_classes(taken, packing)
     conditions = _conditions(taken, sizes)
     beside_x = (conditions.keys() | sizes.keys()) & taken["discriminator"].keys()
@@ -192,6 +193,18 @@ def _check_names(taken: dict[str, Shapes], latents: Iterable[str], encoded: bool
                 "network's. Name the inputs of a network with several of them, by "
                 "`keras.Input(shape, name=...)` or by the keys of a dict. "
                 f"Received: {', '.join(map(repr, names))}"
+            )
+
+
+def _check_shapes_are_known(taken: dict[str, Shapes], others: Iterable[str]) -> None:
+    for network, shapes in taken.items():
+        silent = [name for name, shape in shapes.items() if shape is None and name not in others]
+        if silent:
+            raise ValueError(
+                f"`{network}` must say the shapes of its inputs, and a subclass says them once it "
+                "has been called: call it on a row of each, "
+                f"`{network}({{{', '.join(f'{name!r}: ...' for name in shapes)}}})`. "
+                f"Received: {', '.join(map(repr, silent))} of unknown shape"
             )
 
 
@@ -300,7 +313,8 @@ def check_compilation(
             "`jit_compile` works on one device only: XLA under a distribution strategy leaks "
             f"or crashes in Keras 3. Received: jit_compile=True on {replicas} replicas"
         )
-    if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
+    pair = generator_optimizer, discriminator_optimizer
+    if isinstance(pair[0], keras.optimizers.Optimizer) and pair[0] is pair[1]:
         raise ValueError(
             "`generator_optimizer` and `discriminator_optimizer` must be two instances: each "
             f"keeps moments of its own network. Received: {generator_optimizer!r} twice"

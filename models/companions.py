@@ -6,6 +6,7 @@ from typing import Literal
 
 import keras
 
+from ganapp.models.serialization import Serializable
 from ganapp.models.tensors import EXAMPLE, LATENT, Tensors
 
 ENCODER = "encoder"  # completes real examples by latents, where the discriminator judges both
@@ -17,7 +18,7 @@ RESERVED = (  # parts of a checkpoint
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Companion:
+class Companion(Serializable):
     """A network beside the two players. Checkpoints, replicas and the average hold it as them.
 
     Args:

@@ -7,6 +7,7 @@ Karras et al., 2020, arXiv:2006.06676.
 import keras
 import tensorflow as tf
 
+from ganapp.models.serialization import first_paragraph
 from ganapp.models.tensors import all_layers
 
 
@@ -19,7 +20,8 @@ def copy_network(network: keras.Model) -> keras.Model:
         raise ValueError(
             "The moving average needs a copy of `generator`, and Keras cannot copy this one: build "
             "it as a functional or sequential model, give its class a complete `get_config`, or "
-            f"pass `ema_half_life=None`. Received: generator={network.name!r} ({error})"
+            f"pass `ema_half_life=None`. Received: generator={network.name!r} "
+            f"({first_paragraph(error)})"
         ) from error
     copy.trainable = False
     return copy

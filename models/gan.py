@@ -50,6 +50,7 @@ from ganapp.models.tensors import (
 PLACES = 2**5
 
 
+@keras.saving.register_keras_serializable("ganapp")
 class GAN(Inference, KerasMethods):
     """A generator and a discriminator trained against each other through `fit`.
 
@@ -166,6 +167,11 @@ class GAN(Inference, KerasMethods):
             players = self.generator, self.discriminator
             self.extensions = Extensions(objective, *players, self.packing)
             self.objective = objective.with_state(self.extensions.objective_state)
+            self._compile_options = {
+                "jit_compile": jit_compile,
+                "steps_per_execution": steps_per_execution,
+                "run_eagerly": run_eagerly,
+            }
             # Not an attribute: Keras would list its layers a second time.
             read = {name for term in objective.terms for name in term.reads}
             self.__dict__["_with_outputs"] = with_outputs(self.discriminator, sorted(read))

@@ -59,12 +59,14 @@ class Inference(keras.Model):
         """All that the generator takes, by name: what is not given is drawn.
 
         Args:
-            count: how many rows; needed where nothing is given.
+            count: how many rows; needed where none are given.
             seed: of what is drawn.
             **named: rows of inputs of the generator: `z` float32 `(n, prior.size)`; `label` int
-                `(n,)`, below 0 for a drawn class, or one-hot `(n, classes)`; observations.
+                `(n,)`, below 0 for a drawn class, or one-hot `(n, classes)`; observations. One
+                without the axis of rows, such as `label=3`, is that of all rows.
         """
         given = {name: value for name, value in named.items() if value is not None}
+        given = self._with_rows(given, count)
         self._check_given(given, count)
         count = len(next(iter(given.values()))) if given else count
         root = stateless_seed(seed, Stream.SAMPLE, 0)
@@ -148,13 +150,14 @@ class Inference(keras.Model):
         """Draws samples; the same weights and arguments give the same samples.
 
         Args:
-            count: how many samples, when nothing else is given.
+            count: how many samples, where no rows are given.
             latents: float32 `(n, prior.size)` to map instead of drawn ones; the same as `z`.
             seed: of what is drawn.
             ema: use the averaged generator rather than the one being trained.
             units: maps samples to other units, batch by batch, such as uint8 pixels.
-            **named: further inputs of the generator, see `inputs`; observations must be given, all
-                of them, unless `set_observations` has some.
+            **named: further inputs of the generator, a row each or one for all (`label=3`), see
+                `inputs`; observations must be given, all of them, unless `set_observations` has
+                some.
 
         Returns:
             float32 `(n, *shape)` in model units, images in [-1, 1], vectors standardised; or what
@@ -236,6 +239,23 @@ class Inference(keras.Model):
         transient = id(self.test_batch.value)
         others = [v.value for v in self.variables if id(v.value) not in known | {transient}]
         return parts | ({"terms": others} if others else {})  # of a subclass with weights
+
+    def _with_rows(self, given: dict[str, Array], count: int | None) -> dict[str, Array]:
+        """Inputs with a row for each example."""
+        shapes = {name: (size,) for name, size in self.latent_sizes.items()} | self.conditions
+        shapes |= {LABEL: ()} if self.classes else {}
+        ranks = {name: len(shape) for name, shape in shapes.items() if shape is not None}
+        alone = [name for name, value in given.items() if np.ndim(value) == ranks.get(name)]
+        others = [len(x) for name, x in given.items() if name not in alone and np.ndim(x)]
+        if count is None and alone and not others:
+            raise ValueError(
+                f"One value of {' and '.join(map(repr, alone))} is that of all rows: say how many "
+                "there are by `count`, or give a value a row. Received: count=None"
+            )
+        count = others[0] if count is None and others else count
+        return given | {
+            name: np.broadcast_to(given[name], (count, *np.shape(given[name]))) for name in alone
+        }
 
     def _check_given(self, given: dict[str, Array], count: int | None) -> None:
         sizes = self.latent_sizes

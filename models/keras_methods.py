@@ -12,34 +12,25 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ganapp.models.batches import minibatches
+from ganapp.models.callbacks import prepare_callbacks
 from ganapp.models.checks import RANGES, check_trainable, final_activation
 from ganapp.models.contracts import Array, Element
-from ganapp.models.rules import Combination, refuse
+from ganapp.models.optimizers import as_given
+from ganapp.models.rules import Combination, CombinationWarning, refuse
+from ganapp.models.serialization import Config, check_registered, description, serialize_parts
+from ganapp.models.summary import summary_text
 from ganapp.models.tensors import EXAMPLE, LATENT, Tensors, apply
-from ganapp.training.messages import non_finite_message
+from ganapp.training.registry import import_members
 
 Arguments = dict[str, object]
-Logs = dict[str, float | tf.Tensor]
-Callbacks = (
-    keras.callbacks.CallbackList
-    | keras.callbacks.Callback
-    | Sequence[keras.callbacks.Callback]
-    | None
-)
 TOLERANCE = 0.01  # of the generator's range, by which data may exceed it
-SHOWN = {
-    "discriminator_loss": "D",
-    "generator_loss": "G",
-    "val_discriminator_loss": "val_D",
-}
-BAR_WIDTH = 10
-NO_LOGS = ("loss", "val_loss", "accuracy", "val_accuracy")  # of other models
 
 
 class KerasMethods(keras.Model):
@@ -54,8 +45,8 @@ class KerasMethods(keras.Model):
         `G`; the history and all callbacks get every log.
 
         Raises:
-            ValueError: for weights of examples or classes, and data that do not fit.
-            NotImplementedError: for a callback that would save the GAN whole.
+            ValueError: for weights of examples or classes, data that do not fit, and callbacks that
+                would fail at the end of an epoch.
         """
         self._assert_compile_called("fit")
         given = _by_name(keras.Model.fit, self, *args, **kwargs)
@@ -131,13 +122,105 @@ class KerasMethods(keras.Model):
         network = self.generator if training else self.ema_generator
         return apply(network, given, training=training)[EXAMPLE]
 
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Not supported: a GAN's objective and prior are no Keras objects."""
-        raise NotImplementedError(
-            "A GAN is not saved whole. Save its weights with `gan.save_weights(...)` (as a "
-            "callback: `ModelCheckpoint(..., save_weights_only=True)`), or the generator to keep "
-            "with `gan.ema_generator.save(...)`."
-        )
+    def save(
+        self, filepath: str | os.PathLike, overwrite: bool = True, zipped: bool | None = None
+    ) -> None:
+        """Keras's `save` of all of it: `keras.models.load_model` gives a GAN that goes on training.
+
+        A `.keras` file is there whole or not at all.
+
+        Args:
+            filepath: ends in `.keras`, but for a folder.
+            overwrite: `False` asks before a file is replaced.
+            zipped: `False` for a folder of files.
+
+        Raises:
+            ValueError: it ends in something else, or Keras could not make a part of it again.
+        """
+        path = Path(filepath)
+        if zipped is not False:
+            _check_suffix(path)
+        if zipped is False or not overwrite:
+            super().save(filepath, overwrite=overwrite, zipped=zipped)
+            return
+        temporary = path.with_name(f".{path.stem}.tmp.keras")
+        try:
+            super().save(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def check_saving(self, filepath: str | os.PathLike) -> None:
+        """Refuses what `save` refuses; nothing is written.
+
+        Raises:
+            ValueError: as of `save`.
+        """
+        _check_suffix(filepath)
+        keras.saving.serialize_keras_object(self)
+
+    def get_config(self) -> Config:
+        """What another GAN of its kind is made from, with networks of new weights.
+
+        Raises:
+            ValueError: Keras could not make a part of it again; with what to write.
+        """
+        check_registered("gan.save", description(type(self)))
+        parts = {"generator": self.generator, "discriminator": self.discriminator}
+        parts |= {"prior": self.prior, "companions": self.companions}
+        options = ("name", "seed", "ema_half_life", "ema_warm_up", "packing")
+        return {
+            **serialize_parts("gan.save", **parts),
+            **{name: getattr(self, name) for name in options},
+            "class_shares": list(self.class_shares) or None,
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> "KerasMethods":
+        """Another GAN of what `get_config` gave; not compiled."""
+        import_members()
+        return cls(**keras.saving.deserialize_keras_object(dict(config)))
+
+    def get_compile_config(self) -> Config:
+        """The arguments of `compile`; empty before it."""
+        if not self.compiled:
+            return {}
+        optimizers = self.generator_optimizer, self.discriminator_optimizer
+        names = "generator_optimizer", "discriminator_optimizer"
+        with as_given(*optimizers):
+            parts = dict(zip(names, optimizers, strict=True)) | {"objective": self.objective}
+            return serialize_parts("gan.save", **parts) | self._compile_options
+
+    def compile_from_config(self, config: Config) -> None:
+        """Compiles with what `get_compile_config` gave."""
+        with warnings.catch_warnings():  # what is advised against has been said of the saved one
+            warnings.simplefilter("ignore", CombinationWarning)
+            self.compile(**keras.saving.deserialize_keras_object(dict(config)))
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], None] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: tuple[str, str] | None = None,
+    ) -> None:
+        """Prints both players, companions and averages, what trains them, and the objective.
+
+        Args:
+            line_length: columns.
+            print_fn: is given the text instead of `print`.
+            expand_nested: print the layers of each network as well, with
+            positions, show_trainable, layer_range: as Keras prints them.
+        """
+        (print_fn or print)(summary_text(self, line_length))
+        if not expand_nested:
+            return
+        for network in (self.generator, self.discriminator, *self.companion_networks.values()):
+            network.summary(
+                line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+            )
 
     def export(self, *args: object, **kwargs: object) -> None:
         raise NotImplementedError(
@@ -174,17 +257,17 @@ class KerasMethods(keras.Model):
     def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Saves the counters and, which Keras leaves out, the state of random layers."""
         super().save_own_variables(store)
-        for index, state in enumerate(self._random_states()):
-            store[f"random_{index}"] = state.numpy()
+        for name, state in self._random_states().items():
+            store[name] = state.numpy()
 
     def load_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Restores what `save_own_variables` saved; older files hold no random state."""
         saved = {name: store[name] for name in store.keys()}  # noqa: SIM118 (not iterable itself)
-        states = [(saved.pop(f"random_{i}", None), s) for i, s in enumerate(self._random_states())]
+        found = {name: saved.pop(name) for name in [*saved] if name.startswith("random")}
         super().load_own_variables(saved)
-        for value, state in states:
-            if value is not None:
-                state.assign(value)
+        for name, state in self._random_states().items():
+            if name in found:
+                state.assign(found[name])
 
     def check_batch(self, data: Element) -> None:
         """Refuses what no step can take; warns of data beyond the generator's range."""
@@ -328,9 +411,22 @@ class KerasMethods(keras.Model):
             data = self.distribute_strategy.experimental_distribute_dataset(data)
         return iter(data)
 
-    def _random_states(self) -> list[keras.Variable]:
+    def _random_states(self) -> dict[str, keras.Variable]:
+        """The state of random layers, by the part that they are in.
+
+        A part's own order is that of its configuration; the order of the parts is that of their
+        making, and another one in a GAN that was loaded.
+        """
+        parts = {name: getattr(self, name) for name in ("generator", "discriminator")}
+        parts |= {f"ema_{name}": each for name, each in self.ema_companions.items()}
+        parts |= {"ema_generator": self.ema_generator} | self.companion_networks
         known = {id(variable) for variable in self.weights}
-        return [variable for variable in self.variables if id(variable) not in known]
+        found = {}
+        for part, network in (parts | {"gan": self}).items():
+            own = [variable for variable in network.variables if id(variable) not in known]
+            known |= {id(variable) for variable in own}
+            found |= {f"random_{part}_{index}": state for index, state in enumerate(own)}
+        return found
 
 
 def _by_name(method: Callable, *args: object, **kwargs: object) -> Arguments:
@@ -338,6 +434,14 @@ def _by_name(method: Callable, *args: object, **kwargs: object) -> Arguments:
     given = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
     given.pop("self")
     return given | given.pop("kwargs", {})
+
+
+def _check_suffix(filepath: str | os.PathLike) -> None:
+    if not str(filepath).endswith(".keras"):
+        raise ValueError(
+            f"A GAN is saved whole in a file `.keras`, its weights alone in one `.weights.h5`. "
+            f"Received: filepath={filepath}"
+        )
 
 
 def _element(x: Array | Mapping[str, Array], y: Array | None) -> Element:
@@ -430,91 +534,3 @@ def _warn_of_range(real: tf.Tensor, activation: str) -> None:
         "`x / 255` for a sigmoid), or leave the generator's last activation out.",
         stacklevel=2,
     )
-
-
-class ShortProgress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar with the two losses, `D` and `G`, not with all of some twenty logs."""
-
-    def _maybe_init_progbar(self) -> None:
-        super()._maybe_init_progbar()
-        self.progbar.width = BAR_WIDTH
-
-    def _update_progbar(self, batch: int, logs: Logs | None = None) -> None:
-        super()._update_progbar(batch, shown_logs(logs))
-
-    def _finalize_progbar(self, logs: Logs | None) -> None:
-        super()._finalize_progbar(shown_logs(logs))
-
-
-def shown_logs(logs: Logs | None) -> Logs:
-    logs = logs or {}
-    return {short: logs[name] for name, short in SHOWN.items() if name in logs}
-
-
-class LossForTerminateOnNaN(keras.callbacks.Callback):
-    """Gives `TerminateOnNaN`, before which it stands, the `loss` that it looks at.
-
-    It is NaN where a log is not finite.
-
-    A GAN has two losses and many terms: a warning says which value was not finite.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._begin = 0
-
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        self._begin = batch
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        scaling = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
-        if non_finite_message(logs or {}, 0, 1, loss_scaling=scaling):
-            step, executed = int(self.model.step.numpy()), batch - self._begin + 1
-            warnings.warn(
-                non_finite_message(logs, step, executed, loss_scaling=scaling), stacklevel=2
-            )
-            logs["loss"] = float("nan")
-
-
-def prepare_callbacks(model: keras.Model, callbacks: Callbacks, *, progress: bool) -> Callbacks:
-    """The callbacks to hand to Keras: those given, in any form that Keras takes, and ours.
-
-    Raises:
-        NotImplementedError: one would save the GAN whole, and fail at the end of the first epoch.
-    """
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return callbacks
-    given = keras.tree.flatten(callbacks) if callbacks is not None else []
-    for callback in given:
-        _check_callback(model, callback)
-    if any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in given):
-        given = [LossForTerminateOnNaN(), *given]
-    if progress and not any(isinstance(each, keras.callbacks.ProgbarLogger) for each in given):
-        given = [*given, ShortProgress()]
-    return given
-
-
-def _check_callback(model: keras.Model, callback: keras.callbacks.Callback) -> None:
-    monitors = isinstance(
-        callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau
-    )
-    if isinstance(callback, keras.callbacks.ModelCheckpoint):
-        if not callback.save_weights_only:
-            model.save(callback.filepath)  # says what to save instead
-        monitors = callback.save_best_only
-    name = type(callback).__name__
-    if monitors and callback.monitor in NO_LOGS:
-        warnings.warn(
-            f"`{name}` must look at a log that a GAN has (discriminator_loss, generator_loss, "
-            "score_gap, ...; with validation data also val_discriminator_loss, ...), and neither "
-            "loss says how good the samples are. It will do nothing. "
-            f"Received: monitor={callback.monitor!r}",
-            stacklevel=4,
-        )
-    rates = keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau
-    if isinstance(callback, rates):
-        warnings.warn(
-            f"`{name}` changes the learning rate of the generator alone; give each of the two "
-            "optimizers a schedule (`keras.optimizers.schedules`) instead to change both.",
-            stacklevel=4,
-        )

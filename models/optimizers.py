@@ -1,6 +1,7 @@
 """The optimizers of the two networks: chosen, made ready, and applied on any number of replicas."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -115,6 +116,20 @@ class ReplicaOptimizer:
         self._apply_weight_decay(variables)
         self._backend_update_step(means, variables, self.learning_rate)
         self._accumulate([-each.value for each in held], variables)  # back to 0
+
+
+@contextlib.contextmanager
+def as_given(*optimizers: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Optimizers of the classes that they were given as, while they are written down."""
+    inner = [getattr(optimizer, "inner_optimizer", optimizer) for optimizer in optimizers]
+    kinds = [(each, type(each)) for each in inner if isinstance(each, ReplicaOptimizer)]
+    try:
+        for each, kind in kinds:
+            object.__setattr__(each, "__class__", kind.__bases__[1])
+        yield
+    finally:
+        for each, kind in kinds:
+            object.__setattr__(each, "__class__", kind)
 
 
 def apply_gradients(

@@ -44,11 +44,16 @@ def input_names(network: keras.Model, default: str) -> tuple[str, ...]:
 
 
 def input_shapes(network: keras.Model, default: str) -> dict[str, tuple[int | None, ...] | None]:
-    """Shape of one row of each input by name; `None` where the network does not say."""
+    """Shape of one row of each input by name; `None` where the network does not say.
+
+    A subclassed one of several inputs says it once it has been called.
+    """
     names = input_names(network, default)
     structure = _input_structure(network)
     if structure is None:
-        return dict.fromkeys(names)
+        called = (network.get_build_config() or {}).get("input_shape")
+        called = called if isinstance(called, dict) else {}
+        return {name: tuple(called[name][1:]) if name in called else None for name in names}
     tensors = structure.values() if isinstance(structure, dict) else tf.nest.flatten(structure)
     return {name: tuple(each.shape[1:]) for name, each in zip(names, tensors, strict=True)}
 

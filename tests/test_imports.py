@@ -11,9 +11,12 @@ ROOMS = ("models", "training", "export", "ganapp")
 # What a room may import of the others. `ganapp` is below: only runner, verbs, `python.py` compose.
 ALLOWED = {"models": set(), "training": set(), "export": set()}
 # What the rooms above share: named tensors with the one place that calls a network, the critic that
-# terms are given, and the global batch. These three know TensorFlow, Keras and each other only.
+# terms are given, the global batch, and how settings are saved. These four know TensorFlow, Keras
+# and each other only.
 SHARED = {
-    "training": ("ganapp.models.critic", "ganapp.models.replicas", "ganapp.models.tensors"),
+    "training": tuple(
+        f"ganapp.models.{name}" for name in ("critic", "replicas", "serialization", "tensors")
+    ),
     "export": ("ganapp.models.tensors",),
 }
 # The configuration is checked against the registries; the runner makes objects of it.

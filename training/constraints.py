@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.models.serialization import Serializable
 from ganapp.models.tensors import all_layers
 from ganapp.training.registry import Registry
 
@@ -32,7 +33,7 @@ LINEAR_LAYERS = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Constraint:
+class Constraint(Serializable):
     """A constraint that leaves everything as it is; the base of the others."""
 
     name: ClassVar[str] = ""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
+from ganapp.models.serialization import Serializable
 from ganapp.training.schedules import Anneal, value_at
 
 Draw = Callable[..., tf.Tensor]  # draw(*shape) -> uniform [0, 1) of shape (batch, *shape)
@@ -17,7 +18,7 @@ Assignments = list[tuple[keras.Variable, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Extension:
+class Extension(Serializable):
     """Something that is added to an objective without changing it; inert, the GAN runs it.
 
     State lives in a Keras layer that `make_state` creates; the GAN keeps it, checkpoints it and

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import keras
 
+from ganapp.models.serialization import Serializable
 from ganapp.training.registry import Registry
 from ganapp.training.schedules import Anneal, resolve
 
@@ -33,7 +34,7 @@ def optimizer_options(name: str) -> list[str]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerConfig:
+class OptimizerConfig(Serializable):
     """A Keras optimizer with its settings.
 
     Args:

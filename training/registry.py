@@ -121,6 +121,12 @@ class Registry(dict):
         )
 
 
+def import_members() -> None:
+    """Imports whatever of this room a saved GAN may hold, so that Keras knows it."""
+    for family in ("objectives", "priors"):
+        importlib.import_module(f".{family}", __package__)
+
+
 def find_objective(name: str) -> Any:
     """The objective of that name with its paper's defaults.
 

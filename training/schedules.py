@@ -8,11 +8,12 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import CosineDecay, PolynomialDecay
 
+from ganapp.models.serialization import Serializable
 from ganapp.training.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Anneal:
+class Anneal(Serializable):
     """A value that moves from `start` to `end` over the whole training.
 
     Args:
@@ -30,6 +31,7 @@ class Anneal:
         return SHAPES[self.shape](self.start, self.end, updates)
 
 
+@keras.saving.register_keras_serializable("ganapp")
 class ExponentialDecayToEnd(keras.optimizers.schedules.ExponentialDecay):
     """Keras's exponential decay, which stays at its end as the other shapes do."""
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from case import BATCH, LATENT, SHAPE, linear_networks, plain_batches, rows, tiny_gan, weights
 
 from ganapp.models import GAN
-from ganapp.models.keras_methods import ShortProgress, prepare_callbacks
+from ganapp.models.callbacks import ForPlayer, ShortProgress, prepare_callbacks
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.priors import Normal
 
@@ -48,14 +48,41 @@ def test_a_third_element_is_refused(name):
         linear_gan().fit(**given, verbose=0)
 
 
-def test_a_checkpoint_of_the_whole_model_is_refused(tmp_path):
-    gan = linear_gan()
+class Unregistered(layers.Layer):
+    """A layer that nobody could load."""
+
+    def call(self, inputs):
+        return inputs
+
+
+def test_a_checkpoint_that_nobody_could_load_is_refused_before_the_first_step(tmp_path):
+    x = keras.Input(SHAPE)
+    discriminator = keras.Model(x, layers.Dense(1)(Unregistered()(x)))
+    gan = linear_gan(networks=lambda: (generator(), discriminator))
     whole = keras.callbacks.ModelCheckpoint(tmp_path / "gan.keras")
-    with pytest.raises(NotImplementedError, match=r"save_weights_only=True"):
+    with pytest.raises(ValueError, match=r"register_keras_serializable.*'Unregistered'"):
         fit(gan, callbacks=[whole])
+    legacy = keras.callbacks.ModelCheckpoint(tmp_path / "gan.h5")
+    with pytest.raises(ValueError, match=r"in a file `.keras`"):
+        fit(linear_gan(), callbacks=[legacy])
     assert int(gan.step) == 0
-    fit(gan, callbacks=keras.callbacks.ModelCheckpoint(tmp_path / "gan.weights.h5", **WEIGHTS))
-    assert (tmp_path / "gan.weights.h5").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_whole_model_by_any_log_is_kept(tmp_path):
+    path = tmp_path / "best.keras"
+    gan, kept = linear_gan(), {}
+    best = keras.callbacks.ModelCheckpoint(path, "score_gap", save_best_only=True, mode="max")
+
+    def keep(epoch, logs):
+        kept[epoch] = logs["score_gap"], weights(gan)
+
+    see = keras.callbacks.LambdaCallback(on_epoch_end=keep)
+    fit(gan, plain_batches(4, BATCH), epochs=4, steps_per_epoch=1, callbacks=[best, see])
+    _, expected = max(kept.values(), key=lambda each: each[0])
+    for part, arrays in weights(keras.models.load_model(path)).items():
+        for ours, theirs in zip(expected[part], arrays, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 WEIGHTS = {"save_weights_only": True}
@@ -72,10 +99,96 @@ def test_a_callback_that_looks_at_no_log_is_named(callback):
         prepare_callbacks(linear_gan(), callback, progress=False)
 
 
-def test_a_callback_that_changes_one_learning_rate_is_named():
-    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
-    with pytest.warns(UserWarning, match="changes the learning rate of the generator alone"):
-        prepare_callbacks(linear_gan(), [scheduler], progress=False)
+MONITORS = [
+    keras.callbacks.EarlyStopping("score_gap"),
+    keras.callbacks.ReduceLROnPlateau("val_discriminator_loss"),
+    ForPlayer("generator", keras.callbacks.ReduceLROnPlateau("score_gap")),
+    keras.callbacks.ModelCheckpoint("best.weights.h5", "score_gap", **WEIGHTS),
+]
+
+
+@pytest.mark.parametrize("callback", MONITORS)
+def test_a_direction_that_keras_does_not_know_is_asked_for(callback):
+    with pytest.raises(ValueError, match="`mode='min'` or `mode='max'`"):
+        prepare_callbacks(linear_gan(), callback, progress=False)
+
+
+def rates(gan):
+    optimizers = gan.generator_optimizer, gan.discriminator_optimizer
+    return pytest.approx(tuple(float(each.learning_rate) for each in optimizers))
+
+
+def two_rates(**options):
+    optimizers = keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.4)
+    names = "generator_optimizer", "discriminator_optimizer"
+    return linear_gan(**dict(zip(names, optimizers, strict=True)), **options)
+
+
+@pytest.mark.parametrize(
+    ("player", "expected"),
+    [(None, (0.05, 0.2)), ("generator", (0.05, 0.4)), ("discriminator", (0.1, 0.2))],
+)
+def test_a_schedule_moves_the_rates_of_the_players_it_is_for(player, expected):
+    gan = two_rates()
+    callback = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    logs = fit(gan, callbacks=[ForPlayer(player, callback) if player else callback]).history
+    assert rates(gan) == expected
+    for name, value in zip(("generator", "discriminator"), expected, strict=True):
+        if player in (name, None):
+            assert logs[f"learning_rate_{name}"] == [pytest.approx(value)]
+        else:
+            assert f"learning_rate_{name}" not in logs
+        assert logs[f"{name}_learning_rate"] == [pytest.approx(value)]  # of the update itself
+
+
+@pytest.mark.parametrize("player", [None, "discriminator"])
+def test_a_plateau_reduces_the_rates_of_the_players_it_is_for(player):
+    gan = two_rates()
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        "discriminator_gradient_norm", mode="min", factor=0.5, patience=1, min_delta=1e9
+    )
+    callbacks = [ForPlayer(player, plateau) if player else plateau]
+    fit(gan, plain_batches(3, BATCH), epochs=3, steps_per_epoch=1, callbacks=callbacks)
+    assert rates(gan) == ((0.1, 0.1) if player else (0.025, 0.1))
+
+
+def test_two_rates_that_a_schedule_makes_one_are_named():
+    gan = two_rates()
+    callback = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01)
+    with pytest.warns(UserWarning, match="made one of two.*0.1, 0.4 became 0.01"):
+        fit(gan, callbacks=[callback])
+    assert rates(gan) == (0.01, 0.01)
+    fit(gan, callbacks=[callback])  # they are one already
+
+
+def test_a_rate_that_has_a_schedule_is_not_scheduled_again():
+    cosine = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    gan = linear_gan(
+        generator_optimizer=keras.optimizers.Adam(cosine), discriminator_optimizer="sgd"
+    )
+    plateau = keras.callbacks.ReduceLROnPlateau("score_gap", mode="min")
+    with pytest.raises(ValueError, match=r"a schedule moves that of the generator.*CosineDecay"):
+        fit(gan, callbacks=[plateau])
+    fit(gan, callbacks=[ForPlayer("discriminator", plateau)])
+
+
+def test_what_a_callback_for_a_player_says_of_the_model_is_heard():
+    stop = keras.callbacks.EarlyStopping("score_gap", mode="max", patience=0, min_delta=1e9)
+    data = plain_batches(4, BATCH)
+    past = fit(
+        linear_gan(), data, epochs=4, steps_per_epoch=1, callbacks=[ForPlayer("generator", stop)]
+    )
+    assert len(past.epoch) == 2
+    with pytest.raises(ValueError, match="`player` must be 'generator', 'discriminator' or 'both'"):
+        ForPlayer("critic", stop)
+
+
+def test_a_ready_made_list_of_callbacks_is_named():
+    gan = two_rates()
+    callback = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    ready = keras.callbacks.CallbackList([callback], model=gan)
+    with pytest.warns(UserWarning, match="learning rate of the generator alone"):
+        assert prepare_callbacks(gan, ready, progress=False) is ready
 
 
 def test_batches_without_a_fixed_size_are_named():
@@ -293,7 +406,6 @@ def test_weights_of_another_discriminator_before_compile_are_a_sentence(tmp_path
         other.load_weights(tmp_path / "gan.weights.h5")
 
 
-@pytest.mark.parametrize("method", ["save", "export"])
-def test_a_gan_is_not_saved_whole(method, tmp_path):
-    with pytest.raises(NotImplementedError, match=rf"gan.ema_generator.{method}"):
-        getattr(linear_gan(), method)(tmp_path / "gan.keras")
+def test_a_gan_is_not_exported_whole(tmp_path):
+    with pytest.raises(NotImplementedError, match=r"gan.ema_generator.export"):
+        linear_gan().export(tmp_path / "gan")

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from ganapp.models.serialization import Serializable
 from ganapp.training.augmentations import Augmentation
 from ganapp.training.constraints import Constraint, Unconstrained
 from ganapp.training.extensions import Extension
@@ -32,7 +33,7 @@ class _SignatureOfFields:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Objective:
+class Objective(Serializable):
     """A pair of losses with the settings of its paper; the GAN runs it and never asks its name.
 
     Both losses get raw scores of real and generated examples, `(batch, ...)`, and return a value

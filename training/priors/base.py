@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ganapp.models.serialization import Serializable
 from ganapp.models.tensors import Tensors
 
 DRAWS_VERSION = 2
@@ -68,7 +69,7 @@ def _inner(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Prior:
+class Prior(Serializable):
     """A distribution of latents; keyword-only fields are its options.
 
     It samples *statelessly*: what it draws is a function of the seed alone. All methods on latents
