@@ -10,7 +10,9 @@ __version__ = "0.2.0"
 # Each is imported when it is first asked for: the command line's help must not wait for TensorFlow.
 _OFFERED = {
     "GAN": ("ganapp.models.gan", "GAN"),
+    "Tables": ("ganapp.runner.tables", "Tables"),
     "augmentations": ("ganapp.training.augmentations", None),
+    "constraints": ("ganapp.training.data.tables.constraints", None),
     "export": ("ganapp.export", None),
     "metrics": ("ganapp.training.evaluation.metrics", None),
     "models": ("ganapp.models", None),
@@ -22,7 +24,9 @@ _OFFERED = {
 }
 __all__ = [
     "GAN",
+    "Tables",
     "augmentations",
+    "constraints",
     "export",
     "metrics",
     "objectives",

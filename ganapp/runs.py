@@ -13,6 +13,7 @@ from typing import Any
 from ganapp.errors import InUseError, UserError
 from ganapp.training.files import LONGEST, parse_json, read_json, write_atomically
 
+KEPT_TABLE = "table.parquet"  # of a run whose table was a data frame
 Json = dict[str, Any]  # as `json` reads it
 # What reading a report ends in whose tables and numbers are others than `ganapp` writes.
 MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
@@ -40,6 +41,7 @@ class Run:
     manifest = File("manifest.json")  # versions, data and latent specification, seed
     networks = File("networks")  # that say features of its data, or compare: `.keras` files
     data = File("data.npz")  # what drawing samples needs of the data, beside the manifest
+    table = File(KEPT_TABLE)  # the table itself, if it was a data frame
     checkpoints = File("checkpoints")  # of the whole training state
     best = File("checkpoints/best")  # of the best generators
     logs = File("logs")  # of TensorBoard

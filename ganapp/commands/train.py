@@ -102,7 +102,7 @@ def _new_config(
         return loading.load_config(preset_or_file, overrides), Path(preset_or_file).stem
     table = loading.data_table(data, size=size)
     if preset_or_file is None:
-        return _config_for_data(table, overrides)
+        return config_for_data(table, overrides)
     raw = read_toml(config_path(preset_or_file))
     # Which classes the networks are given is no matter of where the examples come from.
     kept = {key: raw["data"][key] for key in loading.OF_EVERY_SOURCE if key in raw.get("data", {})}
@@ -112,7 +112,7 @@ def _new_config(
     ).stem
 
 
-def _config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, str]:
+def config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, str]:
     """A configuration made for data of which nothing else is known; each choice is explained."""
     from ganapp.config.loading import validated, with_overrides
     from ganapp.config.schema import DataConfig

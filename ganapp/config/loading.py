@@ -6,6 +6,7 @@ these a `Config`, or one sentence that names the field, what was expected and wh
 
 import copy
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from ganapp.config.members import FAMILIES, Section, lacks_metric, option_names,
 from ganapp.config.presets import Tables, config_path, preset_names, read_toml
 from ganapp.config.schema import EXTENSIONS, PAPER_TABLES, Config, DataConfig, with_current_names
 from ganapp.errors import UserError
+from ganapp.runs import KEPT_TABLE
 from ganapp.training.data.levels import COARSE
 from ganapp.training.data.tables.reading import TEXT_SUFFIXES, is_text_table
 from ganapp.training.data.tfds import read_name
@@ -72,8 +74,14 @@ def validated(raw: Tables, origin: str, model: type[Table] = Config) -> Table:
 
 
 def load_saved(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """The configuration that a run was started with, from its `config.toml`, perhaps overridden."""
-    return validated(with_overrides(with_current_names(read_toml(path)), overrides), str(path))
+    """The configuration that a run was started with, from its `config.toml`, perhaps overridden.
+
+    A table that the run keeps itself is found beside that, wherever the run was moved to.
+    """
+    raw = with_current_names(read_toml(path))
+    if (kept := path.with_name(KEPT_TABLE)).is_file():
+        raw = with_overrides(raw, [f"data.path={json.dumps(str(kept.absolute()))}"])
+    return validated(with_overrides(raw, overrides), str(path))
 
 
 def as_toml(config: Config) -> str:
