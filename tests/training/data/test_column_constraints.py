@@ -123,7 +123,7 @@ def check_rows(codec: TableCodec, rows: np.ndarray) -> None:
     assert set(map(str, map(tuple, np.nan_to_num(places, nan=-1).astype(int).tolist()))) <= seen
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), scale=st.sampled_from([0.1, 1.0, 3.0, 100.0]))
 def test_every_sample_keeps_them(codec, seed, scale):
     codes = np.random.default_rng(seed).normal(0, scale, (200, codec.width)).astype(np.float32)
@@ -184,7 +184,7 @@ def test_text_is_written_so_too(codec):
 GRIDS = st.sampled_from([None, 1, 0.05, 7, 0.25, 3600])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**31 - 1),
     grids=st.tuples(GRIDS, GRIDS),

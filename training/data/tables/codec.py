@@ -426,6 +426,7 @@ class TableCodec:
             ],
             "Written anew": [repr(c.name) for c in self.columns if isinstance(c, Identifier)],
             "Left out": [repr(c.name) for c in self.left_out],
+            "In every sample": [each.phrase for each in self.constraints],
         }
         return [f"{what}: {', '.join(names)}." for what, names in columns.items() if names]
 
