@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -75,7 +76,7 @@ class Tables:
                 )
         self.kinds, self.constraints = dict(kinds or {}), tuple(constraints)
         self._run: Run | None = None
-        self._scratch: tempfile.TemporaryDirectory | None = None
+        self._scratch: weakref.finalize | None = None  # removes a temporary directory
         self._generators: dict[str, Generator] = {}
 
     def __repr__(self) -> str:
@@ -112,8 +113,9 @@ class Tables:
         with _value_errors(), _printing(not quiet):
             scratch = None
             if run is None:
-                scratch = tempfile.TemporaryDirectory(prefix="ganapp-")
-                run = Path(scratch.name) / "table"
+                folder = tempfile.mkdtemp(prefix="ganapp-")
+                scratch = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+                run = Path(folder) / "table"
             claimed = Run(Path(run))
             check_free(claimed.directory)
             with _table_data(table, claimed) as (data, kept):
@@ -283,7 +285,9 @@ class Tables:
             raise ValueError("The synthesizer must be fitted or loaded first. Received: neither")
         return self._run
 
-    def _open(self, run: Run, scratch: tempfile.TemporaryDirectory | None = None) -> None:
+    def _open(self, run: Run, scratch: weakref.finalize | None = None) -> None:
+        if self._scratch is not None:
+            self._scratch()
         self._run, self._scratch, self._generators = run, scratch, {}
 
     def _generator(self, checkpoint: str) -> Generator:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -338,3 +339,19 @@ def test_tables_of_a_configuration(constraint):
 def test_mistakes_in_a_table(table, sentence):
     with pytest.raises(ValueError, match=sentence):
         constraint_from(table)
+
+
+def test_a_litert_graph_keeps_them(codec):
+    """What an export ships for the user's units: the same bits, without TensorFlow."""
+    codes = np.random.default_rng(2).normal(0, 2, (64, codec.width)).astype(np.float32)
+    decode = tf.function(codec.decode, [tf.TensorSpec((None, codec.width), tf.float32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([decode.get_concrete_function()])
+    interpreter = Interpreter(model_content=converter.convert())
+    (given,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], codes.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], codes)
+    interpreter.invoke()
+    rows = interpreter.get_tensor(out["index"])
+    check_rows(codec, rows)
+    np.testing.assert_allclose(rows, codec.decode(tf.constant(codes)), rtol=1e-6)

@@ -282,11 +282,12 @@ class Range(Constraint):
                 "`minimum` must not be above `maximum`. "
                 f"Received: minimum={self.minimum!r}, maximum={self.maximum!r} for {self.column!r}"
             )
+        stated = (low is not None, high is not None)
         if low is None:
             low = min(column.minimum, high)  # what the data have beyond is told as a violation
         elif high is None:
             high = max(column.maximum, low)
-        return {self.column: (_with_limits(column, low, high), values)}
+        return {self.column: (_with_limits(column, low, high, stated), values)}
 
     def violations(self, frame: "pandas.DataFrame", found: Found) -> np.ndarray:
         column, values = self._numeric(found, self.column)
@@ -604,14 +605,17 @@ def _decimals_of(number: Fraction) -> int:
     return next(d for d in range(MOST_DECIMALS + 1) if (number * 10**d).denominator == 1)
 
 
-def _with_limits(column: Numeric, low: float, high: float) -> Numeric:
-    """The column with limits, moved inwards to values that it may have."""
+def _with_limits(
+    column: Numeric, low: float, high: float, stated: tuple[bool, bool] = (False, False)
+) -> Numeric:
+    """The column with limits: the data's own, or stated ones, moved inwards to its grid."""
     if column.grid is not None:
         grid = Fraction(*column.grid)
-        # The limits of the data may be no more than near to a value of the grid.
         ends = [Fraction(str(end)) / grid for end in (low, high)]
-        near = [round(end) if abs(end - round(end)) < Fraction(1, 10**6) else end for end in ends]
-        limits = [math.ceil(near[0]) * grid, math.floor(near[1]) * grid]
+        limits = [
+            (inwards(end) if exact else round(end)) * grid
+            for inwards, end, exact in zip((math.ceil, math.floor), ends, stated, strict=True)
+        ]
         whole = column.decimals == 0
         low, high = (int(end) if whole else float(end) for end in limits)
     if low > high:
