@@ -46,6 +46,7 @@ class Run:
     networks = File("networks")  # that say features of its data, or compare: `.keras` files
     data = File("data.npz")  # what drawing samples needs of the data, beside the manifest
     examples = File("examples.npz")  # arrays that a script has handed over
+    table = File("table.parquet")  # likewise, a data frame
     checkpoints = File("checkpoints")  # of the whole training state
     best = File("checkpoints/best")  # of the best generators
     logs = File("logs")  # of TensorBoard

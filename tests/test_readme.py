@@ -14,6 +14,7 @@ from ganapp.training.augmentations import AUGMENTATIONS
 from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import SOURCES
+from ganapp.training.data.tables.constraints import COLUMN_CONSTRAINTS
 from ganapp.training.evaluation.features import FEATURES
 from ganapp.training.objectives import OBJECTIVES, Objective
 from ganapp.training.priors import PRIORS
@@ -90,6 +91,7 @@ def test_the_objective_of_the_example_is_one():
         ("augmentations", AUGMENTATIONS),
         ("weightings", WEIGHTINGS),
         ("constraints", CONSTRAINTS),
+        ("constraints of tables", COLUMN_CONSTRAINTS),
         ("priors", PRIORS),
         ("networks", GENERATORS | DISCRIMINATORS),
         ("data", SOURCES),

@@ -130,7 +130,7 @@ def new_config(
     if table is None:
         return loading.load_config(preset_or_file, overrides), Path(preset_or_file).stem
     if preset_or_file is None:
-        return _config_for_data(table, overrides)
+        return config_for_data(table, overrides)
     raw = loading.read_tables(preset_or_file)
     # Which classes the networks are given is no matter of where the examples come from.
     kept = {key: raw["data"][key] for key in loading.OF_EVERY_SOURCE if key in raw.get("data", {})}
@@ -140,7 +140,7 @@ def new_config(
     ).stem
 
 
-def _config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, str]:
+def config_for_data(table: Tables, overrides: Sequence[str]) -> tuple[Config, str]:
     """A configuration made for data of which nothing else is known; each choice is explained."""
     from ganapp.config.loading import validated, with_overrides
     from ganapp.config.schema import DataConfig

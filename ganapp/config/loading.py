@@ -82,13 +82,15 @@ def validated(raw: Tables, origin: str, model: type[Table] = Config) -> Table:
 def load_saved(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The configuration that a run was started with, from its `config.toml`, perhaps overridden.
 
-    Arrays that a script has handed over lie in the run, wherever that is now.
+    Arrays and tables that a script has handed over lie in the run, wherever that is now.
     """
-    check_plugins(Run(path.parent))
+    run = Run(path.parent)
+    check_plugins(run)
     raw = with_current_names(read_toml(path))
-    arrays = Run(path.parent).examples
-    if Path(str(_at(raw, ("data", "path")))).name == arrays.name and arrays.exists():
-        raw["data"]["path"] = str(arrays.absolute())
+    name = Path(str(_at(raw, ("data", "path")))).name
+    for kept in (run.examples, run.table):
+        if kept.name == name and kept.is_file():
+            raw["data"]["path"] = str(kept.absolute())
     return validated(with_overrides(raw, overrides), str(path))
 
 

@@ -24,6 +24,8 @@ from ganapp.training.baselines import BASELINES
 from ganapp.training.constraints import CONSTRAINTS
 from ganapp.training.data import MODE_METRICS, SOURCES
 from ganapp.training.data.cache import CacheDir
+from ganapp.training.data.tables.constraints import Constraint, constraint_from
+from ganapp.training.data.tables.constraints import as_table as constraint_table
 from ganapp.training.evaluation.features import FEATURES
 from ganapp.training.evaluation.features.layer import OWN, Layer, ModelFile
 from ganapp.training.objectives import OBJECTIVES
@@ -193,6 +195,12 @@ def _option_type(hint: object) -> object:
     if hint == dict[str, Prior]:
         part = (pydantic.BeforeValidator(_part), pydantic.PlainSerializer(as_table))
         return dict[str, Annotated[pydantic.InstanceOf[Prior], *part]]
+    if hint == tuple[Constraint, ...]:
+        part = (
+            pydantic.BeforeValidator(constraint_from),
+            pydantic.PlainSerializer(constraint_table),
+        )
+        return tuple[Annotated[pydantic.InstanceOf[Constraint], *part], ...]
     return scheduled(NotNegative) if is_scheduled(hint) else hint
 
 

@@ -408,6 +408,7 @@ def columns_table(columns: Sequence[ColumnSummary]) -> Table:
         "values": [column.values for column in shown],
         "missing": [f"{column.missing:.1%}" if column.missing else "" for column in shown],
         "written": [column.form for column in shown],
+        "in every sample": [column.constraint for column in shown],
         "assumed": [column.note for column in shown],
     }
     used = {heading: texts for heading, texts in cells.items() if any(texts)}

@@ -16,6 +16,7 @@ from ganapp.config.loading import load_config, load_saved
 from ganapp.config.presets import preset_names
 from ganapp.export.formats.format import largest_difference
 from ganapp.runner.experiment import compose
+from ganapp.runner.tables import Tables
 from ganapp.runner.training import columns_table
 from ganapp.training.data import DataSpec
 from ganapp.training.data.tables.codec import ColumnSummary
@@ -33,6 +34,15 @@ def run(tmp_path_factory):
     assert line.split()[-2:] == ["2", "decimals"]  # what was understood stands there once
     assert "11.3%" in line
     return folder / "run"
+
+
+def test_python_opens_it_and_draws_the_same_rows(run, tmp_path):
+    said = ganapp("sample", run, "--count", 30, "--seed", 4, "--out", tmp_path / "rows.parquet")
+    assert said.code == 0, said.errors
+    rows = Tables.load(run).sample(30, seed=4)
+    pd.testing.assert_frame_equal(rows, pd.read_parquet(tmp_path / "rows.parquet"))
+    with pytest.raises(ValueError, match="is for a generator that was told classes"):
+        Tables.load(run).sample(3, label="Oslo")
 
 
 def test_report_and_picture(run):

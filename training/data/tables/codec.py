@@ -18,6 +18,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,17 @@ from ganapp.training.data.tables.columns import (
     parse_mixed_dates,
     same_column,
 )
+from ganapp.training.data.tables.constraints import (
+    Combinations,
+    Constraint,
+    Distance,
+    Relation,
+    constraint_from,
+    relate,
+    relation_from_dict,
+    same_relation,
+    settle,
+)
 from ganapp.training.data.tables.kinds import (
     COMMON,
     ColumnValues,
@@ -51,6 +63,7 @@ from ganapp.training.messages import join_names
 if TYPE_CHECKING:
     import pandas
 
+NAN = np.float32("nan")
 NOWHERE = -1  # index of an entry that a column does not have
 SHOWN_CATEGORIES = 4
 SHOWN_LETTERS = 24
@@ -133,11 +146,13 @@ class ColumnSummary:
     values: str = ""  # the range, or how many categories and the first of them
     missing: float = 0.0  # share of the rows without a value
     form: str = ""  # how values are written
+    constraint: str = ""  # what holds in every sample: `greater than 'start'`
     note: str = ""  # what was assumed, with the setting that says otherwise; or nothing
 
 
 def _summary(column: Column, table: "TableCodec") -> ColumnSummary:
-    about = {"name": column.name, "note": column.note}
+    held = (each.about(column.name) for each in table.constraints if column.name in each.uses)
+    about = {"name": column.name, "constraint": "; ".join(held), "note": column.note}
     if isinstance(column, Constant):
         return ColumnSummary(kind="constant", values=_short(column.value), **about)
     if isinstance(column, Identifier):
@@ -213,6 +228,20 @@ class TableCodec:
     left_out: tuple[LeftOut, ...] = ()  # columns of the data that are neither learnt nor written
     separator: str = ","  # what stands between the values of a file of text
     header: bool = True  # whether its first line names the columns
+    constraints: tuple[Constraint, ...] = ()  # that every sample keeps
+    relations: tuple[Relation, ...] = ()  # that they make between columns
+
+    @cached_property
+    def learnt(self) -> "TableCodec":
+        """The codec of the columns that networks see, in place of those that relations replace."""
+        if not self.relations:
+            return self
+        replaced: dict[str, Column | None] = {}
+        for relation in self.relations:
+            replaced |= relation.replaces
+        columns = (replaced.get(column.name, column) for column in self.varying)
+        columns = tuple(column for column in columns if column is not None)
+        return TableCodec(columns=columns, label=self.label, partly_labelled=self.partly_labelled)
 
     @cached_property
     def varying(self) -> tuple[Column, ...]:
@@ -252,25 +281,44 @@ class TableCodec:
     @property
     def width(self) -> int:
         """Entries of a row in model units."""
-        return self._layout.width
+        return self.learnt._layout.width
 
     @property
     def blocks(self) -> tuple[tuple[str, int], ...]:
         """Activation and width of each part of model units: what a generator must end in."""
-        return self._layout.blocks
+        return self.learnt._layout.blocks
 
     @property
     def label_start(self) -> int | None:
         """Place in model units of the label's first category, the others behind it, or `None`."""
         if not self.label:
             return None
-        return int(self._layout.categories[self.one_hot.index(self.label_place), 0])
+        learnt = self.learnt
+        return int(learnt._layout.categories[learnt.one_hot.index(learnt.label_place), 0])
 
     def encode(self, rows: tf.Tensor) -> tf.Tensor:
         """User units `(n, columns)` to model units `(n, width)`, both float32."""
-        parts = [*self._encode_numbers(rows), *self._encode_categories(rows)]
-        parts += self._encode_points(rows)
-        return tf.gather(tf.concat(parts, axis=1), self._order_of_parts, axis=1)
+        learnt = self.learnt
+        if self.relations:
+            values = self.learnt_values(
+                dict(zip(self.names, tf.unstack(rows, axis=1), strict=True))
+            )
+            rows = tf.stack([values[name] for name in learnt.names], axis=1)
+        parts = [*learnt._encode_numbers(rows), *learnt._encode_categories(rows)]
+        parts += learnt._encode_points(rows)
+        return tf.gather(tf.concat(parts, axis=1), learnt._order_of_parts, axis=1)
+
+    def learnt_values(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Columns of user units `(n,)` by name, NaN where missing, as the columns learnt."""
+        found = dict(values)
+        for relation in self.relations:
+            if isinstance(relation, Combinations):
+                found |= relation.learnt(values)
+                continue
+            absent = {name: tf.math.is_nan(values[name]) for name in relation.than}
+            base = relation.base(values, absent, self._by_name)
+            found[relation.name] = values[relation.name] - base
+        return found
 
     def decode(self, codes: tf.Tensor) -> tf.Tensor:
         """Model units `(n, width)` to user units `(n, columns)`, both float32.
@@ -279,11 +327,36 @@ class TableCodec:
         point does, the first of several. Numbers have the decimals of their column again and stay
         within its range.
         """
+        learnt = self.learnt
         padded = tf.pad(codes, [[0, 0], [0, 1]], constant_values=IMPOSSIBLE)
-        parts = [*self._decode_numbers(padded), *self._decode_categories(padded)]
-        parts += self._decode_points(codes)
+        numbers = learnt._decode_numbers(padded)
+        others = [*learnt._decode_categories(padded), *learnt._decode_points(codes)]
+        if self.relations:
+            return self._decode_relations(numbers, others)
+        parts = others if numbers is None else [tf.where(numbers[1], NAN, numbers[0]), *others]
         order = np.argsort([*self.numeric, *self.one_hot, *self.embedded])
         return tf.gather(tf.concat(parts, axis=1), order, axis=1)
+
+    def _decode_relations(
+        self, numbers: tuple[tf.Tensor, tf.Tensor] | None, others: list[tf.Tensor]
+    ) -> tf.Tensor:
+        """User units of the columns learnt: numbers, where they are missing, and categories."""
+        learnt, found = self.learnt, {}
+        if others:
+            names = [learnt.names[place] for place in (*learnt.one_hot, *learnt.embedded)]
+            found = dict(zip(names, tf.unstack(tf.concat(others, 1), axis=1), strict=True))
+        for relation in self.relations:
+            if isinstance(relation, Combinations):
+                found |= relation.user(found[relation.members[0]])
+        if numbers is not None:
+            names = [learnt.names[place] for place in learnt.numeric]
+            values, absent = (
+                dict(zip(names, tf.unstack(each, axis=1), strict=True)) for each in numbers
+            )
+            if self._distances:
+                values = settle(values, absent, self._distances, self._by_name, learnt=True)
+            found |= {name: tf.where(absent[name], NAN, values[name]) for name in names}
+        return tf.stack([found[name] for name in self.names], axis=1)
 
     def to_frame(self, rows: np.ndarray) -> "pandas.DataFrame":
         """A pandas table of rows `(n, columns)` in user units: names, order and types restored.
@@ -298,14 +371,18 @@ class TableCodec:
 
     def to_csv(self, rows: np.ndarray) -> bytes:
         """A file of text as that of the data: separator, header, forms of numbers and dates."""
-        import pandas
-
-        columns = {c.name: _write_column(c, v, len(rows)) for c, v in self._by_column(rows)}
         file = io.StringIO()
-        pandas.DataFrame(columns).to_csv(
+        self.to_text(rows).to_csv(
             file, index=False, sep=self.separator, header=self.header, lineterminator="\n"
         )
         return file.getvalue().encode()
+
+    def to_text(self, rows: np.ndarray) -> "pandas.DataFrame":
+        """A pandas table as a file of text has it: numbers and dates in their forms."""
+        import pandas
+
+        columns = {c.name: _write_column(c, v, len(rows)) for c, v in self._by_column(rows)}
+        return pandas.DataFrame(columns)
 
     def from_frame(self, frame: "pandas.DataFrame") -> np.ndarray:
         """Rows in user units, float32 `(n, columns)`; the columns may come in any order.
@@ -349,29 +426,73 @@ class TableCodec:
             ],
             "Written anew": [repr(c.name) for c in self.columns if isinstance(c, Identifier)],
             "Left out": [repr(c.name) for c in self.left_out],
+            "In every sample": [each.phrase for each in self.constraints],
         }
         return [f"{what}: {', '.join(names)}." for what, names in columns.items() if names]
 
     def is_like(self, other: "TableCodec") -> bool:
         """Whether both are of the same table, but for the rounding of another machine."""
         same = self.label == other.label and len(self.columns) == len(other.columns)
+        same = same and self.constraints == other.constraints
+        same = same and len(self.relations) == len(other.relations)
+        same = same and all(map(same_relation, self.relations, other.relations))
         return same and all(map(same_column, self.columns, other.columns))
 
     @classmethod
     def from_dict(cls, fields: dict[str, object]) -> "TableCodec":
         """Reads what `dataclasses.asdict` made of a codec, before or after JSON."""
-        columns = tuple(map(column_from_dict, fields["columns"]))
-        left_out = tuple(LeftOut(**column) for column in fields.get("left_out", ()))
-        return cls(**fields | {"columns": columns, "left_out": left_out})
+        found = {
+            "columns": tuple(map(column_from_dict, fields["columns"])),
+            "left_out": tuple(LeftOut(**column) for column in fields.get("left_out", ())),
+            "constraints": tuple(map(constraint_from, fields.get("constraints", ()))),
+            "relations": tuple(map(relation_from_dict, fields.get("relations", ()))),
+        }
+        return cls(**fields | found)
 
-    def _by_column(self, rows: np.ndarray) -> list[tuple[Column, np.ndarray | None]]:
+    def with_learnt(self, columns: dict[str, Column]) -> "TableCodec":
+        """The codec with other ones for some columns that networks see, by name."""
+        relations, left = [], dict(columns)
+        for relation in self.relations:
+            column = left.pop(relation.column.name, relation.column)
+            relations.append(dataclasses.replace(relation, column=column))
+        changed = tuple(left.get(column.name, column) for column in self.columns)
+        return dataclasses.replace(self, columns=changed, relations=tuple(relations))
+
+    def _by_column(self, rows: np.ndarray) -> list[tuple[Column, np.ndarray | list | None]]:
+        """Each column with its values: numbers that it may have, codes of categories, or none."""
         rows = np.asarray(rows, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.varying):
             raise ValueError(
                 f"`rows` must have the shape (n, {len(self.varying)}). Received: shape={rows.shape}"
             )
-        values = dict(zip(self.names, rows.T, strict=True))
+        values: dict[str, np.ndarray | list] = dict(zip(self.names, rows.T, strict=True))
+        for place in self.numeric:
+            column = self.varying[place]
+            values[column.name] = _numbers(column, values[column.name])
+        if self._distances:
+            self._settle(values)
         return [(column, values.get(column.name)) for column in self.columns]
+
+    def _settle(self, values: dict[str, np.ndarray | list]) -> None:
+        """Puts numbers that float32 does not tell apart into their order, exactly."""
+        names = {name for each in self._distances for name in (each.name, *each.than)}
+        given = {name: np.array(values[name], np.float64) for name in names}
+        absent = {name: np.isnan(each) for name, each in given.items()}
+        known = {name: tf.constant(np.nan_to_num(each)) for name, each in given.items()}
+        settled = settle(known, absent, self._distances, self._by_name, learnt=False)
+        for name in names:
+            changed = (settled[name].numpy() != given[name]) & ~absent[name]
+            for row in np.flatnonzero(changed).tolist():
+                new = float(settled[name][row])
+                values[name][row] = round(new) if self._by_name[name].exact else new
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def _distances(self) -> list[Distance]:
+        return [each for each in self.relations if isinstance(each, Distance)]
 
     @cached_property
     def _layout(self) -> _Layout:
@@ -436,9 +557,10 @@ class TableCodec:
         count, width = self._layout.categories.shape
         return [tf.reshape(tf.one_hot(tf.cast(codes, tf.int32), width), (-1, count * width))]
 
-    def _decode_numbers(self, padded: tf.Tensor) -> list[tf.Tensor]:
+    def _decode_numbers(self, padded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Numbers of all numeric columns and whether they are missing; `None` without columns."""
         if not self.numeric:
-            return []
+            return None
         modes, layout = self._modes, self._layout
         columns = self._columns_by_kind[0]
         mode = tf.argmax(self._gather(padded, layout.modes), axis=2)
@@ -459,15 +581,14 @@ class TableCodec:
         values = tf.where(rounds, rounded, values)
         limits = np.array([(float(c.minimum), float(c.maximum)) for c in columns], np.float32)
         values = tf.minimum(tf.maximum(values, limits[:, 0]), limits[:, 1])
-        missing = tf.argmax(self._gather(padded, layout.present), axis=2) > 0
-        return [tf.where(missing, np.float32("nan"), values)]
+        return values, tf.argmax(self._gather(padded, layout.present), axis=2) > 0
 
     def _decode_categories(self, padded: tf.Tensor) -> list[tf.Tensor]:
         if not self.one_hot:
             return []
         found = tf.argmax(self._gather(padded, self._layout.categories), axis=2)
         codes = tf.cast(found, tf.float32)
-        return [tf.where(codes >= self._missing_codes, np.float32("nan"), codes)]
+        return [tf.where(codes >= self._missing_codes, NAN, codes)]
 
     def _encode_points(self, rows: tf.Tensor) -> list[tf.Tensor]:
         parts = []
@@ -484,7 +605,7 @@ class TableCodec:
         for column, places in zip(columns, self._layout.points, strict=True):
             found = tf.cast(nearest(tf.gather(codes, places, axis=1), column.points), tf.float32)
             missing = found >= len(column.categories)
-            parts.append(tf.where(missing, np.float32("nan"), found)[:, tf.newaxis])
+            parts.append(tf.where(missing, NAN, found)[:, tf.newaxis])
         return parts
 
     @property
@@ -511,7 +632,10 @@ def _restore(column: Column, values: np.ndarray | None, count: int) -> "pandas.S
     if isinstance(column, Constant):
         return pandas.Series([column.value] * count, dtype=column.dtype)
     if isinstance(column, Identifier):
-        return pandas.Series(column.values(count), dtype=column.dtype)
+        anew = column.values(count)
+        if column.dtype == "object":  # text, which other types of text make of numbers themselves
+            anew = [*map(str, anew)]
+        return pandas.Series(anew, dtype=column.dtype)
     if isinstance(column, Categorical):
         present = ~np.isnan(values)
         named = np.empty(count, object)
@@ -521,14 +645,13 @@ def _restore(column: Column, values: np.ndarray | None, count: int) -> "pandas.S
         return pandas.Series(named, dtype=column.dtype)
     if isinstance(column.form, DateForm):
         return _dates(column, values)
-    numbers = _numbers(column, values)
     if column.dtype == "decimal":
         places = decimal.Decimal(1).scaleb(-(column.decimals or 0))
-        quantised = [None if v != v else decimal.Decimal(str(v)).quantize(places) for v in numbers]
+        quantised = [None if v != v else decimal.Decimal(str(v)).quantize(places) for v in values]
         return pandas.Series(quantised, dtype=object)
     if column.exact:
-        return _exact(column, numbers)
-    return pandas.Series(numbers).astype(column.dtype)
+        return _exact(column, values)
+    return pandas.Series(values).astype(column.dtype)
 
 
 def _exact(column: Numeric, numbers: list[object]) -> "pandas.Series":
@@ -554,10 +677,14 @@ def _numbers(column: Numeric, values: np.ndarray) -> np.ndarray | list[float]:
     if not column.exact:  # float32 cannot hold 0.1; float64 prints what it was
         return column.on_grid(values)
     known = {float(np.float32(value)): value for value in column.exact}
+    above, _ = column.grid
     return [
         value
         if value != value
-        else known.get(value, min(max(round(value), column.minimum), column.maximum))
+        else known.get(
+            value,
+            min(max(round(Fraction(value) / above) * above, column.minimum), column.maximum),
+        )
         for value in values.tolist()
     ]
 
@@ -565,7 +692,7 @@ def _numbers(column: Numeric, values: np.ndarray) -> np.ndarray | list[float]:
 def _dates(column: Numeric, values: np.ndarray) -> "pandas.Series":
     import pandas
 
-    dates = pandas.Series(column.form.dates(column.on_grid(values)))
+    dates = pandas.Series(column.form.dates(values))
     if column.dtype == "date":
         return pandas.Series([None if v is pandas.NaT else v.date() for v in dates], dtype=object)
     if "," in column.dtype:  # datetime64[us, Europe/Rome]
@@ -582,9 +709,8 @@ def _write_column(
     if form is None:
         return _restore(column, values, count)
     if isinstance(form, DateForm):
-        return form.write(column.on_grid(values), 0)
-    numbers = _numbers(column, values)
-    return form.write(numbers if isinstance(numbers, list) else numbers.tolist(), column.decimals)
+        return form.write(values, 0)
+    return form.write(values if isinstance(values, list) else values.tolist(), column.decimals)
 
 
 def _values(
@@ -1061,6 +1187,7 @@ def fit_columns(
     components: int = 10,
     separator: str = "",
     header: bool = True,
+    constraints: Sequence[Constraint] = (),
 ) -> tuple[TableCodec, np.ndarray]:
     """The codec of columns, and the rows of the table in user units.
 
@@ -1072,9 +1199,10 @@ def fit_columns(
         components: most modes of a numeric column.
         separator: see `TableCodec`; empty where nothing stands between values.
         header: likewise.
+        constraints: that the columns and their values keep.
 
     Raises:
-        ValueError: no column varies.
+        ValueError: no column varies, or the constraints cannot be learnt.
     """
     left_out = tuple(column for column, _ in found if isinstance(column, LeftOut))
     columns = [column for column, _ in found if not isinstance(column, LeftOut)]
@@ -1082,20 +1210,15 @@ def fit_columns(
     if not values:
         raise ValueError("The table must have a column that varies. Received: constants alone")
     rows = np.stack(values, axis=1).astype(np.float32)
-    partly, numbers = False, {}
-    learnt = [i for i, column in enumerate(columns) if not isinstance(column, NOT_LEARNT)]
-    for index, of_column in zip(learnt, values, strict=True):
-        column = columns[index]
-        if isinstance(column, Numeric):
-            known = of_column[training][~np.isnan(of_column[training])]
-            # Where all of them are missing, the held-out rows.
-            numbers[index] = known if len(known) else of_column[~np.isnan(of_column)]
-        elif label and column.name == label and column.missing:
+    partly = False
+    for index, column in enumerate(columns):
+        if label and column.name == label and isinstance(column, Categorical) and column.missing:
             # A label that is not known is no category: nobody is to ask for it.
             partly = True
             columns[index] = dataclasses.replace(column, missing=False)
-    for index, modes in zip(numbers, modes_of([*numbers.values()], components), strict=True):
-        columns[index] = dataclasses.replace(columns[index], **modes)
+    by_name = {column.name: column for column in columns}
+    names = [column.name for column in columns if not isinstance(column, NOT_LEARNT)]
+    of_columns = dict(zip(names, values, strict=True))
     table = TableCodec(
         columns=tuple(columns),
         label=label,
@@ -1103,15 +1226,40 @@ def fit_columns(
         left_out=left_out,
         separator=separator or ",",
         header=header,
+        constraints=tuple(constraints),
+        relations=relate(constraints, by_name, of_columns, embedded),
+    )
+    learnt = of_columns
+    if table.relations:
+        found = table.learnt_values({name: tf.constant(x) for name, x in of_columns.items()})
+        learnt = {name: np.asarray(found[name]) for name in table.learnt.names}
+    numbers = {}
+    for column in table.learnt.columns:
+        if isinstance(column, Numeric):
+            of_column = learnt[column.name]
+            known = of_column[training][~np.isnan(of_column[training])]
+            # Where all of them are missing, the held-out rows.
+            numbers[column.name] = known if len(known) else of_column[~np.isnan(of_column)]
+    fitted = zip(numbers, modes_of([*numbers.values()], components), strict=True)
+    by_name = {column.name: column for column in table.learnt.columns}
+    table = table.with_learnt(
+        {name: dataclasses.replace(by_name[name], **modes) for name, modes in fitted}
     )
     if not embedded:
         return table, rows
-    points = {
-        name: _points_of(table.names.index(name), table.varying, rows[training])
-        for name in set(embedded)
+    seen = table.learnt
+    first = {
+        name: each.members[0]
+        for each in table.relations
+        if isinstance(each, Combinations)
+        for name in each.members
     }
-    columns = (
-        dataclasses.replace(c, points=points[c.name]) if c.name in points else c
-        for c in table.columns
-    )
-    return dataclasses.replace(table, columns=tuple(columns)), rows
+    points = {first.get(name, name) for name in embedded}
+    of_training = np.stack([learnt[name] for name in seen.names], 1).astype(np.float32)[training]
+    return table.with_learnt(
+        {
+            c.name: dataclasses.replace(c, points=_points_of(place, seen.varying, of_training))
+            for place, c in enumerate(seen.varying)
+            if c.name in points
+        }
+    ), rows

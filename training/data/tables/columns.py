@@ -489,11 +489,11 @@ def same_column(first: Column, second: Column) -> bool:
 
 def column_from_dict(fields: dict[str, object]) -> Column:
     """Reads what `dataclasses.asdict` made of a column, before or after JSON."""
-    known = {key: _frozen(value) for key, value in fields.items() if key not in ("kind", "form")}
+    known = {key: frozen(value) for key, value in fields.items() if key not in ("kind", "form")}
     form = {"form": _form_from_dict(fields["form"])} if "form" in fields else {}
     return KINDS[fields["kind"]](**known, **form)
 
 
-def _frozen(value: object) -> object:
+def frozen(value: object) -> object:
     """The value with tuples for lists, however deep."""
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value

@@ -77,6 +77,11 @@ MEANINGS = {  # what `data.kinds` may say, and what it means
     "text": "category",
     "identifier": "identifier",
 }
+TYPES = {  # of columns that have one, and can be what is said of them
+    "number": ("number", "decimal"),
+    "date": ("date",),
+    "identifier": ("number",),
+}
 ColumnValues = tuple[Column | LeftOut, np.ndarray | None]
 
 
@@ -279,7 +284,8 @@ class TextColumn:
         if options.meaning == "date":
             return self._dates_by_option(options)
         if options.meaning == "identifier":
-            return _identifier(self.name, self.dtype, self.texts), None
+            numbers = self.dtype if self.declared else "Int64"
+            return _identifier(self.name, self.dtype, self.texts, numbers), None
         if options.meaning or len(self.texts) <= 2 or options.are_categories:
             return self._as_categories(options)
         if not self.declared and self._code and all(map(NUMBER_OR_CODE.fullmatch, self.texts)):
@@ -461,14 +467,26 @@ def _infer_typed(series: "pandas.Series", options: ColumnOptions) -> ColumnValue
     if not len(present):
         raise UnfitColumnError(name, *EMPTY)
     kind = _type_of(series)
+    if kind not in TYPES.get(options.meaning, (kind,)):
+        said = f"must hold {options.meaning}s, as {setting(name, options.kind)} says"
+        raise UnfitColumnError(name, said, f"the type {dtype}, e.g. {present.iloc[0]}", " ")
     if kind not in ("number", "date", "decimal") or options.meaning == "category":
         return _typed_categories(series, options)
     if options.meaning == "identifier":
-        return _identifier(name, dtype, present.tolist()), None
+        whole = [int(value) for value in present.tolist()]
+        if whole != present.tolist():
+            raise UnfitColumnError(
+                name,
+                f"must hold whole numbers or text, as {setting(name, options.kind)} says",
+                f"e.g. {next(value for value in present.tolist() if value != int(value))}",
+                " ",
+            )
+        return Identifier(name=name, dtype=dtype, first=_next_number(whole)), None
     if kind == "date":
         return _typed_dates(series, options)
     values = present.unique()
-    if len(values) <= 2 or options.label or (options.embedded and options.meaning):
+    few = 1 if options.meaning == "number" else 2
+    if len(values) <= few or options.label or (options.embedded and options.meaning):
         return _typed_categories(series, options)
     if options.embedded:
         use = f"`categorical = [{name!r}]`"
@@ -734,25 +752,34 @@ def _left_out(name: str, what: str) -> LeftOut:
     )
 
 
-def _identifier(name: str, dtype: str, values: Sequence[Value]) -> Identifier:
-    """The column as one that is written anew: numbers go on where those of the data end."""
+def _identifier(name: str, dtype: str, values: Sequence[Value], numbers: str) -> Identifier:
+    """The column as one that is written anew: numbers go on where those of the data end.
+
+    Args:
+        dtype: of text.
+        numbers: of identifiers that are digits alone, without zeros in front.
+    """
     texts = [str(value) for value in values]
     if all(UUID.fullmatch(text) for text in texts):
         return Identifier(name=name, dtype=dtype, first=0, unique=True)
     parts = [NUMBERED.fullmatch(text) for text in texts]
     if all(parts) and len({part[1] for part in parts}) == 1:
-        numbers = [int(part[2]) for part in parts]
-        counts = min(numbers) in (0, 1) and max(numbers) - min(numbers) + 1 == len(numbers)
         widths = {len(part[2]) for part in parts}
         padded = len(widths) == 1 and any(part[2].startswith("0") for part in parts)
         return Identifier(
             name=name,
-            dtype=dtype if not all(map(str.isdecimal, texts)) or padded else "Int64",
-            first=min(numbers) if counts else max(numbers) + 1,
+            dtype=dtype if not all(map(str.isdecimal, texts)) or padded else numbers,
+            first=_next_number([int(part[2]) for part in parts]),
             before=parts[0][1],
             width=widths.pop() if padded else 0,
         )
-    return Identifier(name=name, dtype="string", first=1, before=f"{name} " if name else "")
+    return Identifier(name=name, dtype=dtype, first=1, before=f"{name} " if name else "")
+
+
+def _next_number(numbers: Sequence[int]) -> int:
+    """The number of the first row written anew: behind the data's, or theirs if they count rows."""
+    counts = min(numbers) in (0, 1) and max(numbers) - min(numbers) + 1 == len(numbers)
+    return min(numbers) if counts else max(numbers) + 1
 
 
 def _another_reading(patterns: list[list[str]], texts: Sequence[str]) -> str | None:

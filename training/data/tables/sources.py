@@ -12,6 +12,7 @@ from ganapp.training.data.source import ArraySource, Count, Share
 from ganapp.training.data.spec import DataSpec
 from ganapp.training.data.tables.codec import TableCodec, fit_columns
 from ganapp.training.data.tables.columns import NumberForm
+from ganapp.training.data.tables.constraints import Constraint, check_constraints, constrained
 from ganapp.training.data.tables.kinds import (
     MEANINGS,
     ColumnOptions,
@@ -36,6 +37,7 @@ LEAST_ROWS = 50
 Seed = Annotated[int, annotated_types.Ge(0), annotated_types.Lt(2**31)]
 UNKNOWN = -1  # label of a row without one
 NO_KINDS: dict[str, str] = {}
+Constraints = tuple[Constraint, ...]
 LICENCE = "the user's own data"
 # The documentation of a source of files, below its first line.
 OPTIONS = """
@@ -48,6 +50,7 @@ Args:
     embedded: names of columns of categories that become points, like ones near each other.
     drop: names of columns to leave out.
     kinds: what columns are, by name: `number`, `date`, `category`, `identifier`, ...
+    constraints: what every sample keeps, as the data do; tables with a `name` and its options.
     components: most modes of a numeric column.
     split: seed of the choice of held-out rows.
     max_bytes: that the table may take unpacked, as text or at 8 bytes a cell.
@@ -64,6 +67,7 @@ def table_source(
     embedded: tuple[str, ...] = (),
     drop: tuple[str, ...] = (),
     kinds: dict[str, str] = NO_KINDS,
+    constraints: Constraints = (),
     components: Count = 10,
     split: Seed = 0,
     description: str = "",
@@ -79,6 +83,10 @@ def table_source(
     frame = sheet.frame.rename(columns=str)
     _check_options(frame, label, kinds, categorical=categorical, embedded=embedded, drop=drop)
     frame = frame.drop(columns=list(drop))
+    categories = {*categorical, *embedded, label}
+    check_constraints(constraints, [*frame.columns], kinds, categories, label)
+    for constraint in constraints:
+        kinds = kinds | constraint.kinds
     named = frame[label].dropna().astype(str).unique() if label else []
     if label and len(named) < 2:
         only = f"only {named[0]!r}" if len(named) else "nothing"
@@ -103,13 +111,14 @@ def table_source(
         separator=sheet.separator,
     )
     codec, rows = fit_columns(
-        columns,
+        constrained(constraints, frame, columns),
         training,
         label=label,
         embedded=embedded,
         components=components,
         separator=sheet.separator,
         header=sheet.header,
+        constraints=constraints,
     )
     mean, scale = _moments(codec, rows[training])
     place, classes, labels = codec.label_place, (), (None, None)
