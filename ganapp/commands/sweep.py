@@ -24,6 +24,7 @@ from rich.table import Table
 from ganapp.commands.options import SetOption
 from ganapp.commands.train import FOLDER, about_duration
 from ganapp.errors import UserError
+from ganapp.plugins import named_plugins
 from ganapp.runs import Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, start_tensorflow, warn
 
@@ -257,7 +258,10 @@ def _stopped_together(running: Mapping[subprocess.Popen, object]) -> Iterator[No
 
 def _command(preset: str, data: str | None, fixed: Sequence[str], trial: Trial) -> list[str]:
     command = [sys.executable, "-m", "ganapp"]
-    if trial.run.config.exists():
+    begun = trial.run.config.exists()
+    for plugin in named_plugins():
+        command += ["--plugin", str(trial.run.plugins / plugin.name if begun else plugin.path)]
+    if begun:
         return [*command, "resume", str(trial.run.directory)]
     command += ["train", preset, "--run", str(trial.run.directory)]
     command += [] if data is None else ["--data", data]
