@@ -32,7 +32,7 @@ _OFFERED = {
     "constraints": ("ganapp.training.data.tables.constraints", None),
     "export": ("ganapp.export", None),
     "load_plugin": ("ganapp.plugins", "load_plugin"),
-    "metrics": ("ganapp.training.evaluation.metrics", None),
+    "metrics": ("ganapp.training.evaluation.arrays", None),
     "models": ("ganapp.models", None),
     "objectives": ("ganapp.training.objectives", None),
     "priors": ("ganapp.training.priors", None),

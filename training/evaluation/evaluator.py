@@ -232,6 +232,39 @@ class Evaluator:
             **header, baseline=self.baseline.name, figures=figures, details=columns["value"].details
         )
 
+    def figure(
+        self, key: str, samples: ArrayLike, *, labels: np.ndarray | None = None
+    ) -> ReportData:
+        """One figure of these samples with its standard error and counts.
+
+        Args:
+            key: of the figure.
+            samples: as for `evaluate`.
+            labels: as for `report`.
+
+        Raises:
+            NotComputable: these data or samples do not have it.
+        """
+        given = self._sample_set(samples, labels)
+        metric = next((each for each in self.metrics if key in each.figures), None)
+        if metric is None or not metric.can_use(given):
+            needs = "data of this kind do not have it"
+            if metric is not None:
+                needs = f"it needs {metric.needs}, which arrays of samples do not have"
+            raise NotComputable(needs)
+        column = self._compute([metric], given, self._reference())
+        if column.values[key] is None:
+            raise NotComputable(column.reasons[key])
+        terms, figure = self._figure_terms(metric, len(given)), metric.figures[key]
+        return {
+            "key": key,
+            "name": figure.name or key.replace("_", " "),
+            "better": figure.better,
+            "value": column.values[key],
+            "standard_error": self._standard_errors([metric], given, RESAMPLES).get(key),
+            **{name: terms[name] for name in ("space", "generated", "real")},
+        }
+
     def terms(self, generated: int) -> dict[str, object]:
         """All that a report on so many samples says without computing a figure."""
         figures = {
