@@ -302,7 +302,7 @@ def as_table(member: object) -> dict[str, object]:
     return {"name": member.name, **dataclasses.asdict(member)}
 
 
-class PluginSection(Section):
+class MemberSection(Section):
     """A table that names a member of a family; its further keys are that member's options."""
 
     model_config = pydantic.ConfigDict(extra="allow")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import keras
 import pydantic
 
-from ganapp.config.members import FAMILIES, Options, PluginSection, Section, as_table, scheduled
+from ganapp.config.members import FAMILIES, Options, MemberSection, Section, as_table, scheduled
 from ganapp.models import rules
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.models.networks.keras_file import OWN_CONDITION
@@ -37,7 +37,7 @@ STANDARDISED = 2000  # training examples that features are standardised by
 PAPER_TABLES = (*EXTENSIONS, "constraint")  # of `objective`, its paper's if left out
 
 
-class TermConfig(PluginSection):
+class TermConfig(MemberSection):
     """A term's weight, a number or a table with start, end and shape, its interval and options."""
 
     FAMILY = "term"
@@ -56,14 +56,14 @@ class TermConfig(PluginSection):
         return super().build(*args, **kwargs)
 
 
-class AugmentationConfig(PluginSection):
+class AugmentationConfig(MemberSection):
     """The options of an augmentation."""
 
     FAMILY = "augmentation"
     name: str = pydantic.Field(exclude=True)
 
 
-class WeightingConfig(PluginSection):
+class WeightingConfig(MemberSection):
     """The options of a weighting."""
 
     FAMILY = "weighting"
@@ -101,14 +101,14 @@ class OptimizerSection(Section):
         return OptimizerConfig(name=self.name, learning_rate=rate, options=self.options)
 
 
-class PriorConfig(PluginSection):
+class PriorConfig(MemberSection):
     """The distribution of latents."""
 
     FAMILY = "prior"
     name: str = "normal"
 
 
-class LayerConfig(PluginSection):
+class LayerConfig(MemberSection):
     """A layer of a Keras model; see `ganapp.training.evaluation.features.layer.Layer`."""
 
     FAMILY = "companion"
@@ -119,7 +119,7 @@ class LayerConfig(PluginSection):
         return Layer.name
 
 
-class DataConfig(PluginSection):
+class DataConfig(MemberSection):
     """Where examples come from, and which classes the networks may know.
 
     `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
@@ -186,7 +186,7 @@ class DataConfig(PluginSection):
         return FeatureSource(source, network, f"`data.features`: {layer.note}")
 
 
-class NetworkSection(PluginSection):
+class NetworkSection(MemberSection):
     """A network, and how it is given the class: one from a file in its own way, if at all."""
 
     @pydantic.model_validator(mode="after")
@@ -223,7 +223,7 @@ class DiscriminatorConfig(NetworkSection):
     optimizer: OptimizerSection
 
 
-class CompanionConfig(PluginSection):
+class CompanionConfig(MemberSection):
     """A further network of the run, by what it is for, such as an `encoder`.
 
     `network` is a family of discriminators, whose body it has, or a `layer` of a model.
@@ -236,14 +236,14 @@ class CompanionConfig(PluginSection):
     trained_with: Literal["generator", "discriminator"] | None = None
 
 
-class ConstraintConfig(PluginSection):
+class ConstraintConfig(MemberSection):
     """The constraint on the discriminator's weights."""
 
     FAMILY = "constraint"
     name: str = "none"
 
 
-class ObjectiveConfig(PluginSection):
+class ObjectiveConfig(MemberSection):
     """Losses, what extends them, and constraint; what is left out is the objective's own."""
 
     FAMILY = "objective"
@@ -324,7 +324,7 @@ class TrainingConfig(Section):
     keep_checkpoints: Positive = 3
 
 
-class FeaturesConfig(PluginSection):
+class FeaturesConfig(MemberSection):
     """The feature space in which samples are compared with real data."""
 
     FAMILY = "features"
@@ -550,7 +550,7 @@ class EvaluatedData(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class BaselineConfig(PluginSection):
+class BaselineConfig(MemberSection):
     """A baseline and its options."""
 
     FAMILY = "baseline"
