@@ -1,6 +1,7 @@
 """What `gan.summary()` prints: the networks of a GAN, what trains them, and the objective."""
 
 import io
+import re
 
 import keras
 import rich.console
@@ -34,7 +35,8 @@ def summary_text(gan: keras.Model, width: int | None = None) -> str:
     console.print(f'GAN "{gan.name}" at step {int(gan.step.numpy())}', markup=False)
     console.print(table)
     for line in _settings(gan):
-        console.print(line, markup=False)
+        # Schedules of Keras do not say what they are.
+        console.print(re.sub(r"<[\w.]*?(\w+) object at 0x\w+>", r"\1", line), markup=False)
     return console.file.getvalue().rstrip()
 
 
