@@ -7,6 +7,7 @@ import keras
 import rich.console
 import rich.table
 
+from ganapp.models.callbacks import present_rate
 from ganapp.models.companions import Companion
 from ganapp.models.tensors import EXAMPLE, LATENT, SCORES, input_shapes, output_tensors
 
@@ -67,7 +68,7 @@ def _optimizer(gan: keras.Model, player: str) -> str:
         return "not compiled"
     optimizer = getattr(gan, f"{player}_optimizer")
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return f"{type(inner).__name__}, learning rate {float(optimizer.learning_rate):g}"
+    return f"{type(inner).__name__}, learning rate {present_rate(optimizer):g}"
 
 
 def _with(companion: Companion) -> str:

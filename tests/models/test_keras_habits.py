@@ -4,10 +4,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from case import BATCH, LATENT, SHAPE, linear_networks, plain_batches, rows, tiny_gan, weights
+from case import (
+    BATCH,
+    LATENT,
+    SHAPE,
+    linear_networks,
+    one_each,
+    plain_batches,
+    rows,
+    tiny_gan,
+    weights,
+)
 
 from ganapp.models import GAN
-from ganapp.models.callbacks import ForPlayer, ShortProgress, prepare_callbacks
+from ganapp.models.callbacks import ForPlayer, ShortProgress, prepare_callbacks, present_rate
 from ganapp.training.objectives import NonSaturating
 
 layers = keras.layers
@@ -105,13 +115,12 @@ def test_a_direction_that_keras_does_not_know_is_asked_for(callback):
 
 def rates(gan):
     optimizers = gan.generator_optimizer, gan.discriminator_optimizer
-    return pytest.approx(tuple(float(each.learning_rate) for each in optimizers))
+    return pytest.approx(tuple(map(present_rate, optimizers)))
 
 
 def two_rates(**options):
-    optimizers = keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.4)
-    names = "generator_optimizer", "discriminator_optimizer"
-    return linear_gan(**dict(zip(names, optimizers, strict=True)), **options)
+    makers = one_each(lambda: keras.optimizers.SGD(0.1), lambda: keras.optimizers.Adam(0.4))
+    return linear_gan(optimizer=makers, **options)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +160,18 @@ def test_a_rate_that_has_a_schedule_is_not_scheduled_again():
     with pytest.raises(ValueError, match=r"a schedule moves that of the generator.*CosineDecay"):
         fit(gan, callbacks=[plateau])
     fit(gan, callbacks=[ForPlayer("discriminator", plateau)])
+
+
+def test_rates_on_replicas(two_replicas):
+    gan = two_rates(strategy=two_replicas, run_eagerly=False)
+    callback = ForPlayer(
+        "both", keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    )
+    callback.set_model(gan)
+    callback.on_epoch_begin(0)
+    assert rates(gan) == (0.05, 0.2)
+    gan.summary(print_fn=(lines := []).append)
+    assert "Adam, learning rate 0.2" in lines[0]
 
 
 def test_what_a_callback_for_a_player_says_of_the_model_is_heard():
