@@ -96,8 +96,12 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         if name != "keras":
             return None
-        sys.meta_path.remove(self)
-        if spec := importlib.util.find_spec(name):
+        sys.meta_path.remove(self)  # so that the others are asked
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is not None:
             execute = spec.loader.exec_module
             spec.loader.exec_module = lambda module: (execute(module), _register(module))
         return spec

@@ -100,7 +100,12 @@ class ForPlayer(keras.callbacks.Callback):
     def _rates(self) -> list[float]:
         """The different ones."""
         values = self.optimizers(self.model).values()
-        return list(dict.fromkeys(float(each.learning_rate) for each in values))
+        return list(dict.fromkeys(present_rate(each) for each in values))
+
+
+def present_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of an optimizer now, on replicas as well."""
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
 class _Standing:

@@ -1,11 +1,13 @@
 """What `gan.summary()` prints: the networks of a GAN, what trains them, and the objective."""
 
 import io
+import re
 
 import keras
 import rich.console
 import rich.table
 
+from ganapp.models.callbacks import present_rate
 from ganapp.models.companions import Companion
 from ganapp.models.tensors import EXAMPLE, LATENT, SCORES, input_shapes, output_tensors
 
@@ -34,7 +36,8 @@ def summary_text(gan: keras.Model, width: int | None = None) -> str:
     console.print(f'GAN "{gan.name}" at step {int(gan.step.numpy())}', markup=False)
     console.print(table)
     for line in _settings(gan):
-        console.print(line, markup=False)
+        # Schedules of Keras do not say what they are.
+        console.print(re.sub(r"<[\w.]*?(\w+) object at 0x\w+>", r"\1", line), markup=False)
     return console.file.getvalue().rstrip()
 
 
@@ -65,7 +68,7 @@ def _optimizer(gan: keras.Model, player: str) -> str:
         return "not compiled"
     optimizer = getattr(gan, f"{player}_optimizer")
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return f"{type(inner).__name__}, learning rate {float(optimizer.learning_rate):g}"
+    return f"{type(inner).__name__}, learning rate {present_rate(optimizer):g}"
 
 
 def _with(companion: Companion) -> str:

@@ -17,8 +17,8 @@ from ganapp.models.companions import Companion
 from ganapp.models.layers import ReconstructionScore
 from ganapp.models.networks import mlp_discriminator, mlp_generator
 from ganapp.training.augmentations import AUGMENTATIONS, InstanceNoise
-from ganapp.training.constraints import CONSTRAINTS, WeightClip
-from ganapp.training.objectives import BEGAN, OBJECTIVES, Hinge, NonSaturating
+from ganapp.training.constraints import CONSTRAINTS, SpectralNorm, WeightClip
+from ganapp.training.objectives import BEGAN, OBJECTIVES, NonSaturating
 from ganapp.training.optimizers import OptimizerConfig
 from ganapp.training.priors import PRIORS, Categorical, LearnableMixture, Normal, Product
 from ganapp.training.schedules import SHAPES, Anneal
@@ -100,7 +100,7 @@ def packed():
 
 GANS = {
     "everything": with_everything,
-    "spectral norm and dropout": lambda: compiled(*networks_with_dropout(), objective=Hinge()),
+    "spectral norm and dropout": lambda: compiled(*networks_with_dropout(), objective=NORMALISED),
     "state of an objective": began,
     "packing and clipping": packed,
     "learned means": lambda: compiled(
@@ -110,6 +110,7 @@ GANS = {
     ),
     "no average": lambda: tiny_gan(ema_half_life=None, run_eagerly=True),
 }
+NORMALISED = NonSaturating(constraint=SpectralNorm())
 MEANS = LearnableMixture(components=3, dimension=3)
 
 
@@ -145,7 +146,7 @@ def test_a_loaded_gan_goes_on_as_the_saved_one(make, tmp_path):
 
 def test_the_order_of_parts_is_none_of_the_states():
     """A constraint puts another discriminator in the place of the given one, and behind others."""
-    gan = compiled(*networks_with_dropout(), objective=Hinge())
+    gan = compiled(*networks_with_dropout(), objective=NORMALISED)
     names = {"random_generator_0", "random_discriminator_0", "random_ema_generator_0"}
     assert gan._random_states().keys() == names
 
@@ -319,17 +320,16 @@ def test_the_configuration_makes_another_gan_of_the_kind():
 
 
 def test_loaded_without_compiling_it_generates(tmp_path):
-    gan = tiny_gan(Hinge(), run_eagerly=True)
-    gan.train_on_batch(rows(BATCH * 5))
+    gan = tiny_gan(NORMALISED, run_eagerly=True)
+    gan.train_on_batch(rows(BATCH))
     gan.save(tmp_path / "folder", zipped=False)
     other = keras.models.load_model(tmp_path / "folder", compile=False)
     assert not other.compiled
     np.testing.assert_array_equal(gan.generate(5), other.generate(5))
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_precision_and_loss_scale_are_kept(policy, tmp_path):
-    keras.config.set_dtype_policy(policy)
+def test_precision_and_loss_scale_are_kept(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
     gan = tiny_gan(optimizer=lambda: keras.optimizers.Adam(1e-3), run_eagerly=True)
     gan.train_on_batch(rows(BATCH))
     keras.config.set_dtype_policy("float32")
