@@ -118,7 +118,7 @@ class Tables:
                 run = Path(folder) / "table"
             claimed = Run(Path(run))
             check_free(claimed.directory)
-            with _table_data(table, claimed) as (data, kept):
+            with _table_data(table) as (data, kept):
                 data |= {"label": label} if label is not None else {}
                 data["kinds"] = _kinds(table, label, self.constraints, settings or {}) | self.kinds
                 data["constraints"] = [as_table(constraint) for constraint in self.constraints]
@@ -288,7 +288,9 @@ class Tables:
     def _open(self, run: Run, scratch: weakref.finalize | None = None) -> None:
         if self._scratch is not None:
             self._scratch()
-        self._run, self._scratch, self._generators = run, scratch, {}
+        # Absolute: a script may go on in another directory.
+        self._run = Run(run.directory.absolute())
+        self._scratch, self._generators = scratch, {}
 
     def _generator(self, checkpoint: str) -> Generator:
         if checkpoint not in self._generators:
@@ -342,7 +344,7 @@ def _printing(wanted: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _table_data(
-    table: pandas.DataFrame | str | os.PathLike, run: Run
+    table: pandas.DataFrame | str | os.PathLike,
 ) -> Iterator[tuple[Settings, Path | None]]:
     """The table `data` of a configuration; of a data frame with the file that it was put into."""
     if isinstance(table, str | os.PathLike):
