@@ -1,7 +1,9 @@
 """A data frame to a synthesizer: trained, sampled, judged and saved, and on the command line."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -100,6 +102,14 @@ def fitted(tmp_path_factory):
             patch.setattr(name, lambda text, **style: said.append(text))
         assert synthesizer.fit(visits(), label="kind", settings=SETTINGS) is synthesizer
     return synthesizer, "\n".join(said)
+
+
+def test_the_rules_of_the_document_are_these():
+    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(from ganapp import constraints.*?)synth", text, re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert set(names["rules"]) == set(RULES)
 
 
 @pytest.fixture(scope="module")
