@@ -193,6 +193,7 @@ def test_the_command_line_takes_constraints(tmp_path):
         (visits(), {"label": "kinds"}, "must name columns of the table"),
         (visits(), {"settings": {"training.epoch": 2}}, r"Did you mean `training\.epochs`\?"),
         (visits(), {"settings": {"training.epochs": object()}}, "must be numbers, text"),
+        (visits().assign(id=lambda f: "C" + f["id"].astype(str)), {}, r"`Unique\('id'\)` among"),
         ("nowhere.csv", {}, "a path that exists"),
         (visits(20), {}, "at least 50 rows"),
     ],
