@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +118,10 @@ class Tables:
                 run = Path(folder) / "table"
             claimed = Run(Path(run))
             check_free(claimed.directory)
-            with _table_data(table, claimed) as (data, kept):
+            with _table_data(table) as (data, kept):
                 data |= {"label": label} if label is not None else {}
-                data["kinds"] = _kinds(table, label, self.constraints, settings or {}) | self.kinds
+                said = {label, *self.kinds, *(n for each in self.constraints for n in each.kinds)}
+                data["kinds"] = _kinds(table, said, settings or {}) | self.kinds
                 data["constraints"] = [as_table(constraint) for constraint in self.constraints]
                 given = {key: value for key, value in data.items() if value}
                 config, _ = config_for_data(given, _overrides(settings or {}))
@@ -288,7 +289,9 @@ class Tables:
     def _open(self, run: Run, scratch: weakref.finalize | None = None) -> None:
         if self._scratch is not None:
             self._scratch()
-        self._run, self._scratch, self._generators = run, scratch, {}
+        # Absolute: a script may go on in another directory.
+        self._run = Run(run.directory.absolute())
+        self._scratch, self._generators = scratch, {}
 
     def _generator(self, checkpoint: str) -> Generator:
         if checkpoint not in self._generators:
@@ -342,7 +345,7 @@ def _printing(wanted: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _table_data(
-    table: pandas.DataFrame | str | os.PathLike, run: Run
+    table: pandas.DataFrame | str | os.PathLike,
 ) -> Iterator[tuple[Settings, Path | None]]:
     """The table `data` of a configuration; of a data frame with the file that it was put into."""
     if isinstance(table, str | os.PathLike):
@@ -404,15 +407,16 @@ def _kept_types(path: Path) -> dict[str, object]:
 
 
 def _kinds(
-    table: object,
-    label: str | None,
-    constraints: Sequence[Constraint],
-    settings: Mapping[str, object],
+    table: object, said: Iterable[str | None], settings: Mapping[str, object]
 ) -> dict[str, str]:
-    """What the types of a data frame say of its columns, where no option says otherwise."""
+    """What the types of a data frame say of its columns, where no option (`said`) does.
+
+    Raises:
+        ValueError: text is different in every row, which is nothing to learn.
+    """
     if not isinstance(table, pandas.DataFrame):
         return {}
-    said = {label, *(name for each in constraints for name in each.kinds)}
+    said = set(said)
     for option in ("drop", "categorical", "embedded"):
         said |= set(settings.get(f"data.{option}") or ())
     found = {}
@@ -422,8 +426,20 @@ def _kinds(
         if str(dtype) == "object":  # what it holds decides: text, dates, decimals or truth values
             texts = table[name].dropna().map(lambda cell: isinstance(cell, str))
             kind = "text" if len(texts) and texts.all() else ""
-        if kind and name not in said:
-            found[name] = kind
+        if not kind or name in said:
+            continue
+        if (
+            kind == "text"
+            and table[name].count() > 2
+            and not table[name].dropna().duplicated().any()
+        ):
+            raise ValueError(
+                f"The column {name!r} holds text that is different in every row, so it must be "
+                f"said what to do with it: `Unique({name!r})` among `constraints` or "
+                f"`kinds={{{name!r}: 'identifier'}}` writes it anew, `settings={{'data.drop': "
+                f"[{name!r}]}}` leaves it out. Received: {table[name].dropna().iloc[0]!r}, ..."
+            )
+        found[name] = kind
     return found
 
 

@@ -1,7 +1,9 @@
 """A data frame to a synthesizer: trained, sampled, judged and saved, and on the command line."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -102,6 +104,14 @@ def fitted(tmp_path_factory):
     return synthesizer, "\n".join(said)
 
 
+def test_the_rules_of_the_document_are_these():
+    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(from ganapp import constraints.*?)synth", text, re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert set(names["rules"]) == set(RULES)
+
+
 @pytest.fixture(scope="module")
 def saved(fitted, tmp_path_factory):
     return fitted[0].save(tmp_path_factory.mktemp("saved") / "my table")
@@ -183,6 +193,7 @@ def test_the_command_line_takes_constraints(tmp_path):
         (visits(), {"label": "kinds"}, "must name columns of the table"),
         (visits(), {"settings": {"training.epoch": 2}}, r"Did you mean `training\.epochs`\?"),
         (visits(), {"settings": {"training.epochs": object()}}, "must be numbers, text"),
+        (visits().assign(id=lambda f: "C" + f["id"].astype(str)), {}, r"`Unique\('id'\)` among"),
         ("nowhere.csv", {}, "a path that exists"),
         (visits(20), {}, "at least 50 rows"),
     ],

@@ -504,12 +504,12 @@ def constrained(
         for constraint in pairs:
             by_name |= constraint.refine(by_name)
     for constraint in constraints:
-        _check_data(constraint, frame, constraint.violations(frame, by_name))
+        _check_data(constraint, frame, by_name)
     return [*by_name.values()]
 
 
-def _check_data(constraint: Constraint, frame: "pandas.DataFrame", violations: np.ndarray) -> None:
-    rows = np.flatnonzero(violations)
+def _check_data(constraint: Constraint, frame: "pandas.DataFrame", found: Found) -> None:
+    rows = np.flatnonzero(constraint.violations(frame, found))
     if not len(rows):
         return
     examples = "; ".join(
@@ -517,15 +517,14 @@ def _check_data(constraint: Constraint, frame: "pandas.DataFrame", violations: n
         + ", ".join(f"{name} {frame[name].iloc[row]!s}" for name in constraint.uses)
         for row in rows[:SHOWN_ROWS].tolist()
     )
-    may = (
-        ", or allow equal values with `or_equal`"
-        if isinstance(constraint, GreaterThan) and not constraint.or_equal
-        else ""
-    )
+    cure = "correct these rows or leave the constraint out"
+    if isinstance(constraint, GreaterThan):
+        weaker = dataclasses.replace(constraint, or_equal=True)
+        if not weaker.violations(frame, found).any():
+            cure = "`or_equal` allows equal values, which are all that violate it"
     raise ValueError(
-        f"The data must keep the constraint that {constraint.phrase}; correct these rows, leave "
-        f"the constraint out{may}. Received: {len(rows):,} of {len(frame):,} rows that violate it, "
-        f"counted from 0: {examples}"
+        f"The data must keep the constraint that {constraint.phrase}; {cure}. Received: "
+        f"{len(rows):,} of {len(frame):,} rows that violate it, counted from 0: {examples}"
     )
 
 

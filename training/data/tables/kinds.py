@@ -495,13 +495,14 @@ def _infer_typed(series: "pandas.Series", options: ColumnOptions) -> ColumnValue
     if kind == "decimal":
         places = -min(int(value.as_tuple().exponent) for value in values)
         return _numeric(name, kind, numbers, None, form=NumberForm(places=max(0, places)))
-    whole = None
+    whole, note = None, ""
     if np.issubdtype(np.asarray(present.to_numpy()).dtype, np.integer):
         whole = [int(value) for value in values]
-        all_differ = not options.meaning and len(whole) == len(series)
-        if all_differ and (out := _counting_or_named(name, whole)) is not None:
-            return out, None
-    return _numeric(name, dtype, numbers, whole)
+        if len(whole) == len(series) and (out := _counting_or_named(name, whole)) is not None:
+            if not options.meaning:
+                return out, None
+            note = f"different in every row; {setting(name, 'identifier')} writes it anew"
+    return _numeric(name, dtype, numbers, whole, note=note)
 
 
 def _typed_dates(series: "pandas.Series", options: ColumnOptions) -> ColumnValues:
