@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import keras
 import pydantic
 
-from ganapp.config.members import FAMILIES, Options, MemberSection, Section, as_table, scheduled
+from ganapp.config.members import FAMILIES, MemberSection, Options, Section, as_table, scheduled
 from ganapp.models import rules
 from ganapp.models.networks.inputs import DISCRIMINATOR_CONDITIONS, GENERATOR_CONDITIONS
 from ganapp.models.networks.keras_file import OWN_CONDITION
