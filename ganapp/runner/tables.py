@@ -357,7 +357,7 @@ def _table_data(
             f"Received: {type(table).__name__}"
         )
     with tempfile.TemporaryDirectory(prefix="ganapp-") as scratch:
-        path = Path(scratch) / run.table.name
+        path = Path(scratch) / Run(Path(scratch)).table.name
         _keep(table, path)
         yield {"source": "parquet", "path": str(path)}, path
 
