@@ -364,6 +364,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._inner.on_train_end(logs)
+        self.model._initial_epoch = None  # or Keras would begin any later `fit` there, too
         self.run.end()
 
     def _keep(self, step: int, figures: Mapping[str, float]) -> None:

@@ -37,11 +37,11 @@ class Brightness(Term):
         return tf.reduce_mean(fake["x"], axis=[1, 2, 3]) ** 2
 
 
-def own_gan(terms=PENALTY, **options):
+def own_gan(terms=PENALTY, dropout=0.1, **options):
     keras.utils.set_random_seed(0)
     z, label = keras.Input((4,), name="z"), keras.Input((10,), name="label")
     hidden = keras.layers.Dense(16, "relu")(keras.layers.Concatenate()([z, label]))
-    hidden = keras.layers.Dropout(0.1)(hidden)
+    hidden = keras.layers.Dropout(dropout)(hidden)
     pixels = keras.layers.Dense(64, "tanh")(hidden)
     generator = keras.Model([z, label], keras.layers.Reshape((8, 8, 1))(pixels))
     x, label = keras.Input((8, 8, 1), name="x"), keras.Input((10,), name="label")
@@ -277,6 +277,20 @@ def test_early_stopping_watches_figures(tmp_path):
     run, history = fit(tmp_path / "run", others=[stop])
     assert len(history["val_coverage"]) == 2  # Keras looks from the second epoch on
     assert run.gan.step.numpy() == 2 * STEPS
+
+
+def test_two_replicas_train_as_one(tmp_path, two_replicas):
+    with two_replicas.scope():  # masks of dropout are each replica's own
+        gan = own_gan(dropout=0)
+    shared, _ = fit(tmp_path / "shared", gan=gan, epochs=1)
+    alone, _ = fit(tmp_path / "alone", gan=own_gan(dropout=0), epochs=1)
+    for name in ("generator", "discriminator"):
+        networks = (getattr(each.gan, name).trainable_variables for each in (shared, alone))
+        for a, b in zip(*networks, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), atol=2e-5)
+    # What is fitted afterwards begins at its own first epoch.
+    history = alone.gan.fit(alone.batches(BATCH), epochs=2, verbose=0)
+    assert len(history.epoch) == 2
 
 
 def test_a_preset_trains_on_arrays(tmp_path):
