@@ -114,8 +114,9 @@ def test_lists_are_complete(family):
             or family in ("networks", "data", "features", "figures")
             or member["name"] == "none"
         )
-        # The plainest priors and no constraint at all are nobody's, data are the reader's own.
-        nobodys = member["name"] in ("none", "normal", "uniform") or family in (
+        # The plainest priors and no constraint at all are nobody's, data and the networks of a
+        # file are the reader's own.
+        nobodys = member["name"] in ("none", "normal", "uniform", "keras") or family in (
             "data",
             "features",
             "figures",
