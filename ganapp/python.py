@@ -19,6 +19,7 @@ from ganapp.commands.export import export
 from ganapp.commands.show import show
 from ganapp.commands.train import FOLDER, new_config
 from ganapp.config.loading import (
+    as_overrides,
     as_toml,
     data_table,
     differences,
@@ -29,6 +30,7 @@ from ganapp.config.loading import (
 from ganapp.config.presets import Tables
 from ganapp.config.schema import Config, DataConfig
 from ganapp.errors import UserError, as_user_errors
+from ganapp.models.checks import RANGES, final_activation
 from ganapp.models.gan import GAN
 from ganapp.models.tensors import EXAMPLE, LABEL
 from ganapp.notebook import run_html
@@ -48,6 +50,8 @@ from ganapp.runs import Run as Files
 from ganapp.screen import say
 from ganapp.training.callbacks import Logs, completed_steps
 from ganapp.training.callbacks.evaluation import Evaluate
+from ganapp.training.callbacks.safety import CheckpointEvery
+from ganapp.training.checkpoints import list_steps
 from ganapp.training.data import Source
 
 MOST_BYTES = 2**32  # of arrays that a run keeps
@@ -57,7 +61,7 @@ PLAYERS = ("generator", "discriminator")
 
 _BEGUN: dict[Path, contextlib.ExitStack] = {}  # directories in which this process trains
 
-Data = Source | str | Mapping | np.ndarray | tuple | tf.data.Dataset
+Data = str | Path | Mapping | np.ndarray | tuple | tf.data.Dataset
 
 
 class Run:
@@ -100,7 +104,7 @@ class Run:
             return
         if data is None:
             raise UserError("`data` is needed beside `gan`: what it learns. Received: None")
-        self._settings = overrides(settings or {}, SETTINGS)
+        self._settings = _settings_of(settings or {}, SETTINGS)
         self._batch_size: int | None = None
         if not self.files.config.exists():
             check_free(self.files.directory)
@@ -288,7 +292,7 @@ class Run:
             settings: of the evaluation, `samples=500`, `features="classifier"`.
         """
         given = {f"evaluation.{name}": value for name, value in settings.items()}
-        evaluate(self.files.directory, overrides=overrides(given, ("evaluation.",)))
+        evaluate(self.files.directory, overrides=_settings_of(given, ("evaluation.",)))
         return self.report
 
     def samples(
@@ -339,6 +343,8 @@ class Recorder(keras.callbacks.Callback):
         for each in callbacks:
             if isinstance(each, Evaluate):
                 each.sinks += (self._keep,)
+            elif isinstance(each, CheckpointEvery):
+                self._save = each.save
         self._inner = keras.callbacks.CallbackList(callbacks, model=self.model, **self.params)
         self._inner.on_train_begin(logs)
         self._step, self._begin = completed_steps(self.model), 0
@@ -364,6 +370,10 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._inner.on_train_end(logs)
+        # Whoever stops the training, such as `EarlyStopping`, means the networks as they are now.
+        step = completed_steps(self.model)
+        if step and step not in list_steps(self.run.files.checkpoints):
+            self._save(step)
         self.model._initial_epoch = None  # or Keras would begin any later `fit` there, too
         self.run.end()
 
@@ -498,6 +508,12 @@ def _check_fit(gan: GAN, source: Source) -> None:
             f"`data` must hold examples of the shape that the networks have, {gan.example_shape}. "
             f"Received: {spec.shape}"
         )
+    ending = final_activation(gan.generator)
+    if spec.pixels and ending in RANGES and RANGES[ending][0] > -1:
+        raise ValueError(
+            "`generator` must be able to make pixels from -1 to 1, which is what `run.batches()` "
+            f"yields and samples are turned back from: let it end in tanh. Received: {ending!r}"
+        )
     if gan.classes not in (0, len(spec.classes)):
         raise ValueError(
             f"`data` must have labels of the {gan.classes} classes that the generator takes. "
@@ -510,30 +526,22 @@ def _check_fit(gan: GAN, source: Source) -> None:
         )
 
 
-def overrides(settings: Mapping[str, object], allowed: Sequence[str] = ()) -> list[str]:
-    """Settings as `--set` has them; nested tables are joined by dots.
+def _settings_of(settings: Mapping[str, object], allowed: Sequence[str]) -> list[str]:
+    """Settings as `--set` has them.
 
     Raises:
-        UserError: one is none of those that are `allowed`, which are beginnings of names.
+        UserError: one does not begin as those that are `allowed`, or the script says it otherwise.
     """
-    found = []
-    for key, value in _flat(settings).items():
-        said = key.removeprefix("training.") in OF_SCRIPT and key.startswith("training.")
-        if allowed and (not key.startswith(tuple(allowed)) or said):
+    found = as_overrides(settings)
+    for each in found:
+        key = each.partition("=")[0]
+        table, _, name = key.partition(".")
+        if not key.startswith(tuple(allowed)) or (table == "training" and name in OF_SCRIPT):
             raise UserError(
                 f"`settings` may be of {' and '.join(allowed)}* here; what is trained and for how "
                 f"long, the GAN and `fit` say. Received: {key!r}"
             )
-        found.append(f"{key}={json.dumps(value, ensure_ascii=False)}")
     return found
-
-
-def _flat(settings: Mapping[str, object], prefix: str = "") -> Tables:
-    flat = {}
-    for key, value in settings.items():
-        nested = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
-    return flat
 
 
 def train(
@@ -555,7 +563,7 @@ def train(
     Raises:
         UserError: something does not fit, or the run was interrupted.
     """
-    given = overrides(settings)
+    given = as_overrides(settings)
     handed = None if data is None else Handed(data, shape=None, kept=None)
     table = None if handed is None else handed.table
     config, name = new_config(preset, table, given)

@@ -6,9 +6,11 @@ these a `Config`, or one sentence that names the field, what was expected and wh
 
 import copy
 import difflib
+import json
+import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,6 +117,29 @@ def _flat(tables: Tables, prefix: str = "") -> Tables:
         nested = isinstance(value, dict)
         flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
     return flat
+
+
+def as_overrides(settings: Mapping[str, object]) -> list[str]:
+    """Settings from Python as `--set` has them: `training.epochs=5`, nested or with dots.
+
+    Raises:
+        UserError: a value that TOML does not have.
+    """
+    found = []
+    for key, value in settings.items():
+        plain = value.item() if hasattr(value, "item") else value  # numbers of numpy
+        plain = os.fspath(plain) if isinstance(plain, os.PathLike) else plain
+        if isinstance(plain, Mapping) and plain:
+            found += as_overrides({f"{key}.{name}": each for name, each in plain.items()})
+            continue
+        try:
+            found.append(f"{key}={json.dumps(plain, ensure_ascii=False)}")
+        except TypeError as error:
+            raise UserError(
+                "`settings` must be numbers, text, truth values, lists or tables of them. "
+                f"Received: {key}={value!r}"
+            ) from error
+    return found
 
 
 def _sentences(error: pydantic.ValidationError) -> list[str]:

@@ -22,7 +22,7 @@ from pandas.api import types
 from ganapp.commands.options import check_checkpoint, check_seed
 from ganapp.commands.sample import Draw, requested_classes
 from ganapp.commands.train import config_for_data
-from ganapp.config.loading import as_toml, data_table, load_saved
+from ganapp.config.loading import as_overrides, as_toml, data_table, load_saved
 from ganapp.config.presets import Tables as Settings
 from ganapp.config.schema import Config
 from ganapp.errors import UserError
@@ -124,7 +124,7 @@ class Tables:
                 data["kinds"] = _kinds(table, said, settings or {}) | self.kinds
                 data["constraints"] = [as_table(constraint) for constraint in self.constraints]
                 given = {key: value for key, value in data.items() if value}
-                config, _ = config_for_data(given, _overrides(settings or {}))
+                config, _ = config_for_data(given, as_overrides(settings or {}))
                 experiment = compose(config)
                 show_plan(experiment, claimed.directory)
                 if kept is not None:  # only now: what is refused leaves nothing
@@ -209,7 +209,9 @@ class Tables:
         run = self._fitted
         with _value_errors(), _printing(not quiet):
             where = None if data is None else os.fspath(data)
-            config = moved_config(run, _overrides(settings or {}), where, sections=("evaluation",))
+            config = moved_config(
+                run, as_overrides(settings or {}), where, sections=("evaluation",)
+            )
             evaluate_run(compose_run(run, config), run)
             return run.read_report()
 
@@ -440,25 +442,6 @@ def _kinds(
                 f"[{name!r}]}}` leaves it out. Received: {table[name].dropna().iloc[0]!r}, ..."
             )
         found[name] = kind
-    return found
-
-
-def _overrides(settings: Mapping[str, object]) -> list[str]:
-    """Settings as the command line takes them, `training.epochs=5`."""
-    found = []
-    for key, value in settings.items():
-        plain = value.item() if isinstance(value, np.generic) else value
-        plain = str(plain) if isinstance(plain, os.PathLike) else plain
-        if isinstance(plain, Mapping):
-            found += _overrides({f"{key}.{name}": each for name, each in plain.items()})
-            continue
-        try:
-            found.append(f"{key}={json.dumps(plain, ensure_ascii=False)}")
-        except TypeError as error:
-            raise ValueError(
-                f"`settings` must be numbers, text, truth values or lists. "
-                f"Received: {key}={value!r}"
-            ) from error
     return found
 
 

@@ -13,8 +13,10 @@ from run_case import DIGITS
 from run_case import ganapp as command
 
 import ganapp
+from ganapp.config.loading import as_overrides
 from ganapp.errors import UserError
 from ganapp.models.companions import Companion
+from ganapp.training.checkpoints import list_steps
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.terms import R1, Term
 
@@ -261,6 +263,23 @@ def test_a_dataset_of_batches_or_examples_is_kept_as_arrays(tmp_path):
         assert sorted(row.tobytes() for row in kept) == sorted(row.tobytes() for row in x)
 
 
+def test_a_generator_that_cannot_make_the_pixels_is_refused(tmp_path):
+    z = keras.Input((4,), name="z")
+    pixels = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64, "sigmoid")(z))
+    x = keras.Input((8, 8, 1), name="x")
+    scores = keras.layers.Dense(1)(keras.layers.Flatten()(x))
+    gan = ganapp.GAN(keras.Model(z, pixels), keras.Model(x, scores), ganapp.priors.Normal(size=4))
+    with pytest.raises(UserError, match=r"from -1 to 1.* Received: 'sigmoid'"):
+        ganapp.Run(tmp_path / "run", gan, arrays()[0])
+
+
+def test_settings_are_as_on_the_command_line():
+    nested = {"evaluation": {"samples": np.int64(60)}, "objective": {"terms": {"r1": {}}}}
+    assert as_overrides(nested) == ["evaluation.samples=60", "objective.terms.r1={}"]
+    with pytest.raises(UserError, match=r"Received: evaluation.samples=<object"):
+        as_overrides({"evaluation.samples": object()})
+
+
 def test_settings_of_the_training_are_the_scripts(tmp_path):
     with pytest.raises(UserError, match=r"Received: 'training.epochs'"):
         ganapp.Run(tmp_path / "run", own_gan(), arrays(), settings={"training.epochs": 3})
@@ -277,6 +296,7 @@ def test_early_stopping_watches_figures(tmp_path):
     run, history = fit(tmp_path / "run", others=[stop])
     assert len(history["val_coverage"]) == 2  # Keras looks from the second epoch on
     assert run.gan.step.numpy() == 2 * STEPS
+    assert list_steps(run.files.checkpoints)[0] == 2 * STEPS  # although none was due
 
 
 def test_two_replicas_train_as_one(tmp_path, two_replicas):
