@@ -111,17 +111,10 @@ def sample(
     """Draw samples from a trained generator into a file."""
     opened = open_run(run)
     check_checkpoint(checkpoint)
-    path, kind = Path(out), Path(out).suffix.lower()
-    is_file = kind in WRITERS
-    folder = out.endswith(os.sep) or not kind or (path.is_dir() and not is_file)
-    if not (folder or is_file):
-        raise UserError(
-            f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
-            f"Received: {path}"
-        )
+    target = _target(out)
     if between is not None:
         _check_between(between, seed, truncation, classes, count, codes)
-        usual = GIF_BETWEEN if kind == ".gif" else PICTURED_BETWEEN
+        usual = GIF_BETWEEN if target.kind == ".gif" else PICTURED_BETWEEN
     else:
         usual = 64 if sweep is None else SWEPT_ROWS
     count = usual if count is None else count
@@ -130,21 +123,9 @@ def sample(
     check_seed(seed)
     if not 0 <= truncation <= 1:
         raise UserError(f"`--truncation` must lie between 0 and 1. Received: {truncation}")
-    parent = path.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK) or (path.is_dir() and not folder):
-        raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
-    if folder:
-        check_out_folder(path)
-    if stages and kind != ".png":
-        raise UserError(f"`--stages` draws a picture: `--out` must end in .png. Received: {path}")
-    if sweep is not None and (kind not in SWEEPS or stages):
-        raise UserError(
-            "`--sweep` draws a picture of its own: `--out` must end in .png or .gif, without "
-            f"`--stages`. Received: {path}"
-        )
+    _check_target(target, stages, sweep)
     start_tensorflow()
     from ganapp.runner.saved_runs import open_generator
-    from ganapp.training.files import write_atomically
 
     if between is None:
         generator, step = open_generator(opened, checkpoint)
@@ -159,10 +140,10 @@ def sample(
             f"`--truncation` must be 1 for this run, because its prior {generator.gan.prior.name!r}"
             f" has no likelier latents to move towards. Received: {truncation}"
         )
-    _check_kind(generator.spec, path, folder)
+    _check_kind(generator.spec, target.path, target.folder)
     labels = requested_classes(generator, classes, count)
     values = requested_codes(generator, codes or [])
-    swept = None if sweep is None else swept_code(generator, sweep, values, kind)
+    swept = None if sweep is None else swept_code(generator, sweep, values, target.kind)
     draw: Draw
     if between is None:
         draw = Draw(
@@ -176,17 +157,7 @@ def sample(
         )
     else:
         draw = _draw_between(encoder, between, count, labels)
-    try:
-        if folder:
-            _write_pictures(draw, path)
-        elif stages:
-            write_atomically(path, _stages_png(draw))
-        elif swept is not None:
-            write_atomically(path, SWEEPS[kind](draw, swept))
-        else:
-            write_atomically(path, WRITERS[kind](draw))
-    except OSError as error:
-        raise UserError(f"`--out` cannot be written: {path} ({error.strerror}).") from error
+    _write(draw, target, stages, swept)
     how = "" if truncation == 1 else f", truncation {truncation:g}"
     if classes is not None:
         how += f", class {classes}" if classes != EVERY_CLASS else f", {count} of each class"
@@ -194,10 +165,67 @@ def sample(
     if swept is not None:
         how += f", each at all values of {swept.name}"
     many = "1 sample" if draw.count == 1 else f"{draw.count} samples"
-    if between is not None:
-        say(f"{path}: {many} of step {step:,} between {between[0]} and {between[1]}{how}.")
-        return
-    say(f"{path}: {many} of step {step:,}, seed {seed}{how}.")
+    drawn = f"seed {seed}" if between is None else f"between {between[0]} and {between[1]}"
+    comma = "," if between is None else ""
+    say(f"{target.path}: {many} of step {step:,}{comma} {drawn}{how}.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where samples go.
+
+    Args:
+        kind: the ending of the name, in small letters.
+        folder: whether single pictures are written into it.
+    """
+
+    path: Path
+    kind: str
+    folder: bool
+
+
+def _target(out: str) -> Target:
+    path, kind = Path(out), Path(out).suffix.lower()
+    is_file = kind in WRITERS
+    folder = out.endswith(os.sep) or not kind or (path.is_dir() and not is_file)
+    if not (folder or is_file):
+        raise UserError(
+            f"`--out` must end in {', '.join(WRITERS)}, or be a folder for single pictures. "
+            f"Received: {path}"
+        )
+    return Target(path=path, kind=kind, folder=folder)
+
+
+def _check_target(target: Target, stages: bool, sweep: str | None) -> None:
+    path, parent = target.path, target.path.absolute().parent
+    taken = path.is_dir() and not target.folder
+    if not parent.is_dir() or not os.access(parent, os.W_OK) or taken:
+        raise UserError(f"`--out` cannot be written: {parent} is not a writable folder.")
+    if target.folder:
+        check_out_folder(path)
+    if stages and target.kind != ".png":
+        raise UserError(f"`--stages` draws a picture: `--out` must end in .png. Received: {path}")
+    if sweep is not None and (target.kind not in SWEEPS or stages):
+        raise UserError(
+            "`--sweep` draws a picture of its own: `--out` must end in .png or .gif, without "
+            f"`--stages`. Received: {path}"
+        )
+
+
+def _write(draw: Draw, target: Target, stages: bool, swept: Control | None) -> None:
+    from ganapp.training.files import write_atomically
+
+    try:
+        if target.folder:
+            _write_pictures(draw, target.path)
+        elif stages:
+            write_atomically(target.path, _stages_png(draw))
+        elif swept is not None:
+            write_atomically(target.path, SWEEPS[target.kind](draw, swept))
+        else:
+            write_atomically(target.path, WRITERS[target.kind](draw))
+    except OSError as error:
+        raise UserError(f"`--out` cannot be written: {target.path} ({error.strerror}).") from error
 
 
 def _check_between(

@@ -446,7 +446,20 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     if objective.adversarial_weight != 1:
         extensions += f", adversarial weight {objective.adversarial_weight:g}"
     extensions += ", normalised" if objective.normalised else ""
-    together = "all levels together " if config.levels else ""
+    length = (
+        f"{_several(epochs, 'epoch')} x {experiment.steps_per_epoch:,} steps "
+        f"= {experiment.total_steps:,} steps"
+    )
+    records = {
+        "records": f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} "
+        f"samples, every {cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint"
+    }
+    if config.levels:
+        one_by_one = "each level by itself, the coarsest first"
+        # Records of levels are in their own plans.
+        length, records = (
+            (f"{one_by_one}, then all together {length}", records) if epochs else (one_by_one, {})
+        )
     gpus = len(tf.config.list_physical_devices("GPU"))
     devices = _several(gpus, "GPU") if gpus else f"{os.cpu_count()} CPU cores, {kernels()} kernels"
     for number, level in reversed(list(enumerate(level_configs(config)))):
@@ -459,11 +472,9 @@ def _plan(experiment: Experiment) -> dict[str, str]:
         "prior": f"{gan.prior.name}, {gan.prior.size} dimensions",
         "objective": f"{objective.name}, {extensions}, constraint {objective.constraint.name}, "
         f"{_several(objective.discriminator_steps, 'discriminator step')}",
-        "training": f"{together}{_several(epochs, 'epoch')} x {experiment.steps_per_epoch:,} steps "
-        f"= {experiment.total_steps:,} steps, batch {training.batch_size}, {training.precision}, "
+        "training": f"{length}, batch {training.batch_size}, {training.precision}, "
         f"seed {training.seed}",
-        "records": f"every {cadences.evaluate:,} steps an evaluation on {cadences.samples:,} "
-        f"samples, every {cadences.sample:,} pictures, every {cadences.checkpoint:,} a checkpoint",
+        **records,
         **{f"plugin {each.name}": ", ".join(each.members) for each in named_plugins()},
         "devices": f"{_several(experiment.strategy.num_replicas_in_sync, 'replica')}, {devices}",
     }
