@@ -25,6 +25,7 @@ def train(
     settings: Sequence[str] = (),
     *,
     folder: str,
+    data: str | None = None,
     anew: bool = False,
 ) -> dict:
     """Trains one run; returns its report with the steps, the times and the directory.
@@ -38,6 +39,7 @@ def train(
         name: of the run's directory.
         settings: `key=value` pairs.
         folder: below `runs/`, where the runs of one benchmark stay.
+        data: instead of the preset's, as of `train --data`.
         anew: measure even so.
 
     Returns:
@@ -50,6 +52,7 @@ def train(
     """
     run = ROOT / "runs" / folder / name
     asked = {"preset": preset, "configuration": _text(preset), "settings": list(settings)}
+    asked |= {"data": data} if data else {}
     measured = (None if anew else _remembered(run, asked)) or _measure(run, asked)
     if "failure" in measured:
         raise FailedError(measured["failure"])
@@ -74,6 +77,7 @@ def _measure(run: Path, asked: dict) -> dict:
     shutil.rmtree(run, ignore_errors=True)  # of a benchmark that was stopped
     command = [sys.executable, "-m", "ganapp", "train", asked["preset"], "--run", str(run)]
     options = [option for setting in asked["settings"] for option in ("--set", setting)]
+    options += ["--data", asked["data"]] if "data" in asked else []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     finished = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

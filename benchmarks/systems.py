@@ -2,6 +2,7 @@
 
     python -m benchmarks.systems pyramid --seed 0    # levels beside one network
     python -m benchmarks.systems canvas              # one, three and five steps
+    python -m benchmarks.systems mnist-pyramid --data npz:mnist-10k.npz
 
 Each case is one run of a preset with settings; the generator that a report calls the best is
 judged. What is compared has as many parameters of either player (within two hundredths) and as many
@@ -57,6 +58,27 @@ COMPARISONS = {
             "5 steps": ["generator.steps=5"],
         },
     ),
+    "mnist-pyramid": Comparison(
+        preset="lapgan-mnist",
+        cases={
+            "three levels": [],
+            "noise of .2 on coarse images": ["data.coarse_noise=0.2"],
+            "one network": [
+                "levels={}",
+                "generator.channels=[212, 112, 56]",
+                "discriminator.channels=[38, 78, 124]",
+                "training.epochs=20",
+            ],
+        },
+    ),
+    "mnist-canvas": Comparison(
+        preset="gran-mnist",
+        cases={
+            "1 step": ["generator.steps=1", "generator.channels=[90, 50]"],
+            "3 steps": ["generator.steps=3"],
+            "5 steps": ["generator.steps=5"],
+        },
+    ),
 }
 
 
@@ -65,20 +87,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("system", choices=COMPARISONS)
     parser.add_argument("--case", action="append", help="of the table; all by default")
+    parser.add_argument("--data", help="instead of the preset's, as of `train`")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    comparison = COMPARISONS[arguments.system]
-    print(compare(arguments.system, comparison, arguments.case, arguments.seed))
+    system, cases = arguments.system, arguments.case
+    print(compare(system, COMPARISONS[system], cases, arguments.seed, arguments.data))
 
 
-def compare(system: str, comparison: Comparison, cases: list[str] | None, seed: int) -> str:
+def compare(
+    system: str,
+    comparison: Comparison,
+    cases: list[str] | None,
+    seed: int,
+    data: str | None = None,
+) -> str:
     """The table of a comparison: a run a row, and the floor and the mixture below."""
     head = ["", "parameters", "steps", "seconds", "processor s"]
     rows = [[*head, *(name.replace("_", " ") for name in comparison.figures)]]
     for case in cases or comparison.cases:
         settings = [*comparison.cases[case], f"training.seed={seed}"]
         name = f"{system}-{case.replace(' ', '-')}-seed{seed}"
-        report = train(comparison.preset, name, settings, folder="systems")
+        report = train(comparison.preset, name, settings, folder="systems", data=data)
         judged = report["best"] or report["last"]
         figures = [judged["figures"][key] for key in comparison.figures]
         spent = (report["steps"], report["training_seconds"], report["processor_seconds"])

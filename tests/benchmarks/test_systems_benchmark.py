@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import systems
@@ -19,10 +20,15 @@ def count_parameters(config):
 
 
 @pytest.mark.parametrize("name", systems.COMPARISONS)
-def test_what_is_compared_has_as_many_parameters(name):
+def test_what_is_compared_has_as_many_parameters(name, tmp_path):
     comparison = systems.COMPARISONS[name]
+    data = []
+    if name.startswith("mnist"):  # in the size of the digits that are handed over
+        pixels = np.random.default_rng(0).integers(0, 255, (100, 28, 28), dtype=np.uint8)
+        np.savez(tmp_path / "digits.npz", x_train=pixels, y_train=np.arange(100) % 10)
+        data = [f"data={{ source = 'npz', path = '{tmp_path / 'digits.npz'}' }}"]
     counts = [
-        count_parameters(load_config(comparison.preset, settings))
+        count_parameters(load_config(comparison.preset, [*data, *settings]))
         for settings in comparison.cases.values()
     ]
     for player in ("generator", "discriminator"):
@@ -38,8 +44,8 @@ def test_a_row_is_a_run_and_counts_all_levels(tmp_path, monkeypatch):
     figure = {"value": 0.5, "floor": 0.25, "baseline": 0.75}
     asked = []
 
-    def train(preset, name, settings, *, folder):
-        asked.append((preset, name, settings, folder))
+    def train(preset, name, settings, *, folder, data):
+        asked.append((preset, name, settings, folder, data))
         figures = dict.fromkeys(systems.FIGURES, figure)
         last = {"figures": figures, "counts": {"matched": 300}}
         judged = {"best": None, "last": last, "directory": str(tmp_path)}
@@ -48,7 +54,7 @@ def test_a_row_is_a_run_and_counts_all_levels(tmp_path, monkeypatch):
     monkeypatch.setattr(systems, "train", train)
     comparison = systems.Comparison(preset="some", cases={"a b": ["x=1"], "c": []})
     lines = systems.compare("pair", comparison, ["a b"], 3).splitlines()
-    assert asked == [("some", "pair-a-b-seed3", ["x=1", "training.seed=3"], "systems")]
+    assert asked == [("some", "pair-a-b-seed3", ["x=1", "training.seed=3"], "systems", None)]
     assert lines[2] == "| a b | 1,500 + 27 | 40 | 3 | 9 | 0.5 | 0.5 | 0.5 | 0.5 |"
     assert lines[3].startswith("| 300 held-out ones (floor) | ")
     assert "0.25" in lines[3]
