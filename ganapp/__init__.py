@@ -5,6 +5,7 @@ import importlib.abc
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -92,11 +93,28 @@ def _register(keras: ModuleType) -> None:
     keras.saving.get_custom_objects().setdefault("ganapp>GAN", _SavedGAN)
 
 
-class _AfterKeras(importlib.abc.MetaPathFinder):
+def _import_keras(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
     """Lets `keras.models.load_model` find a GAN after `import ganapp`, which imports no Keras."""
+    load(module)
+    _register(module)
+
+
+def _import_tensorflow(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Holds back what TensorFlow says to everybody who imports it, before it reads any setting."""
+    from ganapp.screen import quiet_stderr
+
+    with quiet_stderr():
+        load(module)
+
+
+class _ImportOf(importlib.abc.MetaPathFinder):
+    """Has a function import a library, whoever asks for it: ganapp by itself does not."""
+
+    def __init__(self, name: str, run: Callable[..., None]) -> None:
+        self.name, self.run = name, run
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        if name != "keras":
+        if name != self.name:
             return None
         sys.meta_path.remove(self)  # so that the others are asked
         try:
@@ -104,15 +122,17 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
         finally:
             sys.meta_path.insert(0, self)
         if spec is not None:
-            execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: (execute(module), _register(module))
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: self.run(module, load)
         return spec
 
 
 if "keras" in sys.modules:
     _register(sys.modules["keras"])
 else:
-    sys.meta_path.insert(0, _AfterKeras())
+    sys.meta_path.insert(0, _ImportOf("keras", _import_keras))
+if "tensorflow" not in sys.modules:
+    sys.meta_path.insert(0, _ImportOf("tensorflow", _import_tensorflow))
 
 
 def __getattr__(name: str) -> object:

@@ -69,9 +69,9 @@ def start_tensorflow() -> None:
 
     Notices of libraries and of ganapp are printed from then on.
     """
-    with quiet_stderr():
-        import keras  # noqa: F401
-        import tensorflow  # noqa: F401
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
     logger, root = logging.getLogger("ganapp"), logging.getLogger()
     if not root.handlers:
         root.addHandler(LibraryNotices(logging.WARNING))
@@ -108,13 +108,14 @@ class LibraryNotices(logging.Handler):
 def quiet_stderr() -> Iterator[None]:
     """Holds back what is written to the standard error's file descriptor within the block.
 
-    TensorFlow greets on stderr before any setting of its own is read. What was held back is
-    shown after all when the block fails, or when the user asked for the chatter with
-    `TF_CPP_MIN_LOG_LEVEL=0`.
+    TensorFlow greets on stderr before any setting of its own is read; `import ganapp` sees to it
+    that whoever imports TensorFlow afterwards does so in here. What was held back is shown after
+    all when the block fails, or when the user asked for the chatter with `TF_CPP_MIN_LOG_LEVEL=0`.
     """
     # Which fonts a machine lacks is matplotlib's business.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+    # A process without a terminal or a log may have no standard error at all.
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" or sys.stderr is None:
         yield
         return
     sys.stderr.flush()
