@@ -534,6 +534,7 @@ def read_stored_data(run: Run) -> StoredData | None:
         raise run.damaged(run.data) from error
     if described is None:
         return None
+    networks = _read_networks(run, manifest.get("networks", {}))
     try:
         spec = DataSpec.from_dict(described)
         centres = arrays.get("centres")
@@ -544,7 +545,7 @@ def read_stored_data(run: Run) -> StoredData | None:
             real=arrays.get("real"),
             class_shares=tuple(map(float, arrays["class_shares"])),
             observations={name: arrays[f"{OBSERVED}{name}"] for name in spec.conditions},
-            networks=_read_networks(run, manifest.get("networks", {})),
+            networks=networks,
         )
     except KeyError as error:
         raise run.damaged(run.data) from error

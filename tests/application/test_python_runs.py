@@ -328,3 +328,19 @@ def test_a_preset_trains_on_arrays(tmp_path):
     assert run.samples(2).shape == (2, 8, 8, 1)
     with pytest.raises(UserError, match="already holds a run"):
         ganapp.train("digits", run=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda: ganapp.Run("nowhere"),
+        lambda: ganapp.train("no-such-preset"),
+        lambda: ganapp.Tables.load("nowhere"),
+        lambda: ganapp.Tables().sample(3),
+        lambda: ganapp.load_plugin("nowhere.txt"),
+    ],
+)
+def test_a_mistake_is_an_error_that_python_and_the_command_line_know(mistake):
+    assert issubclass(ganapp.UserError, ValueError)
+    with pytest.raises(ganapp.UserError):
+        mistake()
