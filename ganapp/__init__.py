@@ -107,6 +107,8 @@ def _import_tensorflow(module: ModuleType, load: Callable[[ModuleType], None]) -
 
     with quiet_stderr():
         load(module)
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "0":
+        module.get_logger().setLevel("WARNING")  # where Python is interactive, it says more
 
 
 class _ImportOf(importlib.abc.MetaPathFinder):

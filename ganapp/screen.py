@@ -15,7 +15,10 @@ from ganapp.plugins import load_named
 
 # Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
 # square brackets, which are no markup.
-console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
+# In a notebook it is text like all that is printed there: rich would make an output of each line.
+console = Console(
+    width=None if sys.stdout.isatty() else 120, markup=False, highlight=False, force_jupyter=False
+)
 PATIENCE = 2.0  # seconds before a stage is shown
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}  # beside a figure
 
@@ -31,7 +34,8 @@ def warn(sentence: str) -> None:
 
 
 def _to_stderr(text: str, style: str) -> None:
-    Console(stderr=True, markup=False, highlight=False).print(text, style=style, soft_wrap=True)
+    errors = Console(stderr=True, markup=False, highlight=False, force_jupyter=False)
+    errors.print(text, style=style, soft_wrap=True)
 
 
 def short_number(value: float | None) -> str:
@@ -46,7 +50,7 @@ def short_number(value: float | None) -> str:
 @contextlib.contextmanager
 def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
     """Shows on a terminal's standard error what is being done and for how long; leaves no trace."""
-    console = console or Console(stderr=True)
+    console = console or Console(stderr=True, force_jupyter=False)
     if not console.is_terminal:
         yield
         return

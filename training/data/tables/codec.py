@@ -1048,7 +1048,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_jupyter=False)
     if total < SHOWN_FROM or not console.is_terminal:
         yield lambda count: None
         return
