@@ -16,7 +16,6 @@ __version__ = "0.2.0"
 _OFFERED = {
     "AUGMENTATIONS": ("ganapp.training.augmentations", "AUGMENTATIONS"),
     "BASELINES": ("ganapp.training.baselines", "BASELINES"),
-    "CONSTRAINTS": ("ganapp.training.constraints", "CONSTRAINTS"),
     "DISCRIMINATORS": ("ganapp.models.networks", "DISCRIMINATORS"),
     "FEATURES": ("ganapp.training.evaluation.features", "FEATURES"),
     "GAN": ("ganapp.models.gan", "GAN"),
@@ -27,6 +26,7 @@ _OFFERED = {
     "SOURCES": ("ganapp.training.data", "SOURCES"),
     "TERMS": ("ganapp.training.terms", "TERMS"),
     "WEIGHTINGS": ("ganapp.training.weightings", "WEIGHTINGS"),
+    "WEIGHT_CONSTRAINTS": ("ganapp.training.constraints", "CONSTRAINTS"),
     "Run": ("ganapp.python", "Run"),
     "Tables": ("ganapp.runner.tables", "Tables"),
     "UserError": ("ganapp.errors", "UserError"),
@@ -47,7 +47,6 @@ _OFFERED = {
 __all__ = [
     "AUGMENTATIONS",
     "BASELINES",
-    "CONSTRAINTS",
     "DISCRIMINATORS",
     "FEATURES",
     "GAN",
@@ -58,6 +57,7 @@ __all__ = [
     "SOURCES",
     "TERMS",
     "WEIGHTINGS",
+    "WEIGHT_CONSTRAINTS",
     "Run",
     "Tables",
     "UserError",
@@ -141,6 +141,11 @@ if "tensorflow" not in sys.modules:
 
 def __getattr__(name: str) -> object:
     """What the package offers, imported now."""
+    if name == "CONSTRAINTS":
+        raise AttributeError(
+            "`ganapp.CONSTRAINTS`, those of weights, is now `ganapp.WEIGHT_CONSTRAINTS`; those of "
+            "tables are in `ganapp.constraints`."
+        )
     if name not in _OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _OFFERED[name]

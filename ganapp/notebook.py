@@ -2,7 +2,6 @@
 
 import base64
 import io
-import sys
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -19,12 +18,6 @@ WIDEST = 640  # pixels of one on the page
 SHEET = 960  # pixels of the pictures of samples along a training
 LARGEST = 100_000  # bytes of a PNG; what needs more is a photograph and becomes a JPEG
 FOLLOWED = 3  # figures that are named along a training
-
-
-def in_notebook() -> bool:
-    """Whether this is a notebook's kernel, whose outputs can be replaced."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return hasattr(shell, "kernel")
 
 
 class LivePage:
@@ -118,7 +111,10 @@ def _table(evaluated: Json) -> str:
 
 def _img(path: Path) -> str:
     with PIL.Image.open(path) as picture:
-        return _tag(picture.convert("RGB"), path.stem, WIDEST)
+        smaller = picture.convert("RGB")
+    if smaller.width > WIDEST:
+        smaller.thumbnail((WIDEST, smaller.height), PIL.Image.Resampling.LANCZOS)
+    return _tag(smaller, path.stem, WIDEST)
 
 
 def _tag(picture: PIL.Image.Image, title: str, widest: int) -> str:

@@ -13,12 +13,25 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ganapp.plugins import load_named
 
-# Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
-# square brackets, which are no markup.
-# In a notebook it is text like all that is printed there: rich would make an output of each line.
-console = Console(
-    width=None if sys.stdout.isatty() else 120, markup=False, highlight=False, force_jupyter=False
-)
+
+def in_notebook() -> bool:
+    """Whether this is a notebook's kernel, whose outputs can be replaced."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def _console(**options: object) -> Console:
+    """A console without markup: paths may hold square brackets.
+
+    A notebook gets text as of any other print: rich would make an output of each line, and the
+    kernel's streams say that they are terminals, which they are not.
+    """
+    plain = {"force_jupyter": False, "force_terminal": False} if in_notebook() else {}
+    return Console(markup=False, highlight=False, **plain, **options)
+
+
+# Piped output has no width of its own; tables are not folded to 80 columns then.
+console = _console(width=None if sys.stdout.isatty() and not in_notebook() else 120)
 PATIENCE = 2.0  # seconds before a stage is shown
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}  # beside a figure
 
@@ -34,8 +47,7 @@ def warn(sentence: str) -> None:
 
 
 def _to_stderr(text: str, style: str) -> None:
-    errors = Console(stderr=True, markup=False, highlight=False, force_jupyter=False)
-    errors.print(text, style=style, soft_wrap=True)
+    _console(stderr=True).print(text, style=style, soft_wrap=True)
 
 
 def short_number(value: float | None) -> str:
@@ -50,7 +62,7 @@ def short_number(value: float | None) -> str:
 @contextlib.contextmanager
 def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
     """Shows on a terminal's standard error what is being done and for how long; leaves no trace."""
-    console = console or Console(stderr=True, force_jupyter=False)
+    console = console or _console(stderr=True)
     if not console.is_terminal:
         yield
         return

@@ -22,7 +22,7 @@ from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
 from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
-from ganapp.notebook import LivePage, in_notebook
+from ganapp.notebook import LivePage
 from ganapp.plugins import named_plugins
 from ganapp.runner.codes import evaluated_parts
 from ganapp.runner.diagnosis import Theory, alarm_callback
@@ -30,7 +30,7 @@ from ganapp.runner.evaluation import evaluate_run, painter
 from ganapp.runner.experiment import Experiment, compose, read_stored_data, versions
 from ganapp.runner.saved_runs import check_data, open_generator
 from ganapp.runs import Json, Run, claim_run
-from ganapp.screen import console, say, warn
+from ganapp.screen import console, in_notebook, say, warn
 from ganapp.training.callbacks.evaluation import CompareWithTheory, Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay

@@ -11,20 +11,20 @@ import pytest
 
 import ganapp
 from ganapp import notebook
+from ganapp.screen import in_notebook
 
 FOLDER = Path(__file__).parents[2] / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # What makes them short: settings of their own cells.
 FIRST = {
-    "EPOCHS, STEPS = 60, 1500": "EPOCHS, STEPS = 2, 150",
+    "EPOCHS, STEPS = 60, 2100": "EPOCHS, STEPS = 2, 150",
     'formats=["onnx", "keras"]': 'formats=["onnx"]',
 }
 PHOTOGRAPHS = {
     "EPOCHS, STEPS_PER_EPOCH = 8, 100": "EPOCHS, STEPS_PER_EPOCH = 1, 2",
     "range(500)": "range(40)",
     'evaluation={"samples": 500}': 'evaluation={"samples": 40, "features": "pca"}',
-    "run.evaluate(samples=500)": "run.report",
-    'formats=["litert", "onnx"]': 'formats=["litert"]',
+    'formats=["litert", "onnx"]': 'formats=["onnx"]',
 }
 
 
@@ -78,7 +78,7 @@ def test_a_first_gan(elsewhere):
     assert len(names["history"].history["val_frechet_distance"]) == 2
     assert run.report == names["report"]
     assert names["samples"].shape == (30, 8, 8, 1)
-    assert 0 <= names["samples"].min() <= names["samples"].max() <= 1
+    assert names["samples"].dtype == np.uint8
     # The artefact is the generator.
     assert names["path"].is_relative_to(elsewhere / run.files.export)
     expected = names["gan"].generate(z=names["z"])
@@ -96,10 +96,10 @@ def test_own_photographs(elsewhere):
     run = names["run"]
     assert run.files.read_manifest()["data"]["classes"] == ["china", "flower"]
     assert run.report["last"]["step"] == 2
-    assert names["samples"].shape == (24, 32, 32, 3)
+    assert names["samples"].shape == names["made"].shape == (16, 32, 32, 3)
     assert names["samples"].dtype == names["made"].dtype == np.uint8
-    assert names["made"].shape == (24, 32, 32, 3)
-    assert names["path"].name == "model.tflite"
+    assert names["path"].name == "model.onnx"
+    assert set(names["figures"]) >= {"coverage", "recall"}
 
 
 def test_a_page_changes_along_the_training(monkeypatch):
@@ -133,4 +133,4 @@ def test_a_page_changes_along_the_training(monkeypatch):
 
 
 def test_there_is_no_page_outside_of_a_notebook():
-    assert not notebook.in_notebook()
+    assert not in_notebook()

@@ -385,6 +385,13 @@ def test_a_preset_trains_on_arrays(tmp_path):
         ganapp.train("digits", run=tmp_path / "run")
 
 
+def test_constraints_of_weights_and_of_tables_have_names_of_their_own():
+    assert "spectral_norm" in ganapp.WEIGHT_CONSTRAINTS
+    assert hasattr(ganapp.constraints, "Unique")
+    with pytest.raises(AttributeError, match="WEIGHT_CONSTRAINTS"):
+        ganapp.CONSTRAINTS  # noqa: B018
+
+
 @pytest.mark.parametrize(
     "mistake",
     [

@@ -1048,8 +1048,8 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True, force_jupyter=False)
-    if total < SHOWN_FROM or not console.is_terminal:
+    console = Console(stderr=True)
+    if total < SHOWN_FROM or not console.is_terminal or console.is_jupyter:
         yield lambda count: None
         return
     with Progress(console=console, transient=True) as progress:
