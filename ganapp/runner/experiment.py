@@ -30,6 +30,7 @@ from ganapp.models import rules
 from ganapp.models.batches import packed_shape
 from ganapp.models.companions import ENCODER, Companion
 from ganapp.models.ema import copy_network
+from ganapp.models.frozen import freeze
 from ganapp.models.gan import GAN
 from ganapp.models.networks import GENERATORS
 from ganapp.models.networks.pyramid import composed, level_latent
@@ -266,9 +267,13 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     prior = _make_prior(config)
     generator = data.network("generator", frozen=False)
     discriminator = data.network("discriminator", frozen=False)
+    generator = generator or _make_generator(config, prior, data.spec)
+    discriminator = discriminator or _make_discriminator(config, prior, data.spec)
+    freeze(generator, config.generator.frozen or (), setting="generator.frozen")
+    freeze(discriminator, config.discriminator.frozen or (), setting="discriminator.frozen")
     gan = GAN(
-        generator or _make_generator(config, prior, data.spec),
-        discriminator or _make_discriminator(config, prior, data.spec),
+        generator,
+        discriminator,
         prior,
         companions=_make_companions(config, prior, data),
         class_shares=data.class_shares or None,

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
+from ganapp.models.frozen import frozen_weights
 from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
 from ganapp.notebook import LivePage
@@ -460,6 +461,9 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     for name, network in experiment.networks.items():
         section = getattr(config, name)
         rows[name] = f"{section.network}, {network.count_params():,} parameters"
+        if section.frozen:
+            count = sum(int(np.prod(each.shape)) for each in frozen_weights(network).values())
+            rows[name] += f", {count:,} of them frozen"
     for name, companion in gan.companions.items():
         trained = (
             f"trained with the {companion.trained_with}" if companion.trained_with else "fixed"
