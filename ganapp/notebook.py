@@ -48,9 +48,7 @@ class LivePage:
 
     def pictures(self, step: int, sheet: PIL.Image.Image) -> None:
         """Pictures of samples of a step, which stands in them."""
-        smaller = sheet.convert("RGB")
-        smaller.thumbnail((SHEET, SHEET), PIL.Image.Resampling.LANCZOS)
-        self._pictures = _tag(smaller, f"samples of step {step:,}", SHEET)
+        self._pictures = _tag(sheet, f"samples of step {step:,}", SHEET)
         self._show()
 
     def _show(self) -> None:
@@ -111,10 +109,7 @@ def _table(evaluated: Json) -> str:
 
 def _img(path: Path) -> str:
     with PIL.Image.open(path) as picture:
-        smaller = picture.convert("RGB")
-    if smaller.width > WIDEST:
-        smaller.thumbnail((WIDEST, smaller.height), PIL.Image.Resampling.LANCZOS)
-    return _tag(smaller, path.stem, WIDEST)
+        return _tag(picture, path.stem, WIDEST)
 
 
 def _tag(picture: PIL.Image.Image, title: str, widest: int) -> str:
@@ -122,6 +117,8 @@ def _tag(picture: PIL.Image.Image, title: str, widest: int) -> str:
     picture.save(buffer, format="PNG", optimize=True)
     if buffer.tell() > LARGEST:
         kind, buffer = "jpeg", io.BytesIO()
+        picture = picture.convert("RGB")
+        picture.thumbnail((widest, picture.height), PIL.Image.Resampling.LANCZOS)
         picture.save(buffer, format="JPEG", quality=80)
     data = base64.b64encode(buffer.getvalue()).decode()
     return (
