@@ -41,6 +41,9 @@ def run(path: Path) -> str:
             resources={"metadata": {"path": folder}},
         )
         client.execute()
+    for output in (each for cell in notebook.cells for each in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            output.data.pop("image/jpeg", None)  # Pillow shows both
     notebook.metadata = {k: v for k, v in notebook.metadata.items() if k in KEPT}
     text = nbformat.writes(notebook) + "\n"
     places = [folder, str(Path.home()), str(FOLDER.parents[1]), sys.prefix]
