@@ -57,10 +57,10 @@ def run(path: Path) -> str:
 def main() -> None:
     names = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("notebook", nargs="*", choices=[[], *names], default=names)
+    parser.add_argument("notebook", nargs="*", choices=[[], *names], default=[])
     # The kernel is another process, to which warnings of Jupyter's own packages say nothing.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    for name in parser.parse_args().notebook:
+    for name in parser.parse_args().notebook or names:
         begin, path = time.monotonic(), FOLDER / f"{name}.ipynb"
         path.write_text(run(path), encoding="utf-8")
         size = path.stat().st_size / 1000
