@@ -5,6 +5,7 @@ import importlib.abc
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -15,7 +16,6 @@ __version__ = "0.2.0"
 _OFFERED = {
     "AUGMENTATIONS": ("ganapp.training.augmentations", "AUGMENTATIONS"),
     "BASELINES": ("ganapp.training.baselines", "BASELINES"),
-    "CONSTRAINTS": ("ganapp.training.constraints", "CONSTRAINTS"),
     "DISCRIMINATORS": ("ganapp.models.networks", "DISCRIMINATORS"),
     "FEATURES": ("ganapp.training.evaluation.features", "FEATURES"),
     "GAN": ("ganapp.models.gan", "GAN"),
@@ -26,8 +26,10 @@ _OFFERED = {
     "SOURCES": ("ganapp.training.data", "SOURCES"),
     "TERMS": ("ganapp.training.terms", "TERMS"),
     "WEIGHTINGS": ("ganapp.training.weightings", "WEIGHTINGS"),
+    "WEIGHT_CONSTRAINTS": ("ganapp.training.constraints", "CONSTRAINTS"),
     "Run": ("ganapp.python", "Run"),
     "Tables": ("ganapp.runner.tables", "Tables"),
+    "UserError": ("ganapp.errors", "UserError"),
     "augmentations": ("ganapp.training.augmentations", None),
     "callbacks": ("ganapp.models.callbacks", None),
     "constraints": ("ganapp.training.data.tables.constraints", None),
@@ -45,7 +47,6 @@ _OFFERED = {
 __all__ = [
     "AUGMENTATIONS",
     "BASELINES",
-    "CONSTRAINTS",
     "DISCRIMINATORS",
     "FEATURES",
     "GAN",
@@ -56,8 +57,10 @@ __all__ = [
     "SOURCES",
     "TERMS",
     "WEIGHTINGS",
+    "WEIGHT_CONSTRAINTS",
     "Run",
     "Tables",
+    "UserError",
     "augmentations",
     "callbacks",
     "constraints",
@@ -92,11 +95,30 @@ def _register(keras: ModuleType) -> None:
     keras.saving.get_custom_objects().setdefault("ganapp>GAN", _SavedGAN)
 
 
-class _AfterKeras(importlib.abc.MetaPathFinder):
+def _import_keras(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
     """Lets `keras.models.load_model` find a GAN after `import ganapp`, which imports no Keras."""
+    load(module)
+    _register(module)
+
+
+def _import_tensorflow(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Holds back what TensorFlow says to everybody who imports it, before it reads any setting."""
+    from ganapp.screen import quiet_stderr
+
+    with quiet_stderr():
+        load(module)
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "0":
+        module.get_logger().setLevel("WARNING")  # where Python is interactive, it says more
+
+
+class _ImportOf(importlib.abc.MetaPathFinder):
+    """Has a function import a library, whoever asks for it: ganapp by itself does not."""
+
+    def __init__(self, name: str, run: Callable[..., None]) -> None:
+        self.name, self.run = name, run
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        if name != "keras":
+        if name != self.name:
             return None
         sys.meta_path.remove(self)  # so that the others are asked
         try:
@@ -104,19 +126,26 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
         finally:
             sys.meta_path.insert(0, self)
         if spec is not None:
-            execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: (execute(module), _register(module))
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: self.run(module, load)
         return spec
 
 
 if "keras" in sys.modules:
     _register(sys.modules["keras"])
 else:
-    sys.meta_path.insert(0, _AfterKeras())
+    sys.meta_path.insert(0, _ImportOf("keras", _import_keras))
+if "tensorflow" not in sys.modules:
+    sys.meta_path.insert(0, _ImportOf("tensorflow", _import_tensorflow))
 
 
 def __getattr__(name: str) -> object:
     """What the package offers, imported now."""
+    if name == "CONSTRAINTS":
+        raise AttributeError(
+            "`ganapp.CONSTRAINTS`, those of weights, is now `ganapp.WEIGHT_CONSTRAINTS`; those of "
+            "tables are in `ganapp.constraints`."
+        )
     if name not in _OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _OFFERED[name]

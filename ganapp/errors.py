@@ -4,8 +4,11 @@ import contextlib
 from collections.abc import Iterator
 
 
-class UserError(Exception):
-    """Something the user can mend; its text is the sentence to print."""
+class UserError(ValueError):
+    """Something the user can mend; its text is the sentence to print.
+
+    From Python it is a `ValueError` like those of the layers below.
+    """
 
 
 class InUseError(UserError):

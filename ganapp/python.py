@@ -44,7 +44,15 @@ from ganapp.runner.experiment import (
 )
 from ganapp.runner.saved_runs import earlier_lengths, open_generator
 from ganapp.runner.script import KEPT, tables_of_gan
-from ganapp.runner.training import describe, recorders, restored, run_to_end, show_plan
+from ganapp.runner.training import (
+    describe,
+    live_page,
+    progress_display,
+    recorders,
+    restored,
+    run_to_end,
+    show_plan,
+)
 from ganapp.runs import Json, check_free, claim_run, next_directory, open_run
 from ganapp.runs import Run as Files
 from ganapp.screen import say
@@ -61,7 +69,9 @@ PLAYERS = ("generator", "discriminator")
 
 _BEGUN: dict[Path, contextlib.ExitStack] = {}  # directories in which this process trains
 
-Data = str | Path | Mapping | np.ndarray | tuple | tf.data.Dataset
+Data = str | Path | Mapping | np.ndarray | tuple | tf.data.Dataset | Source
+# Of a file of examples; all others in it are observations.
+OWN_ARRAYS = {"x", "y", "x_train", "y_train", "x_test", "y_test"}
 
 
 class Run:
@@ -80,7 +90,9 @@ class Run:
         gan: compiled; left out to open a run that is there.
         data: what is learnt. Arrays, `x` or `(x, labels)`, or a `tf.data.Dataset` of such examples
             that ends: images `(n, height, width, channels)`, uint8 or floats of 0 to 1 or -1 to 1,
-            or vectors `(n, d)`; the run keeps a copy. Or data as the command line names them:
+            or vectors `(n, d)`; or a dict of `x`, perhaps `label`, and observations, floats
+            `(n, ...)` as the networks see them; or a `Source` that holds its examples. The run
+            keeps a copy. Or data as the command line names them:
             `"digits"`, `"folder:photos"`, a path, or a table of options,
             `{"source": "moving_digits", "past": 2}`.
         settings: of the evaluation, of the data and of the records, in the words of the command
@@ -222,14 +234,16 @@ class Run:
             data = stored or stored_data_of(config, self.source, self._networks())
         strategy = gan.distribute_strategy
         experiment = Experiment(config, self.source, strategy, gan, steps, data, lengths)
-        if gan.observations:
+        if gan.conditions:
             count = max(OBSERVATIONS, config.evaluation.samples)
             gan.set_observations(**self.source.held_out_observations(count))
         checkpoints, start = restored(experiment, files)
         describe(experiment, files, files, start)
         # Keras begins with this epoch; the last one is cut short where one had been begun.
         gan._initial_epoch = start // steps
-        return recorders(experiment, files, checkpoints)
+        page = live_page()
+        shown = [progress_display(experiment, page)] if page else []  # else Keras's bar is enough
+        return [*recorders(experiment, files, checkpoints, page), *shown]
 
     def end(self) -> None:
         """Lets go of the directory, also of one that a `fit` has left which was interrupted."""
@@ -400,7 +414,10 @@ class Handed:
         elif isinstance(data, Mapping) and "source" in data:
             self.table = dict(data)
         else:
-            self.table = {"source": "npz", "path": str(self._write(arrays_of(data, shape), kept))}
+            arrays = source_arrays(data) if isinstance(data, Source) else arrays_of(data, shape)
+            self.table = {"source": "npz", "path": str(self._write(arrays, kept))}
+            if observed := sorted(set(arrays) - OWN_ARRAYS):
+                self.table["observations"] = observed
 
     def _write(self, arrays: dict[str, np.ndarray], kept: Path | None) -> Path:
         if kept is not None and kept.exists():
@@ -435,10 +452,11 @@ class Handed:
 
 
 def arrays_of(data: Data, shape: tuple[int, ...] | None) -> dict[str, np.ndarray]:
-    """The arrays `x` and perhaps `y` in what a person hands over.
+    """The arrays `x`, perhaps `y`, and observations in what a person hands over.
 
     Args:
-        data: an array, a pair, a dict of `x` and perhaps `label`, or a dataset of any of these.
+        data: an array, a pair, a dict of `x`, perhaps `label`, and observations by name, or a
+            dataset of any of these.
         shape: of one example; `None` refuses datasets.
 
     Raises:
@@ -449,25 +467,22 @@ def arrays_of(data: Data, shape: tuple[int, ...] | None) -> dict[str, np.ndarray
             raise UserError("`data` must be arrays, or data by their name. Received: a dataset")
         data = _collected(data, len(shape))
     if isinstance(data, Mapping):
-        others = set(data) - {EXAMPLE, LABEL}
-        if EXAMPLE not in data or others:
+        if EXAMPLE not in data or set(data) & (OWN_ARRAYS - {EXAMPLE}):
             raise UserError(
-                "`data` in arrays must be the examples `x` and perhaps their `label`; observations "
-                "come from a source of the configuration. "
+                "`data` in a dict must hold the examples `x`, perhaps their `label`, and "
+                "observations by other names. "
                 f"Received: {', '.join(map(repr, sorted(data)))}"
             )
-        data = tuple(data[name] for name in (EXAMPLE, LABEL) if name in data)
-    parts = data if isinstance(data, tuple) else (data,)
-    arrays = {
-        name: np.asarray(each)
-        for name, each in zip(("x", "y"), parts, strict=False)
-        if each is not None
-    }
-    if len(parts) > 2 or any(each.dtype == object for each in arrays.values()):
+        named = {"y" if name == LABEL else name: each for name, each in data.items()}
+    else:
+        parts = data if isinstance(data, tuple) else (data,)
+        named = dict(zip(("x", "y", "third"), parts, strict=False))
+    arrays = {name: np.asarray(each) for name, each in named.items() if each is not None}
+    if "third" in arrays or any(each.dtype == object for each in arrays.values()):
         raise UserError(
-            "`data` must be arrays, `x` or `(x, labels)`, a dataset of these, or the name of a "
-            "data source. Tables are for `ganapp.Tables`. "
-            f"Received: {type(data).__name__} of {len(parts)} parts"
+            "`data` must be arrays, `x` or `(x, labels)`, a dict or a dataset of these, or the "
+            "name of a data source. Tables are for `ganapp.Tables`. "
+            f"Received: {type(data).__name__} of {len(named)} parts"
         )
     if sum(each.nbytes for each in arrays.values()) > MOST_BYTES:
         raise UserError(
@@ -478,26 +493,53 @@ def arrays_of(data: Data, shape: tuple[int, ...] | None) -> dict[str, np.ndarray
     return arrays
 
 
-def _collected(dataset: tf.data.Dataset, rank: int) -> tuple[np.ndarray, ...] | np.ndarray:
-    """All examples of a dataset, of one example or a batch an element, with their labels."""
+def _collected(dataset: tf.data.Dataset, rank: int) -> Mapping | tuple:
+    """All examples of a dataset, of one example or a batch an element, with all that is theirs."""
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise UserError("`data` must end: `dataset.take(n)` without `repeat()`. Received: endless")
-    columns: list[list[np.ndarray]] = []
-    taken = 0
+    columns: dict[object, list[np.ndarray]] = {}
+    by_name, taken = False, 0
     for element in dataset.as_numpy_iterator():
-        if isinstance(element, Mapping):
-            element = tuple(element[name] for name in (EXAMPLE, LABEL) if name in element)
-        parts = element if isinstance(element, tuple) else (element,)
-        single = np.ndim(parts[0]) == rank
-        columns = columns or [[] for _ in parts]
-        for column, part in zip(columns, parts, strict=True):
-            column.append(np.asarray(part)[None] if single else np.asarray(part))
-            taken += column[-1].nbytes
+        by_name = isinstance(element, Mapping)
+        parts = element if by_name else element if isinstance(element, tuple) else (element,)
+        parts = dict(parts if by_name else enumerate(parts))
+        single = np.ndim(parts.get(EXAMPLE, parts.get(0))) == rank
+        for key, part in parts.items():
+            part = np.asarray(part)[None] if single else np.asarray(part)
+            columns.setdefault(key, []).append(part)
+            taken += part.nbytes
         if taken > MOST_BYTES:
             raise UserError("`data` may take 4 GB at most, because the run keeps a copy of it.")
     if not columns:
         raise UserError("`data` must hold examples. Received: an empty dataset")
-    return tuple(np.concatenate(column) for column in columns)
+    found = {key: np.concatenate(column) for key, column in columns.items()}
+    return found if by_name else tuple(found.values())
+
+
+def source_arrays(source: Source) -> dict[str, np.ndarray]:
+    """The examples of a source that holds them, training and held-out ones apart.
+
+    Raises:
+        UserError: they have no end, are no images and no vectors, or take more than 4 GB.
+    """
+    spec = source.spec
+    if spec.examples is None or spec.table is not None or spec.kind not in ("image", "vector"):
+        raise UserError(
+            "`data` as an object must be a source of images or vectors that holds its examples; "
+            "of others give the name and the options, `{'source': 'moving_digits', 'past': 2}`. "
+            f"Received: {spec.name!r}, {spec.kind} data"
+            + (" without an end" if spec.examples is None else "")
+        )
+    (x, y), (x_test, y_test) = source.training_examples(), source.held_out_examples()
+    arrays = {"x_train": x, "x_test": x_test}
+    if y is not None:
+        arrays |= {"y_train": y, "y_test": y_test}
+    held_out = source.held_out_observations()
+    for name, rows in source.training_observations().items():
+        arrays[name] = np.concatenate([rows, held_out[name]])
+    if sum(each.nbytes for each in arrays.values()) > MOST_BYTES:
+        raise UserError("`data` may take 4 GB at most, because the run keeps a copy of it.")
+    return {name: np.asarray(each) for name, each in arrays.items()}
 
 
 def _check_fit(gan: GAN, source: Source) -> None:

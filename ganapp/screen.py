@@ -13,9 +13,25 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ganapp.plugins import load_named
 
-# Piped output has no width of its own; tables are not folded to 80 columns then. Paths may hold
-# square brackets, which are no markup.
-console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
+
+def in_notebook() -> bool:
+    """Whether this is a notebook's kernel, whose outputs can be replaced."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def _console(**options: object) -> Console:
+    """A console without markup: paths may hold square brackets.
+
+    A notebook gets text as of any other print: rich would make an output of each line, and the
+    kernel's streams say that they are terminals, which they are not.
+    """
+    plain = {"force_jupyter": False, "force_terminal": False} if in_notebook() else {}
+    return Console(markup=False, highlight=False, **plain, **options)
+
+
+# Piped output has no width of its own; tables are not folded to 80 columns then.
+console = _console(width=None if sys.stdout.isatty() and not in_notebook() else 120)
 PATIENCE = 2.0  # seconds before a stage is shown
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "half": "→ 0.5"}  # beside a figure
 
@@ -31,7 +47,7 @@ def warn(sentence: str) -> None:
 
 
 def _to_stderr(text: str, style: str) -> None:
-    Console(stderr=True, markup=False, highlight=False).print(text, style=style, soft_wrap=True)
+    _console(stderr=True).print(text, style=style, soft_wrap=True)
 
 
 def short_number(value: float | None) -> str:
@@ -46,7 +62,7 @@ def short_number(value: float | None) -> str:
 @contextlib.contextmanager
 def stage(title: str, *, console: Console | None = None, after: float = PATIENCE) -> Iterator[None]:
     """Shows on a terminal's standard error what is being done and for how long; leaves no trace."""
-    console = console or Console(stderr=True)
+    console = console or _console(stderr=True)
     if not console.is_terminal:
         yield
         return
@@ -69,9 +85,9 @@ def start_tensorflow() -> None:
 
     Notices of libraries and of ganapp are printed from then on.
     """
-    with quiet_stderr():
-        import keras  # noqa: F401
-        import tensorflow  # noqa: F401
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
     logger, root = logging.getLogger("ganapp"), logging.getLogger()
     if not root.handlers:
         root.addHandler(LibraryNotices(logging.WARNING))
@@ -108,13 +124,14 @@ class LibraryNotices(logging.Handler):
 def quiet_stderr() -> Iterator[None]:
     """Holds back what is written to the standard error's file descriptor within the block.
 
-    TensorFlow greets on stderr before any setting of its own is read. What was held back is
-    shown after all when the block fails, or when the user asked for the chatter with
-    `TF_CPP_MIN_LOG_LEVEL=0`.
+    TensorFlow greets on stderr before any setting of its own is read; `import ganapp` sees to it
+    that whoever imports TensorFlow afterwards does so in here. What was held back is shown after
+    all when the block fails, or when the user asked for the chatter with `TF_CPP_MIN_LOG_LEVEL=0`.
     """
     # Which fonts a machine lacks is matplotlib's business.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+    # A process without a terminal or a log may have no standard error at all.
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0" or sys.stderr is None:
         yield
         return
     sys.stderr.flush()

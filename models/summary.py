@@ -31,7 +31,11 @@ def summary_text(gan: keras.Model, width: int | None = None) -> str:
     for name, network in (averages | gan.ema_companions).items():
         table.add_row(f"ema_{name}", "", "", f"{network.count_params():,}", f"average of {name}")
     console = rich.console.Console(
-        file=io.StringIO(), width=width or WIDTH, highlight=False, color_system=None
+        file=io.StringIO(),
+        width=width or WIDTH,
+        highlight=False,
+        color_system=None,
+        force_jupyter=False,  # a notebook would get the text past this console
     )
     console.print(f'GAN "{gan.name}" at step {int(gan.step.numpy())}', markup=False)
     console.print(table)

@@ -188,6 +188,8 @@ def _figures(
 
 def _show(card: Json) -> None:
     folder = Path(card["directory"])
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
     for artefact in card["artefacts"]:
         say(
             f"{folder / artefact['path']}: {artefact['title']}, "

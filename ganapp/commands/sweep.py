@@ -190,6 +190,8 @@ def _claim(folder: Path, plan: Json) -> None:
         write_atomically(place, json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"The file {place} is damaged; choose another folder.") from error
 

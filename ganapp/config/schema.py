@@ -187,7 +187,12 @@ class DataConfig(MemberSection):
 
 
 class NetworkSection(MemberSection):
-    """A network, and how it is given the class: one from a file in its own way, if at all."""
+    """A network, and how it is given the class: one from a file in its own way, if at all.
+
+    `frozen` are patterns of names of layers that are not trained, see `ganapp.models.frozen`.
+    """
+
+    frozen: list[str] | None = None
 
     @pydantic.model_validator(mode="after")
     def _check_condition(self) -> Self:

@@ -135,7 +135,7 @@ def _trained_encoder(run: Run, generator: Generator, step: int) -> Encoder | Non
         description = read_json(path)
         if description["step"] != step:
             return None
-        network = _new_network(generator, description["settings"]["seed"])
+        seed = int(description["settings"]["seed"])
     except FileNotFoundError:
         return None
     except (OSError, *MISSHAPEN) as error:
@@ -143,6 +143,7 @@ def _trained_encoder(run: Run, generator: Generator, step: int) -> Encoder | Non
             f"The file {path} is damaged; delete the folder {run.encoder}, and `python -m ganapp "
             f"encode {run.directory}` trains the encoder again."
         ) from error
+    network = _new_network(generator, seed)
     try:
         loaded = load_latest(run.encoder, {ENCODER: network.variables}, warn=warn)
     except CheckpointError as error:

@@ -30,6 +30,7 @@ from ganapp.models import rules
 from ganapp.models.batches import packed_shape
 from ganapp.models.companions import ENCODER, Companion
 from ganapp.models.ema import copy_network
+from ganapp.models.frozen import freeze
 from ganapp.models.gan import GAN
 from ganapp.models.networks import GENERATORS
 from ganapp.models.networks.pyramid import composed, level_latent
@@ -266,9 +267,13 @@ def _compiled_gan(config: Config, data: StoredData, total_steps: int) -> GAN:
     prior = _make_prior(config)
     generator = data.network("generator", frozen=False)
     discriminator = data.network("discriminator", frozen=False)
+    generator = generator or _make_generator(config, prior, data.spec)
+    discriminator = discriminator or _make_discriminator(config, prior, data.spec)
+    freeze(generator, config.generator.frozen or (), setting="generator.frozen")
+    freeze(discriminator, config.discriminator.frozen or (), setting="discriminator.frozen")
     gan = GAN(
-        generator or _make_generator(config, prior, data.spec),
-        discriminator or _make_discriminator(config, prior, data.spec),
+        generator,
+        discriminator,
         prior,
         companions=_make_companions(config, prior, data),
         class_shares=data.class_shares or None,
@@ -534,6 +539,7 @@ def read_stored_data(run: Run) -> StoredData | None:
         raise run.damaged(run.data) from error
     if described is None:
         return None
+    networks = _read_networks(run, manifest.get("networks", {}))
     try:
         spec = DataSpec.from_dict(described)
         centres = arrays.get("centres")
@@ -544,7 +550,7 @@ def read_stored_data(run: Run) -> StoredData | None:
             real=arrays.get("real"),
             class_shares=tuple(map(float, arrays["class_shares"])),
             observations={name: arrays[f"{OBSERVED}{name}"] for name in spec.conditions},
-            networks=_read_networks(run, manifest.get("networks", {})),
+            networks=networks,
         )
     except KeyError as error:
         raise run.damaged(run.data) from error

@@ -1,19 +1,17 @@
 """A training that starts from the networks of another run."""
 
 import dataclasses
-import re
-from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 from ganapp.errors import UserError
+from ganapp.models.frozen import frozen_weights, named_weights
 from ganapp.runner.experiment import Experiment
 from ganapp.runner.saved_runs import load_networks, open_generator
 from ganapp.runs import Run
 
 PLAYERS = ("generator", "discriminator")
-NUMBERED = re.compile(r"_\d+$")  # Keras numbers names in the order in which layers are made
 SHOWN = 4  # weights that a sentence names
 
 
@@ -45,7 +43,8 @@ class Fit:
 def start_from(experiment: Experiment, run: Run) -> tuple[Experiment, list[str]]:
     """Gives both players the weights of another run's, by name where the shapes are equal.
 
-    The averaged generator becomes the other's averaged one. Optimizers begin anew.
+    The averaged generator becomes the other's averaged one, but for layers that are frozen, which
+    are those of the generator. Optimizers begin anew.
 
     Returns:
         The experiment, which knows where it started, and a sentence on each player.
@@ -59,6 +58,9 @@ def start_from(experiment: Experiment, run: Run) -> tuple[Experiment, list[str]]
     origin, gan = f"{run.directory} at step {step:,}", experiment.gan
     fits = {name: take_over(getattr(gan, name), getattr(other.gan, name)) for name in PLAYERS}
     take_over(gan.ema_generator, other.gan.ema_generator)
+    averages = dict(named_weights(gan.ema_generator))
+    for name, weight in frozen_weights(gan.generator).items():  # the mean of what does not move
+        averages[name].assign(weight)
     for name, fit in fits.items():
         if not fit.taken:
             raise UserError(
@@ -73,8 +75,8 @@ def start_from(experiment: Experiment, run: Run) -> tuple[Experiment, list[str]]
 
 def take_over(network: keras.Model, other: keras.Model) -> Fit:
     """Assigns the weights of `other` to those of the same name and shape."""
-    theirs, taken, count, left = dict(_weights(other)), 0, 0, {}
-    for name, weight in _weights(network):
+    theirs, taken, count, left = dict(named_weights(other)), 0, 0, {}
+    for name, weight in named_weights(network):
         size, found = int(np.prod(weight.shape)), theirs.get(name)
         count += size
         if found is not None and found.shape == weight.shape:
@@ -84,14 +86,3 @@ def take_over(network: keras.Model, other: keras.Model) -> Fit:
             there = "not there" if found is None else f"there {tuple(found.shape)}"
             left[name] = f"{tuple(weight.shape)}, {there}"
     return Fit(taken, count, left)
-
-
-def _weights(network: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
-    """Every weight by the path of its layer, whose names are numbered anew in their order."""
-    numbers: dict[str, dict[str, int]] = {}
-    for weight in network.weights:
-        layer, _, name = weight.path.rpartition("/")
-        base = "/".join(NUMBERED.sub("", part) for part in layer.split("/"))
-        alike = numbers.setdefault(base, {})
-        place = alike.setdefault(layer, len(alike))
-        yield f"{base}{f'_{place}' if place else ''}/{name}", weight

@@ -194,6 +194,8 @@ def _arrays(path: Path) -> Samples:
             return Samples(*(found[each] for each in used))
     except OSError as error:
         raise UserError(f"`--samples` cannot be read: {path} ({error.strerror}).") from error
+    except UserError:
+        raise
     except (ValueError, *UNREADABLE) as error:
         raise UserError(
             f"`--samples` must be a whole file of numbers. Received: {path}; {error}"

@@ -105,12 +105,12 @@ class Tables:
             The synthesizer itself.
 
         Raises:
-            ValueError: the table, an option or a setting is not as it must be.
+            UserError: the table, an option or a setting is not as it must be.
             KeyboardInterrupt: it was interrupted; what was trained so far is kept and can be
                 sampled.
         """
         start_tensorflow()
-        with _value_errors(), _printing(not quiet):
+        with _printing(not quiet):
             scratch = None
             if run is None:
                 folder = tempfile.mkdtemp(prefix="ganapp-")
@@ -162,28 +162,27 @@ class Tables:
             checkpoint: `"best"` by the run's metric, or `"last"`.
 
         Raises:
-            ValueError: an argument is out of its range.
+            UserError: an argument is out of its range.
         """
-        with _value_errors():
-            check_checkpoint(checkpoint)
-            check_seed(seed)
-            if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-                raise ValueError(
-                    f"`count` must be a whole number, at least 1. Received: count={count!r}"
-                )
-            if not 0 <= truncation <= 1:
-                raise ValueError(f"`truncation` must be from 0 to 1. Received: {truncation!r}")
-            generator = self._generator(checkpoint)
-            labels = requested_classes(generator, None if label is None else str(label), int(count))
-            draw = Draw(
-                generator=generator,
-                count=int(count) if labels is None else len(labels),
-                seed=seed,
-                truncation=truncation,
-                labels=labels,
-                columns=None,
+        check_checkpoint(checkpoint)
+        check_seed(seed)
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            raise UserError(
+                f"`count` must be a whole number, at least 1. Received: count={count!r}"
             )
-            return self._as_given(generator.spec, draw.samples())
+        if not 0 <= truncation <= 1:
+            raise UserError(f"`truncation` must be from 0 to 1. Received: {truncation!r}")
+        generator = self._generator(checkpoint)
+        labels = requested_classes(generator, None if label is None else str(label), int(count))
+        draw = Draw(
+            generator=generator,
+            count=int(count) if labels is None else len(labels),
+            seed=seed,
+            truncation=truncation,
+            labels=labels,
+            columns=None,
+        )
+        return self._as_given(generator.spec, draw.samples())
 
     def evaluate(
         self,
@@ -204,10 +203,10 @@ class Tables:
             `floor`, `baseline` and others.
 
         Raises:
-            ValueError: the table is no longer there, or it is another one.
+            UserError: the table is no longer there, or it is another one.
         """
         run = self._fitted
-        with _value_errors(), _printing(not quiet):
+        with _printing(not quiet):
             where = None if data is None else os.fspath(data)
             config = moved_config(
                 run, as_overrides(settings or {}), where, sections=("evaluation",)
@@ -218,14 +217,12 @@ class Tables:
     @property
     def report(self) -> Json | None:
         """The report of the last evaluation, which `fit` ends in; `None` where there is none."""
-        with _value_errors():
-            return self._fitted.read_report()
+        return self._fitted.read_report()
 
     @property
     def columns(self) -> pandas.DataFrame:
         """What was understood of each column, and assumed: the table that `train` prints."""
-        with _value_errors():
-            described = _spec_of(self._fitted).table.describe()
+        described = _spec_of(self._fitted).table.describe()
         return pandas.DataFrame(map(dataclasses.asdict, described)).set_index("name")
 
     @property
@@ -239,26 +236,25 @@ class Tables:
         The verbs of the command line work on it. It holds the table, if that was a data frame.
 
         Raises:
-            ValueError: there is something in the directory already.
+            UserError: there is something in the directory already.
         """
         target = Path(directory)
-        with _value_errors():
-            run = self._fitted
-            check_free(target)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(
-                prefix=f".{target.name}.", dir=target.absolute().parent
-            ) as scratch:
-                copy = Run(Path(scratch) / target.name)
-                shutil.copytree(
-                    run.directory, copy.directory, ignore=shutil.ignore_patterns(run.lock.name)
-                )
-                if copy.table.is_file():  # where it will lie
-                    config = _with_path(load_saved(copy.config), Run(target))
-                    write_atomically(copy.config, as_toml(config))
-                if target.is_dir():
-                    shutil.rmtree(target)  # what a killed `train` left of a claim
-                os.replace(copy.directory, target)
+        run = self._fitted
+        check_free(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", dir=target.absolute().parent
+        ) as scratch:
+            copy = Run(Path(scratch) / target.name)
+            shutil.copytree(
+                run.directory, copy.directory, ignore=shutil.ignore_patterns(run.lock.name)
+            )
+            if copy.table.is_file():  # where it will lie
+                config = _with_path(load_saved(copy.config), Run(target))
+                write_atomically(copy.config, as_toml(config))
+            if target.is_dir():
+                shutil.rmtree(target)  # what a killed `train` left of a claim
+            os.replace(copy.directory, target)
         return target
 
     @classmethod
@@ -266,26 +262,24 @@ class Tables:
         """Opens a run of a table, whether `fit` or the command line has made it.
 
         Raises:
-            ValueError: there is no run, or it is not one of a table.
+            UserError: there is no run, or it is not one of a table.
         """
         start_tensorflow()
-        with _value_errors():
-            run = open_run(Path(directory))
-            table = _spec_of(run).table
-            if table is None:
-                raise ValueError(
-                    f"`directory` must be a run of a table. Received: {directory}, a run of other "
-                    "data"
-                )
-            loaded = cls(constraints=table.constraints)
-            loaded.kinds = dict(load_saved(run.config).data.options.get("kinds", {}))
-            loaded._open(run)
+        run = open_run(Path(directory))
+        table = _spec_of(run).table
+        if table is None:
+            raise UserError(
+                f"`directory` must be a run of a table. Received: {directory}, a run of other data"
+            )
+        loaded = cls(constraints=table.constraints)
+        loaded.kinds = dict(load_saved(run.config).data.options.get("kinds", {}))
+        loaded._open(run)
         return loaded
 
     @property
     def _fitted(self) -> Run:
         if self._run is None:
-            raise ValueError("The synthesizer must be fitted or loaded first. Received: neither")
+            raise UserError("The synthesizer must be fitted or loaded first. Received: neither")
         return self._run
 
     def _open(self, run: Run, scratch: weakref.finalize | None = None) -> None:
@@ -327,15 +321,6 @@ def _spec_of(run: Run) -> DataSpec:
 
 
 @contextlib.contextmanager
-def _value_errors() -> Iterator[None]:
-    """The command line's sentences as Python's errors."""
-    try:
-        yield
-    except UserError as error:
-        raise ValueError(str(error)) from error
-
-
-@contextlib.contextmanager
 def _printing(wanted: bool) -> Iterator[None]:
     before = console.quiet
     console.quiet = before or not wanted
@@ -367,7 +352,7 @@ def _table_data(
 def _keep(frame: pandas.DataFrame, path: Path) -> None:
     """Writes a data frame with its types, without its index, which is said."""
     if wrong := next((name for name in frame.columns if not isinstance(name, str)), None):
-        raise ValueError(
+        raise UserError(
             "The columns of the data frame must be named by text; `frame.rename(columns=str)` "
             f"names them so. Received: {wrong!r}"
         )
@@ -382,7 +367,7 @@ def _keep(frame: pandas.DataFrame, path: Path) -> None:
     try:
         table = pyarrow.Table.from_pandas(frame, preserve_index=False)
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             "The columns of the data frame must hold numbers, text, dates or truth values. "
             f"Received: {str(error).splitlines()[0]}"
         ) from error
@@ -435,7 +420,7 @@ def _kinds(
             and table[name].count() > 2
             and not table[name].dropna().duplicated().any()
         ):
-            raise ValueError(
+            raise UserError(
                 f"The column {name!r} holds text that is different in every row, so it must be "
                 f"said what to do with it: `Unique({name!r})` among `constraints` or "
                 f"`kinds={{{name!r}: 'identifier'}}` writes it anew, `settings={{'data.drop': "

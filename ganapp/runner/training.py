@@ -20,8 +20,10 @@ from rich.text import Text
 
 from ganapp.config.loading import as_toml, level_configs, load_saved
 from ganapp.errors import UserError
+from ganapp.models.frozen import frozen_weights
 from ganapp.models.networks.pyramid import level_name
 from ganapp.models.rules import advice
+from ganapp.notebook import LivePage
 from ganapp.plugins import named_plugins
 from ganapp.runner.codes import evaluated_parts
 from ganapp.runner.diagnosis import Theory, alarm_callback
@@ -29,7 +31,7 @@ from ganapp.runner.evaluation import evaluate_run, painter
 from ganapp.runner.experiment import Experiment, compose, read_stored_data, versions
 from ganapp.runner.saved_runs import check_data, open_generator
 from ganapp.runs import Json, Run, claim_run
-from ganapp.screen import console, say, warn
+from ganapp.screen import console, in_notebook, say, warn
 from ganapp.training.callbacks.evaluation import CompareWithTheory, Evaluate
 from ganapp.training.callbacks.metrics import MetricsLog, truncate_metrics
 from ganapp.training.callbacks.progress import ProgressDisplay
@@ -171,12 +173,10 @@ def describe(experiment: Experiment, run: Run, record: Run, start: int) -> None:
 def _fit(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> int:
     """Runs `fit` to the configured end; one call, or two when resuming within an epoch."""
     gan, per_epoch, total = experiment.gan, experiment.steps_per_epoch, experiment.total_steps
-    unit = "images" if experiment.source.spec.kind == "image" else "examples"
     interrupt = Interrupt(checkpoints.save, agree=agreement(experiment.strategy))
-    progress = ProgressDisplay(
-        total, examples_per_step=experiment.examples_per_step, unit=unit, console=console
-    )
-    callbacks = [*recorders(experiment, run, checkpoints), interrupt, progress]
+    page = live_page()
+    progress = progress_display(experiment, page)
+    callbacks = [*recorders(experiment, run, checkpoints, page), interrupt, progress]
     start, began = int(gan.step.numpy()), time.monotonic()
     try:
         with interrupt, progress, _memory_in_words():
@@ -287,8 +287,33 @@ def earlier_settings(manifest: Json, step: int) -> list[Json]:
     return before
 
 
-def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> list:
-    """The callbacks that record a run, in the order that makes a resumed run exact."""
+def live_page() -> LivePage | None:
+    """What a notebook shows along the training, where there is one."""
+    return LivePage() if in_notebook() and not console.quiet else None
+
+
+def progress_display(experiment: Experiment, page: LivePage | None) -> ProgressDisplay:
+    """The progress of a run, on the page or else on the screen."""
+    return ProgressDisplay(
+        experiment.total_steps,
+        examples_per_step=experiment.examples_per_step,
+        unit="images" if experiment.source.spec.kind == "image" else "examples",
+        console=console,
+        show=page.progress if page else None,
+    )
+
+
+def recorders(
+    experiment: Experiment, run: Run, checkpoints: Checkpoints, page: LivePage | None = None
+) -> list:
+    """The callbacks that record a run, in the order that makes a resumed run exact.
+
+    Args:
+        experiment: what is trained.
+        run: where it is recorded.
+        checkpoints: of the run.
+        page: shows pictures and figures as well.
+    """
     cadences, total = experiment.cadences, experiment.total_steps
     precision = experiment.config.training.precision
     board = Board(run.logs)
@@ -303,15 +328,15 @@ def recorders(experiment: Experiment, run: Run, checkpoints: Checkpoints) -> lis
             configuration=as_toml(experiment.config),
             last=total,
         ),
-        _pictures(experiment, run, board),
-        _evaluation(experiment, run, metrics, board),
+        _pictures(experiment, run, board, page),
+        _evaluation(experiment, run, metrics, board, page),
         alarm_callback(experiment, run, metrics, board),
         *_theory(experiment, metrics, board),
         CheckpointEvery(checkpoints.save, cadences.checkpoint, last=total),
     ]
 
 
-def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
+def _pictures(experiment: Experiment, run: Run, board: Board, page: LivePage | None) -> SampleGrids:
     source, data = experiment.source, experiment.data
     shown = SHOWN_IMAGES if source.spec.kind == "image" else SHOWN_POINTS
     # Beside samples that were made for held-out observations stand those that belong to them.
@@ -328,6 +353,7 @@ def _pictures(experiment: Experiment, run: Run, board: Board) -> SampleGrids:
         to_user_units=source.spec.to_user_units,
         board=board,
         last=experiment.total_steps,
+        show=page.pictures if page else None,
     )
 
 
@@ -353,7 +379,9 @@ def _theory(experiment: Experiment, metrics: MetricsLog, board: Board) -> list:
     ]
 
 
-def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Board) -> Evaluate:
+def _evaluation(
+    experiment: Experiment, run: Run, metrics: MetricsLog, board: Board, page: LivePage | None
+) -> Evaluate:
     """Evaluates the averaged generator now and then and keeps the best one."""
     evaluation = experiment.config.evaluation
     metric, state = evaluation.metric, experiment.gan.state()
@@ -370,7 +398,12 @@ def _evaluation(experiment: Experiment, run: Run, metrics: MetricsLog, board: Bo
         experiment.cadences.evaluate,
         count=experiment.cadences.samples,
         to_user_units=experiment.source.spec.to_user_units,
-        sinks=(metrics.evaluation, board.evaluation, best.offer),
+        sinks=(
+            metrics.evaluation,
+            board.evaluation,
+            best.offer,
+            *([page.evaluation] if page else []),
+        ),
         # Other latents than the final report's: the best is not chosen on its own test.
         seed=evaluation.seed + 1,
         last=experiment.total_steps,
@@ -428,6 +461,9 @@ def _plan(experiment: Experiment) -> dict[str, str]:
     for name, network in experiment.networks.items():
         section = getattr(config, name)
         rows[name] = f"{section.network}, {network.count_params():,} parameters"
+        if section.frozen:
+            count = sum(int(np.prod(each.shape)) for each in frozen_weights(network).values())
+            rows[name] += f", {count:,} of them frozen"
     for name, companion in gan.companions.items():
         trained = (
             f"trained with the {companion.trained_with}" if companion.trained_with else "fixed"

@@ -112,9 +112,11 @@ def newest(run: Path) -> list[Path]:
     return sorted((run / "checkpoints").glob(f"ckpt-{step}.*"))
 
 
-def tensors(run: Path, folder: str = "checkpoints") -> dict[str, np.ndarray]:
-    """Every tensor of the newest checkpoint, and its step."""
-    step = list_steps(run / folder)[0]
+def tensors(
+    run: Path, folder: str = "checkpoints", step: int | None = None
+) -> dict[str, np.ndarray]:
+    """Every tensor of the newest checkpoint or of that of a step, and its step."""
+    step = list_steps(run / folder)[0] if step is None else step
     reader = tf.train.load_checkpoint(str(run / folder / f"ckpt-{step}"))
     names = reader.get_variable_to_shape_map()
     return {name: reader.get_tensor(name) for name in names} | {"step of the file": np.array(step)}

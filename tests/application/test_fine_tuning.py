@@ -1,11 +1,16 @@
 """A run that begins with the networks of another one."""
 
 import re
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
-from run_case import RING, ganapp, tensors
+import pytest
+from run_case import RING, assert_same_run, ganapp, tensors
 
+from ganapp.models.frozen import freeze
+from ganapp.models.networks import dcgan_discriminator, dcgan_generator
 from ganapp.runner.fine_tuning import take_over
 from ganapp.runs import Run
 
@@ -62,6 +67,73 @@ def test_a_run_begins_with_anothers_networks_and_says_so(trained, tmp_path):
     said = ganapp(*arguments, "--dry-run", *wider)
     assert said.code == 0, said.errors
     assert "new: " in said.output
+
+
+def test_frozen_layers_stay_and_a_resumed_run_is_the_same(trained, tmp_path):
+    (tmp_path / "ring.toml").write_text(RING)
+    settings = [
+        'generator.frozen=["dense"]',
+        'discriminator.frozen=["score?"]',
+        "training.epochs=2",
+        "training.steps_per_epoch=2",
+        "training.checkpoint_every=2",
+    ]
+    words = [word for each in settings for word in ("--set", each)]
+    run = tmp_path / "run"
+    said = ganapp("train", tmp_path / "ring.toml", "--from", trained, "--run", run, *words)
+    assert said.code == 0, said.errors
+    assert re.search(r"generator +mlp, [0-9,]+ parameters, [0-9,]+ of them frozen", said.output)
+    moved = moved_weights(run, 0, 4)
+    for player in ("generator", "ema_generator", "discriminator"):
+        frozen = moved[player][2:] if player == "discriminator" else moved[player][:2]
+        assert frozen == [False, False], player  # kernel and bias of one layer
+        assert sorted(moved[player]) == [False, False, True, True], player
+    # Of what does not move the mean is the same.
+    begun = tensors(run, step=0)
+    ours = [begun[name] for name in sorted(begun) if name.startswith("generator/")][:2]
+    means = [begun[name] for name in sorted(begun) if name.startswith("ema_generator/")][:2]
+    for a, b in zip(ours, means, strict=True):
+        np.testing.assert_array_equal(a, b)
+    broken = Path(shutil.copytree(run, tmp_path / "broken"))
+    for file in broken.glob("checkpoints/ckpt-4*"):
+        file.unlink()
+    said = ganapp("resume", broken)
+    assert said.code == 0, said.errors
+    assert_same_run(broken, run)
+
+
+def moved_weights(run, first, last):
+    """Whether each weight of each network differs between two checkpoints, in their order."""
+    before, after = tensors(run, step=first), tensors(run, step=last)
+    found = {}
+    for name in sorted(before):
+        found.setdefault(name.split("/")[0], []).append(
+            not np.array_equal(before[name], after[name])
+        )
+    return found
+
+
+def test_a_pattern_without_a_layer_is_a_sentence():
+    with pytest.raises(ValueError, match=r"`x` must name layers .*: dense, batch_.*, dense_1\."):
+        freeze(network(4), ["conv*"], setting="x")
+
+
+def test_a_larger_size_begins_with_what_fits():
+    """Further doublings at the end, or a larger first map: all convolutions but the new ones."""
+    small = dcgan_generator({"z": (16,)}, (8, 8, 1), channels=(64, 32))
+    deeper = dcgan_generator({"z": (16,)}, (16, 16, 1), channels=(64, 32, 16))
+    wider = dcgan_generator({"z": (16,)}, (16, 16, 1), channels=(64, 32))
+    assert {name.split("/")[0] for name in take_over(deeper, small).left} == {
+        "conv2d_transpose_2",
+        "batch_normalization_3",
+        "conv2d",
+    }
+    assert {name.split("/")[0] for name in take_over(wider, small).left} == {"dense"}
+    fits = (
+        take_over(dcgan_discriminator({"x": (16, 16, 1)}, channels=(32, 64)), each)
+        for each in (dcgan_discriminator({"x": (8, 8, 1)}, channels=(32, 64)),)
+    )
+    assert [set(fit.left) for fit in fits] == [{"scores/kernel"}]
 
 
 def test_no_run_is_a_sentence(tmp_path, monkeypatch):

@@ -237,7 +237,10 @@ def test_another_training_in_its_directory_is_refused(finished_run, tmp_path, ch
         (np.random.default_rng(0).random((50, 9, 9, 1)), "must hold examples of the shape"),
         (arrays()[0], "must have labels of the 10 classes"),
         (tf.data.Dataset.range(3).repeat(), "must end"),
-        ({"x": np.zeros((50, 8, 8, 1)), "past": np.zeros((50, 2))}, "observations come from"),
+        ({"x": arrays()[0], "y": arrays()[1]}, "observations by other names"),
+        ({"x": arrays()[0], "past": np.zeros((50, 2))}, "a row of shape"),
+        ({"x": arrays()[0], "past": np.zeros((200, 2), int)}, "must be floats"),
+        (ganapp.SOURCES["moving_digits"](frames=3, size=8, past=1), "without an end"),
         (np.array([None, "a"]), "Tables are for"),
         ("no-such-data", "Data are named as a source"),
         ("digits", None),
@@ -271,6 +274,58 @@ def test_a_generator_that_cannot_make_the_pixels_is_refused(tmp_path):
     gan = ganapp.GAN(keras.Model(z, pixels), keras.Model(x, scores), ganapp.priors.Normal(size=4))
     with pytest.raises(UserError, match=r"from -1 to 1.* Received: 'sigmoid'"):
         ganapp.Run(tmp_path / "run", gan, arrays()[0])
+
+
+def observed_gan():
+    """The next picture from the one before it: `before` is an observation of both networks."""
+    keras.utils.set_random_seed(0)
+    z, before = keras.Input((4,), name="z"), keras.Input((8, 8, 1), name="before")
+    hidden = keras.layers.Concatenate()([z, keras.layers.Flatten()(before)])
+    pixels = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64, "tanh")(hidden))
+    x, seen = keras.Input((8, 8, 1), name="x"), keras.Input((8, 8, 1), name="before")
+    both = keras.layers.Flatten()(keras.layers.Concatenate()([x, seen]))
+    scores = keras.layers.Dense(1)(keras.layers.Dense(16, "leaky_relu")(both))
+    networks = keras.Model([z, before], pixels), keras.Model([x, seen], scores)
+    gan = ganapp.GAN(*networks, ganapp.priors.Normal(size=4))
+    gan.compile(objective=NonSaturating(terms=PENALTY))
+    return gan
+
+
+def test_arrays_may_hold_observations(tmp_path):
+    x, _ = arrays(120)
+    before = (x.astype("float32") / 127.5 - 1)[::-1].copy()  # of each its own, in model units
+    data = {"x": x, "before": before}
+    datasets = tf.data.Dataset.from_tensor_slices(data), tf.data.Dataset.from_tensor_slices(data)
+    partner = {row.tobytes(): other for row, other in zip(x, before, strict=True)}
+    for number, given in enumerate((data, datasets[0], datasets[1].batch(7))):
+        run = ganapp.Run(tmp_path / str(number), observed_gan(), given, settings=SETTINGS)
+        source = run.source
+        for examples, observed in (
+            (source.training_examples()[0], source.training_observations()["before"]),
+            (source.held_out_examples()[0], source.held_out_observations()["before"]),
+        ):
+            assert len(examples) == len(observed) > 0
+            for row, other in zip(examples, observed, strict=True):
+                np.testing.assert_array_equal(other, partner[row.tobytes()])
+        batch = next(iter(run.batches(16)))
+        for row, other in zip(batch["x"].numpy(), batch["before"].numpy(), strict=True):
+            pixels = np.round((row + 1) * 127.5).astype(np.uint8)
+            np.testing.assert_array_equal(other, partner[pixels.tobytes()])
+    run.gan.fit(run.batches(16), epochs=1, verbose=0, callbacks=run.callbacks())
+    again = ganapp.Run(tmp_path / "2")
+    assert again.samples(3, before=before[0]).shape == (3, 8, 8, 1)
+    assert again.evaluate()["last"]["step"] == len(source.training_examples()[0]) // 16
+
+
+def test_a_source_may_be_handed_over(tmp_path):
+    given = ganapp.SOURCES["digits"]()
+    run = ganapp.Run(tmp_path / "run", own_gan(), given)
+    for method in ("training_examples", "held_out_examples"):
+        pairs = [
+            sorted((x.tobytes(), int(y)) for x, y in zip(*getattr(each, method)(), strict=True))
+            for each in (given, run.source)
+        ]
+        assert pairs[0] == pairs[1]
 
 
 def test_settings_are_as_on_the_command_line():
@@ -328,3 +383,26 @@ def test_a_preset_trains_on_arrays(tmp_path):
     assert run.samples(2).shape == (2, 8, 8, 1)
     with pytest.raises(UserError, match="already holds a run"):
         ganapp.train("digits", run=tmp_path / "run")
+
+
+def test_constraints_of_weights_and_of_tables_have_names_of_their_own():
+    assert "spectral_norm" in ganapp.WEIGHT_CONSTRAINTS
+    assert hasattr(ganapp.constraints, "Unique")
+    with pytest.raises(AttributeError, match="WEIGHT_CONSTRAINTS"):
+        ganapp.CONSTRAINTS  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda: ganapp.Run("nowhere"),
+        lambda: ganapp.train("no-such-preset"),
+        lambda: ganapp.Tables.load("nowhere"),
+        lambda: ganapp.Tables().sample(3),
+        lambda: ganapp.load_plugin("nowhere.txt"),
+    ],
+)
+def test_a_mistake_is_an_error_that_python_and_the_command_line_know(mistake):
+    assert issubclass(ganapp.UserError, ValueError)
+    with pytest.raises(ganapp.UserError):
+        mistake()

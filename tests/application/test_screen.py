@@ -1,6 +1,9 @@
 """What is shown of work that takes its time."""
 
 import io
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -35,3 +38,16 @@ def test_the_display_ends_with_the_work_that_fails():
         fail()
     assert "Evaluating" in text.getvalue()
     assert text.getvalue().endswith("\x1b[2K"), "the line is gone"
+
+
+@pytest.mark.parametrize(("level", "greets"), [(None, False), ("0", True)])
+def test_a_script_is_not_greeted_by_tensorflow_unless_it_asks(level, greets):
+    """What a plain script of the user's has on its screen, whoever imports TensorFlow."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
+    code = "import sys, ganapp, keras; print(keras.ops.ones(2)); print('mine', file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (ran.stderr != "mine\n") == greets
+    assert ran.stderr.endswith("mine\n")

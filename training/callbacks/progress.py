@@ -12,6 +12,7 @@ from ganapp.training.callbacks import Logs, completed_steps
 
 REFRESH = 0.25  # seconds between two states of the live bar
 LINE_EVERY = 10.0  # seconds between two plain lines
+REPLACED_EVERY = 1.0  # seconds between two that are handed on
 SMOOTHING = 0.7  # share of the old speed in the new one, at each refresh
 
 
@@ -26,6 +27,7 @@ class ProgressDisplay(keras.callbacks.Callback):
         examples_per_step: examples that one step consumes.
         unit: what an example is called, in the plural.
         console: where to; standard error by default, so that standard output stays clean.
+        show: takes each line in place of the console, and replaces the one before.
         clock: seconds from some origin.
     """
 
@@ -36,12 +38,16 @@ class ProgressDisplay(keras.callbacks.Callback):
         examples_per_step: int,
         unit: str = "images",
         console: Console | None = None,
+        show: Callable[[str], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.total, self.examples_per_step, self.unit = total, examples_per_step, unit
-        self.console, self.clock = console or Console(stderr=True), clock
+        self.console, self.clock = console or Console(stderr=True, force_jupyter=False), clock
+        self.show = show
         self._interval = REFRESH if self.console.is_terminal else LINE_EVERY
+        if show is not None:
+            self._interval = REPLACED_EVERY
         self._bar: Progress | None = None
         self._step = self._begin = self._epoch = 0
         self._mark: tuple[int, float] | None = None
@@ -78,6 +84,8 @@ class ProgressDisplay(keras.callbacks.Callback):
             self._show(self.clock(), logs or {})
 
     def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.show is not None and logs and self._shown[0] != self._step:
+            self._show(self.clock(), logs)  # a training may be stopped early
         if self._bar is not None:  # its last state stays visible
             self._bar.stop()
             self._bar = None
@@ -86,9 +94,12 @@ class ProgressDisplay(keras.callbacks.Callback):
         self._shown = (self._step, now)
         self._measure(now)
         text = self._text(logs)
+        line = f"epoch {self._epoch + 1}, step {self._step:,}/{self.total:,}, {text}"
+        if self.show is not None:
+            self.show(line)
+            return
         if not self.console.is_terminal:
-            place = f"epoch {self._epoch + 1}, step {self._step:,}/{self.total:,}"
-            self.console.print(f"{place}, {text}", highlight=False, soft_wrap=True, markup=False)
+            self.console.print(line, highlight=False, soft_wrap=True, markup=False)
             return
         if self._bar is None:
             self._bar = _bar(self.console, self.total)

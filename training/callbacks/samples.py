@@ -33,6 +33,7 @@ class SampleGrids(StepCallback):
         seed: of the latents.
         board: when given, the panels go to TensorBoard as well (`samples/...`).
         last: see `StepCallback`.
+        show: called with `(step, sheet)`, all three beside each other, when one is written.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class SampleGrids(StepCallback):
         seed: int = 0,
         board: Board | None = None,
         last: int | None = None,
+        show: Callable[[int, PIL.Image.Image], object] | None = None,
     ) -> None:
         super().__init__(every, first=True, last=last)
+        self.show = show
         self.directory, self.draw, self.board = Path(directory), draw, board
         self.count, self.to_user_units, self.seed = count, to_user_units, seed
         self._real = draw(np.asarray(real))
@@ -62,6 +65,8 @@ class SampleGrids(StepCallback):
         sheet = panels(_enlarged([ema, raw, self._real]), titles)
         sheet.save(buffer, format="PNG", compress_level=1)
         write_atomically(self.directory / f"step-{step:06d}.png", buffer.getvalue())
+        if self.show is not None:
+            self.show(step, sheet)
         if self.board is not None:
             shown = {"samples/ema": ema, "samples/raw": raw}
             if not self._real_is_shown:  # it never changes

@@ -41,7 +41,8 @@ from ganapp.training.data.checks import (
 from ganapp.training.data.folder import Bits
 from ganapp.training.data.image_files import DAMAGED
 from ganapp.training.data.images import about_highest
-from ganapp.training.data.source import MemmapSource, Share, split_order
+from ganapp.training.data.observed import ObservedSource
+from ganapp.training.data.source import FiniteSource, MemmapSource, Share, split_order
 from ganapp.training.data.spec import DataSpec
 
 MaxBytes = Annotated[int, annotated_types.Ge(1)]
@@ -339,12 +340,13 @@ def npz(
     path: Path,
     examples_key: str = "",
     labels_key: str = "",
+    observations: tuple[str, ...] = (),
     shape: Shape = (),
     bits: Bits = 0,
     held_out: Share = 0.1,
     max_bytes: MaxBytes = MAX_BYTES,
     cache_dir: CacheDir = "",
-) -> MemmapSource:
+) -> FiniteSource:
     """Images or vectors in a .npz, named as in Keras's data sets or as the options say.
 
     Images are uint8 `(n, height, width)` or `(n, height, width, channels)`, or floats of these
@@ -354,6 +356,9 @@ def npz(
         path: of the file.
         examples_key: name of the array with the examples; found by itself when empty.
         labels_key: name of the array with their labels; likewise.
+        observations: names of arrays that hold what each example was observed with, floats
+            `(n, ...)` as the networks see them; rows of held-out examples that the file has by
+            themselves come last.
         shape: of the images that lie as rows, such as `[28, 28]`; channels after height and width,
             or before them where one colour follows another.
         bits: of the values of images that are used: with 12 the value 4,095 becomes white; 0 for 8.
@@ -365,7 +370,12 @@ def npz(
     """
     check_exists("path", path)
     keys = _keys(path, examples_key, labels_key)
-    check_npz(path, filter(None, keys), max_bytes)
+    if missing := set(observations) - set(arrays_in(path)):
+        raise ValueError(
+            f"`observations` must be arrays in {path.name}: {', '.join(arrays_in(path))}. "
+            f"Received: {', '.join(map(repr, sorted(missing)))}"
+        )
+    check_npz(path, [*filter(None, keys), *observations], max_bytes)
 
     def make(folder: Path) -> dict[str, object]:
         examples = [_unpack(path, key, folder) for key in keys[0::2] if key]
@@ -378,7 +388,20 @@ def npz(
 
     cache = cache_folder(cache_dir)
     key = key_of(file_key(path, cache / NOTES), keys, shape, bits, held_out)
-    return _make_source("npz", path, load_or_make(cache / "arrays", key, make))
+    source = _make_source("npz", path, load_or_make(cache / "arrays", key, make))
+    if not observations:
+        return source
+    spec = source.spec
+    # As `_write_examples` orders the examples.
+    counts = [spec.examples, spec.held_out] if keys[2] else [spec.examples + spec.held_out]
+    starts = np.cumsum([0, *counts[:-1]])
+    orders = [split_order(count, held_out)[0] for count in counts]
+    order = np.concatenate([start + each for start, each in zip(starts, orders, strict=True)])
+    with np.load(path, allow_pickle=False) as file:
+        rows = {name: file[name] for name in observations}
+    return ObservedSource(
+        source, {k: each[order] if len(each) == len(order) else each for k, each in rows.items()}
+    )
 
 
 def npy(

@@ -1049,7 +1049,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    if total < SHOWN_FROM or not console.is_terminal:
+    if total < SHOWN_FROM or not console.is_terminal or console.is_jupyter:
         yield lambda count: None
         return
     with Progress(console=console, transient=True) as progress:
