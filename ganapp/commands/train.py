@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import SetOption
+from ganapp.commands.completion import complete_preset, complete_run
+from ganapp.commands.options import SetOption, with_settings
 from ganapp.config.presets import Tables, read_config
 from ganapp.errors import UserError, as_user_errors
-from ganapp.runs import Run, check_free, claim_next, claim_run, next_directory, open_run
+from ganapp.runs import RUNS, Run, check_free, claim_next, claim_run, next_directory, open_run
 from ganapp.screen import console, say, start_tensorflow
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ganapp.config.schema import Config
     from ganapp.training.data import DataSpec
 
-FOLDER = Path("runs")  # where runs go that are given no directory
-
 
 def train(
     preset: Annotated[
@@ -30,6 +29,7 @@ def train(
         typer.Argument(
             metavar="[PRESET_OR_TOML]",
             help="A preset's name or a TOML file; without one, --data decides.",
+            autocompletion=complete_preset,
             show_default=False,
         ),
     ] = None,
@@ -43,6 +43,14 @@ def train(
     size: Annotated[
         int | None, typer.Option(help="Of the images of --data: their height and width.")
     ] = None,
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            "--mirror",
+            help="Train on each image and its mirror image; the same as --set data.mirror=true.",
+        ),
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(help="The same as --set training.epochs=N.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run directory [default: runs/<preset>-<NNNN>].")
     ] = None,
@@ -52,6 +60,7 @@ def train(
             "--from",
             metavar="RUN",
             help="A run whose networks this one begins with, where they fit.",
+            autocompletion=complete_run,
         ),
     ] = None,
     overrides: SetOption = None,
@@ -65,6 +74,11 @@ def train(
         read_config(preset)
     elif data is None:
         raise UserError("`train` takes a preset, a TOML file or --data.")
+    options = {
+        "--mirror": ("data.mirror", "true" if mirror else None),
+        "--epochs": ("training.epochs", epochs),
+    }
+    settings = with_settings(overrides, options)
     other = None if start is None else open_run(start)
     start_tensorflow()
     from ganapp.config.loading import as_toml
@@ -72,13 +86,13 @@ def train(
     from ganapp.runner.experiment import compose
     from ganapp.training.distribution import is_chief
 
-    config, name = new_config(preset, _data_table(data, size), overrides or [])
+    config, name = new_config(preset, _data_table(data, size), settings)
     experiment, begun = compose(config), []
     if other is not None:
         from ganapp.runner.fine_tuning import start_from
 
         experiment, begun = start_from(experiment, other)
-    planned = run or next_directory(FOLDER, name)
+    planned = run or next_directory(RUNS, name)
     chief = is_chief(experiment.strategy)
     if chief:
         check_free(planned)
@@ -99,7 +113,7 @@ def train(
     claimed = Run(planned)
     if chief:
         toml = as_toml(config)
-        claimed = claim_run(run, toml) if run else claim_next(FOLDER, name, toml)
+        claimed = claim_run(run, toml) if run else claim_next(RUNS, name, toml)
         if claimed.directory != planned:
             console.print(f"{planned} was taken meanwhile; the run goes to {claimed.directory}.")
     raise typer.Exit(training.run_to_end(experiment, claimed))
@@ -356,6 +370,5 @@ def _length(tables: Tables) -> str:
     training = tables["training"]
     steps = training["epochs"] * training["steps_per_epoch"]
     return (
-        f"length: {steps:,} steps of {training['batch_size']} examples; `--set training.epochs=N` "
-        "trains longer"
+        f"length: {steps:,} steps of {training['batch_size']} examples; `--epochs N` trains longer"
     )
