@@ -52,7 +52,8 @@ def train(
     ] = False,
     epochs: Annotated[int | None, typer.Option(help="The same as --set training.epochs=N.")] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Run directory [default: runs/<preset>-<NNNN>].")
+        Path | None,
+        typer.Option(help="Run directory.", show_default="runs/<preset>-<NNNN>"),
     ] = None,
     start: Annotated[
         Path | None,
