@@ -189,6 +189,9 @@ def about_duration(seconds: float) -> str:
 # arXiv:2006.06676, see trouble below some ten thousand; Zhao et al., 2020, arXiv:2006.10738).
 FEW_IMAGES = 10_000
 SMALLEST_MAP, FINEST, WIDEST = 4, 32, 192  # side, and channels, of the networks' maps
+# Halvings of images whose finest maps have `FINEST` channels. Of images of twice the side they have
+# half as many, so that a step takes about as long; fewer than `FEWEST` are too few.
+USUAL_HALVINGS, FEWEST = 3, 8
 # Examples of the rarest class: fewer say too little of it for a generator of its own.
 LEAST_OF_A_CLASS = 20
 MOST_ONE_HOT = 32  # classes; more of them join the latent as learnt vectors
@@ -208,8 +211,9 @@ def automatic(spec: DataSpec, labels: np.ndarray | None = None) -> tuple[Tables,
 
 def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]]:
     height, width = spec.shape[-3:-1]
-    widths = image_channels(height, width)
     moving = spec.kind == "video"
+    widths = image_channels(height, width, lean=not moving)
+    lean = widths[0] < FINEST
     # No augmentation is for clips, or moves an observation with the image that belongs to it.
     few = spec.examples is not None and spec.examples < FEW_IMAGES
     few = few and not moving and not spec.conditions
@@ -241,7 +245,8 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]
     frames = f" and {spec.shape[0]} frames, made together" if moving else ""
     reasons = [
         f"networks: dcgan with {len(widths)} halvings, {widths[0]} to {widths[-1]} channels, for "
-        f"{height} x {width} pixels{frames}",
+        f"{height} x {width} pixels{frames}"
+        + (", few at the finest, where they take the most time" if lean else ""),
         f"penalty: R1 from {start:g} to {end:g}, by the side of the images"
         + (" and lower, because they are augmented" if few else ""),
     ]
@@ -328,10 +333,17 @@ def _about_label(spec: DataSpec) -> list[str]:
     ]
 
 
-def image_channels(height: int, width: int) -> list[int]:
-    """Channels of the discriminator's maps, fine to coarse: halved until 4 pixels are left."""
+def image_channels(height: int, width: int, *, lean: bool = True) -> list[int]:
+    """Channels of the discriminator's maps, fine to coarse: halved until 4 pixels are left.
+
+    Lean ones have half the channels for twice the side from 64 pixels on. In as much work they
+    made better photographs of 64x64 than with 32 at the finest maps (docs/results.md). Clips have
+    their frames as channels of an image and need them all.
+    """
     halvings = max(1, round(math.log2(max(height, width) / SMALLEST_MAP)))
-    return [min(WIDEST, FINEST * 2**place) for place in range(halvings)]
+    beyond = max(0, halvings - USUAL_HALVINGS) if lean else 0
+    finest = max(FEWEST, FINEST // 2**beyond)
+    return [min(WIDEST, finest * 2**place) for place in range(halvings)]
 
 
 def image_penalty(pixels: int, *, augmented: bool = False) -> tuple[float, float]:
