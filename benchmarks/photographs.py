@@ -60,10 +60,10 @@ CASES = [
         ("wide", "diff_augment"),
         ("lean", "none"),
         ("lean", "diff_augment"),
-        ("lean", "diff_augment and mirror"),
-        ("lean", "translation and cutout"),
+        ("lean by 16", "none"),
         ("lean by 16", "diff_augment"),
         ("lean by 16", "translation and cutout"),
+        ("lean by 16", "diff_augment and mirror"),
     )
 ]
 
@@ -120,7 +120,7 @@ def measure(case: str, folders: dict[int, Path], work: float, seed: int) -> list
     write_atomically(toml, as_toml(_config(table, settings)))
     report = train(str(toml), name, folder=FOLDER)
     figures = judge(Path(report["directory"]), folders[MORE])
-    memorised = report["best"]["figures"]["memorised_share"]
+    memorised = report["best"]["figures"]["memorised"]
     return [
         case,
         f"{of_a_step / 1e9:.0f}",
