@@ -26,7 +26,9 @@ def _run() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        # Completion is of the command `ganapp`, also where `python -m ganapp` is asked for it.
+        completion = {"--install-completion", "--show-completion"} & set(sys.argv)
+        app(prog_name="ganapp" if completion else None)
     except UserError as error:
         sentence = str(error)
     except OSError as error:  # a full disk, a missing permission

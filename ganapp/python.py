@@ -17,7 +17,7 @@ from ganapp.commands.diagnose import diagnose
 from ganapp.commands.evaluate import evaluate
 from ganapp.commands.export import export
 from ganapp.commands.show import show
-from ganapp.commands.train import FOLDER, new_config
+from ganapp.commands.train import new_config
 from ganapp.config.loading import (
     as_overrides,
     as_toml,
@@ -53,7 +53,7 @@ from ganapp.runner.training import (
     run_to_end,
     show_plan,
 )
-from ganapp.runs import Json, check_free, claim_run, next_directory, open_run
+from ganapp.runs import RUNS, Json, check_free, claim_run, next_directory, open_run
 from ganapp.runs import Run as Files
 from ganapp.screen import say
 from ganapp.training.callbacks import Logs, completed_steps
@@ -609,7 +609,7 @@ def train(
     handed = None if data is None else Handed(data, shape=None, kept=None)
     table = None if handed is None else handed.table
     config, name = new_config(preset, table, given)
-    directory = Path(run) if run is not None else next_directory(FOLDER, name)
+    directory = Path(run) if run is not None else next_directory(RUNS, name)
     check_free(directory)
     experiment = compose(config)
     show_plan(experiment, directory)

@@ -18,6 +18,7 @@ from ganapp.plugins import named_plugins
 from ganapp.training.files import LONGEST, parse_json, read_json, write_atomically
 
 Json = dict[str, Any]  # as `json` reads it
+RUNS = Path("runs")  # where runs go that are given no directory
 # What reading a report ends in whose tables and numbers are others than `ganapp` writes.
 MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 # What a `train` leaves that was killed while it claimed its directory; the next one may have it.

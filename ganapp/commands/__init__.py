@@ -54,7 +54,6 @@ FILES_ALONE = ("verify", "publish", "serve", "show", "runs")
 app = typer.Typer(
     name="ganapp",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )

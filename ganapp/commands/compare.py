@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from ganapp.commands.completion import complete_run
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, open_run
 from ganapp.screen import ARROWS, console, say, short_number, stage, start_tensorflow, warn
@@ -53,7 +54,10 @@ class Evaluated:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two or more runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Two or more runs.", autocompletion=complete_run),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the picture and the figures.")] = Path(
         "comparison"
     ),

@@ -3,20 +3,32 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ganapp.commands.completion import complete_run, complete_setting
 from ganapp.errors import UserError
 from ganapp.plugins import name_plugin
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
-OptionalRun = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run directory.")]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="The run directory.", autocompletion=complete_run),
+]
+OptionalRun = Annotated[
+    Path | None,
+    typer.Argument(metavar="[RUN]", help="The run directory.", autocompletion=complete_run),
+]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting; may be repeated.",
+        autocompletion=complete_setting,
+    ),
 ]
 DataOption = Annotated[
     str | None,
@@ -63,6 +75,31 @@ def name_plugins(plugins: Sequence[Path] | None) -> None:
     """Notes which plugins are to be loaded once TensorFlow has started."""
     for path in plugins or ():
         name_plugin(path)
+
+
+def with_settings(
+    overrides: Sequence[str] | None, options: Mapping[str, tuple[str, object]]
+) -> list[str]:
+    """Overrides of `--set`, and options that are settings of their own name.
+
+    Args:
+        overrides: `key=value` each.
+        options: key and value in TOML's words by option; a value of `None` was not given.
+
+    Raises:
+        UserError: an option and an override are of the same setting.
+    """
+    found = list(overrides or ())
+    for option, (key, value) in options.items():
+        if value is None:
+            continue
+        if twice := [each for each in found if each.partition("=")[0].strip() == key]:
+            raise UserError(
+                f"`{option}` is the setting `{key}`: give one of them. Received: {option} and "
+                f"--set {twice[0]}"
+            )
+        found.append(f"{key}={value}")
+    return found
 
 
 def check_checkpoint(which: str) -> None:

@@ -47,7 +47,9 @@ def presets(context: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show_preset(name: Annotated[str, typer.Argument(help="The preset's name.")]) -> None:
+def show_preset(
+    name: Annotated[str, typer.Argument(help="The preset's name.", autocompletion=preset_names)],
+) -> None:
     """Print a preset's TOML, to copy and change."""
     print(preset_path(name).read_text(encoding="utf-8"), end="")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import DataOption, RunArgument
+from ganapp.commands.completion import complete_preset
+from ganapp.commands.options import DataOption, RunArgument, with_settings
 from ganapp.config.presets import read_config
 from ganapp.errors import UserError
 from ganapp.runs import Json, Run, check_plugins, open_run
@@ -21,14 +22,26 @@ if TYPE_CHECKING:
 def resume(
     run: RunArgument,
     config: Annotated[
-        str | None, typer.Option(help="A preset or TOML file that must equal the run's own.")
+        str | None,
+        typer.Option(
+            help="A preset or TOML file that must equal the run's own.",
+            autocompletion=complete_preset,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="More of them make the run longer, a finished one too; the same as "
+            "--set training.epochs=N."
+        ),
     ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="More training.epochs make the run longer; data.path is where its data lie now.",
+            help="training.epochs as --epochs, or data.path, where its data lie now.",
+            autocompletion=lambda: ["training.epochs=", "data.path="],
         ),
     ] = None,
     data: DataOption = None,
@@ -36,13 +49,14 @@ def resume(
     """Continue a run to its configured end, exactly as if it had never stopped."""
     if config is not None:
         read_config(config)  # whose plugins are named by it
+    settings = with_settings(overrides, {"--epochs": ("training.epochs", epochs)})
     opened = open_run(run)
     check_plugins(opened, exactly=True)
     start_tensorflow()
     from ganapp.runner.saved_runs import compose_run, data_settings, earlier_lengths
     from ganapp.runner.training import about_changed_libraries, run_to_end, show_plan
 
-    resumed = resumed_config(opened, config, [*(overrides or []), *data_settings(opened, data)])
+    resumed = resumed_config(opened, config, [*settings, *data_settings(opened, data)])
     experiment = compose_run(opened, resumed, lengths=earlier_lengths(opened, resumed))
     show_plan(experiment, run)
     if sentence := about_ended_schedules(experiment):

@@ -8,14 +8,14 @@ from rich.table import Table
 
 from ganapp.config.presets import read_toml
 from ganapp.errors import UserError
-from ganapp.runs import MISSHAPEN, Json, Run, runs_in
+from ganapp.runs import MISSHAPEN, RUNS, Json, Run, runs_in
 from ganapp.screen import console, short_number
 
 FIGURES = ("frechet_distance", "coverage", "precision", "recall", "high_quality")
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = RUNS,
 ) -> None:
     """List the runs in a folder with their main figures."""
     table = Table(box=None, pad_edge=False)

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from ganapp.commands.completion import complete_preset
 from ganapp.commands.options import SetOption
-from ganapp.commands.train import FOLDER, about_duration
+from ganapp.commands.train import about_duration
 from ganapp.errors import UserError
 from ganapp.plugins import named_plugins
-from ganapp.runs import Json, Run
+from ganapp.runs import RUNS, Json, Run
 from ganapp.screen import ARROWS, console, say, short_number, start_tensorflow, warn
 
 if TYPE_CHECKING:
@@ -61,7 +62,12 @@ class Trial:
 
 def sweep(
     preset: Annotated[
-        str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset's name or a TOML file.")
+        str,
+        typer.Argument(
+            metavar="PRESET_OR_TOML",
+            help="A preset's name or a TOML file.",
+            autocompletion=complete_preset,
+        ),
     ],
     over: Annotated[
         list[str],
@@ -96,7 +102,7 @@ def sweep(
         raise UserError(
             f"`--over` takes each setting once, and seeds by `--seeds`. Received: {', '.join(keys)}"
         )
-    folder = run or FOLDER / f"{Path(preset).stem}-sweep"
+    folder = run or RUNS / f"{Path(preset).stem}-sweep"
     trials = list(_trials(folder, tried, seeds))
     start_tensorflow()
     for settings in dict.fromkeys(trial.settings for trial in trials):

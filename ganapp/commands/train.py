@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganapp.commands.options import SetOption
+from ganapp.commands.completion import complete_preset, complete_run
+from ganapp.commands.options import SetOption, with_settings
 from ganapp.config.presets import Tables, read_config
 from ganapp.errors import UserError, as_user_errors
-from ganapp.runs import Run, check_free, claim_next, claim_run, next_directory, open_run
+from ganapp.runs import RUNS, Run, check_free, claim_next, claim_run, next_directory, open_run
 from ganapp.screen import console, say, start_tensorflow
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ganapp.config.schema import Config
     from ganapp.training.data import DataSpec
 
-FOLDER = Path("runs")  # where runs go that are given no directory
-
 
 def train(
     preset: Annotated[
@@ -30,6 +29,7 @@ def train(
         typer.Argument(
             metavar="[PRESET_OR_TOML]",
             help="A preset's name or a TOML file; without one, --data decides.",
+            autocompletion=complete_preset,
             show_default=False,
         ),
     ] = None,
@@ -43,8 +43,17 @@ def train(
     size: Annotated[
         int | None, typer.Option(help="Of the images of --data: their height and width.")
     ] = None,
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            "--mirror",
+            help="Train on each image and its mirror image; the same as --set data.mirror=true.",
+        ),
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(help="The same as --set training.epochs=N.")] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Run directory [default: runs/<preset>-<NNNN>].")
+        Path | None,
+        typer.Option(help="Run directory.", show_default="runs/<preset>-<NNNN>"),
     ] = None,
     start: Annotated[
         Path | None,
@@ -52,6 +61,7 @@ def train(
             "--from",
             metavar="RUN",
             help="A run whose networks this one begins with, where they fit.",
+            autocompletion=complete_run,
         ),
     ] = None,
     overrides: SetOption = None,
@@ -65,6 +75,11 @@ def train(
         read_config(preset)
     elif data is None:
         raise UserError("`train` takes a preset, a TOML file or --data.")
+    options = {
+        "--mirror": ("data.mirror", "true" if mirror else None),
+        "--epochs": ("training.epochs", epochs),
+    }
+    settings = with_settings(overrides, options)
     other = None if start is None else open_run(start)
     start_tensorflow()
     from ganapp.config.loading import as_toml
@@ -72,13 +87,13 @@ def train(
     from ganapp.runner.experiment import compose
     from ganapp.training.distribution import is_chief
 
-    config, name = new_config(preset, _data_table(data, size), overrides or [])
+    config, name = new_config(preset, _data_table(data, size), settings)
     experiment, begun = compose(config), []
     if other is not None:
         from ganapp.runner.fine_tuning import start_from
 
         experiment, begun = start_from(experiment, other)
-    planned = run or next_directory(FOLDER, name)
+    planned = run or next_directory(RUNS, name)
     chief = is_chief(experiment.strategy)
     if chief:
         check_free(planned)
@@ -99,7 +114,7 @@ def train(
     claimed = Run(planned)
     if chief:
         toml = as_toml(config)
-        claimed = claim_run(run, toml) if run else claim_next(FOLDER, name, toml)
+        claimed = claim_run(run, toml) if run else claim_next(RUNS, name, toml)
         if claimed.directory != planned:
             console.print(f"{planned} was taken meanwhile; the run goes to {claimed.directory}.")
     raise typer.Exit(training.run_to_end(experiment, claimed))
@@ -174,11 +189,17 @@ def about_duration(seconds: float) -> str:
 # arXiv:2006.06676, see trouble below some ten thousand; Zhao et al., 2020, arXiv:2006.10738).
 FEW_IMAGES = 10_000
 SMALLEST_MAP, FINEST, WIDEST = 4, 32, 192  # side, and channels, of the networks' maps
+# Halvings of images whose finest maps have `FINEST` channels. Of images of twice the side they have
+# half as many, so that a step takes about as long; fewer than `FEWEST` are too few.
+USUAL_HALVINGS, FEWEST = 3, 8
 # Examples of the rarest class: fewer say too little of it for a generator of its own.
 LEAST_OF_A_CLASS = 20
 MOST_ONE_HOT = 32  # classes; more of them join the latent as learnt vectors
 LEAST_LATENTS, MOST_LATENTS = 8, 64  # dimensions of a vector's prior
 BATCH, STEPS, EPOCHS = 64, 6_000, 20
+# Of lean networks: in as much work, four times as many steps of a quarter of the images made better
+# photographs of 64x64 (docs/results.md).
+LEAN_BATCH, LEAN_STEPS = 16, 12_000
 
 
 def automatic(spec: DataSpec, labels: np.ndarray | None = None) -> tuple[Tables, list[str]]:
@@ -193,8 +214,9 @@ def automatic(spec: DataSpec, labels: np.ndarray | None = None) -> tuple[Tables,
 
 def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]]:
     height, width = spec.shape[-3:-1]
-    widths = image_channels(height, width)
     moving = spec.kind == "video"
+    widths = image_channels(height, width, lean=not moving)
+    lean = widths[0] < FINEST
     # No augmentation is for clips, or moves an observation with the image that belongs to it.
     few = spec.examples is not None and spec.examples < FEW_IMAGES
     few = few and not moving and not spec.conditions
@@ -221,15 +243,18 @@ def _image(spec: DataSpec, labels: np.ndarray | None) -> tuple[Tables, list[str]
             "name": "non_saturating",
             "terms": {"r1": {"weight": {"start": start, "end": end}}},
         },
-        **_length_and_samples(spec, STEPS, BATCH),
+        **_length_and_samples(spec, *((LEAN_STEPS, LEAN_BATCH) if lean else (STEPS, BATCH))),
     }
     frames = f" and {spec.shape[0]} frames, made together" if moving else ""
     reasons = [
         f"networks: dcgan with {len(widths)} halvings, {widths[0]} to {widths[-1]} channels, for "
-        f"{height} x {width} pixels{frames}",
+        f"{height} x {width} pixels{frames}"
+        + (", few at the finest, where they take the most time" if lean else ""),
         f"penalty: R1 from {start:g} to {end:g}, by the side of the images"
         + (" and lower, because they are augmented" if few else ""),
     ]
+    if lean:
+        reasons.append(f"batches: of {LEAN_BATCH}, because more steps of fewer images learn more")
     if few:
         tables["objective"]["augmentations"] = {"diff_augment": {}}
         reasons.append(
@@ -313,10 +338,17 @@ def _about_label(spec: DataSpec) -> list[str]:
     ]
 
 
-def image_channels(height: int, width: int) -> list[int]:
-    """Channels of the discriminator's maps, fine to coarse: halved until 4 pixels are left."""
+def image_channels(height: int, width: int, *, lean: bool = True) -> list[int]:
+    """Channels of the discriminator's maps, fine to coarse: halved until 4 pixels are left.
+
+    Lean ones have half the channels for twice the side from 64 pixels on. In as much work they
+    made better photographs of 64x64 than with 32 at the finest maps (docs/results.md). Clips have
+    their frames as channels of an image and need them all.
+    """
     halvings = max(1, round(math.log2(max(height, width) / SMALLEST_MAP)))
-    return [min(WIDEST, FINEST * 2**place) for place in range(halvings)]
+    beyond = max(0, halvings - USUAL_HALVINGS) if lean else 0
+    finest = max(FEWEST, FINEST // 2**beyond)
+    return [min(WIDEST, finest * 2**place) for place in range(halvings)]
 
 
 def image_penalty(pixels: int, *, augmented: bool = False) -> tuple[float, float]:
@@ -356,6 +388,5 @@ def _length(tables: Tables) -> str:
     training = tables["training"]
     steps = training["epochs"] * training["steps_per_epoch"]
     return (
-        f"length: {steps:,} steps of {training['batch_size']} examples; `--set training.epochs=N` "
-        "trains longer"
+        f"length: {steps:,} steps of {training['batch_size']} examples; `--epochs N` trains longer"
     )

@@ -18,6 +18,7 @@ from ganapp.training.data.cache import cache_folder
 from ganapp.training.data.features import FeatureSource
 from ganapp.training.data.labels import with_clusters, with_share_of_labels
 from ganapp.training.data.levels import at_level
+from ganapp.training.data.mirrored import with_mirror_images
 from ganapp.training.evaluation.features.layer import Layer, standardised
 from ganapp.training.evaluation.metrics import METRICS
 from ganapp.training.objectives import Objective
@@ -123,7 +124,8 @@ class DataConfig(MemberSection):
     """Where examples come from, and which classes the networks may know.
 
     `labelled` is the share of the training labels that is known, all if left out; `labelled_seed`
-    chooses which. `clusters` makes that many classes of examples that are alike. `level` takes
+    chooses which. `clusters` makes that many classes of examples that are alike. `mirror` adds each
+    training image with left and right exchanged, see `ganapp.training.data.mirrored`. `level` takes
     images so many times halved, and `coarser` gives each the next level's as an observation
     `coarse`, in training with normal noise of the deviation `coarse_noise` where pixels are -1 to
     1, see `ganapp.training.data.levels`. `features` gives each what a layer of a network
@@ -135,6 +137,7 @@ class DataConfig(MemberSection):
     labelled: Share | None = None
     labelled_seed: Seed | None = None
     clusters: Annotated[int, pydantic.Field(ge=2, lt=2**31)] | None = None
+    mirror: bool = False
     level: Annotated[int, pydantic.Field(ge=0, le=16)] = 0
     coarser: bool = False
     coarse_noise: Weight = 0.0
@@ -175,6 +178,7 @@ class DataConfig(MemberSection):
             source = with_clusters(source, self.clusters, cache=self.cache)
         if self.labelled is not None:
             source = with_share_of_labels(source, self.labelled, seed=self.labelled_seed or 0)
+        source = with_mirror_images(source, self.mirror)
         source = at_level(source, self.level, coarse=self.coarser, noise=self.coarse_noise)
         if self.features is None:
             return source

@@ -31,12 +31,30 @@ def spec(kind="image", shape=(32, 32, 3), examples=50_000, classes=()):
         (9, [32]),
         (28, [32, 64, 128]),
         (32, [32, 64, 128]),
-        (64, [32, 64, 128, 192]),
-        (256, [32, 64, 128, 192, 192, 192]),
+        (64, [16, 32, 64, 128]),
+        (128, [8, 16, 32, 64, 128]),
+        (256, [8, 16, 32, 64, 128, 192]),
     ],
 )
 def test_maps_are_halved_to_four_pixels(side, channels):
     assert image_channels(side, side) == channels
+
+
+def test_frames_of_clips_are_channels_and_keep_them():
+    assert image_channels(64, 64, lean=False) == [32, 64, 128, 192]
+    tables, reasons = automatic(spec("video", (5, 64, 64, 3), 400))
+    assert tables["discriminator"]["channels"] == [32, 64, 128, 192]
+    assert "few at the finest" not in reasons[0]
+
+
+def test_larger_images_are_learnt_in_small_batches():
+    tables, reasons = automatic(spec(shape=(64, 64, 3)))
+    assert "few at the finest" in reasons[0]
+    assert any(reason.startswith("batches: of 16") for reason in reasons)
+    training = tables["training"]
+    assert (training["batch_size"], training["ema_half_life"]) == (16, 8000.0)
+    assert training["epochs"] * training["steps_per_epoch"] == 12_000
+    assert automatic(spec(shape=(32, 32, 3)))[0]["training"]["batch_size"] == 64
 
 
 def test_penalties_grow_with_the_side():

@@ -33,6 +33,13 @@ TRAIN = {
     "misspelt key": ("ring.toml --set training.epoch=3", "Did you mean `training.epochs`?"),
     "wrong type": ("ring.toml --set training.epochs=three", "should be a valid integer"),
     "no value": ("ring.toml --set training.epochs", "`--set` takes key=value"),
+    "no epochs": ("ring.toml --epochs 0", "`training.epochs`: input should be greater than"),
+    "epochs twice": (
+        "ring.toml --epochs 3 --set training.epochs=4",
+        "`--epochs` is the setting `training.epochs`: give one of them. "
+        "Received: --epochs and --set training.epochs=4",
+    ),
+    "mirrored points": ("ring.toml --mirror", "`data.mirror` is for images"),
     "run in use": ("ring.toml --run used", "used already holds a run: continue it with"),
     "run not empty": ("ring.toml --run full", "full is not empty; choose another"),
     "run is a file": ("ring.toml --run full/mine", "cannot be made: full/mine is a file"),

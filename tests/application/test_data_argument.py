@@ -1,5 +1,6 @@
 """Data named on the command line, with or without a preset."""
 
+import json
 import zipfile
 
 import numpy as np
@@ -81,13 +82,16 @@ def test_data_alone_decide_and_say_why(photos, tmp_path):
 def test_other_data_in_a_preset_and_the_list_of_bad_files(photos, tmp_path):
     (tmp_path / "ring.toml").write_text(RING)
     cache = f"data.cache_dir='{tmp_path / 'cache'}'"
-    short = ("training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=4")
+    short = ("training.steps_per_epoch=2", "training.batch_size=4")
     settings = ("data.bad_share=0.1", cache, "evaluation.samples=50", *short)
     options = [word for setting in settings for word in ("--set", setting)]
     run = tmp_path / "run"
     arguments = (tmp_path / "ring.toml", "--data", photos, "--size", 16, "--run", run)
-    said = ganapp("train", *arguments, *options)
+    said = ganapp("train", *arguments, "--mirror", "--epochs", 1, *options)
     assert said.code == 0, said.errors
+    assert "Each of the 36 training images is there a second time" in said.output
+    assert json.loads((run / "report.json").read_text())["last"]["counts"]["train"] == 72
+    assert "Trained 2 steps" in said.output
     assert (run / "bad_files.txt").read_text().startswith("broken.png: ")
 
 

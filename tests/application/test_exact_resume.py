@@ -107,7 +107,7 @@ def test_a_longer_run_struck_at_random_moments(lives, folder, ring):
     unbroken, broken = (folder / name for name in ("longer", "longer-broken"))
     for run in (unbroken, broken):
         shutil.copytree(ring[0], run)
-    command = ("resume", broken, "--set", "training.epochs=5")
+    command = ("resume", broken, "--epochs", "5")
     whole = lives("resume", unbroken, *command[2:], run=unbroken)
     assert whole.code == 0, whole.output
     assert "Continuing from step 24 of 40." in whole.output

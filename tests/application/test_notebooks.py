@@ -24,7 +24,7 @@ FIRST = {
 PHOTOGRAPHS = {
     "EPOCHS, STEPS_PER_EPOCH = 6, 100": "EPOCHS, STEPS_PER_EPOCH = 1, 2",
     "range(500)": "range(40)",
-    'evaluation={"samples": 500}': 'evaluation={"samples": 40, "features": "pca"}',
+    'evaluation={"samples": 500}': 'evaluation={"samples": 60, "features": "pca"}',
     'formats=["litert", "onnx"]': 'formats=["onnx"]',
 }
 
