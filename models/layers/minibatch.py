@@ -121,7 +121,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
 
 class DrawingLayer(keras.layers.Layer):
-    """A layer that draws in training: other numbers at each call, and each a row of the global batch.
+    """A layer that draws in training: other numbers at each call and for each row everywhere.
 
     Keras's own random layers draw the same numbers on every replica, and no checkpoint holds the
     state of their generators. Here numbers are a pure function of two integers that are a weight

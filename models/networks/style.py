@@ -119,7 +119,7 @@ def style_discriminator(
     dropout: Rate = 0.0,
     minibatch: Literal["none", "standard_deviation"] = "none",
 ) -> keras.Model:
-    """Maps images to raw scores `(batch, 1)`: a residual block and a halving per entry of `channels`.
+    """Maps images to raw scores `(batch, 1)`: a residual block that halves per entry of `channels`.
 
     Its weights are those of plain layers, not equalised ones as in the paper: constraints and
     regularisers of weights are about these.

@@ -57,9 +57,8 @@ def bundle(generator, prior):
 )
 def test_families(tmp_path, here, family, options, formats):
     """And `mlp` with its priors below."""
-    assert GENERATORS.keys() - {"keras"} == set(
-        "dcgan mlp multi_scale recurrent resnet style".split()
-    )
+    known = {"dcgan", "mlp", "multi_scale", "recurrent", "resnet", "style"}
+    assert GENERATORS.keys() - {"keras"} == known
     keras.utils.set_random_seed(0)
     generator = GENERATORS[family]({"z": (4,)}, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies

@@ -93,7 +93,8 @@ def test_mixed_styles():
     found = layer(inputs, training=True).numpy()[..., 0]
     own = found > 0
     np.testing.assert_array_equal(np.abs(found), np.repeat(w, layers, axis=1))
-    assert (np.diff(own.astype(int), axis=1) <= 0).all() and own[:, 0].all()
+    assert (np.diff(own.astype(int), axis=1) <= 0).all()
+    assert own[:, 0].all()
     lengths = own.sum(axis=1)
     shares = [np.mean(lengths == k) for k in range(1, layers + 1)]
     wanted = [rate / (layers - 1)] * (layers - 1) + [1 - rate]
@@ -177,7 +178,7 @@ def test_what_does_not_go_together():
         style_generator({"code": (3,)}, SHAPE, mixing=0.5, **SMALL)
     with pytest.raises(ValueError, match="needs a generator with batch normalisation"):
         style_generator({"z": (3,), "label": (2,)}, SHAPE, condition="batch_norm", **SMALL)
-    with pytest.raises(ValueError, match="a style for each channel.*3 channels and 2 styles"):
+    with pytest.raises(ValueError, match=r"a style for each channel.*3 channels and 2 styles"):
         ModulatedConv2D(2)([rows(1, (4, 4, 3)), rows(1, (2,))])
 
 
