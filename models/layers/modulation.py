@@ -101,7 +101,9 @@ class ModulatedConv2D(keras.layers.Layer):
             )
         self.filters, self.kernel_size, self.gain = filters, kernel_size, gain
         self.demodulate, self.upsample = demodulate, upsample
-        self.upsampling = keras.layers.UpSampling2D(2, interpolation="nearest")
+        self.upsampling = keras.layers.UpSampling2D(
+            2, interpolation="nearest", dtype=self.dtype_policy
+        )
 
     def build(self, input_shape) -> None:
         (*_, channels), (_, styles) = input_shape
