@@ -221,7 +221,7 @@ def assert_exact_through_a_penalty(generator: keras.Model, network: keras.Model)
 
     @tf.function
     def value():
-        fake = generator(latents)
+        fake = generator(latents, training=True)
         critic, fake = critic_of(network), {"x": fake}
         return tf.reduce_mean(critic.scores(fake)) + tf.reduce_mean(critic.gradient(fake) ** 2)
 

@@ -10,6 +10,13 @@ from ganapp.models.layers.minibatch import (
     MinibatchStandardDeviation,
     StatelessDropout,
 )
+from ganapp.models.layers.modulation import (
+    EqualizedDense,
+    LearnedMap,
+    ModulatedConv2D,
+    NextRows,
+    StyleMixing,
+)
 from ganapp.models.layers.normalisation import ConditionalBatchNormalization, ExampleNormalization
 
 # Exported `.keras` files come with a line that imports the module their layers were in then.

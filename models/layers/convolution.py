@@ -8,6 +8,32 @@ import tensorflow as tf
 SIDE = 3  # of the kernel
 
 
+def convolve_doubled(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """The 3x3 convolution of maps with repeated pixels, as one transposed convolution.
+
+    Args:
+        inputs: `(batch, height, width, channels)`.
+        kernel: `(3, 3, channels, filters)`.
+
+    Returns:
+        `(batch, 2 * height, 2 * width, filters)`.
+    """
+    rows, columns = inputs.shape[1:3]
+    shape = (tf.shape(inputs)[0], 2 * rows, 2 * columns, kernel.shape[-1])
+    return tf.nn.conv2d_transpose(inputs, _doubling_kernel(kernel), shape, 2, "SAME")
+
+
+def _doubling_kernel(kernel: tf.Tensor) -> tf.Tensor:
+    """The 4x4 kernel `(4, 4, filters, channels)`: the 3x3 one summed over repeated pixels."""
+    # Turned in one axis of nine: a slice with steps of -1 took a tenth of a training step.
+    turned = tf.reverse(tf.reshape(kernel, (SIDE**2, -1)), (0,))
+    kernel = tf.transpose(tf.reshape(turned, kernel.shape), (0, 1, 3, 2))
+    for axis in (0, 1):
+        around = [[int(place == axis), 0] for place in range(4)]
+        kernel = tf.pad(kernel, around) + tf.pad(kernel, [pair[::-1] for pair in around])
+    return kernel
+
+
 @keras.saving.register_keras_serializable("ganapp")
 class UpsamplingConv2D(keras.layers.Conv2D):
     """Doubles both sides by repeating pixels, then convolves 3x3: the same function, cheaper.
@@ -30,23 +56,10 @@ class UpsamplingConv2D(keras.layers.Conv2D):
     def call(self, inputs, training=False):
         if not training:
             return super().call(self.upsampling(inputs))
-        rows, columns = inputs.shape[1:3]
-        shape = (tf.shape(inputs)[0], 2 * rows, 2 * columns, self.filters)
-        outputs = tf.nn.conv2d_transpose(inputs, self._doubling_kernel(), shape, 2, "SAME")
+        outputs = convolve_doubled(inputs, tf.cast(self.kernel, self.compute_dtype))
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
         return self.activation(outputs)
-
-    def _doubling_kernel(self) -> tf.Tensor:
-        """The 4x4 kernel `(4, 4, filters, channels)`: the 3x3 one summed over repeated pixels."""
-        kernel = tf.cast(self.kernel, self.compute_dtype)
-        # Turned in one axis of nine: a slice with steps of -1 took a tenth of a training step.
-        turned = tf.reverse(tf.reshape(kernel, (SIDE**2, -1)), (0,))
-        kernel = tf.transpose(tf.reshape(turned, kernel.shape), (0, 1, 3, 2))
-        for axis in (0, 1):
-            around = [[int(place == axis), 0] for place in range(4)]
-            kernel = tf.pad(kernel, around) + tf.pad(kernel, [pair[::-1] for pair in around])
-        return kernel
 
     def compute_output_shape(self, input_shape):
         return super().compute_output_shape(self.upsampling.compute_output_shape(input_shape))

@@ -120,26 +120,19 @@ class MinibatchStandardDeviation(keras.layers.Layer):
         return super().get_config() | {"group": self.group, "epsilon": self.epsilon}
 
 
-@keras.saving.register_keras_serializable("ganapp")
-class StatelessDropout(keras.layers.Layer):
-    """Sets a fraction of the inputs to 0 in training and scales up the others.
+class DrawingLayer(keras.layers.Layer):
+    """A layer that draws in training: other numbers at each call and for each row everywhere.
 
-    Keras's own `Dropout` draws the same mask on every replica, and no checkpoint holds the state
-    of its generator. Here a mask is a pure function of two integers that are a weight of the
-    layer: a key, and how many masks were drawn before. Each training call gives another mask.
+    Keras's own random layers draw the same numbers on every replica, and no checkpoint holds the
+    state of their generators. Here numbers are a pure function of two integers that are a weight
+    of the layer: a key, and how often it has drawn before.
 
     Args:
-        rate: probability that an input is dropped, at least 0 and below 1.
         seed: of the key; drawn from Python's generator (`keras.utils.set_random_seed`) when `None`.
-
-    Reference: Srivastava et al., 2014, "Dropout", JMLR 15.
     """
 
-    def __init__(self, rate: float, *, seed: int | None = None, **options) -> None:
+    def __init__(self, *, seed: int | None = None, **options) -> None:
         super().__init__(**options)
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be at least 0 and below 1. Received: rate={rate}")
-        self.rate = rate
         self.seed = random.randrange(2**31) if seed is None else seed
         self.draws = self.add_weight(
             name="draws",
@@ -150,19 +143,46 @@ class StatelessDropout(keras.layers.Layer):
             trainable=False,
         )
 
-    def call(self, inputs, training: bool = False):
-        if not training or self.rate == 0:
-            return inputs
+    def uniform(self, count: tf.Tensor, *shape: int | tf.Tensor) -> tf.Tensor:
+        """This replica's uniform numbers in [0, 1): float32 `(count, *shape)`."""
         seed = tf.identity(self.draws.value)
         # Every replica assigns its own copy, to the same value.
         self.draws.assign(seed + tf.constant([0, 1], tf.int64))
-        count = tf.shape(inputs)[0]
-        shape = tf.concat([[count * replica_count()], tf.shape(inputs)[1:]], axis=0)
-        uniform = own_rows(tf.random.stateless_uniform(shape, seed), count)
+        whole = tf.stack([count * replica_count(), *shape])
+        return own_rows(tf.random.stateless_uniform(whole, seed), count)
+
+    def get_config(self):
+        return super().get_config() | {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("ganapp")
+class StatelessDropout(DrawingLayer):
+    """Sets a fraction of the inputs to 0 in training and scales up the others.
+
+    Each training call draws another mask.
+
+    Args:
+        rate: probability that an input is dropped, at least 0 and below 1.
+        seed: as of `DrawingLayer`.
+
+    Reference: Srivastava et al., 2014, "Dropout", JMLR 15.
+    """
+
+    def __init__(self, rate: float, *, seed: int | None = None, **options) -> None:
+        super().__init__(seed=seed, **options)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be at least 0 and below 1. Received: rate={rate}")
+        self.rate = rate
+
+    def call(self, inputs, training: bool = False):
+        if not training or self.rate == 0:
+            return inputs
+        count, *shape = tf.unstack(tf.shape(inputs))
+        uniform = self.uniform(count, *shape)
         return tf.where(uniform < self.rate, tf.zeros_like(inputs), inputs / (1 - self.rate))
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+        return super().get_config() | {"rate": self.rate}

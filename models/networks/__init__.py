@@ -13,6 +13,7 @@ from ganapp.models.networks.mlp import mlp_discriminator, mlp_generator
 from ganapp.models.networks.multi_scale import multi_scale_discriminator, multi_scale_generator
 from ganapp.models.networks.recurrent import recurrent_generator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.models.networks.style import style_discriminator, style_generator
 from ganapp.training.registry import Registry
 
 GENERATORS = Registry(
@@ -21,6 +22,7 @@ GENERATORS = Registry(
         ("mlp", mlp_generator),
         ("dcgan", dcgan_generator),
         ("resnet", resnet_generator),
+        ("style", style_generator),
         ("recurrent", recurrent_generator),
         ("multi_scale", multi_scale_generator),
         ("keras", keras_file_generator),
@@ -32,6 +34,7 @@ DISCRIMINATORS = Registry(
         ("mlp", mlp_discriminator),
         ("dcgan", dcgan_discriminator),
         ("resnet", resnet_discriminator),
+        ("style", style_discriminator),
         ("autoencoder", autoencoder_discriminator),
         ("multi_scale", multi_scale_discriminator),
         ("keras", keras_file_discriminator),

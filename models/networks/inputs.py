@@ -150,11 +150,12 @@ class GeneratorInputs:
                 f"`generator.prior.size` must be a multiple of the {count} parts that z is cut "
                 f"into. Received: size={latent.shape[-1]}"
             )
-        parts = keras.ops.split(latent, count, axis=-1)
-        return [
-            _concatenate([part if vector is latent else vector for vector in self._vectors])
-            for part in parts
-        ]
+        return [self.with_latent(part) for part in keras.ops.split(latent, count, axis=-1)]
+
+    def with_latent(self, other: Tensor) -> Tensor:
+        """As `vector`, with something else in place of the latent z."""
+        latent = self.tensors[LATENT]
+        return _concatenate([other if each is latent else each for each in self._vectors])
 
     def normaliser(self, name: str) -> Normaliser:
         """The normalisation of that name, by the class where that enters so."""

@@ -91,7 +91,7 @@ SENTENCES = {
     ),
     "data.source=rings": "There is no data source called 'rings'; there are ",
     "generator.network=mpl": (
-        "there are dcgan, keras, mlp, multi_scale, recurrent, resnet. Did you mean 'mlp'?"
+        "there are dcgan, keras, mlp, multi_scale, recurrent, resnet, style. Did you mean 'mlp'?"
     ),
     "generator.prior.name=gaussian": "called 'gaussian'; there are bernoulli, categorical, ",
     "generator.optimizer.name=adamm": "there are adam, rmsprop, sgd. Did you mean 'adam'?",

@@ -35,6 +35,12 @@ def bundle(generator, prior):
         ("dcgan", {"channels": (4, 2)}, ("saved_model", "litert")),
         ("resnet", {"block": "r3gan"} | ATTENTIVE, ("saved_model", "litert")),
         ("resnet", {"block": "sngan"} | ATTENTIVE, ("litert",)),
+        # Modulated convolutions, and styles that are mixed in training.
+        (
+            "style",
+            {"channels": (4, 2), "mapping_units": 5, "mixing": 0.5},
+            ("saved_model", "litert", "onnx", "keras"),
+        ),
         # Layers that are called in every step.
         (
             "recurrent",
@@ -51,7 +57,8 @@ def bundle(generator, prior):
 )
 def test_families(tmp_path, here, family, options, formats):
     """And `mlp` with its priors below."""
-    assert GENERATORS.keys() - {"keras"} == {"dcgan", "mlp", "multi_scale", "recurrent", "resnet"}
+    known = {"dcgan", "mlp", "multi_scale", "recurrent", "resnet", "style"}
+    assert GENERATORS.keys() - {"keras"} == known
     keras.utils.set_random_seed(0)
     generator = GENERATORS[family]({"z": (4,)}, SHAPE, **options)
     for weight in generator.weights:  # what begins at 0 must not hide what it multiplies

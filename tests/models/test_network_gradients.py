@@ -16,6 +16,7 @@ from ganapp.models.layers import GroupedConv2D
 from ganapp.models.networks.autoencoder import autoencoder_discriminator
 from ganapp.models.networks.mlp import mlp_discriminator
 from ganapp.models.networks.resnet import resnet_discriminator, resnet_generator
+from ganapp.models.networks.style import style_discriminator, style_generator
 from ganapp.training.constraints import SpectralNorm
 
 SHAPE = (5, 4, 1)
@@ -114,4 +115,12 @@ def test_generator_gradient_through_a_penalised_discriminator(block):
     generator = resnet_generator({"z": (2,)}, SHAPE, channels=(3,), normalisation="none", **options)
     generator = in_float64(generator)
     network = in_float64(resnet_discriminator({"x": SHAPE}, channels=(2,), **options))
+    assert_exact_through_a_penalty(generator, network)
+
+
+def test_style_based_networks():
+    """Modulation, demodulation, both doublings and the residual halving: exact through R2 too."""
+    options = {"mapping_layers": 1, "mapping_units": 2, "mapping_rate": 0.5, "depth": 1}
+    generator = in_float64(style_generator({"z": (2,)}, SHAPE, channels=(2,), **options))
+    network = in_float64(style_discriminator({"x": SHAPE}, channels=(2,)))
     assert_exact_through_a_penalty(generator, network)

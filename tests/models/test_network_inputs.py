@@ -23,6 +23,7 @@ SMALL = {
     "mlp": {"units": (6,)},
     "dcgan": {"channels": (4, 3)},
     "resnet": {"channels": (4, 3), "block": "sngan"},
+    "style": {"channels": (4, 3)},
     "autoencoder": {"widths": (4,), "code": 3},
     "recurrent": {"channels": (4, 3), "hidden": 5, "steps": 2},
     "multi_scale": {"channels": (4, 3), "scales": 2},

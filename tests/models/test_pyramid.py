@@ -99,7 +99,7 @@ def test_levels_paint_upon_each_other(classes):
     assert whole.count_params() == fine.count_params() + coarse.count_params()
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "recurrent"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style", "recurrent"])
 def test_every_family_paints_upon_an_observation(family):
     """With a last layer of zeros what comes out is the observation, resized."""
     inputs = {"z": (3,), "coarse": (3, 2, 2)}
@@ -109,7 +109,8 @@ def test_every_family_paints_upon_an_observation(family):
     assert np.abs(network(given) - LinearResizing(6, 4)(coarse)).max() > 1e-3
     last = [x for x in network.layers if x.weights and "class" not in x.name][-1]
     for layer in network.layers:
-        if layer is last or layer.name == "increment":
+        to_image = layer.name == "increment" or not getattr(layer, "demodulate", True)
+        if layer is last or to_image:
             layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
     np.testing.assert_allclose(network(given), LinearResizing(6, 4)(coarse), atol=1e-6)
 
