@@ -195,6 +195,11 @@ def _categorical(prior: Prior) -> Reading:
     return joined(parts)
 
 
+def categories_of(prior: Prior) -> tuple[int, ...]:
+    """How many values each category of a code has: the first numbers that a reader says of it."""
+    return tuple(prior.categories) if prior.name == "categorical" else ()
+
+
 def _numbers_from(distribution: str, count: int) -> list[tuple]:
     return [("number", 1, -REACHES[distribution], REACHES[distribution])] * count
 

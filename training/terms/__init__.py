@@ -17,6 +17,7 @@ from ganapp.training.terms.historical_average import HistoricalAverage
 from ganapp.training.terms.mismatched_pairs import MismatchedPairs
 from ganapp.training.terms.mutual_information import MutualInformation
 from ganapp.training.terms.orthogonal import Orthogonal
+from ganapp.training.terms.real_codes import RealCodes
 from ganapp.training.terms.reconstruction import (
     FeatureReconstruction,
     GradientDifference,
@@ -33,7 +34,7 @@ TERMS = Registry(
         HistoricalAverage,
         AuxiliaryClassifier,
         *(Reconstruction, FeatureReconstruction, GradientDifference),
-        MutualInformation,
+        *(MutualInformation, RealCodes),
         MismatchedPairs,
     ],
     base=Term,

@@ -29,7 +29,7 @@ from ganapp.training.augmentations import (
 )
 from ganapp.training.extensions import Extension
 from ganapp.training.objectives import NonSaturating
-from ganapp.training.priors import Uniform
+from ganapp.training.priors import Categorical, Uniform
 from ganapp.training.schedules import Anneal
 from ganapp.training.terms import (
     TERMS,
@@ -37,6 +37,7 @@ from ganapp.training.terms import (
     HistoricalAverage,
     MutualInformation,
     PullingAway,
+    RealCodes,
     Term,
 )
 from ganapp.training.weightings import WEIGHTINGS, LabelNoise, TopK, Weighting
@@ -47,6 +48,7 @@ STRONG = {
     "label_noise": LabelNoise(probability=0.5),
     "adaptive_augment": AdaptiveAugment(initial_probability=0.8, interval=1),
     "mutual_information": MutualInformation(codes={"slant": Uniform(size=1)}),
+    "real_codes": RealCodes(codes={"kind": Categorical(categories=(2,), continuous=0)}),
 }
 
 
