@@ -16,6 +16,7 @@ from ganapp.models.networks import mlp_discriminator, mlp_generator, readers
 from ganapp.training.objectives import NonSaturating
 from ganapp.training.priors import Bernoulli, Categorical, Normal, Product, Sphere, Uniform
 from ganapp.training.priors.codes import reading_of
+from ganapp.training.terms import RealCodes
 from ganapp.training.terms.mutual_information import MutualInformation, size_of
 
 TEN = Categorical(categories=(10,), continuous=0)
@@ -130,6 +131,7 @@ def test_guesses_are_the_likeliest_codes():
 def test_two_replicas_train_as_one(two_replicas, reader):
     codes = {"digit": Categorical(categories=(3,), continuous=0), "slant": Uniform(size=1)}
     prior = Product(parts={"z": Normal(size=2)} | codes, codes=("digit", "slant"))
+    terms = tuple(term(codes=codes, reader=reader) for term in (MutualInformation, RealCodes))
     shapes = {name: (size,) for name, size in prior.sizes.items()}
     gans = []
     for strategy in (None, two_replicas):
@@ -148,7 +150,7 @@ def test_two_replicas_train_as_one(two_replicas, reader):
             gan.compile(
                 keras.optimizers.SGD(0.05),
                 keras.optimizers.SGD(0.05),
-                objective=NonSaturating(terms=(MutualInformation(codes=codes, reader=reader),)),
+                objective=NonSaturating(terms=terms),
                 run_eagerly=strategy is None,  # nothing to trace for what is compared with
             )
         before = gan.get_weights()
