@@ -8,8 +8,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from ganapp.commands.show import OVERVIEW
-from ganapp.runs import Json, Run
+from ganapp.runs import OVERVIEW, Json, Run
 from ganapp.screen import ARROWS, short_number
 
 COLUMNS = {"value": "generated", "baseline": "mixture", "matched": "matched", "floor": "held out"}

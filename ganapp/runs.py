@@ -19,6 +19,13 @@ from ganapp.training.files import LONGEST, parse_json, read_json, write_atomical
 
 Json = dict[str, Any]  # as `json` reads it
 RUNS = Path("runs")  # where runs go that are given no directory
+# Figures of a report that an overview has, in this order.
+OVERVIEW = (
+    *("precision", "recall", "coverage", "frechet_distance"),
+    *("classes_found", "smallest_class_share", "largest_class_share"),
+    *("memorised", "modes", "fair_modes", "high_quality", "reverse_kl"),
+    *("marginals", "associations", "tstr", "lost_tails"),
+)
 # What reading a report ends in whose tables and numbers are others than `ganapp` writes.
 MISSHAPEN = (KeyError, TypeError, AttributeError, ValueError)
 # What a `train` leaves that was killed while it claimed its directory; the next one may have it.

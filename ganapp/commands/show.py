@@ -6,16 +6,9 @@ from pathlib import Path
 from rich.table import Table
 
 from ganapp.commands.options import RunArgument
-from ganapp.runs import MISSHAPEN, Json, Run, open_run
+from ganapp.runs import MISSHAPEN, OVERVIEW, Json, Run, open_run
 from ganapp.screen import console, say, short_number
 from ganapp.training.files import read_json
-
-OVERVIEW = (
-    *("precision", "recall", "coverage", "frechet_distance"),
-    *("classes_found", "smallest_class_share", "largest_class_share"),
-    *("memorised", "modes", "fair_modes", "high_quality", "reverse_kl"),
-    *("marginals", "associations", "tstr", "lost_tails"),
-)
 
 
 def show(run: RunArgument) -> None:
