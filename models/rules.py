@@ -197,6 +197,14 @@ def _packed_codes(given: Combination) -> str | None:
     )
 
 
+def _codes_of_another_reader(given: Combination) -> str | None:
+    """A term on what is read of codes, and no reader that learns what generated examples say."""
+    readers = {each.name: each.reader for each in given.terms if hasattr(each, "codes")}
+    if not readers or set(readers.values()) == {readers.get("mutual_information")}:
+        return None
+    return ", ".join(f"{name} with reader {reader!r}" for name, reader in readers.items())
+
+
 def _no_game_of_pairs(given: Combination) -> str | None:
     if not given.judged_latents or given.objective is None:
         return None
@@ -231,6 +239,15 @@ RULES = (
         reason="this one's generator does not play the discriminator's game with the sides "
         "changed, so nothing says what an encoder should minimise. 'non_saturating' does, as do "
         "'least_squares', 'hinge', 'wgan', the relativistic ones and the f-divergences.",
+    ),
+    Rule(
+        broken=_codes_of_another_reader,
+        setting="`objective.terms.mutual_information` must be there, with the `reader` that the "
+        "other terms on codes have,",
+        argument="`MutualInformation` must be there, with the `reader` that the other terms on "
+        "codes have,",
+        reason="since what one reader learns of real examples says nothing to another one, nor to "
+        "the generator.",
     ),
     Rule(
         broken=_packed_codes,

@@ -11,8 +11,8 @@ from ganapp.models.rules import RULES, CombinationWarning
 from ganapp.training.augmentations import AdaptiveAugment, DiffAugment
 from ganapp.training.constraints import SpectralNorm, Unconstrained, WeightClip
 from ganapp.training.objectives import EBGAN, WGANGP, Hinge, NonSaturating
-from ganapp.training.priors import Normal
-from ganapp.training.terms import R1, Consistency, MutualInformation, Reconstruction
+from ganapp.training.priors import Categorical, Normal
+from ganapp.training.terms import R1, Consistency, MutualInformation, RealCodes, Reconstruction
 from ganapp.training.weightings import TopK
 
 layers = keras.layers
@@ -230,3 +230,12 @@ def test_codes_are_not_read_from_packs():
     objective = Hinge(terms=(MutualInformation(codes={"code": Normal(size=1)}),))
     with pytest.raises(ValueError, match=r"`packing` must be 1 where codes are read back"):
         compiled(discriminator(shape=(4,)), objective, packing=2)
+
+
+@pytest.mark.parametrize("told", [(), ("trunk",)], ids=["nobody is told", "another reader is"])
+def test_codes_of_real_examples_need_the_reader_that_is_told_the_codes(told):
+    codes = {"kind": Categorical(categories=(2,), continuous=0)}
+    others = [MutualInformation(codes=codes, reader=reader) for reader in told]
+    terms = (RealCodes(codes=codes, reader="apart"), *others)
+    with pytest.raises(ValueError, match=r"`MutualInformation` must be .*real_codes with reader"):
+        compiled(discriminator(), Hinge(terms=terms))

@@ -79,9 +79,8 @@ class RealCodes(CodeTerm):
         """r of each real example, `(batch, *shape)`; no gradient flows through it."""
         x = real["x"]
         length = self.radius * _nearest(x)
-        shape = [1 if side is None else side for side in x.shape[1:]]
         # Of two uniform numbers a normal one (Box and Muller): every direction is as likely.
-        first, second = draw(*shape), draw(*shape)
+        first, second = draw(*x.shape[1:]), draw(*x.shape[1:])
         normal = tf.sqrt(-2 * tf.math.log(1 - first)) * tf.cos(2 * math.pi * second)
         start = length * _unit(tf.cast(normal, x.dtype))
         said = [tf.stop_gradient(each) for each in self._logits(critic, real)]
@@ -113,8 +112,9 @@ def _nearest(x: tf.Tensor) -> tf.Tensor:
     everyone = tf.stop_gradient(gather_rows(flat))
     squares = tf.reduce_sum(flat**2, axis=1)[:, None] + tf.reduce_sum(everyone**2, axis=1)
     squares -= 2 * tf.matmul(flat, everyone, transpose_b=True)
-    # Itself is as near as rounding lets it be; the second nearest is another one.
-    nearest = -tf.math.top_k(-squares, k=2).values[:, 1]
+    # Itself is as near as rounding lets it be; the second nearest is another one, if there is one.
+    count = tf.minimum(2, tf.shape(everyone)[0])
+    nearest = -tf.math.top_k(-squares, k=count).values[:, -1]
     distance = tf.sqrt(tf.maximum(nearest, 0.0))
     return tf.stop_gradient(tf.reshape(distance, [-1] + [1] * (x.shape.rank - 1)))
 

@@ -117,6 +117,15 @@ def test_what_is_refused():
             RealCodes(**{name: 0.0})
 
 
+def test_a_single_example_has_no_change():
+    """It has no neighbour to say what is small."""
+    term = RealCodes(codes={"kind": PAIR})
+    change = term.change(
+        linear(normal_rows(3, 4)), {"x": tf.constant(normal_rows(1, 3))}, FixedDraws(1)
+    )
+    np.testing.assert_allclose(change, 0, atol=1e-2)
+
+
 def test_which_numbers_are_logits_of_categories():
     assert categories_of(PAIR) == (2,)
     assert categories_of(Uniform(size=2)) == ()
